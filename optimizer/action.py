@@ -1,0 +1,112 @@
+"""The contract of an action: one kind of change, in one file under `optimizer/actions/`.
+
+An action collects evidence, decides on it (pure) and yields moves. A `Move` is one idempotent
+change. APPLY moves can be undone and run when the phase is applied; ACCEPT moves cannot, and run
+only once the phase was accepted: whether an action is one-way is read off its moves, so that it
+cannot lie. Everything that all actions need (dry-run, lease, tenant tags, fingerprint, journal,
+polling, resume, rollback) is the engine's, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from optimizer.aws import Aws
+from optimizer.decide.decision import Decision, Json
+from optimizer.decide.policy import Policy
+from optimizer.observe.inventory import Governed, Kind
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.phase import Phase
+from stages.sizing import Sizing
+
+Before = Mapping[str, Json]
+
+
+class When(Enum):
+    """APPLY: reversible, in the window. ACCEPT: the irreversible tail, after it."""
+
+    APPLY = "apply"
+    ACCEPT = "accept"
+
+
+@dataclass(frozen=True)
+class Move:
+    """One idempotent change of one resource.
+
+    `is_done` tells by describing whether the target is reached; `do` asks for it and may return
+    before it is reached; the engine polls every `poll` until `deadline`. The same holds for
+    `is_undone` and `undo`. A failure that AWS reports later is raised by `is_done` as MoveFailed.
+    `name` is stable across runs: the journal knows the move by it.
+    """
+
+    name: str
+    when: When
+    summary: str
+    is_done: Callable[[Aws], bool]
+    do: Callable[[Aws], None]
+    undo: Callable[[Aws], None] | None = None
+    is_undone: Callable[[Aws], bool] | None = None
+    deadline: timedelta = timedelta(hours=1)
+    poll: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        reversible = self.undo is not None and self.is_undone is not None
+        if self.when is When.APPLY and not reversible:
+            raise TypeError(f"move {self.name!r} runs before acceptance, so it needs undo and is_undone")
+        if self.when is When.ACCEPT and (self.undo or self.is_undone):
+            raise TypeError(f"move {self.name!r} runs at acceptance, where there is no way back: it cannot have undo")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One IAM action a move or a collect needs, on which resources.
+
+    Resource patterns may hold {partition}, {account} and {region}. `dependent` marks what AWS
+    checks on the caller without a call of ours (as iam:PassRole behind an instance refresh);
+    `writes` separates what only the act role gets; `source` is the page of the Service
+    Authorization Reference or the user guide that says so.
+    """
+
+    action: str
+    resources: tuple[str, ...] = ("*",)
+    writes: bool = False
+    dependent: bool = False
+    conditions: Mapping[str, Mapping[str, str | list[str]]] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """`after`: actions whose moves must come first in the same phase. `conflicts`: never on one resource."""
+
+    after: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Action:
+    """One kind of change, as its file declares it at the bottom.
+
+    `queries(governed)` names the metrics that `collect` will want, so that all actions' metrics are
+    read in the fewest calls; `collect(aws, governed, measured)` makes the Evidence; `decide(evidence,
+    policy)` is pure; `describe(aws, governed)` is the state that a decision rests on and that undo
+    restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
+    acceptance writes into the sizing record.
+    """
+
+    id: str
+    phase: Phase
+    title: str
+    kind: Kind
+    queries: Callable[[Governed], Sequence[Query]]
+    collect: Callable[[Aws, Governed, Measurements], Any]
+    decide: Callable[[Any, Policy], Decision]
+    describe: Callable[[Aws, Governed], Before]
+    moves: Callable[[Governed, Before, Decision], Sequence[Move]]
+    resize: Callable[[Sizing, Decision], Sizing]
+    permissions: tuple[Permission, ...]
+    order: Order = Order()

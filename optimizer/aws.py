@@ -1,0 +1,136 @@
+"""The port to AWS: typed clients of one account and Region, and the clock that goes with them.
+
+Clients are made on first use and kept. botocore's standard retries are the only retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+
+from optimizer.clock import Clock, SystemClock
+from optimizer.settings import Settings
+
+if TYPE_CHECKING:
+    from types_boto3_autoscaling import AutoScalingClient
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_codepipeline import CodePipelineClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_elasticache import ElastiCacheClient
+    from types_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from types_boto3_rds import RDSClient
+    from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_ssm import SSMClient
+
+# Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
+RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, user_agent_extra="tap-optimizer")
+
+
+@dataclass(frozen=True)
+class World:
+    """All that is outside: time, the environment's variables, and how to open an AWS session."""
+
+    clock: Clock
+    environ: Mapping[str, str]
+    open_session: Callable[[], botocore.session.Session]
+
+    @classmethod
+    def real(cls, environ: Mapping[str, str]) -> World:
+        return cls(clock=SystemClock(), environ=environ, open_session=botocore.session.Session)
+
+
+@dataclass(frozen=True)
+class Aws:
+    """One account and Region, seen through one set of credentials."""
+
+    session: boto3.Session
+    account: str
+    region: str
+    clock: Clock
+
+    def at(self, region: str) -> Aws:
+        """The same account and credentials in another Region."""
+        return self if region == self.region else replace(self, region=region)
+
+    @cached_property
+    def autoscaling(self) -> AutoScalingClient:
+        return self.session.client("autoscaling", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self.session.client("cloudwatch", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def codepipeline(self) -> CodePipelineClient:
+        return self.session.client("codepipeline", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return self.session.client("dynamodb", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        return self.session.client("ec2", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def elasticache(self) -> ElastiCacheClient:
+        return self.session.client("elasticache", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def elbv2(self) -> ElasticLoadBalancingv2Client:
+        return self.session.client("elbv2", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def rds(self) -> RDSClient:
+        return self.session.client("rds", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def tagging(self) -> ResourceGroupsTaggingAPIClient:
+        return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        return self.session.client("ssm", region_name=self.region, config=RETRIES)
+
+
+def tooling(world: World, settings: Settings) -> Aws:
+    """The tooling account, by the job's own credentials: journal and pipeline live there."""
+    session = boto3.Session(botocore_session=world.open_session())
+    return Aws(session, account="tooling", region=settings.primary_region, clock=world.clock)
+
+
+def production(world: World, settings: Settings) -> Aws:
+    """The production account, through the job's role there; its credentials refresh themselves.
+
+    A chained role session lasts at most one hour (IAM User Guide, "Roles terms and concepts"), and
+    an instance refresh takes longer: so the credentials are fetched anew whenever they near their end.
+    """
+    own = world.open_session()
+    if settings.role_arn is None:
+        return Aws(
+            boto3.Session(botocore_session=own), settings.production_account, settings.primary_region, world.clock
+        )
+    fetcher = AssumeRoleCredentialFetcher(
+        own.create_client,
+        own.get_credentials(),
+        settings.role_arn,
+        extra_args={
+            "RoleSessionName": "tap-optimizer",
+            **({"ExternalId": settings.external_id} if settings.external_id else {}),
+        },
+    )
+    assumed = world.open_session()
+    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 -- botocore's only seam for a refreshing role
+        fetcher.fetch_credentials, "assume-role", time_fetcher=world.clock.now
+    )
+    return Aws(
+        boto3.Session(botocore_session=assumed), settings.production_account, settings.primary_region, world.clock
+    )

@@ -1,0 +1,161 @@
+"""What deciding yields: criteria with their verdicts, and a decision with its reason. Pure values.
+
+The brief's thresholds come first; guards stand on top and can only say no. A criterion whose value
+was not measured is NO_DATA, and no data is never consent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+Json = Any  # a JSON value: str, int, float, bool, None, list or dict of them
+Measured = float | int | str | bool | None
+
+
+class Origin(Enum):
+    """Who asks for a criterion: the brief, or a guard that the literal rule lacks."""
+
+    BRIEF = "brief"
+    GUARD = "guard"
+
+
+class Verdict(Enum):
+    """How one criterion came out. LIFTED is a guard that a recorded policy flag set aside."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NO_DATA = "no data"
+    LIFTED = "lifted"
+
+
+class Choice(Enum):
+    """What a decision says about one action on one resource."""
+
+    APPLY = "APPLY"
+    KEEP = "KEEP"
+    NO_DATA = "NO_DATA"
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One question asked of the evidence: what was observed, what was the limit, how it came out.
+
+    `comparison` reads between the two: "at most", "below", "at least", "is".
+    """
+
+    name: str
+    origin: Origin
+    observed: Measured
+    comparison: str
+    limit: Measured
+    unit: str
+    verdict: Verdict
+    source: str = ""
+
+    def sentence(self) -> str:
+        """The criterion as a person reads it."""
+        if self.verdict is Verdict.NO_DATA:
+            return f"{self.name}: no data ({self.comparison} {_shown(self.limit, self.unit)} asked)"
+        return (
+            f"{self.name}: {_shown(self.observed, self.unit)}, {self.comparison} {_shown(self.limit, self.unit)} asked"
+        )
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One figure as it is today and as it is expected after the change."""
+
+    name: str
+    today: float | None
+    after: float | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to happen to one resource by one action, and why.
+
+    `before` is the resource as the decision saw it (its fingerprint); `target` is what it shall
+    become, in the action's own words; `undo` says what the way back costs.
+    """
+
+    action: str
+    resource: str
+    choice: Choice
+    reason: str
+    criteria: tuple[Criterion, ...]
+    before: Mapping[str, Json] = field(default_factory=dict)
+    target: Mapping[str, Json] = field(default_factory=dict)
+    projected: tuple[Projection, ...] = ()
+    undo: str = ""
+
+
+def brief(name: str, observed: Measured, *, unit: str = "", source: str = "the brief", **limit: Measured) -> Criterion:
+    """A criterion of the brief. Exactly one of at_most, below, at_least, equals."""
+    return _criterion(name, Origin.BRIEF, observed, unit, source, limit)
+
+
+def guard(
+    name: str, observed: Measured, *, unit: str = "", source: str = "", lifted: bool = False, **limit: Measured
+) -> Criterion:
+    """A guard on top of the brief. `lifted` comes from an explicit, recorded policy flag."""
+    criterion = _criterion(name, Origin.GUARD, observed, unit, source, limit)
+    return replace(criterion, verdict=Verdict.LIFTED) if lifted and criterion.verdict is Verdict.FAIL else criterion
+
+
+def decide_by(
+    action: str,
+    resource: str,
+    criteria: tuple[Criterion, ...],
+    *,
+    before: Mapping[str, Json],
+    target: Mapping[str, Json],
+    projected: tuple[Projection, ...] = (),
+    undo: str = "",
+) -> Decision:
+    """APPLY when every criterion passed; NO_DATA when any was not measured; else KEEP, with the reasons."""
+    failed = [c for c in criteria if c.verdict is Verdict.FAIL]
+    unknown = [c for c in criteria if c.verdict is Verdict.NO_DATA]
+    if failed:
+        choice, reason = Choice.KEEP, "; ".join(c.sentence() for c in failed)
+    elif unknown or not criteria:
+        choice, reason = Choice.NO_DATA, "; ".join(c.sentence() for c in unknown) or "nothing was measured"
+    else:
+        choice, reason = Choice.APPLY, f"all {len(criteria)} criteria hold"
+    return Decision(action, resource, choice, reason, criteria, before, target, projected, undo)
+
+
+def _criterion(
+    name: str, origin: Origin, observed: Measured, unit: str, source: str, limit: Mapping[str, Measured]
+) -> Criterion:
+    if len(limit) != 1:
+        raise TypeError(
+            f"criterion {name!r} needs exactly one of at_most, below, at_least, equals; got {sorted(limit)}"
+        )
+    ((kind, bound),) = limit.items()
+    comparison = {"at_most": "at most", "below": "below", "at_least": "at least", "equals": "is"}[kind]
+    if observed is None or observed != observed:  # NaN: a mean over nothing
+        verdict = Verdict.NO_DATA
+    elif kind == "equals":
+        verdict = Verdict.PASS if observed == bound else Verdict.FAIL
+    else:
+        value, mark = float(observed), float(bound)  # type: ignore[arg-type]  # numbers, by the three comparisons
+        holds = {"at_most": value <= mark, "below": value < mark, "at_least": value >= mark}[kind]
+        verdict = Verdict.PASS if holds else Verdict.FAIL
+    return Criterion(name, origin, observed, comparison, bound, unit, verdict, source)
+
+
+def _shown(value: Measured, unit: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = (
+        f"{value:,.4g}"
+        if isinstance(value, float) and abs(value) < 10_000
+        else f"{value:,.0f}"
+        if isinstance(value, float)
+        else str(value)
+    )
+    return f"{text} {unit}".strip()

@@ -1,0 +1,51 @@
+"""The numbers that decide: the brief's thresholds, the guards on top of them, and the caps.
+
+The brief's thresholds are asked first. Guards come from the arithmetic of what each change really
+does (docs/policy.md); a guard can only say no, and is lifted only by naming it in `lifted`, which
+is recorded with the plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from stages.sizing import FleetSizing
+
+
+@dataclass(frozen=True)
+class FleetPolicy:
+    """When and to what the Auto Scaling group is made smaller. Percentages, 0 to 100."""
+
+    target: FleetSizing = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
+    cpu_p95: float = 20.0  # the brief: p95 CPU over 60 days
+    network_p95: float = 60.0  # the brief: p95 network, percent of the baseline bandwidth of today's type
+    cpu_after: float = 60.0  # guard: p95 CPU after the change with one of three zones lost
+    network_after: float = 60.0  # guard: p95 network, percent of the target type's baseline
+    coverage: float = 95.0  # guard: percent of the period with datapoints
+
+
+@dataclass(frozen=True)
+class BackupPolicy:
+    """Aurora's automated backups."""
+
+    retention_days: int = 14
+    # A manual snapshot is billed at the full volume outside the retention window: it must not eat the saving.
+    snapshot_cost_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything configurable about deciding and executing."""
+
+    period: timedelta = timedelta(days=60)
+    window: timedelta = timedelta(hours=48)
+    baseline: timedelta = timedelta(days=28)
+    fleet: FleetPolicy = FleetPolicy()
+    backups: BackupPolicy = BackupPolicy()
+    max_changes_per_phase: int = 40  # blast radius: resources one phase may change
+    lifted: frozenset[str] = field(default_factory=frozenset)  # guards set aside, as "action/criterion name"
+
+    def is_lifted(self, action: str, criterion: str) -> bool:
+        """Whether this guard of this action was explicitly set aside."""
+        return f"{action}/{criterion}" in self.lifted

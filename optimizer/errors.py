@@ -1,0 +1,99 @@
+"""Everything that can go wrong, as one tree.
+
+    OptimizerError                    one clear line: what failed, on which resource, what to do next
+    +-- UsageError               64   the command line or the job's environment is wrong
+    +-- Refused                   2   the plan, the state or the rules do not allow it
+    |   +-- PlanChanged               the account no longer is what the approved plan saw
+    |   +-- PlanTampered              the plan file is not what its hash says
+    |   +-- PlanSuperseded            another plan took this one's place
+    |   +-- NotApproved               nobody approved this plan
+    |   +-- WrongState                the phase is not in a state that allows this
+    |   +-- TenantOwned               a tenant owns the resource, or ownership cannot be read
+    |   +-- BlastRadius               the plan would change more than the policy allows at once
+    |   +-- OneWayBegun               an irreversible move has begun: there is no way back
+    |   +-- AssemblyRefused           the assembly must not be deployed now
+    +-- LeaseLost                 6   somebody else holds the plan's lock
+    +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    +-- Breach                    3   errors or latency left their limits
+    +-- Differences               5   code and account do not agree
+    +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
+    +-- AwsFailed                 7   an AWS call failed after botocore's retries
+
+Each class carries the exit code of the command line. Exit code 1 is left to Python itself.
+"""
+
+from __future__ import annotations
+
+
+class OptimizerError(Exception):
+    """The root. `str(error)` is a line for a person; `exit_code` is the command line's."""
+
+    exit_code = 1
+
+
+class UsageError(OptimizerError):
+    exit_code = 64  # EX_USAGE of sysexits.h
+
+
+class Refused(OptimizerError):
+    exit_code = 2
+
+
+class PlanChanged(Refused):
+    pass
+
+
+class PlanTampered(Refused):
+    pass
+
+
+class PlanSuperseded(Refused):
+    pass
+
+
+class NotApproved(Refused):
+    pass
+
+
+class WrongState(Refused):
+    pass
+
+
+class TenantOwned(Refused):
+    pass
+
+
+class BlastRadius(Refused):
+    pass
+
+
+class OneWayBegun(Refused):
+    pass
+
+
+class AssemblyRefused(Refused):
+    pass
+
+
+class LeaseLost(OptimizerError):
+    exit_code = 6
+
+
+class Unhealthy(OptimizerError):
+    exit_code = 4
+
+
+class Breach(OptimizerError):
+    exit_code = 3
+
+
+class Differences(OptimizerError):
+    exit_code = 5
+
+
+class MoveFailed(OptimizerError):
+    exit_code = 7
+
+
+class AwsFailed(OptimizerError):
+    exit_code = 7

