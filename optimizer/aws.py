@@ -128,7 +128,7 @@ def production(world: World, settings: Settings) -> Aws:
         },
     )
     assumed = world.open_session()
-    assumed._credentials = DeferredRefreshableCredentials(  # noqa: SLF001 -- botocore's only seam for a refreshing role
+    assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's only seam for it
         fetcher.fetch_credentials, "assume-role", time_fetcher=world.clock.now
     )
     return Aws(

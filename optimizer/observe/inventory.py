@@ -7,10 +7,14 @@ its tags cannot be read, it counts as owned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.aws import Aws
 
 GOVERNED_TAG = "tap:governed"
 GOVERNED_VALUE = "true"
@@ -52,10 +56,187 @@ class Excluded:
     reason: str
 
 
-def tenant_tag(tags: Mapping[str, str]) -> str | None:
+@dataclass(frozen=True)
+class Inventory:
+    """What was found: governed resources, and those left alone with the reason."""
+
+    governed: tuple[Governed, ...]
+    excluded: tuple[Excluded, ...]
+
+    def of(self, kind: Kind) -> tuple[Governed, ...]:
+        """The governed resources of one kind."""
+        return tuple(each for each in self.governed if each.kind is kind)
+
+
+Found = tuple[str, str, Mapping[str, Any]]  # name, ARN, what the describe call showed
+Tags = Mapping[str, str]
+
+
+def take_inventory(aws: Aws, regions: Sequence[str]) -> Inventory:
+    """All resources with the governed tag, in these Regions, split by who owns them.
+
+    Found by each service's own describe calls: the tagging API leaves out resources that were never
+    tagged and services it does not cover, without saying so. Only a resource whose native tags say
+    that it is governed counts at all; one of those that is tenant-owned, or has a part whose tags
+    cannot be read, is excluded.
+    """
+    governed: list[Governed] = []
+    excluded: list[Excluded] = []
+    for region in regions:
+        here = aws.at(region)
+        for kind, reader in _READERS.items():
+            for name, arn, attributes in reader.find(here):
+                try:
+                    tags = reader.tags(here, name, arn)
+                except ClientError as error:
+                    excluded.append(Excluded(kind, name, arn, region, _unreadable(error)))
+                    continue
+                if tags.get(GOVERNED_TAG) != GOVERNED_VALUE:
+                    continue
+                each = Governed(kind, name, arn, region, tags, attributes)
+                owner = owner_of(here, each, tags)
+                if owner:
+                    excluded.append(Excluded(kind, name, arn, region, owner))
+                else:
+                    governed.append(each)
+    return Inventory(tuple(governed), tuple(excluded))
+
+
+def owner_of(aws: Aws, governed: Governed, tags: Tags | None = None) -> str | None:
+    """Why the resource is not ours to change; None when it is. Reads native tags now, parts included."""
+    here = aws.at(governed.region)
+    reader = _READERS[governed.kind]
+    try:
+        own = reader.tags(here, governed.name, governed.arn) if tags is None else tags
+        if owned := tenant_tag(own):
+            return f"owned by a tenant: tag {owned}"
+        if own.get(GOVERNED_TAG) != GOVERNED_VALUE:
+            return f"not governed: tag {GOVERNED_TAG} is gone"
+        for part, part_tags in reader.parts(here, governed.name):
+            if owned := tenant_tag(part_tags):
+                return f"its part {part} is owned by a tenant: tag {owned}"
+    except ClientError as error:
+        return _unreadable(error)
+    return None
+
+
+def tenant_tag(tags: Tags) -> str | None:
     """The tag that makes a tenant the owner, as `key=value`; None when there is none."""
     for key, value in tags.items():
         folded = key.strip().casefold()
         if folded == TENANT_TAG.casefold() or folded.startswith(f"{TENANT_TAG.casefold()}:"):
             return f"{key}={value}"
     return None
+
+
+def _unreadable(error: ClientError) -> str:
+    return (
+        f"ownership unknown, so it counts as owned: {error.operation_name} answered {error.response['Error']['Code']}"
+    )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How one kind is found, how its tags are read, and which parts of it could be owned by themselves."""
+
+    find: Callable[[Aws], Iterator[Found]]
+    tags: Callable[[Aws, str, str], Tags]
+    parts: Callable[[Aws, str], Iterator[tuple[str, Tags]]] = lambda _aws, _name: iter(())
+
+
+def _flat(tags: Iterable[Any]) -> Tags:
+    return {each["Key"]: each.get("Value", "") for each in tags}
+
+
+def _find_tables(aws: Aws) -> Iterator[Found]:
+    for page in aws.dynamodb.get_paginator("list_tables").paginate():
+        for name in page["TableNames"]:
+            yield name, f"arn:aws:dynamodb:{aws.region}:{aws.account}:table/{name}", {}
+
+
+def _table_tags(aws: Aws, name: str, arn: str) -> Tags:
+    pages = aws.dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+    return _flat(tag for page in pages for tag in page["Tags"])
+
+
+def _find_fleets(aws: Aws) -> Iterator[Found]:
+    for page in aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
+        for group in page["AutoScalingGroups"]:
+            yield group["AutoScalingGroupName"], group["AutoScalingGroupARN"], {}
+
+
+def _fleet_tags(aws: Aws, name: str, arn: str) -> Tags:
+    filters = [{"Name": "auto-scaling-group", "Values": [name]}]
+    pages = aws.autoscaling.get_paginator("describe_tags").paginate(Filters=filters)
+    return _flat(tag for page in pages for tag in page["Tags"])
+
+
+def _fleet_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
+    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    template = group.get("LaunchTemplate", {}).get("LaunchTemplateId")
+    if template:
+        described = aws.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [template]}])["Tags"]
+        yield template, _flat(described)
+
+
+def _find_load_balancers(aws: Aws) -> Iterator[Found]:
+    for page in aws.elbv2.get_paginator("describe_load_balancers").paginate():
+        for each in page["LoadBalancers"]:
+            yield each["LoadBalancerName"], each["LoadBalancerArn"], {}
+
+
+def _load_balancer_tags(aws: Aws, name: str, arn: str) -> Tags:
+    return _flat(aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
+
+
+def _find_caches(aws: Aws) -> Iterator[Found]:
+    for page in aws.elasticache.get_paginator("describe_replication_groups").paginate():
+        for group in page["ReplicationGroups"]:
+            yield group["ReplicationGroupId"], group["ARN"], {}
+
+
+def _cache_tags(aws: Aws, name: str, arn: str) -> Tags:
+    return _flat(aws.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"])
+
+
+def _find_clusters(aws: Aws) -> Iterator[Found]:
+    for page in aws.rds.get_paginator("describe_db_clusters").paginate():
+        for cluster in page["DBClusters"]:
+            yield cluster["DBClusterIdentifier"], cluster["DBClusterArn"], {}
+
+
+def _find_instances(aws: Aws) -> Iterator[Found]:
+    for page in aws.rds.get_paginator("describe_db_instances").paginate():
+        for instance in page["DBInstances"]:
+            yield (
+                instance["DBInstanceIdentifier"],
+                instance["DBInstanceArn"],
+                {"cluster": instance.get("DBClusterIdentifier")},
+            )
+
+
+def _find_global_clusters(aws: Aws) -> Iterator[Found]:
+    for page in aws.rds.get_paginator("describe_global_clusters").paginate():
+        for cluster in page["GlobalClusters"]:
+            yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], {}
+
+
+def _rds_tags(aws: Aws, name: str, arn: str) -> Tags:
+    return _flat(aws.rds.list_tags_for_resource(ResourceName=arn)["TagList"])
+
+
+def _cluster_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
+    for instance, arn, attributes in _find_instances(aws):
+        if attributes["cluster"] == name:
+            yield instance, _rds_tags(aws, instance, arn)
+
+
+_READERS: Mapping[Kind, _Reader] = {
+    Kind.TABLE: _Reader(_find_tables, _table_tags),
+    Kind.FLEET: _Reader(_find_fleets, _fleet_tags, _fleet_parts),
+    Kind.LOAD_BALANCER: _Reader(_find_load_balancers, _load_balancer_tags),
+    Kind.CACHE: _Reader(_find_caches, _cache_tags),
+    Kind.DATABASE: _Reader(_find_clusters, _rds_tags, _cluster_parts),
+    Kind.DATABASE_INSTANCE: _Reader(_find_instances, _rds_tags),
+    Kind.GLOBAL_DATABASE: _Reader(_find_global_clusters, _rds_tags),
+}

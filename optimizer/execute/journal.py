@@ -1,0 +1,179 @@
+"""The journal: a DynamoDB table in the tooling account that holds the plan's whole state.
+
+Reading needs nothing; writing needs the lease (`with journal.lease(...) as pen`). State changes
+compare and set. The plan lives here, not in a pipeline execution, so any execution can carry it on.
+
+    plan              current            which plan is in force, its state, phases with something to do
+    plan#<hash>       plan               the plan's document, compressed
+                      baseline           health samples from before the plan's first change
+                      phase#<n>          where the phase stands
+                      before#<n>#<a>#<r> a resource as it was before an action touched it
+                      move#<n>#<seq>     one move: intent, done, undoing, undone
+                      window#<n>         the window's samples, kept when it closed
+                      event#<time>#<k>   what happened, in words
+    sizing            current            the sizing record
+    lease             lease              the lock (lease.py)
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from optimizer.aws import Aws
+from optimizer.decide.decision import Json
+from optimizer.decide.health import Sample
+from optimizer.decide.plan import Plan, load_plan
+from optimizer.errors import UsageError
+from optimizer.execute.lease import Held, Purpose
+from optimizer.execute.records import (
+    Event,
+    History,
+    MoveRecord,
+    PhaseRecord,
+    PhaseState,
+    PlanRecord,
+    PlanState,
+    WindowEvidence,
+)
+from optimizer.phase import Phase
+from stages.sizing import Sizing, SizingRecord
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+Item = Mapping[str, Any]
+
+_SAMPLES = TypeAdapter(tuple[Sample, ...])
+_WINDOW = TypeAdapter(WindowEvidence)
+_PHASE = TypeAdapter(PhaseRecord)
+_MOVE = TypeAdapter(MoveRecord)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Reads the journal; `lease` opens it for writing."""
+
+    aws: Aws
+    table: str
+
+    def lease(self, purpose: Purpose, who: str) -> Held:
+        """The lease, to be held in a `with` block while writing."""
+        return Held(self.aws, self.table, purpose, who)
+
+    def current(self) -> PlanRecord | None:
+        """The plan in force; None before the first analysis."""
+        head = self._get("plan", "current")
+        if head is None:
+            return None
+        plan_hash = head["hash"]["S"]
+        body = self._get(f"plan#{plan_hash}", "plan")
+        if body is None:
+            raise UsageError(
+                f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
+            )
+        return PlanRecord(
+            plan=load_plan(unpacked(body["document"]), f"journal {self.table}"),
+            state=PlanState(head["state"]["S"]),
+            proposed_at=_time(head["proposed_at"]),
+            approved_at=_time(head["approved_at"]) if "approved_at" in head else None,
+            approver=head["approver"]["S"] if "approver" in head else None,
+        )
+
+    def phase(self, plan: Plan, phase: Phase) -> PhaseRecord:
+        """Where a phase stands; WAITING when nothing was written of it."""
+        item = self._get(f"plan#{plan.hash}", f"phase#{phase.number}")
+        if item is None:
+            return PhaseRecord(phase, PhaseState.WAITING, plan.created_at)
+        return _PHASE.validate_json(item["record"]["S"])
+
+    def moves(self, plan: Plan, phase: Phase) -> list[MoveRecord]:
+        """The moves of a phase that were begun, in the order of their sequence."""
+        items = self._query(f"plan#{plan.hash}", f"move#{phase.number}#")
+        return [_MOVE.validate_json(item["record"]["S"]) for item in items]
+
+    def before(self, plan: Plan, phase: Phase, action: str, resource: str) -> Mapping[str, Json] | None:
+        """The resource as it was before the action touched it; None when it did not yet."""
+        item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
+        return None if item is None else json.loads(item["document"]["S"])
+
+    def baseline(self, plan: Plan) -> tuple[Sample, ...]:
+        """The health samples from before the plan's first change; empty when nothing was changed yet."""
+        item = self._get(f"plan#{plan.hash}", "baseline")
+        return () if item is None else _SAMPLES.validate_json(unpacked(item["document"]))
+
+    def sizing(self) -> SizingRecord:
+        """The sizing in force; the design when nothing was ever accepted."""
+        item = self._get("sizing", "current")
+        if item is None:
+            return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
+        return SizingRecord.model_validate_json(item["record"]["S"])
+
+    def history(self) -> History:
+        """Everything of the plan in force, for the dashboard."""
+        record = self.current()
+        sizing = self.sizing()
+        if record is None:
+            return History(None, (), (), (), {}, sizing, None, {})
+        plan = record.plan
+        items = {item["sk"]["S"]: item for item in self._query(f"plan#{plan.hash}", "")}
+
+        def documents(prefix: str) -> list[Item]:
+            return [item for key, item in sorted(items.items()) if key.startswith(prefix)]
+
+        return History(
+            record=record,
+            phases=tuple(_PHASE.validate_json(each["record"]["S"]) for each in documents("phase#")),
+            moves=tuple(_MOVE.validate_json(each["record"]["S"]) for each in documents("move#")),
+            events=tuple(_event(each) for each in documents("event#")),
+            windows={
+                Phase(int(key.split("#")[1])): _WINDOW.validate_json(unpacked(item["document"]))
+                for key, item in items.items()
+                if key.startswith("window#")
+            },
+            sizing=sizing,
+            cost_now=None,
+            before={key: json.loads(item["document"]["S"]) for key, item in items.items() if key.startswith("before#")},
+        )
+
+    def _get(self, pk: str, sk: str) -> Item | None:
+        key: Mapping[str, AttributeValueTypeDef] = {"pk": {"S": pk}, "sk": {"S": sk}}
+        return self.aws.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+
+    def _query(self, pk: str, prefix: str) -> Sequence[Item]:
+        condition = "pk = :pk AND begins_with(sk, :sk)" if prefix else "pk = :pk"
+        values: dict[str, AttributeValueTypeDef] = {":pk": {"S": pk}}
+        if prefix:
+            values[":sk"] = {"S": prefix}
+        pages = self.aws.dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+        )
+        return [item for page in pages for item in page["Items"]]
+
+
+def packed(text: str) -> AttributeValueTypeDef:
+    """Text as a compressed binary attribute: items hold at most 400 KB (DynamoDB quotas)."""
+    return {"B": zlib.compress(text.encode(), 6)}
+
+
+def unpacked(attribute: Mapping[str, Any]) -> str:
+    """The text in a compressed binary attribute."""
+    return zlib.decompress(bytes(attribute["B"])).decode()
+
+
+def _event(item: Item) -> Event:
+    number = item.get("phase", {}).get("N")
+    return Event(_time(item["at"]), Phase(int(number)) if number else None, item["text"]["S"])
+
+
+def _time(attribute: Mapping[str, str]) -> datetime:
+    return datetime.fromisoformat(attribute["S"])

@@ -1,0 +1,170 @@
+"""The plan's lock: a lease with an owner, an end, and a fencing number that only ever rises.
+
+Every journal write carries the number and is refused when somebody else has raised it since: an
+owner that slept through its lease's end is stopped at its next write, before its next call to AWS.
+Each write also renews the lease. (Pattern: "Building distributed locks with the DynamoDB Lock
+Client", AWS Database Blog, plus fencing tokens.)
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.aws import Aws
+from optimizer.errors import LeaseLost
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+LEASE_KEY = {"pk": {"S": "lease"}, "sk": {"S": "lease"}}
+DURATION = timedelta(minutes=5)
+PATIENCE = timedelta(minutes=11)  # two whole leases: one to end, one for a neighbour who was quicker
+
+
+class Purpose(Enum):
+    """Why the lease is held. A rollback may take it from any other purpose, never from a rollback."""
+
+    ANALYZE = "analyze"
+    APPROVE = "approve"
+    APPLY = "apply"
+    WATCH = "watch"
+    ACCEPT = "accept"
+    RECONCILE = "reconcile"
+    ROLLBACK = "rollback"
+
+
+@dataclass
+class Lease:
+    """The right to write. Made by `Held`; `write` is the only way to change the journal."""
+
+    aws: Aws
+    table: str
+    owner: str
+    fence: int
+    renewed: float
+
+    def write(self, *items: TransactWriteItemTypeDef) -> None:
+        """Write all items or none, if the lease is still ours; renews it.
+
+        Raises LeaseLost when it is not, and lets a failed condition of an item through as botocore's
+        TransactionCanceledException.
+        """
+        now = self.aws.clock.now().timestamp()
+        renewal: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self.table,
+                "Key": LEASE_KEY,
+                "UpdateExpression": "SET expires = :expires",
+                "ConditionExpression": "fence = :fence",
+                "ExpressionAttributeValues": {
+                    ":expires": {"N": str(now + DURATION.total_seconds())},
+                    ":fence": {"N": str(self.fence)},
+                },
+            }
+        }
+        try:
+            self.aws.dynamodb.transact_write_items(TransactItems=[renewal, *items])
+        except ClientError as error:
+            if failed_conditions(error)[:1] == ["ConditionalCheckFailed"]:
+                raise LeaseLost(
+                    f"The plan's lock was taken over while {self.owner} held it: this run stops before its next change."
+                ) from error
+            raise
+        self.renewed = now
+
+    def keep(self) -> None:
+        """Renew while waiting; raises LeaseLost. Cheap: writes only when a third of the lease has gone."""
+        if self.aws.clock.now().timestamp() - self.renewed > DURATION.total_seconds() / 3:
+            self.write()
+
+    def release(self) -> None:
+        """Give the lease back at once. One that was taken over already is simply left."""
+        try:
+            self.aws.dynamodb.update_item(
+                TableName=self.table,
+                Key=LEASE_KEY,
+                UpdateExpression="SET expires = :zero",
+                ConditionExpression="fence = :fence",
+                ExpressionAttributeValues={":zero": {"N": "0"}, ":fence": {"N": str(self.fence)}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+
+
+class Held:
+    """Hold the lease in a `with` block, waiting for it if need be.
+
+    Raises LeaseLost when it does not come free in time. It is given back on success and on errors
+    alike; only a crash leaves it to run out by itself.
+    """
+
+    def __init__(self, aws: Aws, table: str, purpose: Purpose, who: str) -> None:
+        self._aws, self._table, self._purpose = aws, table, purpose
+        self._owner = f"{purpose.value} {who} {secrets.token_hex(4)}"
+
+    def __enter__(self) -> Lease:
+        clock = self._aws.clock
+        deadline = clock.now() + PATIENCE
+        while (lease := _acquire(self._aws, self._table, self._purpose, self._owner)) is None:
+            if clock.now() >= deadline:
+                holder = _current(self._aws, self._table).get("owner", {}).get("S", "somebody")
+                raise LeaseLost(f"The plan's lock is held by {holder}. Wait for it to finish, then run this again.")
+            clock.sleep(15)
+        self._lease = lease
+        return lease
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, Exception):
+            self._lease.release()
+
+
+def _acquire(aws: Aws, table: str, purpose: Purpose, owner: str) -> Lease | None:
+    now = aws.clock.now().timestamp()
+    free = "attribute_not_exists(pk) OR expires < :now"
+    if purpose is Purpose.ROLLBACK:
+        free += " OR purpose <> :purpose"
+    try:
+        answer = aws.dynamodb.update_item(
+            TableName=table,
+            Key=LEASE_KEY,
+            UpdateExpression="SET #owner = :owner, purpose = :purpose, expires = :expires ADD fence :one",
+            ConditionExpression=free,
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={
+                ":owner": {"S": owner},
+                ":purpose": {"S": purpose.value},
+                ":now": {"N": str(now)},
+                ":expires": {"N": str(now + DURATION.total_seconds())},
+                ":one": {"N": "1"},
+            },
+            ReturnValues="ALL_NEW",
+        )
+        item: Mapping[str, Any] = answer["Attributes"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        item = _current(aws, table)
+        # botocore repeats a call whose answer was lost: then the lease is ours already.
+        if item.get("owner", {}).get("S") != owner:
+            return None
+    return Lease(aws, table, owner, int(item["fence"]["N"]), now)
+
+
+def _current(aws: Aws, table: str) -> Mapping[str, Any]:
+    return aws.dynamodb.get_item(TableName=table, Key=LEASE_KEY, ConsistentRead=True).get("Item", {})
+
+
+def failed_conditions(error: ClientError) -> Sequence[str]:
+    """Per item of a cancelled transaction, the code of its reason ("None" for the innocent ones)."""
+    return [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
