@@ -1,0 +1,148 @@
+"""Where the platform is deployed and who is told: one validated value, read from `cdk.json` or a file.
+
+Synthesis, the pipeline and the command line share it, so it imports no aws_cdk. The repository
+ships an example environment, which synthesizes and rehearses but must never be deployed to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+EXAMPLE_ACCOUNTS = frozenset({"111111111111", "222222222222"})
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+ZoneName = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+ImageId = Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")]
+CertificateArn = Annotated[
+    str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$")
+]
+ConnectionArn = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection/[0-9a-f-]{36}$"
+    ),
+]
+Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$")]
+DomainName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
+EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+
+class EnvironmentInvalid(ValueError):
+    """The environment cannot be used; the message is one line naming the field and what is wrong."""
+
+
+class _Value(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Accounts(_Value):
+    """The account that runs the pipeline, and the one the platform lives in."""
+
+    tooling: AccountId
+    production: AccountId
+
+
+class Region(_Value):
+    """One Region and the three availability zones used in it."""
+
+    name: RegionName
+    zones: tuple[ZoneName, ZoneName, ZoneName]
+
+    @model_validator(mode="after")
+    def _zones_are_its_own(self) -> Self:
+        foreign = [zone for zone in self.zones if zone[:-1] != self.name]
+        if foreign:
+            raise ValueError(f"zone {foreign[0]} is not in {self.name}")
+        if len(set(self.zones)) != len(self.zones):
+            raise ValueError(f"the three zones of {self.name} must differ")
+        return self
+
+
+class PrimaryRegion(Region):
+    """The Region that runs the fleet: `image_id` is the machine image its instances start from."""
+
+    image_id: ImageId
+
+
+class Environment(_Value):
+    """Accounts, Regions, source and addresses. `replicas` are Regions 2 and 3, in that order.
+
+    `domain` is the name the platform answers at; the certificate covers it. `table_replicas` adds
+    DynamoDB replicas in Regions 2 and 3.
+    """
+
+    accounts: Accounts
+    primary: PrimaryRegion
+    replicas: tuple[Region, Region]
+    domain: DomainName
+    certificate_arn: CertificateArn
+    connection_arn: ConnectionArn
+    repository: Repository
+    branch: str = Field(default="main", min_length=1)
+    alarm_email: EmailAddress
+    table_replicas: bool = False
+
+    @model_validator(mode="after")
+    def _regions_differ(self) -> Self:
+        names = [self.primary.name, *(replica.name for replica in self.replicas)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"primary and replicas must be three different Regions, not {', '.join(names)}")
+        certificate_region = self.certificate_arn.split(":")[3]
+        if certificate_region != self.primary.name:
+            raise ValueError(f"certificate_arn is in {certificate_region}; the load balancer is in {self.primary.name}")
+        return self
+
+    @property
+    def is_example(self) -> bool:
+        """Whether this still names an example account, so that nothing may be deployed."""
+        return bool({self.accounts.tooling, self.accounts.production} & EXAMPLE_ACCOUNTS)
+
+    def replica(self, number: int) -> Region:
+        """Region 2 or 3 by its number, as `Sizing.aurora.secondaries` counts them."""
+        return self.replicas[number - 2]
+
+
+def load_environment(source: Mapping[str, Any] | str | Path | None) -> Environment:
+    """The environment in `source`: the context value of `cdk.json`, or the path of a JSON or YAML file.
+
+    Raises EnvironmentInvalid with one line that names the first wrong or missing field.
+    """
+    if source is None:
+        raise EnvironmentInvalid("environment: missing; cdk.json holds it, or pass `-c environment=FILE`")
+    where, content = ("environment", source) if isinstance(source, Mapping) else _read(Path(source))
+    try:
+        return Environment.model_validate(content)
+    except ValidationError as error:
+        raise EnvironmentInvalid(f"{where}: {_first_problem(error)}") from None
+
+
+def _read(path: Path) -> tuple[str, object]:
+    """The file's name for messages, and what it holds."""
+    try:
+        text = path.read_text()
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentInvalid(f"{path}: cannot be read ({error.__class__.__name__})") from error
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise EnvironmentInvalid(f"{path}: is neither JSON nor YAML ({str(error).splitlines()[0]})") from error
+    return str(path), content
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first finding as `field: what is wrong`, and how many more there are."""
+    first, *more = error.errors()
+    field = ".".join(str(part) for part in first["loc"]) or "environment"
+    shown = "" if first["type"] in {"missing", "extra_forbidden"} else f", not {str(first['input'])[:80]!r}"
+    if first["type"] == "value_error":  # our own words already say what was found
+        shown = ""
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}{shown}" + (f" (and {len(more)} more)" if more else "")
