@@ -1,0 +1,92 @@
+"""Who calls: access keys, the account each belongs to, and sessions that end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from random import Random
+
+import boto3
+import botocore.loaders
+import botocore.session
+
+SESSION = timedelta(hours=1)  # a chained role session lasts one hour at most (IAM User Guide, roles terms)
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """One access key. `role_arn` and `expires` belong to an assumed role; a user's key has neither."""
+
+    id: str
+    secret: str
+    account: str
+    role_arn: str | None = None
+    token: str | None = None
+    expires: datetime | None = None
+
+
+class Credentials:
+    """All access keys of the emulated accounts. A key nobody gave out counts as the default account's."""
+
+    def __init__(self, default: str, others: tuple[str, ...], seed: int) -> None:
+        self.default = default
+        self._random = Random(seed)  # noqa: S311 -- repeatable, and guards nothing
+        self._keys: dict[str, AccessKey] = {}
+        self._users = {account: self._give_user(account) for account in (default, *others)}
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        return frozenset(self._users)
+
+    def of_user(self, account: str) -> AccessKey:
+        """The lasting key of an account; raises KeyError for an account that does not exist."""
+        return self._users[account]
+
+    def find(self, key_id: str) -> AccessKey | None:
+        return self._keys.get(key_id)
+
+    def account_of(self, key_id: str) -> str:
+        key = self._keys.get(key_id)
+        return key.account if key else self.default
+
+    def assume(self, role_arn: str, account: str, until: datetime) -> AccessKey:
+        """A new session of a role."""
+        key_id = "ASIA" + "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=16))
+        return self._add(AccessKey(key_id, f"secret-of-{key_id}", account, role_arn, f"token-of-{key_id}", until))
+
+    def _give_user(self, account: str) -> AccessKey:
+        return self._add(AccessKey(f"AKIA{account:0>16}", f"secret-of-{account}", account))
+
+    def _add(self, key: AccessKey) -> AccessKey:
+        self._keys[key.id] = key
+        return key
+
+
+def botocore_session(key: AccessKey, region: str) -> botocore.session.Session:
+    """A session that holds this key, reads no file and shares the loaded models with all others."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", _loader())
+    session.set_credentials(key.id, key.secret, key.token)
+    for name, value in {
+        "region": region,
+        "config_file": os.devnull,
+        "credentials_file": os.devnull,
+        "ignore_configured_endpoint_urls": True,
+        # moto does not know the DynamoDB endpoints that carry the account's number.
+        "account_id_endpoint_mode": "disabled",
+    }.items():
+        session.set_config_variable(name, value)
+    return session
+
+
+def boto3_session(key: AccessKey, region: str) -> boto3.Session:
+    """The same as boto3 wants it."""
+    return boto3.Session(botocore_session=botocore_session(key, region))
+
+
+@cache
+def _loader() -> botocore.loaders.Loader:
+    """Reading the models of a service takes up to a second: once is enough."""
+    return botocore.loaders.create_loader()

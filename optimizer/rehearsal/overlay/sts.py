@@ -1,0 +1,72 @@
+"""AWS STS: roles across the two accounts, for one hour at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer.rehearsal.credentials import SESSION
+from optimizer.rehearsal.overlay import Answer, AwsError, emulates
+
+if TYPE_CHECKING:
+    from optimizer.rehearsal.account import EmulatedAccount
+    from optimizer.rehearsal.calls import Call
+
+
+@emulates(
+    "sts",
+    "AssumeRole",
+    rule="A session of a role lasts one hour unless asked for less; a role of an unknown account is denied.",
+    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html",
+)
+def assume_role(account: EmulatedAccount, call: Call) -> Answer:
+    arn = call.parameters["RoleArn"]
+    parts = arn.split(":")
+    if len(parts) != 6 or not parts[5].startswith("role/"):
+        raise AwsError("ValidationError", f"{arn} is invalid")
+    owner, role = parts[4], parts[5].removeprefix("role/")
+    if owner not in account.credentials.accounts:
+        raise AwsError("AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}", 403)
+    until = account.clock.now() + _duration(call.parameters)
+    key = account.credentials.assume(arn, owner, until)
+    session = f"arn:aws:sts::{owner}:assumed-role/{role.split('/')[-1]}/{call.parameters['RoleSessionName']}"
+    return {
+        "Credentials": {
+            "AccessKeyId": key.id,
+            "SecretAccessKey": key.secret,
+            "SessionToken": key.token,
+            "Expiration": until,
+        },
+        "AssumedRoleUser": {"AssumedRoleId": f"AROA{key.id[4:]}:{call.parameters['RoleSessionName']}", "Arn": session},
+    }
+
+
+def _duration(parameters: Any) -> timedelta:
+    seconds = int(parameters.get("DurationSeconds", SESSION.total_seconds()))
+    if seconds > SESSION.total_seconds():
+        raise AwsError("ValidationError", "The requested DurationSeconds exceeds the 1 hour limit of role chaining.")
+    if seconds < 900:
+        raise AwsError("ValidationError", "The requested DurationSeconds is below the minimum of 900.")
+    return timedelta(seconds=seconds)
+
+
+@emulates(
+    "sts",
+    "GetCallerIdentity",
+    rule="Names the role session that calls.",
+    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+)
+def get_caller_identity(account: EmulatedAccount, call: Call) -> Answer:
+    key = account.credentials.find(call.access_key)
+    if key is None or key.role_arn is None:
+        return {
+            "UserId": f"AIDA{call.account}",
+            "Account": call.account,
+            "Arn": f"arn:aws:iam::{call.account}:user/job",
+        }
+    role = key.role_arn.split("/")[-1]
+    return {
+        "UserId": f"AROA{key.id[4:]}:session",
+        "Account": key.account,
+        "Arn": f"arn:aws:sts::{key.account}:assumed-role/{role}/session",
+    }

@@ -1,0 +1,177 @@
+"""Where the emulated account takes hold of moto and botocore: every patch, and nothing but patches.
+
+moto's `BaseResponse.call_action` is not a public API; moto is pinned exactly for its sake. The
+patches stand only while an account is active.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from types import SimpleNamespace
+from typing import Any, Protocol
+from unittest.mock import patch
+
+import botocore.credentials
+import botocore.endpoint
+import botocore.waiter
+from botocore.parsers import create_parser
+from botocore.retries.standard import ExponentialBackoff
+from botocore.utils import parse_timestamp
+from moto import mock_aws
+from moto.core import responses
+from moto.core.models import botocore_stubber
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.responses import BaseResponse
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+
+from optimizer.rehearsal.overlay import AwsError
+
+Wire = tuple[int, dict[str, Any], Any]  # status, headers, body
+
+
+class Handler(Protocol):
+    """What the account offers to the seam."""
+
+    def handle(self, request: Request) -> Wire: ...
+    def account_of(self, access_key: str) -> str: ...
+    def entering(self) -> Any: ...
+    def now(self) -> datetime: ...
+    def retry_sleep(self, seconds: float) -> None: ...
+    def retry_jitter(self) -> float: ...
+
+
+class Request:
+    """One call as moto received it: read its parameters, run moto's original, put an answer on the wire."""
+
+    def __init__(self, response: BaseResponse, original: Callable[[BaseResponse], Wire]) -> None:
+        self._response = response
+        self._original = original
+        self.service: str = response.boto3_service_name
+        self.operation: str = response._get_action() or "?"  # noqa: SLF001 -- the seam
+        self.account: str = response.current_account
+        self.region: str = response.region
+        self.access_key: str = response.access_key
+
+    def parameters(self) -> Mapping[str, Any]:
+        """The request in botocore's input shape, with aware timestamps."""
+        request = self._response.normalized_request
+        parser = PROTOCOL_PARSERS[self._protocol()](self._model(), timestamp_parser=_aware)
+        parsed: Mapping[str, Any] = parser.parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.data,
+                "url_path": request.path,
+                "url_params": self._response.uri_match,
+            }
+        )
+        return parsed
+
+    def original(self) -> Wire:
+        """moto's own answer. Raises NotImplementedError that names the operation when moto has none."""
+        try:
+            status, headers, body = self._original(self._response)
+        except NotImplementedError as error:
+            raise NotImplementedError(
+                f"{self.service}:{self.operation} is answered neither by the overlay nor by moto ({error}): "
+                f"write it in optimizer/rehearsal/overlay/ under @emulates."
+            ) from error
+        return int(status), headers, body
+
+    def parse(self, wire: Wire) -> dict[str, Any]:
+        """The answer as boto3 would show it. Raises AwsError for an error answer."""
+        status, headers, body = wire
+        parsed: dict[str, Any] = create_parser(self._protocol()).parse(
+            {
+                "status_code": status,
+                "headers": {key.lower(): str(value) for key, value in headers.items()},
+                "body": body.encode() if isinstance(body, str) else body,
+            },
+            self._model().output_shape,
+        )
+        if status >= 300:
+            error = parsed.get("Error", {})
+            raise AwsError(error.get("Code", str(status)), error.get("Message", ""), status)
+        parsed.pop("ResponseMetadata", None)
+        return parsed
+
+    def serialize(self, answer: Mapping[str, Any]) -> Wire:
+        """The answer in the service's own protocol."""
+        return self._serialized(answer)
+
+    def serialize_error(self, error: AwsError) -> Wire:
+        """The error in the service's own protocol, with its own status."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # moto warns of errors common to all services, as ExpiredToken
+            _, headers, body = self._serialized(error)
+        return error.status, headers, body
+
+    @property
+    def output_shape(self) -> Any:
+        return self._model().output_shape
+
+    def _model(self) -> Any:
+        return get_service_model(self.service).operation_model(self.operation)
+
+    def _protocol(self) -> str:
+        return str(self._response.determine_response_protocol(get_service_model(self.service)))
+
+    def _serialized(self, result: object) -> Wire:
+        serializer = get_serializer_class(self.service, self._protocol())(operation_model=self._model())
+        answer = serializer.serialize(result)
+        return answer["status_code"], {**self._response.response_headers, **answer["headers"]}, answer["body"]
+
+
+@contextmanager
+def attached(handler: Handler) -> Iterator[None]:
+    """moto mocked, with `handler` around every call; botocore's waits cost simulated time only."""
+    original = BaseResponse.call_action
+    process = botocore_stubber.process_request
+
+    def call_action(response: BaseResponse) -> Wire:
+        return handler.handle(Request(response, original))
+
+    def current_account(response: BaseResponse) -> str:
+        return handler.account_of(response.get_access_key())
+
+    def process_request(request: Any) -> Wire | None:
+        with handler.entering():
+            wire: Wire | None = process(request)
+        if wire is not None and wire[0] == 404 and wire[2] == "Not yet implemented":
+            raise NotImplementedError(f"{request.method} {request.url}: moto has no such service, nor has the overlay.")
+        return wire
+
+    simulated = SimpleNamespace(**{**vars(time), "sleep": handler.retry_sleep})
+    delay = ExponentialBackoff.delay_amount
+
+    def delay_amount(backoff: ExponentialBackoff, context: Any) -> float:
+        vars(backoff)["_random"] = handler.retry_jitter  # the same seed gives the same waits
+        return float(delay(backoff, context))
+
+    with ExitStack() as patches:
+        patches.enter_context(mock_aws())
+        for target, name, value in (
+            (BaseResponse, "call_action", call_action),
+            (BaseResponse, "get_current_account", current_account),
+            (botocore_stubber, "process_request", process_request),
+            # moto lists all methods of the class anew at each call: 1 ms and more for EC2.
+            (responses, "method_names_from_class", cache(responses.method_names_from_class)),
+            (botocore.endpoint, "time", simulated),
+            (botocore.waiter, "time", simulated),
+            (botocore.credentials, "_local_now", handler.now),  # whether cached role credentials have ended
+            (ExponentialBackoff, "delay_amount", delay_amount),
+        ):
+            patches.enter_context(patch.object(target, name, value))
+        yield
+
+
+def _aware(value: Any) -> datetime:
+    moment: datetime = parse_timestamp(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
