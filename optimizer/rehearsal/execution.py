@@ -1,0 +1,121 @@
+"""One execution of the pipeline as CodePipeline reports it, with the gate that waits in it.
+
+The watch reads it by GetPipelineState and rejects the gate by PutApprovalResult, through the overlay.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+class GateRefused(Exception):
+    """An answer to a gate that CodePipeline would refuse. `code` is its error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass
+class Gate:
+    """A manual approval that was reached. `approved` is None until somebody answered."""
+
+    stage: str
+    action: str
+    text: str
+    token: str
+    opened_at: datetime
+    approved: bool | None = None
+    summary: str = ""
+    answered_by: str = ""
+    answered_at: datetime | None = None
+
+
+@dataclass
+class Execution:
+    """What CodePipeline knows of the execution under way."""
+
+    pipeline: str
+    id: str
+    stages: Mapping[str, tuple[str, ...]]  # the stages in order, with the names of their actions
+    statuses: dict[tuple[str, str], str] = field(default_factory=dict)
+    gates: dict[tuple[str, str], Gate] = field(default_factory=dict)
+    _tokens: int = 0
+
+    def begin(self, stage: str, action: str) -> None:
+        """An action is under way."""
+        self.statuses[stage, action] = "InProgress"
+
+    def end(self, stage: str, action: str, succeeded: bool) -> None:
+        """An action ended."""
+        self.statuses[stage, action] = "Succeeded" if succeeded else "Failed"
+
+    def open(self, stage: str, action: str, text: str, now: datetime) -> Gate:
+        """A gate begins to wait. Each time has its own token."""
+        self._tokens += 1
+        token = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.id}/{stage}/{action}/{self._tokens}"))
+        self.begin(stage, action)
+        self.gates[stage, action] = gate = Gate(stage, action, text, token, now)
+        return gate
+
+    def answer(
+        self, stage: str, action: str, token: str, approved: bool, summary: str, who: str, now: datetime
+    ) -> None:
+        """Answer a waiting gate; raises GateRefused for one that is unknown, answered, or of another token."""
+        gate = self.gates.get((stage, action))
+        if gate is None:
+            if action not in self.stages.get(stage, ()):
+                raise GateRefused("ActionNotFoundException", f"{stage} has no action {action}.")
+            raise GateRefused("InvalidApprovalTokenException", f"{action} does not wait for an answer.")
+        if gate.approved is not None:
+            raise GateRefused("ApprovalAlreadyCompletedException", f"{action} was answered already.")
+        if token != gate.token:
+            raise GateRefused("InvalidApprovalTokenException", f"{action} waits for another token.")
+        gate.approved, gate.summary, gate.answered_by, gate.answered_at = approved, summary, who, now
+        self.end(stage, action, approved)
+
+    def describe(self) -> dict[str, Any]:
+        """The answer of GetPipelineState."""
+        return {
+            "pipelineName": self.pipeline,
+            "pipelineVersion": 1,
+            "stageStates": [self._stage(name, actions) for name, actions in self.stages.items()],
+        }
+
+    def _stage(self, name: str, actions: tuple[str, ...]) -> dict[str, Any]:
+        begun = [self.statuses[name, each] for each in actions if (name, each) in self.statuses]
+        status = next((each for each in ("Failed", "InProgress") if each in begun), "Succeeded")
+        if status == "Succeeded" and len(begun) < len(actions):
+            status = "InProgress"
+        latest = {"latestExecution": {"pipelineExecutionId": self.id, "status": status}} if begun else {}
+        return {"stageName": name, "actionStates": [self._action(name, each) for each in actions], **latest}
+
+    def _action(self, stage: str, action: str) -> dict[str, Any]:
+        status = self.statuses.get((stage, action))
+        if status is None:
+            return {"actionName": action}
+        latest: dict[str, Any] = {"status": status}
+        gate = self.gates.get((stage, action))
+        if gate is not None and gate.approved is None:
+            latest["token"] = gate.token
+        elif gate is not None:
+            latest |= {"summary": gate.summary, "lastUpdatedBy": gate.answered_by}
+        return {"actionName": action, "latestExecution": latest}
+
+
+@dataclass
+class JobAnswers:
+    """What Lambda functions answered to jobs: the failures, by job id, with their messages."""
+
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Executions:
+    """The executions of the account's pipelines, by the pipeline's name."""
+
+    by_pipeline: dict[str, Execution] = field(default_factory=dict)

@@ -1,0 +1,108 @@
+"""The person at the gates, and the time that passes there.
+
+At an Observe gate time moves from one tick of the watch's schedule to the next, and the watch's
+commands run at each. The person approves when the window that the journal names has ended; when
+`accept` then holds, the stage is retried once a day until the gate would have timed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from optimizer.clock import Clock
+from optimizer.rehearsal.execution import Execution, Gate
+from optimizer.rehearsal.faults import Crash
+from optimizer.rehearsal.jobs import Ended, Job
+from optimizer.rehearsal.synthesized import PipelineAction
+
+OBSERVE = "Observe"
+PERSON = "arn:aws:iam::111111111111:user/release-engineer"
+AFTERWARDS = timedelta(minutes=20)  # how long after the window's end the person looks
+RETRY = timedelta(days=1)
+GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
+# Once a window is over, only its end changes, by the day: judging it again every 15 minutes shows nothing more.
+UNHURRIED = timedelta(hours=6)
+
+
+@dataclass
+class Watch:
+    """The scheduled project: `job` runs at every tick of `period`. A crash costs one tick."""
+
+    job: Job
+    period: timedelta
+    clock: Clock
+    advance_to: Callable[[datetime], None]
+    say: Callable[[str], None]
+    _last: tuple[str, ...] = field(default=(), init=False)
+
+    def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
+        """Move to `until` or to the next tick, whichever is first; True when a tick ran."""
+        tick = next_tick(self.clock.now(), every or self.period)
+        self.advance_to(min(tick, until))
+        if tick > until:
+            return False
+        self.run()
+        return True
+
+    def run(self) -> int:
+        """One run of the watch; says only what is new. Its exit code, 7 after a crash."""
+        lines: list[str] = []
+        try:
+            code = self.job.run("Watch", say=lines.append).exit_code
+        except Crash as crash:
+            self.say(str(crash))
+            return 7
+        if tuple(lines) != self._last:
+            self._last = tuple(lines)
+            for line in lines:
+                self.say(line)
+        return code
+
+
+@dataclass
+class Person:
+    """Answers gates as one would who reads them. `window_end` reads the journal by the stage's name."""
+
+    execution: Execution
+    watch: Watch
+    clock: Clock
+    advance_to: Callable[[datetime], None]
+    window_end: Callable[[str], datetime | None]
+    approves_plan: bool
+    approves_plan_after: timedelta
+    held_since: dict[str, datetime] = field(default_factory=dict)
+
+    def answer(self, gate: Gate, action: PipelineAction) -> None:
+        """Wait as long as this gate takes, then answer it, unless the watch did."""
+        if action.name != OBSERVE:
+            self.advance_to(self.clock.now() + self.approves_plan_after)
+            self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now")
+            return
+        timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
+        while gate.approved is None and self.clock.now() < timeout:
+            end = self.window_end(gate.stage)  # read again each time: an override restarts the window
+            if end is None or self.clock.now() >= end + AFTERWARDS:
+                self._decide(gate, True, "the window has ended")
+                return
+            self.watch.pass_time(min(end + AFTERWARDS, timeout))
+
+    def retries(self, stage: str, ended: Ended) -> bool:  # noqa: ARG002 -- a person reads why; this one always waits
+        """Wait a day, watching, and say whether the stage is worth another try."""
+        since = self.held_since.setdefault(stage, self.clock.now())
+        if self.clock.now() + RETRY > since + GATE_TIMEOUT:
+            return False
+        until = self.clock.now() + RETRY
+        while self.clock.now() < until:
+            self.watch.pass_time(until, UNHURRIED)
+        return True
+
+    def _decide(self, gate: Gate, approved: bool, summary: str) -> None:
+        self.execution.answer(gate.stage, gate.action, gate.token, approved, summary, PERSON, self.clock.now())
+
+
+def next_tick(now: datetime, period: timedelta) -> datetime:
+    """The next whole multiple of `period` since the Unix epoch, after `now`."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch + ((now - epoch) // period + 1) * period

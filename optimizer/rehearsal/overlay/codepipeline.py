@@ -1,0 +1,81 @@
+"""CodePipeline, as far as jobs and functions speak to it: the state of the execution, gates, job answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimizer.rehearsal.execution import Execution, Executions, GateRefused, JobAnswers
+from optimizer.rehearsal.overlay import Answer, AwsError, emulates
+
+if TYPE_CHECKING:
+    from optimizer.rehearsal.account import EmulatedAccount
+    from optimizer.rehearsal.calls import Call
+
+API = "https://docs.aws.amazon.com/codepipeline/latest/APIReference"
+
+
+@emulates(
+    "codepipeline",
+    "GetPipelineState",
+    rule="a waiting approval shows a token, an answered one who answered it",
+    source=f"{API}/API_GetPipelineState.html",
+)
+def get_pipeline_state(account: EmulatedAccount, call: Call) -> Answer:
+    return _execution(account, call.parameters["name"]).describe()
+
+
+@emulates(
+    "codepipeline",
+    "PutApprovalResult",
+    rule="needs the token of the waiting gate; a gate is answered once",
+    source=f"{API}/API_PutApprovalResult.html",
+)
+def put_approval_result(account: EmulatedAccount, call: Call) -> Answer:
+    parameters = call.parameters
+    result = parameters["result"]
+    if len(result["summary"]) > 512:
+        raise AwsError("ValidationException", "The summary must have length less than or equal to 512.")
+    now = account.clock.now()
+    try:
+        _execution(account, parameters["pipelineName"]).answer(
+            parameters["stageName"],
+            parameters["actionName"],
+            parameters["token"],
+            result["status"] == "Approved",
+            result["summary"],
+            call.actor,
+            now,
+        )
+    except GateRefused as refused:
+        raise AwsError(refused.code, str(refused)) from refused
+    return {"approvedAt": now}
+
+
+@emulates(
+    "codepipeline",
+    "PutJobSuccessResult",
+    rule="a function answers the job it was given",
+    source=f"{API}/API_PutJobSuccessResult.html",
+)
+def put_job_success_result(account: EmulatedAccount, call: Call) -> Answer:
+    account.part(JobAnswers).failures.pop(call.parameters["jobId"], None)
+    return {}
+
+
+@emulates(
+    "codepipeline",
+    "PutJobFailureResult",
+    rule="a function that answers a job so has failed it",
+    source=f"{API}/API_PutJobFailureResult.html",
+)
+def put_job_failure_result(account: EmulatedAccount, call: Call) -> Answer:
+    account.part(JobAnswers).failures[call.parameters["jobId"]] = call.parameters["failureDetails"]["message"]
+    return {}
+
+
+def _execution(account: EmulatedAccount, pipeline: str) -> Execution:
+    try:
+        return account.part(Executions).by_pipeline[pipeline]
+    except KeyError:
+        message = f"Account '{account.tooling}' does not have a pipeline with name '{pipeline}'"
+        raise AwsError("PipelineNotFoundException", message) from None
