@@ -55,7 +55,7 @@ class EmulatedAccount:
         self.calls = CallRecord()
         self.faults = Faults(crash_at, fault_rate, seed)
         self.credentials = Credentials(tooling, (production,), seed)
-        self.random = Random(seed)  # noqa: S311 -- repeatable on purpose
+        self._random = Random(seed)  # noqa: S311 -- repeatable on purpose
         self._seed = seed
         self._actor = REHEARSAL
         self._depth = 0  # calls under way: those inside a call or an event are the account's own doing
@@ -137,7 +137,11 @@ class EmulatedAccount:
             finally:
                 self._travelling -= 1
 
-    # For the seam.
+    # For the overlay and the seam.
+
+    def caller_arn(self, call: Call) -> str:
+        """Who signed the call: a user, or a session of a role."""
+        return self.credentials.arn_of(call.access_key)
 
     def entering(self) -> Any:
         return self.moment()
@@ -152,7 +156,7 @@ class EmulatedAccount:
         self.clock.sleep(seconds)
 
     def retry_jitter(self) -> float:
-        return self.random.random()
+        return self._random.random()
 
     def handle(self, request: Request) -> Wire:
         """Answer one call: the overlay where it has the operation, else moto."""

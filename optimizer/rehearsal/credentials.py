@@ -23,6 +23,7 @@ class AccessKey:
     secret: str
     account: str
     role_arn: str | None = None
+    session_name: str | None = None
     token: str | None = None
     expires: datetime | None = None
 
@@ -51,10 +52,27 @@ class Credentials:
         key = self._keys.get(key_id)
         return key.account if key else self.default
 
-    def assume(self, role_arn: str, account: str, until: datetime) -> AccessKey:
+    def arn_of(self, key_id: str) -> str:
+        """Whose key it is, as STS names the caller."""
+        key = self._keys.get(key_id)
+        if key is None or key.role_arn is None:
+            return f"arn:aws:iam::{self.account_of(key_id)}:user/job"
+        return f"arn:aws:sts::{key.account}:assumed-role/{key.role_arn.split('/')[-1]}/{key.session_name}"
+
+    def assume(self, role_arn: str, session_name: str, until: datetime) -> AccessKey:
         """A new session of a role."""
         key_id = "ASIA" + "".join(self._random.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", k=16))
-        return self._add(AccessKey(key_id, f"secret-of-{key_id}", account, role_arn, f"token-of-{key_id}", until))
+        return self._add(
+            AccessKey(
+                id=key_id,
+                secret=f"secret-of-{key_id}",
+                account=role_arn.split(":")[4],
+                role_arn=role_arn,
+                session_name=session_name,
+                token=f"token-of-{key_id}",
+                expires=until,
+            )
+        )
 
     def _give_user(self, account: str) -> AccessKey:
         return self._add(AccessKey(f"AKIA{account:0>16}", f"secret-of-{account}", account))

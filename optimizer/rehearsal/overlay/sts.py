@@ -24,12 +24,10 @@ def assume_role(account: EmulatedAccount, call: Call) -> Answer:
     parts = arn.split(":")
     if len(parts) != 6 or not parts[5].startswith("role/"):
         raise AwsError("ValidationError", f"{arn} is invalid")
-    owner, role = parts[4], parts[5].removeprefix("role/")
-    if owner not in account.credentials.accounts:
+    if parts[4] not in account.credentials.accounts:
         raise AwsError("AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}", 403)
     until = account.clock.now() + _duration(call.parameters)
-    key = account.credentials.assume(arn, owner, until)
-    session = f"arn:aws:sts::{owner}:assumed-role/{role.split('/')[-1]}/{call.parameters['RoleSessionName']}"
+    key = account.credentials.assume(arn, call.parameters["RoleSessionName"], until)
     return {
         "Credentials": {
             "AccessKeyId": key.id,
@@ -37,7 +35,10 @@ def assume_role(account: EmulatedAccount, call: Call) -> Answer:
             "SessionToken": key.token,
             "Expiration": until,
         },
-        "AssumedRoleUser": {"AssumedRoleId": f"AROA{key.id[4:]}:{call.parameters['RoleSessionName']}", "Arn": session},
+        "AssumedRoleUser": {
+            "AssumedRoleId": f"AROA{key.id[4:]}:{key.session_name}",
+            "Arn": account.credentials.arn_of(key.id),
+        },
     }
 
 
@@ -57,16 +58,8 @@ def _duration(parameters: Any) -> timedelta:
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
 )
 def get_caller_identity(account: EmulatedAccount, call: Call) -> Answer:
-    key = account.credentials.find(call.access_key)
-    if key is None or key.role_arn is None:
-        return {
-            "UserId": f"AIDA{call.account}",
-            "Account": call.account,
-            "Arn": f"arn:aws:iam::{call.account}:user/job",
-        }
-    role = key.role_arn.split("/")[-1]
     return {
-        "UserId": f"AROA{key.id[4:]}:session",
-        "Account": key.account,
-        "Arn": f"arn:aws:sts::{key.account}:assumed-role/{role}/session",
+        "UserId": f"AID{call.access_key[3:]}",
+        "Account": call.account,
+        "Arn": account.caller_arn(call),
     }
