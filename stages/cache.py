@@ -1,0 +1,166 @@
+"""The Redis replication group, in cluster mode."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticache as elasticache
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stages.governed import mark_part
+from stages.network import Network, closed_group
+from stages.sizing import CacheSizing
+
+NAME = "tap-cache"
+PORT = 6379
+
+
+class Cache(Construct):
+    """Redis 7 over three zones, encrypted with `key`, opened by IAM to the roles it is granted to.
+
+    L1, because the L2 knows serverless caches only. Shards and replicas change online, by
+    UseOnlineResharding: without it CloudFormation replaces the group when their number changes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        sizing: CacheSizing,
+        network: Network,
+        key: kms.IKey,
+        log_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        self.security_group = closed_group(
+            self, "SecurityGroup", vpc=network.vpc, name=NAME, purpose="Redis: the fleet only"
+        )
+        self.users = self._users()
+        self.group = self._replication_group(sizing, network, key, log_key)
+        self.group.node.add_dependency(self.users.group)
+        mark_part(self, "cache")
+
+    @property
+    def endpoint(self) -> str:
+        """The configuration endpoint, as host:port."""
+        address = self.group.attr_configuration_end_point_address
+        return f"{address}:{PORT}"
+
+    def allow_from(self, group: ec2.ISecurityGroup, role: iam.IRole) -> None:
+        """Let members of `group` connect, and `role` log in as the application's user."""
+        self.security_group.add_ingress_rule(group, ec2.Port.tcp(PORT), "Redis from the fleet")
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                sid="LogInToRedis",
+                actions=["elasticache:Connect"],
+                resources=[self._arn("replicationgroup", NAME), self._arn("user", Users.APPLICATION)],
+            )
+        )
+
+    def _arn(self, resource: str, name: str) -> str:
+        return cdk.Stack.of(self).format_arn(
+            service="elasticache", resource=resource, resource_name=name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        )
+
+    def _users(self) -> Users:
+        return Users(self, "Users")
+
+    def _replication_group(
+        self, sizing: CacheSizing, network: Network, key: kms.IKey, log_key: kms.IKey
+    ) -> elasticache.CfnReplicationGroup:
+        subnets = elasticache.CfnSubnetGroup(
+            self,
+            "Subnets",
+            cache_subnet_group_name=NAME,
+            description="Isolated data subnets",
+            subnet_ids=network.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED).subnet_ids,
+        )
+        group = elasticache.CfnReplicationGroup(
+            self,
+            "Group",
+            replication_group_id=NAME,
+            replication_group_description="Sessions and hot tenant data",
+            engine="redis",
+            engine_version="7.1",
+            cache_node_type=sizing.node_type,
+            num_node_groups=len(sizing.shards),
+            replicas_per_node_group=sizing.replicas_per_shard,
+            cache_parameter_group_name="default.redis7.cluster.on",
+            cache_subnet_group_name=subnets.ref,
+            security_group_ids=[self.security_group.security_group_id],
+            port=PORT,
+            automatic_failover_enabled=True,
+            multi_az_enabled=True,
+            at_rest_encryption_enabled=True,
+            kms_key_id=key.key_arn,
+            transit_encryption_enabled=True,
+            transit_encryption_mode="required",
+            user_group_ids=[self.users.group.ref],
+            snapshot_retention_limit=7,
+            snapshot_window="03:00-04:00",
+            preferred_maintenance_window="sun:05:00-sun:06:00",
+            auto_minor_version_upgrade=True,
+            log_delivery_configurations=[self._log(kind, log_key) for kind in ("slow-log", "engine-log")],
+        )
+        group.cfn_options.update_policy = cdk.CfnUpdatePolicy(use_online_resharding=True)
+        group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        return group
+
+    def _log(
+        self, kind: str, log_key: kms.IKey
+    ) -> elasticache.CfnReplicationGroup.LogDeliveryConfigurationRequestProperty:
+        group = logs.LogGroup(
+            self,
+            kind.title().replace("-", ""),
+            log_group_name=f"/tap/cache/{kind}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            encryption_key=log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        destination = elasticache.CfnReplicationGroup.DestinationDetailsProperty(
+            cloud_watch_logs_details=elasticache.CfnReplicationGroup.CloudWatchLogsDestinationDetailsProperty(
+                log_group=group.log_group_name
+            )
+        )
+        return elasticache.CfnReplicationGroup.LogDeliveryConfigurationRequestProperty(
+            destination_details=destination, destination_type="cloudwatch-logs", log_format="json", log_type=kind
+        )
+
+
+class Users(Construct):
+    """Who may log in: the application by IAM, without a password; the default user never."""
+
+    APPLICATION = "tap-application"
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        application = elasticache.CfnUser(
+            self,
+            "Application",
+            user_id=self.APPLICATION,
+            user_name=self.APPLICATION,  # IAM authentication wants both the same
+            engine="redis",
+            access_string="on ~* +@all -@admin -@dangerous",
+            authentication_mode={"Type": "iam"},
+        )
+        # A user group must hold a user called `default`: this one is off and may do nothing.
+        default = elasticache.CfnUser(
+            self,
+            "Default",
+            user_id="tap-default-off",
+            user_name="default",
+            engine="redis",
+            access_string="off -@all",
+            authentication_mode={"Type": "no-password-required"},
+        )
+        self.group = elasticache.CfnUserGroup(
+            self,
+            "Group",
+            user_group_id="tap-cache",
+            engine="redis",
+            user_ids=[application.ref, default.ref],
+        )

@@ -1,0 +1,122 @@
+"""The fleet: the Auto Scaling group that runs the platform's services behind the load balancer."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_autoscaling as autoscaling
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stages.governed import mark_part
+from stages.network import Network, closed_group
+from stages.sizing import FleetSizing
+
+NAME = "tap-fleet"
+CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at
+
+
+class Fleet(Construct):
+    """Instances over three zones, made from a launch template, sized by CPU.
+
+    The group has no rolling or replacing update policy: a deployment never replaces instances,
+    only the optimizer's instance refresh does. Capacity follows docs/adr/0003.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, sizing: FleetSizing, network: Network, image_id: str) -> None:
+        super().__init__(scope, id)
+        self.security_group = closed_group(
+            self, "SecurityGroup", vpc=network.vpc, name=NAME, purpose="The fleet: the load balancer only"
+        )
+        self.role = self._role()
+        self.launch_template = self._launch_template(sizing, image_id)
+        self.group = self._group(sizing, network)
+        self._scale_by_cpu(sizing)
+        mark_part(self, "fleet")
+
+    def allow_to(self, peer: ec2.ISecurityGroup, port: int, what: str) -> None:
+        """Let the instances connect to `peer` on `port`."""
+        self.security_group.add_egress_rule(peer, ec2.Port.tcp(port), what)
+
+    def _role(self) -> iam.Role:
+        """What an instance may do: Session Manager here; the parts add what they grant."""
+        role = iam.Role(
+            self,
+            "Role",
+            role_name=f"{NAME}-{cdk.Stack.of(self).region}",
+            description="Instances of the fleet",
+            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="SessionManager",
+                actions=[
+                    "ssm:UpdateInstanceInformation",
+                    "ssmmessages:CreateControlChannel",
+                    "ssmmessages:CreateDataChannel",
+                    "ssmmessages:OpenControlChannel",
+                    "ssmmessages:OpenDataChannel",
+                ],
+                resources=["*"],  # these actions know no resources (Service Authorization Reference)
+            )
+        )
+        return role
+
+    def _launch_template(self, sizing: FleetSizing, image_id: str) -> ec2.LaunchTemplate:
+        region = cdk.Stack.of(self).region
+        template = ec2.LaunchTemplate(
+            self,
+            "LaunchTemplate",
+            launch_template_name=NAME,
+            instance_type=ec2.InstanceType(sizing.instance_type),
+            # A concrete image: with an SSM alias in its place an instance refresh cannot be rolled back.
+            machine_image=ec2.MachineImage.generic_linux({region: image_id}),
+            role=self.role,
+            security_group=self.security_group,
+            user_data=ec2.UserData.custom("#!/bin/sh\necho TAP_POINTERS=/tap > /etc/tap-environment\n"),
+            http_tokens=ec2.LaunchTemplateHttpTokens.REQUIRED,
+            http_put_response_hop_limit=1,
+            instance_metadata_tags=True,
+            detailed_monitoring=True,
+            ebs_optimized=True,
+            block_devices=[
+                ec2.BlockDevice(
+                    device_name="/dev/xvda",
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        50, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3, delete_on_termination=True
+                    ),
+                )
+            ],
+        )
+        template.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        return template
+
+    def _group(self, sizing: FleetSizing, network: Network) -> autoscaling.AutoScalingGroup:
+        group = autoscaling.AutoScalingGroup(
+            self,
+            "Group",
+            auto_scaling_group_name=NAME,
+            vpc=network.vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            launch_template=self.launch_template,
+            min_capacity=sizing.minimum,
+            desired_capacity=sizing.desired,
+            max_capacity=sizing.maximum,
+            ignore_unmodified_size_properties=True,
+            health_checks=autoscaling.HealthChecks.with_additional_checks(
+                additional_types=[autoscaling.AdditionalHealthCheckType.ELB], grace_period=cdk.Duration.minutes(5)
+            ),
+            default_instance_warmup=cdk.Duration.minutes(5),
+            group_metrics=[autoscaling.GroupMetrics.all()],
+        )
+        group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        cdk.Annotations.of(group).acknowledge_warning(
+            "@aws-cdk/aws-autoscaling:desiredCapacitySet", "Unmodified sizes are ignored: docs/adr/0003"
+        )
+        return group
+
+    def _scale_by_cpu(self, sizing: FleetSizing) -> None:
+        """Target tracking. Scaling in is part of the sizing: off, it only ever adds instances."""
+        self.group.scale_on_cpu_utilization(
+            "Cpu", target_utilization_percent=CPU_TARGET, disable_scale_in=not sizing.scale_in
+        )

@@ -1,0 +1,24 @@
+"""How the optimizer finds what it may change: tags, put on once at the end of each stack.
+
+`tap:governed` marks the stack's resources; `tap:part` says which part of the platform one belongs
+to, by the same names as on the dashboard.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE
+
+PART_TAG = "tap:part"
+
+
+def mark_governed(stack: cdk.Stack) -> None:
+    """Tag everything in `stack` as governed: the optimizer's inventory starts from this tag."""
+    cdk.Tags.of(stack).add(GOVERNED_TAG, GOVERNED_VALUE)
+
+
+def mark_part(construct: Construct, part: str) -> None:
+    """Tag everything in `construct` as belonging to `part` (fleet, cache, database, tables, ...)."""
+    cdk.Tags.of(construct).add(PART_TAG, part)

@@ -1,0 +1,76 @@
+"""The customer keys: one per kind of data, so that each can be granted and revoked alone.
+
+They have a stack of their own, which goes first and outlives the others: final snapshots and
+retained backups stay readable only as long as their key exists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stages.regional_stack import RegionalStack
+
+
+class Keys(RegionalStack):
+    """The keys of the primary Region.
+
+    The tables' key is multi-Region from the start: a key cannot become so later, and table
+    replicas need it.
+    """
+
+    def __init__(self, scope: Construct, id: str, **kwargs: Any) -> None:
+        super().__init__(scope, id, **kwargs)
+        self.tables = data_key(self, "Tables", alias="tap/tables", holds="DynamoDB tables", multi_region=True)
+        self.cache = data_key(self, "Cache", alias="tap/cache", holds="the Redis replication group")
+        self.database = data_key(self, "Database", alias="tap/database", holds="Aurora, its secrets and snapshots")
+        self.telemetry = telemetry_key(self, "Telemetry")
+
+
+def data_key(scope: Construct, id: str, *, alias: str, holds: str, multi_region: bool = False) -> kms.Key:
+    """A rotated key for data at rest, kept when its stack goes."""
+    return kms.Key(
+        scope,
+        id,
+        alias=alias,
+        description=f"Encrypts {holds}",
+        enable_key_rotation=True,
+        multi_region=multi_region,
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+
+
+def telemetry_key(scope: Construct, id: str) -> kms.Key:
+    """The key of log groups and alarm topics: their services use it by name, in this account only."""
+    key = data_key(scope, id, alias="tap/telemetry", holds="log groups and the alarm topic")
+    stack = cdk.Stack.of(scope)
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="LogGroupsOfThisAccount",
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+            actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            resources=["*"],  # in a key policy: this key
+            conditions={
+                "ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn": f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:*"
+                }
+            },
+        )
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AlarmsOfThisAccount",
+            principals=[
+                iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+                iam.ServicePrincipal("events.amazonaws.com"),
+            ],
+            actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        )
+    )
+    return key

@@ -1,0 +1,84 @@
+"""The network of one Region: three zones, each with a public, a private and an isolated subnet."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stages.governed import mark_part
+
+
+class Network(Construct):
+    """A VPC with flow logs, and gateway endpoints so that S3 and DynamoDB are reached without NAT.
+
+    `data` selects the isolated subnets, where databases and caches live.
+    """
+
+    data = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+
+    def __init__(
+        self, scope: Construct, id: str, *, cidr: str, nat_gateways: int, log_key: kms.IKey, subnet_mask: int = 20
+    ) -> None:
+        super().__init__(scope, id)
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            vpc_name="tap",
+            ip_addresses=ec2.IpAddresses.cidr(cidr),
+            max_azs=3,
+            nat_gateways=nat_gateways,
+            # Emptying the default group takes a custom resource; nothing here is ever put in it.
+            restrict_default_security_group=False,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Public",
+                    subnet_type=ec2.SubnetType.PUBLIC,
+                    cidr_mask=subnet_mask + 4,
+                    map_public_ip_on_launch=False,
+                ),
+                ec2.SubnetConfiguration(
+                    name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=subnet_mask
+                ),
+                ec2.SubnetConfiguration(
+                    name="Data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=subnet_mask + 2
+                ),
+            ],
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
+        )
+        self._log_flows(log_key)
+        mark_part(self, "network")
+
+    def _log_flows(self, log_key: kms.IKey) -> None:
+        """Every flow, accepted or rejected, for 90 days."""
+        group = logs.LogGroup(
+            self,
+            "FlowLog",
+            log_group_name="/tap/network/flows",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            encryption_key=log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        self.vpc.add_flow_log(
+            "Flows",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(group),
+            traffic_type=ec2.FlowLogTrafficType.ALL,
+        )
+
+
+def closed_group(scope: Construct, id: str, *, vpc: ec2.IVpc, name: str, purpose: str) -> ec2.SecurityGroup:
+    """A security group that lets nothing in or out: each rule is added by name, peer and port."""
+    return ec2.SecurityGroup(
+        scope,
+        id,
+        vpc=vpc,
+        security_group_name=name,
+        description=purpose,
+        allow_all_outbound=False,
+        disable_inline_rules=False,
+    )

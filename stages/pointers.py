@@ -1,0 +1,33 @@
+"""What the application follows: where each part is, as SSM parameters under /tap.
+
+The application reads these instead of names in its own configuration, so that a table can be
+replaced under it by changing a pointer.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from stages.cache import Cache
+from stages.database import Database
+from stages.governed import mark_part
+from stages.tables import Tables
+
+
+class Pointers(Construct):
+    """One parameter for each table, the cache and the database's endpoints and credentials."""
+
+    def __init__(self, scope: Construct, id: str, *, tables: Tables, cache: Cache, database: Database) -> None:
+        super().__init__(scope, id)
+        for name, table in tables.by_name.items():
+            self._point(f"tables/{name}", table.table_name)
+        self._point("cache/endpoint", cache.endpoint)
+        self._point("database/writer", database.cluster.cluster_endpoint.socket_address)
+        self._point("database/reader", database.cluster.cluster_read_endpoint.socket_address)
+        self._point("database/secret", database.secret.secret_arn)
+        mark_part(self, "pointers")
+
+    def _point(self, name: str, value: str) -> None:
+        id = name.title().replace("/", "").replace("_", "")
+        ssm.StringParameter(self, id, parameter_name=f"/tap/{name}", string_value=value)

@@ -1,0 +1,120 @@
+"""The DynamoDB tables: `tenants`, `users` and `audit_logs`, four indexes each.
+
+All three share the key names `pk` and `sk`, and the items of `tenants` and `users` share the
+partition key TENANT#<id>, so that the two can later live in one table without a key changing.
+docs/access-patterns.md says which query each index serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stages.governed import mark_part
+from stages.sizing import TableSizing
+
+
+@dataclass(frozen=True)
+class Index:
+    """One global secondary index: its keys, and the attributes it copies (None: all of them)."""
+
+    partition_key: str
+    sort_key: str
+    copies: tuple[str, ...] | None = ()
+
+
+INDEXES: Mapping[str, Mapping[str, Index]] = {
+    "tenants": {
+        "by-domain": Index("domain", "pk", copies=None),
+        "by-plan": Index("plan", "created_at", copies=("name", "status")),
+        "by-status": Index("status", "status_changed_at", copies=("name", "plan")),
+        "by-region": Index("home_region", "created_at", copies=("name", "plan")),
+    },
+    "users": {
+        "by-email": Index("email", "pk", copies=None),
+        "by-role": Index("tenant_role", "email", copies=("name", "status")),
+        "by-last-login": Index("tenant_id", "last_login_at", copies=("email", "status")),
+        "by-invitation": Index("invitation_id", "invited_at", copies=("email", "tenant_role")),
+    },
+    "audit_logs": {
+        "by-actor": Index("actor_id", "occurred_at", copies=None),
+        "by-action": Index("tenant_action", "occurred_at"),
+        "by-resource": Index("resource_id", "occurred_at", copies=None),
+        "by-day": Index("day_shard", "occurred_at"),
+    },
+}
+
+TIME_TO_LIVE = {"audit_logs": "expires_at"}
+
+
+class Tables(Construct):
+    """The three tables, with the indexes and streams that the sizing keeps.
+
+    `replica_key_arns` maps the Regions that get a replica to the key used there; none by default.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        sizing: Mapping[str, TableSizing],
+        key: kms.IKey,
+        replica_key_arns: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        self._key = key
+        self._replica_key_arns = dict(replica_key_arns or {})
+        self.by_name = {name: self._table(name, table) for name, table in sizing.items()}
+        mark_part(self, "tables")
+
+    def grant_read_write(self, role: iam.IRole) -> None:
+        """Let `role` read and write items, in the tables and through their indexes."""
+        for table in self.by_name.values():
+            table.grant_read_write_data(role)
+
+    def _table(self, name: str, sizing: TableSizing) -> dynamodb.TableV2:
+        return dynamodb.TableV2(
+            self,
+            name.title().replace("_", ""),
+            table_name=name,
+            partition_key=_text("pk"),
+            sort_key=_text("sk"),
+            billing=dynamodb.Billing.on_demand(),
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(self._key, self._replica_key_arns),
+            global_secondary_indexes=[_index(name, index) for index in sizing.indexes],
+            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if sizing.stream else None,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            time_to_live_attribute=TIME_TO_LIVE.get(name),
+            replicas=[dynamodb.ReplicaTableProps(region=region) for region in self._replica_key_arns],
+            deletion_protection=True,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+
+def _index(table: str, name: str) -> dynamodb.GlobalSecondaryIndexPropsV2:
+    index = INDEXES[table][name]
+    projection = {
+        None: dynamodb.ProjectionType.ALL,
+        (): dynamodb.ProjectionType.KEYS_ONLY,
+    }.get(index.copies, dynamodb.ProjectionType.INCLUDE)
+    return dynamodb.GlobalSecondaryIndexPropsV2(
+        index_name=name,
+        partition_key=_text(index.partition_key),
+        sort_key=_text(index.sort_key),
+        projection_type=projection,
+        non_key_attributes=list(index.copies) if index.copies else None,
+    )
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    """A key attribute; all of them are strings, times in ISO 8601."""
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -1,0 +1,46 @@
+"""The primary Region's stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from constructs import Construct
+
+from pipeline.environment import Environment
+from stages.balancer import Balancer
+from stages.cache import Cache
+from stages.database import Database
+from stages.fleet import Fleet
+from stages.governed import mark_governed
+from stages.keys import Keys
+from stages.network import Network
+from stages.pointers import Pointers
+from stages.regional_stack import RegionalStack
+from stages.sizing import Sizing
+from stages.tables import Tables
+from stages.telemetry import Telemetry
+
+
+class TapStack(RegionalStack):
+    """The primary Region: everything the platform runs on, sized by `sizing`."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, keys: Keys, **kwargs: Any
+    ) -> None:
+        super().__init__(scope, id, **kwargs)
+        network = Network(self, "Network", cidr="10.0.0.0/16", nat_gateways=3, log_key=keys.telemetry)
+        tables = Tables(self, "Tables", sizing=sizing.tables, key=keys.tables)
+        cache = Cache(self, "Cache", sizing=sizing.cache, network=network, key=keys.cache, log_key=keys.telemetry)
+        database = Database(
+            self, "Database", sizing=sizing.aurora, network=network, key=keys.database, log_key=keys.telemetry
+        )
+        fleet = Fleet(self, "Fleet", sizing=sizing.fleet, network=network, image_id=environment.primary.image_id)
+        Balancer(self, "Balancer", network=network, fleet=fleet, certificate_arn=environment.certificate_arn)
+
+        tables.grant_read_write(fleet.role)
+        cache.allow_from(fleet.security_group, fleet.role)
+        database.allow_from(fleet.security_group, fleet.role)
+
+        Telemetry(self, "Telemetry", key=keys.telemetry, notify=environment.alarm_email)
+        Pointers(self, "Pointers", tables=tables, cache=cache, database=database)
+        mark_governed(self)
