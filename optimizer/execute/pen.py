@@ -93,7 +93,8 @@ class Pen:
 
     def move_phase(self, plan: Plan, record: PhaseRecord, to: PhaseState, text: str, **changes: object) -> PhaseRecord:
         """Compare and set the state of a phase; returns the record as written. Raises WrongState."""
-        return self._write_phase(plan, record, replace(record, state=to, since=self._clock(), **changes), text)  # type: ignore[arg-type]  # names checked by replace
+        changed = replace(record, state=to, since=self._clock(), **changes)  # type: ignore[arg-type]  # replace checks names
+        return self._write_phase(plan, record, changed, text)
 
     def assess(self, plan: Plan, record: PhaseRecord, assessment: Assessment) -> PhaseRecord:
         """Record the newest assessment of an open window; the phase's state stays."""
@@ -175,7 +176,7 @@ class Pen:
             found = self.journal.phase(plan, new.phase)
             if found != new:
                 raise WrongState(
-                    f"Phase {new.phase.number} is {found.state.value}, not {old.state.value}: another run carried it on."
+                    f"Phase {new.phase.number} is {found.state.value}, not {old.state.value}: another run moved it on."
                 ) from error
         return new
 

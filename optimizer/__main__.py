@@ -1,0 +1,7 @@
+"""`python -m optimizer`."""
+
+import sys
+
+from optimizer.optimize import main
+
+sys.exit(main())

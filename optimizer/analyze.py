@@ -1,0 +1,143 @@
+"""From the account to a proposed plan: find, measure, decide. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from optimizer.action import Action, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import Choice, Decision, Json
+from optimizer.decide.plan import Plan, PlanCosts, PlannedAction
+from optimizer.decide.policy import Policy
+from optimizer.observe.costs import plan_costs
+from optimizer.observe.inventory import Governed, Inventory, Kind, take_inventory
+from optimizer.observe.metrics import Measurements, Query, read_metrics
+from optimizer.phase import Phase
+from optimizer.settings import Settings
+from stages.sizing import Sizing, SizingRecord
+
+SLACK = timedelta(hours=12)  # the first and last hours of a period may still lack datapoints
+
+
+def measure(
+    aws: Aws, asked: Iterable[tuple[Action, Governed]], policy: Policy, extra: Sequence[Query] = ()
+) -> Measurements:
+    """Every metric that these actions want of these resources, over the policy's period, in the fewest calls."""
+    queries = [query for action, governed in asked for query in action.queries(governed)]
+    end = aws.clock.now().replace(minute=0, second=0, microsecond=0)
+    return read_metrics(aws, tuple(dict.fromkeys([*queries, *extra])), end - policy.period, end)
+
+
+def analyze(
+    aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord
+) -> tuple[Plan, Measurements]:
+    """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
+    inventory = take_inventory(aws, (settings.primary_region, *settings.secondary_regions))
+    pairs = [(action, each) for action in actions for each in inventory.of(action.kind)]
+    traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
+    measured = measure(aws, pairs, policy, traffic)
+    decisions = tuple(_decide(aws, action, governed, measured, policy) for action, governed in pairs)
+    covered = _covered(measured, traffic)
+    plan = Plan(
+        created_at=aws.clock.now(),
+        period_start=measured.start,
+        period_end=measured.end,
+        covered_days=round(covered / timedelta(days=1), 2),
+        sizing_revision=sizing.revision,
+        code_revision=settings.revision,
+        actions=tuple(_planned(action, inventory, decisions) for action in actions),
+        decisions=decisions,
+        excluded=inventory.excluded,
+        policy=_recorded(policy),
+        costs=_costs(actions, decisions, sizing.sizing, settings),
+        held=_held(covered, policy),
+    )
+    return plan, measured
+
+
+def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements, policy: Policy) -> Decision:
+    evidence = action.collect(aws.at(governed.region), governed, measured)
+    return action.decide(evidence, policy)
+
+
+def _planned(action: Action, inventory: Inventory, decisions: Sequence[Decision]) -> PlannedAction:
+    """One-way moves are read off the moves themselves, of the first resource they would run on."""
+    by_arn = {each.arn: each for each in inventory.governed}
+    applied = [d for d in decisions if d.action == action.id and d.choice is Choice.APPLY]
+    moves = action.moves(by_arn[applied[0].resource], applied[0].before, applied[0]) if applied else ()
+    one_way = tuple(move.summary for move in moves if move.when is When.ACCEPT)
+    return PlannedAction(action.id, action.phase.number, action.title, one_way)
+
+
+def _traffic(balancer: Governed) -> Query:
+    """The metric whose first datapoint tells since when the service is measured."""
+    dimension = (("LoadBalancer", balancer.arn.split(":loadbalancer/", 1)[1]),)
+    return Query("AWS/ApplicationELB", "RequestCount", dimension, ("Sum",), 3600, balancer.region)
+
+
+def _covered(measured: Measurements, traffic: Sequence[Query]) -> timedelta:
+    """From the first datapoint of the load balancer's requests to the period's end; zero without any."""
+    firsts = [int(series.at[0]) for query in traffic if len(series := measured.of(query, "Sum"))]
+    return timedelta(seconds=measured.end.timestamp() - min(firsts)) if firsts else timedelta(0)
+
+
+def _held(covered: timedelta, policy: Policy) -> str | None:
+    if covered >= policy.period - SLACK:
+        return None
+    days = covered / timedelta(days=1)
+    return f"{days:.1f} days of metrics are there, {policy.period.days} are needed: nothing is changed before that"
+
+
+def _costs(actions: Sequence[Action], decisions: Sequence[Decision], sizing: Sizing, settings: Settings) -> PlanCosts:
+    """Monthly list cost before and after, each saving as what its change takes off in execution order."""
+    steps: list[tuple[str, str, Sizing]] = []
+    current = sizing
+    for action in actions:
+        for decision in decisions:
+            if decision.action == action.id and decision.choice is Choice.APPLY:
+                current = action.resize(current, decision)
+                steps.append((decision.action, decision.resource, current))
+    return plan_costs(sizing, steps, regions=(settings.primary_region, *settings.secondary_regions))
+
+
+def _recorded(policy: Policy) -> dict[str, Json]:
+    """The policy as JSON values: recorded with the plan, and so covered by its hash."""
+
+    def plain(value: object) -> Json:
+        if isinstance(value, timedelta):
+            return value.total_seconds()
+        if isinstance(value, frozenset):
+            return sorted(value)
+        if isinstance(value, datetime | Decimal):
+            return str(value)
+        if hasattr(value, "model_dump"):
+            return value.model_dump(mode="json")
+        raise TypeError(f"policy holds {type(value).__name__}, which has no recorded form")
+
+    recorded: dict[str, Json] = json.loads(json.dumps(asdict(policy), default=plain))
+    return recorded
+
+
+def gate_text(plan: Plan, limit: int = 400) -> str:
+    """What the plan's gate says to the person who opens it."""
+    parts = [f"Plan {plan.hash[:12]}."]
+    if plan.held:
+        parts.append(f"Held: {plan.held}.")
+    for phase in Phase:
+        if decisions := plan.to_apply(phase):
+            parts.append(
+                f"Phase {phase.number} ({phase.title}): {', '.join(dict.fromkeys(d.action for d in decisions))}."
+            )
+    if plan.costs:
+        parts.append(
+            f"Saves ${plan.costs.before - plan.costs.after:,.0f} of ${plan.costs.before:,.0f} a month at list price."
+        )
+    one_way = [summary for action in plan.actions for summary in action.one_way]
+    if one_way:
+        parts.append(f"One-way at acceptance: {'; '.join(one_way)}.")
+    text = " ".join(parts)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

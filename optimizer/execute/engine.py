@@ -1,0 +1,174 @@
+"""The engine: what all actions need, once.
+
+Dry-run, lease and fencing, the blast-radius cap, tenant tags and fingerprint read again right
+before each change, the write-ahead journal, polling with deadlines, resume after a crash at any
+point, and rollback by undoing what was done in reverse order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from optimizer.action import Action, Before, Move, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import Choice, Decision
+from optimizer.decide.plan import Plan
+from optimizer.decide.policy import Policy
+from optimizer.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
+from optimizer.execute.pen import Pen
+from optimizer.execute.records import MoveRecord, MoveState
+from optimizer.observe.inventory import Governed, Kind, owner_of, take_inventory
+from optimizer.observe.metrics import Measurements
+from optimizer.phase import Phase
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One decision on its way: the action, the resource, its state before, and its moves."""
+
+    decision: Decision
+    action: Action
+    governed: Governed
+    before: Before
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Carries moves out on the production account, journaling each through a pen."""
+
+    aws: Aws
+    regions: Sequence[str]
+    policy: Policy
+    actions: Mapping[str, Action]
+    say: Say
+    settled: Callable[[timedelta], None]  # waits, then raises Breach when health left its limits
+
+    def find(self, decisions: Sequence[Decision]) -> dict[str, Governed]:
+        """The resources of these decisions that are still ours to change, by ARN."""
+        kinds = {self.actions[each.action].kind for each in decisions}
+        inventory = take_inventory(self.aws, self.regions, kinds=tuple(k for k in Kind if k in kinds))
+        return {each.arn: each for each in inventory.governed}
+
+    def check_radius(self, decisions: Sequence[Decision]) -> None:
+        """Raises BlastRadius when one phase would change more resources than the policy allows."""
+        if len(decisions) > self.policy.max_changes_per_phase:
+            raise BlastRadius(
+                f"The phase would change {len(decisions)} resources, the policy allows "
+                f"{self.policy.max_changes_per_phase}. Raise max_changes_per_phase, or split the plan."
+            )
+
+    def still_wanted(self, decision: Decision, governed: Governed | None, measured: Measurements) -> str | None:
+        """Why the phase must leave this decision out after all; None when its criteria still hold.
+
+        The criteria are collected again: they may veto, never add. Raises PlanChanged when the
+        resource is not what the approved plan saw.
+        """
+        action = self.actions[decision.action]
+        if governed is None:
+            return "it is gone, or owned by a tenant by now"
+        # as JSON, because that is what the plan remembers
+        found = json.loads(json.dumps(action.describe(self.aws.at(governed.region), governed)))
+        if found != decision.before:
+            raise PlanChanged(_difference(governed.name, decision.before, found))
+        evidence = action.collect(self.aws.at(governed.region), governed, measured)
+        again = action.decide(evidence, self.policy)
+        return None if again.choice is Choice.APPLY else again.reason
+
+    def change(self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: Pen) -> Change:
+        """The change with its before-state, which is journaled before anything else happens."""
+        action = self.actions[decision.action]
+        before = pen.journal.before(plan, phase, decision.action, decision.resource)
+        if before is None:
+            before = decision.before
+            pen.keep_before(plan, phase, decision.action, decision.resource, before)
+        return Change(decision, action, governed, before, tuple(action.moves(governed, before, decision)))
+
+    def run(self, plan: Plan, phase: Phase, change: Change, when: When, pen: Pen) -> None:
+        """Carry out the change's moves of one kind, resuming where the journal says."""
+        records = {(r.action, r.resource, r.name): r for r in pen.journal.moves(plan, phase)}
+        for move in (each for each in change.moves if each.when is when):
+            key = (change.action.id, change.decision.resource, move.name)
+            record = records.get(key) or MoveRecord(
+                phase, _next(records), *key, move.summary, when is When.ACCEPT, MoveState.INTENT, plan.created_at
+            )
+            records[key] = record
+            if record.state is MoveState.DONE:
+                continue
+            self._do(plan, record, change, move, pen)
+            if move.settle:
+                self.settled(move.settle)
+
+    def undo(self, plan: Plan, phase: Phase, changes: Mapping[tuple[str, str], Change], pen: Pen) -> None:
+        """Undo every move that was begun, newest first. Raises OneWayBegun when one of them has no way back."""
+        records = pen.journal.moves(plan, phase)
+        refuse_one_way(records)
+        for record in reversed(records):
+            if record.state is MoveState.UNDONE:
+                continue
+            change = changes[(record.action, record.resource)]
+            move = next(each for each in change.moves if each.name == record.name)
+            self._undo(plan, record, change, move, pen)
+
+    def _do(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> None:
+        aws = self.aws.at(change.governed.region)
+        record = pen.move(plan, record, MoveState.INTENT)
+        self._refuse_tenant(change.governed)
+        if not move.is_done(aws):
+            self.say(f"{change.governed.name}: {move.summary}")
+            move.do(aws)
+            self._wait(move, change.governed, move.is_done, pen)
+        pen.move(plan, record, MoveState.DONE)
+
+    def _undo(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> None:
+        assert move.undo is not None
+        assert move.is_undone is not None
+        aws = self.aws.at(change.governed.region)
+        record = pen.move(plan, record, MoveState.UNDOING)
+        self._refuse_tenant(change.governed)
+        if not move.is_undone(aws):
+            self.say(f"{change.governed.name}: undo: {move.summary}")
+            move.undo(aws)
+            self._wait(move, change.governed, move.is_undone, pen)
+        pen.move(plan, record, MoveState.UNDONE)
+
+    def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> None:
+        aws = self.aws.at(governed.region)
+        clock = self.aws.clock
+        deadline = clock.now() + move.deadline
+        while not reached(aws):
+            if clock.now() >= deadline:
+                raise MoveFailed(
+                    f"{governed.name}: {move.summary!r} was not reached within {move.deadline}. "
+                    "See the resource's events, then run the same command again, or roll back."
+                )
+            clock.sleep(move.poll.total_seconds())
+            pen.lease.keep()
+
+    def _refuse_tenant(self, governed: Governed) -> None:
+        if reason := owner_of(self.aws, governed):
+            raise TenantOwned(f"{governed.name} is not changed: {reason}.")
+
+
+def refuse_one_way(records: Sequence[MoveRecord]) -> None:
+    """Raises OneWayBegun when an irreversible move has begun."""
+    begun = [record for record in records if record.one_way]
+    if begun:
+        raise OneWayBegun(
+            f"{begun[0].action} has begun {begun[0].summary!r}, which has no way back: run accept again to finish."
+        )
+
+
+def _next(records: Mapping[tuple[str, str, str], MoveRecord]) -> int:
+    return max((record.sequence for record in records.values()), default=0) + 1
+
+
+def _difference(name: str, seen: Before, found: Before) -> str:
+    changed = [key for key in sorted({*seen, *found}) if seen.get(key) != found.get(key)]
+    told = ", ".join(f"{key} {found.get(key)!r} (the approved plan saw {seen.get(key)!r})" for key in changed)
+    return f"{name} changed since the plan: {told}. Analyze again, or restore it."

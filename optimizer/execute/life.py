@@ -1,0 +1,335 @@
+"""The plan's life, verb by verb: approve, apply, watch, accept, roll back.
+
+    waiting -> applying -> observing -> accepting -> accepted -> reconciled
+                  |            |            |  (until the first one-way move)
+                  +------------+------------+--> rolling_back -> rolled_back
+
+Every verb can be run again at any point: it reads the journal and carries on, or finds itself done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from optimizer.action import Action, When
+from optimizer.analyze import measure
+from optimizer.aws import Aws
+from optimizer.decide.decision import Decision
+from optimizer.decide.health import Assessment, Health
+from optimizer.decide.plan import Plan
+from optimizer.decide.policy import Policy
+from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
+from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
+from optimizer.execute.gates import approver, reject
+from optimizer.execute.journal import Journal
+from optimizer.execute.lease import Purpose
+from optimizer.execute.pen import Pen
+from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.service import STEP, Service, window_evidence
+from optimizer.phase import Phase
+from optimizer.settings import Settings
+from stages.sizing import Sizing, SizingRecord
+
+FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
+
+
+@dataclass(frozen=True)
+class Life:
+    """The verbs, with all they work on."""
+
+    production: Aws
+    tooling: Aws
+    journal: Journal
+    settings: Settings
+    policy: Policy
+    actions: Mapping[str, Action]
+    service: Service
+    say: Say
+
+    @property
+    def regions(self) -> Sequence[str]:
+        return (self.settings.primary_region, *self.settings.secondary_regions)
+
+    def approve(self, plan: Plan) -> str:
+        """Record that the gate was passed for exactly this plan; returns the approver."""
+        who = approver(self.tooling, self.settings.pipeline_name, "Approve")
+        with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
+            Pen(self.journal, lease).approve(plan, who)
+        return who
+
+    def preview(self, plan: Plan, phase: Phase) -> list[str]:
+        """What `apply` would do, move by move; changes nothing, neither in AWS nor in the journal."""
+        lines: list[str] = []
+        for decision in plan.to_apply(phase):
+            governed = self._engine(plan, phase, None).find([decision]).get(decision.resource)
+            if governed is None:
+                lines.append(f"{decision.action}: {decision.resource} is gone, or owned by a tenant: left alone")
+                continue
+            for move in self.actions[decision.action].moves(governed, decision.before, decision):
+                lines.append(f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}")
+        return lines
+
+    def apply(self, plan: Plan, phase: Phase) -> PhaseRecord:
+        """The APPLY moves of one phase, up to its open window. Finds itself done when it is."""
+        self._require_approved(plan)
+        decisions = plan.to_apply(phase)
+        record = self.journal.phase(plan, phase)
+        if not decisions or record.state not in (PhaseState.WAITING, PhaseState.APPLYING):
+            return self._already(record, decisions)
+        self._require_turn(plan, phase)
+        with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            engine = self._engine(plan, phase, pen)
+            engine.check_radius(decisions)
+            record = self.journal.phase(plan, phase)
+            if record.state is PhaseState.WAITING:
+                record = self._begin(plan, phase, record, pen)
+            record, wanted = self._wanted(plan, record, decisions, engine, pen)
+            governed = engine.find(wanted)
+            for decision in wanted:
+                if decision.resource not in governed:
+                    raise TenantOwned(
+                        f"{decision.resource} was under change and is gone, or owned by a tenant, by now."
+                    )
+                change = engine.change(plan, phase, decision, governed[decision.resource], pen)
+                engine.run(plan, phase, change, When.APPLY, pen)
+            if not wanted:
+                return pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
+            now = self.production.clock.now()
+            end = now + self.policy.window
+            text = f"Phase {phase.number} applied; the window is open until {end:%Y-%m-%d %H:%M} UTC"
+            return pen.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=now, window_end=end)
+
+    def watch(self) -> tuple[Phase | None, Assessment | None]:
+        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed."""
+        current = self.journal.current()
+        if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
+            return None, None
+        for phase in Phase:
+            record = self.journal.phase(current.plan, phase)
+            if record.state is PhaseState.ROLLING_BACK:
+                self.rollback(phase, record.reason)
+                raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
+            if record.state is PhaseState.OBSERVING:
+                return phase, self._assess(current.plan, record)
+        return None, None
+
+    def accept(self, phase: Phase) -> PhaseRecord:
+        """After a healthy window: the ACCEPT moves, then the sizing record. Finds itself done when it is."""
+        plan = self._current().plan
+        record = self.journal.phase(plan, phase)
+        if record.state in (PhaseState.ACCEPTED, *FINISHED):
+            return record
+        if record.state is PhaseState.OBSERVING:
+            self._require_window_over(plan, record)
+            record = self.journal.phase(plan, phase)
+        if record.state not in (PhaseState.OBSERVING, PhaseState.ACCEPTING):
+            raise WrongState(f"Phase {phase.number} is {record.state.value}: only an observed phase can be accepted.")
+        with self.journal.lease(Purpose.ACCEPT, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            self._keep_window(plan, record, pen)
+            if record.state is PhaseState.OBSERVING:
+                record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
+            engine = self._engine(plan, phase, pen)
+            changes = self._changes(plan, phase, engine)
+            for change in changes.values():
+                engine.run(plan, phase, change, When.ACCEPT, pen)
+            sizing = self._resized([change.decision for change in changes.values()])
+            return pen.accept(plan, record, sizing)
+
+    def rollback(self, phase: Phase, reason: str) -> PhaseRecord:
+        """Undo the phase and stop the plan. Safe to repeat; refused once a one-way move has begun."""
+        plan = self._current().plan
+        record = self.journal.phase(plan, phase)
+        if record.state is PhaseState.ROLLED_BACK:
+            return record
+        if record.state in (PhaseState.WAITING, PhaseState.ACCEPTED, *FINISHED):
+            raise WrongState(f"Phase {phase.number} is {record.state.value}: there is nothing to roll back.")
+        refuse_one_way(self.journal.moves(plan, phase))
+        with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            record = self.journal.phase(plan, phase)
+            if record.state is not PhaseState.ROLLING_BACK:
+                text = f"Phase {phase.number} is rolled back: {reason}"
+                record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
+            pen.close(plan, PlanState.STOPPED, "The plan stops here; a person may propose anew")
+            if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
+                pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
+            engine = self._engine(plan, phase, pen)
+            engine.undo(plan, phase, self._changes(plan, phase, engine), pen)
+            self._keep_window(plan, record, pen)
+            return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
+
+    def reconciled(self) -> list[Phase]:
+        """Mark every accepted phase as reconciled; the last one ends the plan."""
+        plan = self._current().plan
+        accepted = [r for phase in Phase if (r := self.journal.phase(plan, phase)).state is PhaseState.ACCEPTED]
+        if not accepted:
+            return []
+        with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            for record in accepted:
+                number = record.phase.number
+                pen.move_phase(plan, record, PhaseState.RECONCILED, f"Phase {number}: code and account agree")
+            if all(self.journal.phase(plan, phase).state in FINISHED for phase in Phase if plan.to_apply(phase)):
+                pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
+        return [record.phase for record in accepted]
+
+    def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
+        """Pre-flight: the service is surely well, and its baseline is kept."""
+        now = self.production.clock.now()
+        recent = self.service.baseline(now)
+        assessment = self.service.judge(recent, now)
+        if assessment.verdict is not Health.HEALTHY:
+            raise Unhealthy(
+                f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
+            )
+        if not self.journal.baseline(plan):
+            pen.keep_baseline(plan, recent)
+        return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
+
+    def _wanted(
+        self, plan: Plan, record: PhaseRecord, decisions: Sequence[Decision], engine: Engine, pen: Pen
+    ) -> tuple[PhaseRecord, list[Decision]]:
+        """The decisions that still hold. Those already begun are carried on; those vetoed stay vetoed."""
+        begun = {(move.action, move.resource) for move in self.journal.moves(plan, record.phase)}
+        vetoed = dict(record.vetoed or {})
+        fresh = [d for d in decisions if (d.action, d.resource) not in begun and _key(d) not in vetoed]
+        found = engine.find(fresh)
+        asked = [(self.actions[d.action], found[d.resource]) for d in fresh if d.resource in found]
+        measured = measure(self.production, asked, self.policy)
+        for decision in fresh:
+            reason = engine.still_wanted(decision, found.get(decision.resource), measured)
+            if reason:
+                vetoed[_key(decision)] = reason
+                self.say(f"{decision.action}: left out, its criteria no longer hold: {reason}")
+        if vetoed != dict(record.vetoed or {}):
+            text = "Left out: " + "; ".join(f"{key}: {reason}" for key, reason in vetoed.items())
+            record = pen.move_phase(plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
+        return record, [d for d in decisions if _key(d) not in vetoed]
+
+    def _changes(self, plan: Plan, phase: Phase, engine: Engine) -> dict[tuple[str, str], Change]:
+        """The changes this phase has begun, each with its moves as they were when it was applied."""
+        begun = {(move.action, move.resource) for move in self.journal.moves(plan, phase)}
+        decisions = [d for d in plan.to_apply(phase) if (d.action, d.resource) in begun]
+        governed = engine.find(decisions)
+        changes = {}
+        for decision in decisions:
+            if decision.resource not in governed:
+                raise TenantOwned(
+                    f"{decision.resource} was changed by the plan and is gone, or owned by a tenant, by now."
+                )
+            before = self.journal.before(plan, phase, decision.action, decision.resource)
+            assert before is not None, "it is journaled before the first move"
+            action, resource = self.actions[decision.action], governed[decision.resource]
+            moves = tuple(action.moves(resource, before, decision))
+            changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
+        return changes
+
+    def _require_window_over(self, plan: Plan, record: PhaseRecord) -> None:
+        """Raises Unhealthy when the window is still open or not surely healthy; rolls back on a breach."""
+        assert record.window_end is not None, "an observed phase has a window"
+        now = self.production.clock.now()
+        if now < record.window_end:
+            left = record.window_end - now
+            raise Unhealthy(
+                f"Phase {record.phase.number} is observed until {record.window_end:%Y-%m-%d %H:%M} UTC, "
+                f"{left / timedelta(hours=1):.1f} h from now. Approving earlier does not count: retry the stage then."
+            )
+        assessment = self._assess(plan, record)
+        if assessment.verdict is not Health.HEALTHY:
+            raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
+
+    def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
+        assert record.window_start is not None, "an observed phase has a window"
+        now = self.production.clock.now()
+        since = record.assessed_at or record.window_start
+        assessment, _ = self.service.assess(self.journal.baseline(plan), record.window_start, since, now)
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            record = Pen(self.journal, lease).assess(plan, record, assessment)
+        if assessment.verdict is Health.BREACH:
+            self.rollback(record.phase, assessment.reason)
+            raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
+        return assessment
+
+    def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
+        if record.window_start is not None:
+            window = self.service.samples(record.window_start, self.production.clock.now())
+            pen.keep_window(plan, record.phase, window_evidence(self.journal.baseline(plan), window))
+
+    def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
+        """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""
+        current = self.journal.sizing()
+        sizing: Sizing = current.sizing
+        for decision in decisions:
+            sizing = self.actions[decision.action].resize(sizing, decision)
+        return SizingRecord(revision=current.revision + 1, sizing=sizing)
+
+    def _engine(self, plan: Plan, phase: Phase, pen: Pen | None) -> Engine:
+        def settled(wait: timedelta) -> None:
+            self._settle(plan, phase, wait, pen)
+
+        return Engine(self.production, self.regions, self.policy, self.actions, self.say, settled)
+
+    def _settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: Pen | None) -> None:
+        """Watch health for a while in the middle of a phase; roll back and raise Breach when it breaks."""
+        clock = self.production.clock
+        record = self.journal.phase(plan, phase)
+        assert record.applied_at is not None, "a phase under way has begun"
+        end = clock.now() + wait
+        since = clock.now()
+        while clock.now() < end:
+            clock.sleep(STEP.total_seconds())
+            if pen:
+                pen.lease.keep()
+            now = clock.now()
+            assessment, _ = self.service.assess(self.journal.baseline(plan), record.applied_at, since, now)
+            since = now
+            if assessment.verdict is Health.BREACH:
+                self.rollback(phase, assessment.reason)
+                raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
+
+    def _current(self) -> PlanRecord:
+        current = self.journal.current()
+        if current is None:
+            raise WrongState("There is no plan yet: analyze first.")
+        return current
+
+    def _require_approved(self, plan: Plan) -> None:
+        current = self._current()
+        if current.plan.hash != plan.hash:
+            raise PlanSuperseded(
+                f"Plan {plan.hash[:12]} is not in force, {current.plan.hash[:12]} is. Use that, or analyze again."
+            )
+        if current.state is PlanState.PROPOSED:
+            raise NotApproved(f"Plan {plan.hash[:12]} was not approved. Approve the gate, or run approve --plan FILE.")
+        if current.state is PlanState.STOPPED:
+            raise PlanSuperseded(
+                f"Plan {plan.hash[:12]} was stopped by a rollback. A person may propose anew: analyze --anew."
+            )
+
+    def _require_turn(self, plan: Plan, phase: Phase) -> None:
+        for earlier in Phase:
+            if earlier.number < phase.number and plan.to_apply(earlier):
+                state = self.journal.phase(plan, earlier).state
+                if state not in FINISHED:
+                    raise WrongState(
+                        f"Phase {phase.number} waits: phase {earlier.number} is {state.value}, not reconciled."
+                    )
+
+    def _already(self, record: PhaseRecord, decisions: Sequence[Decision]) -> PhaseRecord:
+        if not decisions:
+            self.say(f"Phase {record.phase.number} has nothing to change.")
+        elif record.state in (PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK):
+            raise WrongState(
+                f"Phase {record.phase.number} is {record.state.value}: {record.reason}. Analyze again to propose anew."
+            )
+        else:
+            self.say(f"Phase {record.phase.number} is {record.state.value} already.")
+        return record
+
+
+def _key(decision: Decision) -> str:
+    return f"{decision.action} {decision.resource}"

@@ -1,0 +1,282 @@
+"""The command line: `python -m optimizer VERB`.
+
+Results go to stdout, progress to stderr. Exit codes are those of the error tree (errors.py); a
+usage error exits with 64. `main(argv, world=...)` is the whole program: the rehearsal calls it in
+process with a simulated world.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from optimizer.actions import registry
+from optimizer.analyze import analyze as make_plan
+from optimizer.analyze import gate_text
+from optimizer.aws import World, production, tooling
+from optimizer.dashboard.render import write_dashboard
+from optimizer.decide.health import Health
+from optimizer.decide.plan import Plan, read_plan
+from optimizer.decide.policy import Policy
+from optimizer.errors import OptimizerError, UsageError
+from optimizer.execute.journal import Journal
+from optimizer.execute.lease import Purpose
+from optimizer.execute.life import Life
+from optimizer.execute.pen import Pen
+from optimizer.execute.reconcile import freeze_check as check_freeze
+from optimizer.execute.reconcile import reconcile as compare
+from optimizer.execute.records import PlanState
+from optimizer.execute.service import Service
+from optimizer.observe.costs import bill, footprint_in
+from optimizer.observe.inventory import take_inventory
+from optimizer.phase import Phase
+from optimizer.rehearsal.command import app as rehearse_app
+from optimizer.settings import Settings
+
+AWS_FAILED = 7
+
+app = typer.Typer(
+    help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(rehearse_app, name="rehearse")
+
+OutDir = Annotated[Path, typer.Option("--out", help="Folder to write into; made when absent.", file_okay=False)]
+PlanFile = Annotated[Path, typer.Option("--plan", help="The plan.json that analyze wrote.")]
+PhaseNumber = Annotated[int, typer.Option("--phase", min=1, max=3, help="1 DynamoDB, 2 EC2 and Redis, 3 Aurora.")]
+Assembly = Annotated[Path, typer.Option("--assembly", help="Cloud assembly folder, as cdk.out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")]
+
+
+def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> int:
+    """Run one verb; returns the exit code. Every expected failure is one line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = app(args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ))
+    except click.UsageError as error:
+        _tell(f"optimizer: {error.format_message()} Try `python -m optimizer --help`.")
+        return UsageError.exit_code
+    except click.ClickException as error:
+        _tell(f"optimizer: {error.format_message()}")
+        return UsageError.exit_code
+    except OptimizerError as error:
+        _tell(f"{type(error).__name__}: {error}")
+        return error.exit_code
+    except ClientError as error:
+        what = error.response["Error"]
+        _tell(
+            f"AwsFailed: {error.operation_name} answered {what.get('Code')}: {what.get('Message')} "
+            "Nothing is lost: run the same command again; if it persists, see docs/runbook.md."
+        )
+        return AWS_FAILED
+    except BotoCoreError as error:
+        _tell(f"AwsFailed: {error} Nothing is lost: run the same command again; if it persists, see docs/runbook.md.")
+        return AWS_FAILED
+    return result if isinstance(result, int) else 0
+
+
+@app.command()
+def analyze(
+    context: typer.Context,
+    out: OutDir,
+    anew: Annotated[bool, typer.Option("--anew", help="Propose anew after a rollback stopped the plan.")] = False,
+) -> None:
+    """Measure the account and propose a plan; while one is under way, publish that one again."""
+    life = _life(context)
+    current = life.journal.current()
+    under_way = current is not None and (
+        current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
+    )
+    if current is not None and under_way:
+        plan = current.plan
+        life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
+    else:
+        plan, measured = make_plan(life.production, life.settings, registry(), life.policy, life.journal.sizing())
+        life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
+        with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
+            Pen(life.journal, lease).propose(plan)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "plan.json").write_text(plan.dump())
+    (out / "plan-hash").write_text(plan.hash + "\n")
+    (out / "gate-text").write_text(gate_text(plan) + "\n")
+    _dashboard(life, out)
+    _print_plan(plan)
+
+
+@app.command()
+def approve(context: typer.Context, plan: PlanFile) -> None:
+    """Record the approved plan's hash: the first command after the plan's gate."""
+    document = read_plan(plan)
+    who = _life(context).approve(document)
+    typer.echo(f"Plan {document.hash[:12]} is approved by {who}.")
+
+
+@app.command()
+def apply(
+    context: typer.Context,
+    phase: PhaseNumber,
+    plan: PlanFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+) -> None:
+    """Carry out the reversible moves of one phase and open its observation window."""
+    document = read_plan(plan)
+    life = _life(context)
+    if dry_run:
+        for line in life.preview(document, Phase(phase)):
+            typer.echo(line)
+        return
+    record = life.apply(document, Phase(phase))
+    window = f" until {record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
+    typer.echo(f"Phase {phase} is {record.state.value}{window}.")
+
+
+@app.command()
+def watch(context: typer.Context) -> int:
+    """Assess the open window; on a breach roll the phase back. Exits 0, 3 on a breach, 4 when inconclusive."""
+    phase, assessment = _life(context).watch()
+    if phase is None or assessment is None:
+        typer.echo("No window is open.")
+        return 0
+    typer.echo(f"Phase {phase.number}: {assessment.verdict.value}: {assessment.reason}")
+    return 0 if assessment.verdict is Health.HEALTHY else 4
+
+
+@app.command()
+def accept(context: typer.Context, phase: PhaseNumber) -> None:
+    """After 48 healthy hours: the irreversible moves, then the sizing record."""
+    record = _life(context).accept(Phase(phase))
+    typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    phase: PhaseNumber,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in words; it is kept and shown.")],
+) -> None:
+    """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
+    record = _life(context).rollback(Phase(phase), reason)
+    typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command()
+def reconcile(context: typer.Context, assembly: Assembly) -> None:
+    """Compare a fresh assembly with the account; with no difference, accepted phases are reconciled."""
+    life = _life(context)
+    report = compare(assembly, life.production)
+    phases = life.reconciled()
+    typer.echo(f"{report.compared} properties compared, 0 differences.")
+    for phase in phases:
+        typer.echo(f"Phase {phase.number} is reconciled.")
+
+
+@app.command()
+def sizing(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="File for the sizing record.", dir_okay=False)],
+) -> None:
+    """Write the sizing record in force, for synthesis to read."""
+    record = _life(context).journal.sizing()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(record.model_dump_json(indent=2) + "\n")
+    typer.echo(f"Sizing revision {record.revision} is in {out}.")
+
+
+@app.command(name="freeze-check")
+def freeze_check(
+    context: typer.Context,
+    assembly: Assembly,
+    override: Annotated[str | None, typer.Option(help="Deploy all the same, for this recorded reason.")] = None,
+) -> None:
+    """Refuse to deploy changed infrastructure while a plan is under way."""
+    life = _life(context)
+    current = life.journal.current()
+    typer.echo(
+        check_freeze(
+            assembly,
+            plan_under_way=current is not None and current.state is PlanState.APPROVED,
+            record_revision=life.journal.sizing().revision,
+            override=override,
+            tooling=life.tooling,
+            production=life.production,
+        )
+    )
+
+
+@app.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Where the plan stands, phase by phase."""
+    life = _life(context)
+    current = life.journal.current()
+    document: dict[str, Any] = {"plan": None, "state": None, "phases": []}
+    if current is not None:
+        document |= {"plan": current.plan.hash, "state": current.state.value, "held": current.plan.held}
+        for phase in Phase:
+            record = life.journal.phase(current.plan, phase)
+            waiting = bool(current.plan.to_apply(phase))
+            state = record.state.value if waiting else "nothing to do"
+            document["phases"].append({"phase": phase.number, "state": state, "reason": record.reason})
+    if as_json:
+        typer.echo(json.dumps(document))
+        return
+    typer.echo(f"Plan {document['plan'][:12]} is {document['state']}." if current else "There is no plan yet.")
+    for each in document["phases"]:
+        typer.echo(f"  Phase {each['phase']}: {each['state']}{': ' + each['reason'] if each['reason'] else ''}")
+
+
+@app.command()
+def dashboard(context: typer.Context, out: OutDir) -> None:
+    """Write the dashboard of the plan in force."""
+    typer.echo(f"The dashboard is {_dashboard(_life(context), out)}.")
+
+
+def _life(context: typer.Context) -> Life:
+    world: World = context.obj
+    settings = Settings.from_environ(world.environ)
+    home, away = tooling(world, settings), production(world, settings)
+    policy = Policy()
+    return Life(
+        production=away,
+        tooling=home,
+        journal=Journal(home, settings.journal_table),
+        settings=settings,
+        policy=policy,
+        actions={action.id: action for action in registry()},
+        service=Service(away, policy),
+        say=_tell,
+    )
+
+
+def _dashboard(life: Life, out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    governed = take_inventory(life.production, life.regions).governed
+    cost_now = bill(footprint_in(life.production, governed)).monthly
+    return write_dashboard(replace(life.journal.history(), cost_now=cost_now), out)
+
+
+def _print_plan(plan: Plan) -> None:
+    typer.echo(f"Plan {plan.hash[:12]}" + (f", held: {plan.held}" if plan.held else ""))
+    for decision in plan.decisions:
+        name = decision.resource.rsplit(":", 1)[-1]
+        typer.echo(f"  {decision.choice.value:8} {decision.action:20} {name}: {decision.reason}")
+    for each in plan.excluded:
+        typer.echo(f"  excluded {each.kind.name.lower():20} {each.name}: {each.reason}")
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 -- progress and errors for people
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""A small world to execute plans in: one governed table, one made-up action, a service that is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from optimizer.action import Action, Before, Move, Permission, When
+from optimizer.aws import Aws, production, tooling
+from optimizer.decide.decision import Choice, Decision
+from optimizer.decide.health import Assessment, Health, Sample
+from optimizer.decide.plan import Plan, PlannedAction
+from optimizer.decide.policy import Policy
+from optimizer.execute.journal import Journal
+from optimizer.execute.lease import Purpose
+from optimizer.execute.life import Life
+from optimizer.execute.pen import Pen
+from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
+from optimizer.phase import Phase
+from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.settings import Settings
+from stages.sizing import Sizing
+
+START = datetime(2027, 3, 1, 8, tzinfo=UTC)
+TABLE = "orders"
+ENVIRON = {
+    "TAP_JOURNAL_TABLE": "tap-journal",
+    "TAP_PRODUCTION_ACCOUNT": "222222222222",
+    "TAP_PRIMARY_REGION": "us-east-1",
+    "TAP_ROLE_ARN": "arn:aws:iam::222222222222:role/tap-act",
+}
+
+
+@dataclass
+class Well:
+    """A service whose health the test decides."""
+
+    verdict: Health = Health.HEALTHY
+    asked: list[datetime] = field(default_factory=list)
+
+    def samples(self, start: datetime, end: datetime) -> list[Sample]:
+        return []
+
+    def baseline(self, now: datetime) -> list[Sample]:
+        return [Sample(now - timedelta(minutes=5), 7000.0, None, None, 180.0)]
+
+    def judge(self, baseline: Sequence[Sample], now: datetime) -> Assessment:
+        return Assessment(self.verdict, f"it is {self.verdict.value}")
+
+    def assess(
+        self, baseline: Sequence[Sample], start: datetime, since: datetime, now: datetime
+    ) -> tuple[Assessment, list[Sample]]:
+        self.asked.append(now)
+        return Assessment(self.verdict, f"it is {self.verdict.value}"), []
+
+
+def _describe(aws: Aws, governed: Governed) -> Before:
+    table = aws.dynamodb.describe_table(TableName=governed.name)["Table"]
+    backups = aws.dynamodb.describe_continuous_backups(TableName=governed.name)["ContinuousBackupsDescription"]
+    return {
+        "protected": table["DeletionProtectionEnabled"],
+        "recovery": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+        "stream": table.get("StreamSpecification", {}).get("StreamEnabled", False),
+    }
+
+
+def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]:
+    def protected(aws: Aws, value: bool) -> None:
+        aws.dynamodb.update_table(TableName=governed.name, DeletionProtectionEnabled=value)
+
+    def recovery(aws: Aws, value: bool) -> None:
+        aws.dynamodb.update_continuous_backups(
+            TableName=governed.name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": value}
+        )
+
+    def stream(aws: Aws) -> None:
+        specification = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        aws.dynamodb.update_table(TableName=governed.name, StreamSpecification=specification)
+
+    return [
+        Move(
+            "protect",
+            When.APPLY,
+            "protect the table",
+            is_done=lambda aws: _describe(aws, governed)["protected"],
+            do=lambda aws: protected(aws, True),
+            undo=lambda aws: protected(aws, before["protected"]),
+            is_undone=lambda aws: _describe(aws, governed)["protected"] == before["protected"],
+        ),
+        Move(
+            "recover",
+            When.APPLY,
+            "point-in-time recovery on",
+            is_done=lambda aws: _describe(aws, governed)["recovery"] == "ENABLED",
+            do=lambda aws: recovery(aws, True),
+            undo=lambda aws: recovery(aws, before["recovery"] == "ENABLED"),
+            is_undone=lambda aws: _describe(aws, governed)["recovery"] == before["recovery"],
+        ),
+        Move(
+            "stream",
+            When.ACCEPT,
+            "stream on, for good",
+            is_done=lambda aws: _describe(aws, governed)["stream"],
+            do=stream,
+        ),
+    ]
+
+
+def _resize(sizing: Sizing, decision: Decision) -> Sizing:
+    return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"backup_retention_days": 14})})
+
+
+def _decide(evidence: Before, policy: Policy) -> Decision:
+    return Decision("tidy_table", ARN, Choice.APPLY, "always", (), before=evidence)
+
+
+ARN = f"arn:aws:dynamodb:us-east-1:222222222222:table/{TABLE}"
+ACTION = Action(
+    id="tidy_table",
+    phase=Phase.COMPUTE,
+    title="Tidy a table",
+    kind=Kind.TABLE,
+    queries=lambda governed: (),
+    collect=lambda aws, governed, measured: _describe(aws, governed),
+    decide=_decide,
+    describe=_describe,
+    moves=_moves,
+    resize=_resize,
+    permissions=(Permission("dynamodb:UpdateTable", writes=True),),
+)
+
+
+@dataclass
+class World:
+    """Everything one test works with. `fresh()` is what a new process would see."""
+
+    account: EmulatedAccount
+    service: Well
+    said: list[str]
+    environ: Mapping[str, str] = field(default_factory=lambda: ENVIRON)
+
+    def fresh(self) -> Life:
+        settings = Settings.from_environ(self.environ)
+        outside = self.account.world(self.environ)
+        home = tooling(outside, settings)
+        return Life(
+            production=production(outside, settings),
+            tooling=home,
+            journal=Journal(home, settings.journal_table),
+            settings=settings,
+            policy=Policy(),
+            actions={ACTION.id: ACTION},
+            service=self.service,  # type: ignore[arg-type]
+            say=self.said.append,
+        )
+
+    def table(self) -> Before:
+        aws = Aws(self.account.session("222222222222", "us-east-1"), "222222222222", "us-east-1", self.account.clock)
+        return _describe(aws, Governed(Kind.TABLE, TABLE, ARN, "us-east-1", {}))
+
+    def tag(self, key: str, value: str) -> None:
+        client = self.account.session("222222222222", "us-east-1").client("dynamodb")
+        client.tag_resource(ResourceArn=ARN, Tags=[{"Key": key, "Value": value}])
+
+    def plan(self, **changes: object) -> Plan:
+        decision = Decision("tidy_table", ARN, Choice.APPLY, "always", (), before=self.table())
+        fields = {
+            "created_at": self.account.clock.now(),
+            "period_start": START - timedelta(days=60),
+            "period_end": START,
+            "covered_days": 60.0,
+            "sizing_revision": 0,
+            "code_revision": "abc",
+            "actions": (PlannedAction("tidy_table", 2, "Tidy a table", ("stream on, for good",)),),
+            "decisions": (decision,),
+            "excluded": (),
+            "policy": {},
+            "costs": None,
+            "held": None,
+        }
+        return Plan(**{**fields, **changes})  # type: ignore[arg-type]
+
+    def approved(self) -> Plan:
+        plan = self.plan()
+        life = self.fresh()
+        with life.journal.lease(Purpose.ANALYZE, "test") as lease:
+            Pen(life.journal, lease).propose(plan)
+        life.approve(plan)
+        return plan
+
+
+@pytest.fixture
+def make_world() -> Iterator[Callable[..., World]]:
+    """Opens worlds one after the other; each is closed before the next."""
+    open_account: list[EmulatedAccount] = []
+
+    def make(**options: object) -> World:
+        while open_account:
+            open_account.pop().__exit__(None, None, None)
+        account = EmulatedAccount(start=START, tooling="111111111111", production="222222222222", **options)  # type: ignore[arg-type]
+        account.__enter__()
+        open_account.append(account)
+        _create(account, "111111111111", "tap-journal", ["pk", "sk"], {})
+        _create(account, "222222222222", TABLE, ["pk"], {GOVERNED_TAG: GOVERNED_VALUE})
+        return World(account, Well(), [])
+
+    yield make
+    while open_account:
+        open_account.pop().__exit__(None, None, None)
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
+
+
+def _create(account: EmulatedAccount, owner: str, name: str, keys: list[str], tags: Mapping[str, str]) -> None:
+    account.session(owner, "us-east-1").client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )

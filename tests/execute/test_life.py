@@ -1,0 +1,263 @@
+"""The plan's life against the emulated account, one made-up action at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from optimizer.decide.health import Health
+from optimizer.decide.policy import Policy
+from optimizer.errors import (
+    BlastRadius,
+    Breach,
+    NotApproved,
+    OneWayBegun,
+    PlanChanged,
+    PlanSuperseded,
+    TenantOwned,
+    Unhealthy,
+    WrongState,
+)
+from optimizer.execute.lease import Purpose
+from optimizer.execute.pen import Pen
+from optimizer.execute.records import MoveState, PhaseState, PlanState
+from optimizer.phase import Phase
+from optimizer.rehearsal.account import Crash
+from optimizer.rehearsal.faults import Faults
+
+DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
+APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
+ACCEPTED = {"protected": True, "recovery": "ENABLED", "stream": True}
+
+
+def test_a_phase_is_applied_observed_accepted_and_reconciled(world):
+    plan = world.approved()
+    assert world.fresh().apply(plan, Phase.COMPUTE).state is PhaseState.OBSERVING
+    assert world.table() == APPLIED
+    world.account.clock.sleep(48 * 3600)
+    assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+    assert world.table() == ACCEPTED
+    assert world.fresh().reconciled() == [Phase.COMPUTE]
+    journal = world.fresh().journal
+    assert journal.current().state is PlanState.DONE
+    assert journal.sizing().revision == 1
+    assert journal.sizing().sizing.aurora.backup_retention_days == 14
+
+
+def test_every_verb_may_be_repeated(world):
+    plan = world.approved()
+    for _ in range(2):
+        world.fresh().approve(plan)
+    for _ in range(2):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(48 * 3600)
+    for _ in range(2):
+        world.fresh().accept(Phase.COMPUTE)
+    assert world.fresh().journal.sizing().revision == 1
+
+
+def test_a_preview_changes_nothing(world):
+    plan = world.approved()
+    before = len(world.account.calls.mutating())
+    lines = world.fresh().preview(plan, Phase.COMPUTE)
+    assert [line.split(": ")[2] for line in lines] == ["apply", "apply", "accept"]
+    assert len(world.account.calls.mutating()) == before
+    assert world.table() == DESIGNED
+
+
+def test_an_unapproved_plan_is_refused(world):
+    plan = world.plan()
+    life = world.fresh()
+    with life.journal.lease(Purpose.ANALYZE, "test") as lease:
+        Pen(life.journal, lease).propose(plan)
+    with pytest.raises(NotApproved):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+
+
+def test_a_superseded_plan_is_refused(world):
+    old = world.approved()
+    world.account.clock.sleep(60)
+    world.approved()
+    with pytest.raises(PlanSuperseded):
+        world.fresh().apply(old, Phase.COMPUTE)
+    with pytest.raises(PlanSuperseded):
+        world.fresh().approve(old)
+
+
+def test_a_sick_service_keeps_the_phase_from_starting(world):
+    plan = world.approved()
+    world.service.verdict = Health.INCONCLUSIVE
+    with pytest.raises(Unhealthy):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+
+
+def test_a_change_by_hand_after_approval_is_refused_with_the_difference(world):
+    plan = world.approved()
+    client = world.account.session("222222222222", "us-east-1").client("dynamodb")
+    client.update_table(TableName="orders", DeletionProtectionEnabled=True)
+    with pytest.raises(PlanChanged, match=r"protected True \(the approved plan saw False\)"):
+        world.fresh().apply(plan, Phase.COMPUTE)
+
+
+def test_a_tenant_tag_added_after_approval_leaves_the_resource_alone(world):
+    plan = world.approved()
+    world.tag("TenantId", "acme")
+    assert world.fresh().apply(plan, Phase.COMPUTE).state is PhaseState.EMPTY
+    assert world.table() == DESIGNED
+
+
+def test_a_tenant_tag_added_in_the_window_stops_acceptance_and_rollback(world):
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.tag("TenantId:acme", "")
+    world.account.clock.sleep(48 * 3600)
+    with pytest.raises(TenantOwned):
+        world.fresh().accept(Phase.COMPUTE)
+    with pytest.raises(TenantOwned):
+        world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert world.table() == APPLIED
+
+
+def test_the_blast_radius_is_capped(world):
+    plan = world.approved()
+    life = replace(world.fresh(), policy=Policy(max_changes_per_phase=0))
+    with pytest.raises(BlastRadius):
+        life.apply(plan, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+
+
+@pytest.mark.parametrize(
+    ("hours", "verdict", "error"),
+    [(47.9, Health.HEALTHY, Unhealthy), (48, Health.INCONCLUSIVE, Unhealthy), (48, Health.BREACH, Breach)],
+)
+def test_nothing_irreversible_happens_before_a_whole_healthy_window(world, hours, verdict, error):
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(hours * 3600)
+    world.service.verdict = verdict
+    with pytest.raises(error):
+        world.fresh().accept(Phase.COMPUTE)
+    assert not world.table()["stream"]
+
+
+def test_a_breach_rolls_back_and_stops_the_plan(world):
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(3600)
+    world.service.verdict = Health.BREACH
+    with pytest.raises(Breach):
+        world.fresh().watch()
+    journal = world.fresh().journal
+    assert world.table() == DESIGNED
+    assert journal.phase(plan, Phase.COMPUTE).state is PhaseState.ROLLED_BACK
+    assert "BREACH" in journal.phase(plan, Phase.COMPUTE).reason
+    assert journal.current().state is PlanState.STOPPED
+    assert {move.state for move in journal.moves(plan, Phase.COMPUTE)} == {MoveState.UNDONE}
+
+
+def test_an_inconclusive_window_is_held(world):
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.service.verdict = Health.INCONCLUSIVE
+    _, assessment = world.fresh().watch()
+    assert assessment.verdict is Health.INCONCLUSIVE
+    assert world.table() == APPLIED
+
+
+def test_a_rollback_may_be_repeated_and_is_refused_after_acceptance(world):
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    for _ in range(2):
+        assert world.fresh().rollback(Phase.COMPUTE, "asked").state is PhaseState.ROLLED_BACK
+    assert world.table() == DESIGNED
+    with pytest.raises(PlanSuperseded, match="stopped by a rollback"):
+        world.fresh().apply(plan, Phase.COMPUTE)
+
+
+def test_there_is_no_way_back_once_a_one_way_move_has_begun(make_world):
+    world = _accepting_interrupted(make_world)
+    with pytest.raises(OneWayBegun):
+        world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+
+
+def test_a_later_phase_waits_for_the_earlier_one(world):
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    other = replace(plan, actions=(replace(plan.actions[0], phase=2), replace(plan.actions[0], id="late", phase=3)))
+    other = replace(other, decisions=(*plan.decisions, replace(plan.decisions[0], action="late")))
+    with pytest.raises(WrongState, match="phase 2 is observing"):
+        world.fresh()._require_turn(other, Phase.DATABASE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(4))
+def test_a_crash_at_any_call_ends_in_the_same_state(make_world, block):
+    """Apply, wait, accept with a crash at call K, then the same commands again: as if nothing had been."""
+    total = len(_lived(make_world()).account.calls)
+    assert total > 50
+    for number in range(1 + block, total + 1, 4):
+        world = make_world(crash_at=number)
+        _lived(world)
+        assert world.table() == ACCEPTED, f"crash at call {number}"
+        assert world.fresh().journal.sizing().revision == 1, f"crash at call {number}"
+        assert world.fresh().journal.current().state is PlanState.DONE, f"crash at call {number}"
+
+
+@pytest.mark.slow
+def test_a_crash_at_any_call_of_a_rollback_ends_as_it_was_before(make_world):
+    for number in range(1, 60, 3):
+        world = make_world()
+        plan = world.approved()
+        world.fresh().apply(plan, Phase.COMPUTE)
+        world.account.faults = Faults(len(world.account.calls) + number, 0.0, 0)
+        world.service.verdict = Health.BREACH
+        world.account.clock.sleep(3600)
+        _again(world, "watch", lambda life: life.watch())
+        assert world.table() == DESIGNED, f"crash at call {number}"
+        assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.ROLLED_BACK
+
+
+def _lived(world):
+    plan = world.approved()
+    _again(world, "apply", lambda life: life.apply(plan, Phase.COMPUTE))
+    world.account.clock.sleep(48 * 3600)
+    _again(world, "accept", lambda life: life.accept(Phase.COMPUTE))
+    _again(world, "reconcile", lambda life: life.reconciled())
+    return world
+
+
+def _again(world, actor: str, verb: Callable[..., object]) -> None:
+    """Run a verb as a job would, and once more with everything new when it crashed."""
+    for _ in range(2):
+        try:
+            with world.account.acting(actor):
+                verb(world.fresh())
+        except Crash:
+            continue
+        except Breach:
+            return
+        return
+    raise AssertionError("a second run did not finish")
+
+
+def _accepting_interrupted(make_world):
+    """A world whose acceptance crashed right when its one-way move was intended."""
+    for extra in range(5, 200):
+        world = make_world()
+        plan = world.approved()
+        world.fresh().apply(plan, Phase.COMPUTE)
+        world.account.clock.sleep(timedelta(hours=48).total_seconds())
+        world.account.faults = Faults(len(world.account.calls) + extra, 0.0, 0)
+        try:
+            with world.account.acting("accept"):
+                world.fresh().accept(Phase.COMPUTE)
+        except Crash:
+            if any(move.one_way for move in world.fresh().journal.moves(plan, Phase.COMPUTE)):
+                return world
+    raise AssertionError("acceptance never reached its one-way move")
