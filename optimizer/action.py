@@ -40,7 +40,8 @@ class Move:
     `is_done` tells by describing whether the target is reached; `do` asks for it and may return
     before it is reached; the engine polls every `poll` until `deadline`. The same holds for
     `is_undone` and `undo`. A failure that AWS reports later is raised by `is_done` as MoveFailed.
-    `name` is stable across runs: the journal knows the move by it.
+    `name` is stable across runs: the journal knows the move by it. After a move with `settle`, health
+    is watched that long before the next move begins.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Move:
     is_undone: Callable[[Aws], bool] | None = None
     deadline: timedelta = timedelta(hours=1)
     poll: timedelta = timedelta(seconds=30)
+    settle: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         reversible = self.undo is not None and self.is_undone is not None

@@ -72,8 +72,8 @@ Found = tuple[str, str, Mapping[str, Any]]  # name, ARN, what the describe call 
 Tags = Mapping[str, str]
 
 
-def take_inventory(aws: Aws, regions: Sequence[str]) -> Inventory:
-    """All resources with the governed tag, in these Regions, split by who owns them.
+def take_inventory(aws: Aws, regions: Sequence[str], kinds: Sequence[Kind] = tuple(Kind)) -> Inventory:
+    """All resources of these kinds with the governed tag, in these Regions, split by who owns them.
 
     Found by each service's own describe calls: the tagging API leaves out resources that were never
     tagged and services it does not cover, without saying so. Only a resource whose native tags say
@@ -82,12 +82,17 @@ def take_inventory(aws: Aws, regions: Sequence[str]) -> Inventory:
     """
     governed: list[Governed] = []
     excluded: list[Excluded] = []
+    seen: set[str] = set()  # a global cluster shows in each of its Regions
     for region in regions:
         here = aws.at(region)
-        for kind, reader in _READERS.items():
+        for kind in kinds:
+            reader = _READERS[kind]
             for name, arn, attributes in reader.find(here):
+                if arn in seen:
+                    continue
+                seen.add(arn)
                 try:
-                    tags = reader.tags(here, name, arn)
+                    tags = reader.tags(here, arn)
                 except ClientError as error:
                     excluded.append(Excluded(kind, name, arn, region, _unreadable(error)))
                     continue
@@ -107,7 +112,7 @@ def owner_of(aws: Aws, governed: Governed, tags: Tags | None = None) -> str | No
     here = aws.at(governed.region)
     reader = _READERS[governed.kind]
     try:
-        own = reader.tags(here, governed.name, governed.arn) if tags is None else tags
+        own = reader.tags(here, governed.arn) if tags is None else tags
         if owned := tenant_tag(own):
             return f"owned by a tenant: tag {owned}"
         if own.get(GOVERNED_TAG) != GOVERNED_VALUE:
@@ -140,7 +145,7 @@ class _Reader:
     """How one kind is found, how its tags are read, and which parts of it could be owned by themselves."""
 
     find: Callable[[Aws], Iterator[Found]]
-    tags: Callable[[Aws, str, str], Tags]
+    tags: Callable[[Aws, str], Tags]
     parts: Callable[[Aws, str], Iterator[tuple[str, Tags]]] = lambda _aws, _name: iter(())
 
 
@@ -154,7 +159,7 @@ def _find_tables(aws: Aws) -> Iterator[Found]:
             yield name, f"arn:aws:dynamodb:{aws.region}:{aws.account}:table/{name}", {}
 
 
-def _table_tags(aws: Aws, name: str, arn: str) -> Tags:
+def _table_tags(aws: Aws, arn: str) -> Tags:
     pages = aws.dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
     return _flat(tag for page in pages for tag in page["Tags"])
 
@@ -165,9 +170,11 @@ def _find_fleets(aws: Aws) -> Iterator[Found]:
             yield group["AutoScalingGroupName"], group["AutoScalingGroupARN"], {}
 
 
-def _fleet_tags(aws: Aws, name: str, arn: str) -> Tags:
-    filters = [{"Name": "auto-scaling-group", "Values": [name]}]
-    pages = aws.autoscaling.get_paginator("describe_tags").paginate(Filters=filters)
+def _fleet_tags(aws: Aws, arn: str) -> Tags:
+    name = arn.rsplit("autoScalingGroupName/", 1)[1]
+    pages = aws.autoscaling.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "auto-scaling-group", "Values": [name]}]
+    )
     return _flat(tag for page in pages for tag in page["Tags"])
 
 
@@ -185,7 +192,7 @@ def _find_load_balancers(aws: Aws) -> Iterator[Found]:
             yield each["LoadBalancerName"], each["LoadBalancerArn"], {}
 
 
-def _load_balancer_tags(aws: Aws, name: str, arn: str) -> Tags:
+def _load_balancer_tags(aws: Aws, arn: str) -> Tags:
     return _flat(aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
 
 
@@ -195,7 +202,7 @@ def _find_caches(aws: Aws) -> Iterator[Found]:
             yield group["ReplicationGroupId"], group["ARN"], {}
 
 
-def _cache_tags(aws: Aws, name: str, arn: str) -> Tags:
+def _cache_tags(aws: Aws, arn: str) -> Tags:
     return _flat(aws.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"])
 
 
@@ -221,14 +228,14 @@ def _find_global_clusters(aws: Aws) -> Iterator[Found]:
             yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], {}
 
 
-def _rds_tags(aws: Aws, name: str, arn: str) -> Tags:
+def _rds_tags(aws: Aws, arn: str) -> Tags:
     return _flat(aws.rds.list_tags_for_resource(ResourceName=arn)["TagList"])
 
 
 def _cluster_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
     for instance, arn, attributes in _find_instances(aws):
         if attributes["cluster"] == name:
-            yield instance, _rds_tags(aws, instance, arn)
+            yield instance, _rds_tags(aws, arn)
 
 
 _READERS: Mapping[Kind, _Reader] = {
