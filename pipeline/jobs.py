@@ -1,0 +1,250 @@
+"""The pipeline's jobs: one method each. What a job runs is its file in `buildspecs/`.
+
+Every job is told the same variables (`optimizer/settings.py` reads them) and has a role of its own,
+which may touch the journal as far as its verb does and assume its role in production, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aws_cdk as cdk
+import jsii
+import yaml
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as codepipeline_actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import pipelines as cdk_pipelines
+from constructs import Construct
+
+from optimizer.phase import Phase
+from pipeline import roles
+from pipeline.environment import Environment
+from pipeline.journal_table import JournalTable
+
+PIPELINE_NAME = "tap"
+STACK_NAME = "tap-pipeline"
+OBSERVE = "Observe"
+BUILDSPECS = Path(__file__).parents[1] / "buildspecs"
+
+MINUTES = cdk.Duration.minutes
+# An instance refresh of the fleet, an Aurora resize and a resharding take hours; CodeBuild would stop after one.
+LONG = cdk.Duration.hours(8)
+# Longer than any window, short enough that a forgotten gate is noticed; a gate nobody answers is asked again.
+GATE_TIMEOUT = cdk.Duration.days(14)
+
+
+def buildspec(job: str) -> codebuild.BuildSpec:
+    """The buildspec of a job, read from its file."""
+    return codebuild.BuildSpec.from_object(yaml.safe_load((BUILDSPECS / f"{job}.yml").read_text()))
+
+
+class Jobs(Construct):
+    """Makes the steps of the pipeline, and what the watch's own projects share with them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        environment: Environment,
+        journal: JournalTable,
+        notifications: sns.ITopic,
+        log_group: logs.ILogGroup,
+    ) -> None:
+        super().__init__(scope, id)
+        self._log_group = log_group
+        self._environment = environment
+        self._journal = journal
+        self._notifications = notifications
+        self.source = cdk_pipelines.CodePipelineSource.connection(
+            environment.repository,
+            environment.branch,
+            connection_arn=environment.connection_arn,
+            trigger_on_push=True,
+            action_name="Source",
+        )
+
+    def build(self) -> cdk_pipelines.CodeBuildStep:
+        """Checks, the sizing in force, synthesis, freeze check."""
+        role = self.role("build", production=(roles.ANALYZE,))
+        self._journal.grant_read(role)
+        # The freeze check compares with what is deployed here as well: the pipeline's own template.
+        deployed = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"]
+        role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[self._own_stack_arn()]))
+        return self._step("Synth", "build", role, roles.ANALYZE, timeout=MINUTES(60), output="cdk.out")
+
+    def analyze(self) -> cdk_pipelines.CodeBuildStep:
+        """Evidence and plan. Exports PLAN_HASH and GATE_TEXT; its output holds plan.json and dashboard.html."""
+        role = self.role("analyze", production=(roles.ANALYZE,))
+        self._journal.grant_write(role)
+        return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
+
+    def plan_gate(self, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
+        """A person reads what the plan would do, and approves or rejects it."""
+        text = f"{analyze.exported_variable('GATE_TEXT')} (plan {analyze.exported_variable('PLAN_HASH')})"
+        return TimedApproval("ApprovePlan", text=text, notify=self._notifications)
+
+    def approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
+        """The first command after the plan's gate: records what was approved."""
+        role = self.role("approve")
+        self._journal.grant_write(role)
+        role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState"))
+        return self._step("Record", "approve", role, None, timeout=MINUTES(30), plan=analyze)
+
+    def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
+        """One phase: apply, wait for the window and a person, accept and reconcile."""
+        return cdk_pipelines.Step.sequence(
+            [self._apply(phase, analyze), self._observe_gate(phase, analyze), self._accept(phase)]
+        )
+
+    def publish(self) -> cdk_pipelines.CodeBuildStep:
+        """The dashboard as the execution's artifact."""
+        role = self.role("publish", production=(roles.ANALYZE,))
+        self._journal.grant_read(role)
+        return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
+
+    def rolling_back_role(self, job: str) -> iam.Role:
+        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits."""
+        role = self.role(job, production=(roles.ACT,))
+        self._journal.grant_write(role)
+        role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
+        return role
+
+    def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
+        """A job's own role; `production` names the roles it may assume there. Made once a job."""
+        made = self.node.try_find_child(f"Role-{job}")
+        if isinstance(made, iam.Role):
+            return made
+        role = iam.Role(
+            self,
+            f"Role-{job}",
+            role_name=roles.job_role_name(job),
+            description=f"The job {job} of the pipeline {PIPELINE_NAME}",
+            assumed_by=iam.ServicePrincipal(
+                "codebuild.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self._environment.accounts.tooling}},
+            ),
+        )
+        arns = [roles.production_role_arn(self._environment, name) for name in production]
+        if arns:
+            role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=arns))
+        return role
+
+    def variables(self, production_role: str | None) -> dict[str, str]:
+        """What every job is told; `production_role` is the one it works with in production."""
+        environment = self._environment
+        told = {
+            "TAP_JOURNAL_TABLE": self._journal.table.table_name,
+            "TAP_PIPELINE_NAME": PIPELINE_NAME,
+            "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
+            "TAP_PRIMARY_REGION": environment.primary.name,
+            "TAP_SECONDARY_REGIONS": ",".join(replica.name for replica in environment.replicas),
+        }
+        if production_role:
+            told["TAP_ROLE_ARN"] = roles.production_role_arn(environment, production_role)
+            told["TAP_EXTERNAL_ID"] = roles.external_id(environment)
+        return told
+
+    def logging(self, name: str) -> codebuild.LoggingOptions:
+        """All jobs log to one group, each under its name."""
+        return codebuild.LoggingOptions(
+            cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self._log_group, prefix=name)
+        )
+
+    def _apply(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
+        role = self.role("apply", production=(roles.ACT,))
+        self._journal.grant_write(role)
+        more = {"PHASE": str(phase.number)}
+        return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
+
+    def _observe_gate(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
+        text = (
+            f"Plan {analyze.exported_variable('PLAN_HASH')}, phase {phase.number} ({phase.title}): applied, "
+            "and observed for 48 hours. Approve once the window has ended healthy: an earlier approval is refused "
+            "and the stage has to be retried. Reject to roll this phase back."
+        )
+        return TimedApproval(OBSERVE, text=text, notify=self._notifications)
+
+    def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
+        role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
+        self._journal.grant_write(role)
+        more = {
+            "PHASE": str(phase.number),
+            "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),
+        }
+        return self._step("Accept", "accept", role, roles.ACT, timeout=LONG, more=more, phase=phase)
+
+    def _step(
+        self,
+        id: str,
+        job: str,
+        role: iam.Role,
+        production_role: str | None,
+        *,
+        timeout: cdk.Duration,
+        output: str | None = None,
+        more: Mapping[str, str] | None = None,
+        plan: cdk_pipelines.CodeBuildStep | None = None,
+        phase: Phase | None = None,
+    ) -> cdk_pipelines.CodeBuildStep:
+        name = f"{phase.stage_name.lower()}-{job}" if phase else job
+        return cdk_pipelines.CodeBuildStep(
+            id,
+            project_name=f"tap-{name}",
+            input=self.source,
+            additional_inputs={"plan": plan} if plan else None,
+            commands=[],
+            partial_build_spec=buildspec(job),
+            env={**self.variables(production_role), **(more or {})},
+            primary_output_directory=output,
+            role=role,
+            timeout=timeout,
+            logging=self.logging(name),
+        )
+
+    def _may_use_gates(self, *actions: str) -> iam.PolicyStatement:
+        # PutApprovalResult is authorized on the action, GetPipelineState on the pipeline
+        # (Service Authorization Reference, AWS CodePipeline). By name: the pipeline itself needs these roles first.
+        stack = cdk.Stack.of(self)
+        pipeline = stack.format_arn(service="codepipeline", resource=PIPELINE_NAME)
+        return iam.PolicyStatement(actions=list(actions), resources=[pipeline, f"{pipeline}/Phase*/{OBSERVE}"])
+
+    def _own_stack_arn(self) -> str:
+        return cdk.Stack.of(self).format_arn(
+            service="cloudformation", resource="stack", resource_name=f"{STACK_NAME}/*"
+        )
+
+
+@jsii.implements(cdk_pipelines.ICodePipelineActionFactory)
+class TimedApproval(cdk_pipelines.Step):
+    """A manual approval with a timeout of its own: CDK's ManualApprovalStep leaves it at seven days.
+
+    `text` is what the person at the gate reads; it may hold variables that earlier jobs exported.
+    """
+
+    def __init__(self, id: str, *, text: str, notify: sns.ITopic) -> None:
+        super().__init__(id)
+        self._text = text
+        self._discover_referenced_outputs({"text": text})
+        self._notify = notify
+
+    @jsii.member(jsii_name="produceAction")
+    def produce_action(
+        self, stage: codepipeline.IStage, options: cdk_pipelines.ProduceActionOptions
+    ) -> cdk_pipelines.CodePipelineActionFactoryResult:
+        """Adds the approval to the pipeline's stage."""
+        stage.add_action(
+            codepipeline_actions.ManualApprovalAction(
+                action_name=options.action_name,
+                run_order=options.run_order,
+                additional_information=self._text,
+                notification_topic=self._notify,
+                timeout=GATE_TIMEOUT,
+            )
+        )
+        return cdk_pipelines.CodePipelineActionFactoryResult(run_orders_consumed=1)

@@ -1,0 +1,142 @@
+"""The pipeline: a push to the branch deploys the foundation, then proposes and carries out the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import pipelines as cdk_pipelines
+from constructs import Construct
+
+from optimizer.phase import Phase
+from pipeline.conditions import SkipWhenNothingToDo
+from pipeline.environment import Environment
+from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
+from pipeline.journal_table import JournalTable
+from pipeline.roles import RolesStack
+from pipeline.watch import Notifications, Watch
+from stages.production import ProductionStage
+from stages.sizing import SizingRecord
+
+# npm's tag `latest` is an older release whose schema does not know this library's assemblies.
+CLI_VERSION = "2.1148.1"
+GATED = ("Approve", *(phase.stage_name for phase in Phase))
+
+
+class PipelineStack(cdk.Stack):
+    """Source, Build, UpdatePipeline, Production, Analyze, Approve, Phase1 to Phase3, Publish; and the watch."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, environment: Environment, sizing: SizingRecord, **kwargs: Any
+    ) -> None:
+        home = cdk.Environment(account=environment.accounts.tooling, region=environment.primary.name)
+        super().__init__(scope, id, stack_name=STACK_NAME, env=home, **kwargs)
+        key = _key(self)
+        log_group = _log_group(self, key)
+        journal = JournalTable(self, "Journal", key=key)
+        notifications = Notifications(self, "Notifications", environment=environment, key=key)
+        jobs = Jobs(
+            self,
+            "Jobs",
+            environment=environment,
+            journal=journal,
+            notifications=notifications.topic,
+            log_group=log_group,
+        )
+
+        pipeline = cdk_pipelines.CodePipeline(
+            self,
+            "Pipeline",
+            pipeline_name=PIPELINE_NAME,
+            pipeline_type=codepipeline.PipelineType.V2,
+            synth=jobs.build(),
+            self_mutation=True,
+            cli_version=CLI_VERSION,
+            cross_account_keys=True,
+            enable_key_rotation=True,
+            artifact_bucket=_artifacts(self, key),
+            docker_enabled_for_synth=False,
+            docker_enabled_for_self_mutation=False,
+            use_pipeline_role_for_actions=True,
+            code_build_defaults=_code_build_defaults(log_group),
+        )
+        pipeline.add_stage(_production(self, environment, sizing))
+        analyze = jobs.analyze()
+        pipeline.add_wave("Analyze", pre=[analyze])
+        pipeline.add_wave("Approve", pre=cdk_pipelines.Step.sequence([jobs.plan_gate(analyze), jobs.approve(analyze)]))
+        for phase in Phase:
+            pipeline.add_wave(phase.stage_name, pre=jobs.phase(phase, analyze))
+        pipeline.add_wave("Publish", pre=[jobs.publish()])
+        pipeline.build_pipeline()
+        # CDK grants the use of the connection under the service's former prefix only (codestar-connections).
+        use_connection = iam.PolicyStatement(
+            actions=["codeconnections:UseConnection"], resources=[environment.connection_arn]
+        )
+        pipeline.pipeline.role.add_to_principal_policy(use_connection)
+
+        SkipWhenNothingToDo(self, "Skip", pipeline=pipeline.pipeline, journal=journal, key=key, stages=GATED)
+        Watch(self, "Watch", environment=environment, jobs=jobs, notifications=notifications, key=key)
+
+
+def _production(scope: Construct, environment: Environment, sizing: SizingRecord) -> ProductionStage:
+    stage = ProductionStage(
+        scope, "Production", environment=environment, sizing=sizing.sizing, revision=sizing.revision
+    )
+    RolesStack(stage, "Roles", environment=environment, revision=sizing.revision, stack_name="tap-roles")
+    return stage
+
+
+def _artifacts(scope: Construct, key: kms.IKey) -> s3.Bucket:
+    """Plans and dashboards: kept longer than a plan can last (three gates of 14 days, retried)."""
+    return s3.Bucket(
+        scope,
+        "Artifacts",
+        encryption=s3.BucketEncryption.KMS,
+        encryption_key=key,
+        bucket_key_enabled=True,
+        enforce_ssl=True,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        versioned=True,
+        lifecycle_rules=[
+            s3.LifecycleRule(expiration=cdk.Duration.days(400), noncurrent_version_expiration=cdk.Duration.days(30))
+        ],
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+
+
+def _key(scope: cdk.Stack) -> kms.Key:
+    """One key for what the pipeline keeps: artifacts, journal, logs, notifications."""
+    key = kms.Key(scope, "Key", alias=f"alias/{STACK_NAME}", enable_key_rotation=True)
+    # CloudWatch Logs encrypts as the service of the Region, here for our own log groups alone
+    # (CloudWatch Logs User Guide, "Encrypt log data").
+    ours = scope.format_arn(
+        service="logs", resource="log-group", resource_name="/tap/*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+    )
+    key.grant_encrypt_decrypt(
+        iam.ServicePrincipal(
+            f"logs.{scope.region}.amazonaws.com",
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ours}},
+        )
+    )
+    return key
+
+
+def _log_group(scope: Construct, key: kms.IKey) -> logs.LogGroup:
+    return logs.LogGroup(
+        scope, "JobLog", log_group_name="/tap/jobs", encryption_key=key, retention=logs.RetentionDays.ONE_YEAR
+    )
+
+
+def _code_build_defaults(log_group: logs.ILogGroup) -> cdk_pipelines.CodeBuildOptions:
+    return cdk_pipelines.CodeBuildOptions(
+        build_environment=codebuild.BuildEnvironment(
+            build_image=codebuild.LinuxBuildImage.STANDARD_7_0, compute_type=codebuild.ComputeType.MEDIUM
+        ),
+        logging=codebuild.LoggingOptions(cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=log_group)),
+    )

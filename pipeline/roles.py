@@ -1,0 +1,212 @@
+"""The three roles in production, and who may assume them.
+
+- `tap-analyze` reads: inventory, metrics, and the templates that are deployed.
+- `tap-act` may do what the actions declare (`optimizer/actions/*.py`), nothing else, and nothing on
+  what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
+  backstop; the inventory is the guard.
+- `tap-reconcile` compares code, template and account: it reads.
+
+Each trusts the named jobs of the tooling account alone, and only with the external id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from optimizer.action import Permission
+from optimizer.actions import registry
+from optimizer.observe.inventory import TENANT_TAG
+from pipeline.environment import Environment
+from stages.regional_stack import RegionalStack
+
+ANALYZE = "tap-analyze"
+ACT = "tap-act"
+RECONCILE = "tap-reconcile"
+
+JOBS: Mapping[str, tuple[str, ...]] = {
+    ANALYZE: ("build", "analyze", "publish"),
+    ACT: ("apply", "accept", "watch", "rollback"),
+    RECONCILE: ("accept",),
+}
+"""Which jobs may assume which production role."""
+
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_"
+_OF_TAP = "arn:{partition}:cloudformation:{region}:{account}:stack/tap-*"
+
+
+def _read(source: str, *actions: str, resources: tuple[str, ...] = ("*",)) -> tuple[Permission, ...]:
+    return tuple(Permission(action, resources=resources, source=f"{_REFERENCE}{source}.html") for action in actions)
+
+
+# Describe and list actions take no resource, or lose their list when one is named: hence "*".
+OBSERVE: tuple[Permission, ...] = (
+    *_read("amazonresourcegrouptaggingapi", "tag:GetResources"),
+    *_read("amazoncloudwatch", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
+    *_read(
+        "amazonec2autoscaling",
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeInstanceRefreshes",
+        "autoscaling:DescribePolicies",
+        "autoscaling:DescribeScheduledActions",
+        "autoscaling:DescribeTags",
+    ),
+    *_read(
+        "amazonec2",
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeInstances",
+        "ec2:DescribeLaunchTemplateVersions",
+        "ec2:DescribeLaunchTemplates",
+        "ec2:DescribeTags",
+    ),
+    *_read(
+        "awselasticloadbalancingv2",
+        "elasticloadbalancing:DescribeLoadBalancerAttributes",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTags",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
+    ),
+    *_read(
+        "amazonrds",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBClusters",
+        "rds:DescribeDBInstances",
+        "rds:DescribeGlobalClusters",
+        "rds:ListTagsForResource",
+    ),
+    *_read(
+        "amazonelasticache",
+        "elasticache:DescribeCacheClusters",
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:ListTagsForResource",
+    ),
+    *_read(
+        "amazondynamodb",
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTable",
+        "dynamodb:DescribeTimeToLive",
+        "dynamodb:ListTagsOfResource",
+        resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
+    ),
+)
+
+COMPARE: tuple[Permission, ...] = (
+    *_read(
+        "awscloudformation",
+        "cloudformation:DescribeStackResources",
+        "cloudformation:DescribeStacks",
+        "cloudformation:GetTemplate",
+        resources=(f"{_OF_TAP}/*",),
+    ),
+    *_read("awscloudformation", "cloudformation:ListExports"),
+)
+
+
+class RolesStack(RegionalStack):
+    """The optimizer's roles, in the production account. IAM is global: one stack serves all Regions."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, revision: int, **kwargs: Any) -> None:
+        account = environment.accounts.production
+        super().__init__(scope, id, account=account, region=environment.primary, revision=revision, **kwargs)
+        OptimizerRoles(self, "OptimizerRoles", environment=environment)
+
+
+class OptimizerRoles(Construct):
+    """`tap-analyze`, `tap-act` and `tap-reconcile`, with what the registry's actions declare."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
+        super().__init__(scope, id)
+        declared = [permission for action in registry() for permission in action.permissions]
+        reads = [permission for permission in declared if not permission.writes]
+        writes = [permission for permission in declared if permission.writes]
+
+        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *COMPARE, *reads])
+        self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
+        self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *reads])
+        if writes:
+            self.act.add_to_policy(never_on_tenants(writes))
+
+    def _role(self, id: str, name: str, environment: Environment, may: Sequence[Permission]) -> iam.Role:
+        role = iam.Role(
+            self,
+            id,
+            role_name=name,
+            description=f"What the cost optimizer's jobs {', '.join(JOBS[name])} may do here",
+            assumed_by=_only_the_jobs(environment, JOBS[name]),
+        )
+        for statement in statements(may, environment):
+            role.add_to_policy(statement)
+        return role
+
+
+def statements(permissions: Iterable[Permission], environment: Environment) -> list[iam.PolicyStatement]:
+    """The permissions as few Allow statements: one per set of resources and conditions."""
+
+    def where(permission: Permission) -> tuple[tuple[str, ...], str]:
+        return permission.resources, repr(sorted(permission.conditions.items()))
+
+    return [
+        iam.PolicyStatement(
+            actions=sorted({permission.action for permission in together}),
+            resources=sorted({arn for pattern in resources for arn in _arns(pattern, environment)}),
+            conditions=dict(together[0].conditions) or None,
+        )
+        for (resources, _), group in groupby(sorted(permissions, key=where), key=where)
+        for together in [list(group)]
+    ]
+
+
+def never_on_tenants(writes: Iterable[Permission]) -> iam.PolicyStatement:
+    """A Deny of every declared write on a resource that carries the tenant's tag."""
+    return iam.PolicyStatement(
+        sid="NeverOnTenants",
+        effect=iam.Effect.DENY,
+        actions=sorted({permission.action for permission in writes}),
+        resources=["*"],
+        conditions={"Null": {f"aws:ResourceTag/{TENANT_TAG}": "false"}},
+    )
+
+
+def job_role_name(job: str) -> str:
+    """The name of a job's own role in the tooling account."""
+    return f"tap-job-{job}"
+
+
+def production_role_arn(environment: Environment, name: str) -> str:
+    """The ARN of one of the three roles."""
+    return f"arn:{cdk.Aws.PARTITION}:iam::{environment.accounts.production}:role/{name}"
+
+
+def external_id(environment: Environment) -> str:
+    """What a job must present to assume a role: no secret, but a caller that was not meant does not send it."""
+    return f"tap-{environment.accounts.tooling}"
+
+
+def _only_the_jobs(environment: Environment, jobs: Sequence[str]) -> iam.IPrincipal:
+    # The account is the principal and the condition names the roles: a role named as principal must exist
+    # before this stack, and a role made anew would no longer be the one that was meant.
+    tooling = environment.accounts.tooling
+    return iam.PrincipalWithConditions(
+        iam.AccountPrincipal(tooling),
+        {
+            "StringEquals": {"sts:ExternalId": external_id(environment)},
+            "ArnEquals": {
+                "aws:PrincipalArn": [
+                    f"arn:{cdk.Aws.PARTITION}:iam::{tooling}:role/{job_role_name(job)}" for job in jobs
+                ]
+            },
+        },
+    )
+
+
+def _arns(pattern: str, environment: Environment) -> list[str]:
+    return [
+        pattern.format(partition=cdk.Aws.PARTITION, account=environment.accounts.production, region=region)
+        for region in (environment.primary.name, *(replica.name for replica in environment.replicas))
+    ]

@@ -1,0 +1,175 @@
+"""What runs beside the pipeline: the watch every 15 minutes, the rollback of a rejected gate, the alarms.
+
+CodePipeline cannot watch while a gate waits, so a schedule does. Both projects stand outside the
+pipeline and take their source from the branch, through the pipeline's connection.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as events_targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as sns_subscriptions
+from constructs import Construct
+
+from pipeline import roles
+from pipeline.environment import Environment
+from pipeline.jobs import LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec
+
+EVERY = cdk.Duration.minutes(15)
+
+
+class Notifications(Construct):
+    """The encrypted topic that tells people of gates and alarms."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, key: kms.Key) -> None:
+        super().__init__(scope, id)
+        self.topic = sns.Topic(self, "Topic", topic_name="tap-pipeline", master_key=key, enforce_ssl=True)
+        self.topic.add_subscription(sns_subscriptions.EmailSubscription(environment.alarm_email))
+        # An alarm publishes as the service: allowed by the topic, and able to encrypt by its key
+        # (CloudWatch User Guide, "Amazon SNS encryption and CloudWatch alarms").
+        alarms = iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": environment.accounts.tooling}},
+        )
+        self.topic.grant_publish(alarms)
+        key.grant_encrypt_decrypt(alarms)
+
+
+class Watch(Construct):
+    """The projects `tap-watch` and `tap-rollback`, what starts them, and the alarms on the watch itself."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        environment: Environment,
+        jobs: Jobs,
+        notifications: Notifications,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        self._environment = environment
+        self._jobs = jobs
+        self._key = key
+        watch = self._project("Watch", "watch", "Judges the open observation window; rolls back on a breach")
+        rollback = self._project("Rollback", "rollback", "Rolls back the phase whose Observe gate was rejected")
+        self._every_quarter_of_an_hour(watch)
+        self._on_rejected_gate(rollback)
+        self._alarms(watch, rollback, notifications.topic)
+
+    def _every_quarter_of_an_hour(self, watch: codebuild.Project) -> None:
+        events.Rule(
+            self,
+            "Schedule",
+            rule_name="tap-watch",
+            description="Judge the open observation window",
+            schedule=events.Schedule.rate(EVERY),
+            targets=[events_targets.CodeBuildProject(watch)],
+        )
+
+    def _on_rejected_gate(self, rollback: codebuild.Project) -> None:
+        # The override is StartBuild's own input; EventBridge passes the target's input on as it is
+        # (EventBridge User Guide, "CodeBuild projects as targets").
+        stage = {"name": "STAGE", "type": "PLAINTEXT", "value": events.EventField.from_path("$.detail.stage")}
+        events.Rule(
+            self,
+            "RejectedGate",
+            rule_name="tap-gate-rejected",
+            description="Roll back the phase whose Observe gate was rejected",
+            event_pattern=events.EventPattern(
+                source=["aws.codepipeline"],
+                detail_type=["CodePipeline Action Execution State Change"],
+                detail={
+                    "pipeline": [PIPELINE_NAME],
+                    "action": [OBSERVE],
+                    "state": ["FAILED"],
+                    "type": {"category": ["Approval"]},
+                },
+            ),
+            targets=[
+                events_targets.CodeBuildProject(
+                    rollback, event=events.RuleTargetInput.from_object({"environmentVariablesOverride": [stage]})
+                )
+            ],
+        )
+
+    def _alarms(self, watch: codebuild.Project, rollback: codebuild.Project, topic: sns.ITopic) -> None:
+        tell = cloudwatch_actions.SnsAction(topic)
+        # Four runs are due in an hour. A run that is missing is the danger, so no data is an alarm.
+        silent = watch.metric_builds(statistic="Sum", period=cdk.Duration.hours(1)).create_alarm(
+            self,
+            "Silent",
+            alarm_name="tap-watch-silent",
+            alarm_description="The watch did not run for an hour: an open window is not guarded. See docs/pipeline.md.",
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        )
+        silent.add_alarm_action(tell)
+        for project, name in ((watch, "watch"), (rollback, "rollback")):
+            failed = project.metric_failed_builds(statistic="Sum", period=EVERY).create_alarm(
+                self,
+                f"{name.capitalize()}Failed",
+                alarm_name=f"tap-{name}-failed",
+                alarm_description=f"The job {name} ended with an error, a breach or an unclear window: read its log.",
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+                threshold=1,
+                evaluation_periods=1,
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            )
+            failed.add_alarm_action(tell)
+
+    def _project(self, id: str, job: str, description: str) -> codebuild.Project:
+        role = self._jobs.rolling_back_role(job)
+        owner, repository = self._environment.repository.split("/")
+        project = codebuild.Project(
+            self,
+            id,
+            project_name=f"tap-{job}",
+            description=description,
+            role=role,
+            source=codebuild.Source.git_hub(
+                owner=owner,
+                repo=repository,
+                branch_or_ref=self._environment.branch,
+                clone_depth=1,
+                webhook=False,
+                report_build_status=False,
+            ),
+            build_spec=buildspec(job),
+            environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
+            environment_variables={
+                name: codebuild.BuildEnvironmentVariable(value=value)
+                for name, value in self._jobs.variables(roles.ACT).items()
+            },
+            encryption_key=self._key,
+            timeout=LONG,
+            logging=self._jobs.logging(job),
+            grant_report_group_permissions=False,
+        )
+        self._read_by_connection(project, role)
+        return project
+
+    def _read_by_connection(self, project: codebuild.Project, role: iam.Role) -> None:
+        # The L2 knows stored tokens only; a connection is the project's own setting (CodeBuild User Guide,
+        # "GitHub App connections"), and needs these of the project's role.
+        connection = self._environment.connection_arn
+        prefix = connection.split(":")[2]
+        resource = project.node.default_child
+        assert isinstance(resource, codebuild.CfnProject)
+        resource.add_property_override("Source.Auth", {"Type": "CODECONNECTIONS", "Resource": connection})
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=[f"{prefix}:GetConnection", f"{prefix}:GetConnectionToken", f"{prefix}:UseConnection"],
+                resources=[connection],
+            )
+        )
