@@ -1,0 +1,167 @@
+"""The figures of a rehearsal, from the account's own record, inventory and journal items.
+
+Nothing here comes from the optimizer's deciding or executing: who judges a run does not ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from optimizer.rehearsal.calls import Call
+from optimizer.rehearsal.journal_items import JournalItems
+from optimizer.rehearsal.scenario import Expectation, Outcome
+
+PHASES = (1, 2, 3)
+METRIC_OPERATIONS = frozenset({"GetMetricData", "GetMetricStatistics"})
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ActionSummary(_Value):
+    """One decision on one resource, and what became of it."""
+
+    id: str
+    resource: str
+    decision: str
+    outcome: str
+    reason: str
+
+
+class AssessmentSummary(_Value):
+    """The last assessment of a phase's window."""
+
+    verdict: str
+    reason: str
+
+
+class PhaseSummary(_Value):
+    """One phase. `window_hours`: how long it was observed; null when it never was."""
+
+    phase: int
+    outcome: Outcome
+    window_hours: float | None
+    assessment: AssessmentSummary | None
+    actions: tuple[ActionSummary, ...]
+
+
+class MonthlyCost(_Value):
+    """US dollars a month at list price. `stranded` is null until commitments are known."""
+
+    before: float
+    after: float
+    stranded: float | None
+
+
+class Summary(_Value):
+    """summary.json."""
+
+    scenario: str
+    seed: int
+    phases: tuple[PhaseSummary, ...]
+    drift_differences: int
+    tenant_resources_touched: int
+    monthly_cost: MonthlyCost
+    api_calls: int
+    metric_calls: int
+    wall_seconds: float
+
+
+def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:
+    """All three phases as the journal's items tell them."""
+    plan = journal.plan() or {"actions": (), "decisions": (), "held": "no plan"}
+    return tuple(_phase(number, plan, journal.phase(number)) for number in PHASES)
+
+
+def excluded_of(journal: JournalItems) -> frozenset[str]:
+    """The names of the resources that the plan left to their owners."""
+    plan = journal.plan() or {"excluded": ()}
+    return frozenset(each["name"] for each in plan["excluded"])
+
+
+def metric_calls(calls: Sequence[Call]) -> int:
+    """How many calls read metrics."""
+    return sum(call.service == "cloudwatch" and call.operation in METRIC_OPERATIONS for call in calls)
+
+
+def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) -> list[str]:
+    """Where the rehearsal did not end as the scenario expects, each as a sentence."""
+    found = []
+    for phase in summary.phases:
+        wanted = expect.phases.get(str(phase.phase))  # type: ignore[call-overload]  # a literal, by construction
+        if wanted is not None and phase.outcome is not wanted:
+            found.append(f"phase {phase.phase} is {phase.outcome.value}, expected was {wanted.value}")
+    if summary.tenant_resources_touched != expect.tenant_resources_touched:
+        found.append(
+            f"{summary.tenant_resources_touched} resources of tenants were touched, "
+            f"expected were {expect.tenant_resources_touched}"
+        )
+    if expect.drift_differences is not None and summary.drift_differences != expect.drift_differences:
+        found.append(
+            f"code and account differ in {summary.drift_differences} properties, "
+            f"expected were {expect.drift_differences}"
+        )
+    found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
+    return found
+
+
+def _phase(number: int, plan: Mapping[str, Any], record: Mapping[str, Any]) -> PhaseSummary:
+    mine = {each["id"] for each in plan["actions"] if each["phase"] == number}
+    decisions = [each for each in plan["decisions"] if each["action"] in mine]
+    outcome = _outcome(decisions, plan, record)
+    assessment = record.get("assessment")
+    return PhaseSummary(
+        phase=number,
+        outcome=outcome,
+        window_hours=_window_hours(record),
+        assessment=AssessmentSummary(verdict=assessment["verdict"], reason=assessment["reason"])
+        if assessment
+        else None,
+        actions=tuple(_action(each, outcome, record) for each in decisions),
+    )
+
+
+def _outcome(decisions: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], record: Mapping[str, Any]) -> Outcome:
+    match record["state"]:
+        case "accepted" | "reconciled":
+            return Outcome.ACCEPTED
+        case "rolled_back":
+            return Outcome.ROLLED_BACK
+        case "empty":
+            return Outcome.KEPT
+        case "waiting":
+            wanted = any(each["choice"] == "APPLY" for each in decisions)
+            return Outcome.SKIPPED if plan["held"] or wanted or not decisions else Outcome.KEPT
+        case _:
+            return Outcome.HELD
+
+
+def _action(decision: Mapping[str, Any], phase: Outcome, record: Mapping[str, Any]) -> ActionSummary:
+    veto = (record.get("vetoed") or {}).get(f"{decision['action']} {decision['resource']}")
+    outcome, reason = phase.value, decision["reason"]
+    if decision["choice"] != "APPLY":
+        outcome = Outcome.SKIPPED.value if phase is Outcome.SKIPPED else Outcome.KEPT.value
+    elif veto:
+        outcome, reason = "vetoed", veto
+    elif phase in (Outcome.ROLLED_BACK, Outcome.HELD):
+        reason = record.get("reason") or (record.get("assessment") or {}).get("reason") or reason
+    return ActionSummary(
+        id=decision["action"],
+        resource=decision["resource"],
+        decision=decision["choice"],
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def _window_hours(record: Mapping[str, Any]) -> float | None:
+    start = record.get("window_start")
+    end = record.get("accepted_at") or record.get("assessed_at")
+    if not start or not end:
+        return None
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 3600, 2)
