@@ -1,0 +1,40 @@
+"""What instance types can do, in the units of their metrics."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+GIB = 1024**3
+
+# maxmemory as ElastiCache sets it (ElastiCache User Guide, "Redis OSS node-type specific parameters")
+_MAXMEMORY = {
+    "cache.r6g.large": 14_037_181_030,
+    "cache.r6g.xlarge": 28_261_849_702,
+    "cache.r6g.2xlarge": 56_711_183_565,
+    "cache.r6g.4xlarge": 113_609_865_216,
+    "cache.r6g.8xlarge": 225_000_375_228,
+}
+RESERVED_MEMORY = 0.25  # reserved-memory-percent, ElastiCache's default since 2017
+
+
+@cache
+def vcpus(instance_type: str) -> int:
+    """Virtual processors of an EC2, RDS or ElastiCache type. KeyError for an unknown one."""
+    return int(INSTANCE_TYPES[_plain(instance_type)]["VCpuInfo"]["DefaultVCpus"])
+
+
+@cache
+def memory_bytes(instance_type: str) -> int:
+    """Main memory of an EC2, RDS or ElastiCache type."""
+    return int(INSTANCE_TYPES[_plain(instance_type)]["MemoryInfo"]["SizeInMiB"]) * 1024**2
+
+
+def usable_cache_bytes(node_type: str) -> float:
+    """What one cache node can hold before it evicts. KeyError for a type without a known maxmemory."""
+    return _MAXMEMORY[node_type] * (1 - RESERVED_MEMORY)
+
+
+def _plain(instance_type: str) -> str:
+    return instance_type.removeprefix("db.").removeprefix("cache.")

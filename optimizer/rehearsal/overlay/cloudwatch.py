@@ -1,0 +1,211 @@
+"""CloudWatch: metrics of AWS's own namespaces from the workload, everybody else's from what was put.
+
+Where moto answers any question, this refuses and limits as CloudWatch does: 500 queries a call, pages
+of 100,800 datapoints, retention by period, percentiles. Metric math is not emulated and says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimizer.rehearsal.custom_metrics import put_samples
+from optimizer.rehearsal.overlay import AwsError, emulates
+from optimizer.rehearsal.signals.points import percentile_of
+from optimizer.rehearsal.workload import Asked, Samples, Sources
+
+if TYPE_CHECKING:
+    from optimizer.rehearsal.account import EmulatedAccount
+    from optimizer.rehearsal.calls import Call
+
+_API = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference"
+_QUERIES, _DATAPOINTS, _STATISTICS_DATAPOINTS = 500, 100_800, 1_440
+_DAY = 86_400
+_ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
+_STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
+_HIGH_RESOLUTION = (1, 5, 10, 20, 30)
+
+
+@emulates(
+    "cloudwatch",
+    "GetMetricData",
+    rule="At most 500 queries; pages of 100,800 datapoints; percentiles; 1-minute data for 15 days, 5-minute for 63, "
+    "1-hour for 455",
+    source=f"{_API}/API_GetMetricData.html",
+)
+def get_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
+    asked = call.parameters
+    queries: Sequence[Mapping[str, Any]] = asked.get("MetricDataQueries", ())
+    _check_queries(queries)
+    start, end = _times(asked)
+    limit = int(asked.get("MaxDatapoints") or _DATAPOINTS)
+    if not 0 < limit <= _DATAPOINTS:
+        raise AwsError("ValidationError", f"MaxDatapoints must be between 1 and {_DATAPOINTS}.")
+    ascending = asked.get("ScanBy") == "TimestampAscending"
+    place, offset = _place(asked.get("NextToken"), len(queries))
+    results: list[dict[str, Any]] = []
+    for number in range(place, len(queries)):
+        at, values = _series(account, call, queries[number], start, end)
+        if not ascending:
+            at, values = at[::-1], values[::-1]
+        taken = slice(offset, offset + limit)
+        limit -= len(at[taken])
+        whole = taken.stop >= len(at)
+        results.append(_result(queries[number], at[taken], values[taken], whole=whole))
+        if not whole:
+            return {"MetricDataResults": results, "Messages": [], "NextToken": f"{number}/{taken.stop}"}
+        offset = 0
+    return {"MetricDataResults": results, "Messages": []}
+
+
+@emulates(
+    "cloudwatch",
+    "GetMetricStatistics",
+    rule="At most 1,440 datapoints; statistics or extended statistics, not neither; datapoints in no order",
+    source=f"{_API}/API_GetMetricStatistics.html",
+)
+def get_metric_statistics(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
+    asked = call.parameters
+    plain, extended = asked.get("Statistics") or [], asked.get("ExtendedStatistics") or []
+    if not plain and not extended:
+        raise AwsError("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
+    start, end = _times(asked)
+    period = _checked_period(asked["Period"])
+    if (end - start) / period > _STATISTICS_DATAPOINTS:
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"You have requested up to {(end - start) // period:,} datapoints, which exceeds the limit of 1,440. "
+            "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
+        )
+    samples = _samples(account, call, asked, asked.get("Unit"), Asked(start, end, period))
+    points: dict[int, dict[str, Any]] = {}
+    if samples is None:
+        return {"Label": asked["MetricName"], "Datapoints": []}
+    for name in (*plain, *extended):
+        for at, value in zip(*_statistic(samples, name), strict=True):
+            point = points.setdefault(int(at), {"Timestamp": _moment(int(at)), "Unit": samples.unit})
+            (point if name in _STATISTICS else point.setdefault("ExtendedStatistics", {}))[name] = float(value)
+    return {"Label": asked["MetricName"], "Datapoints": list(points.values())}
+
+
+@emulates(
+    "cloudwatch",
+    "PutMetricData",
+    rule="Namespaces that begin with AWS/ belong to AWS",
+    source=f"{_API}/API_PutMetricData.html",
+)
+def put_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:  # noqa: ARG001 -- an operation's signature
+    if call.parameters["Namespace"].startswith("AWS/"):
+        raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
+    return call.forward()
+
+
+def _check_queries(queries: Sequence[Mapping[str, Any]]) -> None:
+    if len(queries) > _QUERIES:
+        raise AwsError(
+            "ValidationError", f"The collection MetricDataQueries must not have a size greater than {_QUERIES}."
+        )
+    seen: set[str] = set()
+    for query in queries:
+        if not _ID.fullmatch(query["Id"]):
+            raise AwsError(
+                "ValidationError",
+                f"The value {query['Id']} for parameter Id is not matching the expected pattern {_ID.pattern}.",
+            )
+        if query["Id"] in seen:
+            raise AwsError("ValidationError", f"The id {query['Id']} is used more than once in MetricDataQueries.")
+        seen.add(query["Id"])
+        if "Expression" in query:
+            raise NotImplementedError(f"metric math ({query['Expression']}) is not emulated: ask for its metrics.")
+        if "MetricStat" not in query:
+            raise AwsError("ValidationError", f"The query {query['Id']} has neither MetricStat nor Expression.")
+
+
+def _times(asked: Mapping[str, Any]) -> tuple[int, int]:
+    start, end = int(asked["StartTime"].timestamp()), int(asked["EndTime"].timestamp())
+    if start >= end:
+        raise AwsError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
+    return start, end
+
+
+def _checked_period(period: int) -> int:
+    if period not in _HIGH_RESOLUTION and (period <= 0 or period % 60):
+        raise AwsError("ValidationError", "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
+    return period
+
+
+def _place(token: str | None, queries: int) -> tuple[int, int]:
+    """Where a page goes on: at which query, and after how many of its datapoints."""
+    found = re.fullmatch(r"(\d+)/(\d+)", token) if token else re.fullmatch(r"(\d)/(\d)", "0/0")
+    if found is None or (token and int(found[1]) >= queries):
+        raise AwsError("InvalidNextToken", "The next token specified is invalid.")
+    return int(found[1]), int(found[2])
+
+
+def _series(account: EmulatedAccount, call: Call, query: Mapping[str, Any], start: int, end: int) -> tuple[Any, Any]:
+    wanted = query["MetricStat"]
+    span = Asked(start, end, _checked_period(wanted["Period"]))
+    samples = _samples(account, call, wanted["Metric"], wanted.get("Unit"), span)
+    if samples is None:
+        _check_statistic(wanted["Stat"])
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    return _statistic(samples, wanted["Stat"])
+
+
+def _samples(
+    account: EmulatedAccount, call: Call, metric: Mapping[str, Any], unit: str | None, asked: Asked
+) -> Samples | None:
+    """The metric over the part of the range that CloudWatch still keeps; None when it has no such metric."""
+    now = account.clock.now()
+    span = _kept(asked, int(now.timestamp()))
+    if span is None:
+        return None
+    dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()}
+    name, samples = metric["MetricName"], None
+    if not metric["Namespace"].startswith("AWS/"):
+        samples = put_samples(call.account, call.region, metric["Namespace"], name, dimensions, span)
+    elif call.account == account.production and (workload := account.part(Sources).workload) and span.period >= 60:
+        samples = workload.samples(call.region, metric["Namespace"], name, dimensions, span, now)
+    return samples if samples and unit in (None, samples.unit) else None
+
+
+def _kept(asked: Asked, now: int) -> Asked | None:
+    """The whole periods asked for, cut to how long datapoints of this period are kept."""
+    period = asked.period
+    days = 455 if period % 3600 == 0 else 63 if period % 300 == 0 else 15 if period % 60 == 0 else 0.125
+    oldest = now - int(days * _DAY)
+    start = max(asked.start // period * period, -(-oldest // period) * period)
+    end = min(-(-asked.end // period) * period, (now // period + 1) * period)
+    return Asked(start, end, period) if start < end else None
+
+
+def _statistic(samples: Samples, name: str) -> tuple[Any, Any]:
+    _check_statistic(name)
+    return samples.statistic(name)
+
+
+def _check_statistic(name: str) -> None:
+    if name in _STATISTICS:
+        return
+    try:
+        percentile_of(name)
+    except ValueError as error:
+        raise AwsError("ValidationError", f"The value {name} for parameter Stat is not supported.") from error
+
+
+def _result(query: Mapping[str, Any], at: Any, values: Any, *, whole: bool) -> dict[str, Any]:
+    return {
+        "Id": query["Id"],
+        "Label": query.get("Label") or query["MetricStat"]["Metric"]["MetricName"],
+        "Timestamps": [_moment(each) for each in at.tolist()],
+        "Values": values.tolist(),
+        "StatusCode": "Complete" if whole else "PartialData",
+    }
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

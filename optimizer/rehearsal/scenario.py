@@ -1,0 +1,164 @@
+"""A scenario: a data file that says who uses the platform, what befalls it, and how its life must end.
+
+Nothing else can differ between scenarios: the workload's constants are one set for all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from optimizer.errors import UsageError
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+Milestone = Annotated[str, Field(pattern=r"^phase[123]\.(applied|accepted|rolled_back)$")]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Outcome(Enum):
+    """How a phase ended. KEPT: it had decisions, and none of them APPLY. SKIPPED: it had nothing to
+    decide, or its stage did not run. HELD: applied and observed, then neither accepted nor rolled back."""
+
+    ACCEPTED = "accepted"
+    ROLLED_BACK = "rolled_back"
+    KEPT = "kept"
+    SKIPPED = "skipped"
+    HELD = "held"
+
+
+class WorkloadSpec(_Value):
+    """Who uses the platform."""
+
+    tenants: PositiveInt
+    requests_per_day: PositiveFloat
+
+
+class Tagging(_Value):
+    """Tags somebody put on a resource, by the resource's physical name."""
+
+    resource: str
+    tags: dict[str, str] = Field(min_length=1)
+
+
+class Event(_Value):
+    """Something that befalls the platform, from some minutes after a milestone on.
+
+    It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
+    the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
+    targets; `outage`: none reaches a target; `silent`: no metric is published.
+    """
+
+    on: Milestone
+    after_minutes: NonNegativeFloat = 0
+    until: Milestone | None = None
+    until_minutes: PositiveFloat | None = None
+    p99_factor: PositiveFloat = 1.0
+    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    outage: bool = False
+    silent: bool = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.until is not None and self.until_minutes is not None:
+            raise ValueError("an event ends by `until` or by `until_minutes`, not by both")
+        if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
+            raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
+        if not (self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent):
+            raise ValueError("an event needs an effect: p99_factor, error_rate, outage or silent")
+        return self
+
+
+class Person(_Value):
+    """The person at the gates: how they answer, and how long they take."""
+
+    approve_plan: bool = True
+    approve_after_minutes: NonNegativeFloat = 60
+    approve_phases: bool = True
+
+
+class Expectation(_Value):
+    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference."""
+
+    phases: dict[Literal["1", "2", "3"], Outcome]
+    tenant_resources_touched: NonNegativeInt = 0
+    drift_differences: NonNegativeInt | None = 0
+    excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
+
+
+class Scenario(_Value):
+    """One life of the platform. `days` is its age when the pipeline proposes the plan."""
+
+    name: str
+    summary: str
+    days: PositiveInt
+    workload: WorkloadSpec
+    taggings: tuple[Tagging, ...] = ()
+    events: tuple[Event, ...] = ()
+    person: Person = Person()
+    expect: Expectation
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML in which only true and false are booleans: in YAML 1.1, which PyYAML reads, the key `on` is one."""
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_Yaml.yaml_implicit_resolvers = {
+    first: [each for each in resolvers if each[0] != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), list("tf"))
+
+
+def known_scenarios() -> tuple[str, ...]:
+    """The names of the scenarios that come with the product."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.yaml")))
+
+
+def load_scenario(name_or_path: str) -> Scenario:
+    """The scenario of that name, or in that file.
+
+    Raises UsageError with one line: an unknown name, a file that cannot be read, what is wrong in it.
+    """
+    is_path = name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
+    if not is_path and name_or_path not in known_scenarios():
+        raise UsageError(
+            f"no scenario {name_or_path!r}. There are: {', '.join(known_scenarios())}; or give a YAML file."
+        )
+    path = Path(name_or_path) if is_path else SCENARIOS / f"{name_or_path}.yaml"
+    try:
+        return Scenario.model_validate(yaml.load(path.read_text(), _Yaml))  # noqa: S506 -- _Yaml is a SafeLoader
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path}: {'; '.join(_faults(error))}.") from error
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for each in error.errors():
+        place = ".".join(str(part) for part in each["loc"]) or "the file"
+        yield f"{place}: {each['msg'].removeprefix('Value error, ')}"

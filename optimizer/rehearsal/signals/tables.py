@@ -1,0 +1,79 @@
+"""AWS/DynamoDB: consumption by table and by index, latency by operation. Only non-zero values are published.
+
+An index is written whenever its table is; it is read only by those access patterns that use it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.rehearsal.noise import Array
+from optimizer.rehearsal.signals.points import Points
+from optimizer.rehearsal.signals.scene import Scene
+from optimizer.rehearsal.signals.table import Dimensions, signal
+
+NAMESPACE = "AWS/DynamoDB"
+
+# Operations of one request, by table.
+_OPERATIONS = {
+    "tenants": {"GetItem": 1.0, "Query": 0.21, "UpdateItem": 0.02},
+    "users": {"GetItem": 1.2, "Query": 0.55, "PutItem": 0.02, "UpdateItem": 0.1},
+    "audit_logs": {"PutItem": 1.0, "Query": 0.015},
+}
+# Queries of one request, by index. An index that is not here is written and never read.
+_INDEX_QUERIES = {
+    ("tenants", "by-domain"): 0.2,
+    ("tenants", "by-status"): 0.01,
+    ("users", "by-email"): 0.5,
+    ("users", "by-role"): 0.05,
+    ("audit_logs", "by-actor"): 0.01,
+    ("audit_logs", "by-day"): 0.005,
+}
+_READS, _WRITES = ("GetItem", "Query"), ("PutItem", "UpdateItem")
+_RCU, _WCU = 0.5, 1.0  # an eventually consistent read of up to 4 KB, a write of up to 1 KB
+_LATENCY_MS = {"GetItem": 2.5, "Query": 4.0, "PutItem": 4.5, "UpdateItem": 5.0}
+
+
+def _there(scene: Scene, dimensions: Dimensions) -> Array:
+    table, index = dimensions["TableName"], dimensions.get("GlobalSecondaryIndexName")
+    return scene.of(lambda r: table in r.tables and (index is None or index in r.tables[table]))
+
+
+def _operations(scene: Scene, dimensions: Dimensions, names: tuple[str, ...]) -> Array:
+    """How many of these operations the table, or one of its indexes, served."""
+    table, index = dimensions["TableName"], dimensions.get("GlobalSecondaryIndexName")
+    per_request = sum(_OPERATIONS.get(table, {}).get(name, 0.0) for name in names)
+    if index is not None and names == _READS:
+        per_request = _INDEX_QUERIES.get((table, index), 0.0)
+    label = f"{table} {index} {' '.join(names)}"
+    return scene.drawn(label, scene.demand * per_request * _there(scene, dimensions))
+
+
+def _is_table(dimensions: Dimensions) -> bool:
+    return set(dimensions) in ({"TableName"}, {"TableName", "GlobalSecondaryIndexName"})
+
+
+def _consumed(operations: Array, units: float) -> Points:
+    """The units of each request are a sample; a period without any has no datapoint."""
+    mean = np.full_like(operations, units)
+    return Points(operations, mean, mean, mean, mean, np.zeros_like(mean))
+
+
+@signal(NAMESPACE, "ConsumedReadCapacityUnits", unit="Count", resolution=60)
+def consumed_reads(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _consumed(_operations(scene, dimensions, _READS), _RCU) if _is_table(dimensions) else None
+
+
+@signal(NAMESPACE, "ConsumedWriteCapacityUnits", unit="Count", resolution=60)
+def consumed_writes(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _consumed(_operations(scene, dimensions, _WRITES), _WCU) if _is_table(dimensions) else None
+
+
+@signal(NAMESPACE, "SuccessfulRequestLatency", unit="Milliseconds", resolution=60)
+def latency(scene: Scene, dimensions: Dimensions) -> Points | None:
+    if set(dimensions) != {"TableName", "Operation"}:
+        return None
+    operation = dimensions["Operation"]
+    count = _operations(scene, {"TableName": dimensions["TableName"]}, (operation,))
+    median = _LATENCY_MS.get(operation, 1.0) * np.exp(0.03 * scene.wander(f"latency {operation}", 1))
+    return Points.latency(count, median, np.full_like(median, 0.35))
