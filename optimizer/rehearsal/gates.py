@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from optimizer.clock import Clock
+from optimizer.errors import Unhealthy
 from optimizer.rehearsal.execution import Execution, Gate
 from optimizer.rehearsal.faults import Crash
 from optimizer.rehearsal.jobs import Ended, Job
@@ -24,6 +25,7 @@ RETRY = timedelta(days=1)
 GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
 # Once a window is over, only its end changes, by the day: judging it again every 15 minutes shows nothing more.
 UNHURRIED = timedelta(hours=6)
+SETTLING = 8  # ticks
 
 
 @dataclass
@@ -60,6 +62,13 @@ class Watch:
                 self.say(line)
         return code
 
+    def settle(self) -> None:
+        """Let the schedule run on until it has nothing left to finish, such as a rollback that crashed."""
+        for _ in range(SETTLING):
+            self.advance_to(next_tick(self.clock.now(), self.period))
+            if self.run() in (0, Unhealthy.exit_code):
+                return
+
 
 @dataclass
 class Person:
@@ -72,6 +81,7 @@ class Person:
     window_end: Callable[[str], datetime | None]
     approves_plan: bool
     approves_plan_after: timedelta
+    approves_phases: bool = True
     held_since: dict[str, datetime] = field(default_factory=dict)
 
     def answer(self, gate: Gate, action: PipelineAction) -> None:
@@ -84,7 +94,7 @@ class Person:
         while gate.approved is None and self.clock.now() < timeout:
             end = self.window_end(gate.stage)  # read again each time: an override restarts the window
             if end is None or self.clock.now() >= end + AFTERWARDS:
-                self._decide(gate, True, "the window has ended")
+                self._decide(gate, self.approves_phases, "the window has ended")
                 return
             self.watch.pass_time(min(end + AFTERWARDS, timeout))
 

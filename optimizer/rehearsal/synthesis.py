@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -12,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-
-from stages.sizing import SizingRecord
 
 # What app.py reads: its own layers, and of the optimizer what the actions declare and import. The
 # rehearsal and the dashboard make nothing that is synthesized.
@@ -64,13 +61,6 @@ class Synthesis:
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(kept, out)
         return out
-
-    def with_sizing(self, project: Path, record: SizingRecord | None, scratch: Path) -> Path:
-        """The assembly of the project's sources under a sizing record; None: nothing was ever accepted."""
-        copy_sources(project, scratch)
-        if record is not None:
-            (scratch / "sizing.json").write_text(record.model_dump_json())
-        return self.run(scratch, os.environ)
 
 
 def copy_sources(project: Path, to: Path) -> None:

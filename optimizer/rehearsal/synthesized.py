@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from optimizer.errors import OptimizerError
+from optimizer.rehearsal.events import Reaction
 
 Resolve = Callable[[Any], Any]
 """Replaces the intrinsic functions in a part of the template by their values."""
@@ -121,6 +122,7 @@ class SynthesizedPipeline:
     projects: Mapping[str, Project]
     functions: Mapping[str, Function]
     schedules: tuple[Schedule, ...]
+    reactions: tuple[Reaction, ...]
 
     def project(self, reference: Any) -> Project:
         """The project that a ProjectName or a target's Arn refers to; WalkFailed when there is none."""
@@ -162,6 +164,12 @@ def read_pipeline(template: Mapping[str, Any], resolve: Resolve) -> SynthesizedP
             for id, each in of_type("AWS::Events::Rule").items()
             if "ScheduleExpression" in each
             for schedule in _schedules(id, each)
+        ),
+        reactions=tuple(
+            reaction
+            for each in of_type("AWS::Events::Rule").values()
+            if "EventPattern" in each
+            for reaction in _reactions(each, resolve)
         ),
     )
 
@@ -252,3 +260,13 @@ def _schedules(id: str, properties: Mapping[str, Any]) -> list[Schedule]:
     period = timedelta(**{f"{match[2]}s": int(match[1])})
     targets = (referred(each.get("Arn")) for each in properties.get("Targets", ()))
     return [Schedule(id, period, target) for target in targets if target]
+
+
+def _reactions(properties: Mapping[str, Any], resolve: Resolve) -> list[Reaction]:
+    found = []
+    for target in properties.get("Targets", ()):
+        if project := referred(target.get("Arn")):
+            transformer = resolve(target.get("InputTransformer", {}))
+            paths, template = transformer.get("InputPathsMap", {}), transformer.get("InputTemplate", "")
+            found.append(Reaction(resolve(properties["EventPattern"]), project, paths, template))
+    return found

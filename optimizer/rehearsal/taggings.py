@@ -48,8 +48,10 @@ def _put(aws: Aws, governed: Governed, tags: Mapping[str, str]) -> None:
     listed: Any = [{"Key": key, "Value": value} for key, value in tags.items()]
     match governed.kind:
         case Kind.FLEET:
-            group: Any = {"ResourceId": governed.name, "ResourceType": "auto-scaling-group", "PropagateAtLaunch": True}
-            aws.autoscaling.create_or_update_tags(Tags=[{**each, **group} for each in listed])
+            group = {"ResourceId": governed.name, "ResourceType": "auto-scaling-group", "PropagateAtLaunch": True}
+            for each in listed:
+                each.update(group)
+            aws.autoscaling.create_or_update_tags(Tags=listed)
         case Kind.TABLE:
             aws.dynamodb.tag_resource(ResourceArn=governed.arn, Tags=listed)
         case Kind.LOAD_BALANCER:

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from optimizer.errors import Unhealthy
+from optimizer.errors import Breach, Unhealthy
 from optimizer.rehearsal.conditions import Invoke, enter
 from optimizer.rehearsal.execution import Execution, Gate
 from optimizer.rehearsal.faults import Crash
@@ -23,7 +23,7 @@ from optimizer.rehearsal.synthesized import PipelineAction, Project, Stage, Synt
 
 VARIABLE = re.compile(r"#\{([^.}]+)\.([^}]+)\}")
 SELF_MUTATION = re.compile(r"^cdk -a \. deploy (\S+) ")
-MILESTONES = {"approve": "approved", "apply": "applied", "accept": "accepted"}
+MILESTONES = {"apply": "applied", "accept": "accepted"}
 RETRIES = 8  # how often a person presses Retry on one action before giving up
 
 
@@ -76,11 +76,16 @@ class Walk:
 
 
 class _ActionFailed(Exception):
-    """An action failed as it may: a job ended with an error, a gate was rejected."""
+    """An action failed as it may: a job ended with an error, or (`rejected`) somebody answered a gate with no."""
 
-    def __init__(self, message: str, ended: Ended | None = None) -> None:
+    def __init__(self, message: str, ended: Ended | None = None, *, rejected: bool = False) -> None:
         super().__init__(message)
         self.ended = ended
+        self.rejected = rejected
+
+    @property
+    def rolled_back(self) -> bool:
+        return self.rejected or (self.ended is not None and self.ended.exit_code == Breach.exit_code)
 
 
 @dataclass
@@ -128,6 +133,8 @@ class Walker:
                 if held and failure.ended and self.person.retries(stage.name, failure.ended):
                     self.say(f"stage {stage.name}: retried with all actions")
                     continue
+                if failure.rolled_back:
+                    self.milestone(f"{stage.name.lower()}.rolled_back", self.now())
                 self.say(f"stage {stage.name}: failed, {failure}")
                 return StageRun(stage.name, "Failed", str(failure))
             return StageRun(stage.name, "Succeeded")
@@ -160,7 +167,7 @@ class Walker:
         self.say(f"gate {stage.name}.{action.name}: {gate.text}")
         self.person.answer(gate, action)
         if not gate.approved:
-            raise _ActionFailed(f"{action.name} was rejected: {gate.summary}")
+            raise _ActionFailed(f"{action.name} was rejected: {gate.summary}", rejected=True)
 
     def _deploy(
         self, where: str, action: PipelineAction, configuration: Mapping[str, Any], inputs: Mapping[str, Path]
