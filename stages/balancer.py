@@ -42,7 +42,7 @@ class Balancer(Construct):
         self._network = network
         self._fleet = fleet
         self.security_group = closed_group(
-            self, "SecurityGroup", vpc=network.vpc, name=f"{NAME}-balancer", purpose="The load balancer: HTTPS for all"
+            self, "SecurityGroup", vpc=network.vpc, purpose="The load balancer: HTTPS for all"
         )
         self.load_balancer = self._load_balancer()
         self.target_groups = {service.name: self._target_group(service) for service in (DEFAULT, *ROUTED)}
@@ -82,7 +82,7 @@ class Balancer(Construct):
     def _target_group(self, service: Service) -> elb.ApplicationTargetGroup:
         group = elb.ApplicationTargetGroup(
             self,
-            service.name.title(),
+            f"{service.name.title()}Targets",
             target_group_name=f"tap-{service.name}",
             vpc=self._network.vpc,
             port=service.port,
@@ -99,11 +99,9 @@ class Balancer(Construct):
             ),
         )
         self._fleet.group.attach_to_application_target_group(group)
-        for here, there, rule in (
-            (self.security_group, self._fleet.security_group, "add_egress_rule"),
-            (self._fleet.security_group, self.security_group, "add_ingress_rule"),
-        ):
-            getattr(here, rule)(there, ec2.Port.tcp(service.port), f"{service.name} service")
+        port, fleet = ec2.Port.tcp(service.port), self._fleet.security_group
+        self.security_group.add_egress_rule(fleet, port, f"To the {service.name} service")
+        fleet.add_ingress_rule(self.security_group, port, f"The {service.name} service, from the load balancer")
         return group
 
     def _redirect_to_tls(self) -> None:

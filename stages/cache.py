@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network, closed_group
 from stages.sizing import CacheSizing
@@ -36,12 +37,11 @@ class Cache(Construct):
         log_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id)
-        self.security_group = closed_group(
-            self, "SecurityGroup", vpc=network.vpc, name=NAME, purpose="Redis: the fleet only"
-        )
-        self.users = self._users()
+        self.shards = sizing.shards
+        self.nodes_per_shard = 1 + sizing.replicas_per_shard
+        self.security_group = closed_group(self, "SecurityGroup", vpc=network.vpc, purpose="Redis: the fleet only")
+        self.users = Users(self, "Users")
         self.group = self._replication_group(sizing, network, key, log_key)
-        self.group.node.add_dependency(self.users.group)
         mark_part(self, "cache")
 
     @property
@@ -50,10 +50,11 @@ class Cache(Construct):
         address = self.group.attr_configuration_end_point_address
         return f"{address}:{PORT}"
 
-    def allow_from(self, group: ec2.ISecurityGroup, role: iam.IRole) -> None:
-        """Let members of `group` connect, and `role` log in as the application's user."""
-        self.security_group.add_ingress_rule(group, ec2.Port.tcp(PORT), "Redis from the fleet")
-        role.add_to_principal_policy(
+    def allow_from(self, fleet: Fleet) -> None:
+        """Let the fleet connect, and log in as the application's user, by IAM."""
+        self.security_group.add_ingress_rule(fleet.security_group, ec2.Port.tcp(PORT), "Redis, from the fleet")
+        fleet.security_group.add_egress_rule(self.security_group, ec2.Port.tcp(PORT), "To Redis")
+        fleet.role.add_to_policy(
             iam.PolicyStatement(
                 sid="LogInToRedis",
                 actions=["elasticache:Connect"],
@@ -66,9 +67,6 @@ class Cache(Construct):
             service="elasticache", resource=resource, resource_name=name, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
         )
 
-    def _users(self) -> Users:
-        return Users(self, "Users")
-
     def _replication_group(
         self, sizing: CacheSizing, network: Network, key: kms.IKey, log_key: kms.IKey
     ) -> elasticache.CfnReplicationGroup:
@@ -77,7 +75,7 @@ class Cache(Construct):
             "Subnets",
             cache_subnet_group_name=NAME,
             description="Isolated data subnets",
-            subnet_ids=network.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED).subnet_ids,
+            subnet_ids=network.data_subnet_ids,
         )
         group = elasticache.CfnReplicationGroup(
             self,

@@ -1,4 +1,4 @@
-"""Aurora PostgreSQL as a Global Database: the primary cluster here, one secondary in Regions 2 and 3."""
+"""Aurora PostgreSQL as a Global Database: the primary cluster, and one secondary in Regions 2 and 3."""
 
 from __future__ import annotations
 
@@ -6,123 +6,78 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stages.aurora import ENGINE, ENGINE_VERSION, GLOBAL_NAME, PORT, AuroraCluster
+from stages.fleet import Fleet
 from stages.governed import mark_part
-from stages.network import Network, closed_group
+from stages.network import Network
+from stages.rotation import rotate_password
 from stages.sizing import AuroraInstance, AuroraSizing
 
 NAME = "tap-database"
-GLOBAL_NAME = "tap-global"
-PORT = 5432
-ENGINE = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_17_9)
-ENGINE_NAME = "aurora-postgresql"
-ENGINE_VERSION = "17.9"
+ADMINISTRATOR = "tap_admin"
+APPLICATION = "tap_application"  # the database user that the fleet logs in as, by IAM
 SECONDARY_CLASS = "db.r6g.4xlarge"
-PARAMETERS = {
-    "rds.force_ssl": "1",
-    "log_min_duration_statement": "1000",  # milliseconds
-    "log_connections": "1",
-    "log_disconnections": "1",
-}
 
 
 class Database(Construct):
-    """The primary cluster: the instances of the sizing, each by its own name.
-
-    CloudFormation knows instances by identity, not by role: the one it calls the writer may be a
-    reader after a failover, and the sizing may drop any of them.
-    """
+    """The global cluster and its primary, with the instances that the sizing names."""
 
     def __init__(
         self, scope: Construct, id: str, *, sizing: AuroraSizing, network: Network, key: kms.IKey, log_key: kms.IKey
     ) -> None:
         super().__init__(scope, id)
-        self.security_group = closed_group(
-            self, "SecurityGroup", vpc=network.vpc, name=NAME, purpose="Aurora: the fleet only"
-        )
-        self._key = key
-        log_group(self, NAME, log_key)
-        self.cluster = self._cluster(sizing, network)
+        # By its ARN, so that no grant here writes into the key's policy, in the stack before this one.
+        key = kms.Key.from_key_arn(self, "Key", key.key_arn)
         self.global_cluster = self._global_cluster()
+        self.secret = rds.DatabaseSecret(self, "Secret", username=ADMINISTRATOR, secret_name=NAME, encryption_key=key)
+        self.aurora = AuroraCluster(
+            self,
+            "Aurora",
+            name=NAME,
+            backup_retention_days=sizing.backup_retention_days,
+            network=network,
+            key=key,
+            log_key=log_key,
+            global_cluster_identifier=self.global_cluster.ref,
+            database_name="tap",
+            master_username=ADMINISTRATOR,
+            # Aurora cannot manage the password itself in a global database (Aurora user guide,
+            # "Limitations for Secrets Manager integration"): the secret and its rotation are ours.
+            master_user_password=self.secret.secret_value_from_json("password").unsafe_unwrap(),
+        )
+        self.cluster = self.aurora.cluster
+        self._add_instances(sizing)
+        self._attach_secret()
+        rotate_password(self, "Rotation", secret=self.secret, cluster=self.cluster, key=key, log_key=log_key)
         mark_part(self, "database")
 
-    def allow_from(self, group: ec2.ISecurityGroup, role: iam.IRole) -> None:
-        """Let members of `group` connect, and `role` read the credentials."""
-        self.security_group.add_ingress_rule(group, ec2.Port.tcp(PORT), "PostgreSQL from the fleet")
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                sid="ReadDatabaseCredentials",
-                actions=["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-                resources=[self.secret.secret_arn],
-            )
-        )
-        # Not by grant_read: that would write the role into the key's policy, in the stack before this one.
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                sid="DecryptDatabaseCredentials",
-                actions=["kms:Decrypt"],
-                resources=[self._key.key_arn],
-                conditions={
-                    "StringEquals": {"kms:ViaService": f"secretsmanager.{cdk.Stack.of(self).region}.amazonaws.com"}
-                },
-            )
-        )
+    @property
+    def writer_endpoint(self) -> str:
+        """Follows the writer through a failover, as host:port."""
+        return f"{self.cluster.attr_endpoint_address}:{PORT}"
 
     @property
-    def secret(self) -> secretsmanager.ISecret:
-        """User name and password of the cluster's administrator."""
-        assert self.cluster.secret is not None  # made with generated credentials
-        return self.cluster.secret
+    def reader_endpoint(self) -> str:
+        """Spreads over the readers; the writer when there is none. As host:port."""
+        return f"{self.cluster.attr_read_endpoint_address}:{PORT}"
 
-    def _cluster(self, sizing: AuroraSizing, network: Network) -> rds.DatabaseCluster:
-        writer, *readers = [self._instance(instance) for instance in sizing.instances]
-        return rds.DatabaseCluster(
-            self,
-            "Cluster",
-            cluster_identifier=NAME,
-            engine=ENGINE,
-            # Aurora cannot manage the password itself in a global database (Aurora user guide,
-            # "Limitations for Secrets Manager integration"), so the secret is ours.
-            credentials=rds.Credentials.from_generated_secret(
-                "tap_admin", secret_name="tap/database", encryption_key=self._key
-            ),
-            default_database_name="tap",
-            writer=writer,
-            readers=readers,
-            vpc=network.vpc,
-            vpc_subnets=Network.data,
-            security_groups=[self.security_group],
-            port=PORT,
-            storage_encrypted=True,
-            storage_encryption_key=self._key,
-            backup=rds.BackupProps(
-                retention=cdk.Duration.days(sizing.backup_retention_days), preferred_window="02:00-03:00"
-            ),
-            preferred_maintenance_window="sun:04:00-sun:05:00",
-            copy_tags_to_snapshot=True,
-            parameter_group=rds.ParameterGroup(self, "Parameters", engine=ENGINE, parameters=PARAMETERS),
-            cloudwatch_logs_exports=["postgresql"],
-            iam_authentication=True,
-            monitoring_interval=cdk.Duration.seconds(30),
-            deletion_protection=True,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
-
-    def _instance(self, instance: AuroraInstance) -> rds.IClusterInstance:
-        return rds.ClusterInstance.provisioned(
-            instance.id,
-            instance_identifier=instance.id,
-            instance_type=ec2.InstanceType(instance.instance_class.removeprefix("db.")),
-            promotion_tier=instance.promotion_tier,
-            enable_performance_insights=True,
-            performance_insight_encryption_key=self._key,
-            performance_insight_retention=rds.PerformanceInsightRetention.DEFAULT,
-            auto_minor_version_upgrade=False,  # a global database is upgraded as one, by hand
-            publicly_accessible=False,
+    def allow_from(self, fleet: Fleet) -> None:
+        """Let the fleet connect, and log in as the application's user, by IAM."""
+        group, port = self.aurora.security_group, ec2.Port.tcp(PORT)
+        group.add_ingress_rule(fleet.security_group, port, "PostgreSQL, from the fleet")
+        fleet.security_group.add_egress_rule(group, port, "To PostgreSQL")
+        stack = cdk.Stack.of(self)
+        user = f"{self.cluster.attr_db_cluster_resource_id}/{APPLICATION}"
+        fleet.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="LogInToAurora",
+                actions=["rds-db:connect"],
+                resources=[f"arn:{stack.partition}:rds-db:{stack.region}:{stack.account}:dbuser:{user}"],
+            )
         )
 
     def _global_cluster(self) -> rds.CfnGlobalCluster:
@@ -131,108 +86,51 @@ class Database(Construct):
             self,
             "Global",
             global_cluster_identifier=GLOBAL_NAME,
-            engine=ENGINE_NAME,
+            engine=ENGINE,
             engine_version=ENGINE_VERSION,
             storage_encrypted=True,
             deletion_protection=True,
         )
         group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        primary = self.cluster.node.default_child
-        assert isinstance(primary, rds.CfnDBCluster)  # what the L2 is made of
-        primary.global_cluster_identifier = group.ref
         return group
+
+    def _add_instances(self, sizing: AuroraSizing) -> None:
+        """The first is made alone, so that it starts as the writer."""
+        first, *others = [self.aurora.add_instance(instance) for instance in sizing.instances]
+        for other in others:
+            other.add_resource_dependency(first)
+
+    def _attach_secret(self) -> None:
+        """Host and port into the secret, beside user name and password."""
+        secretsmanager.CfnSecretTargetAttachment(
+            self,
+            "SecretAttachment",
+            secret_id=self.secret.secret_arn,
+            target_id=self.cluster.ref,
+            target_type="AWS::RDS::DBCluster",
+        )
 
 
 class SecondaryDatabase(Construct):
-    """The secondary cluster of one Region, with one instance that can be promoted with it.
+    """The secondary cluster of Region `number`, with one instance; nobody connects until it is promoted.
 
-    L1: a secondary takes credentials and database name from the global cluster, which the L2 would
-    insist on making.
+    Its backups are kept for one day, the least there is: the primary keeps them.
     """
 
     def __init__(
         self, scope: Construct, id: str, *, number: int, network: Network, key: kms.IKey, log_key: kms.IKey
     ) -> None:
         super().__init__(scope, id)
-        self._name = f"{NAME}-region{number}"
-        self._key = key
-        self.security_group = closed_group(
-            self, "SecurityGroup", vpc=network.vpc, name=self._name, purpose="Aurora secondary: nobody until promoted"
-        )
-        log_group(self, self._name, log_key)
-        self.cluster = self._cluster(network)
-        self.instance = self._instance()
-        mark_part(self, "database")
-
-    def _cluster(self, network: Network) -> rds.CfnDBCluster:
-        subnets = rds.CfnDBSubnetGroup(
+        name = f"{NAME}-region{number}"
+        self.aurora = AuroraCluster(
             self,
-            "Subnets",
-            db_subnet_group_name=self._name,
-            db_subnet_group_description="Isolated data subnets",
-            subnet_ids=network.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED).subnet_ids,
-        )
-        parameters = rds.CfnDBClusterParameterGroup(
-            self, "Parameters", family=f"{ENGINE_NAME}17", description=f"{self._name}", parameters=PARAMETERS
-        )
-        cluster = rds.CfnDBCluster(
-            self,
-            "Cluster",
-            db_cluster_identifier=self._name,
+            "Aurora",
+            name=name,
+            backup_retention_days=1,
+            network=network,
+            key=key,
+            log_key=log_key,
             global_cluster_identifier=GLOBAL_NAME,
-            engine=ENGINE_NAME,
-            engine_version=ENGINE_VERSION,
-            db_subnet_group_name=subnets.ref,
-            db_cluster_parameter_group_name=parameters.ref,
-            vpc_security_group_ids=[self.security_group.security_group_id],
-            port=PORT,
-            storage_encrypted=True,
-            kms_key_id=self._key.key_arn,
-            backup_retention_period=1,  # the least there is; the primary keeps the backups
-            copy_tags_to_snapshot=True,
-            enable_cloudwatch_logs_exports=["postgresql"],
-            enable_iam_database_authentication=True,
-            deletion_protection=True,
         )
-        cluster.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        return cluster
-
-    def _instance(self) -> rds.CfnDBInstance:
-        monitoring = iam.Role(
-            self,
-            "Monitoring",
-            assumed_by=iam.ServicePrincipal("monitoring.rds.amazonaws.com"),
-            managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonRDSEnhancedMonitoringRole")
-            ],
-        )
-        instance = rds.CfnDBInstance(
-            self,
-            "Instance",
-            db_instance_identifier=f"{self._name}-1",
-            db_cluster_identifier=self.cluster.ref,
-            db_instance_class=SECONDARY_CLASS,
-            engine=ENGINE_NAME,
-            promotion_tier=1,
-            enable_performance_insights=True,
-            performance_insights_kms_key_id=self._key.key_arn,
-            performance_insights_retention_period=7,
-            monitoring_interval=30,
-            monitoring_role_arn=monitoring.role_arn,
-            auto_minor_version_upgrade=False,
-            publicly_accessible=False,
-        )
-        instance.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        return instance
-
-
-def log_group(scope: Construct, cluster: str, log_key: kms.IKey) -> logs.LogGroup:
-    """Aurora's log group, made before Aurora would make it without retention and key."""
-    return logs.LogGroup(
-        scope,
-        "Log",
-        log_group_name=f"/aws/rds/cluster/{cluster}/postgresql",
-        retention=logs.RetentionDays.THREE_MONTHS,
-        encryption_key=log_key,
-        removal_policy=cdk.RemovalPolicy.RETAIN,
-    )
+        self.aurora.add_instance(AuroraInstance(id=f"{name}-1", instance_class=SECONDARY_CLASS, promotion_tier=1))
+        mark_part(self, "database")

@@ -26,17 +26,15 @@ class Fleet(Construct):
     def __init__(self, scope: Construct, id: str, *, sizing: FleetSizing, network: Network, image_id: str) -> None:
         super().__init__(scope, id)
         self.security_group = closed_group(
-            self, "SecurityGroup", vpc=network.vpc, name=NAME, purpose="The fleet: the load balancer only"
+            self, "SecurityGroup", vpc=network.vpc, purpose="The fleet: the load balancer only"
         )
+        # Through the NAT: AWS endpoints (Systems Manager, KMS, logs) and the tenants' own webhooks.
+        self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS and webhooks")
         self.role = self._role()
         self.launch_template = self._launch_template(sizing, image_id)
         self.group = self._group(sizing, network)
         self._scale_by_cpu(sizing)
         mark_part(self, "fleet")
-
-    def allow_to(self, peer: ec2.ISecurityGroup, port: int, what: str) -> None:
-        """Let the instances connect to `peer` on `port`."""
-        self.security_group.add_egress_rule(peer, ec2.Port.tcp(port), what)
 
     def _role(self) -> iam.Role:
         """What an instance may do: Session Manager here; the parts add what they grant."""

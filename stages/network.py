@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -14,10 +15,8 @@ from stages.governed import mark_part
 class Network(Construct):
     """A VPC with flow logs, and gateway endpoints so that S3 and DynamoDB are reached without NAT.
 
-    `data` selects the isolated subnets, where databases and caches live.
+    Databases and caches live in the isolated subnets: `data_subnet_ids`.
     """
-
-    data = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
 
     def __init__(
         self, scope: Construct, id: str, *, cidr: str, nat_gateways: int, log_key: kms.IKey, subnet_mask: int = 20
@@ -54,6 +53,11 @@ class Network(Construct):
         self._log_flows(log_key)
         mark_part(self, "network")
 
+    @property
+    def data_subnet_ids(self) -> list[str]:
+        """The isolated subnets, one per zone."""
+        return self.vpc.select_subnets(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED).subnet_ids
+
     def _log_flows(self, log_key: kms.IKey) -> None:
         """Every flow, accepted or rejected, for 90 days."""
         group = logs.LogGroup(
@@ -66,19 +70,29 @@ class Network(Construct):
         )
         self.vpc.add_flow_log(
             "Flows",
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(group),
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, self._flow_log_role()),
             traffic_type=ec2.FlowLogTrafficType.ALL,
         )
 
+    def _flow_log_role(self) -> iam.Role:
+        """Assumed by the flow logs of this account alone; the destination adds what it may write."""
+        return iam.Role(
+            self,
+            "FlowLogRole",
+            description="VPC flow logs",
+            assumed_by=iam.ServicePrincipal(
+                "vpc-flow-logs.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+            ),
+        )
 
-def closed_group(scope: Construct, id: str, *, vpc: ec2.IVpc, name: str, purpose: str) -> ec2.SecurityGroup:
+
+def closed_group(scope: Construct, id: str, *, vpc: ec2.IVpc, purpose: str) -> ec2.SecurityGroup:
     """A security group that lets nothing in or out: each rule is added by name, peer and port."""
     return ec2.SecurityGroup(
         scope,
         id,
         vpc=vpc,
-        security_group_name=name,
         description=purpose,
         allow_all_outbound=False,
-        disable_inline_rules=False,
     )

@@ -6,6 +6,8 @@ replaced under it by changing a pointer.
 
 from __future__ import annotations
 
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
@@ -23,10 +25,21 @@ class Pointers(Construct):
         for name, table in tables.by_name.items():
             self._point(f"tables/{name}", table.table_name)
         self._point("cache/endpoint", cache.endpoint)
-        self._point("database/writer", database.cluster.cluster_endpoint.socket_address)
-        self._point("database/reader", database.cluster.cluster_read_endpoint.socket_address)
+        self._point("database/writer", database.writer_endpoint)
+        self._point("database/reader", database.reader_endpoint)
         self._point("database/secret", database.secret.secret_arn)
         mark_part(self, "pointers")
+
+    def grant_read(self, role: iam.Role) -> None:
+        """Let `role` read every pointer."""
+        arn = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name="tap/*")
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="FollowPointers",
+                actions=["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
+                resources=[arn],
+            )
+        )
 
     def _point(self, name: str, value: str) -> None:
         id = name.title().replace("/", "").replace("_", "")

@@ -50,6 +50,17 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
     },
 }
 
+ITEM_ACTIONS = (
+    "BatchGetItem",
+    "BatchWriteItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "DescribeTable",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "UpdateItem",
+)
 TIME_TO_LIVE = {"audit_logs": "expires_at"}
 
 
@@ -74,10 +85,24 @@ class Tables(Construct):
         self.by_name = {name: self._table(name, table) for name, table in sizing.items()}
         mark_part(self, "tables")
 
-    def grant_read_write(self, role: iam.IRole) -> None:
-        """Let `role` read and write items, in the tables and through their indexes."""
-        for table in self.by_name.values():
-            table.grant_read_write_data(role)
+    def grant_read_write(self, role: iam.Role) -> None:
+        """Let `role` read and write items, in the tables and through their indexes; not scan them."""
+        arns = [table.table_arn for table in self.by_name.values()]
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="ReadAndWriteItems",
+                actions=[f"dynamodb:{action}" for action in ITEM_ACTIONS],
+                resources=[*arns, *(f"{arn}/index/*" for arn in arns)],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="UseTheTablesKey",
+                actions=["kms:Decrypt", "kms:DescribeKey"],
+                resources=[self._key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{cdk.Stack.of(self).region}.amazonaws.com"}},
+            )
+        )
 
     def _table(self, name: str, sizing: TableSizing) -> dynamodb.TableV2:
         return dynamodb.TableV2(
@@ -102,10 +127,8 @@ class Tables(Construct):
 
 def _index(table: str, name: str) -> dynamodb.GlobalSecondaryIndexPropsV2:
     index = INDEXES[table][name]
-    projection = {
-        None: dynamodb.ProjectionType.ALL,
-        (): dynamodb.ProjectionType.KEYS_ONLY,
-    }.get(index.copies, dynamodb.ProjectionType.INCLUDE)
+    kind = dynamodb.ProjectionType
+    projection = kind.ALL if index.copies is None else kind.INCLUDE if index.copies else kind.KEYS_ONLY
     return dynamodb.GlobalSecondaryIndexPropsV2(
         index_name=name,
         partition_key=_text(index.partition_key),

@@ -18,7 +18,8 @@ from stages.pointers import Pointers
 from stages.regional_stack import RegionalStack
 from stages.sizing import Sizing
 from stages.tables import Tables
-from stages.telemetry import Telemetry
+from stages.telemetry import Alarms, Operations
+from stages.visitor import Visitor
 
 
 class TapStack(RegionalStack):
@@ -35,12 +36,19 @@ class TapStack(RegionalStack):
             self, "Database", sizing=sizing.aurora, network=network, key=keys.database, log_key=keys.telemetry
         )
         fleet = Fleet(self, "Fleet", sizing=sizing.fleet, network=network, image_id=environment.primary.image_id)
-        Balancer(self, "Balancer", network=network, fleet=fleet, certificate_arn=environment.certificate_arn)
+        balancer = Balancer(self, "Balancer", network=network, fleet=fleet, certificate_arn=environment.certificate_arn)
+        pointers = Pointers(self, "Pointers", tables=tables, cache=cache, database=database)
 
         tables.grant_read_write(fleet.role)
-        cache.allow_from(fleet.security_group, fleet.role)
-        database.allow_from(fleet.security_group, fleet.role)
+        pointers.grant_read(fleet.role)
+        cache.allow_from(fleet)
+        database.allow_from(fleet)
 
-        Telemetry(self, "Telemetry", key=keys.telemetry, notify=environment.alarm_email)
-        Pointers(self, "Pointers", tables=tables, cache=cache, database=database)
+        alarms = Alarms(self, "Alarms", key=keys.telemetry, notify=environment.alarm_email)
+        alarms.watch_balancer(balancer)
+        alarms.watch_tables(tables)
+        alarms.watch_cache(cache)
+        alarms.watch_database()
+        Operations(self, "Operations", balancer=balancer, cache=cache, tables=tables)
+        Visitor(self, "Visitor", domain=environment.domain)
         mark_governed(self)

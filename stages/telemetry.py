@@ -1,20 +1,111 @@
-"""What watches the platform: alarms and the topic they go to."""
+"""What watches the platform: alarms to a topic, and an operations dashboard."""
 
 from __future__ import annotations
 
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stages import metrics
+from stages.balancer import Balancer
+from stages.cache import Cache
 from stages.governed import mark_part
+from stages.tables import Tables
 
 
-class Telemetry(Construct):
-    """The encrypted topic `tap-alarms`, with a person behind it."""
+class Alarms(Construct):
+    """The encrypted topic `tap-alarms` and the alarms that go to it.
+
+    The alarms have absolute limits and call early; whether a phase is rolled back is judged from
+    the same metrics against the service's own past.
+    """
 
     def __init__(self, scope: Construct, id: str, *, key: kms.IKey, notify: str) -> None:
         super().__init__(scope, id)
-        self.topic = sns.Topic(self, "Alarms", topic_name="tap-alarms", master_key=key, enforce_ssl=True)
+        self.topic = sns.Topic(self, "Topic", topic_name="tap-alarms", master_key=key, enforce_ssl=True)
         self.topic.add_subscription(subscriptions.EmailSubscription(notify))
+        self._allow_alarms()
         mark_part(self, "telemetry")
+
+    def watch_balancer(self, balancer: Balancer) -> None:
+        """Errors above 0.5 %, p99 above two seconds, hosts that stay unhealthy."""
+        self._alarm("error-rate", metrics.error_rate(balancer), above=0.5, of=(3, 3))
+        self._alarm("p99", metrics.p99(balancer), above=2.0, of=(3, 6))
+        self._alarm("unhealthy-hosts", metrics.unhealthy_hosts(balancer), above=0, of=(3, 3))
+
+    def watch_tables(self, tables: Tables) -> None:
+        """Throttled requests, per table."""
+        for name in tables.by_name:
+            self._alarm(f"throttles-{name}", metrics.throttles(tables, name), above=0, of=(2, 3))
+
+    def watch_cache(self, cache: Cache) -> None:
+        """Memory and evictions, per shard."""
+        for shard in cache.shards:
+            self._alarm(f"redis-memory-{shard}", metrics.cache_memory(cache, shard), above=80, of=(3, 3))
+            self._alarm(f"redis-evictions-{shard}", metrics.cache_evictions(cache, shard), above=0, of=(2, 3))
+
+    def watch_database(self) -> None:
+        """Readers more than a second behind the writer."""
+        self._alarm("replica-lag", metrics.replica_lag(), above=1000, of=(3, 3))
+
+    def _alarm(self, name: str, metric: cloudwatch.IMetric, *, above: float, of: tuple[int, int]) -> None:
+        """An alarm when `of[0]` of the last `of[1]` periods lie above the limit; no data is no breach here."""
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"tap-{name}",
+            metric=metric,
+            threshold=above,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            datapoints_to_alarm=of[0],
+            evaluation_periods=of[1],
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        alarm.add_ok_action(actions.SnsAction(self.topic))
+
+    def _allow_alarms(self) -> None:
+        """Alarms of this account publish as the service CloudWatch."""
+        account = cdk.Stack.of(self).account
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": account}},
+            )
+        )
+
+
+class Operations(Construct):
+    """The dashboard `tap-operations`: what a person on call looks at first, top to bottom."""
+
+    def __init__(self, scope: Construct, id: str, *, balancer: Balancer, cache: Cache, tables: Tables) -> None:
+        super().__init__(scope, id)
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name="tap-operations")
+        dashboard.add_widgets(
+            _graph("Requests", metrics.requests(balancer)),
+            _graph("Errors, percent", metrics.error_rate(balancer)),
+            _graph("p99, seconds", metrics.p99(balancer)),
+        )
+        dashboard.add_widgets(
+            _graph("Unhealthy hosts", metrics.unhealthy_hosts(balancer)),
+            _graph("Fleet CPU, percent", metrics.fleet_cpu()),
+            _graph("Throttles", *(metrics.throttles(tables, name) for name in tables.by_name)),
+        )
+        dashboard.add_widgets(
+            _graph("Redis memory, percent", *(metrics.cache_memory(cache, shard) for shard in cache.shards)),
+            _graph("Aurora CPU, percent", metrics.database("CPUUtilization", "Average")),
+            _graph("Replica lag, milliseconds", metrics.replica_lag()),
+        )
+        mark_part(self, "telemetry")
+
+
+def _graph(title: str, *left: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(left), width=8)

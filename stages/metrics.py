@@ -1,0 +1,132 @@
+"""The metrics that alarms and the operations dashboard share, by the same definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from stages.balancer import Balancer
+from stages.cache import NAME as CACHE
+from stages.cache import Cache
+from stages.database import NAME as DATABASE
+from stages.fleet import NAME as FLEET
+from stages.tables import Tables
+
+FIVE_MINUTES = cdk.Duration.minutes(5)
+
+
+def error_rate(balancer: Balancer) -> cloudwatch.MathExpression:
+    """Percent of requests that ended in 5xx, the load balancer's own among them.
+
+    RequestCount counts only requests that reached a target, and 5xx are published only when there
+    are some: without the fills a total outage would have no error rate at all.
+    """
+    return cloudwatch.MathExpression(
+        label="5xx, percent",
+        expression="100 * (FILL(target, 0) + FILL(elb, 0)) / (FILL(requests, 0) + FILL(elb, 0))",
+        using_metrics={
+            "target": _balancer(balancer, "HTTPCode_Target_5XX_Count", "Sum"),
+            "elb": _balancer(balancer, "HTTPCode_ELB_5XX_Count", "Sum"),
+            "requests": requests(balancer),
+        },
+        period=FIVE_MINUTES,
+    )
+
+
+def requests(balancer: Balancer) -> cloudwatch.Metric:
+    """Requests that reached a target, per five minutes."""
+    return _balancer(balancer, "RequestCount", "Sum")
+
+
+def p99(balancer: Balancer) -> cloudwatch.Metric:
+    """The 99th percentile of the targets' response time, in seconds."""
+    return _balancer(balancer, "TargetResponseTime", "p99")
+
+
+def unhealthy_hosts(balancer: Balancer) -> cloudwatch.MathExpression:
+    """Unhealthy instances in the worst of the target groups."""
+    return _over(
+        "MAX",
+        "Unhealthy hosts",
+        {
+            name: _metric(
+                "AWS/ApplicationELB",
+                "UnHealthyHostCount",
+                "Maximum",
+                LoadBalancer=balancer.load_balancer.load_balancer_full_name,
+                TargetGroup=group.target_group_full_name,
+            )
+            for name, group in balancer.target_groups.items()
+        },
+    )
+
+
+def cache_memory(cache: Cache, shard: str) -> cloudwatch.MathExpression:
+    """Memory in use, percent, on the fullest node of one shard."""
+    return _over(
+        "MAX", f"Memory of shard {shard}, percent", _nodes(cache, shard, "DatabaseMemoryUsagePercentage", "Maximum")
+    )
+
+
+def cache_evictions(cache: Cache, shard: str) -> cloudwatch.MathExpression:
+    """Keys evicted on one shard, in five minutes."""
+    return _over("SUM", f"Evictions of shard {shard}", _nodes(cache, shard, "Evictions", "Sum"))
+
+
+def replica_lag() -> cloudwatch.Metric:
+    """How far the slowest reader is behind the writer, in milliseconds."""
+    return database("AuroraReplicaLagMaximum", "Maximum")
+
+
+def database(name: str, statistic: str) -> cloudwatch.Metric:
+    """A metric of the primary cluster."""
+    return _metric("AWS/RDS", name, statistic, DBClusterIdentifier=DATABASE)
+
+
+def fleet_cpu() -> cloudwatch.Metric:
+    """The fleet's average CPU, in percent."""
+    return _metric("AWS/EC2", "CPUUtilization", "Average", AutoScalingGroupName=FLEET)
+
+
+def throttles(tables: Tables, name: str) -> cloudwatch.MathExpression:
+    """Reads and writes of one table that DynamoDB refused for capacity, in five minutes."""
+    table = tables.by_name[name].table_name
+    return _over(
+        "SUM",
+        f"Throttles of {name}",
+        {
+            f"{name}_reads": _metric("AWS/DynamoDB", "ReadThrottleEvents", "Sum", TableName=table),
+            f"{name}_writes": _metric("AWS/DynamoDB", "WriteThrottleEvents", "Sum", TableName=table),
+        },
+    )
+
+
+def _nodes(cache: Cache, shard: str, name: str, statistic: str) -> dict[str, cloudwatch.IMetric]:
+    """One metric per node of a shard: ElastiCache names them GROUP-SHARD-NNN."""
+    return {
+        f"shard{shard}_{number}": _metric(
+            "AWS/ElastiCache", name, statistic, CacheClusterId=f"{CACHE}-{shard}-{number:03}"
+        )
+        for number in range(1, cache.nodes_per_shard + 1)
+    }
+
+
+def _over(function: str, label: str, metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.MathExpression:
+    """MAX or SUM over several metrics; one that published nothing counts as zero."""
+    terms = ", ".join(f"FILL({name}, 0)" for name in metrics)
+    return cloudwatch.MathExpression(
+        label=label, expression=f"{function}([{terms}])", using_metrics=dict(metrics), period=FIVE_MINUTES
+    )
+
+
+def _balancer(balancer: Balancer, name: str, statistic: str) -> cloudwatch.Metric:
+    full_name = balancer.load_balancer.load_balancer_full_name
+    return _metric("AWS/ApplicationELB", name, statistic, LoadBalancer=full_name)
+
+
+def _metric(namespace: str, name: str, statistic: str, **dimensions: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace, metric_name=name, statistic=statistic, dimensions_map=dimensions, period=FIVE_MINUTES
+    )
