@@ -11,7 +11,7 @@ from constructs import Construct
 READ = ("dynamodb:GetItem", "dynamodb:Query")
 # A transaction is authorized as the writes it is made of (DynamoDB Developer Guide, "IAM with transactions").
 # No DeleteItem: history is only ever added to, and a lease expires.
-WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 
 
 class JournalTable(Construct):

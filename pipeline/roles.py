@@ -62,6 +62,7 @@ OBSERVE: tuple[Permission, ...] = (
         "ec2:DescribeInstances",
         "ec2:DescribeLaunchTemplateVersions",
         "ec2:DescribeLaunchTemplates",
+        "ec2:DescribeNatGateways",
         "ec2:DescribeTags",
     ),
     *_read(
@@ -86,6 +87,7 @@ OBSERVE: tuple[Permission, ...] = (
         "elasticache:DescribeReplicationGroups",
         "elasticache:ListTagsForResource",
     ),
+    *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read(
         "amazondynamodb",
         "dynamodb:DescribeContinuousBackups",

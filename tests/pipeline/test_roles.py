@@ -1,0 +1,130 @@
+"""The production roles: who may assume them, and that they hold what the actions declare and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+
+from optimizer.action import Permission
+from pipeline import roles
+from pipeline.environment import Environment
+
+DECLARED = (
+    Permission("rds:DescribeDBClusterSnapshots"),
+    Permission("rds:ModifyDBCluster", ("arn:{partition}:rds:{region}:{account}:cluster:tap-*",), writes=True),
+    Permission("rds:CreateDBClusterSnapshot", ("arn:{partition}:rds:{region}:{account}:cluster:tap-*",), writes=True),
+    Permission(
+        "iam:PassRole",
+        ("arn:{partition}:iam::{account}:role/tap-fleet",),
+        writes=True,
+        dependent=True,
+        conditions={"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+    ),
+)
+
+
+@pytest.fixture
+def production(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> Mapping[str, Any]:
+    """The roles' template when these permissions are all that the actions declare; by role name."""
+    monkeypatch.setattr(roles, "registry", lambda: (SimpleNamespace(permissions=DECLARED),))
+    stack = roles.RolesStack(cdk.App(), "Roles", environment=environment, revision=7)
+    return assertions.Template.from_stack(stack).to_json()
+
+
+def statements(template: Mapping[str, Any], role_name: str) -> list[Any]:
+    resources = template["Resources"]
+    role = next(id for id, each in resources.items() if each["Properties"].get("RoleName") == role_name)
+    return [
+        statement
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def allowed(template: Mapping[str, Any], role_name: str) -> set[str]:
+    return {
+        action
+        for each in statements(template, role_name)
+        if each["Effect"] == "Allow"
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    }
+
+
+def test_act_may_what_the_actions_declare_where_they_declare_it(production: Mapping[str, Any]) -> None:
+    (on_clusters,) = [
+        each
+        for each in statements(production, "tap-act")
+        if "rds:ModifyDBCluster" in each["Action"] and each["Effect"] == "Allow"
+    ]
+    assert on_clusters["Action"] == ["rds:CreateDBClusterSnapshot", "rds:ModifyDBCluster"]
+    assert [json.dumps(arn).count("222222222222:cluster:tap-*") for arn in on_clusters["Resource"]] == [1, 1, 1]
+    assert {
+        region for arn in on_clusters["Resource"] for region in REGIONS if f":rds:{region}:" in json.dumps(arn)
+    } == (REGIONS)
+
+
+REGIONS = {"us-east-1", "us-west-2", "eu-west-1"}
+
+
+def test_conditions_stay_with_their_permission(production: Mapping[str, Any]) -> None:
+    (pass_role,) = [each for each in statements(production, "tap-act") if each["Action"] == "iam:PassRole"]
+    assert pass_role["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+
+
+def test_act_may_nothing_on_a_tenants_resource(production: Mapping[str, Any]) -> None:
+    (deny,) = [each for each in statements(production, "tap-act") if each["Effect"] == "Deny"]
+    assert deny["Action"] == ["iam:PassRole", "rds:CreateDBClusterSnapshot", "rds:ModifyDBCluster"]
+    assert deny["Condition"] == {"Null": {"aws:ResourceTag/TenantId": "false"}}
+    assert deny["Resource"] == "*"
+
+
+@pytest.mark.parametrize("role_name", ["tap-analyze", "tap-reconcile"])
+def test_the_other_roles_only_read(production: Mapping[str, Any], role_name: str) -> None:
+    reading = ("Describe", "Get", "List")
+    assert not [each for each in allowed(production, role_name) if not each.split(":")[1].startswith(reading)]
+    assert "rds:DescribeDBClusterSnapshots" in allowed(production, role_name)
+
+
+@pytest.mark.parametrize(
+    ("role_name", "jobs"),
+    [
+        ("tap-analyze", ["build", "analyze", "publish"]),
+        ("tap-act", ["apply", "accept", "watch", "rollback"]),
+        ("tap-reconcile", ["accept"]),
+    ],
+)
+def test_only_the_named_jobs_with_the_external_id_are_trusted(
+    production: Mapping[str, Any], role_name: str, jobs: list[str]
+) -> None:
+    role = next(
+        each["Properties"]
+        for each in production["Resources"].values()
+        if each["Properties"].get("RoleName") == role_name
+    )
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Action"] == "sts:AssumeRole"
+    assert ":iam::111111111111:root" in json.dumps(trust["Principal"])
+    assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": "tap-111111111111"}
+    callers = trust["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+    callers = callers if isinstance(callers, list) else [callers]
+    assert [json.dumps(each).rstrip('"]} ').rsplit("role/tap-job-")[1] for each in callers] == jobs
+
+
+def test_the_stack_says_from_which_sizing_it_was_made(production: Mapping[str, Any], assembly: Path) -> None:
+    assert production["Metadata"]["tap:sizing-revision"] == 7
+    deployed = list((assembly / "assembly-tap-pipeline-Production").glob("*.template.json"))
+    assert len(deployed) == 5
+    assert {json.loads(each.read_text())["Metadata"]["tap:sizing-revision"] for each in deployed} == {3}
+
+
+def test_every_permission_of_our_own_names_its_source() -> None:
+    assert all(each.source.startswith("https://docs.aws.amazon.com/") for each in (*roles.OBSERVE, *roles.COMPARE))
+    assert not [each.action for each in (*roles.OBSERVE, *roles.COMPARE) if each.writes]
