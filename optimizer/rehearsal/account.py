@@ -9,6 +9,7 @@ from random import Random
 from threading import RLock
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
+from uuid import UUID
 
 import boto3
 import time_machine
@@ -79,8 +80,8 @@ class EmulatedAccount:
 
     # For the walker, the loader and the workload.
 
-    def schedule(self, at: datetime, what: Callable[[], None]) -> None:
-        """Something that AWS does later, by itself."""
+    def schedule(self, at: datetime, what: Callable[[], object]) -> None:
+        """Something that AWS does later, by itself. It returns False when it found nothing to change."""
         self.clock.schedule(at, what)
 
     def on_change(self, callback: Callable[[datetime], None]) -> None:
@@ -138,6 +139,10 @@ class EmulatedAccount:
                 self._travelling -= 1
 
     # For the overlay and the seam.
+
+    def identifier(self) -> str:
+        """A UUID such as AWS gives to things; the same seed gives the same ones."""
+        return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def caller_arn(self, call: Call) -> str:
         """Who signed the call: a user, or a session of a role."""
@@ -240,14 +245,14 @@ class EmulatedAccount:
         finally:
             self._bare -= 1
 
-    def _run_event(self, event: Callable[[], None]) -> None:
+    def _run_event(self, event: Callable[[], object]) -> None:
         with self.moment():
             self._depth += 1
             try:
-                event()
+                changed = event()
             finally:
                 self._depth -= 1
-            if not self._depth:
+            if changed is not False:
                 self._changed()
 
     def _changed(self) -> None:

@@ -16,13 +16,13 @@ class SimulatedClock:
     the account can put itself around it. Times are aware and in UTC.
     """
 
-    def __init__(self, start: datetime, lock: RLock, run: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, start: datetime, lock: RLock, run: Callable[[Callable[[], object]], None]) -> None:
         if start.tzinfo is None:
             raise ValueError(f"{start} has no time zone: simulated time is in UTC")
         self._now = start.astimezone(UTC)
         self._lock = lock
         self._run = run
-        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._due: list[tuple[datetime, int, Callable[[], object]]] = []
         self._order = itertools.count()  # events of the same instant run in the order they were scheduled
         self._moving = False
 
@@ -55,7 +55,7 @@ class SimulatedClock:
             finally:
                 self._moving = False
 
-    def schedule(self, at: datetime, event: Callable[[], None]) -> None:
+    def schedule(self, at: datetime, event: Callable[[], object]) -> None:
         """Run `event` when time reaches `at`; an `at` in the past runs with the next move of time."""
         with self._lock:
             heapq.heappush(self._due, (at.astimezone(UTC), next(self._order), event))
