@@ -1,0 +1,179 @@
+"""From the journal's History to the View: everything the page shows, worded, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from optimizer.dashboard.answer import answer_of
+from optimizer.dashboard.decisions import PHASE_MARKS, decision_rows
+from optimizer.dashboard.savings import costs_of, share, total
+from optimizer.dashboard.view import (
+    Costs,
+    EventRow,
+    ExcludedRow,
+    Fact,
+    Mark,
+    SavingState,
+    Station,
+    Tone,
+    View,
+)
+from optimizer.dashboard.windows import windows_of
+from optimizer.dashboard.words import NO_VALUE, count, day, dollars, moment, quantity, short_moment
+from optimizer.decide.decision import Json
+from optimizer.decide.plan import Plan
+from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.observe.inventory import Kind
+from optimizer.phase import Phase
+
+KINDS = {
+    Kind.TABLE: "DynamoDB table",
+    Kind.FLEET: "Auto Scaling group",
+    Kind.LOAD_BALANCER: "Load balancer",
+    Kind.CACHE: "Redis replication group",
+    Kind.DATABASE: "Aurora cluster",
+    Kind.DATABASE_INSTANCE: "Aurora instance",
+    Kind.GLOBAL_DATABASE: "Aurora global database",
+}
+
+
+def view_of(history: History, now: datetime | None = None) -> View:
+    """The View as of `now`, which is by default the last moment the journal knows of."""
+    as_of = now or latest(history)
+    record, costs = history.record, costs_of(history)
+    plan = record.plan if record else None
+    return View(
+        title="Cost optimization",
+        as_of=moment(as_of),
+        plan_hash=plan.hash if plan else "",
+        answer=answer_of(history, costs, as_of),
+        figures=_figures(record, costs),
+        stations=_stations(history) if record else (),
+        decisions=decision_rows(history, record) if record else (),
+        decisions_empty=_no_decisions(plan),
+        costs=costs,
+        costs_empty=_no_costs(plan),
+        windows=windows_of(history),
+        windows_empty=_no_windows(history),
+        excluded=_excluded(plan),
+        events=tuple(
+            EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", each.text)
+            for each in sorted(history.events, key=lambda each: each.at)
+        ),
+        facts=_facts(history, record) if record else (),
+        policy=tuple(_flat(plan.policy)) if plan else (),
+    )
+
+
+def latest(history: History) -> datetime:
+    """The last moment the journal knows of; the epoch when it is empty."""
+    moments = [each.at for each in history.events]
+    moments += [each.at for each in history.moves]
+    moments += [each.assessed_at or each.since for each in history.phases]
+    moments += [history.record.proposed_at] if history.record else []
+    return max(moments, default=datetime.fromtimestamp(0, UTC))
+
+
+def _figures(record: PlanRecord | None, costs: Costs | None) -> tuple[Fact, ...]:
+    """Three figures under the answer: before, after, and the difference."""
+    if record is None or costs is None:
+        return ()
+    over = record.state in {PlanState.STOPPED, PlanState.DONE}
+    taken, pending = (total(costs.steps, state) for state in (SavingState.TAKEN, SavingState.PROJECTED))
+    saved = taken if over else taken + pending
+    measured = f"{dollars(costs.measured)} measured in the account" if costs.measured is not None else "at list price"
+    label = "Saved" if over else "To be saved" if not taken else "Saved and to be saved"
+    fell = f"{share(saved, costs.before)} less; {dollars(saved * 12)} a year" if saved else "no change"
+    return (
+        Fact("Before the plan", f"{dollars(costs.before)}", "a month, at list price"),
+        Fact(costs.standing_label, f"{dollars(costs.standing)}", f"a month; {measured}"),
+        Fact(label, f"{dollars(saved)}", f"a month; {fell}"),
+    )
+
+
+def _stations(history: History) -> tuple[Station, ...]:
+    """The plan's way: proposed, approved, and the three phases."""
+    record = history.record
+    assert record is not None
+    plan, phases = record.plan, {each.phase: each for each in history.phases}
+    proposed = Station("Analyze", "Evidence and plan", Mark("Done", Tone.GOOD), short_moment(record.proposed_at))
+    return proposed, _approval(record), *(_phase_station(phase, record, phases.get(phase), plan) for phase in Phase)
+
+
+def _approval(record: PlanRecord) -> Station:
+    if not any(record.plan.to_apply(phase) for phase in Phase):
+        return Station("Approve", "The plan's gate", Mark("Skipped", Tone.QUIET), "nothing to apply")
+    if record.approved_at is None:
+        mark = Mark("Waiting", Tone.ACTIVE) if record.state is PlanState.PROPOSED else Mark("Not given", Tone.QUIET)
+        return Station("Approve", "The plan's gate", mark, "a person decides")
+    who = f" by {record.approver}" if record.approver else ""
+    return Station("Approve", "The plan's gate", Mark("Approved", Tone.GOOD), short_moment(record.approved_at) + who)
+
+
+def _phase_station(phase: Phase, record: PlanRecord, state: PhaseRecord | None, plan: Plan) -> Station:
+    name, number = f"Phase {phase.number}", len(plan.to_apply(phase))
+    if not number:
+        return Station(name, phase.title, Mark("Skipped", Tone.QUIET), "held" if plan.held else "nothing to apply")
+    note = count(number, "change")
+    if state is None or state.state is PhaseState.WAITING:
+        mark = "Not begun" if record.state is PlanState.STOPPED else "Waiting"
+        return Station(name, phase.title, Mark(mark, Tone.QUIET), note)
+    if state.state is PhaseState.OBSERVING and state.window_end:
+        note = f"{note}; until {short_moment(state.window_end)}"
+    elif state.accepted_at:
+        note = f"{note}; {short_moment(state.accepted_at)}"
+    return Station(name, phase.title, PHASE_MARKS[state.state], note)
+
+
+def _facts(history: History, record: PlanRecord) -> tuple[Fact, ...]:
+    plan = record.plan
+    lifted = plan.policy.get("lifted") or []
+    return (
+        Fact("Plan", plan.hash, "SHA-256 of everything the plan says; what was approved is what runs"),
+        Fact("Proposed", moment(record.proposed_at), f"analyzed {moment(plan.created_at)}"),
+        Fact(
+            "Data",
+            f"{day(plan.period_start)} to {day(plan.period_end)}",
+            f"{plan.covered_days:.3g} days of metrics, times in UTC",
+        ),
+        Fact("Sizing", f"revision {history.sizing.revision}", f"the plan was made on revision {plan.sizing_revision}"),
+        Fact("Code", plan.code_revision, "the commit that analyzed"),
+        Fact("Prices", plan.costs.prices_dated if plan.costs else NO_VALUE, "US dollars, on demand, list price"),
+        Fact("Guards set aside", ", ".join(map(str, lifted)) or "none", "named in the policy, recorded with the plan"),
+    )
+
+
+def _excluded(plan: Plan | None) -> tuple[ExcludedRow, ...]:
+    rows = plan.excluded if plan else ()
+    return tuple(ExcludedRow(KINDS[each.kind], each.name, each.region, each.reason) for each in rows)
+
+
+def _no_decisions(plan: Plan | None) -> str:
+    if plan is None:
+        return "No decision has been made yet."
+    return plan.held or "There was nothing to decide: no resource is governed, or tenants own all that are."
+
+
+def _no_costs(plan: Plan | None) -> str:
+    if plan is None:
+        return "Costs are told with the first plan."
+    return "This plan has no cost figures: a price or the inventory could not be read. No decision rests on them."
+
+
+def _no_windows(history: History) -> str:
+    if any(each.state is PhaseState.OBSERVING for each in history.phases):
+        return "A window is open, but no settled period was seen yet: CloudWatch publishes with a delay."
+    return "No phase was applied, so nothing had to be watched."
+
+
+def _flat(policy: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The recorded policy as names and values, one line each."""
+    for key, value in policy.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name} · ")
+        elif isinstance(value, list):
+            yield name, ", ".join(map(str, value)) or "none"
+        else:
+            yield name, "none" if value is None else quantity(value, "")

@@ -1,0 +1,101 @@
+"""From the View to one HTML file that opens offline and asks the network for nothing.
+
+Everything from elsewhere is escaped by the template (its name ends in .html: autoescape is on) and
+by the JSON encoding here; a Content-Security-Policy lets only the page's own two scripts run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from optimizer.dashboard import charts
+from optimizer.dashboard.reading import view_of
+from optimizer.dashboard.view import View
+from optimizer.dashboard.words import dollars_and_cents
+from optimizer.execute.records import History
+
+# The bundle of the plotly.js version that plotly itself carries, without maps and 3D: it is a third in size.
+PLOTLY = "plotly-cartesian-4.1.1.min.js"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One figure, ready for the page. `height` is in CSS pixels, so that nothing moves when it is drawn."""
+
+    id: str
+    json: Markup
+    height: int
+
+
+def write_dashboard(history: History, out: Path, now: datetime | None = None) -> Path:
+    """Write `dashboard.html` into the directory `out` and return its path; `now` as for `view_of`."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "dashboard.html"
+    path.write_text(render(view_of(history, now)), encoding="utf-8")
+    return path
+
+
+def render(view: View) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("optimizer.dashboard"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cents"] = dollars_and_cents
+    scripts = {"plotly": asset(PLOTLY), "page": asset("dashboard.js")}
+    return environment.get_template("dashboard.html").render(
+        view=view,
+        charts=charts_of(view),
+        tokens=embedded(charts.TOKENS),
+        # The assets are the package's own and hold no closing tag (a test says so).
+        style=Markup(asset("dashboard.css")),  # noqa: S704
+        scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
+        hashes=[_hash(text) for text in scripts.values()],
+    )
+
+
+def charts_of(view: View) -> Mapping[str, Chart]:
+    """All figures of the page, by id."""
+    figures = {"chart-costs": charts.cost_steps(view.costs)} if view.costs else {}
+    for window in view.windows:
+        figures[f"chart-latency-{window.phase.number}"] = charts.latency(window)
+        figures[f"chart-errors-{window.phase.number}"] = charts.errors(window)
+    return {
+        name: Chart(name, embedded(json.loads(figure.to_json())), figure.layout.height)
+        for name, figure in figures.items()
+    }
+
+
+def embedded(value: Any) -> Markup:
+    """A value as JSON that can stand inside a script element: no character in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704
+
+
+@cache
+def asset(name: str) -> str:
+    """One of the files that ship with the page."""
+    return files("optimizer.dashboard").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """The source expression that lets a browser run exactly this script."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,78 @@
+"""From the plan's costs and the phases' outcomes to what was saved, is still expected, or was dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from optimizer.dashboard.view import Costs, SavingState, SavingStep
+from optimizer.dashboard.words import dollars, dollars_and_cents, percent
+from optimizer.decide.plan import Plan
+from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanState
+from optimizer.phase import Phase
+
+TAKEN = {PhaseState.ACCEPTED, PhaseState.RECONCILED}
+DROPPED = {PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK, PhaseState.EMPTY}
+OVER = {PlanState.STOPPED, PlanState.DONE}
+
+
+def vetoed(phase: PhaseRecord | None, action: str, resource: str) -> str | None:
+    """Why the check right before applying set a decision aside; None when it did not."""
+    return (phase.vetoed or {}).get(f"{action} {resource}") if phase else None
+
+
+def saving_state(plan: Plan, state: PlanState, phase: PhaseRecord | None, action: str, resource: str) -> SavingState:
+    """What became of one saving."""
+    if plan.held or vetoed(phase, action, resource) is not None:
+        return SavingState.DROPPED
+    if phase and phase.state in TAKEN:
+        return SavingState.TAKEN
+    if phase and phase.state in DROPPED:
+        return SavingState.DROPPED
+    return SavingState.DROPPED if state in OVER else SavingState.PROJECTED
+
+
+def costs_of(history: History) -> Costs | None:
+    """The monthly cost before and after; None when the plan carries no costs."""
+    record = history.record
+    if record is None or record.plan.costs is None:
+        return None
+    plan, costs = record.plan, record.plan.costs
+    phases: Mapping[Phase, PhaseRecord] = {each.phase: each for each in history.phases}
+    of_action = {each.id: each for each in plan.actions}
+    steps = []
+    for saving in costs.savings:
+        action = of_action[saving.action]
+        state = saving_state(plan, record.state, phases.get(Phase(action.phase)), saving.action, saving.resource)
+        steps.append(SavingStep(action.title, saving.resource, saving.monthly, state))
+    standing = costs.before - total(steps, SavingState.TAKEN) - total(steps, SavingState.PROJECTED)
+    over = record.state in OVER or plan.held is not None or not steps
+    return Costs(
+        before=costs.before,
+        planned=costs.after,
+        standing=standing,
+        standing_label="After what was accepted" if over else "After the plan",
+        measured=history.cost_now,
+        steps=tuple(steps),
+        dated=costs.prices_dated,
+        summary=_summary(costs.before, standing, steps),
+    )
+
+
+def total(steps: list[SavingStep] | tuple[SavingStep, ...], state: SavingState) -> Decimal:
+    """What all steps in one state come to, in US dollars a month."""
+    return sum((each.monthly for each in steps if each.state is state), Decimal(0))
+
+
+def share(part: Decimal, whole: Decimal) -> str:
+    """One amount as a percentage of another; nothing when there is nothing to compare with."""
+    return percent(float(part / whole)) if whole else ""
+
+
+def _summary(before: Decimal, standing: Decimal, steps: list[SavingStep]) -> str:
+    """The chart in a sentence."""
+    if not steps:
+        return f"{dollars(before)} a month; the plan changes nothing that is billed for existing."
+    parts = [f"{each.label} ({each.resource}) {dollars_and_cents(each.monthly)}, {each.state.value}" for each in steps]
+    change = f"From {dollars(before)} to {dollars(standing)} a month. " if before != standing else ""
+    return f"{change}By change: {'; '.join(parts)}."

@@ -1,0 +1,75 @@
+"""Numbers and times as a person reads them: always with their unit, always in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from optimizer.decide.decision import Measured
+
+NO_VALUE = "–"
+
+
+def dollars(amount: Decimal) -> str:
+    """Whole US dollars, for headlines: `$30,526`."""
+    return f"{'−' if amount < 0 else ''}${abs(amount).quantize(Decimal(1), ROUND_HALF_UP):,}"
+
+
+def dollars_and_cents(amount: Decimal) -> str:
+    """US dollars to the cent, for tables: `$30,525.68`."""
+    return f"{'−' if amount < 0 else ''}${abs(amount).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: 0.202 is `20 %`, 0.0042 is `0.42 %`."""
+    value = share * 100
+    return f"{value:.2f} %" if abs(value) < 1 else f"{value:.1f} %" if abs(value) < 10 else f"{value:.0f} %"
+
+
+def moment(at: datetime) -> str:
+    """`Mon 1 Mar 2027, 08:00 UTC`."""
+    there = at.astimezone(UTC)
+    return f"{there:%a} {there.day} {there:%b %Y, %H:%M} UTC"
+
+
+def short_moment(at: datetime) -> str:
+    """`1 Mar, 08:00 UTC`, where the year is plain."""
+    there = at.astimezone(UTC)
+    return f"{there.day} {there:%b, %H:%M} UTC"
+
+
+def day(at: datetime) -> str:
+    """`1 Mar 2027`."""
+    there = at.astimezone(UTC)
+    return f"{there.day} {there:%b %Y}"
+
+
+def hours(span: timedelta) -> str:
+    """`48 h`, `2.5 h`."""
+    return f"{span.total_seconds() / 3600:.3g} h"
+
+
+def quantity(value: Measured, unit: str) -> str:
+    """A measured value with its unit; None is said, not left blank."""
+    if value is None or value != value:  # NaN
+        return "no data"
+    if isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif isinstance(value, float):
+        text = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+    elif isinstance(value, int):
+        text = f"{value:,}"
+    else:
+        text = value
+    return f"{text} {unit}".strip()
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 change`, `2 changes`, `no change`."""
+    return f"{number if number else 'no'} {one if number in (0, 1) else many or one + 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

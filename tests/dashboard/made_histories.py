@@ -1,0 +1,277 @@
+"""Journals as they would be in each situation the page has to tell, made by hand."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from optimizer.decide.decision import Choice, Decision, Projection, brief, decide_by, guard
+from optimizer.decide.health import Assessment, Health, Sample
+from optimizer.decide.plan import Plan, PlanCosts, PlannedAction, Saving
+from optimizer.execute.records import (
+    Event,
+    History,
+    MoveRecord,
+    MoveState,
+    PhaseRecord,
+    PhaseState,
+    PlanRecord,
+    PlanState,
+    WindowEvidence,
+)
+from optimizer.observe.inventory import Excluded, Kind
+from optimizer.phase import Phase
+from stages.sizing import Sizing, SizingRecord
+
+START = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
+DAYS = timedelta(days=1)
+FIVE = timedelta(minutes=5)
+
+FLEET = PlannedAction("fleet_rightsize", 2, "Right-size the fleet", ())
+BACKUPS = PlannedAction("aurora_backups", 3, "Shorten Aurora backups", ("retention 14 days",))
+
+
+def fleet_decision(cpu_p95: float | None = 7.9) -> Decision:
+    after = None if cpu_p95 is None else cpu_p95 * 3.75 * 1.5
+    return decide_by(
+        "fleet_rightsize",
+        "tap-fleet",
+        (
+            brief("p95 CPU", cpu_p95, unit="%", below=20.0),
+            brief("p95 network, of the baseline bandwidth", 11.2, unit="%", below=60.0),
+            guard("p95 CPU after the change, one zone lost", after, unit="%", at_most=60.0,
+                  source="240 to 64 vCPU multiplies CPU by 3.75; one of three zones lost by 1.5"),
+            guard("p95 network, of the new type's baseline", 42.0, unit="%", at_most=60.0, source="m5.2xlarge: 2.5 Gbps"),
+            guard("datapoints in the period", 99.7, unit="%", at_least=95.0),
+            guard("instance refresh under way", False, equals=False),
+        ),
+        before={"instance_type": "m5.4xlarge", "desired": 15},
+        target={"instance_type": "m5.2xlarge", "desired": 8},
+        projected=(
+            Projection("p95 CPU", cpu_p95, None if cpu_p95 is None else cpu_p95 * 3.75, "%"),
+            Projection("vCPU", 240, 64, ""),
+        ),
+        undo="A second instance refresh to m5.4xlarge, capacity first: minutes, no data involved.",
+    )  # fmt: skip
+
+
+def backup_decision() -> Decision:
+    return decide_by(
+        "aurora_backups",
+        "tap-database",
+        (
+            brief("backup retention today", 30, unit="days", at_least=15),
+            guard("restores older than 14 days in the last 400 days", 0, at_most=0, source="RDS events"),
+            guard("cost of the snapshot, share of the saving", 0.62, at_most=1.0, source="Aurora User Guide, snapshots"),
+        ),
+        before={"backup_retention_days": 30},
+        target={"backup_retention_days": 14},
+        projected=(Projection("days that can be restored", 30, 14, "days"),),
+        undo="None after acceptance: points 15 to 30 days old are gone at once. The snapshot stays.",
+    )  # fmt: skip
+
+
+EXCLUDED = (
+    Excluded(Kind.TABLE, "audit_logs", "arn:aws:dynamodb:us-east-1:222222222222:table/audit_logs", "us-east-1",
+             "tagged TenantId=acme: a tenant owns it"),
+    Excluded(Kind.CACHE, "tap-cache-acme", "arn:aws:elasticache:us-east-1:222222222222:replicationgroup:tap-cache-acme",
+             "us-east-1", "its tags cannot be read (AccessDenied): it counts as owned"),
+)  # fmt: skip
+
+COSTS = PlanCosts(
+    before=Decimal("31243.18"),
+    after=Decimal("25055.98"),
+    savings=(
+        Saving("fleet_rightsize", "tap-fleet", Decimal("6167.04")),
+        Saving("aurora_backups", "tap-database", Decimal("20.16")),
+    ),
+    prices_dated="2026-11-23",
+)
+
+
+def plan(**changes: object) -> Plan:
+    made = Plan(
+        created_at=START,
+        period_start=START - 60 * DAYS,
+        period_end=START,
+        covered_days=60.0,
+        sizing_revision=0,
+        code_revision="4f2a91c07be6",
+        actions=(FLEET, BACKUPS),
+        decisions=(fleet_decision(), backup_decision()),
+        excluded=EXCLUDED,
+        policy={"period": "60 days", "fleet": {"cpu_p95": 20.0, "cpu_after": 60.0}, "lifted": []},
+        costs=COSTS,
+        held=None,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def evidence(
+    start: datetime, hours: float, worse: Callable[[float], float] = lambda _: 1.0, seed: int = 7
+) -> WindowEvidence:
+    """A window whose p99 follows the day; `worse(hour)` multiplies it."""
+    chance = random.Random(seed)
+    samples, expected = [], []
+    for number in range(round(hours * 12)):
+        at = start + number * FIVE
+        tide = 0.5 - 0.5 * math.cos((at.hour + at.minute / 60 - 3) / 24 * 2 * math.pi)
+        want = 88 + 46 * tide
+        requests = float(round(3_500 + 8_000 * tide + chance.gauss(0, 120)))
+        failed = chance.random() < 0.35
+        samples.append(
+            Sample(at, requests, float(chance.randint(1, 6)) if failed else None, None,
+                   want * worse(number / 12) * (1 + chance.gauss(0, 0.035)))
+        )  # fmt: skip
+        expected.append(want)
+    return WindowEvidence(tuple(samples), tuple(expected))
+
+
+def move(phase: Phase, sequence: int, action: str, resource: str, summary: str, state: MoveState, hours: float,
+         one_way: bool = False) -> MoveRecord:  # fmt: skip
+    return MoveRecord(phase, sequence, action, resource, f"move-{sequence}", summary, one_way, state,
+                      START + timedelta(hours=hours))  # fmt: skip
+
+
+def observed(phase: Phase, begin: datetime, state: PhaseState, **changes: object) -> PhaseRecord:
+    """A phase that was applied at `begin` and watched for 48 h."""
+    made = PhaseRecord(
+        phase, state, since=begin + 2 * DAYS, applied_at=begin, window_start=begin, window_end=begin + 2 * DAYS,
+        assessment=Assessment(Health.HEALTHY, "576 of 576 periods seen; latency and errors within their limits"),
+        assessed_at=begin + 2 * DAYS,
+    )  # fmt: skip
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+PHASE_2, PHASE_3 = START + timedelta(hours=2), START + timedelta(days=2, hours=4)
+ACCEPTED_AT = PHASE_2 + 2 * DAYS + timedelta(minutes=20)
+FLEET_MOVES = (
+    move(Phase.COMPUTE, 1, "fleet_rightsize", "tap-fleet", "Instance refresh to m5.2xlarge at 15 instances",
+         MoveState.DONE, 1.2),
+    move(Phase.COMPUTE, 2, "fleet_rightsize", "tap-fleet", "Capacity 8, minimum 6, maximum 15", MoveState.DONE, 1.9),
+)  # fmt: skip
+
+
+def history(record: PlanRecord | None, **changes: object) -> History:
+    made = History(record, (), (), (), {}, SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED), None, {})
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def empty() -> History:
+    return history(None)
+
+
+def proposed() -> History:
+    return history(
+        PlanRecord(plan(), PlanState.PROPOSED, START),
+        events=(Event(START, None, "Plan proposed: 2 of 2 decisions would apply"),),
+        cost_now=COSTS.before,
+    )
+
+
+def held() -> History:
+    reason = "12.0 of 60 days of metrics: the evidence is complete on 18 Apr 2027"
+    young = plan(held=reason, covered_days=12.0, decisions=(), excluded=(), costs=None)
+    return history(PlanRecord(young, PlanState.PROPOSED, START), events=(Event(START, None, f"Plan held: {reason}"),))
+
+
+def kept() -> History:
+    decisions = (fleet_decision(cpu_p95=43.1), fleet_decision(cpu_p95=None))
+    assert [each.choice for each in decisions] == [Choice.KEEP, Choice.NO_DATA]
+    costs = replace(COSTS, after=COSTS.before, savings=())
+    return history(PlanRecord(plan(decisions=decisions, costs=costs), PlanState.PROPOSED, START))
+
+
+def observing() -> History:
+    return history(
+        PlanRecord(plan(), PlanState.APPROVED, START, START + timedelta(hours=1), "r.okafor"),
+        phases=(observed(Phase.COMPUTE, PHASE_2, PhaseState.OBSERVING, assessed_at=PHASE_2 + timedelta(hours=31)),),
+        moves=FLEET_MOVES,
+        windows={Phase.COMPUTE: evidence(PHASE_2, 31)},
+        cost_now=Decimal("25076.14"),
+    )
+
+
+def accepted() -> History:
+    phases = (
+        observed(Phase.COMPUTE, PHASE_2, PhaseState.RECONCILED, accepted_at=ACCEPTED_AT),
+        observed(Phase.DATABASE, PHASE_3, PhaseState.RECONCILED, accepted_at=PHASE_3 + 2 * DAYS + timedelta(hours=1)),
+    )
+    moves = (
+        *FLEET_MOVES,
+        move(Phase.DATABASE, 1, "aurora_backups", "tap-database", "Snapshot tap-database-before-retention",
+             MoveState.DONE, 52.5),
+        move(Phase.DATABASE, 2, "aurora_backups", "tap-database", "Backup retention 14 days", MoveState.DONE, 101, True),
+    )  # fmt: skip
+    events = (
+        Event(START, None, "Plan proposed: 2 of 2 decisions would apply, $6,187.20 a month"),
+        Event(START + timedelta(hours=1), None, "Plan approved by r.okafor"),
+        Event(PHASE_2, Phase.COMPUTE, "Applied: 15 x m5.4xlarge became 8 x m5.2xlarge; window open for 48 h"),
+        Event(
+            ACCEPTED_AT, Phase.COMPUTE, "Accepted; sizing record is revision 1; no difference between code and account"
+        ),
+        Event(PHASE_3, Phase.DATABASE, "Applied: snapshot taken; window open for 48 h"),
+        Event(PHASE_3 + 2 * DAYS + timedelta(hours=1), Phase.DATABASE, "Accepted; backup retention is 14 days"),
+    )
+    return history(
+        PlanRecord(plan(), PlanState.DONE, START, START + timedelta(hours=1), "r.okafor"),
+        phases=phases,
+        moves=moves,
+        events=events,
+        windows={Phase.COMPUTE: evidence(PHASE_2, 48), Phase.DATABASE: evidence(PHASE_3, 48, seed=11)},
+        sizing=SizingRecord(revision=2, sizing=Sizing.AS_DESIGNED),
+        cost_now=COSTS.after,
+    )
+
+
+def rolled_back() -> History:
+    reason = "p99 latency over +20 % of expected in 16 of the last 24 periods (last: 171 ms, 131 ms expected)"
+    at = PHASE_2 + timedelta(hours=9)
+    moves = tuple(replace(each, state=MoveState.UNDONE, at=at) for each in FLEET_MOVES)
+    events = (
+        Event(START, None, "Plan proposed: 2 of 2 decisions would apply"),
+        Event(START + timedelta(hours=1), None, "Plan approved by r.okafor"),
+        Event(PHASE_2, Phase.COMPUTE, "Applied: 15 x m5.4xlarge became 8 x m5.2xlarge; window open for 48 h"),
+        Event(at, Phase.COMPUTE, f"BREACH: {reason}"),
+        Event(at + timedelta(minutes=1), Phase.COMPUTE, "Gate Observe rejected; rollback began"),
+        Event(at + timedelta(minutes=42), Phase.COMPUTE, "Rolled back: 15 x m5.4xlarge as before; the plan is stopped"),
+    )
+    phase = observed(Phase.COMPUTE, PHASE_2, PhaseState.ROLLED_BACK, since=at, reason=reason,
+                     assessment=Assessment(Health.BREACH, reason), assessed_at=at)  # fmt: skip
+    return history(
+        PlanRecord(plan(), PlanState.STOPPED, START, START + timedelta(hours=1), "r.okafor"),
+        phases=(phase,),
+        moves=moves,
+        events=events,
+        windows={Phase.COMPUTE: evidence(PHASE_2, 9.5, lambda hour: 1.3 if hour > 7 else 1.0)},
+        cost_now=COSTS.before,
+    )
+
+
+HOSTILE = "</script><script>document.title='owned'</script>\"'<img src=x onerror=alert(1)>\u202eevil" + "x" * 300
+
+
+def hostile() -> History:
+    """Names, tags and reasons as an attacker would choose them."""
+    decision = replace(fleet_decision(), resource=HOSTILE, reason=HOSTILE, undo=HOSTILE)
+    action = replace(FLEET, title=HOSTILE)
+    costs = replace(COSTS, savings=(Saving("fleet_rightsize", HOSTILE, Decimal("6187.20")),))
+    excluded = (replace(EXCLUDED[0], name=HOSTILE, reason=HOSTILE),)
+    made = plan(decisions=(decision,), actions=(action,), costs=costs, excluded=excluded, code_revision=HOSTILE)
+    seen = rolled_back()
+    return replace(
+        seen,
+        record=PlanRecord(made, PlanState.STOPPED, START, START, HOSTILE),
+        phases=tuple(replace(each, reason=HOSTILE) for each in seen.phases),
+        moves=tuple(replace(each, resource=HOSTILE, summary=HOSTILE) for each in seen.moves),
+        events=(Event(START, None, HOSTILE),),
+    )
+
+
+ALL: dict[str, Callable[[], History]] = {
+    each.__name__: each for each in (empty, proposed, held, kept, observing, accepted, rolled_back, hostile)
+}
