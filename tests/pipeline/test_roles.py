@@ -34,7 +34,8 @@ DECLARED = (
 def production(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> Mapping[str, Any]:
     """The roles' template when these permissions are all that the actions declare; by role name."""
     monkeypatch.setattr(roles, "registry", lambda: (SimpleNamespace(permissions=DECLARED),))
-    stack = roles.RolesStack(cdk.App(), "Roles", environment=environment, revision=7)
+    app = cdk.App(builtin_cloud_formation_validation=False, analytics_reporting=False)
+    stack = roles.RolesStack(app, "Roles", environment=environment, revision=7)
     return assertions.Template.from_stack(stack).to_json()
 
 
