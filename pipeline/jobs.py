@@ -117,12 +117,13 @@ class Jobs(Construct):
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
         """A job's own role; `production` names the roles it may assume there. Made once a job."""
-        made = self.node.try_find_child(f"Role-{job}")
+        id = f"{job.capitalize()}Role"
+        made = self.node.try_find_child(id)
         if isinstance(made, iam.Role):
             return made
         role = iam.Role(
             self,
-            f"Role-{job}",
+            id,
             role_name=roles.job_role_name(job),
             description=f"The job {job} of the pipeline {PIPELINE_NAME}",
             assumed_by=iam.ServicePrincipal(

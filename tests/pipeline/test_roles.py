@@ -13,6 +13,7 @@ import pytest
 from aws_cdk import assertions
 
 from optimizer.action import Permission
+from optimizer.actions import registry
 from pipeline import roles
 from pipeline.environment import Environment
 
@@ -117,6 +118,15 @@ def test_only_the_named_jobs_with_the_external_id_are_trusted(
     callers = trust["Condition"]["ArnEquals"]["aws:PrincipalArn"]
     callers = callers if isinstance(callers, list) else [callers]
     assert [json.dumps(each).rstrip('"]} ').rsplit("role/tap-job-")[1] for each in callers] == jobs
+
+
+def test_the_deployed_act_role_is_what_the_registry_declares(assembly: Path) -> None:
+    (path,) = (assembly / "assembly-tap-pipeline-Production").glob("*Roles*.template.json")
+    deployed = json.loads(path.read_text())
+    declared = {each.action: each.writes for action in registry() for each in action.permissions}
+    assert allowed(deployed, "tap-act") == {each.action for each in roles.OBSERVE} | declared.keys()
+    denied = [each["Action"] for each in statements(deployed, "tap-act") if each["Effect"] == "Deny"]
+    assert denied == ([sorted(name for name, writes in declared.items() if writes)] if any(declared.values()) else [])
 
 
 def test_the_stack_says_from_which_sizing_it_was_made(production: Mapping[str, Any], assembly: Path) -> None:
