@@ -74,6 +74,13 @@ class Jobs:
     region: str
     revision: str
     say: Say
+    _told: set[str] = field(default_factory=set)
+
+    def tell_once(self, line: str) -> None:
+        """Say what is the same for many jobs, the first time."""
+        if line not in self._told:
+            self._told.add(line)
+            self.say(line)
 
     def prepare(self, project: Project, inputs: Mapping[str, Path], primary: str | None) -> Job:
         """A folder for a job: the primary input in it, the others beside it, linked where the buildspec says."""
@@ -131,8 +138,7 @@ class Job:
         for phase in ("install", "pre_build"):
             for command in self.project.commands(phase):
                 if "CODEBUILD_SRC_DIR_" not in command:
-                    first, *more = command.strip().splitlines()
-                    self.jobs.say(f"not run here ({phase}): {first}{' ...' if more else ''}")
+                    self.jobs.tell_once(f"not run here ({phase}): {command.strip().splitlines()[0]}")
                 elif shell.run(command):
                     raise WalkFailed(f"{self.project.name}: an input could not be laid out: {command}")
         self._linked = True

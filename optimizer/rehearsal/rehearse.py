@@ -130,7 +130,7 @@ class Stage:
         return EmulatedAccount(
             start=WALKED_AT - timedelta(days=request.scenario.days),
             tooling=assembly.stack(PIPELINE_STACK).account,
-            production=assembly.stage(PRODUCTION)[0].account,
+            production=_production(assembly)[0].account,
             seed=request.seed,
             crash_at=request.crash_at,
             fault_rate=request.fault_rate,
@@ -144,7 +144,7 @@ class Life:
         self.stage, self.account = stage, account
         self.request, self.progress = stage.request, stage.progress
         self.home: Stack = assembly.stack(PIPELINE_STACK)
-        self.production = assembly.stage(PRODUCTION)
+        self.production = _production(assembly)
         self.deployments = Deployments(account, self.home.region, self.progress.say)
         self.scenario = stage.request.scenario
         self.workload = Workload(self.scenario.workload, account, stage.request.seed, events=self.scenario.events)
@@ -216,7 +216,7 @@ class Life:
         self.progress.say("comparing code and account")
         sizing = self.journal.sizing()
         assembly = self.stage.assembly_with("last", sizing.model_dump_json() if sizing else None)
-        found = drift(assembly.stage(PRODUCTION), self.aws.at)
+        found = drift(_production(assembly), self.aws.at)
         for each in found.differences:
             self.progress.say(f"  {each.stack}/{each.logical_id} {each.property}: {each.declared} != {each.actual}")
         return Summary(
@@ -297,3 +297,8 @@ class Life:
 
     def _monthly_cost(self) -> float:
         return float(bill(footprint_in(self.aws, self._governed())).monthly)
+
+
+def _production(assembly: Assembly) -> tuple[Stack, ...]:
+    """The stacks of the production stage, whatever construct it hangs below."""
+    return tuple(stack for stack in assembly.stacks if stack.stage.split("/")[-1] == PRODUCTION)

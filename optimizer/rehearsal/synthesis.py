@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from optimizer.errors import OptimizerError
+
 # What app.py reads: its own layers, and of the optimizer what the actions declare and import. The
 # rehearsal and the dashboard make nothing that is synthesized.
 SYNTHESIZED_FROM = ("app.py", "cdk.json", "setup.py", "package.json", "pipeline", "stages", "buildspecs", "optimizer")
@@ -38,7 +40,7 @@ NOT_SOURCE = (
 )
 
 
-class SynthesisFailed(RuntimeError):
+class SynthesisFailed(OptimizerError):
     """`python app.py` ended with an error; its output is the message."""
 
 
