@@ -104,6 +104,7 @@ COMPARE: tuple[Permission, ...] = (
         "cloudformation:DescribeStackResources",
         "cloudformation:DescribeStacks",
         "cloudformation:GetTemplate",
+        "cloudformation:ListStackResources",
         resources=(f"{_OF_TAP}/*",),
     ),
     *_read("awscloudformation", "cloudformation:ListExports"),
