@@ -211,15 +211,15 @@ class EmulatedAccount:
         emulated = overlay.operations().get((call.service, call.operation))
         try:
             self._refuse_expired(request.access_key)
-            if emulated is None:
-                wire = request.original()
-                if wire[0] >= 400:
-                    call.error = _error_code(request, wire)
-                return wire
-            answer = emulated.answer(self, call)
+            answer = emulated.answer(self, call) if emulated is not None else None
         except AwsError as error:
             call.error = error.code
             return request.serialize_error(error)
+        if answer is None:
+            wire = request.original()
+            if wire[0] >= 400:
+                call.error = _error_code(request, wire)
+            return wire
         check(f"{call.service}:{call.operation}", request.output_shape, answer)
         return request.serialize(answer)
 

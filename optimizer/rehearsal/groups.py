@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +31,6 @@ class FleetInstance(InstanceState):  # type: ignore[misc]  # moto publishes no t
     @property
     def launch_template(self) -> dict[str, str]:
         return self.made_from
-
-
-@dataclass
-class GroupSettings:
-    """What AWS keeps of a group and moto does not, by group ARN."""
-
-    by_group: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def find_group(call: Call) -> Any:

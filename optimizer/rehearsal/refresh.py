@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer.rehearsal.groups import LAUNCH, GroupSettings, current_template, launch, retire, serving, suspended
+from optimizer.rehearsal.groups import LAUNCH, current_template, launch, retire, serving, suspended
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
@@ -279,8 +279,7 @@ class Replacement:
     def _warm_up(self) -> timedelta:
         """InstanceWarmup, else the group's DefaultInstanceWarmup, else its health check grace period."""
         group = self._refresh.group
-        kept = self._account.part(GroupSettings).by_group.get(group.arn, {})
-        default = kept.get("DefaultInstanceWarmup", group.health_check_grace_period or 0)
+        default = getattr(group, "default_instance_warmup", group.health_check_grace_period or 0)
         return timedelta(seconds=int(self._refresh.preferences.get("InstanceWarmup", default)))
 
     def _after(self, wait: timedelta, what: Callable[[], bool | None]) -> bool:

@@ -2,7 +2,7 @@
 
 An operation is a function under `@emulates`, which names the rule it keeps and the page that says
 so; the rules together are the table in the documentation. An emulated operation wins over moto's
-own; it can ask for moto's answer by `call.forward()`.
+own; it can ask for moto's answer by `call.forward()` and change it, or leave it to moto by None.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optimizer.rehearsal.calls import Call
 
 Answer = Mapping[str, Any]
-Operation = Callable[["EmulatedAccount", "Call"], Answer]
+Operation = Callable[["EmulatedAccount", "Call"], Answer | None]  # None: moto answers, as it stands now
 
 
 class AwsError(Exception):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from botocore import xform_name
 from moto.autoscaling.models import autoscaling_backends
 
-from optimizer.rehearsal.groups import GroupSettings, current_template, find_group, launch, resolve_template, settle
+from optimizer.rehearsal.groups import current_template, find_group, launch, resolve_template, settle
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
 from optimizer.rehearsal.refresh import Refreshes
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 API = "https://docs.aws.amazon.com/autoscaling/ec2/APIReference"
 
 # Members of DescribeAutoScalingGroups that moto does not keep from the request.
-_KEPT = ("DefaultCooldown", "DefaultInstanceWarmup", "InstanceMaintenancePolicy", "MaxInstanceLifetime", "Context")
+_KEPT = {"DefaultCooldown", "DefaultInstanceWarmup", "InstanceMaintenancePolicy", "MaxInstanceLifetime", "Context"}
 
 
 @emulates(
@@ -35,7 +36,7 @@ def create_group(account: EmulatedAccount, call: Call) -> Answer:
     call.forward({**asked, "MinSize": 0, "DesiredCapacity": 0})
     group = find_group(call)
     group.min_size, group.max_size, group.desired_capacity = least, most, desired
-    _keep(account, group, asked)
+    _keep(group, asked)
     if desired:
         launch(account, group, desired, current_template(group))
     return {}
@@ -70,7 +71,7 @@ def update_group(account: EmulatedAccount, call: Call) -> Answer:
     if asked.keys() - {"AutoScalingGroupName"}:
         call.forward(asked)
     group.min_size, group.max_size, group.desired_capacity = least, most, desired
-    _keep(account, group, asked)
+    _keep(group, asked)
     settle(account, group, account.part(Refreshes).template(group))
     return {}
 
@@ -87,20 +88,6 @@ def set_desired_capacity(account: EmulatedAccount, call: Call) -> Answer:
     group.desired_capacity = call.parameters["DesiredCapacity"]
     settle(account, group, account.part(Refreshes).template(group))
     return {}
-
-
-@emulates(
-    "autoscaling",
-    "DescribeAutoScalingGroups",
-    rule="Shows each instance's own launch template version and lifecycle state, and all settings of the group.",
-    source=f"{API}/API_DescribeAutoScalingGroups.html",
-)
-def describe_groups(account: EmulatedAccount, call: Call) -> Answer:
-    answer = call.forward()
-    settings = account.part(GroupSettings).by_group
-    for group in answer["AutoScalingGroups"]:
-        group.update(settings.get(group["AutoScalingGroupARN"], {}))
-    return answer
 
 
 @emulates(
@@ -150,6 +137,6 @@ def _refuse_capacities(least: int, desired: int, most: int) -> None:
         )
 
 
-def _keep(account: EmulatedAccount, group: Any, asked: Mapping[str, Any]) -> None:
-    settings = account.part(GroupSettings).by_group.setdefault(group.arn, {})
-    settings.update({name: asked[name] for name in _KEPT if name in asked})
+def _keep(group: Any, asked: Mapping[str, Any]) -> None:
+    for name in _KEPT & asked.keys():
+        setattr(group, xform_name(name), asked[name])  # from where moto's serializer reads it
