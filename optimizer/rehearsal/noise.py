@@ -23,7 +23,7 @@ class Noise:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._days: dict[tuple[str, int], Array] = {}
+        self._made: dict[tuple[str, int], Array] = {}
 
     def white(self, name: str, start: int, stop: int) -> Array:
         """Independent standard normal values, one for each period from `start` up to `stop`."""
@@ -32,13 +32,16 @@ class Noise:
     def wander(self, name: str, start: int, stop: int, hours: int) -> Array:
         """A standard normal value that drifts to a new one every so many hours (a divisor of 24)."""
         knots = 24 // hours
-        first, last = start // DAY, -(-stop // DAY)
-        values = np.concatenate(
-            [self._day(name, day, lambda draw: draw.standard_normal(knots)) for day in range(first, last + 1)]
-        )
-        at = (np.arange(start, stop) - first * DAY) * (knots / DAY)
-        drifting: Array = np.interp(at, np.arange(len(values)), values)
-        return drifting
+        at = np.arange(DAY) * (knots / DAY)
+
+        def drift(day: int) -> Array:
+            here, following = (
+                self._day(name, each, lambda draw: draw.standard_normal(knots)) for each in (day, day + 1)
+            )
+            drifting: Array = np.interp(at, np.arange(knots + 1), np.append(here, following[0]))
+            return drifting
+
+        return self._joined(f"{name}, every {hours} hours", start, stop, drift)
 
     def bursts(self, name: str, start: int, stop: int, *, per_day: float, longest: int, highest: float) -> Array:
         """Zero, except in rare runs of up to `longest` periods with one height each, up to `highest`."""
@@ -53,14 +56,20 @@ class Noise:
         return self._slice(name, start, stop, draw_day)
 
     def _slice(self, name: str, start: int, stop: int, draw_day: Callable[[np.random.Generator], Array]) -> Array:
+        return self._joined(name, start, stop, lambda day: self._day(name, day, draw_day))
+
+    def _joined(self, name: str, start: int, stop: int, of_day: Callable[[int], Array]) -> Array:
+        """The days of a range, each made once, so that it is the same to the last bit in any range."""
+        if start >= stop:
+            return np.zeros(0)
         first = start // DAY
-        days = [self._day(name, day, draw_day) for day in range(first, -(-stop // DAY))]
-        whole = np.concatenate(days) if days else np.zeros(0)
-        return whole[start - first * DAY : stop - first * DAY]
+        days = []
+        for day in range(first, -(-stop // DAY)):
+            if (name, day) not in self._made:
+                self._made[name, day] = of_day(day)
+            days.append(self._made[name, day])
+        return np.concatenate(days)[start - first * DAY : stop - first * DAY]
 
     def _day(self, name: str, day: int, draw_day: Callable[[np.random.Generator], Array]) -> Array:
-        found = self._days.get((name, day))
-        if found is None:
-            key = int.from_bytes(blake2b(f"{self._seed}/{name}/{day}".encode(), digest_size=16).digest())
-            found = self._days[name, day] = draw_day(np.random.Generator(np.random.Philox(key=key)))
-        return found
+        key = int.from_bytes(blake2b(f"{self._seed}/{name}/{day}".encode(), digest_size=16).digest())
+        return draw_day(np.random.Generator(np.random.Philox(key=key)))

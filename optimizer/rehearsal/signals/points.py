@@ -7,6 +7,7 @@ mixture of its parts, not an average of percentiles.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
@@ -125,9 +126,10 @@ def statistic(points: Points, name: str, factor: int) -> Array:
 
 def percentile_of(name: str) -> float:
     """The share that `p99` or `p99.9` names. Raises ValueError for any other text."""
-    share = float(name[1:]) / 100 if name[:1] == "p" else -1.0
+    found = re.fullmatch(r"p(\d{1,3}(?:\.\d{1,10})?)", name)
+    share = float(found[1]) / 100 if found else -1.0
     if not 0 <= share <= 1:
-        raise ValueError(f"{name} is not a statistic of this account: SampleCount, Sum, Average, Minimum, Maximum, pNN")
+        raise ValueError(f"{name!r} is no statistic of this account: SampleCount, Sum, Average, Minimum, Maximum, pNN")
     return share
 
 

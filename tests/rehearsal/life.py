@@ -1,0 +1,106 @@
+"""A small platform for the tests of its metrics: one configuration, and an account that only holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from optimizer.rehearsal.configuration import Cache, Configuration, Database, Fleet, Region
+from optimizer.rehearsal.noise import Array
+from optimizer.rehearsal.scenario import Event, WorkloadSpec
+from optimizer.rehearsal.workload import Asked, Sources, Workload
+
+NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
+BORN = NOW - timedelta(days=61)
+REGION = "us-east-1"
+BALANCER = {"LoadBalancer": "app/tap/1"}
+FLEET = {"AutoScalingGroupName": "tap-fleet"}
+CLUSTER = {"DBClusterIdentifier": "tap-database"}
+QUIET = WorkloadSpec(tenants=2_500, requests_per_day=2_000_000)
+DESIGNED = WorkloadSpec(tenants=10_000, requests_per_day=20_000_000)
+
+
+class StandingAccount:
+    """What the workload needs of an account, for tests that tell it the configurations themselves."""
+
+    production = "222222222222"
+
+    def on_change(self, callback: Callable[[datetime], None]) -> None:
+        pass
+
+    def part(self, kind: type[Sources]) -> Sources:
+        return kind()
+
+
+def platform(
+    instance_type: str = "m5.4xlarge",
+    count: int = 15,
+    *,
+    retention: int = 30,
+    readers: int = 2,
+    node_type: str = "cache.r6g.4xlarge",
+    shards: int = 4,
+    snapshots: tuple[float, ...] = (),
+    headless: bool = False,
+) -> Configuration:
+    """The foundation as designed, except for what is named."""
+    names = tuple(f"{number + 1:04}" for number in range(shards))
+    primary = Database(
+        instances=tuple((f"tap-database-{n}", "db.r6g.4xlarge") for n in range(1, 2 + readers)),
+        writer="tap-database-1",
+        secondary=False,
+        retention_days=retention,
+        snapshots=snapshots,
+    )
+    follower = (("tap-database-region2-1", "db.r6g.4xlarge"),)
+    return {
+        REGION: Region(
+            fleets={"tap-fleet": Fleet(tuple((f"i-{n}", instance_type) for n in range(count)))},
+            balancers=("app/tap/1",),
+            databases={"tap-database": primary},
+            caches={
+                "tap-cache": Cache(
+                    node_type, names, tuple((f"tap-cache-{s}-{n:03}", s) for s in names for n in (1, 2, 3))
+                )
+            },
+            tables={"tenants": ("by-domain", "by-plan"), "users": ("by-email",), "audit_logs": ()},
+        ),
+        "us-west-2": Region(
+            databases={"tap-database-region2": Database(() if headless else follower, None, True, 1, ())}
+        ),
+    }
+
+
+def workload(spec: WorkloadSpec = QUIET, *, seed: int = 0, events: tuple[Event, ...] = ()) -> Workload:
+    """The workload of an account that has been as designed since it was born."""
+    life = Workload(spec, StandingAccount(), seed, events=events)
+    life.remember(BORN, platform())
+    return life
+
+
+def series(
+    life: Workload,
+    namespace: str,
+    name: str,
+    dimensions: dict[str, str],
+    statistic: str,
+    *,
+    start: datetime,
+    end: datetime,
+    period: int = 300,
+    now: datetime | None = None,
+    region: str = REGION,
+) -> dict[int, float]:
+    """One statistic by Unix second; empty when there is no such metric. `now` is well after the end unless told."""
+    asked = Asked(int(start.timestamp()), int(end.timestamp()), period)
+    samples = life.samples(region, namespace, name, dimensions, asked, now or end + timedelta(hours=1))
+    if samples is None:
+        return {}
+    at, values = samples.statistic(statistic)
+    return dict(zip(at.tolist(), values.tolist(), strict=True))
+
+
+def values(found: dict[int, float]) -> Array:
+    return np.array(list(found.values()))
