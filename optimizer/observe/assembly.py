@@ -15,7 +15,7 @@ REVISION_KEY = "tap:sizing-revision"
 
 @dataclass(frozen=True)
 class Stack:
-    """One synthesized stack. `stage` is the display name of its cdk.Stage, empty for the app itself.
+    """One synthesized stack. `stage` is the path of its cdk.Stage ("tap-pipeline/Production"), empty for the app itself.
 
     `tags` are the stack's own, which CloudFormation puts on every resource that can carry tags.
     """
@@ -42,8 +42,8 @@ class Assembly:
     stacks: tuple[Stack, ...]
 
     def stage(self, name: str) -> tuple[Stack, ...]:
-        """The stacks of one stage, such as "Production"; those of the app itself for the empty name."""
-        return tuple(stack for stack in self.stacks if stack.stage == name)
+        """The stacks of one stage, by its last name ("Production"); those of the app itself for the empty name."""
+        return tuple(stack for stack in self.stacks if stack.stage.rsplit("/", 1)[-1] == name)
 
     def stack(self, name: str) -> Stack:
         """The stack of this physical name; KeyError when there is none."""
