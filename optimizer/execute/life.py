@@ -17,7 +17,7 @@ from optimizer.action import Action, When
 from optimizer.analyze import measure
 from optimizer.aws import Aws
 from optimizer.decide.decision import Decision
-from optimizer.decide.health import Assessment, Health
+from optimizer.decide.health import Assessment, Health, expected_p99, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
@@ -26,12 +26,14 @@ from optimizer.execute.gates import approver, reject
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState
-from optimizer.execute.service import STEP, Service, window_evidence
+from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
+from optimizer.execute.service import Service
 from optimizer.phase import Phase
 from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
 
+SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
+NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
 
@@ -151,6 +153,8 @@ class Life:
         with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             record = self.journal.phase(plan, phase)
+            if record.state is PhaseState.ROLLED_BACK:
+                return record  # somebody finished it while this run waited for the lease
             if record.state is not PhaseState.ROLLING_BACK:
                 text = f"Phase {phase.number} is rolled back: {reason}"
                 record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
@@ -164,9 +168,10 @@ class Life:
 
     def reconciled(self) -> list[Phase]:
         """Mark every accepted phase as reconciled; the last one ends the plan."""
-        plan = self._current().plan
+        current = self._current()
+        plan = current.plan
         accepted = [r for phase in Phase if (r := self.journal.phase(plan, phase)).state is PhaseState.ACCEPTED]
-        if not accepted:
+        if current.state is not PlanState.APPROVED:
             return []
         with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
@@ -181,7 +186,7 @@ class Life:
         """Pre-flight: the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
         recent = self.service.baseline(now)
-        assessment = self.service.judge(recent, now)
+        assessment = judge(recent, [], now)
         if assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(
                 f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
@@ -245,8 +250,8 @@ class Life:
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"
         now = self.production.clock.now()
-        since = record.assessed_at or record.window_start
-        assessment, _ = self.service.assess(self.journal.baseline(plan), record.window_start, since, now)
+        window = self.service.samples(record.window_start, now)
+        assessment = judge(self.journal.baseline(plan), window, now) if window else NOTHING_YET
         with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
             record = Pen(self.journal, lease).assess(plan, record, assessment)
         if assessment.verdict is Health.BREACH:
@@ -257,7 +262,8 @@ class Life:
     def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
         if record.window_start is not None:
             window = self.service.samples(record.window_start, self.production.clock.now())
-            pen.keep_window(plan, record.phase, window_evidence(self.journal.baseline(plan), window))
+            expected = expected_p99(self.journal.baseline(plan), [each.at for each in window])
+            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected)))
 
     def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""
@@ -279,17 +285,15 @@ class Life:
         record = self.journal.phase(plan, phase)
         assert record.applied_at is not None, "a phase under way has begun"
         end = clock.now() + wait
-        since = clock.now()
         while clock.now() < end:
-            clock.sleep(STEP.total_seconds())
+            clock.sleep(SETTLE_STEP.total_seconds())
             if pen:
                 pen.lease.keep()
-            now = clock.now()
-            assessment, _ = self.service.assess(self.journal.baseline(plan), record.applied_at, since, now)
-            since = now
-            if assessment.verdict is Health.BREACH:
-                self.rollback(phase, assessment.reason)
-                raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
+        window = self.service.samples(record.applied_at, clock.now())
+        assessment = judge(self.journal.baseline(plan), window, clock.now())
+        if assessment.verdict is Health.BREACH:
+            self.rollback(phase, assessment.reason)
+            raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
 
     def _current(self) -> PlanRecord:
         current = self.journal.current()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ import pytest
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.aws import Aws, production, tooling
 from optimizer.decide.decision import Choice, Decision
-from optimizer.decide.health import Assessment, Health, Sample
+from optimizer.decide.health import Sample
 from optimizer.decide.plan import Plan, PlannedAction
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal import Journal
@@ -35,26 +35,22 @@ ENVIRON = {
 
 
 @dataclass
-class Well:
-    """A service whose health the test decides."""
+class Service:
+    """A service with an even load, whose p99 and silence the test decides from its window on."""
 
-    verdict: Health = Health.HEALTHY
-    asked: list[datetime] = field(default_factory=list)
+    p99_ms: float | None = 180.0
+    since: datetime = START
 
     def samples(self, start: datetime, end: datetime) -> list[Sample]:
-        return []
+        steps = int((end - start) / timedelta(minutes=5))
+        return [self._sample(start + timedelta(minutes=5 * step)) for step in range(steps)]
 
     def baseline(self, now: datetime) -> list[Sample]:
-        return [Sample(now - timedelta(minutes=5), 7000.0, None, None, 180.0)]
+        return self.samples(now - timedelta(days=35), now)
 
-    def judge(self, baseline: Sequence[Sample], now: datetime) -> Assessment:
-        return Assessment(self.verdict, f"it is {self.verdict.value}")
-
-    def assess(
-        self, baseline: Sequence[Sample], start: datetime, since: datetime, now: datetime
-    ) -> tuple[Assessment, list[Sample]]:
-        self.asked.append(now)
-        return Assessment(self.verdict, f"it is {self.verdict.value}"), []
+    def _sample(self, at: datetime) -> Sample:
+        p99 = 180.0 if at < self.since else self.p99_ms
+        return Sample(at, None if p99 is None else 7000.0, None, None, p99)
 
 
 def _describe(aws: Aws, governed: Governed) -> Before:
@@ -138,7 +134,7 @@ class World:
     """Everything one test works with. `fresh()` is what a new process would see."""
 
     account: EmulatedAccount
-    service: Well
+    service: Service
     said: list[str]
     environ: Mapping[str, str] = field(default_factory=lambda: ENVIRON)
 
@@ -205,7 +201,7 @@ def make_world() -> Iterator[Callable[..., World]]:
         open_account.append(account)
         _create(account, "111111111111", "tap-journal", ["pk", "sk"], {})
         _create(account, "222222222222", TABLE, ["pk"], {GOVERNED_TAG: GOVERNED_VALUE})
-        return World(account, Well(), [])
+        return World(account, Service(), [])
 
     yield make
     while open_account:
