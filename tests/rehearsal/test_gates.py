@@ -1,0 +1,128 @@
+"""The person at the gates: how long each waits, and what the watch does meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from optimizer.rehearsal.execution import Execution
+from optimizer.rehearsal.faults import Crash
+from optimizer.rehearsal.gates import Person, Watch, next_tick
+from optimizer.rehearsal.jobs import Ended
+from optimizer.rehearsal.synthesized import PipelineAction
+
+START = datetime(2027, 3, 1, 8, 1, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+
+
+@dataclass
+class Hands:
+    """A clock, and a watch job that does what a test says at a tick."""
+
+    time: datetime = START
+    ticks: list[datetime] = field(default_factory=list)
+    at_tick: Callable[[datetime], int] = lambda now: 0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+    def advance_to(self, moment: datetime) -> None:
+        self.time = max(self.time, moment)
+
+    def run(self, actor: str, overrides: object = None, say: Callable[[str], None] = print) -> Ended:
+        self.ticks.append(self.time)
+        say("the service is well")
+        return Ended(self.at_tick(self.time), "", {}, (), Path())
+
+
+def person(hands: Hands, window_end: datetime | None, **more: object) -> tuple[Person, Execution, list[str]]:
+    execution = Execution("tap", "1", {"Approve": ("ApprovePlan",), "Phase2": ("Apply", "Observe", "Accept")})
+    lines: list[str] = []
+    watch = Watch(hands, QUARTER, hands, hands.advance_to, lines.append)  # type: ignore[arg-type]
+    settings = {"approves_plan": True, "approves_plan_after": timedelta(hours=1), **more}
+    made = Person(execution, watch, hands, hands.advance_to, lambda stage: window_end, **settings)  # type: ignore[arg-type]
+    return made, execution, lines
+
+
+def approval(name: str, timeout: timedelta | None = None) -> PipelineAction:
+    return PipelineAction(name, "Approval", "Manual", 2, None, (), (), {}, None, None, timeout)
+
+
+@pytest.mark.parametrize("approves", [True, False])
+def test_the_plan_is_answered_after_a_while_without_a_watch(approves: bool) -> None:
+    hands = Hands()
+    who, execution, _ = person(hands, None, approves_plan=approves)
+    gate = execution.open("Approve", "ApprovePlan", "", START)
+    who.answer(gate, approval("ApprovePlan"))
+    assert (gate.approved, hands.time, hands.ticks) == (approves, START + timedelta(hours=1), [])
+
+
+def test_an_observed_phase_is_approved_after_its_window_and_watched_at_every_tick() -> None:
+    hands = Hands()
+    who, execution, lines = person(hands, START + timedelta(hours=48))
+    gate = execution.open("Phase2", "Observe", "", START)
+    who.answer(gate, approval("Observe"))
+    assert gate.approved is True
+    assert hands.time >= START + timedelta(hours=48)
+    assert len(hands.ticks) == 48 * 4 + 1
+    assert hands.ticks[0] == datetime(2027, 3, 1, 8, 15, tzinfo=UTC)
+    assert lines == ["the service is well"], "what does not change is said once"
+
+
+def test_a_gate_that_the_watch_rejected_is_not_answered_again() -> None:
+    hands = Hands()
+    who, execution, _ = person(hands, START + timedelta(hours=48))
+    gate = execution.open("Phase2", "Observe", "", START)
+
+    def breach(now: datetime) -> int:
+        if now > START + timedelta(hours=2):
+            execution.answer("Phase2", "Observe", gate.token, False, "p99 rose", "Watch", now)
+            return 3
+        return 0
+
+    hands.at_tick = breach
+    who.answer(gate, approval("Observe"))
+    assert (gate.approved, gate.summary) == (False, "p99 rose")
+    assert hands.time < START + timedelta(hours=3)
+
+
+def test_a_held_stage_is_retried_daily_until_the_gate_would_time_out() -> None:
+    hands = Hands()
+    who, _, _ = person(hands, START)
+    held = Ended(4, "accept", {}, (), Path())
+    tries = 0
+    while who.retries("Phase2", held):
+        tries += 1
+    assert tries == 14
+    assert hands.time == START + timedelta(days=14)
+
+
+def test_a_crashed_watch_costs_one_tick(capsys: pytest.CaptureFixture[str]) -> None:
+    hands = Hands()
+    who, _, lines = person(hands, START)
+    crashes = [Crash("call 9")]
+
+    def crash(now: datetime) -> int:
+        if crashes:
+            raise crashes.pop()
+        return 0
+
+    hands.at_tick = crash
+    who.watch.settle()
+    assert len(hands.ticks) == 2
+    assert lines[0] == "call 9"
+
+
+@pytest.mark.parametrize(
+    ("now", "tick"),
+    [((8, 0), (8, 15)), ((8, 1), (8, 15)), ((8, 14), (8, 15)), ((8, 45), (9, 0))],
+)
+def test_ticks_are_whole_quarters_of_an_hour(now: tuple[int, int], tick: tuple[int, int]) -> None:
+    assert next_tick(datetime(2027, 3, 1, *now, tzinfo=UTC), QUARTER) == datetime(2027, 3, 1, *tick, tzinfo=UTC)
