@@ -1,0 +1,107 @@
+"""What CodePipeline tells of an execution, who may answer its gates, and what an answer starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.events import Reaction, gate_rejected
+from optimizer.rehearsal.execution import Execution, Executions, Gate
+
+NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def account() -> Iterator[EmulatedAccount]:
+    with EmulatedAccount(start=NOW, tooling="111111111111", production="222222222222") as made:
+        yield made
+
+
+@pytest.fixture
+def gate(account: EmulatedAccount) -> Gate:
+    execution = Execution("tap", "id-1", {"Phase1": ("Apply", "Observe"), "Publish": ("Publish",)})
+    account.part(Executions).by_pipeline["tap"] = execution
+    execution.begin("Phase1", "Apply")
+    execution.end("Phase1", "Apply", succeeded=True)
+    return execution.open("Phase1", "Observe", "look", NOW)
+
+
+@pytest.fixture
+def codepipeline(account: EmulatedAccount, gate: Gate) -> Any:
+    return account.client("codepipeline", account.tooling, "us-east-1")
+
+
+def reject(codepipeline: Any, **changed: Any) -> None:
+    asked = {
+        "pipelineName": "tap",
+        "stageName": "Phase1",
+        "actionName": "Observe",
+        "result": {"summary": "p99 rose", "status": "Rejected"},
+        "token": "",
+        **changed,
+    }
+    codepipeline.put_approval_result(**asked)
+
+
+def token(codepipeline: Any) -> str:
+    stage = codepipeline.get_pipeline_state(name="tap")["stageStates"][0]
+    found: str = stage["actionStates"][1]["latestExecution"]["token"]
+    return found
+
+
+def test_a_waiting_gate_shows_its_token_and_an_answered_one_its_answer(codepipeline: Any, gate: Gate) -> None:
+    reject(codepipeline, token=token(codepipeline))
+    assert (gate.approved, gate.summary) == (False, "p99 rose")
+    first, last = codepipeline.get_pipeline_state(name="tap")["stageStates"]
+    latest = first["actionStates"][1]["latestExecution"]
+    assert (latest["status"], latest["summary"], "token" in latest) == ("Failed", "p99 rose", False)
+    assert first["latestExecution"]["status"] == "Failed"
+    assert "latestExecution" not in last
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        (lambda valid: {"token": "00000000-0000-0000-0000-000000000000"}, "InvalidApprovalTokenException"),
+        (lambda valid: {"token": valid, "actionName": "Other"}, "ActionNotFoundException"),
+        (lambda valid: {"token": valid, "actionName": "Apply"}, "InvalidApprovalTokenException"),
+        (lambda valid: {"token": valid, "pipelineName": "other"}, "PipelineNotFoundException"),
+        (lambda valid: {"token": valid, "result": {"summary": "x" * 513, "status": "Rejected"}}, "ValidationException"),
+    ],
+)
+def test_a_wrong_answer_is_refused(
+    codepipeline: Any, gate: Gate, changed: Callable[[str], dict[str, Any]], code: str
+) -> None:
+    with pytest.raises(ClientError) as error:
+        reject(codepipeline, **changed(token(codepipeline)))
+    assert error.value.response["Error"]["Code"] == code
+    assert gate.approved is None
+
+
+def test_a_gate_is_answered_once(codepipeline: Any) -> None:
+    valid = token(codepipeline)
+    reject(codepipeline, token=valid)
+    with pytest.raises(ClientError, match="ApprovalAlreadyCompletedException"):
+        reject(codepipeline, token=valid)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ({"source": ["aws.codepipeline"], "detail": {"action": ["Observe"], "type": {"category": ["Approval"]}}}, True),
+        ({"source": ["aws.codepipeline"], "detail": {"action": ["ApprovePlan"]}}, False),
+        ({"source": ["aws.codebuild"]}, False),
+        ({"detail": {"missing": {"deeper": ["x"]}}}, False),
+    ],
+)
+def test_a_rule_reacts_to_the_events_its_pattern_names(gate: Gate, pattern: dict[str, Any], matches: bool) -> None:
+    template = '{"environmentVariablesOverride":[{"name":"STAGE","type":"PLAINTEXT","value":<stage>}]}'
+    reaction = Reaction(pattern, "Rollback", {"stage": "$.detail.stage"}, template)
+    event = gate_rejected("tap", gate)
+    assert reaction.matches(event) is matches
+    assert reaction.overrides(event) == {"STAGE": "Phase1"}
