@@ -106,6 +106,11 @@ class Environment(_Value):
         """Whether this still names an example account, so that nothing may be deployed."""
         return bool({self.accounts.tooling, self.accounts.production} & EXAMPLE_ACCOUNTS)
 
+    @property
+    def table_regions(self) -> tuple[str, ...]:
+        """The Regions that get a replica of each table: none, unless `table_replicas` is set."""
+        return tuple(replica.name for replica in self.replicas) if self.table_replicas else ()
+
     def replica(self, number: int) -> Region:
         """Region 2 or 3 by its number, as `Sizing.aurora.secondaries` counts them."""
         return self.replicas[number - 2]

@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from stages.acknowledged import acknowledge
 from stages.network import Network, closed_group
 from stages.sizing import AuroraInstance
 
@@ -128,7 +129,7 @@ class AuroraCluster(Construct):
 def monitoring_role(scope: Construct, id: str) -> iam.Role:
     """What enhanced monitoring writes its log group with."""
     stack = cdk.Stack.of(scope)
-    group = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:RDSOSMetrics"
+    group = f"arn:aws:logs:{stack.region}:{stack.account}:log-group:RDSOSMetrics"
     role = iam.Role(
         scope,
         id,
@@ -146,4 +147,6 @@ def monitoring_role(scope: Construct, id: str) -> iam.Role:
             resources=[f"{group}:log-stream:*"],
         )
     )
+    for streams in ("*", "log-stream:*"):
+        acknowledge(role, f"IAM5[Resource::{group}:{streams}]", "RDS names the group's streams, one per instance")
     return role

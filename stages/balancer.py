@@ -10,6 +10,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stages.acknowledged import acknowledge
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network, closed_group
@@ -44,6 +45,8 @@ class Balancer(Construct):
         self.security_group = closed_group(
             self, "SecurityGroup", vpc=network.vpc, purpose="The load balancer: HTTPS for all"
         )
+        acknowledge(self.security_group, "EC23", "The platform's front door: tenants come from anywhere")
+        self.access_logs = self._access_log_bucket()
         self.load_balancer = self._load_balancer()
         self.target_groups = {service.name: self._target_group(service) for service in (DEFAULT, *ROUTED)}
         self._redirect_to_tls()
@@ -62,11 +65,11 @@ class Balancer(Construct):
             drop_invalid_header_fields=True,
             desync_mitigation_mode=elb.DesyncMitigationMode.STRICTEST,
         )
-        balancer.log_access_logs(self._access_log_bucket(), prefix="balancer")
+        balancer.log_access_logs(self.access_logs, prefix="balancer")
         return balancer
 
     def _access_log_bucket(self) -> s3.Bucket:
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "AccessLogs",
             encryption=s3.BucketEncryption.S3_MANAGED,  # the only kind ALB can write to
@@ -78,6 +81,8 @@ class Balancer(Construct):
             ],
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
+        acknowledge(bucket, "S1", "It is where access logs go; logging its own would never end")
+        return bucket
 
     def _target_group(self, service: Service) -> elb.ApplicationTargetGroup:
         group = elb.ApplicationTargetGroup(

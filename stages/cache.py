@@ -10,13 +10,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stages.acknowledged import acknowledge
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network, closed_group
 from stages.sizing import CacheSizing
 
 NAME = "tap-cache"
-PORT = 6379
+PORT = 6380  # not the one that scanners try first
 
 
 class Cache(Construct):
@@ -106,6 +107,7 @@ class Cache(Construct):
         )
         group.cfn_options.update_policy = cdk.CfnUpdatePolicy(use_online_resharding=True)
         group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        acknowledge(group, "AEC6", "Users log in by IAM, through the user group, which excludes AUTH")
         return group
 
     def _log(

@@ -14,7 +14,7 @@ from stages.aurora import ENGINE, ENGINE_VERSION, GLOBAL_NAME, PORT, AuroraClust
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network
-from stages.rotation import rotate_password
+from stages.rotation import Rotation
 from stages.sizing import AuroraInstance, AuroraSizing
 
 NAME = "tap-database"
@@ -34,6 +34,7 @@ class Database(Construct):
         key = kms.Key.from_key_arn(self, "Key", key.key_arn)
         self.global_cluster = self._global_cluster()
         self.secret = rds.DatabaseSecret(self, "Secret", username=ADMINISTRATOR, secret_name=NAME, encryption_key=key)
+        self.secret.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         self.aurora = AuroraCluster(
             self,
             "Aurora",
@@ -52,7 +53,7 @@ class Database(Construct):
         self.cluster = self.aurora.cluster
         self._add_instances(sizing)
         self._attach_secret()
-        rotate_password(self, "Rotation", secret=self.secret, cluster=self.cluster, key=key, log_key=log_key)
+        Rotation(self, "Rotation", secret=self.secret, cluster=self.cluster, key=key, log_key=log_key)
         mark_part(self, "database")
 
     @property

@@ -8,6 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stages.acknowledged import acknowledge
 from stages.governed import mark_part
 from stages.network import Network, closed_group
 from stages.sizing import FleetSizing
@@ -55,8 +56,11 @@ class Fleet(Construct):
                     "ssmmessages:OpenControlChannel",
                     "ssmmessages:OpenDataChannel",
                 ],
-                resources=["*"],  # these actions know no resources (Service Authorization Reference)
+                resources=["*"],
             )
+        )
+        acknowledge(
+            role, "IAM5[Resource::*]", "Session Manager's actions know no resources (Service Authorization Reference)"
         )
         return role
 
@@ -111,6 +115,7 @@ class Fleet(Construct):
         cdk.Annotations.of(group).acknowledge_warning(
             "@aws-cdk/aws-autoscaling:desiredCapacitySet", "Unmodified sizes are ignored: docs/adr/0003"
         )
+        acknowledge(group, "AS3", "Scaling shows on the dashboard; a mail for each step would bury the alarms")
         return group
 
     def _scale_by_cpu(self, sizing: FleetSizing) -> None:

@@ -13,11 +13,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stages.boundary import make_boundary
 from stages.regional_stack import RegionalStack
 
 
 class Keys(RegionalStack):
-    """The keys of the primary Region.
+    """The keys of the primary Region, and the boundary that every role of the platform is under.
 
     The tables' key is multi-Region from the start: a key cannot become so later, and table
     replicas need it.
@@ -25,10 +26,36 @@ class Keys(RegionalStack):
 
     def __init__(self, scope: Construct, id: str, **kwargs: Any) -> None:
         super().__init__(scope, id, **kwargs)
+        self.boundary = make_boundary(self, "Boundary")
         self.tables = data_key(self, "Tables", alias="tap/tables", holds="DynamoDB tables", multi_region=True)
         self.cache = data_key(self, "Cache", alias="tap/cache", holds="the Redis replication group")
         self.database = data_key(self, "Database", alias="tap/database", holds="Aurora, its secrets and snapshots")
         self.telemetry = telemetry_key(self, "Telemetry")
+
+    def tables_replica_arn(self, region: str) -> str:
+        """The tables' key as its replica in `region` is called: a multi-Region key has one id everywhere."""
+        return f"arn:aws:kms:{region}:{self.account}:key/{self.tables.key_id}"
+
+
+class TableReplicaKey(RegionalStack):
+    """The tables' key in a replica Region, where it must be before the tables are replicated there."""
+
+    def __init__(self, scope: Construct, id: str, *, keys: Keys, **kwargs: Any) -> None:
+        super().__init__(scope, id, **kwargs)
+        # Weak, because the default across Regions is a custom resource.
+        cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
+        key = kms.CfnReplicaKey(
+            self,
+            "Tables",
+            description="Encrypts the replicas of DynamoDB tables",
+            primary_key_arn=keys.tables.key_arn,
+            key_policy=iam.PolicyDocument(
+                statements=[
+                    iam.PolicyStatement(principals=[iam.AccountRootPrincipal()], actions=["kms:*"], resources=["*"])
+                ]
+            ),
+        )
+        key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
 
 
 def data_key(scope: Construct, id: str, *, alias: str, holds: str, multi_region: bool = False) -> kms.Key:

@@ -6,7 +6,6 @@ replaced under it by changing a pointer.
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -22,6 +21,7 @@ class Pointers(Construct):
 
     def __init__(self, scope: Construct, id: str, *, tables: Tables, cache: Cache, database: Database) -> None:
         super().__init__(scope, id)
+        self._parameters: list[ssm.StringParameter] = []
         for name, table in tables.by_name.items():
             self._point(f"tables/{name}", table.table_name)
         self._point("cache/endpoint", cache.endpoint)
@@ -32,15 +32,15 @@ class Pointers(Construct):
 
     def grant_read(self, role: iam.Role) -> None:
         """Let `role` read every pointer."""
-        arn = cdk.Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name="tap/*")
         role.add_to_policy(
             iam.PolicyStatement(
                 sid="FollowPointers",
-                actions=["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
-                resources=[arn],
+                actions=["ssm:GetParameter", "ssm:GetParameters"],
+                resources=[parameter.parameter_arn for parameter in self._parameters],
             )
         )
 
     def _point(self, name: str, value: str) -> None:
         id = name.title().replace("/", "").replace("_", "")
-        ssm.StringParameter(self, id, parameter_name=f"/tap/{name}", string_value=value)
+        parameter = ssm.StringParameter(self, id, parameter_name=f"/tap/{name}", string_value=value)
+        self._parameters.append(parameter)

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from pipeline.environment import Environment
-from stages.keys import Keys
+from stages.keys import Keys, TableReplicaKey
 from stages.replica_stack import ReplicaStack
 from stages.sizing import Sizing
 from stages.tap_stack import TapStack
@@ -17,9 +17,10 @@ class ProductionStage(cdk.Stage):
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, revision: int) -> None:
         super().__init__(scope, id)
-        account = environment.accounts.production
-        common = {"account": account, "revision": revision}
-        self.keys = Keys(self, "Keys", stack_name="tap-keys", region=environment.primary, **common)
+        self._environment = environment
+        self._common = {"account": environment.accounts.production, "revision": revision}
+        self.keys = Keys(self, "Keys", stack_name="tap-keys", region=environment.primary, **self._common)
+        self.table_keys = self._table_keys() if environment.table_replicas else []
         self.primary = TapStack(
             self,
             "Primary",
@@ -28,20 +29,36 @@ class ProductionStage(cdk.Stage):
             environment=environment,
             sizing=sizing,
             keys=self.keys,
-            **common,
+            **self._common,
         )
-        self.replicas = [
-            ReplicaStack(
+        for keys in (self.keys, *self.table_keys):
+            self.primary.add_stack_dependency(keys)
+        self.replicas = [self._replica(number, sizing) for number in (2, 3)]
+
+    def _replica(self, number: int, sizing: Sizing) -> ReplicaStack:
+        """After the primary: a secondary cluster joins a global database that exists."""
+        stack = ReplicaStack(
+            self,
+            f"Replica{number}",
+            stack_name=f"tap-replica-{number}",
+            region=self._environment.replica(number),
+            number=number,
+            sizing=sizing.aurora,
+            **self._common,
+        )
+        stack.add_stack_dependency(self.primary)
+        return stack
+
+    def _table_keys(self) -> list[TableReplicaKey]:
+        """Before the primary: a table is replicated into a Region where its key is."""
+        return [
+            TableReplicaKey(
                 self,
-                f"Replica{number}",
-                stack_name=f"tap-replica-{number}",
-                region=region,
-                number=number,
-                sizing=sizing.aurora,
-                **common,
+                f"Keys{number}",
+                stack_name=f"tap-keys-{number}",
+                region=self._environment.replica(number),
+                keys=self.keys,
+                **self._common,
             )
-            for number, region in enumerate(environment.replicas, start=2)
+            for number in (2, 3)
         ]
-        self.primary.add_stack_dependency(self.keys)
-        for replica in self.replicas:
-            replica.add_stack_dependency(self.primary)  # a secondary cluster joins a global database that exists

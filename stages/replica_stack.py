@@ -6,6 +6,7 @@ from typing import Any
 
 from constructs import Construct
 
+from stages.boundary import bound
 from stages.database import SecondaryDatabase
 from stages.governed import mark_governed
 from stages.keys import data_key, telemetry_key
@@ -30,4 +31,5 @@ class ReplicaStack(RegionalStack):
         network = Network(self, "Network", cidr=f"10.{number}.0.0/18", nat_gateways=1, log_key=log_key, subnet_mask=22)
         if number in sizing.secondaries:
             SecondaryDatabase(self, "Database", number=number, network=network, key=database_key, log_key=log_key)
+        bound(self)
         mark_governed(self)

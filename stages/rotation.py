@@ -23,68 +23,96 @@ CODE = Path(__file__).with_name("rotation_function.py")
 NAME = "tap-database-rotation"
 
 
-def rotate_password(
-    scope: Construct,
-    id: str,
-    *,
-    secret: secretsmanager.Secret,
-    cluster: rds.CfnDBCluster,
-    key: kms.IKey,
-    log_key: kms.IKey,
-) -> None:
-    """Give `cluster` a new administrator's password every 30 days, and keep it in `secret`."""
-    part = Construct(scope, id)
-    log = logs.LogGroup(
-        part,
-        "Log",
-        log_group_name=f"/aws/lambda/{NAME}",
-        retention=logs.RetentionDays.THREE_MONTHS,
-        encryption_key=log_key,
-        removal_policy=cdk.RemovalPolicy.RETAIN,
-    )
-    function = lambda_.Function(
-        part,
-        "Function",
-        function_name=NAME,
-        description="Rotates the Aurora administrator's password",
-        runtime=lambda_.Runtime.PYTHON_3_14,
-        handler="index.handler",
-        code=lambda_.Code.from_inline(CODE.read_text()),
-        timeout=cdk.Duration.minutes(5),
-        environment={"CLUSTER": cluster.ref},
-        role=_role(part, cluster, key, log),
-    )
-    secret.add_rotation_schedule(
-        "Schedule",
-        rotation_lambda=function,
-        automatically_after=cdk.Duration.days(30),
-        rotate_immediately_on_update=False,
-    )
+class Rotation(Construct):
+    """Gives `cluster` a new administrator's password every 30 days, and keeps it in `secret`."""
 
-
-def _role(scope: Construct, cluster: rds.CfnDBCluster, key: kms.IKey, log: logs.LogGroup) -> iam.Role:
-    """Changes the cluster, uses the secret's key and writes its log; the schedule adds the secret itself."""
-    role = iam.Role(
-        scope,
-        "Role",
-        description="Rotates the Aurora administrator's password",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-    )
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["rds:ModifyDBCluster", "rds:DescribeDBClusters"], resources=[cluster.attr_db_cluster_arn]
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        secret: secretsmanager.ISecret,
+        cluster: rds.CfnDBCluster,
+        key: kms.IKey,
+        log_key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, id)
+        log = logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"/aws/lambda/{NAME}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            encryption_key=log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-    )
-    role.add_to_policy(
-        iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn])
-    )
-    role.add_to_policy(
+        role = iam.Role(
+            self,
+            "Role",
+            description="Rotates the Aurora administrator's password",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        for statement in _statements(cdk.Stack.of(self).region, secret, cluster, key, log):
+            role.add_to_policy(statement)
+        function = lambda_.Function(
+            self,
+            "Function",
+            function_name=NAME,
+            description="Rotates the Aurora administrator's password",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="index.handler",
+            code=lambda_.Code.from_inline(CODE.read_text()),
+            timeout=cdk.Duration.minutes(5),
+            environment={"CLUSTER": cluster.ref},
+            log_group=log,
+            role=role,
+        )
+        self._schedule(secret, function)
+
+    def _schedule(self, secret: secretsmanager.ISecret, function: lambda_.Function) -> None:
+        """L1: the L2 would let Secrets Manager call the function for any account."""
+        function.add_permission(
+            "SecretsManager",
+            principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
+            source_account=cdk.Stack.of(self).account,
+        )
+        monthly = secretsmanager.CfnRotationSchedule.RotationRulesProperty(schedule_expression="rate(30 days)")
+        schedule = secretsmanager.CfnRotationSchedule(
+            self,
+            "Schedule",
+            secret_id=secret.secret_arn,
+            rotation_lambda_arn=function.function_arn,
+            rotation_rules=monthly,
+            rotate_immediately_on_update=False,
+        )
+        schedule.node.add_dependency(function)  # and its permission, which the first rotation needs
+
+
+def _statements(
+    region: str, secret: secretsmanager.ISecret, cluster: rds.CfnDBCluster, key: kms.IKey, log: logs.LogGroup
+) -> list[iam.PolicyStatement]:
+    return [
         iam.PolicyStatement(
+            sid="KeepThePassword",
+            actions=[
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            resources=[secret.secret_arn],
+        ),
+        iam.PolicyStatement(
+            sid="UseTheSecretsKey",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=[key.key_arn],
-            conditions={
-                "StringEquals": {"kms:ViaService": f"secretsmanager.{cdk.Stack.of(scope).region}.amazonaws.com"}
-            },
-        )
-    )
-    return role
+            conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}},
+        ),
+        iam.PolicyStatement(
+            sid="ChangeThePassword",
+            actions=["rds:DescribeDBClusters", "rds:ModifyDBCluster"],
+            resources=[cluster.attr_db_cluster_arn],
+        ),
+        iam.PolicyStatement(
+            sid="WriteTheLog", actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
+        ),
+    ]

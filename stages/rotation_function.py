@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from secrets import token_hex
 from typing import Any
 
 import boto3
@@ -28,7 +29,7 @@ def create(secrets: Any, secret: str, token: str) -> None:
         secrets.get_secret_value(SecretId=secret, VersionId=token, VersionStage="AWSPENDING")
     except secrets.exceptions.ResourceNotFoundException:
         value = json.loads(secrets.get_secret_value(SecretId=secret, VersionStage="AWSCURRENT")["SecretString"])
-        value["password"] = secrets.get_random_password(PasswordLength=40, ExcludePunctuation=True)["RandomPassword"]
+        value["password"] = token_hex(20)
         secrets.put_secret_value(
             SecretId=secret, ClientRequestToken=token, SecretString=json.dumps(value), VersionStages=["AWSPENDING"]
         )

@@ -7,16 +7,16 @@ docs/access-patterns.md says which query each index serves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stages.governed import mark_part
+from stages.keys import Keys
 from stages.sizing import TableSizing
 
 
@@ -67,7 +67,7 @@ TIME_TO_LIVE = {"audit_logs": "expires_at"}
 class Tables(Construct):
     """The three tables, with the indexes and streams that the sizing keeps.
 
-    `replica_key_arns` maps the Regions that get a replica to the key used there; none by default.
+    `replicas` are the Regions that get a replica of each, where the key's replica must be; none by default.
     """
 
     def __init__(
@@ -76,23 +76,28 @@ class Tables(Construct):
         id: str,
         *,
         sizing: Mapping[str, TableSizing],
-        key: kms.IKey,
-        replica_key_arns: Mapping[str, str] | None = None,
+        keys: Keys,
+        replicas: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
-        self._key = key
-        self._replica_key_arns = dict(replica_key_arns or {})
+        self._key = keys.tables
+        self._replica_key_arns = {region: keys.tables_replica_arn(region) for region in replicas}
+        self._indexes = {name: table.indexes for name, table in sizing.items()}
         self.by_name = {name: self._table(name, table) for name, table in sizing.items()}
         mark_part(self, "tables")
 
     def grant_read_write(self, role: iam.Role) -> None:
         """Let `role` read and write items, in the tables and through their indexes; not scan them."""
-        arns = [table.table_arn for table in self.by_name.values()]
+        arns = [
+            arn
+            for name, table in self.by_name.items()
+            for arn in (table.table_arn, *(f"{table.table_arn}/index/{index}" for index in self._indexes[name]))
+        ]
         role.add_to_policy(
             iam.PolicyStatement(
                 sid="ReadAndWriteItems",
                 actions=[f"dynamodb:{action}" for action in ITEM_ACTIONS],
-                resources=[*arns, *(f"{arn}/index/*" for arn in arns)],
+                resources=arns,
             )
         )
         role.add_to_policy(
@@ -105,6 +110,7 @@ class Tables(Construct):
         )
 
     def _table(self, name: str, sizing: TableSizing) -> dynamodb.TableV2:
+        streams = sizing.stream or self._replica_key_arns  # replication runs on the stream
         return dynamodb.TableV2(
             self,
             name.title().replace("_", ""),
@@ -114,7 +120,7 @@ class Tables(Construct):
             billing=dynamodb.Billing.on_demand(),
             encryption=dynamodb.TableEncryptionV2.customer_managed_key(self._key, self._replica_key_arns),
             global_secondary_indexes=[_index(name, index) for index in sizing.indexes],
-            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if sizing.stream else None,
+            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES if streams else None,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from pipeline.environment import Environment
 from stages.balancer import Balancer
+from stages.boundary import bound
 from stages.cache import Cache
 from stages.database import Database
 from stages.fleet import Fleet
@@ -30,7 +31,7 @@ class TapStack(RegionalStack):
     ) -> None:
         super().__init__(scope, id, **kwargs)
         network = Network(self, "Network", cidr="10.0.0.0/16", nat_gateways=3, log_key=keys.telemetry)
-        tables = Tables(self, "Tables", sizing=sizing.tables, key=keys.tables)
+        tables = Tables(self, "Tables", sizing=sizing.tables, keys=keys, replicas=environment.table_regions)
         cache = Cache(self, "Cache", sizing=sizing.cache, network=network, key=keys.cache, log_key=keys.telemetry)
         database = Database(
             self, "Database", sizing=sizing.aurora, network=network, key=keys.database, log_key=keys.telemetry
@@ -50,5 +51,6 @@ class TapStack(RegionalStack):
         alarms.watch_cache(cache)
         alarms.watch_database()
         Operations(self, "Operations", balancer=balancer, cache=cache, tables=tables)
-        Visitor(self, "Visitor", domain=environment.domain)
+        Visitor(self, "Visitor", domain=environment.domain, access_logs=balancer.access_logs)
+        bound(self)
         mark_governed(self)
