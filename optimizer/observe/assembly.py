@@ -15,7 +15,7 @@ REVISION_KEY = "tap:sizing-revision"
 
 @dataclass(frozen=True)
 class Stack:
-    """One synthesized stack. `stage` is the path of its cdk.Stage ("tap-pipeline/Production"), empty for the app itself.
+    """One synthesized stack. `stage` is its cdk.Stage's path ("tap-pipeline/Production"), empty for the app itself.
 
     `tags` are the stack's own, which CloudFormation puts on every resource that can carry tags.
     """
