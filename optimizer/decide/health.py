@@ -273,7 +273,8 @@ def _error_findings(periods: Periods) -> list[_Finding]:
             text += f"more than {rate:.1%} in {often} of {last} periods" if last > 1 else f"more than {rate:.0%}"
             findings.append(_Finding(int(at[first_run]) * PERIOD, text))
     hourly_errors, hourly_attempts = (expectation.trailing_sum(at, each, POOLED) for each in (errors, attempts))
-    pooled = _surely_above(hourly_errors, hourly_attempts, POOLED_RATE)
+    whole = at - periods.number[:1] >= POOLED - 1  # the first hour is not over before it has passed
+    pooled = _surely_above(hourly_errors, hourly_attempts, POOLED_RATE) & whole
     if pooled.any():
         first = int(np.argmax(pooled))
         share = hourly_errors[first] / hourly_attempts[first]

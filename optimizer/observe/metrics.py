@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from botocore.parsers import ResponseParserFactory
 from numpy.typing import NDArray
+
+from optimizer.aws import RETRIES, Aws
+from optimizer.decide.health import Sample
+from optimizer.errors import AwsFailed
+from optimizer.observe.inventory import Governed
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+
+# CloudWatch API Reference, GetMetricData
+QUERIES_PER_CALL = 500
+POINTS_PER_CALL = 100_800
+THREADS = 4  # more win nothing: parsing holds the interpreter
+SETTLING = timedelta(minutes=5)  # datapoints of a period may change that long after it ended
+HEALTH_PERIOD = 300
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Measurements:
-    """All series read for one analysis, and what reading them took."""
+    """All series read for one analysis, and what reading them took.
+
+    `calls` counts requests; `metrics` what they are billed by ($0.01 a thousand).
+    """
 
     start: datetime
     end: datetime
@@ -50,11 +72,185 @@ class Measurements:
 
     def coverage(self, query: Query, statistic: str) -> float:
         """Percent of the period's buckets that hold a datapoint."""
-        raise AssertionError("written by the metrics helper")
+        buckets = (self.end - self.start) // timedelta(seconds=query.period)
+        return 100.0 * len(self.of(query, statistic)) / buckets if buckets else 0.0
 
     def percentile(self, query: Query, statistic: str, q: float) -> float | None:
         """The q-th percentile (0 to 100) over the buckets; None without data."""
-        raise AssertionError("written by the metrics helper")
+        values = self.of(query, statistic).values
+        return float(np.percentile(values, q)) if len(values) else None
 
 
-def _unused(_: Iterable[Query]) -> None: ...
+def read_metrics(aws: Aws, queries: Sequence[Query], start: datetime, end: datetime) -> Measurements:
+    """Read every statistic of every query between two times.
+
+    Both times are rounded down to the longest period asked for, so that only whole periods are read.
+    Calls are filled to CloudWatch's limits across periods, with all statistics of a metric in one
+    call, since the metric is what is billed. Raises AwsFailed when CloudWatch leaves a series out.
+    """
+    asked = tuple(dict.fromkeys(queries))
+    unit = max((query.period for query in asked), default=60)
+    start, end = _rounded(start, unit), _rounded(end, unit)
+    batches = list(_batches(asked, aws.region, round((end - start).total_seconds())))
+    clients = {region: _client(aws, region) for region in {batch.region for batch in batches}}
+
+    def read(batch: _Batch) -> tuple[dict[tuple[Query, str], Series], int]:
+        return _read(clients[batch.region], batch, start, end)
+
+    if len(batches) > 1:
+        with ThreadPoolExecutor(THREADS) as pool:
+            answers = list(pool.map(read, batches))
+    else:
+        answers = [read(batch) for batch in batches]
+    series = {key: each for answer, _ in answers for key, each in answer.items()}
+    return Measurements(start, end, series, sum(calls for _, calls in answers), len(asked))
+
+
+def health_samples(aws: Aws, load_balancer: Governed, start: datetime, end: datetime) -> list[Sample]:
+    """One sample for each settled 5-minute period from `start` up to `end`, with or without datapoints.
+
+    A period has settled five minutes after its end. Response times come in seconds and leave in
+    milliseconds.
+    """
+    end = min(end, aws.clock.now() - SETTLING)
+    start = _rounded(start + timedelta(seconds=HEALTH_PERIOD - 1), HEALTH_PERIOD)
+    if end - start < timedelta(seconds=HEALTH_PERIOD):
+        return []
+    dimensions = (("LoadBalancer", load_balancer.arn.split(":loadbalancer/", 1)[1]),)
+    asked = [
+        Query("AWS/ApplicationELB", name, dimensions, (statistic,), HEALTH_PERIOD, load_balancer.region)
+        for name, statistic in (
+            ("RequestCount", "Sum"),
+            ("HTTPCode_Target_5XX_Count", "Sum"),
+            ("HTTPCode_ELB_5XX_Count", "Sum"),
+            ("TargetResponseTime", "p99"),
+        )
+    ]
+    measured = read_metrics(aws, asked, start, end)
+    first = int(measured.start.timestamp())
+    count = int(measured.end.timestamp() - first) // HEALTH_PERIOD
+    requests, target_5xx, elb_5xx, p99 = (
+        _filled(measured.of(query, query.statistics[0]), first, count) for query in asked
+    )
+    return [
+        Sample(
+            measured.start + timedelta(seconds=HEALTH_PERIOD * n),
+            requests[n],
+            target_5xx[n],
+            elb_5xx[n],
+            None if (seconds := p99[n]) is None else seconds * 1000,
+        )
+        for n in range(count)
+    ]
+
+
+@dataclass
+class _Batch:
+    """The statistics that one call asks for, and the points it has left."""
+
+    region: str
+    points_left: int = POINTS_PER_CALL
+    asked: list[tuple[Query, str]] = field(default_factory=list)
+
+    def holds(self, statistics: int, points: int) -> bool:
+        return len(self.asked) + statistics <= QUERIES_PER_CALL and points <= self.points_left
+
+
+def _batches(queries: Iterable[Query], region: str, seconds: int) -> Iterable[_Batch]:
+    """First fit, the longest series first: fills calls to the floor of their number."""
+    filled: dict[str, list[_Batch]] = defaultdict(list)
+    for query in sorted(queries, key=lambda each: each.period):
+        where = query.region or region
+        statistics = len(query.statistics)
+        points = statistics * (seconds // query.period)
+        batch = next((each for each in filled[where] if each.holds(statistics, points)), None)
+        if batch is None:
+            batch = _Batch(where)
+            filled[where].append(batch)
+        batch.points_left -= points
+        batch.asked += [(query, statistic) for statistic in query.statistics]
+    return [batch for batches in filled.values() for batch in batches]
+
+
+def _read(
+    client: CloudWatchClient, batch: _Batch, start: datetime, end: datetime
+) -> tuple[dict[tuple[Query, str], Series], int]:
+    """One call, and the pages after it, should CloudWatch page all the same."""
+    found: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = defaultdict(list)
+    status: dict[str, str] = {}
+    request: dict[str, Any] = {
+        "MetricDataQueries": [_wanted(f"q{n}", *each) for n, each in enumerate(batch.asked)],
+        "StartTime": start,
+        "EndTime": end,
+        "ScanBy": "TimestampAscending",
+    }
+    calls = 0
+    while True:
+        answer = client.get_metric_data(**request)
+        calls += 1
+        for result in answer["MetricDataResults"]:
+            status[result["Id"]] = result.get("StatusCode", "Complete")
+            found[result["Id"]].append(
+                (np.array(result.get("Timestamps", []), np.float64), np.array(result.get("Values", []), np.float64))
+            )
+        if not answer.get("NextToken"):
+            break
+        request["NextToken"] = answer["NextToken"]
+    for n, (query, statistic) in enumerate(batch.asked):
+        if (answered := status.get(f"q{n}")) != "Complete":
+            raise AwsFailed(
+                f"cloudwatch GetMetricData answered {answered} for {statistic} of {query.namespace} {query.name} "
+                f"{dict(query.dimensions)} in {batch.region}. Run it again; then look at the role's permissions."
+            )
+    return {key: _series(found[f"q{n}"], key[0].period) for n, key in enumerate(batch.asked)}, calls
+
+
+def _series(pages: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], period: int) -> Series:
+    at = np.concatenate([each for each, _ in pages]).astype(np.int64)
+    values = np.concatenate([each for _, each in pages])
+    if np.any(at[1:] <= at[:-1]):
+        at, first = np.unique(at, return_index=True)
+        values = values[first]
+    return Series(at, values, period)
+
+
+def _wanted(id_: str, query: Query, statistic: str) -> dict[str, Any]:
+    metric = {
+        "Namespace": query.namespace,
+        "MetricName": query.name,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
+    }
+    return {"Id": id_, "MetricStat": {"Metric": metric, "Period": query.period, "Stat": statistic}}
+
+
+def _client(aws: Aws, region: str) -> CloudWatchClient:
+    """A CloudWatch client that leaves timestamps as the seconds they come in.
+
+    Making a datetime of each is nine tenths of botocore's work on a full answer. A client keeps the
+    parser factory that its session had when it was made, so the session's own is put back at once.
+    """
+    session = aws.session._session  # noqa: SLF001 -- boto3 shows its botocore session nowhere else
+    usual = session.get_component("response_parser_factory")
+    raw = ResponseParserFactory()
+    raw.set_parser_defaults(timestamp_parser=lambda value: value)
+    session.register_component("response_parser_factory", raw)
+    try:
+        client: CloudWatchClient = aws.session.client("cloudwatch", region_name=region, config=RETRIES)
+    finally:
+        session.register_component("response_parser_factory", usual)
+    return client
+
+
+def _filled(series: Series, first: int, count: int) -> list[float | None]:
+    """The values on the grid of `count` periods from `first`; None where there is no datapoint."""
+    grid: list[float | None] = [None] * count
+    for at, value in zip(series.at.tolist(), series.values.tolist(), strict=True):
+        place = (at - first) // series.period
+        if 0 <= place < count:
+            grid[place] = value
+    return grid
+
+
+def _rounded(at: datetime, seconds: int) -> datetime:
+    """`at` rounded down to whole multiples of `seconds` since 1970, in UTC."""
+    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)

@@ -105,6 +105,7 @@ def test_less_than_5_ms_above_expected_never_counts() -> None:
         ("1.5 % in 2 periods", 0.015, range(100, 102), Health.HEALTHY),
         ("1.5 % in 3 in a row", 0.015, range(100, 103), Health.BREACH),
         ("3 % once", 0.03, range(100, 101), Health.HEALTHY),
+        ("3 % in the first period: no hour is over yet", 0.03, range(1), Health.HEALTHY),
         ("3 % twice in an hour", 0.03, range(100, 107, 6), Health.BREACH),
         ("3 % twice in a day", 0.03, range(100, 300, 144), Health.HEALTHY),
         ("12 % once", 0.12, range(100, 101), Health.BREACH),
