@@ -26,6 +26,7 @@ from optimizer.rehearsal.faults import ANSWERS, Crash, Faults
 from optimizer.rehearsal.overlay import AwsError
 from optimizer.rehearsal.seam import Request, Wire, attached
 from optimizer.rehearsal.shapes import check
+from optimizer.rehearsal.waits import simulated_waits
 
 __all__ = ["Crash", "EmulatedAccount"]
 
@@ -71,6 +72,7 @@ class EmulatedAccount:
         overlay.operations()
         mock_random.seed(self._seed)
         self._active.enter_context(attached(self))
+        self._active.enter_context(simulated_waits(self.clock, self._random.random))
         return self
 
     def __exit__(
@@ -153,15 +155,6 @@ class EmulatedAccount:
 
     def account_of(self, access_key: str) -> str:
         return self.credentials.account_of(access_key)
-
-    def now(self) -> datetime:
-        return self.clock.now()
-
-    def retry_sleep(self, seconds: float) -> None:
-        self.clock.sleep(seconds)
-
-    def retry_jitter(self) -> float:
-        return self._random.random()
 
     def handle(self, request: Request) -> Wire:
         """Answer one call: the overlay where it has the operation, else moto."""

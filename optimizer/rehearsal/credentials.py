@@ -82,8 +82,11 @@ class Credentials:
         return key
 
 
-def botocore_session(key: AccessKey, region: str) -> botocore.session.Session:
-    """A session that holds this key, reads no file and shares the loaded models with all others."""
+def botocore_session(key: AccessKey, region: str, *, endpoint: bool = False) -> botocore.session.Session:
+    """A session that holds this key, reads no file and shares the loaded models with all others.
+
+    With `endpoint`, it calls the address in AWS_ENDPOINT_URL; without, that variable is ignored.
+    """
     session = botocore.session.Session()
     session.register_component("data_loader", _loader())
     session.set_credentials(key.id, key.secret, key.token)
@@ -91,7 +94,7 @@ def botocore_session(key: AccessKey, region: str) -> botocore.session.Session:
         "region": region,
         "config_file": os.devnull,
         "credentials_file": os.devnull,
-        "ignore_configured_endpoint_urls": True,
+        "ignore_configured_endpoint_urls": not endpoint,
         # moto does not know the DynamoDB endpoints that carry the account's number.
         "account_id_endpoint_mode": "disabled",
     }.items():

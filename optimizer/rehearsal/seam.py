@@ -1,4 +1,4 @@
-"""Where the emulated account takes hold of moto and botocore: every patch, and nothing but patches.
+"""Where the emulated account takes hold of moto: every patch of it, and nothing but patches.
 
 moto's `BaseResponse.call_action` is not a public API; moto is pinned exactly for its sake. The
 patches stand only while an account is active.
@@ -6,21 +6,15 @@ patches stand only while an account is active.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Protocol
 from unittest.mock import patch
 
-import botocore.credentials
-import botocore.endpoint
-import botocore.waiter
 from botocore.parsers import create_parser
-from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import parse_timestamp
 from moto import mock_aws
 from moto.core import responses
@@ -41,9 +35,6 @@ class Handler(Protocol):
     def handle(self, request: Request) -> Wire: ...
     def account_of(self, access_key: str) -> str: ...
     def entering(self) -> Any: ...
-    def now(self) -> datetime: ...
-    def retry_sleep(self, seconds: float) -> None: ...
-    def retry_jitter(self) -> float: ...
 
 
 class Request:
@@ -131,7 +122,7 @@ class Request:
 
 @contextmanager
 def attached(handler: Handler) -> Iterator[None]:
-    """moto mocked, with `handler` around every call; botocore's waits cost simulated time only."""
+    """moto mocked, with `handler` around every call."""
     original = BaseResponse.call_action
     process = botocore_stubber.process_request
 
@@ -148,13 +139,6 @@ def attached(handler: Handler) -> Iterator[None]:
             raise NotImplementedError(f"{request.method} {request.url}: moto has no such service, nor has the overlay.")
         return wire
 
-    simulated = SimpleNamespace(**{**vars(time), "sleep": handler.retry_sleep})
-    delay = ExponentialBackoff.delay_amount
-
-    def delay_amount(backoff: ExponentialBackoff, context: Any) -> float:
-        vars(backoff)["_random"] = handler.retry_jitter  # the same seed gives the same waits
-        return float(delay(backoff, context))
-
     with ExitStack() as patches:
         patches.enter_context(mock_aws())
         for target, name, value in (
@@ -163,10 +147,6 @@ def attached(handler: Handler) -> Iterator[None]:
             (botocore_stubber, "process_request", process_request),
             # moto lists all methods of the class anew at each call: 1 ms and more for EC2.
             (responses, "method_names_from_class", cache(responses.method_names_from_class)),
-            (botocore.endpoint, "time", simulated),
-            (botocore.waiter, "time", simulated),
-            (botocore.credentials, "_local_now", handler.now),  # whether cached role credentials have ended
-            (ExponentialBackoff, "delay_amount", delay_amount),
         ):
             patches.enter_context(patch.object(target, name, value))
         yield
