@@ -46,9 +46,9 @@ def rehearse(
     if out is None:
         raise UsageError("rehearse: --out DIR says where dashboard.html and summary.json go.")
     _require_extra()
-    from optimizer.rehearsal.rehearse import Request
     from optimizer.rehearsal.rehearse import rehearse as run
     from optimizer.rehearsal.scenario import load_scenario
+    from optimizer.rehearsal.setting import Request
 
     return run(Request(out, load_scenario(scenario), seed, crash_at, fault_rate), as_json=as_json)
 

@@ -14,10 +14,11 @@ import typer
 
 from optimizer.errors import UsageError
 from optimizer.rehearsal.deployments import deployed_pipeline
-from optimizer.rehearsal.rehearse import PROJECT, REVISION, Life, Request, Stage
+from optimizer.rehearsal.platform_life import REVISION, PlatformLife
 from optimizer.rehearsal.report import Progress
 from optimizer.rehearsal.scenario import Scenario
 from optimizer.rehearsal.served import Environments, serving
+from optimizer.rehearsal.setting import PROJECT, Request, Setting
 from optimizer.rehearsal.synthesized import SynthesizedPipeline
 
 OPTIMIZER = ["python", "-m", "optimizer"]
@@ -27,11 +28,11 @@ def host(port: int, scenario: Scenario, seed: int = 0) -> int:
     """Deploy the foundation, live the scenario's days, then serve on 127.0.0.1 until interrupted or terminated."""
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch:
-        stage = Stage(Request(Path(scratch), scenario, seed), PROJECT, Path(scratch), progress)
-        assembly = stage.synthesize()
-        with stage.account_of(assembly) as account:
+        setting = Setting(Request(Path(scratch), scenario, seed), PROJECT, Path(scratch), progress)
+        assembly = setting.synthesize()
+        with setting.account_of(assembly) as account:
             progress.clock = account.clock
-            life = Life(stage, account, assembly)
+            life = PlatformLife(setting, account, assembly)
             life.begin()
             environments = job_environments(deployed_pipeline(account, life.home), life.home.region)
             try:

@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
 
-from optimizer.aws import Aws
-from optimizer.errors import AwsFailed, LeaseLost, UsageError
-from optimizer.observe.assembly import Assembly, Stack, read_assembly
-from optimizer.observe.costs import bill, footprint_in
-from optimizer.observe.drift import differences as drift
-from optimizer.observe.inventory import Governed, take_inventory
-from optimizer.rehearsal import conditions, jobs
-from optimizer.rehearsal.account import Crash, EmulatedAccount
-from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
-from optimizer.rehearsal.events import gate_rejected
-from optimizer.rehearsal.execution import Execution, Executions
-from optimizer.rehearsal.gates import Person, Watch
-from optimizer.rehearsal.jobs import Job, Jobs
-from optimizer.rehearsal.journal_items import JournalItems
+from optimizer.errors import UsageError
+from optimizer.rehearsal.platform_life import PlatformLife
 from optimizer.rehearsal.report import Progress, show
-from optimizer.rehearsal.scenario import Scenario
-from optimizer.rehearsal.summary import (
-    MonthlyCost,
-    Summary,
-    excluded_of,
-    metric_calls,
-    phases_of,
-    unexpected,
-)
-from optimizer.rehearsal.synthesis import Synthesis, copy_sources
-from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
-from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
-from optimizer.rehearsal.walker import Walk, Walker
-from optimizer.rehearsal.workload import Workload
+from optimizer.rehearsal.scenario import Outcome, Scenario
+from optimizer.rehearsal.setting import PROJECT, Request, Setting
+from optimizer.rehearsal.summary import Summary, excluded_of, unexpected
+from optimizer.rehearsal.walker import Walk
 
-PROJECT = Path(__file__).parents[2]
-WALKED_AT = datetime(2027, 3, 1, 8, tzinfo=UTC)  # a Monday morning
-REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
-PIPELINE_STACK = "tap-pipeline"
-PRODUCTION = "Production"
-RETRIES = 8
-RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls."""
-
-    out: Path
-    scenario: Scenario
-    seed: int = 0
-    crash_at: int | None = None
-    fault_rate: float = 0.0
+UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
 
 
 def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT) -> int:
@@ -73,16 +28,17 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
     request.out.mkdir(parents=True, exist_ok=True)
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch:
-        stage = Stage(request, project, Path(scratch), progress)
-        assembly = stage.synthesize()
-        with stage.account_of(assembly) as account:
+        setting = Setting(request, project, Path(scratch), progress)
+        assembly = setting.synthesize()
+        with setting.account_of(assembly) as account:
             progress.clock = account.clock
-            life = Life(stage, account, assembly)
+            life = PlatformLife(setting, account, assembly)
             life.begin()
             walk = life.walk()
             life.publish(walk)
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
+            differences += broken_off(walk, summary, request.scenario)
     (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
     if as_json:
         Console().print_json(summary.model_dump_json())
@@ -91,214 +47,12 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
     return 1 if differences else 0
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Where a rehearsal takes place: what was asked for, the project, a folder to throw away."""
-
-    request: Request
-    project: Path
-    scratch: Path
-    progress: Progress
-
-    @cached_property
-    def synthesis(self) -> Synthesis:
-        return Synthesis(self.project / ".rehearsal" / "cache")
-
-    @cached_property
-    def source(self) -> Path:
-        """The project as the Source action brings it."""
-        to = self.scratch / "source"
-        copy_sources(self.project, to)
-        return to
-
-    def synthesize(self) -> Assembly:
-        """The assembly of the design, as the first deployment had it."""
-        self.progress.say("synthesizing the app (or taking the same assembly from .rehearsal/cache)")
-        return self.assembly_with("first", None)
-
-    def assembly_with(self, name: str, sizing: str | None) -> Assembly:
-        """The assembly under a sizing record's JSON; None: nothing was ever accepted."""
-        folder = self.scratch / name
-        shutil.copytree(self.source, folder)
-        if sizing is not None:
-            (folder / "sizing.json").write_text(sizing)
-        return read_assembly(self.synthesis.run(folder, os.environ))
-
-    def account_of(self, assembly: Assembly) -> EmulatedAccount:
-        """The two accounts that the assembly names, on the day of the first deployment."""
-        request = self.request
-        return EmulatedAccount(
-            start=WALKED_AT - timedelta(days=request.scenario.days),
-            tooling=assembly.stack(PIPELINE_STACK).account,
-            production=_production(assembly)[0].account,
-            seed=request.seed,
-            crash_at=request.crash_at,
-            fault_rate=request.fault_rate,
-        )
-
-
-class Life:
-    """One life of the emulated accounts, from the first deployment to the last stage."""
-
-    def __init__(self, stage: Stage, account: EmulatedAccount, assembly: Assembly) -> None:
-        self.stage, self.account = stage, account
-        self.request, self.progress = stage.request, stage.progress
-        self.home: Stack = assembly.stack(PIPELINE_STACK)
-        self.production = _production(assembly)
-        self.deployments = Deployments(account, self.home.region, self.progress.say)
-        self.scenario = stage.request.scenario
-        self.workload = Workload(self.scenario.workload, account, stage.request.seed, events=self.scenario.events)
-        self.owned: list[Owned] = []
-        self.cost_before = 0.0
-
-    def begin(self) -> None:
-        """Deploy everything once, let the scenario's days pass, put its tags on."""
-        left_out: dict[str, int] = {}
-        for stack in (*self.production, self.home):
-            done = self.deployments.bring(stack)
-            self.progress.say(f"deployed {stack.name} in {stack.region}: {len(done.created)} resources")
-            for kind, count in done.left_out.items():
-                left_out[kind] = left_out.get(kind, 0) + count
-        told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
-        self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
-        self.account.clock.advance_to(WALKED_AT)
-        self.progress.say(f"{self.scenario.days} days of the workload have passed")
-        for each in self.scenario.taggings:
-            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
-            self.owned += [owned] if owned else []
-        self.cost_before = self._monthly_cost()
-
-    def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails."""
-        pipeline = deployed_pipeline(self.account, self.home)
-        stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
-        execution = Execution(pipeline.name, "00000000-0000-4000-8000-000000000001", stages)
-        self.account.part(Executions).by_pipeline[pipeline.name] = execution
-        watch = self._watch(pipeline)
-        person = Person(
-            execution=execution,
-            watch=watch,
-            clock=self.account.clock,
-            advance_to=self.account.clock.advance_to,
-            window_end=self.journal.window_end,
-            approves_plan=self.scenario.person.approve_plan,
-            approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
-            approves_phases=self.scenario.person.approve_phases,
-        )
-        walk = Walker(
-            pipeline=pipeline,
-            execution=execution,
-            source=self.stage.source,
-            jobs=self.jobs,
-            invoke=conditions.in_process(self.account, self.home.region),
-            cloudformation=self.deployments,
-            person=person,
-            now=self.account.clock.now,
-            milestone=self.workload.milestone,
-            say=self.progress.say,
-            said_by=self.progress.by,
-            retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
-        ).walk()
-        self._react(pipeline, execution)
-        watch.settle()
-        return walk
-
-    def publish(self, walk: Walk) -> None:
-        """The dashboard: the last stage's artifact, or made now when the walk ended before it."""
-        made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
-        found = [each for each in made if each.is_file()]
-        if walk.failed is not None or not found:
-            found = [self._publish_now()]
-        shutil.copy(found[-1], self.request.out / "dashboard.html")
-
-    def summary(self, wall_seconds: float) -> Summary:
-        """The figures of the whole life."""
-        self.progress.say("comparing code and account")
-        sizing = self.journal.sizing()
-        assembly = self.stage.assembly_with("last", sizing.model_dump_json() if sizing else None)
-        found = drift(_production(assembly), self.aws.at)
-        for each in found.differences:
-            self.progress.say(f"  {each.stack}/{each.logical_id} {each.property}: {each.declared} != {each.actual}")
-        return Summary(
-            scenario=self.scenario.name,
-            seed=self.request.seed,
-            phases=phases_of(self.journal),
-            drift_differences=len(found.differences),
-            tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
-            monthly_cost=MonthlyCost(before=self.cost_before, after=self._monthly_cost(), stranded=None),
-            api_calls=len(self.account.calls),
-            metric_calls=metric_calls(list(self.account.calls)),
-            wall_seconds=round(wall_seconds, 2),
-        )
-
-    @cached_property
-    def aws(self) -> Aws:
-        """The rehearsal's own hands in production."""
-        region = self.production[0].region
-        session = self.account.session(self.account.production, region)
-        return Aws(session, self.account.production, region, self.account.clock)
-
-    @cached_property
-    def journal(self) -> JournalItems:
-        dynamodb = self.account.client("dynamodb", self.account.tooling, self.home.region)
-        return JournalItems(dynamodb, "tap-journal")
-
-    @cached_property
-    def jobs(self) -> Jobs:
-        return Jobs(
-            verb=jobs.in_process(self.account),
-            synthesis=self.stage.synthesis,
-            scratch=self.stage.scratch,
-            region=self.home.region,
-            revision=REVISION,
-            say=self.progress.say,
-        )
-
-    def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
-        for schedule in pipeline.schedules:
-            job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.stage.source}, "branch")
-            clock = self.account.clock
-            return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))
-        raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
-
-    def _react(self, pipeline: SynthesizedPipeline, execution: Execution) -> None:
-        """Start what the rules of the pipeline's stack start when a gate was rejected."""
-        rejected = [gate for gate in execution.gates.values() if gate.approved is False]
-        for event in (gate_rejected(pipeline.name, gate) for gate in rejected):
-            for reaction in (each for each in pipeline.reactions if each.matches(event)):
-                self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
-
-    def _publish_now(self) -> Path:
-        pipeline = deployed_pipeline(self.account, self.home)
-        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
-        job = self._until_it_ends(project, {})
-        return job.folder / project.base_directory("") / "dashboard.html"
-
-    def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
-        """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""
-        for _ in range(RETRIES):
-            job = self.jobs.prepare(project, {"branch": self.stage.source}, "branch")
-            try:
-                ended = job.run(project.name, variables, self.progress.by(project.name))
-            except Crash as crash:
-                self.progress.say(f"{project.name}: {crash}")
-                continue
-            if ended.exit_code not in RETRIED:
-                return job
-        raise WalkFailed(f"{project.name} did not end in {RETRIES} runs: see what it said.")
-
-    def _governed(self) -> list[Governed]:
-        """All governed resources, those of tenants included."""
-        regions = tuple(dict.fromkeys(stack.region for stack in self.production))
-        inventory = take_inventory(self.aws, regions)
-        owned: Mapping[str, str] = {}
-        others = [Governed(each.kind, each.name, each.arn, each.region, owned) for each in inventory.excluded]
-        return [*inventory.governed, *others]
-
-    def _monthly_cost(self) -> float:
-        return float(bill(footprint_in(self.aws, self._governed())).monthly)
-
-
-def _production(assembly: Assembly) -> tuple[Stack, ...]:
-    """The stacks of the production stage, whatever construct it hangs below."""
-    return tuple(stack for stack in assembly.stacks if stack.stage.split("/")[-1] == PRODUCTION)
+def broken_off(walk: Walk, summary: Summary, scenario: Scenario) -> list[str]:
+    """Why the walk should not have ended where it did; empty when the outcomes explain it."""
+    failed = walk.failed
+    if failed is None or (failed.name == "Approve" and not scenario.person.approve_plan):
+        return []
+    outcomes = {f"Phase{each.phase}": each.outcome for each in summary.phases}
+    if outcomes.get(failed.name) in UNFINISHED:
+        return []
+    return [f"the pipeline ended at {failed.name}: {failed.reason}"]
