@@ -6,6 +6,7 @@ that it sees what was changed by hand and what the optimizer changed without the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ _IDENTITIES = ("IndexName", "AttributeName", "Key", "Region", "DeviceName", "Res
 _OPEN_LISTS = ("Tags", "LoadBalancerAttributes", "BlockDeviceMappings", "TagSpecifications")
 # A declared version may be shorter than the one AWS shows: 7.1 is served as 7.1.0.
 _PREFIXES = ("EngineVersion",)
+_ELEMENT = re.compile(r"\[[^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -135,10 +137,11 @@ def _compare_capacity(comparison: _Comparison, resource: _Resource, actual: Actu
 
 def _compare(comparison: _Comparison, resource: _Resource, path: str, declared: Any, actual: Mapping[str, Any]) -> None:
     """Compare one property, at `path` from the top, with its place in `actual`, the mapping that holds it."""
-    excuse = TYPES[resource.type].not_compared.get(path)
+    general = _ELEMENT.sub("", path)  # as the tables name it: Replicas.Tags for Replicas[us-east-1].Tags
+    excuse = TYPES[resource.type].not_compared.get(general)
     name = path.rsplit(".", 1)[-1]
     if excuse is None and name not in actual:
-        if path.startswith(TYPES[resource.type].complete):
+        if general.startswith(TYPES[resource.type].complete):
             return _compare_values(comparison, resource, path, declared, None)
         excuse = "the describe call does not show it"
     if excuse is None and _is_intrinsic(declared):
@@ -147,7 +150,7 @@ def _compare(comparison: _Comparison, resource: _Resource, path: str, declared: 
         except Unresolved as unknown:
             excuse = str(unknown)
     if excuse is not None:
-        comparison.not_compared[f"{resource.type}.{path}"] = excuse
+        comparison.not_compared[f"{resource.type}.{general}"] = excuse
         return None
     there = actual[name]
     if isinstance(declared, Mapping) and isinstance(there, Mapping):
@@ -174,14 +177,14 @@ def _compare_lists(
         comparison.found.append(_difference(resource, path, "without", f"with {', '.join(extra)}"))
     for key in wanted.keys() & present.keys():
         for name, value in wanted[key].items():
-            _compare(comparison, resource, f"{path}.{name}", value, present[key])
+            _compare(comparison, resource, f"{path}[{key}].{name}", value, present[key])
 
 
 def _compare_values(comparison: _Comparison, resource: _Resource, path: str, declared: Any, actual: Any) -> None:
     try:
         declared = resource.resolver.resolve(declared)
     except Unresolved as unknown:
-        comparison.not_compared[f"{resource.type}.{path}"] = str(unknown)
+        comparison.not_compared[f"{resource.type}.{_ELEMENT.sub('', path)}"] = str(unknown)
         return
     comparison.compared += 1
     if not _agree(path.rsplit(".", 1)[-1], declared, actual):

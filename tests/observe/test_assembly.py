@@ -36,7 +36,7 @@ def assembly(tmp_path: Path) -> Path:
                     "tree": {"type": "cdk:tree"},
                     "assembly-Production": {
                         "type": "cdk:cloud-assembly",
-                        "properties": {"directoryName": "assembly-Production", "displayName": "tap-pipeline/Production"},
+                        "properties": {"directoryName": "assembly-Production", "displayName": "tap/Production"},
                     },
                     "Pipeline": stack("tap-pipeline", "p.json"),
                 }
