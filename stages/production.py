@@ -51,14 +51,16 @@ class ProductionStage(cdk.Stage):
 
     def _table_keys(self) -> list[TableReplicaKey]:
         """Before the primary: a table is replicated into a Region where its key is."""
-        return [
-            TableReplicaKey(
-                self,
-                f"Keys{number}",
-                stack_name=f"tap-keys-{number}",
-                region=self._environment.replica(number),
-                keys=self.keys,
-                **self._common,
-            )
-            for number in (2, 3)
-        ]
+        return [self._table_key(number) for number in (2, 3)]
+
+    def _table_key(self, number: int) -> TableReplicaKey:
+        stack = TableReplicaKey(
+            self,
+            f"Keys{number}",
+            stack_name=f"tap-keys-{number}",
+            region=self._environment.replica(number),
+            keys=self.keys,
+            **self._common,
+        )
+        stack.add_stack_dependency(self.keys)
+        return stack

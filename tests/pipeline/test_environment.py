@@ -1,0 +1,105 @@
+"""The environment refuses what is wrong or missing in one line that names the field."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.environment import EnvironmentInvalid, load_environment
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]["environment"]
+
+
+def edited(edit: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    copied = copy.deepcopy(dict(EXAMPLE))
+    edit(copied)
+    return copied
+
+
+def test_the_repositorys_environment_is_the_example() -> None:
+    environment = load_environment(EXAMPLE)
+    assert environment.is_example
+    assert (environment.replica(2).name, environment.replica(3).name) == ("us-west-2", "eu-west-1")
+    assert environment.table_regions == ()
+
+
+def test_one_example_account_is_enough_to_be_the_example() -> None:
+    assert load_environment(edited(lambda e: e["accounts"].update(tooling="999999999999"))).is_example
+    own = {"tooling": "999999999999", "production": "888888888888"}
+    assert not load_environment(edited(lambda e: e.update(accounts=own))).is_example
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_it_reads_a_file(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"mine{suffix}"
+    file.write_text(json.dumps(EXAMPLE))  # JSON is YAML
+    assert load_environment(str(file)) == load_environment(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda e: e.pop("alarm_email"), "alarm_email: Field required"),
+        (lambda e: e["accounts"].pop("production"), "accounts.production: Field required"),
+        (lambda e: e["accounts"].update(tooling="12"), "accounts.tooling: String should match"),
+        (lambda e: e["accounts"].update(tooling=111111111111), "accounts.tooling: Input should be a valid string"),
+        (lambda e: e.update(colour="red"), "colour: Extra inputs are not permitted"),
+        (lambda e: e["primary"].update(image_id="resolve:ssm:/ami"), "primary.image_id"),
+        (lambda e: e["primary"]["zones"].pop(), "primary.zones.2: Field required"),
+        (lambda e: e["primary"].update(zones=["us-east-1a"] * 3), "primary: the three zones of us-east-1 must differ"),
+        (lambda e: e["replicas"][0].update(name="us-west-1"), "replicas.0: zone us-west-2a is not in us-west-1"),
+        (lambda e: e["replicas"].pop(), "replicas.1: Field required"),
+        (
+            lambda e: e["replicas"].reverse() or e["replicas"].__setitem__(0, e["replicas"][1]),
+            "three different Regions",
+        ),
+        (lambda e: e.update(certificate_arn="arn:aws:iam::1:x"), "certificate_arn"),
+        (
+            lambda e: e.update(certificate_arn=EXAMPLE["certificate_arn"].replace("us-east-1", "eu-west-1")),
+            "certificate_arn is in eu-west-1; the load balancer is in us-east-1",
+        ),
+        (lambda e: e.update(connection_arn="connection"), "connection_arn"),
+        (lambda e: e.update(repository="tap"), "repository"),
+        (lambda e: e.update(alarm_email="nobody"), "alarm_email"),
+        (lambda e: e.update(domain="https://tap"), "domain"),
+    ],
+)
+def test_a_wrong_or_missing_field_is_named_in_one_line(edit: Callable[[dict[str, Any]], object], said: str) -> None:
+    with pytest.raises(EnvironmentInvalid) as refused:
+        load_environment(edited(edit))
+    message = str(refused.value)
+    assert said in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), ("{", "is neither JSON nor YAML"), ("[1]", "valid dictionary")],
+)
+def test_a_file_that_is_no_environment(tmp_path: Path, content: str | None, said: str) -> None:
+    file = tmp_path / "mine.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(EnvironmentInvalid, match=said) as refused:
+        load_environment(file)
+    assert str(file) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_environment_at_all() -> None:
+    with pytest.raises(EnvironmentInvalid, match=r"cdk\.json"):
+        load_environment(None)
+
+
+def test_it_does_without_aws_cdk() -> None:
+    """The optimizer's command line reads it too, and must start fast."""
+    code = "import sys, pipeline.environment, stages.sizing; sys.exit('aws_cdk' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,0 +1,99 @@
+"""What makes the templates deployable without surprises: order, tags, retention, nothing to publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import cdk_nag
+import pytest
+
+from pipeline.environment import load_environment
+from stages.production import ProductionStage
+from stages.sizing import Sizing
+from tests.stages.foundation import Foundation
+
+GOVERNED = (
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::RDS::GlobalCluster",
+)
+REMOVABLE = (
+    *(type for type in GOVERNED if "LoadBalancer" not in type),
+    "AWS::EC2::LaunchTemplate",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SecretsManager::Secret",
+)
+
+
+def tags(properties: Mapping[str, Any]) -> dict[str, str]:
+    found = properties.get("Tags") or [t for r in properties.get("Replicas", []) for t in r.get("Tags", [])]
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+@pytest.mark.parametrize("type", GOVERNED)
+def test_the_optimizer_finds_what_it_governs(foundation: Foundation, type: str) -> None:
+    found = [tags(r["Properties"]) for _, _, r in foundation.every() if r["Type"] == type]
+    assert found
+    assert all(t["tap:governed"] == "true" and t["tap:part"] for t in found)
+
+
+@pytest.mark.parametrize("type", REMOVABLE)
+def test_what_an_action_may_remove_or_replace_is_kept(foundation: Foundation, type: str) -> None:
+    found = [r for _, _, r in foundation.every() if r["Type"] == type]
+    assert found
+    assert {(r.get("DeletionPolicy"), r.get("UpdateReplacePolicy")) for r in found} == {("Retain", "Retain")}
+
+
+def test_nothing_has_to_be_published(foundation: Foundation) -> None:
+    types = {r["Type"] for _, _, r in foundation.every()}
+    assert not [type for type in types if type.startswith("Custom::") or "CustomResource" in type]
+    assert "AWS::Serverless::Application" not in types
+    assert not any("Transform" in template for template in foundation.templates.values())
+    code = [r["Properties"]["Code"] for _, _, r in foundation.every() if r["Type"] == "AWS::Lambda::Function"]
+    assert all(list(c) == ["ZipFile"] for c in code)
+
+
+def test_templates_stay_far_from_the_limits(synthesize: Callable[..., Foundation]) -> None:
+    for name, template in synthesize(table_replicas=True).templates.items():
+        assert len(template["Resources"]) < 250, name  # of 500
+        assert len(json.dumps(template)) < 500_000, name  # of 1 MB
+
+
+def test_stacks_go_in_order(context: Mapping[str, Any], tmp_path: Path) -> None:
+    app = cdk.App(context=dict(context), outdir=str(tmp_path), builtin_cloud_formation_validation=False)
+    environment = load_environment({**context["environment"], "table_replicas": True})
+    stage = ProductionStage(app, "Production", environment=environment, sizing=Sizing.AS_DESIGNED, revision=0)
+    depends = {
+        stack.stack_name: {other.stack_name for other in stack.dependencies}
+        for stack in (stage.keys, *stage.table_keys, stage.primary, *stage.replicas)
+    }
+    assert depends["tap-primary"] == {"tap-keys", "tap-keys-2", "tap-keys-3"}
+    assert depends["tap-keys-2"] == {"tap-keys"}
+    assert depends["tap-replica-2"] == depends["tap-replica-3"] == {"tap-primary"}
+    assert all(stack.termination_protection for stack in (stage.keys, stage.primary, *stage.replicas))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table_replicas", [False, True])
+def test_the_validators_have_nothing_left_to_say(
+    context: Mapping[str, Any], tmp_path: Path, table_replicas: bool
+) -> None:
+    """CloudFormation's rules as errors, and cdk-nag's AwsSolutions; each meant finding has its reason in the code."""
+    app = cdk.App(context=dict(context), outdir=str(tmp_path), builtin_cloud_formation_validation=True)
+    environment = load_environment({**context["environment"], "table_replicas": table_replicas})
+    ProductionStage(app, "Production", environment=environment, sizing=Sizing.AS_DESIGNED, revision=0)
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks())
+    app.synth()  # raises ValidationFailed
+    report = json.loads((tmp_path / "validation-report.json").read_text())
+    assert {plugin["conclusion"] for plugin in report["pluginReports"]} == {"success"}
+    assert len(report["pluginReports"]) == 2
