@@ -56,12 +56,12 @@ synth: node_modules/.installed ## Strict synthesis: CloudFormation validation fi
 	    --context @aws-cdk/core:validateAgainstDefaultRules=true '**'
 
 deploy: node_modules/.installed ## Deploy the pipeline (once; afterwards it updates itself)
-	@$(BIN)/python -m pipeline.environment --deployable
-	node_modules/.bin/cdk deploy tap-pipeline
+	@$(BIN)/python -m pipeline.deployable $(if $(ENVIRONMENT),--environment $(ENVIRONMENT))
+	node_modules/.bin/cdk deploy tap-pipeline $(if $(ENVIRONMENT),--context environment=$(ENVIRONMENT))
 
 destroy: node_modules/.installed ## Remove the pipeline; says what it leaves
-	@$(BIN)/python -m pipeline.environment --leaves
-	node_modules/.bin/cdk destroy tap-pipeline
+	@$(BIN)/python -m pipeline.deployable --leaves
+	node_modules/.bin/cdk destroy tap-pipeline $(if $(ENVIRONMENT),--context environment=$(ENVIRONMENT))
 
 clean: ## Remove what was generated
 	rm -rf $(SYNTH) $(OUT) .rehearsal build *.egg-info

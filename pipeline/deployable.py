@@ -1,0 +1,67 @@
+"""Before `make deploy` and `make destroy`: may this environment be deployed to, and what stays behind.
+
+`python -m pipeline.deployable` refuses the example environment, and prints the bootstrap commands
+of the real one; `--leaves` says what destroying the pipeline does not remove.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.environment import Environment, EnvironmentInvalid, load_environment
+
+CONTEXT = Path(__file__).parents[1] / "cdk.json"
+REFUSED = 2
+LEAVES = """\
+`cdk destroy tap-pipeline` removes the pipeline and its jobs. It leaves, on purpose:
+  in production   every stack (tap-primary, tap-replica-2, tap-replica-3, tap-keys, tap-roles) with all data:
+                  delete them by hand, in this order; tables, clusters and keys are protected or retained even then
+  in tooling      the journal table tap-journal, the artifact bucket and its key"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0 when it may go on, 2 when the environment is the example or cannot be used."""
+    parser = argparse.ArgumentParser(prog="pipeline.deployable", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--environment", help="file that replaces the environment of cdk.json")
+    parser.add_argument("--leaves", action="store_true", help="say what destroying the pipeline leaves")
+    arguments = parser.parse_args(argv)
+    if arguments.leaves:
+        print(LEAVES)  # noqa: T201 -- the command's answer
+        return 0
+    try:
+        source = arguments.environment or json.loads(CONTEXT.read_text())["context"]["environment"]
+        environment = load_environment(source)
+    except EnvironmentInvalid as error:
+        return _refused(str(error))
+    if environment.is_example:
+        return _refused(
+            "the environment still names the example accounts 111111111111 and 222222222222. Fill in accounts, Regions, "
+            "certificate_arn, connection_arn, repository and alarm_email in cdk.json, or pass a file: "
+            "make deploy ENVIRONMENT=FILE."
+        )
+    told = ["Bootstrapped once, with credentials of each account:", *bootstrap_commands(environment)]
+    print("\n".join(told))  # noqa: T201 -- the answer
+    return 0
+
+
+def bootstrap_commands(environment: Environment) -> list[str]:
+    """The commands that prepare each account and Region; production trusts the tooling account."""
+    tooling, production = environment.accounts.tooling, environment.accounts.production
+    regions = [environment.primary.name, *(replica.name for replica in environment.replicas)]
+    policy = "--cloudformation-execution-policies arn:aws:iam::aws:policy/AdministratorAccess"
+    home = [f"  npx cdk bootstrap aws://{tooling}/{region} {policy}" for region in regions]
+    away = [f"  npx cdk bootstrap aws://{production}/{region} --trust {tooling} {policy}" for region in regions]
+    return home + away
+
+
+def _refused(reason: str) -> int:
+    print(f"deploy: {reason}", file=sys.stderr)  # noqa: T201 -- the one clear line
+    return REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
