@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(str(error))
     if environment.is_example:
         return _refused(
-            "the environment still names the example accounts 111111111111 and 222222222222. Fill in accounts, Regions, "
-            "certificate_arn, connection_arn, repository and alarm_email in cdk.json, or pass a file: "
+            "the environment still names the example accounts 111111111111 and 222222222222. Fill in accounts, "
+            "Regions, certificate_arn, connection_arn, repository and alarm_email in cdk.json, or pass a file: "
             "make deploy ENVIRONMENT=FILE."
         )
     told = ["Bootstrapped once, with credentials of each account:", *bootstrap_commands(environment)]
