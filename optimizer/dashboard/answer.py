@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from optimizer.dashboard.savings import total
-from optimizer.dashboard.view import Answer, Costs, Mark, SavingState, Tone
+from optimizer.dashboard.view import NOTHING_ASKED, Answer, Costs, Mark, SavingState, Tone
 from optimizer.dashboard.words import count, dollars, listed, moment, short_moment
 from optimizer.decide.decision import Choice
 from optimizer.decide.health import Health
@@ -13,11 +13,10 @@ from optimizer.decide.plan import Plan
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.phase import Phase
 
-NOTHING_ASKED = "Nothing is asked of you"
 FINISHED = {PhaseState.RECONCILED, PhaseState.EMPTY, PhaseState.ROLLED_BACK}
 
 
-def answer_of(history: History, costs: Costs | None, now: datetime) -> Answer:
+def answer_of(history: History, costs: Costs | None, now: datetime | None) -> Answer:
     """The answer, from the plan's state and then the state of the phase that is under way."""
     record = history.record
     if record is None:
@@ -40,7 +39,7 @@ def answer_of(history: History, costs: Costs | None, now: datetime) -> Answer:
     if not any(each.choice is Choice.APPLY for each in plan.decisions):
         return Answer(
             Mark("Kept", Tone.QUIET),
-            "Nothing needs to change: everything is kept as it is",
+            "Nothing will be changed: everything is kept as it is",
             _kept(plan),
             NOTHING_ASKED,
             "The criteria below say what stood against each change.",
@@ -75,7 +74,7 @@ def _proposed(plan: Plan, costs: Costs | None) -> Answer:
     )
 
 
-def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: datetime) -> Answer:
+def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: datetime | None) -> Answer:
     plan = record.plan
     states = {each.phase: each for each in history.phases}
     current = next(
@@ -106,7 +105,7 @@ def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: d
     return Answer(mark, headline, f"{_reason(phase)}{so_far}", NOTHING_ASKED, "The pipeline goes on by itself.")
 
 
-def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime) -> Answer:
+def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None) -> Answer:
     verdict = phase.assessment.verdict if phase.assessment else None
     if verdict is Health.BREACH:
         return Answer(
@@ -125,7 +124,7 @@ def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime) -> Ans
             "The gate counts only once the whole window was seen. Rejecting it rolls the phase back.",
         )
     ends = phase.window_end
-    over = ends is not None and now >= ends
+    over = ends is not None and now is not None and now >= ends
     judged = "and healthy so far" if verdict else "and not yet judged"
     return Answer(
         Mark("Window over" if over else "In its window", Tone.ACTIVE),
@@ -152,11 +151,12 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> Answer:
     not_begun = f" {listed([f'Phase {p.number}' for p in later])} did not begin." if later else ""
     kept = changes_in(history, plan, {PhaseState.ACCEPTED, PhaseState.RECONCILED})
     earlier = f" What was accepted before it stays: {count(kept, 'change')}." if kept else ""
-    done = "was" if back.state is PhaseState.ROLLED_BACK else "is being"
+    over = back.state is PhaseState.ROLLED_BACK
+    state = "Its resources are as they were before it." if over else "Its changes are being undone."
     return Answer(
         Mark("Rolled back", Tone.BAD),
-        f"Phase {back.phase.number} ({back.phase.title}) {done} rolled back",
-        f"{_reason(back)}Its resources are as they were before it.{not_begun}{earlier} {_so_far(costs)}".strip(),
+        f"Phase {back.phase.number} ({back.phase.title}) {'was' if over else 'is being'} rolled back",
+        f"{_reason(back)}{state}{not_begun}{earlier} {_so_far(costs)}".strip(),
         "Find the cause, then propose anew",
         "The plan is stopped: no later phase begins. A new analysis proposes a new plan, which is approved anew.",
     )
@@ -173,7 +173,8 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
             NOTHING_ASKED,
             "The next analysis looks again.",
         )
-    number = f"All {accepted}" if accepted == asked else f"{accepted} of {asked}"
+    whole = "Both" if asked == 2 else f"All {asked}"
+    number = whole if accepted == asked else f"{accepted} of {asked}"
     worth = f": {dollars(total(costs.steps, SavingState.TAKEN))} a month saved" if costs else ""
     return Answer(
         Mark("Done", Tone.GOOD),
@@ -227,4 +228,6 @@ def _reason(phase: PhaseRecord) -> str:
 def _sentence(text: str) -> str:
     """Text from elsewhere as a sentence of its own."""
     text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+    start = text.split(" ", 1)[0]  # p99 stays as it is
+    begun = f"{text[:1].upper()}{text[1:]}" if start.isalpha() else text
+    return f"{begun}{'' if begun.endswith(('.', '!', '?')) else '.'}"

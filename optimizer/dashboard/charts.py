@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from optimizer.dashboard.view import Costs, Milestone, SavingState, Window
 from optimizer.dashboard.windows import ERROR_LIMIT
-from optimizer.dashboard.words import dollars
+from optimizer.dashboard.words import dollars, visible
 
 # Colours nobody would choose, and the custom properties of dashboard.css that stand for them.
 INK, SOFT, GRID, PAPER = "#010101", "#010102", "#010103", "#010109"
@@ -34,7 +34,7 @@ TOKENS = {
     DROPPED: "--dropped",
 }
 STATE_COLOURS = {SavingState.TAKEN: TAKEN, SavingState.PROJECTED: PENDING, SavingState.DROPPED: DROPPED}
-LABEL_LENGTH = 32
+LABEL_LENGTH = 26
 HEIGHT = 300
 
 
@@ -60,9 +60,9 @@ def cost_steps(costs: Costs) -> go.Figure:
             marker={"color": [bar.colour for bar in bars]},
             width=0.34,
         ),
-        height=48 + 56 * len(bars),
+        height=24 + 56 * len(bars),
     )
-    figure.update_xaxes(tickprefix="$", tickformat="~s", range=[0, float(costs.before) * 1.001], nticks=5)
+    figure.update_xaxes(visible=False, range=[0, float(costs.before) * 1.001])
     figure.update_yaxes(visible=False, range=[0.6, len(bars) + 0.75])
     for place, bar in zip(places, bars, strict=True):
         _caption(figure, place, plain(bar.label), "left")
@@ -73,9 +73,9 @@ def cost_steps(costs: Costs) -> go.Figure:
 def latency(window: Window) -> go.Figure:
     """p99 latency against what the baseline lets expect, and its limit of +20 %."""
     figure = _figure(
-        _line(window, window.expected_ms, "Expected", SOFT, dash="dot"),
         _line(window, window.limit_ms, "Limit, +20 %", LIMIT, dash="dash"),
         _line(window, window.p99_ms, "p99", MAIN),
+        _line(window, window.expected_ms, "Expected", INK, dash="dot"),
     )
     figure.update_traces(hovertemplate="%{y:,.0f} ms<extra>%{fullData.name}</extra>")
     known = [each for each in (*window.p99_ms, *window.limit_ms) if each is not None]
@@ -99,7 +99,7 @@ def errors(window: Window) -> go.Figure:
 def plain(text: str) -> str:
     """Text without markup, cut where an axis has no room."""
     short = text if len(text) <= LABEL_LENGTH else f"{text[: LABEL_LENGTH - 1]}…"
-    return html.escape(short, quote=False)
+    return html.escape(visible(short), quote=False)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _figure(*traces: Any, height: int = HEIGHT) -> go.Figure:
     figure.update_layout(
         template="none",
         height=height,
-        margin={"l": 8, "r": 12, "t": 26, "b": 8},
+        margin={"l": 0, "r": 8, "t": 8, "b": 8},
         font={"color": SOFT, "size": 13},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -165,11 +165,11 @@ def _axis_time(at: datetime) -> str:
 
 def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go.Figure:
     """Axes of a window's chart, from zero, with its milestones marked."""
-    figure.update_layout(hovermode="x unified", margin={"t": 44})
+    figure.update_layout(hovermode="x unified", margin={"l": 60, "t": 44})
     figure.update_xaxes(
-        type="date", tickformat="%H:%M\n%a %-d %b", nticks=8, showgrid=False, hoverformat="%a %H:%M UTC"
+        type="date", tickformat="%H:%M\n%-d %b", nticks=5, tickangle=0, showgrid=False, hoverformat="%a %H:%M UTC"
     )
-    figure.update_yaxes(range=[0, top * 1.1], nticks=5, ticksuffix=suffix)
+    figure.update_yaxes(range=[0, top * 1.1], nticks=5, ticksuffix=suffix, automargin=False)
     for number, milestone in enumerate(_within(window)):
         at = _axis_time(milestone.at)
         late = milestone.at - window.start > (window.end - window.start) / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from optimizer.dashboard.savings import saving_state, vetoed
-from optimizer.dashboard.view import CriterionRow, DecisionRow, Mark, MoveRow, ProjectionRow, SavingState, Tone
+from optimizer.dashboard.view import CriterionRow, DecisionRow, Mark, MoveRow, ProjectionRow, Tone
 from optimizer.dashboard.words import NO_VALUE, dollars_and_cents, quantity, short_moment
 from optimizer.decide.decision import Choice, Criterion, Decision, Verdict
 from optimizer.decide.health import Health
@@ -42,7 +42,6 @@ MOVE_MARKS = {
     MoveState.UNDOING: Mark("Being undone", Tone.BAD),
     MoveState.UNDONE: Mark("Undone", Tone.BAD),
 }
-SAVING_NOTES = {SavingState.TAKEN: "saved", SavingState.PROJECTED: "projected", SavingState.DROPPED: "not taken"}
 NOT_JUDGED = Mark("Not judged", Tone.QUIET)
 
 
@@ -92,7 +91,7 @@ def _row(
         assessment_reason=acted.assessment.reason if acted and acted.assessment else "",
         saving=saving,
         saving_note=note,
-        reason=f"Vetoed right before it would have been applied: {veto}" if veto is not None else decision.reason,
+        reason=_reason(decision, veto),
         criteria=tuple(criterion_row(each) for each in decision.criteria),
         criteria_summary=_criteria_summary(decision),
         projections=tuple(
@@ -126,6 +125,13 @@ def criterion_row(criterion: Criterion) -> CriterionRow:
     )
 
 
+def _reason(decision: Decision, veto: str | None) -> str:
+    """Why it is not applied; an APPLY needs no more words than its criteria."""
+    if veto is not None:
+        return f"Vetoed right before it would have been applied: {veto}"
+    return "" if decision.choice is Choice.APPLY else decision.reason
+
+
 def _criteria_summary(decision: Decision) -> str:
     held = sum(each.verdict in {Verdict.PASS, Verdict.LIFTED} for each in decision.criteria)
     if not decision.criteria:
@@ -144,7 +150,7 @@ def _saving(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) -
     if saving is None or decision.choice is not Choice.APPLY:
         return NO_VALUE, ""
     state = saving_state(plan, record.state, phase, decision.action, decision.resource)
-    return dollars_and_cents(saving.monthly), SAVING_NOTES[state]
+    return dollars_and_cents(saving.monthly), state.value
 
 
 def _window(phase: PhaseRecord | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from optimizer.dashboard.answer import answer_of
 from optimizer.dashboard.decisions import PHASE_MARKS, decision_rows
@@ -45,7 +45,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
     plan = record.plan if record else None
     return View(
         title="Cost optimization",
-        as_of=moment(as_of),
+        as_of=moment(as_of) if as_of else "",
         plan_hash=plan.hash if plan else "",
         answer=answer_of(history, costs, as_of),
         figures=_figures(record, costs),
@@ -57,6 +57,9 @@ def view_of(history: History, now: datetime | None = None) -> View:
         windows=windows_of(history),
         windows_empty=_no_windows(history),
         excluded=_excluded(plan),
+        excluded_empty="No resource had to be left alone: tenants own none of the governed ones."
+        if plan
+        else "No resource has been looked at yet.",
         events=tuple(
             EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", each.text)
             for each in sorted(history.events, key=lambda each: each.at)
@@ -66,23 +69,26 @@ def view_of(history: History, now: datetime | None = None) -> View:
     )
 
 
-def latest(history: History) -> datetime:
-    """The last moment the journal knows of; the epoch when it is empty."""
+def latest(history: History) -> datetime | None:
+    """The last moment the journal knows of; None when it is empty."""
     moments = [each.at for each in history.events]
     moments += [each.at for each in history.moves]
     moments += [each.assessed_at or each.since for each in history.phases]
     moments += [history.record.proposed_at] if history.record else []
-    return max(moments, default=datetime.fromtimestamp(0, UTC))
+    return max(moments, default=None)
 
 
 def _figures(record: PlanRecord | None, costs: Costs | None) -> tuple[Fact, ...]:
-    """Three figures under the answer: before, after, and the difference."""
+    """Three figures under the answer: before, after, and the difference; one when nothing changes it."""
     if record is None or costs is None:
         return ()
+    if not costs.steps:
+        return (Fact("Today", dollars(costs.before), "a month, at list price"),)
     over = record.state in {PlanState.STOPPED, PlanState.DONE}
     taken, pending = (total(costs.steps, state) for state in (SavingState.TAKEN, SavingState.PROJECTED))
     saved = taken if over else taken + pending
-    measured = f"{dollars(costs.measured)} measured in the account" if costs.measured is not None else "at list price"
+    account = "measured in the account" if over else "in the account now"
+    measured = f"{dollars(costs.measured)} {account}" if costs.measured is not None else "at list price"
     label = "Saved" if over else "To be saved" if not taken else "Saved and to be saved"
     fell = f"{share(saved, costs.before)} less; {dollars(saved * 12)} a year" if saved else "no change"
     return (

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from optimizer.dashboard import charts
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import View
-from optimizer.dashboard.words import dollars_and_cents
+from optimizer.dashboard.words import dollars_and_cents, visible
 from optimizer.execute.records import History
 
 # The bundle of the plotly.js version that plotly itself carries, without maps and 3D: it is a third in size.
@@ -53,6 +53,7 @@ def render(view: View) -> str:
         loader=PackageLoader("optimizer.dashboard"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
+        finalize=lambda it: visible(it) if type(it) is str else it,  # Markup is the package's own
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -71,7 +72,7 @@ def render(view: View) -> str:
 
 def charts_of(view: View) -> Mapping[str, Chart]:
     """All figures of the page, by id."""
-    figures = {"chart-costs": charts.cost_steps(view.costs)} if view.costs else {}
+    figures = {"chart-costs": charts.cost_steps(view.costs)} if view.costs and view.costs.steps else {}
     for window in view.windows:
         figures[f"chart-latency-{window.phase.number}"] = charts.latency(window)
         figures[f"chart-errors-{window.phase.number}"] = charts.errors(window)

@@ -13,6 +13,8 @@ from enum import Enum
 
 from optimizer.phase import Phase
 
+NOTHING_ASKED = "Nothing is asked of you"
+
 
 class Tone(Enum):
     """How something is meant. Never told by colour alone: every tone comes with words and a sign."""
@@ -50,6 +52,11 @@ class Answer:
     lede: str
     ask_title: str
     ask: str
+
+    @property
+    def asks(self) -> bool:
+        """Whether the reader has anything to do."""
+        return self.ask_title != NOTHING_ASKED
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,9 @@ class DecisionRow:
 
 
 class SavingState(Enum):
-    """TAKEN: accepted. PROJECTED: still to be decided. DROPPED: rolled back, vetoed or not begun."""
+    """TAKEN: its phase was accepted. PROJECTED: still to be decided. DROPPED: rolled back, vetoed or not begun."""
 
-    TAKEN = "taken"
+    TAKEN = "saved"
     PROJECTED = "projected"
     DROPPED = "not taken"
 
@@ -235,6 +242,7 @@ class View:
     windows: tuple[Window, ...]
     windows_empty: str
     excluded: tuple[ExcludedRow, ...]
+    excluded_empty: str
     events: tuple[EventRow, ...]
     facts: tuple[Fact, ...]
     policy: tuple[tuple[str, str], ...]

@@ -9,6 +9,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from optimizer.decide.decision import Measured
 
 NO_VALUE = "–"
+# Unicode's bidirectional controls (UAX #9): in a resource's name they could make another text read backwards.
+DIRECTION_CONTROLS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 
 
 def dollars(amount: Decimal) -> str:
@@ -68,6 +70,11 @@ def quantity(value: Measured, unit: str) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 change`, `2 changes`, `no change`."""
     return f"{number if number else 'no'} {one if number in (0, 1) else many or one + 's'}"
+
+
+def visible(text: str) -> str:
+    """Text in which nothing turns the reading direction unseen: such control characters are shown as �."""
+    return text.translate(DIRECTION_CONTROLS)
 
 
 def listed(items: Sequence[str]) -> str:

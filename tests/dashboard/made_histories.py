@@ -45,7 +45,7 @@ def fleet_decision(cpu_p95: float | None = 7.9) -> Decision:
             brief("p95 network, of the baseline bandwidth", 11.2, unit="%", below=60.0),
             guard("p95 CPU after the change, one zone lost", after, unit="%", at_most=60.0,
                   source="240 to 64 vCPU multiplies CPU by 3.75; one of three zones lost by 1.5"),
-            guard("p95 network, of the new type's baseline", 42.0, unit="%", at_most=60.0, source="m5.2xlarge: 2.5 Gbps"),
+            guard("p95 network, of the new type's baseline", 42.0, unit="%", at_most=60.0, source="2.5 Gbps"),
             guard("datapoints in the period", 99.7, unit="%", at_least=95.0),
             guard("instance refresh under way", False, equals=False),
         ),
@@ -66,7 +66,7 @@ def backup_decision() -> Decision:
         (
             brief("backup retention today", 30, unit="days", at_least=15),
             guard("restores older than 14 days in the last 400 days", 0, at_most=0, source="RDS events"),
-            guard("cost of the snapshot, share of the saving", 0.62, at_most=1.0, source="Aurora User Guide, snapshots"),
+            guard("cost of the snapshot, share of the saving", 0.62, at_most=1.0, source="Aurora User Guide"),
         ),
         before={"backup_retention_days": 30},
         target={"backup_retention_days": 14},
@@ -205,7 +205,8 @@ def accepted() -> History:
         *FLEET_MOVES,
         move(Phase.DATABASE, 1, "aurora_backups", "tap-database", "Snapshot tap-database-before-retention",
              MoveState.DONE, 52.5),
-        move(Phase.DATABASE, 2, "aurora_backups", "tap-database", "Backup retention 14 days", MoveState.DONE, 101, True),
+        move(Phase.DATABASE, 2, "aurora_backups", "tap-database", "Backup retention 14 days", MoveState.DONE, 101,
+             True),
     )  # fmt: skip
     events = (
         Event(START, None, "Plan proposed: 2 of 2 decisions would apply, $6,187.20 a month"),

@@ -1,0 +1,106 @@
+"""The answer says what was done and what is asked, for every state the journal can be in."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from optimizer.dashboard.reading import view_of
+from optimizer.dashboard.view import Tone
+from optimizer.decide.health import Assessment, Health
+from optimizer.execute.records import History, PhaseState
+from tests.dashboard import made_histories as made
+
+
+def in_phase_2(**changes: object) -> History:
+    history = made.observing()
+    (phase,) = history.phases
+    return replace(history, phases=(replace(phase, **changes),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("history", "mark", "headline", "asked"),
+    [
+        (made.empty(), "No plan yet", "No plan has been made yet", None),
+        (made.held(), "Held", "Nothing was changed, because the evidence is not enough yet", None),
+        (made.kept(), "Kept", "Nothing will be changed: everything is kept as it is", None),
+        (made.proposed(), "Waiting for approval", "2 changes would save $6,187 a month", "Approve or reject the plan"),
+        (
+            made.observing(),
+            "In its window",
+            "Phase 2 (EC2 and Redis) is being watched, and healthy so far",
+            "Approve the gate after 3 Mar, 10:00 UTC",
+        ),
+        (made.accepted(), "Done", "Both changes were accepted: $6,187 a month saved", None),
+        (
+            made.rolled_back(),
+            "Rolled back",
+            "Phase 2 (EC2 and Redis) was rolled back",
+            "Find the cause, then propose anew",
+        ),
+        (
+            in_phase_2(assessment=Assessment(Health.INCONCLUSIVE, "6 % of the window is missing")),
+            "Held",
+            "Phase 2 (EC2 and Redis) cannot be judged: it is held",
+            "Find out why metrics are missing",
+        ),
+        (
+            in_phase_2(assessment=Assessment(Health.BREACH, "p99 over its limit")),
+            "Breach",
+            "Phase 2 (EC2 and Redis) left its limits and is rolled back",
+            None,
+        ),
+        (in_phase_2(state=PhaseState.APPLYING), "Applying", "Phase 2 (EC2 and Redis) is being applied", None),
+        (
+            in_phase_2(state=PhaseState.ROLLING_BACK),
+            "Rolling back",
+            "Phase 2 (EC2 and Redis) is being rolled back",
+            None,
+        ),
+        (
+            in_phase_2(state=PhaseState.RECONCILED),
+            "Approved",
+            "The plan is approved; Phase 3 (Aurora) is next",
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_each_state_has_its_answer(history: History, mark: str, headline: str, asked: str | None) -> None:
+    answer = view_of(history).answer
+    assert (answer.mark.text, answer.headline) == (mark, headline)
+    assert (answer.ask_title if answer.asks else None) == asked
+
+
+def test_the_gate_is_asked_for_only_when_the_window_is_over() -> None:
+    early = view_of(made.observing(), made.PHASE_2 + timedelta(hours=47)).answer
+    late = view_of(made.observing(), made.PHASE_2 + timedelta(hours=48)).answer
+    assert "does not count" in early.ask
+    assert late.ask_title == "Approve or reject the gate"
+    assert "does not count" not in late.ask
+
+
+def test_one_way_changes_are_named_before_anybody_approves() -> None:
+    assert "One-way at acceptance: Shorten Aurora backups." in view_of(made.proposed()).answer.ask
+
+
+def test_a_rollback_says_why_and_what_did_not_begin() -> None:
+    answer = view_of(made.rolled_back()).answer
+    assert answer.mark.tone is Tone.BAD
+    assert answer.lede.startswith("p99 latency over +20 % of expected in 16 of the last 24 periods")
+    assert "Phase 3 did not begin." in answer.lede
+    assert "Nothing is saved yet." in answer.lede
+
+
+@pytest.mark.parametrize("name", made.ALL)
+def test_no_situation_is_without_words(name: str) -> None:
+    view = view_of(made.ALL[name]())
+    assert view.answer.headline
+    assert view.answer.lede
+    assert view.answer.ask
+    for rows, words in (
+        (view.decisions, view.decisions_empty),
+        (view.windows, view.windows_empty),
+        (view.excluded, view.excluded_empty),
+        (view.costs, view.costs_empty),
+    ):
+        assert rows or words

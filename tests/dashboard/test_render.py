@@ -1,0 +1,142 @@
+"""One file, small enough, that asks the network for nothing and runs nobody else's script."""
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from plotly.offline import get_plotlyjs_version
+
+from optimizer.dashboard import charts
+from optimizer.dashboard.reading import view_of
+from optimizer.dashboard.render import PLOTLY, asset, embedded, render, write_dashboard
+from tests.dashboard import made_histories as made
+
+LIMIT = 2_000_000  # bytes: what a mail or a chat still shows inline
+SECTIONS = {"answer", "decisions", "costs", "windows", "excluded", "events", "plan"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and texts of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.scripts: list[str] = []
+        self.data: list[str] = []
+        self.words: list[str] = []
+        self._within: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag in {"script", "style"}:
+            self._within = "json" if ("type", "application/json") in attrs else tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = None
+
+    def handle_data(self, data: str) -> None:
+        {"script": self.scripts, "json": self.data, "style": []}.get(self._within or "", self.words).append(data)
+
+
+@cache
+def page(name: str) -> Page:
+    return Page(render(view_of(made.ALL[name]())))
+
+
+@pytest.mark.parametrize("name", made.ALL)
+def test_the_file_is_small_and_whole(name: str, tmp_path: Path) -> None:
+    path = write_dashboard(made.ALL[name](), tmp_path / "out")
+    assert path == tmp_path / "out" / "dashboard.html"
+    assert path.stat().st_size <= LIMIT
+    assert {value for key, value in Page(path.read_text()).attributes if key == "id"} >= SECTIONS
+
+
+@pytest.mark.parametrize("name", made.ALL)
+def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
+    shown = page(name)
+    loading = [value for key, value in shown.attributes if key in {"src", "href", "srcset", "action", "data", "poster"}]
+    assert all(value.startswith("#") for value in loading)
+    assert not {"link", "img", "iframe", "object", "embed", "base"} & set(shown.tags)
+    assert not re.search(r"url\(|@import", asset("dashboard.css"))
+
+
+def test_hostile_text_stays_text() -> None:
+    hostile, friendly = page("hostile"), page("rolled_back")
+    assert hostile.tags.count("script") == friendly.tags.count("script")
+    assert set(hostile.tags) == set(friendly.tags)
+    assert not [key for key, _ in hostile.attributes if key.startswith("on")]
+    words = "".join(hostile.words)
+    assert "</script><script>document.title='owned'</script>" in words  # shown as it is, as text
+    assert "\u202e" not in words  # what turns the reading direction is shown as a sign
+    for text in hostile.data:
+        json.loads(text)
+
+
+def test_json_cannot_end_its_element() -> None:
+    value = {"a": "</script><!--", "b": "\u2028&"}
+    text = embedded(value)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == value
+
+
+def test_only_the_pages_own_scripts_may_run() -> None:
+    text = render(view_of(made.accepted()))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    shown = policy[1].replace("&#39;", "'")
+    hashes = {
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in (asset(PLOTLY), asset("dashboard.js"))
+    }
+    assert set(re.findall(r"'sha256-[^']*'", shown)) == hashes
+    assert "unsafe-inline" not in shown.split("script-src")[1].split(";")[0]
+    assert "default-src 'none'" in shown
+
+
+def test_the_bundle_is_plotlys_own_version_with_its_licence() -> None:
+    bundle = asset(PLOTLY)
+    assert f"plotly.js (cartesian - minified) v{get_plotlyjs_version()}" in bundle[:200]
+    assert "Licensed under the MIT license" in bundle[:300]
+    for name in (PLOTLY, "dashboard.js"):
+        assert "</script" not in asset(name).lower()
+
+
+def test_every_token_has_a_colour_in_light_and_dark() -> None:
+    light, dark = asset("dashboard.css").split("@media (prefers-color-scheme: dark)", 1)
+    dark = dark.split("* { box-sizing", 1)[0]
+    for name in charts.TOKENS.values():
+        assert f"{name}: #" in light
+        assert f"{name}: #" in dark
+
+
+def test_every_cell_of_the_progress_table_and_every_criterion_is_on_the_page() -> None:
+    view = view_of(made.rolled_back())
+    words = " ".join(" ".join(page("rolled_back").words).split())
+    for row in view.decisions:
+        for text in (row.title, row.resource, row.decision.text, row.state.text, row.window, row.assessment.text):
+            assert text in words
+        for text in (row.saving, row.saving_note, row.undo, row.criteria_summary):
+            assert text in words
+        for criterion in row.criteria:
+            for text in (criterion.name, criterion.observed, criterion.comparison, criterion.limit, criterion.source):
+                assert text in words
+
+
+def test_every_chart_has_its_data_and_its_words() -> None:
+    view = view_of(made.accepted())
+    shown = page("accepted")
+    ids = {value for key, value in shown.attributes if key == "id"}
+    figures = {value for key, value in shown.attributes if key == "data-figure"}
+    assert len(figures) == 5
+    assert figures <= ids
+    labels = {value for key, value in shown.attributes if key == "aria-label"}
+    for each in view.windows:
+        assert {each.latency_summary, each.error_summary} <= labels
