@@ -14,6 +14,7 @@ import typer
 
 from optimizer.errors import UsageError
 from optimizer.rehearsal.deployments import deployed_pipeline
+from optimizer.rehearsal.execution import Execution, Executions
 from optimizer.rehearsal.platform_life import REVISION, PlatformLife
 from optimizer.rehearsal.report import Progress
 from optimizer.rehearsal.scenario import Scenario
@@ -34,7 +35,9 @@ def host(port: int, scenario: Scenario, seed: int = 0) -> int:
             progress.clock = account.clock
             life = PlatformLife(setting, account, assembly)
             life.begin()
-            environments = job_environments(deployed_pipeline(account, life.home), life.home.region)
+            pipeline = deployed_pipeline(account, life.home)
+            account.part(Executions).by_pipeline[pipeline.name] = waiting_execution(pipeline)
+            environments = job_environments(pipeline, life.home.region)
             try:
                 with serving(account, port, environments) as served:
                     typer.echo(f"http://127.0.0.1:{served}")
@@ -43,6 +46,12 @@ def host(port: int, scenario: Scenario, seed: int = 0) -> int:
             except OSError as error:
                 raise UsageError(f"Port {port} cannot be served on ({error.strerror}): choose another.") from error
     return 0
+
+
+def waiting_execution(pipeline: SynthesizedPipeline) -> Execution:
+    """A pipeline execution in which nothing ran yet: there is no pipeline engine here, whoever calls runs the verbs."""
+    stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
+    return Execution(pipeline.name, "00000000-0000-4000-8000-000000000000", stages)
 
 
 def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments:
