@@ -17,6 +17,7 @@ from optimizer.observe.inventory import Kind, take_inventory
 from optimizer.rehearsal.account import EmulatedAccount
 from optimizer.rehearsal.loader import deploy
 from pipeline.environment import Environment, load_environment
+from pipeline.roles import COMPARE, OBSERVE
 from stages.production import ProductionStage
 from stages.sizing import Sizing
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 ENVIRONMENT: Environment = load_environment(CONTEXT["environment"])
+IAM_PREFIX = {"elbv2": "elasticloadbalancing"}
 SMALLER_FLEET = Sizing.AS_DESIGNED.model_copy(
     update={
         "fleet": Sizing.AS_DESIGNED.fleet.model_copy(
@@ -90,6 +92,17 @@ def test_nothing_that_the_sizing_governs_escapes_the_comparison(loaded: DriftRep
     }
     escaped = {f"{kind}.{name}" for kind, names in governed.items() for name in names} & set(loaded.not_compared)
     assert escaped == set()
+
+
+def test_the_roles_that_compare_may_make_every_call_of_it(
+    account: EmulatedAccount, stacks: tuple[Stack, ...], production: Aws
+) -> None:
+    made = len(account.calls)
+    with account.acting("reconcile"):
+        differences(stacks, production.at)
+    calls = {f"{IAM_PREFIX.get(call.service, call.service)}:{call.operation}" for call in list(account.calls)[made:]}
+    assert calls
+    assert calls <= {permission.action for permission in (*OBSERVE, *COMPARE)}
 
 
 @pytest.mark.usefixtures("loaded")
