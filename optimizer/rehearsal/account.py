@@ -180,6 +180,8 @@ class EmulatedAccount:
                 return self._land(call, request)
             finally:
                 self._depth -= 1
+                if not inner:
+                    call.close()
                 if call.reconfigures and call.error is None and not inner:
                     self._changed()
 

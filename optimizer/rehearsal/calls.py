@@ -80,6 +80,12 @@ class Call:
             self._parameters = self.read_parameters()
         return self._parameters
 
+    def close(self) -> None:
+        """The call ended: keep what was asked, let go of the connection it came by."""
+        self._parameters = self.parameters
+        self.read_parameters = dict
+        self.forward = _too_late
+
     @property
     def mutating(self) -> bool:
         return is_mutating(self.operation)
@@ -88,6 +94,10 @@ class Call:
     def reconfigures(self) -> bool:
         """Whether it changed the account's configuration, not only its data."""
         return self.mutating and (self.service, self.operation) not in _DATA
+
+
+def _too_late(*_: object) -> dict[str, Any]:
+    raise RuntimeError("the call has ended: only an overlay operation asks for moto's answer, and only while it runs")
 
 
 class CallRecord:

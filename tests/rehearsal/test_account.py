@@ -1,5 +1,6 @@
 """The emulated account: whose call it is, what time it is, what is refused, what is recorded."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -109,6 +110,22 @@ def test_only_jobs_are_recorded_with_their_parameters(account):
     assert described.parameters == {"TableName": "before"}
     assert (deleted.number, deleted.mutating, deleted.error) == (2, True, "ResourceNotFoundException")
     assert (described.account, described.region, described.at) == (TOOLING, "us-east-1", START)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_one_conditional_write_of_many_wins(account, attempt):
+    make_table(account.client("dynamodb", TOOLING, "us-east-1"), "lease")
+    clients = [account.session(TOOLING, "us-east-1").client("dynamodb") for _ in range(8)]
+
+    def take(client):
+        try:
+            client.put_item(TableName="lease", Item={"pk": {"S": "x"}}, ConditionExpression="attribute_not_exists(pk)")
+        except client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, clients)) == 1
 
 
 def test_changes_are_told_once_and_data_is_not_a_change(account):
