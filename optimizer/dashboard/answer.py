@@ -176,10 +176,12 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
     whole = "Both" if asked == 2 else f"All {asked}"
     number = whole if accepted == asked else f"{accepted} of {asked}"
     worth = f": {dollars(total(costs.steps, SavingState.TAKEN))} a month saved" if costs else ""
+    reconciled = all(each.state in {PhaseState.RECONCILED, PhaseState.EMPTY} for each in history.phases)
+    agree = "code, templates and account agree" if reconciled else "code and account are still to be compared"
     return Answer(
         Mark("Done", Tone.GOOD),
         f"{number} changes were accepted{worth}" if asked > 1 else f"The change was accepted{worth}",
-        f"{_from_to(costs)}Every window was healthy, and code, templates and account agree.",
+        f"{_from_to(costs)}Every window was healthy, and {agree}.",
         NOTHING_ASKED,
         "The watch goes on for 24 h after the last acceptance and notifies.",
     )

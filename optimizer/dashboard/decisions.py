@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optimizer.dashboard.savings import saving_state, vetoed
 from optimizer.dashboard.view import CriterionRow, DecisionRow, Mark, MoveRow, ProjectionRow, Tone
-from optimizer.dashboard.words import NO_VALUE, dollars_and_cents, quantity, short_moment
+from optimizer.dashboard.words import NO_VALUE, dollars_and_cents, name_in, quantity, short_moment
 from optimizer.decide.decision import Choice, Criterion, Decision, Verdict
 from optimizer.decide.health import Health
 from optimizer.execute.records import History, MoveRecord, MoveState, PhaseRecord, PhaseState, PlanRecord, PlanState
@@ -82,7 +82,8 @@ def _row(
         key=f"decision-{number}",
         title=action.title,
         action=decision.action,
-        resource=decision.resource,
+        resource=name_in(decision.resource),
+        arn=decision.resource,
         phase=f"{belongs.number} · {belongs.title}",
         decision=CHOICE_MARKS[decision.choice],
         state=state_of(decision, record, phase),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import fields
+from datetime import datetime, timedelta
 
 from optimizer.dashboard.answer import answer_of
 from optimizer.dashboard.decisions import PHASE_MARKS, decision_rows
@@ -20,9 +21,10 @@ from optimizer.dashboard.view import (
     View,
 )
 from optimizer.dashboard.windows import windows_of
-from optimizer.dashboard.words import NO_VALUE, count, day, dollars, moment, quantity, short_moment
+from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, quantity, short_moment
 from optimizer.decide.decision import Json
 from optimizer.decide.plan import Plan
+from optimizer.decide.policy import Policy
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.observe.inventory import Kind
 from optimizer.phase import Phase
@@ -36,6 +38,8 @@ KINDS = {
     Kind.DATABASE_INSTANCE: "Aurora instance",
     Kind.GLOBAL_DATABASE: "Aurora global database",
 }
+# Recorded in seconds.
+DURATIONS = {each.name for each in fields(Policy) if isinstance(each.default, timedelta)}
 
 
 def view_of(history: History, now: datetime | None = None) -> View:
@@ -181,5 +185,7 @@ def _flat(policy: Mapping[str, Json], prefix: str = "") -> Iterator[tuple[str, s
             yield from _flat(value, f"{name} · ")
         elif isinstance(value, list):
             yield name, ", ".join(map(str, value)) or "none"
+        elif key in DURATIONS and isinstance(value, int | float):
+            yield name, hours(timedelta(seconds=value))
         else:
             yield name, "none" if value is None else quantity(value, "")

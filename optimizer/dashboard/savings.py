@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from optimizer.dashboard.view import Costs, SavingState, SavingStep
-from optimizer.dashboard.words import dollars, dollars_and_cents, percent
+from optimizer.dashboard.words import dollars, dollars_and_cents, name_in, percent
 from optimizer.decide.plan import Plan
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanState
 from optimizer.phase import Phase
@@ -44,7 +44,7 @@ def costs_of(history: History) -> Costs | None:
     for saving in costs.savings:
         action = of_action[saving.action]
         state = saving_state(plan, record.state, phases.get(Phase(action.phase)), saving.action, saving.resource)
-        steps.append(SavingStep(action.title, saving.resource, saving.monthly, state))
+        steps.append(SavingStep(action.title, name_in(saving.resource), saving.monthly, state))
     standing = costs.before - total(steps, SavingState.TAKEN) - total(steps, SavingState.PROJECTED)
     over = record.state in OVER or plan.held is not None or not steps
     return Costs(

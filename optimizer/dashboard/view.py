@@ -111,6 +111,7 @@ class DecisionRow:
     title: str
     action: str
     resource: str
+    arn: str
     phase: str
     decision: Mark
     state: Mark

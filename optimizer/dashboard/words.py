@@ -48,8 +48,10 @@ def day(at: datetime) -> str:
 
 
 def hours(span: timedelta) -> str:
-    """`48 h`, `2.5 h`."""
-    return f"{span.total_seconds() / 3600:.3g} h"
+    """`48 h`, `2.5 h`; `60 days` from three days on."""
+    if span >= timedelta(days=3):
+        return f"{span / timedelta(days=1):.3g} days"
+    return f"{span / timedelta(hours=1):.3g} h"
 
 
 def quantity(value: Measured, unit: str) -> str:
@@ -70,6 +72,19 @@ def quantity(value: Measured, unit: str) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 change`, `2 changes`, `no change`."""
     return f"{number if number else 'no'} {one if number in (0, 1) else many or one + 's'}"
+
+
+def name_in(arn: str) -> str:
+    """The name a person knows a resource by: the last part of its ARN; anything else as it is.
+
+    A load balancer's ARN ends in `/app/NAME/ID` (Service Authorization Reference, Elastic Load Balancing v2).
+    """
+    if not arn.startswith("arn:"):
+        return arn
+    last = arn.split(":", 5)[-1]
+    if last.startswith("loadbalancer/"):
+        return last.split("/")[-2]
+    return last.split("/")[-1].split(":")[-1] if "/index/" not in last else last.removeprefix("table/")
 
 
 def visible(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from optimizer.aws import Aws
@@ -164,6 +165,37 @@ def footprint_in(aws: Aws, governed: Iterable[Governed], *, storage: Storage | N
     gateways = {region: _nat_gateways(aws.at(region)) for region in sorted(regions)}
     around = Surroundings(gateways, load_balancers, Counter(region for region, _ in keys))
     return _footprint(counted, storage, retention, around)
+
+
+def storage_in(aws: Aws, cluster: Governed) -> Storage | None:
+    """What the cluster's volume and backups hold, by its metrics of the last day; None when there are none."""
+    names = ("VolumeBytesUsed", "BackupRetentionPeriodStorageUsed")
+    now, there = aws.clock.now(), aws.at(cluster.region)
+    answer = there.cloudwatch.get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": f"m{number}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/RDS",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "DBClusterIdentifier", "Value": cluster.name}],
+                    },
+                    "Period": 3600,
+                    "Stat": "Average",
+                },
+            }
+            for number, name in enumerate(names)
+        ],
+        StartTime=now - timedelta(days=1),
+        EndTime=now,
+        ScanBy="TimestampDescending",
+    )
+    values = {result["Id"]: result["Values"] for result in answer["MetricDataResults"]}
+    if not values.get("m0") or not values.get("m1"):
+        return None
+    (found,) = there.rds.describe_db_clusters(DBClusterIdentifier=cluster.name)["DBClusters"]
+    return Storage.measured(values["m0"][0], values["m1"][0], found["BackupRetentionPeriod"])
 
 
 def plan_costs(

@@ -31,6 +31,9 @@ START = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
 DAYS = timedelta(days=1)
 FIVE = timedelta(minutes=5)
 
+FLEET_ARN = "arn:aws:autoscaling:us-east-1:222222222222:autoScalingGroup:8f1c:autoScalingGroupName/tap-fleet"
+DATABASE_ARN = "arn:aws:rds:us-east-1:222222222222:cluster:tap-database"
+
 FLEET = PlannedAction("fleet_rightsize", 2, "Right-size the fleet", ())
 BACKUPS = PlannedAction("aurora_backups", 3, "Shorten Aurora backups", ("retention 14 days",))
 
@@ -39,7 +42,7 @@ def fleet_decision(cpu_p95: float | None = 7.9) -> Decision:
     after = None if cpu_p95 is None else cpu_p95 * 3.75 * 1.5
     return decide_by(
         "fleet_rightsize",
-        "tap-fleet",
+        FLEET_ARN,
         (
             brief("p95 CPU", cpu_p95, unit="%", below=20.0),
             brief("p95 network, of the baseline bandwidth", 11.2, unit="%", below=60.0),
@@ -62,7 +65,7 @@ def fleet_decision(cpu_p95: float | None = 7.9) -> Decision:
 def backup_decision() -> Decision:
     return decide_by(
         "aurora_backups",
-        "tap-database",
+        DATABASE_ARN,
         (
             brief("backup retention today", 30, unit="days", at_least=15),
             guard("restores older than 14 days in the last 400 days", 0, at_most=0, source="RDS events"),
@@ -86,8 +89,8 @@ COSTS = PlanCosts(
     before=Decimal("31243.18"),
     after=Decimal("25055.98"),
     savings=(
-        Saving("fleet_rightsize", "tap-fleet", Decimal("6167.04")),
-        Saving("aurora_backups", "tap-database", Decimal("20.16")),
+        Saving("fleet_rightsize", FLEET_ARN, Decimal("6167.04")),
+        Saving("aurora_backups", DATABASE_ARN, Decimal("20.16")),
     ),
     prices_dated="2026-11-23",
 )
@@ -104,7 +107,7 @@ def plan(**changes: object) -> Plan:
         actions=(FLEET, BACKUPS),
         decisions=(fleet_decision(), backup_decision()),
         excluded=EXCLUDED,
-        policy={"period": "60 days", "fleet": {"cpu_p95": 20.0, "cpu_after": 60.0}, "lifted": []},
+        policy={"period": 5184000.0, "window": 172800.0, "fleet": {"cpu_p95": 20.0, "cpu_after": 60.0}, "lifted": []},
         costs=COSTS,
         held=None,
     )
@@ -150,9 +153,9 @@ def observed(phase: Phase, begin: datetime, state: PhaseState, **changes: object
 PHASE_2, PHASE_3 = START + timedelta(hours=2), START + timedelta(days=2, hours=4)
 ACCEPTED_AT = PHASE_2 + 2 * DAYS + timedelta(minutes=20)
 FLEET_MOVES = (
-    move(Phase.COMPUTE, 1, "fleet_rightsize", "tap-fleet", "Instance refresh to m5.2xlarge at 15 instances",
+    move(Phase.COMPUTE, 1, "fleet_rightsize", FLEET_ARN, "Instance refresh to m5.2xlarge at 15 instances",
          MoveState.DONE, 1.2),
-    move(Phase.COMPUTE, 2, "fleet_rightsize", "tap-fleet", "Capacity 8, minimum 6, maximum 15", MoveState.DONE, 1.9),
+    move(Phase.COMPUTE, 2, "fleet_rightsize", FLEET_ARN, "Capacity 8, minimum 6, maximum 15", MoveState.DONE, 1.9),
 )  # fmt: skip
 
 
@@ -203,9 +206,9 @@ def accepted() -> History:
     )
     moves = (
         *FLEET_MOVES,
-        move(Phase.DATABASE, 1, "aurora_backups", "tap-database", "Snapshot tap-database-before-retention",
+        move(Phase.DATABASE, 1, "aurora_backups", DATABASE_ARN, "Snapshot tap-database-before-retention",
              MoveState.DONE, 52.5),
-        move(Phase.DATABASE, 2, "aurora_backups", "tap-database", "Backup retention 14 days", MoveState.DONE, 101,
+        move(Phase.DATABASE, 2, "aurora_backups", DATABASE_ARN, "Backup retention 14 days", MoveState.DONE, 101,
              True),
     )  # fmt: skip
     events = (

@@ -8,6 +8,7 @@ import pytest
 from optimizer.dashboard.decisions import criterion_row
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import SavingState, View
+from optimizer.dashboard.words import name_in
 from optimizer.decide.decision import brief, guard
 from optimizer.execute.records import History, PhaseState, PlanRecord
 from optimizer.phase import Phase
@@ -55,7 +56,7 @@ def test_a_row_says_decision_state_assessment_and_saving(
 def test_a_veto_is_shown_with_its_reason_and_saves_nothing() -> None:
     history = made.observing()
     (phase,) = history.phases
-    vetoed = replace(phase, vetoed={"fleet_rightsize tap-fleet": "p95 CPU rose to 22 %"})
+    vetoed = replace(phase, vetoed={f"fleet_rightsize {made.FLEET_ARN}": "p95 CPU rose to 22 %"})
     view = view_of(replace(history, phases=(vetoed,)))
     assert row(view, "fleet_rightsize") == ("Apply", "Vetoed", "Not judged", "$6,167.04", "not taken")
     assert "p95 CPU rose to 22 %" in view.decisions[0].reason
@@ -68,6 +69,34 @@ def test_a_kept_decision_says_why_and_saves_nothing() -> None:
     assert "p95 CPU: 43.1 %, below 20 % asked" in kept.reason
     assert unknown.decision.text == "No data"
     assert unknown.criteria[0].observed == "no data"
+
+
+@pytest.mark.parametrize(
+    ("arn", "name"),
+    [
+        (made.FLEET_ARN, "tap-fleet"),
+        (made.DATABASE_ARN, "tap-database"),
+        ("arn:aws:dynamodb:us-east-1:222222222222:table/users", "users"),
+        ("arn:aws:dynamodb:us-east-1:222222222222:table/users/index/by-email", "users/index/by-email"),
+        ("arn:aws:elasticache:us-east-1:222222222222:replicationgroup:tap-cache", "tap-cache"),
+        ("arn:aws:elasticloadbalancing:us-east-1:222222222222:loadbalancer/app/tap/50dc6c495c0c9188", "tap"),
+        ("no/arn:at all", "no/arn:at all"),
+    ],
+)
+def test_a_resource_is_called_by_its_name(arn: str, name: str) -> None:
+    assert name_in(arn) == name
+
+
+def test_the_row_names_the_resource_and_keeps_its_arn() -> None:
+    shown = view_of(made.accepted()).decisions[0]
+    assert (shown.resource, shown.arn) == ("tap-fleet", made.FLEET_ARN)
+
+
+def test_thresholds_have_their_unit_of_time() -> None:
+    policy = dict(view_of(made.accepted()).policy)
+    assert policy["period"] == "60 days"
+    assert policy["window"] == "48 h"
+    assert policy["fleet · cpu p95"] == "20"
 
 
 def test_a_criterion_keeps_every_part() -> None:

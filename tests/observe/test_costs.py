@@ -1,5 +1,6 @@
 """The bill follows the footprint, the savings add up, and a missing price is an error."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import boto3
@@ -17,6 +18,7 @@ from optimizer.observe.costs import (
     footprint_in,
     footprint_of,
     plan_costs,
+    storage_in,
 )
 from optimizer.observe.inventory import GOVERNED_TAG, Governed, Kind
 from optimizer.observe.prices import PriceMissing, price_of, price_table
@@ -180,3 +182,30 @@ def test_the_account_is_counted_as_it_is() -> None:
         ("fleet", "Application Load Balancer"): 1,
         ("keys", "KMS key"): 1,
     }
+
+
+@mock_aws
+def test_storage_is_read_from_the_metrics_of_the_cluster() -> None:
+    aws = Aws(boto3.Session("x", "x", region_name="us-east-1"), "222222222222", "us-east-1", SystemClock())
+    cluster = Governed(Kind.DATABASE, "tap-database", "arn:tap-database", "us-east-1", {})
+    assert storage_in(aws, cluster) is None
+    aws.rds.create_db_cluster(
+        DBClusterIdentifier="tap-database",
+        Engine="aurora-postgresql",
+        MasterUsername="root",
+        MasterUserPassword="not-a-secret",
+        BackupRetentionPeriod=30,
+    )
+    for name, gigabytes in (("VolumeBytesUsed", 500), ("BackupRetentionPeriodStorageUsed", 1080)):
+        aws.cloudwatch.put_metric_data(
+            Namespace="AWS/RDS",
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "DBClusterIdentifier", "Value": "tap-database"}],
+                    "Value": gigabytes * 1024**3,
+                    "Timestamp": aws.clock.now() - timedelta(hours=2),
+                }
+            ],
+        )
+    assert storage_in(aws, cluster) == STORAGE
