@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from stages.sizing import FleetSizing
 
-
 TARGET_FLEET = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
 
 
