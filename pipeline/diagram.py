@@ -84,10 +84,8 @@ REACHES = (
 
 
 def drawing(assembly: Assembly) -> str:
-    """The diagram and the table of stacks, as Markdown."""
-    return "\n".join(
-        ["```mermaid", "flowchart LR", *_places(assembly), *_arrows(assembly), "```", "", *_table(assembly)]
-    )
+    """The diagram, as Markdown with Mermaid."""
+    return "\n".join(["```mermaid", "flowchart LR", *_places(assembly), *_arrows(assembly), "```"])
 
 
 def _places(assembly: Assembly) -> Iterator[str]:
