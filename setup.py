@@ -39,6 +39,7 @@ setup(
             "cfn-lint==1.58.0",
             "hypothesis",
             "mypy==2.*",
+            "playwright==1.65.*",
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",

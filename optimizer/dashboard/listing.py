@@ -65,6 +65,7 @@ def decisions_as_data(rows: Sequence[DecisionRow]) -> Json:
             row.saving,
             texts.number(row.saving_note),
             texts.number(row.criteria_summary),
+            texts.number(row.reason),
             [
                 [
                     criteria.number((c.name, c.comparison, c.limit, c.unit, c.origin)),

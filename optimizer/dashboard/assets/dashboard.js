@@ -69,13 +69,13 @@
       const [tone, words] = text(number).split("\n");
       return make("span", `mark mark-${tone}`, words);
     };
-    const [key, title, resource, phase, chosen, state, when, judged, saving, note, summary, criteria] = row;
+    const [key, title, resource, phase, chosen, state, when, judged, saving, note, summary, reason, criteria] = row;
     const line = make("div", "row",
       cell("", "subject", make("b", "", text(title)), make("span", "resource", make("bdi", "", resource)), make("span", "note", `Phase ${text(phase)}`)),
       cell("Decision", "", mark(chosen)), cell("State", "", mark(state)), cell("Window", "when", text(when)),
       cell("Assessment", "", mark(judged)), cell("Saving a month", "number", make("b", "", saving), make("span", "note", text(note))));
     line.setAttribute("role", "row");
-    const details = make("details", "", make("summary", "", text(summary)));
+    const details = make("details", "", make("summary", "", text(summary), make("span", "reason", text(reason))));
     details.id = key;
     details.addEventListener("toggle", () => {
       if (details.querySelector("ul")) return;
@@ -95,7 +95,7 @@
   }
   const builders = {
     decisions: { rows: (data) => data.rows, build: decision,
-      text: (data, row) => [row[2], ...[1, 3, 4, 5, 9].map((place) => data.texts[row[place]])].join(" ") },
+      text: (data, row) => [row[2], ...[1, 3, 4, 5, 9, 11].map((place) => data.texts[row[place]])].join(" ") },
     excluded: { rows: (data) => data, text: (_, row) => row.join(" "),
       build: (_, [name, kind, region, why]) => {
         const head = make("th", "", make("bdi", "", name));
