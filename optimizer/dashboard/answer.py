@@ -213,8 +213,11 @@ def _kept(plan: Plan) -> str:
     unknown = len(plan.decisions) - kept
     parts = [f"{kept} kept because a criterion failed"] if kept else []
     parts += [f"{unknown} without enough data"] if unknown else []
+    left = f" {count(len(plan.excluded), 'resource').capitalize()} left alone." if plan.excluded else ""
     return (
-        f"{count(len(plan.decisions), 'decision').capitalize()}: {listed(parts)}." if parts else "Nothing is governed."
+        f"{count(len(plan.decisions), 'decision').capitalize()}: {listed(parts)}.{left}"
+        if parts
+        else f"There was nothing to decide.{left}"
     )
 
 

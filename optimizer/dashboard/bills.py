@@ -24,7 +24,8 @@ def bills_of(evidence: PlanEvidence | None, plan: Plan | None) -> Bills | None:
     phases = [phase for phase in Phase if plan.to_apply(phase)]
     by_part: dict[str, list[CostLine]] = defaultdict(list)
     for line in evidence.costs:
-        by_part[line.part].append(line)
+        if any((line.today, *line.after)):
+            by_part[line.part].append(line)
     parts = sorted(by_part, key=lambda part: (-_summed(by_part[part], phases)[0], part))
     rows = [row for part in parts for row in _rows(part, by_part[part], phases)]
     totals = _summed(evidence.costs, phases)

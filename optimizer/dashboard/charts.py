@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,9 +22,11 @@ def cost_steps(costs: Costs) -> go.Figure:
     """Before, what each change takes off, and where that leaves the month: bars that hang from one another."""
     bars = [_Bar("Before the plan", Decimal(0), costs.before, SOFT, dollars(costs.before))]
     level = costs.before
+    titles = Counter(step.label for step in costs.shown)
     for step in costs.shown:
         text = f"{dollars(-step.monthly)} {step.state.value}" if step.monthly else f"$0 {step.state.value}"
-        bars.append(_Bar(step.label, level - step.monthly, step.monthly, STATE_COLOURS[step.state], text))
+        label = step.label if titles[step.label] == 1 else step.resource  # one change of many resources
+        bars.append(_Bar(label, level - step.monthly, step.monthly, STATE_COLOURS[step.state], text))
         if step.state is not SavingState.DROPPED:
             level -= step.monthly
     bars.append(_Bar(costs.standing_label, Decimal(0), costs.standing, MAIN, dollars(costs.standing)))

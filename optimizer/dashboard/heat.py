@@ -119,7 +119,7 @@ def _load_map(kind: str, load: Load, unit: str) -> LoadMap:
     unit = "GiB" if unit == "bytes" else unit
     values = tuple(tuple(hours[day * 24 : day * 24 + 24]) for day in range(7))
     known = [(value, place) for place, value in enumerate(hours) if value is not None]
-    (most, high), (least, low) = max(known), min(known)
+    (most, high), (least, low) = max(known, key=lambda it: (it[0], -it[1])), min(known)
     of = f" over {load.resources} resources" if load.resources > 1 else ""
     summary = (
         f"Busiest on {_hour(high)} with {quantity(most, unit)}, quietest on {_hour(low)} with {quantity(least, unit)}: "

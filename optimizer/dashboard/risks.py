@@ -17,7 +17,7 @@ from optimizer.decide.plan import Plan, PlannedAction
 from optimizer.phase import Phase
 
 HIGHEST = 5
-SHOWN = 15
+SHOWN = 8
 # Headroom under the nearest limit, as a share of the limit: from this much on, this likelihood.
 HEADROOM = ((0.50, 1), (0.30, 2), (0.15, 3), (0.05, 4))
 WHOLE_PERIOD = 0.99  # of the days asked for
@@ -43,7 +43,7 @@ def risks_of(plan: Plan | None) -> Risks | None:
     rows.sort(key=lambda row: (-row.score, -row.likelihood, row.title, row.resource))
     rows = [replace(row, number=number) for number, row in enumerate(rows, start=1)]
     shown, more = rows[:SHOWN], len(rows) - SHOWN
-    left_out = f"{count(more, 'further change')} of lower risk, counted in the matrix." if more > 0 else ""
+    left_out = f"{count(more, 'further change')} of the same or lower risk, counted in the matrix." if more > 0 else ""
     return Risks(tuple(rows), tuple(shown), left_out, _summary(rows))
 
 

@@ -10,6 +10,7 @@ from optimizer.dashboard.evidence_view import PhaseSaving, Timeline
 from optimizer.dashboard.marks import SavingState
 from optimizer.dashboard.savings import saving_state, savings_by_decision
 from optimizer.dashboard.words import dollars, short_moment
+from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan
 from optimizer.execute.records import History, PhaseRecord, PlanRecord
 from optimizer.phase import Phase
@@ -56,11 +57,19 @@ def beginnings(history: History, record: PlanRecord, as_of: datetime) -> Mapping
         if state and state.accepted_at:
             found[phase] = state.accepted_at
             continue
-        due = state.window_end if state and state.window_end else earliest + window
-        found[phase] = max(due, as_of)
+        found[phase] = _due(state, as_of) or earliest + window
         if record.plan.to_apply(phase):
             earliest = found[phase]
     return found
+
+
+def _due(state: PhaseRecord | None, as_of: datetime) -> datetime | None:
+    """When an open window ends; a window that cannot be judged is as good as not begun."""
+    if state is None or state.window_end is None:
+        return None
+    if state.assessment and state.assessment.verdict is Health.INCONCLUSIVE:
+        return None
+    return max(state.window_end, as_of)
 
 
 def _monthly(history: History, record: PlanRecord, phase: Phase) -> Mapping[SavingState, Decimal]:
