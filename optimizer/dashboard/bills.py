@@ -29,7 +29,7 @@ def bills_of(evidence: PlanEvidence | None, plan: Plan | None) -> Bills | None:
     parts = sorted(by_part, key=lambda part: (-_summed(by_part[part], phases)[0], part))
     rows = [row for part in parts for row in _rows(part, by_part[part], phases)]
     totals = _summed(evidence.costs, phases)
-    columns = ("Today", *(f"After phase {phase.number}" for phase in phases))
+    columns = ("Before the plan" if phases else "Today", *(f"After phase {phase.number}" for phase in phases))
     return Bills(columns, tuple(rows), totals, _summary([each for each in rows if each.is_part], totals))
 
 
@@ -58,4 +58,4 @@ def _summary(parts: Sequence[BillRow], totals: Sequence[Decimal]) -> str:
         return f"{dollars(totals[0])} a month today: {listed(shares)}. The plan changes none of it."
     changed = [f"{row.name} to {dollars(row.amounts[-1])}" for row in parts if row.amounts[0] != row.amounts[-1]]
     target = f"{dollars(totals[-1])} is the target{': ' if changed else ''}{listed(changed)}"
-    return f"{dollars(totals[0])} a month today: {listed(shares)}. {target}."
+    return f"{dollars(totals[0])} a month before the plan: {listed(shares)}. {target}."

@@ -73,7 +73,7 @@ class Risks:
 
 @dataclass(frozen=True)
 class BillRow:
-    """One part, or one item of it, in US dollars a month: today, and after each phase that changes something."""
+    """One part, or one item of it, in US dollars a month: before the plan, and after each phase of it."""
 
     name: str
     region: str
@@ -83,7 +83,8 @@ class BillRow:
 
 @dataclass(frozen=True)
 class Bills:
-    """The monthly list cost by part and item; `columns` names the amounts, today first and the target last."""
+    """The monthly list cost by part and item; `columns` names the amounts: before the plan, then as
+    planned after each phase, the target last."""
 
     columns: tuple[str, ...]
     rows: tuple[BillRow, ...]

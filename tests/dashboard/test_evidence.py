@@ -128,7 +128,7 @@ def test_nothing_to_change_is_nothing_to_weigh(plan: Plan | None) -> None:
 def test_the_bill_adds_up_by_part_and_phase() -> None:
     bills = bills_of(made.kept_evidence(), made.plan())
     assert bills is not None
-    assert bills.columns == ("Today", "After phase 2", "After phase 3")
+    assert bills.columns == ("Before the plan", "After phase 2", "After phase 3")
     assert bills.totals == (made.COSTS.before, Decimal("25076.14"), Decimal("25055.98"))
     assert [row.name for row in bills.parts] == ["Aurora", "EC2 fleet"]
     for place, total in enumerate(bills.totals):
