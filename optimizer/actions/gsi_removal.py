@@ -31,7 +31,17 @@ from botocore.exceptions import ClientError
 
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.decision import (
+    Choice,
+    Criterion,
+    Decision,
+    Measured,
+    Projection,
+    Verdict,
+    brief,
+    decide_by,
+    guard,
+)
 from optimizer.decide.policy import IndexPolicy, Policy
 from optimizer.execute.table_policy import (
     SIZE_LIMIT,
@@ -188,7 +198,6 @@ def _criteria(name: str, use: IndexUse, policy: Policy) -> tuple[Criterion, ...]
     limits = policy.indexes
     recent = use.weekly_reads[: limits.weeks]
     whole = recent if len(recent) == limits.weeks else ()
-    seen = min(len(use.weekly_reads) * 7, LOOK_BACK.days)
     source = f"{GUIDE}/metrics-dimensions.html"
     return (
         brief(
@@ -199,7 +208,7 @@ def _criteria(name: str, use: IndexUse, policy: Policy) -> tuple[Criterion, ...]
         ),
         _guard(
             policy,
-            f"{name}: queries in the busiest week of {seen} days, at most",
+            f"{name}: queries in the busiest week of {LOOK_BACK.days} days, at most",
             _most_queries(use.weekly_reads),
             source=source,
             below=limits.queries_per_week,
@@ -209,7 +218,7 @@ def _criteria(name: str, use: IndexUse, policy: Policy) -> tuple[Criterion, ...]
 
 
 def _guard(
-    policy: Policy, name: str, observed: Measured, *, unit: str = "", source: str = "", **limit: Measured
+    policy: Policy, name: str, observed: Measured, *, unit: str = "", source: str = "", **limit: Any
 ) -> Criterion:
     lifted = policy.is_lifted(ID, name)
     return guard(name, observed, unit=unit, source=source or f"{GUIDE}/GSI.OnlineOps.html", lifted=lifted, **limit)
@@ -222,8 +231,12 @@ def _most_queries(weeks: Sequence[float | None]) -> float | None:
 
 
 def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:
-    kept = [f"{name} stays ({alone[name].reason})" for name in sorted(alone) if name not in remove]
-    return "; ".join([f"{', '.join(remove)}: every criterion holds", *kept])
+    """The indexes that go, and of each that stays the first criterion that keeps it."""
+    told = [f"{', '.join(remove)}: every criterion holds"]
+    for name in sorted(set(alone) - set(remove)):
+        kept = next(each for each in alone[name].criteria if each.verdict in (Verdict.FAIL, Verdict.NO_DATA))
+        told.append(f"{name} stays: {kept.sentence().removeprefix(f'{name}: ')}")
+    return "; ".join(told)
 
 
 def _use(aws: Aws, table: str, regions: Sequence[str], indexes: Sequence[str], end: datetime) -> dict[str, IndexUse]:

@@ -24,9 +24,9 @@ from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
+from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
 from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
-from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
 from optimizer.rehearsal.walker import Walk, Walker
 from optimizer.rehearsal.workload import Workload
