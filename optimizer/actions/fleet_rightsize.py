@@ -197,7 +197,7 @@ def steps(today: int, target: int) -> list[int]:
     """The capacities on the way, the target last; upwards in one step."""
     found = [today]
     while found[-1] > target:
-        found.append(max(target, math.ceil(found[-1] * STEP)))
+        found.append(max(target, min(math.ceil(found[-1] * STEP), found[-1] - 1)))
     return found[1:] or [target]
 
 
