@@ -320,7 +320,7 @@ def _lift(table: Governed, before: Before) -> Move:
     return Move(
         name="lift-deny",
         when=When.ACCEPT,
-        summary="take the deny out of the table's policy",
+        summary=f"lift the deny on indexes of {table.name} that are gone",
         is_done=lambda aws: not any(names(aws.at(region), arn, SID) for region, arn in arns.items()),
         do=lambda aws: _lift_all(aws, table, before),
         deadline=timedelta(minutes=15),
@@ -353,7 +353,7 @@ def _delete(table: Governed, before: Before, index: str) -> Move:
     return Move(
         name=f"delete-{index}",
         when=When.ACCEPT,
-        summary=f"delete index {index}",
+        summary=f"delete index {index} of {table.name}",
         is_done=is_gone,
         do=delete,
         deadline=timedelta(hours=4),
@@ -404,5 +404,5 @@ ACTION = Action(
         Permission("dynamodb:DeleteResourcePolicy", TABLES, writes=True, source=REFERENCE),
         Permission("dynamodb:UpdateTable", TABLES, writes=True, source=REFERENCE),
     ),
-    order=Order(conflicts=("table_consolidation",)),
+    order=Order(after=("table_consolidation",), conflicts=("table_consolidation",)),
 )

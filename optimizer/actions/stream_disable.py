@@ -214,5 +214,5 @@ ACTION = Action(
         Permission("osis:GetPipeline", PIPELINES, source=f"{REFERENCE}/list_amazonopensearchingestion.html"),
         Permission("dynamodb:UpdateTable", TABLES, writes=True, source=f"{REFERENCE}/list_amazondynamodb.html"),
     ),
-    order=Order(after=("gsi_removal",), conflicts=("table_consolidation",)),
+    order=Order(after=("gsi_removal", "table_consolidation"), conflicts=("table_consolidation",)),
 )

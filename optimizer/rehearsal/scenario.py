@@ -131,12 +131,24 @@ class Person(_Value):
     approve_phases: bool = True
 
 
+class Ending(_Value):
+    """What must become of one decision, and words that its reason must hold."""
+
+    outcome: str
+    because: str = ""
+
+
 class Expectation(_Value):
-    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference."""
+    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
+
+    `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
+    """
 
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
+    actions: dict[str, Ending] = Field(default_factory=dict)
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 
