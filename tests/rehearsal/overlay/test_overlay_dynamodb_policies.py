@@ -124,9 +124,7 @@ def test_deleting(account, dynamodb):
     query(dynamodb)
 
 
-@pytest.mark.parametrize(
-    "policy", ["no json", "{}", json.dumps({"Statement": []}), deny(INDEX, Sid="x" * (20 * 1024))]
-)
+@pytest.mark.parametrize("policy", ["no json", "{}", json.dumps({"Statement": []}), deny(INDEX, Sid="x" * (20 * 1024))])
 def test_what_is_no_policy_is_refused(dynamodb, policy):
     with pytest.raises(ClientError, match="ValidationException"):
         put(dynamodb, policy)
