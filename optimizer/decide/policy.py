@@ -37,12 +37,40 @@ class BackupPolicy:
 
 
 @dataclass(frozen=True)
+class IndexPolicy:
+    """When a secondary index counts as unused."""
+
+    queries_per_week: int = 50  # the brief: fewer than this, here in every single week
+    weeks: int = 8  # whole weeks that must be proven, up to now
+    look_back: timedelta = timedelta(days=400)  # guard: quarter-end and year-end jobs; CloudWatch keeps hours 455 days
+
+
+@dataclass(frozen=True)
+class StreamPolicy:
+    """When a table's stream counts as unread."""
+
+    unread: timedelta = timedelta(days=14)  # guard: no GetRecords by anybody for so long
+
+
+@dataclass(frozen=True)
+class ConsolidationPolicy:
+    """What two tables must keep to share one."""
+
+    indexes: int = 20  # quota: global secondary indexes of one table
+    writes_per_second: float = 1000.0  # of one partition (DynamoDB, "Best practices for partition keys")
+    reads_per_second: float = 3000.0
+
+
+@dataclass(frozen=True)
 class Policy:
     """Everything configurable about deciding and executing."""
 
     period: timedelta = timedelta(days=60)
     window: timedelta = timedelta(hours=48)
     baseline: timedelta = timedelta(days=28)
+    indexes: IndexPolicy = IndexPolicy()
+    streams: StreamPolicy = StreamPolicy()
+    consolidation: ConsolidationPolicy = ConsolidationPolicy()
     fleet: FleetPolicy = FleetPolicy()
     backups: BackupPolicy = BackupPolicy()
     max_changes_per_phase: int = 40  # blast radius: resources one phase may change

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from optimizer.action import Action, Before, Move, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision
+from optimizer.decide.decision import Choice, Decision, Json
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
@@ -66,8 +66,9 @@ class Engine:
     def still_wanted(self, decision: Decision, governed: Governed | None, measured: Measurements) -> str | None:
         """Why the phase must leave this decision out after all; None when its criteria still hold.
 
-        The criteria are collected again: they may veto, never add. Raises PlanChanged when the
-        resource is not what the approved plan saw.
+        The criteria are collected again: they may veto, never add. What the approved target lists,
+        as the indexes to remove, must all be wanted still; that more would be wanted by now changes
+        nothing. Raises PlanChanged when the resource is not what the approved plan saw.
         """
         action = self.actions[decision.action]
         if governed is None:
@@ -78,7 +79,10 @@ class Engine:
             raise PlanChanged(_difference(governed.name, decision.before, found))
         evidence = action.collect(self.aws.at(governed.region), governed, measured)
         again = action.decide(evidence, self.policy)
-        return None if again.choice is Choice.APPLY else again.reason
+        if again.choice is not Choice.APPLY:
+            return again.reason
+        lost = sorted(_listed(decision.target) - _listed(again.target))
+        return f"{', '.join(name for _, name in lost)} is not wanted any more: {again.reason}" if lost else None
 
     def change(self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: Pen) -> Change:
         """The change with its before-state, which is journaled before anything else happens."""
@@ -162,6 +166,11 @@ def refuse_one_way(records: Sequence[MoveRecord]) -> None:
         raise OneWayBegun(
             f"{begun[0].action} has begun {begun[0].summary!r}, which has no way back: run accept again to finish."
         )
+
+
+def _listed(target: Mapping[str, Json]) -> set[tuple[str, str]]:
+    """Everything that a target names in lists, with the list it is in."""
+    return {(key, str(each)) for key, value in target.items() if isinstance(value, list | tuple) for each in value}
 
 
 def _next(records: Mapping[tuple[str, str, str], MoveRecord]) -> int:

@@ -164,6 +164,14 @@ def _table_tags(aws: Aws, arn: str) -> Tags:
     return _flat(tag for page in pages for tag in page["Tags"])
 
 
+def _table_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
+    """The replicas of a global table: a change of one is a change of all."""
+    for replica in aws.dynamodb.describe_table(TableName=name)["Table"].get("Replicas", []):
+        if (region := replica["RegionName"]) != aws.region:
+            arn = f"arn:aws:dynamodb:{region}:{aws.account}:table/{name}"
+            yield arn, _table_tags(aws.at(region), arn)
+
+
 def _find_fleets(aws: Aws) -> Iterator[Found]:
     for page in aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
         for group in page["AutoScalingGroups"]:
@@ -239,7 +247,7 @@ def _cluster_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
 
 
 _READERS: Mapping[Kind, _Reader] = {
-    Kind.TABLE: _Reader(_find_tables, _table_tags),
+    Kind.TABLE: _Reader(_find_tables, _table_tags, _table_parts),
     Kind.FLEET: _Reader(_find_fleets, _fleet_tags, _fleet_parts),
     Kind.LOAD_BALANCER: _Reader(_find_load_balancers, _load_balancer_tags),
     Kind.CACHE: _Reader(_find_caches, _cache_tags),

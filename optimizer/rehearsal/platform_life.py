@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
+from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
 from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
 from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
@@ -47,7 +48,13 @@ class PlatformLife:
         self.production = production_of(assembly)
         self.deployments = Deployments(account, self.home.region, self.progress.say)
         self.scenario = setting.request.scenario
-        self.workload = Workload(self.scenario.workload, account, setting.request.seed, events=self.scenario.events)
+        self.workload = Workload(
+            self.scenario.workload,
+            account,
+            setting.request.seed,
+            events=self.scenario.events,
+            jobs=self.scenario.jobs,
+        )
         self.owned: list[Owned] = []
         self.cost_before = 0.0
 
@@ -60,11 +67,11 @@ class PlatformLife:
             left_out.update(done.left_out)
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        for pipe in self.scenario.pipes:
+            put_pipe(self.aws, pipe)
         self.account.clock.advance_to(WALKED_AT)
         self.progress.say(f"{self.scenario.days} days of the workload have passed")
-        for each in self.scenario.taggings:
-            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
-            self.owned += [owned] if owned else []
+        self._tag(None)
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
@@ -93,7 +100,7 @@ class PlatformLife:
             cloudformation=self.deployments,
             person=person,
             now=self.account.clock.now,
-            milestone=self.workload.milestone,
+            milestone=self._reached,
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
@@ -153,6 +160,20 @@ class PlatformLife:
             revision=REVISION,
             say=self.progress.say,
         )
+
+    def _reached(self, milestone: str, at: datetime) -> None:
+        """What the scenario hangs on a milestone: events, late tags, calls by hand."""
+        self.workload.milestone(milestone, at)
+        self._tag(milestone)
+        for each in (each for each in self.scenario.by_hand if each.on == milestone):
+            self.progress.say(f"by hand: {each.service} {each.call} {each.parameters}")
+            client = self.account.client(each.service, self.account.production, self.aws.region)
+            getattr(client, each.call)(**each.parameters)
+
+    def _tag(self, milestone: str | None) -> None:
+        for each in (each for each in self.scenario.taggings if each.on == milestone):
+            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
+            self.owned += [owned] if owned else []
 
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
         for schedule in pipeline.schedules:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from optimizer.rehearsal.configuration import Configuration, configuration
 from optimizer.rehearsal.noise import PERIOD, Array, Noise
-from optimizer.rehearsal.scenario import Event, WorkloadSpec
+from optimizer.rehearsal.scenario import Event, IndexJob, WorkloadSpec
 from optimizer.rehearsal.signals import Signal, find
 from optimizer.rehearsal.signals.points import Points, statistic
 from optimizer.rehearsal.signals.scene import Effects, Scene
@@ -78,11 +78,20 @@ class Samples:
 class Workload:
     """The life of the production account's users, and what its metrics say of it."""
 
-    def __init__(self, spec: WorkloadSpec, account: ObservedAccount, seed: int, *, events: Sequence[Event]) -> None:
+    def __init__(
+        self,
+        spec: WorkloadSpec,
+        account: ObservedAccount,
+        seed: int,
+        *,
+        events: Sequence[Event],
+        jobs: Sequence[IndexJob] = (),
+    ) -> None:
         self._spec = spec
         self._account = account
         self._noise = Noise(seed)
         self._events = tuple(events)
+        self._jobs = tuple(jobs)
         self._milestones: dict[str, float] = {}
         self._timeline: list[tuple[float, Configuration]] = []
         self._scenes: dict[tuple[object, ...], Scene] = {}
@@ -125,7 +134,14 @@ class Workload:
             while len(self._scenes) >= _SCENES_KEPT:
                 del self._scenes[next(iter(self._scenes))]
             self._scenes[key] = Scene(
-                region, start, stop, self._spec, tuple(self._timeline), self._effects(start, stop), self._noise
+                region,
+                start,
+                stop,
+                self._spec,
+                tuple(self._timeline),
+                self._effects(start, stop),
+                self._noise,
+                self._jobs,
             )
         return self._scenes[key]
 
@@ -133,6 +149,7 @@ class Workload:
         middle = (np.arange(start, stop) + 0.5) * PERIOD
         p99_factor, error_rate = np.ones(len(middle)), np.zeros(len(middle))
         outage, silent = np.zeros(len(middle), dtype=bool), np.zeros(len(middle), dtype=bool)
+        queries: dict[tuple[str, str], Array] = {}
         for event in self._events:
             begin, end = self._span(event)
             during = (middle >= begin) & (middle < end)
@@ -140,7 +157,10 @@ class Workload:
             error_rate[during] += event.error_rate
             outage |= during & event.outage
             silent |= during & event.silent
-        return Effects(p99_factor, error_rate, outage, silent)
+            if asked := event.queries:
+                before = queries.get((asked.table, asked.index), np.zeros(len(middle)))
+                queries[asked.table, asked.index] = before + asked.per_request * during
+        return Effects(p99_factor, error_rate, outage, silent, queries)
 
     def _span(self, event: Event) -> tuple[float, float]:
         """When an event begins and ends; never, as long as its milestone was not reached."""
