@@ -65,7 +65,8 @@ class Event(_Value):
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
-    targets; `outage`: none reaches a target; `silent`: no metric is published.
+    targets; `outage`: none reaches a target; `silent`: no metric is published; an Aurora failover that
+    begins meanwhile takes `failover_seconds`; AWS has no instance or node of the types in `no_capacity`.
     """
 
     on: Milestone
@@ -76,6 +77,8 @@ class Event(_Value):
     error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
     outage: bool = False
     silent: bool = False
+    failover_seconds: PositiveFloat | None = None
+    no_capacity: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -83,8 +86,11 @@ class Event(_Value):
             raise ValueError("an event ends by `until` or by `until_minutes`, not by both")
         if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
             raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
-        if not (self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent):
-            raise ValueError("an event needs an effect: p99_factor, error_rate, outage or silent")
+        service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
+        if not (service or self.failover_seconds or self.no_capacity):
+            raise ValueError(
+                "an event needs an effect: p99_factor, error_rate, outage, silent, failover_seconds or no_capacity"
+            )
         return self
 
 
