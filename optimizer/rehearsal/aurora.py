@@ -100,7 +100,7 @@ def emptiest_zone(call: Call, cluster: Any) -> str:
     named = {each.availability_zone for each in vars(group).get("_subnets", [])} if group else set()
     zones = sorted(named) or list(cluster.availability_zones)
     taken = Counter(each.availability_zone for each in members(cluster))
-    return min(zones, key=lambda zone: taken[zone])
+    return str(min(zones, key=lambda zone: taken[zone]))
 
 
 def maintenance(window: str, now: datetime) -> datetime:
