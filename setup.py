@@ -13,7 +13,7 @@ REHEARSAL = [
 setup(
     name="tap-optimizer",
     version="0.1.0",
-    description="A self-mutating CDK pipeline that deploys a SaaS foundation and then optimizes its cost, gated and reversible",
+    description="A self-mutating CDK pipeline that deploys a SaaS foundation and then optimizes its cost, reversibly",
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["pipeline*", "stages*", "optimizer*"]),

@@ -13,7 +13,8 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision, Json
 from optimizer.decide.plan import Plan, PlanCosts, PlannedAction
 from optimizer.decide.policy import Policy
-from optimizer.observe.costs import plan_costs
+from optimizer.errors import PriceMissing
+from optimizer.observe.costs import footprint_now, plan_costs
 from optimizer.observe.inventory import Governed, Inventory, Kind, take_inventory
 from optimizer.observe.metrics import Measurements, Query, read_metrics
 from optimizer.phase import Phase
@@ -36,7 +37,8 @@ def analyze(
     aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord
 ) -> tuple[Plan, Measurements]:
     """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
-    inventory = take_inventory(aws, (settings.primary_region, *settings.secondary_regions))
+    regions = (settings.primary_region, *settings.secondary_regions)
+    inventory = take_inventory(aws, regions)
     pairs = [(action, each) for action in actions for each in inventory.of(action.kind)]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
@@ -53,7 +55,7 @@ def analyze(
         decisions=decisions,
         excluded=inventory.excluded,
         policy=_recorded(policy),
-        costs=_costs(actions, decisions, sizing.sizing, settings),
+        costs=_costs(aws, inventory, actions, decisions, sizing.sizing, regions),
         held=_held(covered, policy),
     )
     return plan, measured
@@ -92,8 +94,18 @@ def _held(covered: timedelta, policy: Policy) -> str | None:
     return f"{days:.1f} days of metrics are there, {policy.period.days} are needed: nothing is changed before that"
 
 
-def _costs(actions: Sequence[Action], decisions: Sequence[Decision], sizing: Sizing, settings: Settings) -> PlanCosts:
-    """Monthly list cost before and after, each saving as what its change takes off in execution order."""
+def _costs(
+    aws: Aws,
+    inventory: Inventory,
+    actions: Sequence[Action],
+    decisions: Sequence[Decision],
+    sizing: Sizing,
+    regions: Sequence[str],
+) -> PlanCosts | None:
+    """Monthly list cost before and after, each saving as what its change takes off in execution order.
+
+    None when a price is missing: money is said or left out, never guessed, and it decides nothing.
+    """
     steps: list[tuple[str, str, Sizing]] = []
     current = sizing
     for action in actions:
@@ -101,7 +113,11 @@ def _costs(actions: Sequence[Action], decisions: Sequence[Decision], sizing: Siz
             if decision.action == action.id and decision.choice is Choice.APPLY:
                 current = action.resize(current, decision)
                 steps.append((decision.action, decision.resource, current))
-    return plan_costs(sizing, steps, regions=(settings.primary_region, *settings.secondary_regions))
+    try:
+        footprint, storage = footprint_now(aws, inventory.governed)
+        return plan_costs(sizing, steps, regions=regions, storage=storage, today=footprint)
+    except PriceMissing:
+        return None
 
 
 def _recorded(policy: Policy) -> dict[str, Json]:

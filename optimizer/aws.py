@@ -6,7 +6,7 @@ Clients are made on first use and kept. botocore's standard retries are the only
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.parsers import ResponseParserFactory
 
 from optimizer.clock import Clock, SystemClock
 from optimizer.settings import Settings
@@ -41,6 +42,7 @@ class World:
     clock: Clock
     environ: Mapping[str, str]
     open_session: Callable[[], botocore.session.Session]
+    opened: dict[object, Aws] = field(default_factory=dict)  # what was opened already, by whom it is for
 
     @classmethod
     def real(cls, environ: Mapping[str, str]) -> World:
@@ -55,10 +57,15 @@ class Aws:
     account: str
     region: str
     clock: Clock
+    elsewhere: dict[str, Aws] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, region: str) -> Aws:
-        """The same account and credentials in another Region."""
-        return self if region == self.region else replace(self, region=region)
+        """The same account and credentials in another Region, with its clients kept as well."""
+        if region == self.region:
+            return self
+        if region not in self.elsewhere:
+            self.elsewhere[region] = replace(self, region=region)
+        return self.elsewhere[region]
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
@@ -67,6 +74,23 @@ class Aws:
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         return self.session.client("cloudwatch", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def metrics(self) -> CloudWatchClient:
+        """CloudWatch, leaving timestamps as the seconds they come in.
+
+        Making a datetime of each is nine tenths of botocore's work on a full answer. A client keeps
+        the parser factory that its session had when it was made, so the usual one is put back at once.
+        """
+        session = self.session._session  # noqa: SLF001 -- boto3 shows its botocore session nowhere else
+        usual = session.get_component("response_parser_factory")
+        raw = ResponseParserFactory()
+        raw.set_parser_defaults(timestamp_parser=lambda value: value)
+        session.register_component("response_parser_factory", raw)
+        try:
+            return self.session.client("cloudwatch", region_name=self.region, config=RETRIES)
+        finally:
+            session.register_component("response_parser_factory", usual)
 
     @cached_property
     def codepipeline(self) -> CodePipelineClient:
@@ -103,8 +127,11 @@ class Aws:
 
 def tooling(world: World, settings: Settings) -> Aws:
     """The tooling account, by the job's own credentials: journal and pipeline live there."""
-    session = boto3.Session(botocore_session=world.open_session())
-    return Aws(session, account="tooling", region=settings.primary_region, clock=world.clock)
+    who = ("tooling", settings.primary_region)
+    if who not in world.opened:
+        session = boto3.Session(botocore_session=world.open_session())
+        world.opened[who] = Aws(session, "tooling", settings.primary_region, world.clock)
+    return world.opened[who]
 
 
 def production(world: World, settings: Settings) -> Aws:
@@ -113,24 +140,25 @@ def production(world: World, settings: Settings) -> Aws:
     A chained role session lasts at most one hour (IAM User Guide, "Roles terms and concepts"), and
     an instance refresh takes longer: so the credentials are fetched anew whenever they near their end.
     """
-    own = world.open_session()
-    if settings.role_arn is None:
-        return Aws(
-            boto3.Session(botocore_session=own), settings.production_account, settings.primary_region, world.clock
+    who = (settings.role_arn, settings.external_id, settings.production_account, settings.primary_region)
+    if who not in world.opened:
+        session = world.open_session()
+        if settings.role_arn is not None:
+            session = _assumed(world, session, settings.role_arn, settings.external_id)
+        region = settings.primary_region
+        world.opened[who] = Aws(
+            boto3.Session(botocore_session=session), settings.production_account, region, world.clock
         )
-    fetcher = AssumeRoleCredentialFetcher(
-        own.create_client,
-        own.get_credentials(),
-        settings.role_arn,
-        extra_args={
-            "RoleSessionName": "tap-optimizer",
-            **({"ExternalId": settings.external_id} if settings.external_id else {}),
-        },
-    )
-    assumed = world.open_session()
-    assumed._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's only seam for it
+    return world.opened[who]
+
+
+def _assumed(
+    world: World, own: botocore.session.Session, role_arn: str, external_id: str | None
+) -> botocore.session.Session:
+    extra = {"RoleSessionName": "tap-optimizer", **({"ExternalId": external_id} if external_id else {})}
+    fetcher = AssumeRoleCredentialFetcher(own.create_client, own.get_credentials(), role_arn, extra_args=extra)
+    session = world.open_session()
+    session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's only seam for it
         fetcher.fetch_credentials, "assume-role", time_fetcher=world.clock.now
     )
-    return Aws(
-        boto3.Session(botocore_session=assumed), settings.production_account, settings.primary_region, world.clock
-    )
+    return session

@@ -75,6 +75,10 @@ class AssemblyRefused(Refused):
     pass
 
 
+class PriceMissing(Refused):
+    pass
+
+
 class LeaseLost(OptimizerError):
     exit_code = 6
 

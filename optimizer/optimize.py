@@ -27,7 +27,7 @@ from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan, read_plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import OptimizerError, UsageError
+from optimizer.errors import OptimizerError, PriceMissing, UsageError
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
@@ -36,7 +36,7 @@ from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
 from optimizer.execute.service import Service
-from optimizer.observe.costs import bill, footprint_in
+from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.inventory import take_inventory
 from optimizer.phase import Phase
 from optimizer.rehearsal.command import app as rehearse_app
@@ -261,8 +261,14 @@ def _life(context: typer.Context) -> Life:
 def _dashboard(life: Life, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     governed = take_inventory(life.production, life.regions).governed
-    cost_now = bill(footprint_in(life.production, governed)).monthly
-    return write_dashboard(replace(life.journal.history(), cost_now=cost_now), out)
+    try:
+        footprint, _ = footprint_now(life.production, governed)
+        cost_now = bill(footprint).monthly
+    except PriceMissing as missing:
+        life.say(f"No cost is shown: {missing}")
+        cost_now = None
+    history = replace(life.journal.history(), cost_now=cost_now)
+    return write_dashboard(history, out, now=life.production.clock.now())
 
 
 def _print_plan(plan: Plan) -> None:

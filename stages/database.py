@@ -15,7 +15,7 @@ from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network
 from stages.rotation import Rotation
-from stages.sizing import AuroraInstance, AuroraSizing
+from stages.sizing import SECONDARY_BACKUP_DAYS, AuroraInstance, AuroraSizing
 
 NAME = "tap-database"
 ADMINISTRATOR = "tap_admin"
@@ -127,7 +127,7 @@ class SecondaryDatabase(Construct):
             self,
             "Aurora",
             name=name,
-            backup_retention_days=1,
+            backup_retention_days=SECONDARY_BACKUP_DAYS,
             network=network,
             key=key,
             log_key=log_key,

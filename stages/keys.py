@@ -42,8 +42,6 @@ class TableReplicaKey(RegionalStack):
 
     def __init__(self, scope: Construct, id: str, *, keys: Keys, **kwargs: Any) -> None:
         super().__init__(scope, id, **kwargs)
-        # Weak, because the default across Regions is a custom resource.
-        cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.WEAK)
         key = kms.CfnReplicaKey(
             self,
             "Tables",

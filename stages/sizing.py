@@ -14,6 +14,9 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
 
+# Aurora's least: point-in-time recovery is the primary's matter, a secondary is restored from it.
+SECONDARY_BACKUP_DAYS = 1
+
 
 class _Value(BaseModel):
     """A frozen value that refuses fields it does not know."""

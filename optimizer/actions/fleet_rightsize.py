@@ -107,7 +107,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     count, kind = before["desired"], before["instance_type"]
     today, after = evidence.types.get(kind), evidence.types.get(target.instance_type)
     fewer = _ratio(count * today.vcpus, target.desired * after.vcpus) if today and after else None
-    zone_lost = evidence.zones / (evidence.zones - 1) if evidence.zones > 1 else math.inf
+    zone_lost = evidence.zones / (evidence.zones - 1) if evidence.zones > 1 else None
     cpu_after = _times(evidence.cpu_p95, fewer)
     network = _times(evidence.network_gbps_p95, 100)
     network_today = _ratio(network, count * today.baseline_gbps) if today else None
@@ -197,7 +197,7 @@ def steps(today: int, target: int) -> list[int]:
     """The capacities on the way, the target last; upwards in one step."""
     found = [today]
     while found[-1] > target:
-        found.append(max(target, math.ceil(found[-1] * STEP)))
+        found.append(max(target, min(math.ceil(found[-1] * STEP), found[-1] - 1)))
     return found[1:] or [target]
 
 
@@ -330,6 +330,8 @@ def _obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Before) -> Iter
         yield f"an instance refresh is {refresh['Status']}"
     if suspended := sorted(each["ProcessName"] for each in group.get("SuspendedProcesses", [])):
         yield f"suspended processes: {', '.join(suspended)}"
+    if len(group["AvailabilityZones"]) == 1:
+        yield "all instances are in one zone, whose loss no size survives"
     if "WarmPoolConfiguration" in group:
         yield "a warm pool holds instances of the old type"
     scheduled = aws.autoscaling.get_paginator("describe_scheduled_actions").paginate(

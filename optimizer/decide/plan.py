@@ -109,7 +109,8 @@ def load_plan(text: str, origin: str) -> Plan:
         ) from error
     if plan.hash != claimed:
         raise PlanTampered(
-            f"{origin} was edited: its content has the hash {plan.hash[:12]}, it claims {str(claimed)[:12]}. Analyze again."
+            f"{origin} was edited: its content has the hash {plan.hash[:12]}, it claims {str(claimed)[:12]}. "
+            "Analyze again."
         )
     return plan
 

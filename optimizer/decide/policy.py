@@ -12,12 +12,14 @@ from datetime import timedelta
 
 from stages.sizing import CacheSizing, FleetSizing
 
+TARGET_FLEET = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
+
 
 @dataclass(frozen=True)
 class FleetPolicy:
     """When and to what the Auto Scaling group is made smaller. Percentages, 0 to 100."""
 
-    target: FleetSizing = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
+    target: FleetSizing = TARGET_FLEET
     cpu_p95: float = 20.0  # the brief: p95 CPU over 60 days
     network_p95: float = 60.0  # the brief: p95 network, percent of the baseline bandwidth of today's type
     cpu_after: float = 60.0  # guard: p95 CPU after the change with one of three zones lost

@@ -22,13 +22,14 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from optimizer.aws import Aws
 from optimizer.decide.decision import Json
-from optimizer.decide.health import Sample
+from optimizer.decide.health import Baseline, Sample
 from optimizer.decide.plan import Plan, load_plan
 from optimizer.errors import UsageError
 from optimizer.execute.lease import Held, Purpose
@@ -79,12 +80,19 @@ class Journal:
                 f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
             )
         return PlanRecord(
-            plan=load_plan(unpacked(body["document"]), f"journal {self.table}"),
+            plan=_plan(bytes(body["document"]["B"])),
             state=PlanState(head["state"]["S"]),
             proposed_at=_time(head["proposed_at"]),
             approved_at=_time(head["approved_at"]) if "approved_at" in head else None,
             approver=head["approver"]["S"] if "approver" in head else None,
         )
+
+    def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
+        """Where every phase stands; WAITING those of which nothing was written."""
+        items = self._query(f"plan#{plan.hash}", "phase#")
+        begun = [_PHASE.validate_json(item["record"]["S"]) for item in items]
+        waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
+        return waiting | {record.phase: record for record in begun}
 
     def phase(self, plan: Plan, phase: Phase) -> PhaseRecord:
         """Where a phase stands; WAITING when nothing was written of it."""
@@ -103,10 +111,10 @@ class Journal:
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(item["document"]["S"])
 
-    def baseline(self, plan: Plan) -> tuple[Sample, ...]:
-        """The health samples from before the plan's first change; empty when nothing was changed yet."""
+    def baseline(self, plan: Plan) -> Baseline | None:
+        """The service from before the plan's first change; None when nothing was changed yet."""
         item = self._get(f"plan#{plan.hash}", "baseline")
-        return () if item is None else _SAMPLES.validate_json(unpacked(item["document"]))
+        return None if item is None else _baseline(bytes(item["document"]["B"]))
 
     def sizing(self) -> SizingRecord:
         """The sizing in force; the design when nothing was ever accepted."""
@@ -158,6 +166,16 @@ class Journal:
             ConsistentRead=True,
         )
         return [item for page in pages for item in page["Items"]]
+
+
+@lru_cache(maxsize=4)
+def _plan(document: bytes) -> Plan:
+    return load_plan(unpacked({"B": document}), "the journal")
+
+
+@lru_cache(maxsize=4)
+def _baseline(document: bytes) -> Baseline:
+    return Baseline(_SAMPLES.validate_json(unpacked({"B": document})))
 
 
 def packed(text: str) -> AttributeValueTypeDef:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from optimizer.action import Action, When
 from optimizer.analyze import measure
 from optimizer.aws import Aws
 from optimizer.decide.decision import Decision
-from optimizer.decide.health import Assessment, Health, expected_p99, judge
+from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
@@ -33,6 +33,7 @@ from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
 
 SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
+REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
@@ -109,8 +110,7 @@ class Life:
         current = self.journal.current()
         if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
             return None, None
-        for phase in Phase:
-            record = self.journal.phase(current.plan, phase)
+        for phase, record in self.journal.phases(current.plan).items():
             if record.state is PhaseState.ROLLING_BACK:
                 self.rollback(phase, record.reason)
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
@@ -191,7 +191,7 @@ class Life:
             raise Unhealthy(
                 f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
             )
-        if not self.journal.baseline(plan):
+        if self.journal.baseline(plan) is None:
             pen.keep_baseline(plan, recent)
         return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
 
@@ -251,9 +251,10 @@ class Life:
         assert record.window_start is not None, "an observed phase has a window"
         now = self.production.clock.now()
         window = self.service.samples(record.window_start, now)
-        assessment = judge(self.journal.baseline(plan), window, now) if window else NOTHING_YET
-        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
-            record = Pen(self.journal, lease).assess(plan, record, assessment)
+        assessment = self._baseline(plan).judge(window, now) if window else NOTHING_YET
+        if _is_news(record, assessment, now):
+            with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+                record = Pen(self.journal, lease).assess(plan, record, assessment)
         if assessment.verdict is Health.BREACH:
             self.rollback(record.phase, assessment.reason)
             raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
@@ -262,7 +263,7 @@ class Life:
     def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
         if record.window_start is not None:
             window = self.service.samples(record.window_start, self.production.clock.now())
-            expected = expected_p99(self.journal.baseline(plan), [each.at for each in window])
+            expected = self._baseline(plan).expected_p99([each.at for each in window])
             pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected)))
 
     def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
@@ -290,10 +291,15 @@ class Life:
             if pen:
                 pen.lease.keep()
         window = self.service.samples(record.applied_at, clock.now())
-        assessment = judge(self.journal.baseline(plan), window, clock.now())
+        assessment = self._baseline(plan).judge(window, clock.now()) if window else NOTHING_YET
         if assessment.verdict is Health.BREACH:
             self.rollback(phase, assessment.reason)
             raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
+
+    def _baseline(self, plan: Plan) -> Baseline:
+        baseline = self.journal.baseline(plan)
+        assert baseline is not None, "it is kept before the first change"
+        return baseline
 
     def _current(self) -> PlanRecord:
         current = self.journal.current()
@@ -333,6 +339,13 @@ class Life:
         else:
             self.say(f"Phase {record.phase.number} is {record.state.value} already.")
         return record
+
+
+def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool:
+    """Whether the journal should learn of an assessment: a new verdict, or none kept for an hour."""
+    if record.assessment is None or record.assessed_at is None:
+        return True
+    return record.assessment.verdict is not assessment.verdict or now - record.assessed_at >= REMEMBERED
 
 
 def _key(decision: Decision) -> str:

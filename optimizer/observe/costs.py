@@ -19,7 +19,7 @@ from optimizer.aws import Aws
 from optimizer.decide.plan import PlanCosts, Saving
 from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
 from optimizer.observe.prices import Price, price_of, prices_dated
-from stages.sizing import Sizing
+from stages.sizing import SECONDARY_BACKUP_DAYS, Sizing
 
 CENT = Decimal("0.01")
 
@@ -135,7 +135,8 @@ def footprint_of(
     database_regions = [primary, *(regions[number - 1] for number in aurora.secondaries)]
     for region in database_regions[1:]:
         counted["database", writer.instance_class, region] += 1
-    return _footprint(counted, storage, dict.fromkeys(database_regions, aurora.backup_retention_days), surroundings)
+    retention = dict.fromkeys(database_regions, SECONDARY_BACKUP_DAYS) | {primary: aurora.backup_retention_days}
+    return _footprint(counted, storage, retention, surroundings)
 
 
 def footprint_in(aws: Aws, governed: Iterable[Governed], *, storage: Storage | None = None) -> Footprint:
@@ -165,6 +166,13 @@ def footprint_in(aws: Aws, governed: Iterable[Governed], *, storage: Storage | N
     gateways = {region: _nat_gateways(aws.at(region)) for region in sorted(regions)}
     around = Surroundings(gateways, load_balancers, Counter(region for region, _ in keys))
     return _footprint(counted, storage, retention, around)
+
+
+def footprint_now(aws: Aws, governed: Sequence[Governed]) -> tuple[Footprint, Storage | None]:
+    """What the account is billed for now, with what the primary Region's Aurora volume was measured to hold."""
+    primary = [each for each in governed if each.kind is Kind.DATABASE and each.region == aws.region]
+    storage = storage_in(aws, primary[0]) if primary else None
+    return footprint_in(aws, governed, storage=storage), storage
 
 
 def storage_in(aws: Aws, cluster: Governed) -> Storage | None:

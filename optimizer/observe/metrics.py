@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from botocore.parsers import ResponseParserFactory
 from numpy.typing import NDArray
 
-from optimizer.aws import RETRIES, Aws
+from optimizer.aws import Aws
 from optimizer.decide.health import Sample
 from optimizer.errors import AwsFailed
 from optimizer.observe.inventory import Governed
@@ -92,7 +91,7 @@ def read_metrics(aws: Aws, queries: Sequence[Query], start: datetime, end: datet
     unit = max((query.period for query in asked), default=60)
     start, end = _rounded(start, unit), _rounded(end, unit)
     batches = list(_batches(asked, aws.region, round((end - start).total_seconds())))
-    clients = {region: _client(aws, region) for region in {batch.region for batch in batches}}
+    clients = {region: aws.at(region).metrics for region in {batch.region for batch in batches}}
 
     def read(batch: _Batch) -> tuple[dict[tuple[Query, str], Series], int]:
         return _read(clients[batch.region], batch, start, end)
@@ -221,24 +220,6 @@ def _wanted(id_: str, query: Query, statistic: str) -> dict[str, Any]:
         "Dimensions": [{"Name": name, "Value": value} for name, value in query.dimensions],
     }
     return {"Id": id_, "MetricStat": {"Metric": metric, "Period": query.period, "Stat": statistic}}
-
-
-def _client(aws: Aws, region: str) -> CloudWatchClient:
-    """A CloudWatch client that leaves timestamps as the seconds they come in.
-
-    Making a datetime of each is nine tenths of botocore's work on a full answer. A client keeps the
-    parser factory that its session had when it was made, so the session's own is put back at once.
-    """
-    session = aws.session._session  # noqa: SLF001 -- boto3 shows its botocore session nowhere else
-    usual = session.get_component("response_parser_factory")
-    raw = ResponseParserFactory()
-    raw.set_parser_defaults(timestamp_parser=lambda value: value)
-    session.register_component("response_parser_factory", raw)
-    try:
-        client: CloudWatchClient = aws.session.client("cloudwatch", region_name=region, config=RETRIES)
-    finally:
-        session.register_component("response_parser_factory", usual)
-    return client
 
 
 def _filled(series: Series, first: int, count: int) -> list[float | None]:

@@ -13,15 +13,9 @@ from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
-from optimizer.errors import OptimizerError
+from optimizer.errors import PriceMissing
 
 HOURS_PER_MONTH = Decimal(730)
-
-
-class PriceMissing(OptimizerError):
-    """The price table has no price for something that is billed."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto.moto_api._internal import mock_random
 
-from optimizer.aws import World
+from optimizer.aws import Aws, World
 from optimizer.rehearsal import overlay
 from optimizer.rehearsal.calls import REHEARSAL, Call, CallRecord
 from optimizer.rehearsal.clock import SimulatedClock
@@ -65,6 +65,7 @@ class EmulatedAccount:
         self._travelling = 0
         self._callbacks: list[Callable[[datetime], None]] = []
         self._parts: dict[type, Any] = {}
+        self._opened: dict[object, Aws] = {}  # clients hold no state: the jobs of one rehearsal share them
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._active = ExitStack()
 
@@ -107,7 +108,7 @@ class EmulatedAccount:
         """What an in-process job sees: this clock, these variables, the tooling account's credentials."""
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         key = self.credentials.of_user(self.tooling)
-        return World(clock=self.clock, environ=environ, open_session=lambda: botocore_session(key, region))
+        return World(self.clock, environ, lambda: botocore_session(key, region), self._opened)
 
     def session(self, account: str, region: str) -> boto3.Session:
         """A session in either account, for the rehearsal's own hands."""

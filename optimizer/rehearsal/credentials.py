@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from random import Random
 import boto3
 import botocore.loaders
 import botocore.session
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.hooks import HierarchicalEmitter
 
 SESSION = timedelta(hours=1)  # a chained role session lasts one hour at most (IAM User Guide, roles terms)
 
@@ -87,7 +90,9 @@ def botocore_session(key: AccessKey, region: str, *, endpoint: bool = False) -> 
 
     With `endpoint`, it calls the address in AWS_ENDPOINT_URL; without, that variable is ignored.
     """
-    session = botocore.session.Session()
+    session = botocore.session.Session(
+        event_hooks=copy.copy(_builtin_hooks(len(BUILTIN_HANDLERS))), include_builtin_handlers=False
+    )
     session.register_component("data_loader", _loader())
     session.set_credentials(key.id, key.secret, key.token)
     for name, value in {
@@ -105,6 +110,14 @@ def botocore_session(key: AccessKey, region: str, *, endpoint: bool = False) -> 
 def boto3_session(key: AccessKey, region: str) -> boto3.Session:
     """The same as boto3 wants it."""
     return boto3.Session(botocore_session=botocore_session(key, region))
+
+
+@cache
+def _builtin_hooks(_count: int) -> HierarchicalEmitter:
+    """botocore's own handlers, and moto's once it is loaded: registering them takes longer than most calls."""
+    hooks = HierarchicalEmitter()
+    botocore.session.Session(event_hooks=hooks)
+    return hooks
 
 
 @cache

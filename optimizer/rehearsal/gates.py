@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from optimizer.clock import Clock
-from optimizer.errors import Unhealthy
+from optimizer.errors import AwsFailed, Unhealthy
 from optimizer.rehearsal.execution import Execution, Gate
 from optimizer.rehearsal.faults import Crash
 from optimizer.rehearsal.jobs import Ended, Job
@@ -25,19 +25,23 @@ RETRY = timedelta(days=1)
 GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
 # Once a window is over, only its end changes, by the day: judging it again every 15 minutes shows nothing more.
 UNHURRIED = timedelta(hours=6)
+RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks
 
 
 @dataclass
 class Watch:
-    """The scheduled project: `job` runs at every tick of `period`. A crash costs one tick."""
+    """The scheduled project: `job` runs at every tick of `period`. A crash costs one tick.
+
+    What it prints is passed on when its exit code changes, and else twice a day.
+    """
 
     job: Job
     period: timedelta
     clock: Clock
     advance_to: Callable[[datetime], None]
     say: Callable[[str], None]
-    _last: tuple[str, ...] = field(default=(), init=False)
+    _told: tuple[int, datetime] | None = field(default=None, init=False)
 
     def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
         """Move to `until` or to the next tick, whichever is first; True when a tick ran."""
@@ -49,15 +53,16 @@ class Watch:
         return True
 
     def run(self) -> int:
-        """One run of the watch; says only what is new. Its exit code, 7 after a crash."""
+        """One run of the watch. Its exit code; that of a failed call after a crash."""
         lines: list[str] = []
         try:
             code = self.job.run("Watch", say=lines.append).exit_code
         except Crash as crash:
             self.say(str(crash))
-            return 7
-        if tuple(lines) != self._last:
-            self._last = tuple(lines)
+            return AwsFailed.exit_code
+        now = self.clock.now()
+        if self._told is None or self._told[0] != code or now - self._told[1] >= RETOLD:
+            self._told = (code, now)
             for line in lines:
                 self.say(line)
         return code

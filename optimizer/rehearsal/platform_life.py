@@ -12,7 +12,7 @@ from pathlib import Path
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
 from optimizer.observe.assembly import Assembly, Stack
-from optimizer.observe.costs import bill, footprint_in
+from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
@@ -195,4 +195,5 @@ class PlatformLife:
         return [*inventory.governed, *others]
 
     def _monthly_cost(self) -> float:
-        return float(bill(footprint_in(self.aws, self._governed())).monthly)
+        footprint, _ = footprint_now(self.aws, self._governed())
+        return float(bill(footprint).monthly)

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
-from moto import mock_aws
+from moto import mock_aws, settings
 from moto.core import responses
 from moto.core.models import botocore_stubber
 from moto.core.parse import PROTOCOL_PARSERS
@@ -145,6 +145,8 @@ def attached(handler: Handler) -> Iterator[None]:
         return wire
 
     with ExitStack() as patches:
+        # No image of moto's is used here, and reading its list takes longer than a stack.
+        patches.enter_context(patch.object(settings, "ec2_load_default_amis", lambda: False))
         patches.enter_context(mock_aws())
         for target, name, value in (
             (BaseResponse, "call_action", call_action),

@@ -116,4 +116,7 @@ def parameters(f: Foundation) -> set[str]:
 
 
 def imports_key(value: Any, part: str) -> bool:
-    return f"tap-keys:ExportsOutputFnGetAtt{part}" in json.dumps(value)
+    """Whether `value` is, or holds, the ARN of the keys' stack's key for `part`."""
+    return f'"StackName": "tap-keys", "Region": "us-east-1", "OutputName": "PublishOutputFnGetAtt{part}' in json.dumps(
+        value
+    )

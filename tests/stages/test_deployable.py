@@ -63,6 +63,13 @@ def test_nothing_has_to_be_published(foundation: Foundation) -> None:
     assert all(list(c) == ["ZipFile"] for c in code)
 
 
+def test_no_stack_holds_another_fast(foundation: Foundation) -> None:
+    """An export in use cannot be removed, and its stack is deployed before the one that uses it."""
+    for name, template in foundation.templates.items():
+        assert "Fn::ImportValue" not in json.dumps(template), name
+        assert not any("Export" in output for output in template.get("Outputs", {}).values()), name
+
+
 def test_templates_stay_far_from_the_limits(synthesize: Callable[..., Foundation]) -> None:
     for name, template in synthesize(table_replicas=True).templates.items():
         assert len(template["Resources"]) < 250, name  # of 500

@@ -1,0 +1,254 @@
+"""Keep Aurora's automated backups for fewer days: 30 to 14.
+
+Saves the changes of 16 days in backup storage. Risks the restore points of days 15 to 30: they are gone
+the moment the retention is cut, and raising it again takes 16 days to rebuild them. So the cut is one-way
+and made at acceptance only; before it, in the window, a manual snapshot is taken, which undo deletes.
+
+The snapshot costs nothing while it is younger than the retention period, then the volume's full size
+each month: delete it on the day in its tag `tap:delete-after`, when 30 days of retention would have let
+go of its data too. Kept longer it costs more than the step saves, which the decision shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer.action import Action, Before, Move, Permission, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.decide.policy import Policy
+from optimizer.errors import MoveFailed
+from optimizer.observe.costs import Storage
+from optimizer.observe.inventory import Governed, Kind
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.phase import Phase
+from stages.sizing import Sizing
+
+if TYPE_CHECKING:
+    from types_boto3_rds.type_defs import DBClusterSnapshotTypeDef, DBClusterTypeDef
+
+ID = "aurora_backups"
+HOLD_TAG = "legalhold"  # however it is spelt: legal-hold, LegalHold, legal_hold
+DELETE_AFTER = "tap:delete-after"
+MONTH = 30.4  # days
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One Aurora cluster's backups. `storage` is None without metrics; `obstacles` are in words."""
+
+    cluster: str
+    before: Before
+    storage: Storage | None
+    legal_hold: str | None
+    backup_plan: str | None  # the AWS Backup recovery point that owns the cluster's backups
+    obstacles: tuple[str, ...]
+
+
+def queries(cluster: Governed) -> tuple[Query, ...]:
+    dimensions = (("DBClusterIdentifier", cluster.name),)
+    return tuple(
+        Query("AWS/RDS", name, dimensions, ("Average",), region=cluster.region)
+        for name in ("VolumeBytesUsed", "BackupRetentionPeriodStorageUsed")
+    )
+
+
+def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
+    """Read the cluster; take the newest sizes of its volume and its backups from what was measured."""
+    shown = _cluster(aws, cluster.name)
+    volume, backups = (measured.of(query, "Average").values for query in queries(cluster))
+    before = describe(aws, cluster)
+    return Evidence(
+        cluster=cluster.arn,
+        before=before,
+        storage=Storage.measured(float(volume[-1]), float(backups[-1]), before["retention_days"])
+        if len(volume) and len(backups)
+        else None,
+        legal_hold=_legal_hold(cluster.tags),
+        backup_plan=shown.get("AwsBackupRecoveryPointArn"),
+        obstacles=tuple(_obstacles(shown)),
+    )
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """The brief asks for 14 days without a condition: all criteria are guards."""
+    days, target, storage = evidence.before["retention_days"], policy.backups.retention_days, evidence.storage
+    today = float(storage.billed_backup_gb(days)) if storage else None
+    after = float(storage.billed_backup_gb(target)) if storage else None
+    # Billed from the day it leaves the retention period until 30 days would have let go of its data too.
+    kept = float(storage.volume_gb) * max(days - target, 0) / MONTH if storage else None
+    saved_in_a_year = 12 * (today - after) if today is not None and after is not None else None
+
+    def over(name: str, observed: Measured, unit: str = "", **limit: Any) -> Criterion:
+        return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)
+
+    criteria = (
+        over("retention today", days, "days", at_least=target + 1),
+        over("under legal hold", evidence.legal_hold or "no", equals="no"),
+        over("owned by AWS Backup", evidence.backup_plan or "no", equals="no"),
+        over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
+        over(
+            "the snapshot, as long as it is needed",
+            kept,
+            "GB-months",
+            at_most=policy.backups.snapshot_cost_share * (saved_in_a_year or 0.0),
+            source="what the step saves in a year: backups and snapshots have one price",
+        ),
+    )
+    projected = (
+        Projection("billed backup storage", today, after, "GB"),
+        Projection("snapshot, should it be kept on", 0.0, float(storage.volume_gb) if storage else None, "GB"),
+    )
+    return decide_by(
+        ID,
+        evidence.cluster,
+        criteria,
+        before=evidence.before,
+        target={"retention_days": target},
+        projected=projected,
+        undo="in the window the snapshot is deleted; after acceptance none: lost restore points do not come back",
+    )
+
+
+def describe(aws: Aws, cluster: Governed) -> Before:
+    """The retention, and which cluster it is: one made anew under the same name is another."""
+    shown = _cluster(aws, cluster.name)
+    return {"retention_days": shown["BackupRetentionPeriod"], "resource_id": shown.get("DbClusterResourceId")}
+
+
+def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
+    """A snapshot in the window; at acceptance the retention."""
+    days, target = before["retention_days"], decision.target["retention_days"]
+    snapshot = _snapshot_id(cluster, decision)
+
+    def is_taken(aws: Aws) -> bool:
+        found = _snapshot(aws, snapshot)
+        if found is not None and found["Status"] == "failed":
+            raise MoveFailed(f"{cluster.name}: the snapshot {snapshot} failed. Delete it, then run this again.")
+        return found is not None and found["Status"] == "available"
+
+    def take(aws: Aws) -> None:
+        if _snapshot(aws, snapshot) is None:  # else it is being made
+            delete_after = aws.clock.now() + timedelta(days=days)
+            aws.rds.create_db_cluster_snapshot(
+                DBClusterIdentifier=cluster.name,
+                DBClusterSnapshotIdentifier=snapshot,
+                Tags=[{"Key": DELETE_AFTER, "Value": f"{delete_after:%Y-%m-%d}"}],
+            )
+
+    def delete(aws: Aws) -> None:
+        found = _snapshot(aws, snapshot)
+        if found is not None and found["Status"] == "creating":  # cannot be deleted yet
+            raise MoveFailed(f"{cluster.name}: the snapshot {snapshot} is still being made. Run this again in a while.")
+        if found is not None:
+            aws.rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=snapshot)
+
+    def is_cut(aws: Aws) -> bool:
+        shown = _cluster(aws, cluster.name)
+        settled = shown["Status"] == "available" and not shown.get("PendingModifiedValues")
+        return settled and shown["BackupRetentionPeriod"] == target
+
+    def cut(aws: Aws) -> None:
+        shown = _cluster(aws, cluster.name)
+        if shown.get("PendingModifiedValues", {}).get("BackupRetentionPeriod") == target:
+            return  # asked for already, by a run that did not hear the answer
+        if obstacles := list(_obstacles(shown)):
+            raise MoveFailed(f"{cluster.name}: the retention stays, {'; '.join(obstacles)}. Run this again then.")
+        if not is_taken(aws):
+            raise MoveFailed(f"{cluster.name}: the snapshot {snapshot} is gone: nothing is cut without it.")
+        # Without ApplyImmediately the change would wait for the maintenance window.
+        aws.rds.modify_db_cluster(DBClusterIdentifier=cluster.name, BackupRetentionPeriod=target, ApplyImmediately=True)
+
+    return [
+        Move(
+            name="snapshot",
+            when=When.APPLY,
+            summary=f"manual snapshot {snapshot}",
+            is_done=is_taken,
+            do=take,
+            undo=delete,
+            is_undone=lambda aws: _snapshot(aws, snapshot) is None,
+            deadline=timedelta(hours=6),
+            poll=timedelta(minutes=1),
+        ),
+        Move(
+            name="retention",
+            when=When.ACCEPT,
+            summary=f"backups of {cluster.name} kept for {target} days instead of {days}",
+            is_done=is_cut,
+            do=cut,
+        ),
+    ]
+
+
+def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    aurora = sizing.aurora.model_copy(update={"backup_retention_days": decision.target["retention_days"]})
+    return sizing.model_copy(update={"aurora": aurora})
+
+
+def _cluster(aws: Aws, name: str) -> DBClusterTypeDef:
+    (cluster,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
+    return cluster
+
+
+def _snapshot(aws: Aws, name: str) -> DBClusterSnapshotTypeDef | None:
+    try:
+        (found,) = aws.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"]
+    except aws.rds.exceptions.DBClusterSnapshotNotFoundFault:
+        return None
+    return found
+
+
+def _snapshot_id(cluster: Governed, decision: Decision) -> str:
+    """The same for the same decision: a second run finds what the first one made."""
+    told = json.dumps([decision.resource, decision.before, decision.target], sort_keys=True)
+    return f"{cluster.name}-before-retention-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _obstacles(shown: DBClusterTypeDef) -> Iterator[str]:
+    """ApplyImmediately would apply whatever else is pending, and a busy cluster refuses changes."""
+    if shown["Status"] != "available":
+        yield f"the cluster is {shown['Status']}"
+    if pending := shown.get("PendingModifiedValues"):
+        yield f"other changes are pending: {', '.join(sorted(pending))}"
+
+
+def _legal_hold(tags: Mapping[str, str]) -> str | None:
+    """The tag that holds the backups back; None when there is none, or it says no."""
+    for key, value in tags.items():
+        spelt = "".join(letter for letter in key.casefold() if letter.isalnum())
+        if HOLD_TAG in spelt and value.casefold() not in ("", "no", "false", "none"):
+            return f"{key}={value}"
+    return None
+
+
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"
+_CLUSTERS = "arn:{partition}:rds:{region}:{account}:cluster:tap-database*"
+_SNAPSHOTS = "arn:{partition}:rds:{region}:{account}:cluster-snapshot:tap-database*-before-retention-*"
+
+
+ACTION = Action(
+    id=ID,
+    phase=Phase.DATABASE,
+    title="Keep Aurora backups for fewer days",
+    kind=Kind.DATABASE,
+    queries=queries,
+    collect=collect,
+    decide=decide,
+    describe=describe,
+    moves=moves,
+    resize=resize,
+    permissions=(
+        Permission("rds:DescribeDBClusters", source=_REFERENCE),
+        Permission("rds:DescribeDBClusterSnapshots", source=_REFERENCE),
+        Permission("rds:CreateDBClusterSnapshot", (_CLUSTERS, _SNAPSHOTS), writes=True, source=_REFERENCE),
+        Permission("rds:AddTagsToResource", (_SNAPSHOTS,), writes=True, dependent=True, source=_REFERENCE),
+        Permission("rds:DeleteDBClusterSnapshot", (_SNAPSHOTS,), writes=True, source=_REFERENCE),
+        Permission("rds:ModifyDBCluster", (_CLUSTERS,), writes=True, source=_REFERENCE),
+    ),
+)

@@ -1,0 +1,45 @@
+"""How the tests carry moves out and take them back: as the engine does, without its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optimizer.action import Move
+from optimizer.aws import Aws
+from optimizer.errors import MoveFailed
+
+
+def wait(move: Move, aws: Aws, reached: Callable[[Aws], bool]) -> None:
+    """Poll as the engine does."""
+    deadline = aws.clock.now() + move.deadline
+    while not reached(aws):
+        if aws.clock.now() >= deadline:
+            raise MoveFailed(f"{move.name} did not end within {move.deadline}")
+        aws.clock.sleep(move.poll.total_seconds())
+
+
+def carry_out(moves: Sequence[Move], aws: Aws) -> None:
+    for move in moves:
+        if not move.is_done(aws):
+            move.do(aws)
+            wait(move, aws, move.is_done)
+
+
+def take_back(moves: Sequence[Move], aws: Aws) -> None:
+    for move in reversed(moves):
+        assert move.undo is not None
+        assert move.is_undone is not None
+        if not move.is_undone(aws):
+            move.undo(aws)
+            wait(move, aws, move.is_undone)
+
+
+def group_of(aws: Aws) -> dict[str, Any]:
+    """The fleet in short: capacity, and how many instances of each type are in service."""
+    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["tap-fleet"])["AutoScalingGroups"]
+    serving = [each["InstanceType"] for each in group["Instances"] if each["LifecycleState"] == "InService"]
+    return {
+        "capacity": (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]),
+        "serving": {kind: serving.count(kind) for kind in sorted(set(serving))},
+    }

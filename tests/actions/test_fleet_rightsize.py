@@ -1,0 +1,306 @@
+"""Right-sizing the fleet: the arithmetic that decides, and the way there and back in the emulated account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optimizer.action import Move
+from optimizer.actions import fleet_rightsize
+from optimizer.actions.fleet_rightsize import ACTION, Evidence, InstanceType, steps
+from optimizer.aws import Aws
+from optimizer.decide.decision import Choice, Decision
+from optimizer.decide.policy import Policy
+from optimizer.errors import MoveFailed
+from optimizer.observe.inventory import Governed
+from optimizer.observe.metrics import Measurements, Series
+from optimizer.rehearsal.account import EmulatedAccount
+from stages.sizing import FleetSizing, Sizing
+from tests.actions.carrying import carry_out, group_of, take_back, wait
+
+AS_DESIGNED: dict[str, Any] = {
+    "minimum": 12,
+    "desired": 15,
+    "maximum": 25,
+    "launch_template": "lt-1",
+    "version": "1",
+    "instance_type": "m5.4xlarge",
+    "image": "ami-1",
+    "target_tracking": {"cpu": {"TargetValue": 50.0, "DisableScaleIn": True}},
+}
+RIGHT_SIZED = {
+    **AS_DESIGNED,
+    "minimum": 6,
+    "desired": 8,
+    "maximum": 15,
+    "instance_type": "m5.2xlarge",
+    "target_tracking": {"cpu": {"TargetValue": 50.0}},
+}
+EVIDENCE = Evidence(
+    group="arn:aws:autoscaling:us-east-1:222222222222:autoScalingGroup:1:autoScalingGroupName/tap-fleet",
+    before=AS_DESIGNED,
+    zones=3,
+    types={"m5.4xlarge": InstanceType(16, 5.0), "m5.2xlarge": InstanceType(8, 2.5)},
+    cpu_p95=8.0,
+    cpu_busiest_p95=10.0,
+    network_gbps_p95=3.0,
+    coverage=99.9,
+    obstacles=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "choice"),
+    [
+        ("a quiet fleet", {}, Choice.APPLY),
+        ("10.6 % survives the loss of a zone", {"cpu_p95": 10.6}, Choice.APPLY),  # x 3.75 x 1.5 = 59.6 %
+        ("10.7 % does not", {"cpu_p95": 10.7}, Choice.KEEP),
+        ("19 % is below the brief's 20 %, and would be 71 %", {"cpu_p95": 19.0}, Choice.KEEP),
+        ("the busiest instance at 16 %", {"cpu_busiest_p95": 16.0}, Choice.APPLY),  # x 3.75 = 60 %
+        ("the busiest instance at 17 %", {"cpu_busiest_p95": 17.0}, Choice.KEEP),
+        ("network 12 Gbps: 60 % of 8 x 2.5", {"network_gbps_p95": 12.0}, Choice.APPLY),
+        ("network 13 Gbps", {"network_gbps_p95": 13.0}, Choice.KEEP),
+        ("two zones: the loss of one doubles the load", {"zones": 2, "cpu_p95": 8.5}, Choice.KEEP),
+        ("no CPU", {"cpu_p95": None}, Choice.NO_DATA),
+        ("no network", {"network_gbps_p95": None}, Choice.NO_DATA),
+        ("gaps in the metrics", {"coverage": 94.0}, Choice.KEEP),
+        ("target of another family", {"types": {"m5.4xlarge": InstanceType(16, 5.0)}}, Choice.NO_DATA),
+        ("a refresh is under way", {"obstacles": ("an instance refresh is InProgress",)}, Choice.KEEP),
+        ("right-sized already", {"before": RIGHT_SIZED}, Choice.KEEP),
+        ("smaller than the target", {"before": {**RIGHT_SIZED, "minimum": 3, "desired": 4}}, Choice.KEEP),
+    ],
+)
+def test_decision(name: str, change: dict[str, Any], choice: Choice) -> None:
+    decision = ACTION.decide(replace(EVIDENCE, **change), Policy())
+    assert decision.choice is choice, (name, decision.reason)
+
+
+def test_the_way_down_is_a_fifth_at_a_time() -> None:
+    assert steps(15, 8) == [12, 10, 8]
+    assert steps(8, 8) == [8]
+    assert steps(8, 15) == [15]
+    assert steps(3, 1) == [2, 1]  # a fifth of three is less than one
+
+
+def test_moves_of_the_design() -> None:
+    decision = ACTION.decide(EVIDENCE, Policy())
+    found = [move.name for move in _moves(decision)]
+    assert found == ["instance-type", "capacity-12", "capacity-10", "capacity-8", "scale-in cpu"]
+    assert ACTION.resize(Sizing.AS_DESIGNED, decision).fleet == FleetSizing(
+        instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True
+    )
+
+
+def test_the_same_type_needs_no_refresh() -> None:
+    smaller = {**AS_DESIGNED, "instance_type": "m5.2xlarge"}
+    decision = ACTION.decide(replace(EVIDENCE, before=smaller), Policy())
+    assert _moves(decision)[0].name == "capacity-12"
+
+
+def test_evidence_is_read_from_the_group_and_its_metrics(aws: Aws, fleet: Governed) -> None:
+    evidence = _collect(aws, fleet)
+    assert evidence.before["instance_type"] == "m5.4xlarge"
+    assert (evidence.zones, evidence.obstacles) == (3, ())
+    assert evidence.types["m5.2xlarge"] == InstanceType(8, 2.5)
+    assert (evidence.cpu_p95, evidence.cpu_busiest_p95) == (8.0, 10.0)
+    assert evidence.network_gbps_p95 == 3.0  # the busier direction
+    assert evidence.coverage == 100.0
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "told"),
+    [
+        (lambda aws: aws.autoscaling.suspend_processes(AutoScalingGroupName="tap-fleet"), "suspended processes"),
+        (
+            lambda aws: aws.autoscaling.put_scheduled_update_group_action(
+                AutoScalingGroupName="tap-fleet", ScheduledActionName="nights", MinSize=20
+            ),
+            "scheduled actions set the capacity: nights",
+        ),
+        (
+            lambda aws: aws.autoscaling.set_instance_protection(
+                AutoScalingGroupName="tap-fleet", InstanceIds=[_instance(aws)], ProtectedFromScaleIn=True
+            ),
+            "1 instances are protected from scale-in",
+        ),
+        (
+            lambda aws: aws.autoscaling.enter_standby(
+                AutoScalingGroupName="tap-fleet", InstanceIds=[_instance(aws)], ShouldDecrementDesiredCapacity=True
+            ),
+            "1 instances are Standby",
+        ),
+        (
+            lambda aws: aws.autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName="tap-fleet",
+                LaunchTemplate={"LaunchTemplateName": "tap-fleet", "Version": "$Latest"},
+            ),
+            "is no number",
+        ),
+        (
+            lambda aws: aws.autoscaling.start_instance_refresh(AutoScalingGroupName="tap-fleet"),
+            "an instance refresh is Pending",
+        ),
+    ],
+)
+def test_obstacles(aws: Aws, fleet: Governed, obstacle: Callable[[Aws], object], told: str) -> None:
+    obstacle(aws)
+    decision = ACTION.decide(_collect(aws, fleet), Policy())
+    assert decision.choice is Choice.KEEP
+    assert told in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        (
+            "the maximum",
+            lambda aws: aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="tap-fleet", MaxSize=30),
+        ),
+        (
+            "the count",
+            lambda aws: aws.autoscaling.set_desired_capacity(AutoScalingGroupName="tap-fleet", DesiredCapacity=16),
+        ),
+        ("scale-in", lambda aws: _scale_in(aws, disable=False)),
+    ],
+)
+def test_the_fingerprint_sees_what_matters(
+    aws: Aws, fleet: Governed, name: str, change: Callable[[Aws], object]
+) -> None:
+    before = ACTION.describe(aws, fleet)
+    aws.clock.sleep(86_400)
+    assert ACTION.describe(aws, fleet) == before
+    change(aws)
+    assert ACTION.describe(aws, fleet) != before, name
+
+
+def test_there_and_back(account: EmulatedAccount, aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    moves = ACTION.moves(fleet, decision.before, decision)
+    carry_out(moves[:1], aws)
+    assert group_of(aws) == {"capacity": (12, 15, 25), "serving": {"m5.2xlarge": 15}}
+    carry_out(moves[1:], aws)
+    assert group_of(aws) == {"capacity": (6, 8, 15), "serving": {"m5.2xlarge": 8}}
+    assert _collect(aws, fleet).before["target_tracking"]["cpu"]["DisableScaleIn"] is False
+    calls = len(account.calls)
+    carry_out(ACTION.moves(fleet, decision.before, decision), aws)  # a second run finds itself done
+    assert not any(call.mutating for call in list(account.calls)[calls:])
+    take_back(moves, aws)
+    assert group_of(aws) == {"capacity": (12, 15, 25), "serving": {"m5.4xlarge": 15}}
+    assert ACTION.describe(aws, fleet) == decision.before
+
+
+def test_the_new_template_differs_in_the_type_alone(aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    carry_out(ACTION.moves(fleet, decision.before, decision)[:1], aws)
+    old, new = sorted(
+        aws.ec2.describe_launch_template_versions(LaunchTemplateName="tap-fleet")["LaunchTemplateVersions"],
+        key=lambda version: version["VersionNumber"],
+    )
+    assert new["LaunchTemplateData"] == {**old["LaunchTemplateData"], "InstanceType": "m5.2xlarge"}
+    assert old["DefaultVersion"] is True
+
+
+def test_capacity_comes_back_in_one_step(aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    moves = ACTION.moves(fleet, decision.before, decision)
+    carry_out(moves, aws)
+    (capacity,) = [move for move in moves if move.name == "capacity-8"]
+    take_back([capacity], aws)
+    assert group_of(aws) == {"capacity": (12, 15, 25), "serving": {"m5.2xlarge": 15}}
+
+
+def test_a_rollback_turns_a_refresh_under_way_round(aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    (change_type, *_) = ACTION.moves(fleet, decision.before, decision)
+    change_type.do(aws)
+    aws.clock.sleep(timedelta(minutes=30).total_seconds())
+    assert len(group_of(aws)["serving"]) == 2
+    (afterwards, *_) = ACTION.moves(fleet, decision.before, decision)  # another process
+    take_back([afterwards], aws)
+    assert group_of(aws)["serving"] == {"m5.4xlarge": 15}
+    statuses = [each["Status"] for each in _refreshes(aws)]
+    assert statuses == ["RollbackSuccessful"]
+
+
+def test_a_run_that_crashed_joins_the_refresh_it_began(aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    ACTION.moves(fleet, decision.before, decision)[0].do(aws)
+    (again, *_) = ACTION.moves(fleet, decision.before, decision)
+    assert not again.is_done(aws)
+    again.do(aws)
+    wait(again, aws, again.is_done)
+    assert len(_refreshes(aws)) == 1
+    assert len(aws.ec2.describe_launch_template_versions(LaunchTemplateName="tap-fleet")["LaunchTemplateVersions"]) == 2
+
+
+def test_a_refresh_that_fails_says_why_and_can_be_tried_again(aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    (change_type, *_) = ACTION.moves(fleet, decision.before, decision)
+    change_type.do(aws)
+    aws.clock.sleep(600)
+    aws.autoscaling.cancel_instance_refresh(AutoScalingGroupName="tap-fleet")
+    with pytest.raises(MoveFailed, match=r"Cancelled.*user request"):
+        wait(change_type, aws, change_type.is_done)
+    carry_out([ACTION.moves(fleet, decision.before, decision)[0]], aws)
+    assert group_of(aws)["serving"] == {"m5.2xlarge": 15}
+
+
+def test_somebody_elses_refresh_is_not_taken_for_ours(aws: Aws, fleet: Governed) -> None:
+    decision = _approved(aws, fleet)
+    aws.autoscaling.start_instance_refresh(AutoScalingGroupName="tap-fleet")
+    with pytest.raises(MoveFailed, match="another instance refresh"):
+        ACTION.moves(fleet, decision.before, decision)[0].do(aws)
+
+
+def _moves(decision: Decision) -> list[Move]:
+    assert decision.choice is Choice.APPLY, decision.reason
+    group = Governed(ACTION.kind, "tap-fleet", decision.resource, "us-east-1", {})
+    return list(ACTION.moves(group, decision.before, decision))
+
+
+def _approved(aws: Aws, fleet: Governed) -> Decision:
+    decision = ACTION.decide(_collect(aws, fleet), Policy())
+    assert decision.choice is Choice.APPLY, decision.reason
+    return decision
+
+
+def _collect(aws: Aws, fleet: Governed) -> Evidence:
+    """With metrics of an hour: 8 % CPU, 10 % at the busiest instance, 3 Gbps out and 1 in."""
+    values = {"Average": 8.0, "Maximum": 10.0, "NetworkIn": 1e9 * 300 / 8, "NetworkOut": 3e9 * 300 / 8}
+    end = aws.clock.now()
+    start = end - timedelta(hours=1)
+    at = np.arange(12) * 300 + int(start.timestamp())
+    series = {
+        (query, statistic): Series(at, np.full(12, values.get(query.name, values.get(statistic, 0.0))), 300)
+        for query in fleet_rightsize.queries(fleet)
+        for statistic in query.statistics
+    }
+    found = ACTION.collect(aws, fleet, Measurements(start, end, series, 1, 3))
+    assert isinstance(found, Evidence)
+    return found
+
+
+def _instance(aws: Aws) -> str:
+    return aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"][0]["InstanceId"]
+
+
+def _refreshes(aws: Aws) -> list[Any]:
+    return list(aws.autoscaling.describe_instance_refreshes(AutoScalingGroupName="tap-fleet")["InstanceRefreshes"])
+
+
+def _scale_in(aws: Aws, *, disable: bool) -> None:
+    aws.autoscaling.put_scaling_policy(
+        AutoScalingGroupName="tap-fleet",
+        PolicyName="cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            "TargetValue": 50.0,
+            "DisableScaleIn": disable,
+        },
+    )
