@@ -13,6 +13,7 @@ from datetime import timedelta
 from stages.sizing import CacheSizing, FleetSizing
 
 TARGET_FLEET = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
+TARGET_CACHE = CacheSizing(node_type="cache.r6g.xlarge", shards=("0001", "0002"), replicas_per_shard=1)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class CachePolicy:
     The brief's memory threshold admits four times what fits: the guards on bytes are what counts.
     """
 
-    target: CacheSizing = CacheSizing(node_type="cache.r6g.xlarge", shards=("0001", "0002"), replicas_per_shard=1)
+    target: CacheSizing = TARGET_CACHE
     cpu: float = 30.0  # the brief: p95 CPU of the busiest node
     memory: float = 50.0  # the brief: memory of the fullest node
     commands_per_second: float = 10_000.0  # the brief: all nodes together
