@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from typer._click.exceptions import ClickException  # typer carries click inside
 
 from optimizer.actions import registry
 from optimizer.analyze import analyze as make_plan
@@ -64,11 +64,8 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         result = app(args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ))
-    except click.UsageError as error:
-        _tell(f"optimizer: {error.format_message()} Try `python -m optimizer --help`.")
-        return UsageError.exit_code
-    except click.ClickException as error:
-        _tell(f"optimizer: {error.format_message()}")
+    except ClickException as error:
+        _tell(f"optimizer: {error.format_message().rstrip('.')}. Try `python -m optimizer --help`.")
         return UsageError.exit_code
     except OptimizerError as error:
         _tell(f"{type(error).__name__}: {error}")

@@ -82,7 +82,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     after = float(storage.billed_backup_gb(target)) if storage else None
     # Billed from the day it leaves the retention period until 30 days would have let go of its data too.
     kept = float(storage.volume_gb) * max(days - target, 0) / MONTH if storage else None
-    saved_in_a_year = 12 * (today - after) if today is not None and after is not None else None
+    saved_in_a_year = 12 * max(today - after, 0.0) if today is not None and after is not None else None
 
     def over(name: str, observed: Measured, unit: str = "", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)

@@ -54,17 +54,30 @@ class Watch:
 
     def run(self) -> int:
         """One run of the watch. Its exit code; that of a failed call after a crash."""
-        lines: list[str] = []
+        held: list[str] = []
+        live = False
+
+        def say(line: str) -> None:
+            nonlocal live
+            if not live and not held:
+                held.append(line)  # one line is a verdict; more of them are something happening
+                return
+            if not live:
+                self.say(held.pop())
+                live = True
+            self.say(line)
+
         try:
-            code = self.job.run("Watch", say=lines.append).exit_code
+            code = self.job.run("Watch", say=say).exit_code
         except Crash as crash:
             self.say(str(crash))
             return AwsFailed.exit_code
         now = self.clock.now()
-        if self._told is None or self._told[0] != code or now - self._told[1] >= RETOLD:
+        news = self._told is None or self._told[0] != code or now - self._told[1] >= RETOLD
+        if news:
             self._told = (code, now)
-            for line in lines:
-                self.say(line)
+        if held and news:
+            self.say(held.pop())
         return code
 
     def settle(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 import time
@@ -34,6 +35,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             progress.clock = account.clock
             life = PlatformLife(setting, account, assembly)
             life.begin()
+            _spare_the_collector()
             walk = life.walk()
             life.publish(walk)
             summary = life.summary(time.perf_counter() - begun)
@@ -45,6 +47,13 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
     else:
         show(summary, differences, request.out / "dashboard.html", Console())
     return 1 if differences else 0
+
+
+def _spare_the_collector() -> None:
+    """Keep Python from looking through the whole emulated account again and again: a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def broken_off(walk: Walk, summary: Summary, scenario: Scenario) -> list[str]:

@@ -50,9 +50,10 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
         table.add_row(f"{phase.phase} {_title(phase.phase)}", _done(phase), _judged(phase), style=STYLES[phase.outcome])
     console.print(table)
     cost = summary.monthly_cost
+    saved = round(cost.before) - round(cost.after)
     console.print(
         f"Monthly cost at list price: ${cost.before:,.0f} before, ${cost.after:,.0f} after "
-        f"(${cost.before - cost.after:,.0f} less)."
+        f"(${abs(saved):,} {'more' if saved < 0 else 'less'})."
     )
     console.print(
         f"Code and account differ in {summary.drift_differences} properties; "

@@ -35,12 +35,11 @@ def fleet(account: EmulatedAccount, aws: Aws) -> Governed:
         for each in aws.ec2.describe_subnets()["Subnets"]
         if each["AvailabilityZone"] in ("us-east-1a", "us-east-1b", "us-east-1c")
     ]
-    image = aws.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     aws.ec2.create_launch_template(
         LaunchTemplateName="tap-fleet",
         LaunchTemplateData={
             "InstanceType": "m5.4xlarge",
-            "ImageId": image,
+            "ImageId": "ami-12345678",
             "EbsOptimized": True,
             "Monitoring": {"Enabled": True},
         },

@@ -73,7 +73,7 @@ def test_an_observed_phase_is_approved_after_its_window_and_watched_at_every_tic
     assert hands.time >= START + timedelta(hours=48)
     assert len(hands.ticks) == 48 * 4 + 1
     assert hands.ticks[0] == datetime(2027, 3, 1, 8, 15, tzinfo=UTC)
-    assert lines == ["the service is well"], "what does not change is said once"
+    assert lines == ["the service is well"] * 5, "what does not change is said twice a day"
 
 
 def test_a_gate_that_the_watch_rejected_is_not_answered_again() -> None:
