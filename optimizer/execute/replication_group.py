@@ -41,7 +41,10 @@ class ReplicationGroup:
         """Whether the group takes a change: it and its nodes are available, and nothing is pending."""
         group = self.shown(aws)
         settled = group["Status"] == "available" and not group.get("PendingModifiedValues")
-        return settled and all(each["CacheClusterStatus"] == "available" for each in self.nodes(aws))
+        return settled and all(
+            each["CacheClusterStatus"] == "available" and not each.get("PendingModifiedValues")
+            for each in self.nodes(aws)
+        )
 
     def has_shards(self, aws: Aws, wanted: Sequence[str]) -> bool:
         """Whether exactly these shards hold all slots. MoveFailed when ElastiCache told that it stopped short."""

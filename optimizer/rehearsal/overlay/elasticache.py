@@ -160,6 +160,6 @@ def _as_cache_cluster(group: Any, member: Any) -> dict[str, Any]:
         "CacheParameterGroup": {"CacheParameterGroupName": group.cache_parameter_group_name or "default"},
         "CacheSubnetGroupName": group.cache_subnet_group_name or "default",
         "SecurityGroups": groups,
-        "PendingModifiedValues": {},
+        "PendingModifiedValues": member.get("pending", {}),
         "ARN": f"arn:aws:elasticache:{region}:{account}:cluster:{member['cache_cluster_id']}",
     }

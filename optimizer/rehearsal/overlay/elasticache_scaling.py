@@ -59,7 +59,7 @@ def modify_replication_group(account: EmulatedAccount, call: Call) -> Answer:
         raise NotImplementedError("ElastiCache's maintenance window: no action waits for it, ask with ApplyImmediately")
     refuse_shortage(account, node_type)
     call.forward(asked)
-    group.pending_modified_values = {"CacheNodeType": node_type}
+    _pending(group, {"CacheNodeType": node_type})
 
     def end() -> None:
         room = usable(node_type)
@@ -193,6 +193,7 @@ def _change(account: EmulatedAccount, call: Call, group: Any, length: timedelta,
     def finish() -> None:
         end()
         group.pending_modified_values = {}
+        _pending(group, {})
         group.changing = False
         set_status(group, "available")
 
@@ -200,6 +201,13 @@ def _change(account: EmulatedAccount, call: Call, group: Any, length: timedelta,
     account.schedule(now + BEGINS, begin)
     account.schedule(now + BEGINS + length, finish)
     return {"ReplicationGroup": answer}
+
+
+def _pending(group: Any, values: Mapping[str, str]) -> None:
+    """What the nodes show as pending: a group has no place for a node type there."""
+    for shard in group.node_groups:
+        for member in shard["node_group_members"]:
+            member["pending"] = values
 
 
 def _replicas_asked(call: Call) -> tuple[Any, int]:
