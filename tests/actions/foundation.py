@@ -23,7 +23,7 @@ from optimizer.observe.assembly import Stack, read_assembly
 from optimizer.observe.drift import Difference, differences
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.loader import deploy
+from optimizer.rehearsal.loader import Deployment, deploy
 from optimizer.rehearsal.scenario import Event, WorkloadSpec
 from optimizer.rehearsal.workload import Workload
 from pipeline.environment import load_environment
@@ -77,6 +77,10 @@ class Foundation:
     def described(self, action: Action, name: str) -> Any:
         governed = self.governed(action, name)
         return json.loads(json.dumps(action.describe(self.aws.at(governed.region), governed)))
+
+    def push(self, sizing: Sizing) -> dict[str, Deployment]:
+        """Deploy the code with this sizing, as the next push does; by stack."""
+        return {stack.name: deploy(self.account, stack) for stack in synthesized(sizing.model_dump_json())}
 
     def drift(self, sizing: Sizing) -> Sequence[Difference]:
         return differences(synthesized(sizing.model_dump_json()), self.aws.at).differences

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from optimizer.action import Action, When
+from optimizer.action import When
 from optimizer.actions import aurora_presence, aurora_readers, aurora_writer, redis_rightsize
 from optimizer.decide.decision import Choice
 from optimizer.errors import MoveFailed
@@ -51,11 +49,19 @@ def test_the_whole_plan_ends_without_a_difference() -> None:
         assert loaded.drift(Sizing.AS_DESIGNED) != ()
         assert loaded.described(WRITER, "tap-database")["writer"] == "tap-database-2"
         _is_removed_with_a_final_snapshot(loaded, "us-west-2", "tap-database-region2")
-        assert {decision.choice for action in IN_ORDER for decision in _again(loaded, action)} == {Choice.KEEP}
+        assert {loaded.decision(action, NAMES[action.id]).choice for action in IN_ORDER} == {Choice.KEEP}
+        _the_next_push_leaves_it_alone(loaded, sizing)
 
 
-def _again(loaded: Foundation, action: Action) -> list[Any]:
-    return [loaded.decision(action, NAMES[action.id])]
+def _the_next_push_leaves_it_alone(loaded: Foundation, sizing: Sizing) -> None:
+    """What is gone already is retained by policy; what belonged to it is cleaned up; nothing else moves."""
+    described = [loaded.described(action, NAMES[action.id]) for action in IN_ORDER]
+    done = loaded.push(sizing)
+    assert [loaded.described(action, NAMES[action.id]) for action in IN_ORDER] == described
+    assert loaded.drift(sizing) == ()
+    assert len(done["tap-primary"].deleted) == 4  # alarms of the two shards that went
+    assert len(done["tap-replica-2"].deleted) == len(done["tap-replica-3"].deleted) == 4
+    assert loaded.push(sizing)["tap-replica-2"].deleted == ()
 
 
 def _is_removed_with_a_final_snapshot(loaded: Foundation, region: str, name: str) -> None:

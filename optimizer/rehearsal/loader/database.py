@@ -118,9 +118,19 @@ def _until_settled(site: Site, name: str) -> None:
         site.account.clock.sleep(POLL)
 
 
+def delete_subnet_group(site: Site, name: str) -> None:
+    site.client("rds").delete_db_subnet_group(DBSubnetGroupName=name)
+
+
+def delete_cluster_parameter_group(site: Site, name: str) -> None:
+    site.client("rds").delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
+
+
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::RDS::DBSubnetGroup": ResourceType(create_subnet_group),
-    "AWS::RDS::DBClusterParameterGroup": ResourceType(create_cluster_parameter_group),
+    "AWS::RDS::DBSubnetGroup": ResourceType(create_subnet_group, delete=delete_subnet_group),
+    "AWS::RDS::DBClusterParameterGroup": ResourceType(
+        create_cluster_parameter_group, delete=delete_cluster_parameter_group
+    ),
     "AWS::RDS::DBParameterGroup": ResourceType(create_parameter_group),
     "AWS::RDS::GlobalCluster": ResourceType(create_global_cluster),
     "AWS::RDS::DBCluster": ResourceType(create_cluster, update_cluster, _CLUSTER_UPDATABLE),

@@ -16,7 +16,7 @@ _API = "https://docs.aws.amazon.com/autoscaling/application/APIReference"
 @emulates(
     "application-autoscaling",
     "DescribeScalableTargets",
-    rule="ElastiCache is a namespace of its own; nothing of it is registered here, as RegisterScalableTarget refuses it.",
+    rule="ElastiCache is a namespace of its own. Nothing of it can be registered here, so it has no targets.",
     source=f"{_API}/API_DescribeScalableTargets.html",
 )
 def describe_scalable_targets(_: EmulatedAccount, call: Call) -> Answer | None:
