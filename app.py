@@ -1,7 +1,7 @@
 """Synthesize the pipeline and everything it deploys into `cdk.out`.
 
-`python app.py` and `cdk synth` do the same: the CLI passes context by itself, without it the
-context of cdk.json is read here.
+`python app.py` and `cdk synth` give the same templates: the CLI passes context by itself, without it
+the context of cdk.json is read here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 
@@ -18,21 +19,21 @@ from pipeline.pipeline_stack import PipelineStack
 from stages.sizing import UnreadableSizing, read_sizing
 
 HERE = Path(__file__).parent
+PATHS = {"aws:cdk:enable-path-metadata": True}  # the CLI's own setting, reserved in cdk.json
 
 
-def main() -> None:
-    app = cdk.App(
-        outdir=os.environ.get("CDK_OUTDIR", "cdk.out"),
-        context=json.loads((HERE / "cdk.json").read_text())["context"],  # what the CLI passes wins over it
-    )
+def make_app(outdir: str, **context: Any) -> cdk.App:
+    """The whole app, before synthesis. `context` is added to that of cdk.json; the CLI's wins over both."""
+    kept = json.loads((HERE / "cdk.json").read_text())["context"]
+    app = cdk.App(outdir=outdir, context={**kept, **PATHS, **context})
     environment = load_environment(app.node.try_get_context("environment"))
     sizing = read_sizing(Path(os.environ.get("TAP_SIZING", HERE / "sizing.json")))
     PipelineStack(app, "tap-pipeline", environment=environment, sizing=sizing)
-    app.synth()
+    return app
 
 
 if __name__ == "__main__":
     try:
-        main()
+        make_app(os.environ.get("CDK_OUTDIR", "cdk.out")).synth()
     except (EnvironmentInvalid, UnreadableSizing) as error:
         sys.exit(str(error))

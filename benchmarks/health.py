@@ -1,10 +1,12 @@
 """How well `judge` judges: false rollbacks and refusals over healthy windows, and time to detect.
 
 Seeded synthetic weeks at about 2M requests a day: a daily and weekly rhythm, p99 with autocorrelated
-noise, heavy-tailed spikes, a slow drift, now and then an hour-long incident. Every judgement is made
-as the watch makes it: each 5 minutes over the growing window, and the first BREACH counts.
+noise, heavy-tailed spikes, a slow drift, and incidents of up to an hour. An incident is the service's
+own and no change's fault, but it does break the limits: false rollbacks with and without them differ.
+Every judgement is made as the watch makes it: each 5 minutes over the growing window, and the first
+BREACH counts.
 
-    python benchmarks/health.py [--windows 2080] [--regressions 200] [--seed 1]
+    python benchmarks/health.py [--windows 2080] [--regressions 200] [--incidents 2] [--seed 1]
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ class Weeks:
         ]
 
 
-def live(days: int, random: np.random.Generator) -> Weeks:
-    """A healthy service: 2M requests a day, p99 about 120 ms, 0.05 % errors."""
+def live(days: int, incidents: float, random: np.random.Generator) -> Weeks:
+    """A healthy service: 2M requests a day, p99 about 120 ms, 0.05 % errors; so many incidents a year."""
     n = np.arange(days * DAY)
     daily = 1 + 0.6 * np.sin(2 * np.pi * (n / DAY - 0.35)) + 0.1 * np.sin(4 * np.pi * n / DAY)
     weekend = np.where((n // DAY) % 7 >= 5, 0.55, 1.0)
@@ -51,7 +53,7 @@ def live(days: int, random: np.random.Generator) -> Weeks:
     p99 *= np.exp(noise(n.size, 0.95, 0.035, random) + random.normal(0, 0.05, n.size))  # minutes to hours, and within
     p99 *= np.exp(np.cumsum(random.normal(0, 0.02, days)).clip(-0.06, 0.06))[n // DAY]  # from day to day
     p99 *= np.where(random.random(n.size) < 0.004, 1 + random.pareto(2.5, n.size), 1.0)  # single spikes
-    for at in random.integers(0, n.size, random.poisson(days / 180)):  # twice a year, under an hour
+    for at in random.integers(0, n.size, random.poisson(incidents * days / 365)):
         p99[at : at + random.integers(3, 12)] *= random.uniform(1.2, 2.0)
     return Weeks(requests.astype(float), random.poisson(requests * 0.0005).astype(float), p99)
 
@@ -80,11 +82,11 @@ def detected(baseline: Baseline, window: list[Sample]) -> int | None:
     raise AssertionError("a breach of the whole window must have been a breach at some look")
 
 
-def healthy(windows: int, random: np.random.Generator) -> tuple[int, int, int]:
+def healthy(windows: int, incidents: float, random: np.random.Generator) -> tuple[int, int, int]:
     """Windows observed, false rollbacks among them, refusals before them."""
     observed = refused = rolled_back = 0
     while observed + refused < windows:
-        weeks = live(98, random)
+        weeks = live(98, incidents, random)
         for apply in range(30 * DAY, 96 * DAY, 3 * DAY + 37):
             baseline = Baseline(weeks.samples(apply - 28 * DAY, apply))
             now = START + timedelta(minutes=5 * apply)
@@ -103,7 +105,7 @@ def time_to_detect(change: Callable[[Weeks, slice], Weeks], count: int, random: 
     """Minutes until a regression that begins with the window is found; infinite when it is not."""
     found: list[float] = []
     while len(found) < count:
-        weeks = live(98, random)
+        weeks = live(98, 0, random)
         for apply in range(30 * DAY, 96 * DAY, 3 * DAY + 37):
             baseline = Baseline(weeks.samples(apply - 28 * DAY, apply))
             if baseline.judge([], START + timedelta(minutes=5 * apply)).verdict is Health.HEALTHY:
@@ -145,12 +147,14 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=2080)
     parser.add_argument("--regressions", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--incidents", type=float, default=2, help="incidents a year in healthy windows")
     asked = parser.parse_args()
     random = np.random.default_rng(asked.seed)
 
     began = time.perf_counter()
-    observed, rolled_back, refused = healthy(asked.windows, random)
-    print(f"{asked.windows} healthy windows (seed {asked.seed}, {time.perf_counter() - began:.0f} s)")
+    observed, rolled_back, refused = healthy(asked.windows, asked.incidents, random)
+    took = time.perf_counter() - began
+    print(f"{asked.windows} healthy windows, {asked.incidents:g} incidents a year (seed {asked.seed}, {took:.0f} s)")
     print(f"  false rollbacks {rolled_back} of {observed} ({rolled_back / observed:.2%})")
     print(f"  refusals        {refused} of {asked.windows} ({refused / asked.windows:.2%})")
 
@@ -165,7 +169,7 @@ def main() -> None:
         middle, late = np.percentile(minutes, (50, 95), method="higher")
         print(f"  {name:<32}{middle:>6.0f}  {late:>6.0f} {np.isinf(minutes).mean():>7.1%}")
 
-    weeks = live(35, random)
+    weeks = live(35, 0, random)
     baseline = Baseline(weeks.samples(0, 28 * DAY))
     window = weeks.samples(28 * DAY, 30 * DAY)
     began = time.perf_counter()

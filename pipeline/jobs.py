@@ -25,6 +25,7 @@ from optimizer.phase import Phase
 from pipeline import roles
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
+from stages.acknowledged import acknowledge
 
 PIPELINE_NAME = "tap"
 STACK_NAME = "tap-pipeline"
@@ -74,8 +75,11 @@ class Jobs(Construct):
         role = self.role("build", production=(roles.ANALYZE,))
         self._journal.grant_read(role)
         # The freeze check compares with what is deployed here as well: the pipeline's own template.
-        deployed = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"]
-        role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[self._own_stack_arn()]))
+        deployed, own_stack = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], self._own_stack_arn()
+        role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[own_stack]))
+        acknowledge(
+            role, f"IAM5[Resource::{own_stack}]", "CloudFormation completes a stack's ARN with an id of its own"
+        )
         return self._step("Synth", "build", role, roles.ANALYZE, timeout=MINUTES(60), output="cdk.out")
 
     def analyze(self) -> cdk_pipelines.CodeBuildStep:
@@ -213,7 +217,8 @@ class Jobs(Construct):
         # (Service Authorization Reference, AWS CodePipeline). By name: the pipeline itself needs these roles first.
         stack = cdk.Stack.of(self)
         pipeline = stack.format_arn(service="codepipeline", resource=PIPELINE_NAME)
-        return iam.PolicyStatement(actions=list(actions), resources=[pipeline, f"{pipeline}/Phase*/{OBSERVE}"])
+        gates = [f"{pipeline}/{phase.stage_name}/{OBSERVE}" for phase in Phase]
+        return iam.PolicyStatement(actions=list(actions), resources=[pipeline, *gates])
 
     def _own_stack_arn(self) -> str:
         return cdk.Stack.of(self).format_arn(

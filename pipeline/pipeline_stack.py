@@ -17,6 +17,12 @@ from constructs import Construct
 from optimizer.phase import Phase
 from pipeline.conditions import SkipWhenNothingToDo
 from pipeline.environment import Environment
+from pipeline.grants import (
+    acknowledge_artifacts,
+    acknowledge_self_mutation,
+    acknowledge_steps,
+    acknowledge_support,
+)
 from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
 from pipeline.journal_table import JournalTable
 from pipeline.roles import RolesStack
@@ -50,6 +56,7 @@ class PipelineStack(cdk.Stack):
             log_group=log_group,
         )
 
+        artifacts = _artifacts(self, key)
         pipeline = cdk_pipelines.CodePipeline(
             self,
             "Pipeline",
@@ -60,7 +67,7 @@ class PipelineStack(cdk.Stack):
             cli_version=CLI_VERSION,
             cross_account_keys=True,
             enable_key_rotation=True,
-            artifact_bucket=_artifacts(self, key),
+            artifact_bucket=artifacts,
             docker_enabled_for_synth=False,
             docker_enabled_for_self_mutation=False,
             use_pipeline_role_for_actions=True,
@@ -83,6 +90,12 @@ class PipelineStack(cdk.Stack):
         SkipWhenNothingToDo(self, "Skip", pipeline=pipeline.pipeline, journal=journal, key=key, stages=GATED)
         Watch(self, "Watch", environment=environment, jobs=jobs, notifications=notifications, key=key)
 
+        for roles in (jobs, pipeline):
+            acknowledge_artifacts(roles, artifacts)
+        acknowledge_steps(pipeline)
+        acknowledge_self_mutation(pipeline)
+        acknowledge_support(pipeline.pipeline)
+
 
 def _production(scope: Construct, environment: Environment, sizing: SizingRecord) -> ProductionStage:
     stage = ProductionStage(
@@ -103,8 +116,25 @@ def _artifacts(scope: Construct, key: kms.IKey) -> s3.Bucket:
         enforce_ssl=True,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         versioned=True,
+        server_access_logs_bucket=_access_logs(scope),
         lifecycle_rules=[
             s3.LifecycleRule(expiration=cdk.Duration.days(400), noncurrent_version_expiration=cdk.Duration.days(30))
+        ],
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+
+
+def _access_logs(scope: Construct) -> s3.Bucket:
+    """Who read a plan or a dashboard, for a year."""
+    return s3.Bucket(
+        scope,
+        "AccessLogs",
+        encryption=s3.BucketEncryption.S3_MANAGED,  # the only kind that access logs can be written with
+        enforce_ssl=True,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        versioned=True,
+        lifecycle_rules=[
+            s3.LifecycleRule(expiration=cdk.Duration.days(365), noncurrent_version_expiration=cdk.Duration.days(7))
         ],
         removal_policy=cdk.RemovalPolicy.RETAIN,
     )

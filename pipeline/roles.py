@@ -6,7 +6,8 @@
   backstop; the inventory is the guard.
 - `tap-reconcile` compares code, template and account: it reads.
 
-Each trusts the named jobs of the tooling account alone, and only with the external id.
+Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
+the boundary of `pipeline/boundary.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from constructs import Construct
 from optimizer.action import Permission
 from optimizer.actions import registry
 from optimizer.observe.inventory import TENANT_TAG
+from pipeline.boundary import make_boundary
 from pipeline.environment import Environment
+from stages.acknowledged import acknowledge
 from stages.regional_stack import RegionalStack
 
 ANALYZE = "tap-analyze"
@@ -117,7 +120,9 @@ class RolesStack(RegionalStack):
     def __init__(self, scope: Construct, id: str, *, environment: Environment, revision: int, **kwargs: Any) -> None:
         account = environment.accounts.production
         super().__init__(scope, id, account=account, region=environment.primary, revision=revision, **kwargs)
+        boundary = make_boundary(self, "Boundary")
         OptimizerRoles(self, "OptimizerRoles", environment=environment)
+        iam.PermissionsBoundary.of(self).apply(boundary)
 
 
 class OptimizerRoles(Construct):
@@ -145,6 +150,7 @@ class OptimizerRoles(Construct):
         )
         for statement in statements(may, environment):
             role.add_to_policy(statement)
+        _acknowledge_patterns(role, may, environment)
         return role
 
 
@@ -208,8 +214,19 @@ def _only_the_jobs(environment: Environment, jobs: Sequence[str]) -> iam.IPrinci
     )
 
 
-def _arns(pattern: str, environment: Environment) -> list[str]:
+def _acknowledge_patterns(role: iam.Role, may: Sequence[Permission], environment: Environment) -> None:
+    """Wildcards that are declared: on actions that take no resource, and in place of names made later."""
+    for pattern in {pattern for permission in may for pattern in permission.resources if "*" in pattern}:
+        asking = ", ".join(sorted({permission.action for permission in may if pattern in permission.resources}))
+        reason = f"Names that AWS, a job or the templates' sizing completes, for {asking}"
+        if pattern == "*":
+            reason = f"Reads that take no resource, and writes held by a condition: {asking}"
+        for arn in _arns(pattern, environment, partition="<AWS::Partition>"):
+            acknowledge(role, f"IAM5[Resource::{arn}]", reason)
+
+
+def _arns(pattern: str, environment: Environment, partition: str = cdk.Aws.PARTITION) -> list[str]:
     return [
-        pattern.format(partition=cdk.Aws.PARTITION, account=environment.accounts.production, region=region)
+        pattern.format(partition=partition, account=environment.accounts.production, region=region)
         for region in (environment.primary.name, *(replica.name for replica in environment.replicas))
     ]

@@ -20,6 +20,7 @@ from constructs import Construct
 
 from pipeline import roles
 from pipeline.environment import Environment
+from pipeline.grants import acknowledge_log
 from pipeline.jobs import LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec
 
 EVERY = cdk.Duration.minutes(15)
@@ -157,6 +158,7 @@ class Watch(Construct):
             grant_report_group_permissions=False,
         )
         self._read_by_connection(project, role)
+        acknowledge_log(project)
         return project
 
     def _read_by_connection(self, project: codebuild.Project, role: iam.Role) -> None:

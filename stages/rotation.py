@@ -70,8 +70,9 @@ class Rotation(Construct):
 
     def _schedule(self, secret: secretsmanager.ISecret, function: lambda_.Function) -> None:
         """L1: the L2 would let Secrets Manager call the function for any account."""
+        permission = "SecretsManager"
         function.add_permission(
-            "SecretsManager",
+            permission,
             principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),
             source_account=cdk.Stack.of(self).account,
         )
@@ -84,7 +85,7 @@ class Rotation(Construct):
             rotation_rules=monthly,
             rotate_immediately_on_update=False,
         )
-        schedule.node.add_dependency(function)  # and its permission, which the first rotation needs
+        schedule.node.add_dependency(function.node.find_child(permission))  # the first rotation needs it
 
 
 def _statements(

@@ -285,7 +285,7 @@ def _error_findings(periods: Periods) -> list[_Finding]:
 
 def _surely_above(errors: Floats, attempts: Floats, rate: float) -> NDArray[np.bool_]:
     """Where the error rate lies above `rate` with 99 % confidence: the lower Wilson bound does."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         share = np.minimum(errors / attempts, 1.0)
         score = (share - rate) / np.sqrt(rate * (1 - rate) / attempts)
     return (errors >= LEAST_ERRORS) & (score > CONFIDENCE_Z)  # the score test is the Wilson bound, inverted

@@ -109,11 +109,13 @@ class Person:
             self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now")
             return
         timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
+        end = self.window_end(gate.stage)
         while gate.approved is None and self.clock.now() < timeout:
-            end = self.window_end(gate.stage)  # read again each time: an override restarts the window
             if end is None or self.clock.now() >= end + AFTERWARDS:
-                self._decide(gate, self.approves_phases, "the window has ended")
-                return
+                if (moved := self.window_end(gate.stage)) == end:
+                    self._decide(gate, self.approves_phases, "the window has ended")
+                end = moved  # an override restarted the window meanwhile
+                continue
             self.watch.pass_time(min(end + AFTERWARDS, timeout))
 
     def retries(self, stage: str, ended: Ended) -> bool:  # noqa: ARG002 -- a person reads why; this one always waits

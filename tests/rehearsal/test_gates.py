@@ -76,6 +76,17 @@ def test_an_observed_phase_is_approved_after_its_window_and_watched_at_every_tic
     assert lines == ["the service is well"] * 5, "what does not change is said twice a day"
 
 
+def test_a_window_that_was_restarted_is_waited_for() -> None:
+    hands = Hands()
+    who, execution, _ = person(hands, None)
+    ends = [START + timedelta(hours=48), START + timedelta(hours=60), START + timedelta(hours=60)]
+    who.window_end = lambda stage: ends.pop(0)
+    gate = execution.open("Phase2", "Observe", "", START)
+    who.answer(gate, approval("Observe"))
+    assert gate.approved is True
+    assert hands.time >= START + timedelta(hours=60)
+
+
 def test_a_gate_that_the_watch_rejected_is_not_answered_again() -> None:
     hands = Hands()
     who, execution, _ = person(hands, START + timedelta(hours=48))

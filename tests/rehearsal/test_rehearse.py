@@ -1,0 +1,154 @@
+"""Whole rehearsals on the real templates: how each scenario ends, and that a corrupted pipeline does not pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from optimizer.errors import UsageError
+from optimizer.rehearsal import setting as setting_module
+from optimizer.rehearsal.rehearse import rehearse
+from optimizer.rehearsal.scenario import load_scenario
+from optimizer.rehearsal.setting import Request
+from optimizer.rehearsal.synthesis import Synthesis
+from optimizer.rehearsal.synthesized import WalkFailed
+
+Json = dict[str, Any]
+
+
+def rehearsed(out: Path, scenario: str, **more: Any) -> tuple[int, Json]:
+    code = rehearse(Request(out, load_scenario(scenario), **more))
+    assert (out / "dashboard.html").stat().st_size > 1000
+    return code, json.loads((out / "summary.json").read_text())
+
+
+def outcomes(summary: Json) -> dict[int, str]:
+    return {phase["phase"]: phase["outcome"] for phase in summary["phases"]}
+
+
+@pytest.mark.slow
+def test_quiet_ends_with_both_phases_accepted_and_code_and_account_agreeing(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "quiet")
+    assert code == 0
+    assert outcomes(summary) == {1: "skipped", 2: "accepted", 3: "accepted"}
+    assert all(phase["window_hours"] >= 48 for phase in summary["phases"][1:])
+    assert summary["drift_differences"] == 0
+    assert summary["tenant_resources_touched"] == 0
+    assert summary["monthly_cost"]["after"] < summary["monthly_cost"]["before"]
+    assert summary["monthly_cost"]["stranded"] is None
+    assert 0 < summary["metric_calls"] < summary["api_calls"]
+
+
+@pytest.mark.slow
+def test_regression_is_rolled_back_and_the_next_phase_not_begun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, summary = rehearsed(tmp_path, "regression")
+    assert (code, outcomes(summary)) == (0, {1: "skipped", 2: "rolled_back", 3: "skipped"})
+    assert summary["phases"][1]["assessment"]["verdict"] == "BREACH"
+    assert summary["drift_differences"] == 0
+    progress = capsys.readouterr().err
+    assert "Observe was rejected: p99" in progress
+    assert "stage Phase3" not in progress
+
+
+@pytest.mark.slow
+def test_a_young_account_asks_nobody_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, summary = rehearsed(tmp_path, "young-account")
+    assert (code, set(outcomes(summary).values())) == (0, {"skipped"})
+    progress = capsys.readouterr().err
+    assert [f"stage {name}: skipped" in progress for name in ("Approve", "Phase1", "Phase2", "Phase3")] == [True] * 4
+    assert "gate " not in progress
+
+
+@pytest.mark.slow
+def test_silent_metrics_are_held_and_never_accepted(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "silent-metrics")
+    assert (code, outcomes(summary)[2]) == (0, "held")
+    assert summary["phases"][1]["assessment"]["verdict"] == "INCONCLUSIVE"
+
+
+@pytest.mark.slow
+def test_a_tenant_s_resources_are_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, summary = rehearsed(tmp_path, "tenant-owned")
+    assert summary["tenant_resources_touched"] == 0
+    assert not any(action["outcome"] == "accepted" for phase in summary["phases"] for action in phase["actions"])
+    assert "excluded fleet" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_with_the_exclusion_switched_off_the_record_tells_what_was_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimizer.observe.inventory.tenant_tag", lambda tags: None)
+    code, summary = rehearsed(tmp_path, "tenant-owned")
+    assert code == 1
+    assert summary["tenant_resources_touched"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("crash_at", [150, 333, 640])
+def test_a_crash_at_any_call_ends_in_the_same_state(tmp_path: Path, crash_at: int) -> None:
+    code, summary = rehearsed(tmp_path, "regression", crash_at=crash_at)
+    assert (code, outcomes(summary)) == (0, {1: "skipped", 2: "rolled_back", 3: "skipped"})
+
+
+def misspelt_command(template: str) -> str:
+    return template.replace("python -m optimizer analyze --out out", "python -m optimizer analyse --out out")
+
+
+def missing_input(template: str) -> str:
+    document = json.loads(template)
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::CodePipeline::Pipeline":
+            analyze = next(each for each in resource["Properties"]["Stages"] if each["Name"] == "Analyze")
+            analyze["Actions"][0]["OutputArtifacts"] = []
+    return json.dumps(document)
+
+
+def wrong_variable(template: str) -> str:
+    return template.replace(".GATE_TEXT}", ".GATE_TXET}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("corrupt", "says"),
+    [
+        (misspelt_command, "the pipeline ended at Analyze: `python -m optimizer analyse --out out` ended with 64"),
+        (missing_input, "was made by no action before it"),
+        (wrong_variable, "was exported by no action before it"),
+    ],
+)
+def test_a_corrupted_copy_of_the_synthesized_pipeline_fails(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    corrupt: Callable[[str], str],
+    says: str,
+) -> None:
+    class Corrupting(Synthesis):
+        def run(self, sources: Path, environ: Mapping[str, str]) -> Path:
+            out = super().run(sources, environ)
+            template = out / "tap-pipeline.template.json"
+            before = template.read_text()
+            template.write_text(corrupt(before))
+            assert template.read_text() != before
+            return out
+
+    monkeypatch.setattr(setting_module, "Synthesis", Corrupting)
+    request = Request(tmp_path, load_scenario("quiet"))
+    try:
+        assert rehearse(request) == 1
+        told = " ".join(capsys.readouterr().out.split())
+    except WalkFailed as failure:
+        told = str(failure)
+    assert says in told
+
+
+def test_a_folder_without_the_app_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no app\.py"):
+        rehearse(Request(tmp_path, load_scenario("quiet")), project=tmp_path)
