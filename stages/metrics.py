@@ -80,6 +80,20 @@ def replica_lag() -> cloudwatch.Metric:
     return database("AuroraReplicaLagMaximum", "Maximum")
 
 
+def global_lag() -> cloudwatch.MathExpression:
+    """How far this Region's secondary is behind the primary Region, in milliseconds.
+
+    A query, because the metric is published by source Region as well as by cluster (Aurora user
+    guide, "Cluster-level metrics"), and there is one global database here.
+    """
+    return cloudwatch.MathExpression(
+        label="Behind the primary Region, milliseconds",
+        expression='SELECT MAX(AuroraGlobalDBReplicationLag) FROM "AWS/RDS"',
+        using_metrics={},
+        period=FIVE_MINUTES,
+    )
+
+
 def database(name: str, statistic: str) -> cloudwatch.Metric:
     """A metric of the primary cluster."""
     return _metric("AWS/RDS", name, statistic, DBClusterIdentifier=DATABASE)

@@ -44,6 +44,7 @@ class ProductionStage(cdk.Stage):
             region=self._environment.replica(number),
             number=number,
             sizing=sizing.aurora,
+            notify=self._environment.alarm_email,
             **self._common,
         )
         stack.add_stack_dependency(self.primary)

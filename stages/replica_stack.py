@@ -13,6 +13,7 @@ from stages.keys import data_key, telemetry_key
 from stages.network import Network
 from stages.regional_stack import RegionalStack
 from stages.sizing import AuroraSizing
+from stages.telemetry import Alarms
 
 
 class ReplicaStack(RegionalStack):
@@ -22,7 +23,9 @@ class ReplicaStack(RegionalStack):
     needs the network.
     """
 
-    def __init__(self, scope: Construct, id: str, *, number: int, sizing: AuroraSizing, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, number: int, sizing: AuroraSizing, notify: str, **kwargs: Any
+    ) -> None:
         super().__init__(scope, id, **kwargs)
         database_key = data_key(
             self, "DatabaseKey", alias="tap/database", holds="the Aurora secondary and its snapshots"
@@ -31,5 +34,6 @@ class ReplicaStack(RegionalStack):
         network = Network(self, "Network", cidr=f"10.{number}.0.0/18", nat_gateways=1, log_key=log_key, subnet_mask=22)
         if number in sizing.secondaries:
             SecondaryDatabase(self, "Database", number=number, network=network, key=database_key, log_key=log_key)
+            Alarms(self, "Alarms", key=log_key, notify=notify).watch_secondary()
         bound(self)
         mark_governed(self)

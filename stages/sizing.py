@@ -122,7 +122,21 @@ def read_sizing(path: Path) -> SizingRecord:
         return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
     try:
         return SizingRecord.model_validate_json(path.read_text())
-    except (OSError, ValidationError) as error:
-        raise UnreadableSizing(
-            f"{path} is not a sizing record: {error}. Fetch it again with `sizing --out {path}`."
-        ) from error
+    except ValidationError as error:
+        raise _unreadable(path, _first_problem(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error.__class__.__name__) from error
+
+
+def _unreadable(path: Path, problem: str) -> UnreadableSizing:
+    return UnreadableSizing(
+        f"{path} is not a sizing record ({problem}). Fetch it again: python -m optimizer sizing --out {path}"
+    )
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first finding as `field: what is wrong`, and how many more there are."""
+    first, *more = error.errors()
+    field = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return (f"{field}: " if field else "") + message + (f", and {len(more)} more" if more else "")

@@ -51,6 +51,12 @@ class TapStack(RegionalStack):
         alarms.watch_cache(cache)
         alarms.watch_database()
         Operations(self, "Operations", balancer=balancer, cache=cache, tables=tables)
-        Visitor(self, "Visitor", domain=environment.domain, access_logs=balancer.access_logs)
+        Visitor(
+            self,
+            "Visitor",
+            domain=environment.domain,
+            access_logs=balancer.access_logs,
+            log_key=keys.telemetry,
+        )
         bound(self)
         mark_governed(self)

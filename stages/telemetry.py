@@ -53,6 +53,10 @@ class Alarms(Construct):
         """Readers more than a second behind the writer."""
         self._alarm("replica-lag", metrics.replica_lag(), above=1000, of=(3, 3))
 
+    def watch_secondary(self) -> None:
+        """A secondary more than five seconds behind the primary Region: what a failover would lose."""
+        self._alarm("global-lag", metrics.global_lag(), above=5000, of=(3, 3))
+
     def _alarm(self, name: str, metric: cloudwatch.IMetric, *, above: float, of: tuple[int, int]) -> None:
         """An alarm when `of[0]` of the last `of[1]` periods lie above the limit; no data is no breach here."""
         alarm = cloudwatch.Alarm(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_synthetics as synthetics
 from constructs import Construct
 
-from stages.acknowledged import acknowledge
+from stages.acknowledged import acknowledge, logical_id
 from stages.governed import mark_part
 
 NAME = "tap-visitor"
+LOG_GROUP = f"/aws/lambda/cwsyn-{NAME}"
 SCRIPT = """
 const { URL } = require('url');
 const synthetics = require('Synthetics');
@@ -29,13 +33,14 @@ exports.handler = async () => {
 class Visitor(Construct):
     """The canary `tap-visitor`; its script is inline, so that nothing has to be published for it."""
 
-    def __init__(self, scope: Construct, id: str, *, domain: str, access_logs: s3.IBucket) -> None:
+    def __init__(self, scope: Construct, id: str, *, domain: str, access_logs: s3.IBucket, log_key: kms.IKey) -> None:
         super().__init__(scope, id)
         self.results = self._results(access_logs)
         self.canary = synthetics.Canary(
             self,
             "Canary",
             canary_name=NAME,
+            role=self._role(),
             runtime=synthetics.Runtime.SYNTHETICS_NODEJS_PUPPETEER_13_0,
             test=synthetics.Test.custom(code=synthetics.Code.from_inline(SCRIPT), handler="index.handler"),
             schedule=synthetics.Schedule.rate(cdk.Duration.minutes(1)),
@@ -45,7 +50,7 @@ class Visitor(Construct):
             success_retention_period=cdk.Duration.days(7),
             failure_retention_period=cdk.Duration.days(31),
         )
-        self._acknowledge()
+        self._log(log_key)
         mark_part(self, "telemetry")
 
     def _results(self, access_logs: s3.IBucket) -> s3.Bucket:
@@ -65,15 +70,52 @@ class Visitor(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
 
-    def _acknowledge(self) -> None:
+    def _role(self) -> iam.Role:
+        """What Synthetics wants of a canary's role, except making the log group: that is `_log`'s.
+
+        CloudWatch user guide, "Required roles and permissions for canaries".
+        """
         stack = cdk.Stack.of(self)
-        bucket = self.results.node.default_child
-        assert isinstance(bucket, s3.CfnBucket)  # what the L2 is made of
-        results = stack.get_logical_id(bucket)
-        for wildcard in (
-            "*",
-            f"<{results}.Arn>/*",
-            f"arn:aws:logs:{stack.region}:{stack.account}:log-group:/aws/lambda/cwsyn-*",
+        log = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:{LOG_GROUP}-*"
+        role = iam.Role(
+            self,
+            "Role",
+            description="The canary that visits the platform",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        objects = self.results.arn_for_objects("*")
+        for actions, resource in (
+            (["s3:PutObject"], objects),
+            (["s3:GetBucketLocation"], self.results.bucket_arn),
+            (["s3:ListAllMyBuckets"], "*"),
+            (["logs:CreateLogStream", "logs:PutLogEvents"], log),
         ):
-            reason = "What Synthetics wants of a canary's role (CloudWatch user guide, required roles)"
-            acknowledge(self.canary, f"IAM5[Resource::{wildcard}]", reason)
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": "CloudWatchSynthetics"}},
+            )
+        )
+        acknowledge(
+            role, f"IAM5[Resource::<{logical_id(self.results)}.Arn>/*]", "Synthetics names the results it keeps"
+        )
+        acknowledge(role, f"IAM5[Resource::{log}]", "Synthetics completes the name of its function with an id")
+        acknowledge(
+            role,
+            "IAM5[Resource::*]",
+            "Metrics and the list of buckets take no resource; a condition holds the metrics to their namespace",
+        )
+        return role
+
+    def _log(self, log_key: kms.IKey) -> None:
+        """The log group of the canary's function, which bears its id; Lambda would make it without an end."""
+        logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=f"{LOG_GROUP}-{self.canary.canary_id}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            encryption_key=log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )

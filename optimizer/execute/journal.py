@@ -5,6 +5,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
 
     plan              current            which plan is in force, its state, phases with something to do
     plan#<hash>       plan               the plan's document, compressed
+                      evidence           what was measured for the plan, compressed
                       baseline           health samples from before the plan's first change
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
@@ -39,6 +40,7 @@ from optimizer.execute.records import (
     MoveRecord,
     PhaseRecord,
     PhaseState,
+    PlanEvidence,
     PlanRecord,
     PlanState,
     WindowEvidence,
@@ -55,6 +57,7 @@ _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
+_EVIDENCE = TypeAdapter(PlanEvidence)
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,8 @@ class Journal:
             sizing=sizing,
             cost_now=None,
             before={key: json.loads(item["document"]["S"]) for key, item in items.items() if key.startswith("before#")},
+            evidence=_EVIDENCE.validate_json(unpacked(items["evidence"]["document"])) if "evidence" in items else None,
+            baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
         )
 
     def _get(self, pk: str, sk: str) -> Item | None:

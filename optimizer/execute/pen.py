@@ -23,7 +23,15 @@ from optimizer.decide.plan import Plan
 from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
-from optimizer.execute.records import MoveRecord, MoveState, PhaseRecord, PhaseState, PlanState, WindowEvidence
+from optimizer.execute.records import (
+    MoveRecord,
+    MoveState,
+    PhaseRecord,
+    PhaseState,
+    PlanEvidence,
+    PlanState,
+    WindowEvidence,
+)
 from optimizer.phase import Phase
 from stages.sizing import SizingRecord
 
@@ -34,6 +42,7 @@ _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
+_EVIDENCE = TypeAdapter(PlanEvidence)
 
 
 class Pen:
@@ -44,8 +53,8 @@ class Pen:
         self.lease = lease
         self._events = 0
 
-    def propose(self, plan: Plan) -> None:
-        """Put a plan in force, as proposed; an earlier one is superseded."""
+    def propose(self, plan: Plan, evidence: PlanEvidence | None = None) -> None:
+        """Put a plan in force, as proposed, with what was measured for it; an earlier one is superseded."""
         phases = [str(phase.number) for phase in Phase if plan.to_apply(phase)]
         head: dict[str, AttributeValueTypeDef] = {
             "hash": {"S": plan.hash},
@@ -54,8 +63,13 @@ class Pen:
         }
         if phases:
             head["phases"] = {"NS": phases}
+        kept = []
+        if evidence is not None:
+            document = packed(_EVIDENCE.dump_json(evidence).decode())
+            kept.append(self._put(f"plan#{plan.hash}", "evidence", {"document": document}))
         self.lease.write(
             self._put(f"plan#{plan.hash}", "plan", {"document": packed(plan.dump())}),
+            *kept,
             self._put("plan", "current", head),
             self._event(plan, None, f"Plan {plan.hash[:12]} proposed" + (f"; held: {plan.held}" if plan.held else "")),
         )

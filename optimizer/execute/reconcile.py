@@ -54,12 +54,17 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True)
 class FreezeReport:
-    """What the freeze check let pass. `changed` names the stacks that differ from what is deployed."""
+    """What the freeze check let pass.
 
-    changed: tuple[str, ...]
+    `changed` names the stacks that differ from what is deployed; None: there was no need to look.
+    """
+
+    changed: tuple[str, ...] | None
     override: str | None
 
     def __str__(self) -> str:
+        if self.changed is None:
+            return "no plan is under way: changed infrastructure may be deployed."
         what = f"{', '.join(self.changed)} would change" if self.changed else "every stack is as deployed"
         return f"{what}; overridden: {self.override}" if self.override else f"{what}."
 
@@ -81,8 +86,10 @@ def freeze_check(
     """
     assembly = read_assembly(assembly_dir)
     _refuse_outdated(assembly, record_revision)
+    if not plan_under_way:  # nothing to freeze; and before the first deployment there is no role to look with
+        return FreezeReport(None, override)
     changed = _changed(assembly.stage(""), tooling.at) + _changed(assembly.stage(PRODUCTION_STAGE), production.at)
-    if plan_under_way and changed and override is None:
+    if changed and override is None:
         raise AssemblyRefused(
             f"a plan is under way, and {', '.join(changed)} would change: deploying now would disturb the window. "
             "Wait until the plan is done, release the deployed commit again, or record an override."

@@ -11,6 +11,8 @@ from enum import Enum
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Assessment, Sample
 from optimizer.decide.plan import Plan
+from optimizer.observe.breakdown import CostLine
+from optimizer.observe.load import Load
 from optimizer.phase import Phase
 from stages.sizing import SizingRecord
 
@@ -108,8 +110,23 @@ class WindowEvidence:
 
 
 @dataclass(frozen=True)
+class PlanEvidence:
+    """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
+
+    `costs` is None when a price was missing.
+    """
+
+    loads: tuple[Load, ...]
+    costs: tuple[CostLine, ...] | None
+
+
+@dataclass(frozen=True)
 class History:
-    """The whole journal of one plan: what the dashboard shows."""
+    """The whole journal of one plan: what the dashboard shows.
+
+    `evidence` is None for a plan that was kept without it; `baseline` holds the samples from before the
+    plan's first change, and nothing before there was one.
+    """
 
     record: PlanRecord | None
     phases: tuple[PhaseRecord, ...]
@@ -119,3 +136,5 @@ class History:
     sizing: SizingRecord
     cost_now: Decimal | None
     before: Mapping[str, Json]
+    evidence: PlanEvidence | None = None
+    baseline: tuple[Sample, ...] = ()

@@ -106,12 +106,11 @@ def test_the_table_is_aligned_and_keeps_long_values_short() -> None:
 @pytest.mark.parametrize(
     ("assembly", "plan_under_way", "override", "changed"),
     [
-        ({}, False, None, ()),
         ({}, True, None, ()),
-        ({"title": "two"}, False, None, ("tap-pipeline",)),
-        ({"protected": False}, False, None, ("tap-primary",)),
         ({"title": "two", "protected": False}, True, "hotfix 42", ("tap-pipeline", "tap-primary")),
-        ({"revision": 3}, False, None, ("tap-primary",)),
+        ({"title": "two"}, True, "hotfix 42", ("tap-pipeline",)),
+        ({"revision": 3}, True, "hotfix 42", ("tap-primary",)),
+        ({"protected": False}, False, None, None),  # nothing is frozen: before the first deployment it cannot look
     ],
 )
 def test_the_freeze_lets_pass(
@@ -121,7 +120,7 @@ def test_the_freeze_lets_pass(
     assembly: dict[str, Any],
     plan_under_way: bool,
     override: str | None,
-    changed: tuple[str, ...],
+    changed: tuple[str, ...] | None,
 ) -> None:
     report = freeze_check(
         write_assembly(tmp_path, **assembly),

@@ -335,11 +335,31 @@ GUARDS: list[Requirement] = [
             }
         ),
     ),
+    (
+        "an alarm on the secondaries' lag, where they are",
+        lambda f: all(
+            f.props("AWS::CloudWatch::Alarm", s)["AlarmName"] == "tap-global-lag"
+            and "AuroraGlobalDBReplicationLag" in json.dumps(f.props("AWS::CloudWatch::Alarm", s)["Metrics"])
+            for s in SECONDARIES
+        ),
+    ),
     ("an encrypted topic", lambda f: imports_key(f.props("AWS::SNS::Topic")["KmsMasterKeyId"], "Telemetry")),
     ("an operations dashboard", lambda f: f.props("AWS::CloudWatch::Dashboard")["DashboardName"] == "tap-operations"),
     (
         "a canary, so that quiet nights have data",
         lambda f: f.props("AWS::Synthetics::Canary")["Schedule"]["Expression"] == "rate(1 minute)",
+    ),
+    (
+        "its log group made here, with an end, and by nobody else",
+        lambda f: (
+            any("/aws/lambda/cwsyn-tap-visitor-" in json.dumps(g["LogGroupName"]) for g in log_groups(f))
+            and "cwsyn" in json.dumps(f.all("AWS::IAM::Policy"))
+            and not any(
+                "logs:CreateLogGroup" in s["Action"] and "cwsyn" in json.dumps(s["Resource"])
+                for p in f.all("AWS::IAM::Policy")
+                for s in p["Properties"]["PolicyDocument"]["Statement"]
+            )
+        ),
     ),
     (
         "pointers to tables, cache and database",
