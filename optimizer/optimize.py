@@ -28,6 +28,7 @@ from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan, read_plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import OptimizerError, PriceMissing, UsageError
+from optimizer.evidence import Spending, evidence_of
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
@@ -91,6 +92,7 @@ def analyze(
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
     life = _life(context)
+    spending = _spending(life)
     current = life.journal.current()
     under_way = current is not None and (
         current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
@@ -99,15 +101,17 @@ def analyze(
         plan = current.plan
         life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
     else:
-        plan, measured = make_plan(life.production, life.settings, registry(), life.policy, life.journal.sizing())
+        record = life.journal.sizing()
+        plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
+        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
-            Pen(life.journal, lease).propose(plan)
+            Pen(life.journal, lease).propose(plan, evidence)
     out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
-    _dashboard(life, out)
+    _dashboard(life, out, spending)
     _print_plan(plan)
 
 
@@ -235,7 +239,8 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command()
 def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force."""
-    typer.echo(f"The dashboard is {_dashboard(_life(context), out)}.")
+    life = _life(context)
+    typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
 
 
 def _life(context: typer.Context) -> Life:
@@ -255,16 +260,19 @@ def _life(context: typer.Context) -> Life:
     )
 
 
-def _dashboard(life: Life, out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
+def _spending(life: Life) -> Spending | None:
+    """What the account is billed for now; None when a price is missing."""
     governed = take_inventory(life.production, life.regions).governed
     try:
-        footprint, _ = footprint_now(life.production, governed)
-        cost_now = bill(footprint).monthly
+        footprint, storage = footprint_now(life.production, governed)
+        return bill(footprint), storage
     except PriceMissing as missing:
         life.say(f"No cost is shown: {missing}")
-        cost_now = None
-    history = replace(life.journal.history(), cost_now=cost_now)
+        return None
+
+
+def _dashboard(life: Life, out: Path, spending: Spending | None) -> Path:
+    history = replace(life.journal.history(), cost_now=spending[0].monthly if spending else None)
     return write_dashboard(history, out, now=life.production.clock.now())
 
 

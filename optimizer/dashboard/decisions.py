@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optimizer.dashboard.savings import saving_state, vetoed
+from optimizer.dashboard.savings import saving_of, vetoed
 from optimizer.dashboard.view import CriterionRow, DecisionRow, Mark, MoveRow, ProjectionRow, Tone
 from optimizer.dashboard.words import NO_VALUE, dollars_and_cents, name_in, quantity, short_moment
 from optimizer.decide.decision import Choice, Criterion, Decision, Verdict
@@ -141,17 +141,8 @@ def _criteria_summary(decision: Decision) -> str:
 
 
 def _saving(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) -> tuple[str, str]:
-    plan = record.plan
-    found = (
-        each
-        for each in (plan.costs.savings if plan.costs else ())
-        if (each.action, each.resource) == (decision.action, decision.resource)
-    )
-    saving = next(found, None)
-    if saving is None or decision.choice is not Choice.APPLY:
-        return NO_VALUE, ""
-    state = saving_state(plan, record.state, phase, decision.action, decision.resource)
-    return dollars_and_cents(saving.monthly), state.value
+    found = saving_of(record, phase, decision)
+    return (dollars_and_cents(found[0]), found[1].value) if found else (NO_VALUE, "")
 
 
 def _window(phase: PhaseRecord | None) -> str:

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from optimizer.dashboard import charts
+from optimizer.dashboard.export import write_evidence
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import View
 from optimizer.dashboard.words import dollars_and_cents, visible
@@ -40,10 +41,11 @@ class Chart:
 
 
 def write_dashboard(history: History, out: Path, now: datetime | None = None) -> Path:
-    """Write `dashboard.html` into the directory `out` and return its path; `now` as for `view_of`."""
+    """Write `dashboard.html` and its evidence into `out`; returns the page's path. `now` as for `view_of`."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / "dashboard.html"
     path.write_text(render(view_of(history, now)), encoding="utf-8")
+    write_evidence(history, out)
     return path
 
 

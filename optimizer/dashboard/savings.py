@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from optimizer.dashboard.view import Costs, SavingState, SavingStep
 from optimizer.dashboard.words import dollars, dollars_and_cents, name_in, percent
+from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.plan import Plan
-from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanState
+from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.phase import Phase
 
 TAKEN = {PhaseState.ACCEPTED, PhaseState.RECONCILED}
@@ -30,6 +31,21 @@ def saving_state(plan: Plan, state: PlanState, phase: PhaseRecord | None, action
     if phase and phase.state in DROPPED:
         return SavingState.DROPPED
     return SavingState.DROPPED if state in OVER else SavingState.PROJECTED
+
+
+def saving_of(record: PlanRecord, phase: PhaseRecord | None, decision: Decision) -> tuple[Decimal, SavingState] | None:
+    """What a decision to apply takes off a month, and what became of it; None for any other decision."""
+    plan = record.plan
+    key = (decision.action, decision.resource)
+    monthly = savings_by_decision(plan).get(key)
+    if monthly is None or decision.choice is not Choice.APPLY:
+        return None
+    return monthly, saving_state(plan, record.state, phase, *key)
+
+
+def savings_by_decision(plan: Plan) -> dict[tuple[str, str], Decimal]:
+    """The monthly saving of each action on each resource."""
+    return {(each.action, each.resource): each.monthly for each in (plan.costs.savings if plan.costs else ())}
 
 
 def costs_of(history: History) -> Costs | None:

@@ -103,12 +103,13 @@ class PlatformLife:
         return walk
 
     def publish(self, walk: Walk) -> None:
-        """The dashboard: the last stage's artifact, or made now when the walk ended before it."""
+        """The dashboard and its evidence: the last stage's artifact, or made now when the walk ended before it."""
         made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
         found = [each for each in made if each.is_file()]
         if walk.failed is not None or not found:
             found = [self._publish_now()]
-        shutil.copy(found[-1], self.request.out / "dashboard.html")
+        for name in ("dashboard.html", "evidence.json", "decisions.csv"):
+            shutil.copy(found[-1].with_name(name), self.request.out / name)
 
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""
