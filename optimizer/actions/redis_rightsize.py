@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.aws import RETRIES, Aws
 from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
@@ -32,6 +30,7 @@ from optimizer.execute.replication_group import ReplicationGroup, shards_of
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.machines import CACHE_NODES, MAXCLIENTS
 from optimizer.observe.metrics import Measurements, Query, Series
+from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
 from optimizer.phase import Phase
 from stages.sizing import CacheSizing, Sizing
 
@@ -42,7 +41,6 @@ ID = "redis_rightsize"
 GUIDE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg"
 GIB = 1024**3
 OLDEST_ENGINE = (3, 2, 10)  # resharding online (ElastiCache User Guide, "Online resharding")
-WEEK = 7 * 86_400
 
 _STATISTICS: Mapping[str, tuple[str, ...]] = {
     "CPUUtilization": ("Average",),
@@ -98,14 +96,14 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
     return Evidence(
         group=group.arn,
         before=describe(aws, group),
-        cpu_p95=_highest(series["CPUUtilization"], lambda values: float(np.percentile(values, 95))),
-        memory_max=_highest(series["DatabaseMemoryUsagePercentage"], np.max),
-        commands_p95=_commands([*series["GetTypeCmds"], *series["SetTypeCmds"]]),
-        engine_cpu_p95=_highest(series["EngineCPUUtilization"], lambda values: float(np.percentile(values, 95))),
-        shard_bytes={shard: _highest(found, np.max) for shard, found in sorted(shards.items())},
-        growth=_growth(series["BytesUsedForCache"]),
-        connections_max=_highest(series["CurrConnections"], np.max),
-        evictions=_total(series["Evictions"]),
+        cpu_p95=highest_p95(series["CPUUtilization"]),
+        memory_max=highest(series["DatabaseMemoryUsagePercentage"]),
+        commands_p95=rate_p95([*series["GetTypeCmds"], *series["SetTypeCmds"]]),
+        engine_cpu_p95=highest_p95(series["EngineCPUUtilization"]),
+        shard_bytes={shard: highest(found) for shard, found in sorted(shards.items())},
+        growth=growth(series["BytesUsedForCache"]),
+        connections_max=highest(series["CurrConnections"]),
+        evictions=total(series["Evictions"]),
         coverage=min(covered, default=0.0),
         scale_downs=tuple(sorted(allowed.get("ScaleDownModifications", []))),
         obstacles=tuple(_obstacles(aws, shown)),
@@ -184,15 +182,21 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     """Snapshot, shards, node type, replicas: each only where it differs."""
     target = CacheSizing.model_validate({k: v for k, v in decision.target.items() if k != "snapshot"})
     redis, shards = ReplicationGroup(group.name), before["shards"]
+    there, wanted = sorted(shards), sorted(target.shards)
+    old, new = str(before["node_type"]), target.node_type
+    # AWS gives new shards the fewest replicas there are, and here all have as many.
+    replicas, fewer = max(shards.values()), target.replicas_per_shard
     found = [_snapshot(redis, str(decision.target["snapshot"]))]
-    if set(shards) != set(target.shards):
-        found.append(_reshard(redis, sorted(shards), sorted(target.shards)))
-    if before["node_type"] != target.node_type:
-        found.append(_retype(redis, str(before["node_type"]), target.node_type))
-    # AWS gives new shards the fewest replicas there are, and the brief's group has as many on each.
-    replicas = max(shards.values())
-    if replicas > target.replicas_per_shard:
-        found.append(_replicate(redis, replicas, target.replicas_per_shard))
+    if there != wanted:
+        summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=12)
+        found.append(_change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
+    if old != new:
+        summary, hours = f"{old} to {new}", timedelta(hours=6)
+        found.append(_change(redis, "node-type", summary, redis.has_type, redis.change_type, old, new, hours))
+    if replicas > fewer:
+        summary, hours = f"{replicas} replicas a shard to {fewer}", timedelta(hours=3)
+        reached, ask = redis.has_replicas, redis.set_replicas
+        found.append(_change(redis, "replicas", summary, reached, ask, replicas, fewer, hours))
     return found
 
 
@@ -216,50 +220,28 @@ def _snapshot(redis: ReplicationGroup, name: str) -> Move:
     )
 
 
-def _reshard(redis: ReplicationGroup, before: list[str], after: list[str]) -> Move:
+def _change(
+    redis: ReplicationGroup,
+    name: str,
+    summary: str,
+    reached: Callable[[Aws, Any], bool],
+    ask: Callable[[Aws, Any], None],
+    before: Any,
+    after: Any,
+    deadline: timedelta,
+) -> Move:
+    """From `before` to `after` and back, asked for when the group takes a change; health is watched afterwards."""
     return Move(
-        name="shards",
+        name=name,
         when=When.APPLY,
-        summary=f"{len(before)} shards to {len(after)}, online",
-        is_done=lambda aws: redis.has_shards(aws, after),
-        do=lambda aws: redis.reshard(aws, after),
-        undo=lambda aws: redis.reshard(aws, before),
-        is_undone=lambda aws: redis.has_shards(aws, before),
+        summary=summary,
+        is_done=lambda aws: reached(aws, after),
+        do=lambda aws: ask(aws, after),
+        undo=lambda aws: ask(aws, before),
+        is_undone=lambda aws: reached(aws, before),
         is_ready=redis.is_settled,
-        deadline=timedelta(hours=12),
+        deadline=deadline,
         poll=timedelta(minutes=2),
-        settle=timedelta(minutes=15),
-    )
-
-
-def _retype(redis: ReplicationGroup, before: str, after: str) -> Move:
-    return Move(
-        name="node-type",
-        when=When.APPLY,
-        summary=f"{before} to {after}",
-        is_done=lambda aws: redis.has_type(aws, after),
-        do=lambda aws: redis.change_type(aws, after),
-        undo=lambda aws: redis.change_type(aws, before),
-        is_undone=lambda aws: redis.has_type(aws, before),
-        is_ready=redis.is_settled,
-        deadline=timedelta(hours=6),
-        poll=timedelta(minutes=2),
-        settle=timedelta(minutes=30),
-    )
-
-
-def _replicate(redis: ReplicationGroup, before: int, after: int) -> Move:
-    return Move(
-        name="replicas",
-        when=When.APPLY,
-        summary=f"{before} replicas a shard to {after}",
-        is_done=lambda aws: redis.has_replicas(aws, after),
-        do=lambda aws: redis.set_replicas(aws, after),
-        undo=lambda aws: redis.set_replicas(aws, before),
-        is_undone=lambda aws: redis.has_replicas(aws, before),
-        is_ready=redis.is_settled,
-        deadline=timedelta(hours=3),
-        poll=timedelta(minutes=1),
         settle=timedelta(minutes=15),
     )
 
@@ -270,39 +252,6 @@ def _of_node(group: Governed, node: str) -> dict[str, Query]:
         name: Query("AWS/ElastiCache", name, dimensions, statistics, region=group.region)
         for name, statistics in _STATISTICS.items()
     }
-
-
-def _highest(series: list[Series], of: Callable[[Any], Any]) -> float | None:
-    """The highest of all; None when one of them has no data."""
-    if not series or not all(len(each) for each in series):
-        return None
-    return max(float(of(each.values)) for each in series)
-
-
-def _total(series: list[Series]) -> float | None:
-    return sum(float(each.values.sum()) for each in series) if series and all(map(len, series)) else None
-
-
-def _commands(series: list[Series]) -> float | None:
-    """p95 of the commands a second of all nodes together, hour by hour."""
-    if not series or not all(len(each) for each in series):
-        return None
-    hours: dict[int, float] = {}
-    for each in series:
-        for at, value in zip(each.at.tolist(), each.values.tolist(), strict=True):
-            hours[at] = hours.get(at, 0.0) + value / each.period
-    return float(np.percentile(list(hours.values()), 95))
-
-
-def _growth(series: list[Series]) -> float | None:
-    """The last week's mean in parts of the first week's; 1 where less is kept than then."""
-    if not series or not all(len(each) for each in series):
-        return None
-    start, end = (of(each.at[place] for each in series) for of, place in ((min, 0), (max, -1)))
-    first = [float(v) for each in series for v in each.values[each.at < start + WEEK]]
-    last = [float(v) for each in series for v in each.values[each.at > end - WEEK]]
-    early = float(np.mean(first)) if first else 0.0
-    return max(1.0, float(np.mean(last)) / early) if early > 0 and last else None
 
 
 def _after(evidence: Evidence, shards: int) -> tuple[float | None, float | None]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from optimizer.action import When
-from optimizer.actions import redis_rightsize
 from optimizer.actions.redis_rightsize import ACTION, GIB, Evidence
 from optimizer.decide.decision import Choice, Origin, Verdict
 from optimizer.decide.policy import Policy
 from optimizer.observe.inventory import Governed, Kind
-from optimizer.observe.metrics import Series
 from stages.sizing import Sizing
 
 SHARDS = ("0001", "0002", "0003", "0004")
@@ -146,19 +143,3 @@ def test_acceptance_writes_the_target_into_the_sizing() -> None:
     sizing = ACTION.resize(Sizing.AS_DESIGNED, ACTION.decide(EVIDENCE, Policy()))
     assert sizing.cache == Policy().cache.target
     assert sizing.aurora == Sizing.AS_DESIGNED.aurora
-
-
-def series(*values: float, start: int = 0) -> Series:
-    return Series(np.arange(start, start + 3600 * len(values), 3600), np.array(values, dtype=np.float64), 3600)
-
-
-def test_commands_are_added_hour_by_hour_over_all_nodes() -> None:
-    assert redis_rightsize._commands([series(3600.0, 7200.0), series(3600.0, 7200.0)]) == pytest.approx(3.9)
-    assert redis_rightsize._commands([series(3600.0), series()]) is None
-
-
-def test_growth_is_the_last_week_against_the_first() -> None:
-    weeks = [*[10.0] * 168, *[11.0] * 168, *[12.0] * 168]
-    assert redis_rightsize._growth([series(*weeks)]) == pytest.approx(1.2, rel=0.01)
-    assert redis_rightsize._growth([series(*reversed(weeks))]) == 1.0
-    assert redis_rightsize._growth([series()]) is None
