@@ -21,6 +21,10 @@ def create_topic(site: Site, resource: Declared) -> Created:
     return Created(arn, {"TopicArn": arn, "TopicName": name})
 
 
+def delete_topic(site: Site, arn: str) -> None:
+    site.client("sns").delete_topic(TopicArn=arn)
+
+
 def create_log_group(site: Site, resource: Declared) -> Created:
     logs = site.client("logs")
     name = resource.get("LogGroupName") or resource.generated_name(512)
@@ -61,7 +65,7 @@ def update_parameter(site: Site, resource: Declared, _made: Created, _before: Pr
 
 
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::SNS::Topic": ResourceType(create_topic),
+    "AWS::SNS::Topic": ResourceType(create_topic, delete=delete_topic),
     "AWS::Logs::LogGroup": ResourceType(create_log_group),
     "AWS::CloudWatch::Alarm": ResourceType(put_alarm, update_alarm, EVERY_PROPERTY, delete_alarm),
     "AWS::SSM::Parameter": ResourceType(put_parameter, update_parameter, EVERY_PROPERTY),
