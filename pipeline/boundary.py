@@ -14,6 +14,7 @@ NAME = "tap-optimizer-boundary"
 
 # The services that the optimizer works with. An action that needs another one adds it here, in sight.
 AT_MOST = (
+    "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
     "cloudformation:*",
     "cloudwatch:*",

@@ -123,7 +123,7 @@ class Engine:
         aws = self.aws.at(change.governed.region)
         record = pen.move(plan, record, MoveState.INTENT)
         self._refuse_tenant(change.governed)
-        if not move.is_done(aws):
+        if not self._reached(move, change.governed, move.is_done, pen):
             self.say(f"{change.governed.name}: {move.summary}")
             move.do(aws)
             self._wait(move, change.governed, move.is_done, pen)
@@ -135,11 +135,23 @@ class Engine:
         aws = self.aws.at(change.governed.region)
         record = pen.move(plan, record, MoveState.UNDOING)
         self._refuse_tenant(change.governed)
-        if not move.is_undone(aws):
+        if not self._reached(move, change.governed, move.is_undone, pen):
             self.say(f"{change.governed.name}: undo: {move.summary}")
             move.undo(aws)
             self._wait(move, change.governed, move.is_undone, pen)
         pen.move(plan, record, MoveState.UNDONE)
+
+    def _reached(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> bool:
+        """Whether there is nothing to ask for; if there is, the resource is ready to be asked when this returns."""
+        aws = self.aws.at(governed.region)
+        if reached(aws):
+            return True
+        if move.is_ready is None or move.is_ready(aws):
+            return False
+        self.say(f"{governed.name}: waiting until it takes a change")
+        self._wait(move, governed, move.is_ready, pen)
+        self._refuse_tenant(governed)
+        return reached(aws)
 
     def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> None:
         aws = self.aws.at(governed.region)

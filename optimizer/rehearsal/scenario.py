@@ -99,7 +99,9 @@ class Event(_Value):
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
-    targets; `outage`: none reaches a target; `silent`: no metric is published; `queries` need an index.
+    targets; `outage`: none reaches a target; `silent`: no metric is published; `queries` need an index;
+    an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
+    types in `no_capacity`.
     """
 
     on: Milestone
@@ -111,6 +113,8 @@ class Event(_Value):
     outage: bool = False
     silent: bool = False
     queries: IndexQueries | None = None
+    failover_seconds: PositiveFloat | None = None
+    no_capacity: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -118,8 +122,12 @@ class Event(_Value):
             raise ValueError("an event ends by `until` or by `until_minutes`, not by both")
         if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
             raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
-        if not (self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent or self.queries):
-            raise ValueError("an event needs an effect: p99_factor, error_rate, outage, silent or queries")
+        service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
+        if not (service or self.queries or self.failover_seconds or self.no_capacity):
+            raise ValueError(
+                "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds "
+                "or no_capacity"
+            )
         return self
 
 
