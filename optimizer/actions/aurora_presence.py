@@ -55,6 +55,7 @@ class Evidence:
     before: Before
     connections_max: float | None
     lag_p99_ms: float | None
+    writer_cpu_p95: float | None
     coverage: float
     forwarding: tuple[str, ...]
     stays_monthly: float
@@ -62,8 +63,9 @@ class Evidence:
 
 
 def queries(database: Governed) -> tuple[Query, ...]:
-    """Of each secondary, in its own Region, where its metrics are."""
-    return tuple(query for arn in database.attributes.get("secondaries", ()) for query in _of_cluster(arn))
+    """Of each secondary, in its own Region, where its metrics are; and the load of the primary's writer."""
+    own = tuple(query for arn in database.attributes.get("secondaries", ()) for query in _of_cluster(arn))
+    return (*own, *_of_writer(database))
 
 
 def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
@@ -78,6 +80,7 @@ def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
         before=before,
         connections_max=_highest(connections),
         lag_p99_ms=_highest(lags),
+        writer_cpu_p95=_highest([measured.percentile(query, "Average", 95) for query in _of_writer(database)]),
         coverage=min(covered, default=0.0),
         forwarding=tuple(_forwarding(aws, shown)),
         stays_monthly=_stays_monthly(aws, before),
@@ -96,6 +99,12 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         by_brief("connections to a secondary in any hour", evidence.connections_max, at_most=limits.connections),
         over("secondaries", len(secondaries), at_least=1),
         over("hours with metrics", evidence.coverage, "%", at_least=limits.coverage),
+        over(
+            "p95 CPU of the writer, far from the design's load",
+            evidence.writer_cpu_p95,
+            "%",
+            at_most=limits.design_load,
+        ),
         over("p99 replication lag", evidence.lag_p99_ms, "ms", at_most=limits.lag_ms),
         over(
             "members that forward writes",
@@ -124,6 +133,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=projected,
         undo="in the window the instances are made again, ten minutes; after acceptance a full copy, hours",
     )
+
+
+def _of_writer(database: Governed) -> tuple[Query, ...]:
+    arn = database.attributes.get("primary")
+    return (aurora.cpu_of("WRITER", _name(arn), _region(arn)),) if arn else ()
 
 
 def describe(aws: Aws, database: Governed) -> Before:

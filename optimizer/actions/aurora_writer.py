@@ -57,15 +57,15 @@ class Evidence:
 
 
 def queries(cluster: Governed) -> tuple[Query, ...]:
-    """By role, not by instance: a failover moves the role. CPU at 5 minutes: hours would hide its peaks."""
+    """By role, not by instance: a failover moves the role."""
 
-    def of(name: str, role: str, statistic: str, period: int = 3600) -> Query:
+    def of(name: str, role: str, statistic: str) -> Query:
         dimensions = (("DBClusterIdentifier", cluster.name), ("Role", role))
-        return Query("AWS/RDS", name, dimensions, (statistic,), period, cluster.region)
+        return Query("AWS/RDS", name, dimensions, (statistic,), region=cluster.region)
 
     return (
-        of("CPUUtilization", "WRITER", "Average", 300),
-        of("CPUUtilization", "READER", "Average", 300),
+        aurora.cpu_of("WRITER", cluster.name, cluster.region),
+        aurora.cpu_of("READER", cluster.name, cluster.region),
         of("DatabaseConnections", "WRITER", "Maximum"),
         of("FreeableMemory", "WRITER", "Minimum"),
         of("SwapUsage", "WRITER", "Maximum"),

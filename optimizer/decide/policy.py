@@ -47,6 +47,11 @@ class CachePolicy:
     coverage: float = 95.0  # guard: percent of the period with datapoints
 
 
+# Guard: p95 CPU of the writer, in percent. A database that carries its design's load keeps what was designed
+# to protect it: the other Regions and the days of backups.
+DESIGN_LOAD = 30.0
+
+
 @dataclass(frozen=True)
 class PresencePolicy:
     """When the Aurora secondaries in other Regions go."""
@@ -55,6 +60,7 @@ class PresencePolicy:
     recovery_loss_accepted: bool = True
     connections: float = 0.0  # in every hour of the period
     lag_ms: float = 1000.0  # guard: a secondary that does not keep up hides something
+    design_load: float = DESIGN_LOAD
     coverage: float = 95.0
 
 
@@ -87,6 +93,7 @@ class BackupPolicy:
     """Aurora's automated backups."""
 
     retention_days: int = 14
+    design_load: float = DESIGN_LOAD
     # A manual snapshot is billed at the full volume outside the retention window: it must not eat the saving.
     snapshot_cost_share: float = 1.0
 

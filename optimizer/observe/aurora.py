@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optimizer.aws import Aws
+from optimizer.observe.metrics import Query
 
 if TYPE_CHECKING:
     from types_boto3_rds.type_defs import DBClusterTypeDef, DBInstanceTypeDef, GlobalClusterTypeDef
@@ -151,3 +152,10 @@ def busy(aws: Aws, name: str) -> Iterator[str]:
             yield f"{each['DBInstanceIdentifier']} is {each['DBInstanceStatus']}"
         elif waiting := each.get("PendingModifiedValues"):
             yield f"{each['DBInstanceIdentifier']} has other changes pending: {', '.join(sorted(waiting))}"
+
+
+def cpu_of(role: str, cluster: str, region: str) -> Query:
+    """CPU of whoever has the role, WRITER or READER: a failover moves it. At 5 minutes: hours would hide its peaks."""
+    return Query(
+        "AWS/RDS", "CPUUtilization", (("DBClusterIdentifier", cluster), ("Role", role)), ("Average",), 300, region
+    )

@@ -237,7 +237,9 @@ def _find_global_clusters(aws: Aws) -> Iterator[Found]:
         for cluster in page["GlobalClusters"]:
             members = cluster["GlobalClusterMembers"]
             secondaries = sorted(each["DBClusterArn"] for each in members if not each["IsWriter"])
-            yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], {"secondaries": secondaries}
+            writers = [each["DBClusterArn"] for each in members if each["IsWriter"]]
+            attributes = {"primary": next(iter(writers), None), "secondaries": secondaries}
+            yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], attributes
 
 
 def _rds_tags(aws: Aws, arn: str) -> Tags:
