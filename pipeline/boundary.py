@@ -12,8 +12,10 @@ from stages.sizing import Sizing
 
 NAME = "tap-optimizer-boundary"
 
-# The services that the optimizer works with. An action that needs another one adds it here, in sight.
+# The services that the optimizer works with, and those where it looks for readers of a stream and scalers.
+# An action that needs another one adds it here, in sight.
 AT_MOST = (
+    "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
     "cloudformation:*",
     "cloudwatch:*",
