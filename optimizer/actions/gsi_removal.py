@@ -23,10 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from botocore.exceptions import ClientError
 
 from optimizer.action import Action, Before, Move, Order, Permission, When
@@ -52,9 +51,10 @@ from optimizer.execute.table_policy import (
     remove_statement,
     with_statement,
 )
+from optimizer.observe.index_use import IndexUse, read_use
 from optimizer.observe.inventory import Governed, Kind
-from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
-from optimizer.observe.tables import consumed, in_region, is_settled, read_table, replica_regions
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.tables import in_region, is_settled, read_table, replica_regions
 from optimizer.phase import Phase
 from stages.sizing import Sizing
 
@@ -67,23 +67,7 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/
 SID = "TapDenyUnusedIndexes"
 DENIED = ("dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan")
 UNITS_PER_QUERY = 0.5  # an eventually consistent read, the only kind an index has (GUIDE/read-write-operations)
-WEEK = 7 * 86_400
-MONTH = 30 * 86_400
 LOOK_BACK = IndexPolicy().look_back
-
-
-@dataclass(frozen=True)
-class IndexUse:
-    """What one index did in all Regions together.
-
-    `weekly_reads`: read units by whole week, the newest first, back to the first week in which the
-    table was measured; None for a week in which it was not. `age_days` counts from the first write,
-    since no API tells when an index was made. `monthly_writes`: write units in the last 30 days.
-    """
-
-    weekly_reads: tuple[float | None, ...]
-    age_days: float | None
-    monthly_writes: float
 
 
 @dataclass(frozen=True)
@@ -114,7 +98,7 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         before=before,
         settled=is_settled(shown),
         policy_bytes=max(len(text.encode()) for text in texts),
-        indexes=_use(aws, table.name, regions, sorted(before["indexes"]), measured.end),
+        indexes=read_use(aws, table.name, regions, sorted(before["indexes"]), measured.end - LOOK_BACK, measured.end),
     )
 
 
@@ -237,50 +221,6 @@ def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:
         kept = next(each for each in alone[name].criteria if each.verdict in (Verdict.FAIL, Verdict.NO_DATA))
         told.append(f"{name} stays: {kept.sentence().removeprefix(f'{name}: ')}")
     return "; ".join(told)
-
-
-def _use(aws: Aws, table: str, regions: Sequence[str], indexes: Sequence[str], end: datetime) -> dict[str, IndexUse]:
-    def asked(units: str, index: str | None = None) -> list[Query]:
-        return [consumed(table, region, units, index, period=3600) for region in regions]
-
-    wanted = {(units, index): asked(units, index) for index in indexes for units in ("Read", "Write")}
-    wanted[("Write", "")] = asked("Write")
-    read = read_metrics(aws, [each for group in wanted.values() for each in group], end - LOOK_BACK, end)
-    series = {key: [read.of(each, "Sum") for each in group] for key, group in wanted.items()}
-    stop = read.end.timestamp()
-    measured = {week for found in series.values() for each in found for week in _weeks(each, stop).tolist()}
-    return {
-        index: IndexUse(
-            weekly_reads=_by_week(series[("Read", index)], measured, stop),
-            age_days=_age_days(series[("Write", index)], stop),
-            monthly_writes=_since(series[("Write", index)], stop - MONTH),
-        )
-        for index in indexes
-    }
-
-
-def _weeks(series: Series, stop: float) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """For each datapoint, how many whole weeks before `stop` its hour lies."""
-    return ((stop - series.at - 1) // WEEK).astype(np.int64)
-
-
-def _by_week(found: Iterable[Series], measured: set[int], stop: float) -> tuple[float | None, ...]:
-    whole = int(LOOK_BACK / timedelta(weeks=1))
-    sums = dict.fromkeys((week for week in measured if week < whole), 0.0)
-    for series in found:
-        for week, units in zip(_weeks(series, stop).tolist(), series.values.tolist(), strict=True):
-            if week in sums:
-                sums[week] += units
-    return tuple(sums.get(week) for week in range(max(sums, default=-1) + 1))
-
-
-def _age_days(found: Iterable[Series], stop: float) -> float | None:
-    firsts = [int(series.at[0]) for series in found if len(series)]
-    return round((stop - min(firsts)) / 86_400, 1) if firsts else None
-
-
-def _since(found: Iterable[Series], start: float) -> float:
-    return float(sum(series.values[series.at >= start].sum() for series in found))
 
 
 def _deny(table: str, indexes: Iterable[str]) -> dict[str, Any]:
