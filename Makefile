@@ -42,13 +42,13 @@ check: $(VENV)/.dev ## Format, lint, types and the quick tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m 'not slow'
+	$(BIN)/pytest -n 2 --dist loadgroup -m 'not slow'
 
 test: $(VENV)/.dev node_modules/.installed ## Every check, with strict synthesis by the pinned CLI
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
 
 synth: node_modules/.installed ## Strict synthesis: CloudFormation validation findings are errors, no look-ups

@@ -42,7 +42,7 @@ setup(
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",
-            "types-boto3[autoscaling,cloudwatch,codebuild,codepipeline,dynamodb,ec2,elasticache,elbv2,rds,resourcegroupstaggingapi,ssm,sts]",
+            "types-boto3[autoscaling,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,ec2,elasticache,elbv2,rds,resourcegroupstaggingapi,ssm,sts]",
             "types-PyYAML",
         ],
         "spark": ["pyspark==3.5.*"],

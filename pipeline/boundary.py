@@ -12,7 +12,8 @@ from stages.sizing import Sizing
 
 NAME = "tap-optimizer-boundary"
 
-# The services that the optimizer works with. An action that needs another one adds it here, in sight.
+# The services that the optimizer works with, and those where it looks for readers of a stream and scalers.
+# An action that needs another one adds it here, in sight.
 AT_MOST = (
     "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
@@ -27,6 +28,10 @@ AT_MOST = (
     "kms:Decrypt",
     "kms:DescribeKey",
     "kms:GenerateDataKey",
+    "lambda:ListEventSourceMappings",
+    "osis:GetPipeline",
+    "osis:ListPipelines",
+    "pipes:ListPipes",
     "rds:*",
     "ssm:GetParameter",
     "ssm:GetParameters",

@@ -18,9 +18,15 @@ CONTEXT = Path(__file__).parents[1] / "cdk.json"
 REFUSED = 2
 LEAVES = """\
 `cdk destroy tap-pipeline` removes the pipeline and its jobs. It leaves, on purpose:
-  in production   every stack (tap-primary, tap-replica-2, tap-replica-3, tap-keys, tap-roles) with all data:
-                  delete them by hand, in this order; tables, clusters and keys are protected or retained even then
-  in tooling      the journal table tap-journal, the artifact bucket and its key"""
+  in production   every stack (tap-replica-2, tap-replica-3, tap-primary, tap-keys, tap-roles) with all data: delete
+                  them by hand, in this order, after lifting their termination protection. Tables, clusters, the
+                  replication group, keys, buckets and log groups are protected or retained even then
+  in tooling      the journal table tap-journal, the buckets of artifacts and of their access logs, the key
+                  tap-pipeline, the log group /tap/jobs, and a stack tap-pipeline-support-REGION in each other Region"""
+FILL_IN = (
+    "accounts, primary (name, zones, image_id), replicas (name, zones), domain, certificate_arn, connection_arn, "
+    "repository, branch and alarm_email"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,18 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(str(error))
     if environment.is_example:
         return _refused(
-            "the environment still names the example accounts 111111111111 and 222222222222. Fill in accounts, "
-            "Regions, certificate_arn, connection_arn, repository and alarm_email in cdk.json, or pass a file: "
-            "make deploy ENVIRONMENT=FILE."
+            "the environment still names the example accounts 111111111111 and 222222222222. "
+            f"Fill in {FILL_IN} in cdk.json, or pass a file: make deploy ENVIRONMENT=FILE.",
+            bootstrap_commands(environment, tooling="TOOLING", production="PRODUCTION"),
         )
-    told = ["Bootstrapped once, with credentials of each account:", *bootstrap_commands(environment)]
-    print("\n".join(told))  # noqa: T201 -- the answer
+    accounts = environment.accounts
+    _tell(bootstrap_commands(environment, tooling=accounts.tooling, production=accounts.production))
     return 0
 
 
-def bootstrap_commands(environment: Environment) -> list[str]:
+def bootstrap_commands(environment: Environment, *, tooling: str, production: str) -> list[str]:
     """The commands that prepare each account and Region; production trusts the tooling account."""
-    tooling, production = environment.accounts.tooling, environment.accounts.production
     regions = [environment.primary.name, *(replica.name for replica in environment.replicas)]
     policy = "--cloudformation-execution-policies arn:aws:iam::aws:policy/AdministratorAccess"
     home = [f"  npx cdk bootstrap aws://{tooling}/{region} {policy}" for region in regions]
@@ -58,8 +63,14 @@ def bootstrap_commands(environment: Environment) -> list[str]:
     return home + away
 
 
-def _refused(reason: str) -> int:
+def _tell(commands: Sequence[str]) -> None:
+    print("\n".join(["Bootstrapped once, with credentials of each account:", *commands]))  # noqa: T201 -- the answer
+
+
+def _refused(reason: str, commands: Sequence[str] = ()) -> int:
     print(f"deploy: {reason}", file=sys.stderr)  # noqa: T201 -- the one clear line
+    if commands:
+        _tell(commands)
     return REFUSED
 
 

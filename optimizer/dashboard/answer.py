@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from optimizer.dashboard.marks import Mark, SavingState, Tone
 from optimizer.dashboard.savings import total
-from optimizer.dashboard.view import NOTHING_ASKED, Answer, Costs, Mark, SavingState, Tone
+from optimizer.dashboard.view import NOTHING_ASKED, Answer, Costs
 from optimizer.dashboard.words import count, dollars, listed, moment, short_moment
 from optimizer.decide.decision import Choice
 from optimizer.decide.health import Health

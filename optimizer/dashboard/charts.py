@@ -1,55 +1,34 @@
-"""Charts: small functions from a part of the View to a Plotly figure.
-
-Colours are tokens that the page replaces with its custom properties when it draws, so that one
-figure serves light, dark and print. Text from elsewhere is made plain: Plotly reads some markup.
-"""
+"""Charts of costs and windows: small functions from a part of the View to a Plotly figure."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import plotly.graph_objects as go
 
-from optimizer.dashboard.view import Costs, Milestone, SavingState, Window
+from optimizer.dashboard.frame import DROPPED, INK, LIMIT, MAIN, PENDING, SOFT, TAKEN, axis_time, framed, plain
+from optimizer.dashboard.marks import SavingState
+from optimizer.dashboard.view import Costs, Milestone, Window
 from optimizer.dashboard.windows import ERROR_LIMIT
-from optimizer.dashboard.words import dollars, visible
+from optimizer.dashboard.words import dollars
 
-# Colours nobody would choose, and the custom properties of dashboard.css that stand for them.
-INK, SOFT, GRID, PAPER = "#010101", "#010102", "#010103", "#010109"
-MAIN, LIMIT, TAKEN, PENDING, DROPPED = "#010104", "#010105", "#010106", "#010107", "#010108"
-TOKENS = {
-    INK: "--ink",
-    SOFT: "--ink-soft",
-    GRID: "--line",
-    PAPER: "--paper",
-    MAIN: "--series",
-    LIMIT: "--limit",
-    TAKEN: "--taken",
-    PENDING: "--pending",
-    DROPPED: "--dropped",
-}
 STATE_COLOURS = {SavingState.TAKEN: TAKEN, SavingState.PROJECTED: PENDING, SavingState.DROPPED: DROPPED}
-LABEL_LENGTH = 26
-HEIGHT = 300
 
 
 def cost_steps(costs: Costs) -> go.Figure:
     """Before, what each change takes off, and where that leaves the month: bars that hang from one another."""
     bars = [_Bar("Before the plan", Decimal(0), costs.before, SOFT, dollars(costs.before))]
     level = costs.before
-    for step in costs.steps:
+    for step in costs.shown:
         text = f"{dollars(-step.monthly)} {step.state.value}" if step.monthly else f"$0 {step.state.value}"
         bars.append(_Bar(step.label, level - step.monthly, step.monthly, STATE_COLOURS[step.state], text))
         if step.state is not SavingState.DROPPED:
             level -= step.monthly
     bars.append(_Bar(costs.standing_label, Decimal(0), costs.standing, MAIN, dollars(costs.standing)))
     places = list(range(len(bars), 0, -1))
-    figure = _figure(
+    figure = framed(
         go.Bar(
             orientation="h",
             y=places,
@@ -72,7 +51,7 @@ def cost_steps(costs: Costs) -> go.Figure:
 
 def latency(window: Window) -> go.Figure:
     """p99 latency against what the baseline lets expect, and its limit of +20 %."""
-    figure = _figure(
+    figure = framed(
         _line(window, window.limit_ms, "Limit, +20 %", LIMIT, dash="dash"),
         _line(window, window.p99_ms, "p99", MAIN),
         _line(window, window.expected_ms, "Expected", INK, dash="dot"),
@@ -86,7 +65,7 @@ def errors(window: Window) -> go.Figure:
     """Error rate in percent against its limit of 0.5 %."""
     rates = [None if each is None else each * 100 for each in window.error_rate]
     limit = [ERROR_LIMIT * 100] * len(rates)
-    figure = _figure(
+    figure = framed(
         _line(window, limit, "Limit, 0.5 %", LIMIT, dash="dash"),
         _line(window, rates, "Error rate", MAIN, fill="tozeroy"),
         height=220,
@@ -94,12 +73,6 @@ def errors(window: Window) -> go.Figure:
     figure.update_traces(hovertemplate="%{y:.2f} %<extra>%{fullData.name}</extra>")
     highest = max((each for each in rates if each is not None), default=0.0)
     return _over_time(figure, window, top=max(highest, ERROR_LIMIT * 100), suffix=" %")
-
-
-def plain(text: str) -> str:
-    """Text without markup, cut where an axis has no room."""
-    short = text if len(text) <= LABEL_LENGTH else f"{text[: LABEL_LENGTH - 1]}…"
-    return html.escape(visible(short), quote=False)
 
 
 @dataclass(frozen=True)
@@ -121,33 +94,12 @@ def _caption(figure: go.Figure, place: int, text: str, side: str) -> None:
     )  # fmt: skip
 
 
-def _figure(*traces: Any, height: int = HEIGHT) -> go.Figure:
-    """Traces in the page's quiet frame: no template, no legend, room for the labels."""
-    figure = go.Figure(data=list(traces))
-    figure.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 0, "r": 8, "t": 8, "b": 8},
-        font={"color": SOFT, "size": 13},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"bgcolor": PAPER, "bordercolor": GRID, "font": {"color": INK, "size": 13}},
-    )
-    axis = {"automargin": True, "gridcolor": GRID, "linecolor": GRID, "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    return figure
-
-
 def _line(
     window: Window, values: Sequence[float | None], name: str, colour: str, dash: str = "solid", fill: str | None = None
 ) -> go.Scatter:
     """One series over a window's even periods; a missing value is a gap, never a bridge."""
     return go.Scatter(
-        x0=_axis_time(window.start),
+        x0=axis_time(window.start),
         dx=window.period.total_seconds() * 1000,
         y=[None if each is None else round(each, 3) for each in values],
         name=name,
@@ -158,11 +110,6 @@ def _line(
     )
 
 
-def _axis_time(at: datetime) -> str:
-    """A time as Plotly's axes want it: they know no zones, so every time on them is UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-
-
 def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go.Figure:
     """Axes of a window's chart, from zero, with its milestones marked."""
     figure.update_layout(hovermode="x unified", margin={"l": 60, "t": 44})
@@ -171,7 +118,7 @@ def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go
     )
     figure.update_yaxes(range=[0, top * 1.1], nticks=5, ticksuffix=suffix, automargin=False)
     for number, milestone in enumerate(_within(window)):
-        at = _axis_time(milestone.at)
+        at = axis_time(milestone.at)
         late = milestone.at - window.start > (window.end - window.start) / 2
         figure.add_shape(type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line={"color": INK, "width": 1})
         figure.add_annotation(

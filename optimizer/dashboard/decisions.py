@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+
+from optimizer.dashboard.marks import Mark, Tone
 from optimizer.dashboard.savings import saving_of, vetoed
-from optimizer.dashboard.view import CriterionRow, DecisionRow, Mark, MoveRow, ProjectionRow, Tone
+from optimizer.dashboard.view import CriterionRow, DecisionRow, MoveRow, ProjectionRow
 from optimizer.dashboard.words import NO_VALUE, dollars_and_cents, name_in, quantity, short_moment
 from optimizer.decide.decision import Choice, Criterion, Decision, Verdict
 from optimizer.decide.health import Health
@@ -48,8 +53,17 @@ NOT_JUDGED = Mark("Not judged", Tone.QUIET)
 def decision_rows(history: History, record: PlanRecord) -> tuple[DecisionRow, ...]:
     """One row for every decision, in execution order."""
     phases = {each.phase: each for each in history.phases}
+    moves: dict[tuple[str, str], list[MoveRecord]] = defaultdict(list)
+    for move in history.moves:
+        moves[move.action, move.resource].append(move)
     return tuple(
-        _row(number, decision, record, phases.get(record.plan.phase_of(decision)), history)
+        _row(
+            number,
+            decision,
+            record,
+            phases.get(record.plan.phase_of(decision)),
+            moves[decision.action, decision.resource],
+        )
         for number, decision in enumerate(record.plan.decisions, start=1)
     )
 
@@ -70,13 +84,13 @@ def state_of(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) 
 
 
 def _row(
-    number: int, decision: Decision, record: PlanRecord, phase: PhaseRecord | None, history: History
+    number: int, decision: Decision, record: PlanRecord, phase: PhaseRecord | None, moves: Sequence[MoveRecord]
 ) -> DecisionRow:
     plan = record.plan
     action = next(each for each in plan.actions if each.id == decision.action)
     veto = vetoed(phase, decision.action, decision.resource)
     acted = phase if decision.choice is Choice.APPLY and veto is None else None
-    saving, note = _saving(decision, record, phase)
+    saved = saving_of(record, phase, decision)
     belongs = plan.phase_of(decision)
     return DecisionRow(
         key=f"decision-{number}",
@@ -90,8 +104,9 @@ def _row(
         window=_window(acted),
         assessment=HEALTH_MARKS[acted.assessment.verdict] if acted and acted.assessment else NOT_JUDGED,
         assessment_reason=acted.assessment.reason if acted and acted.assessment else "",
-        saving=saving,
-        saving_note=note,
+        saving=dollars_and_cents(saved[0]) if saved else NO_VALUE,
+        saving_note=saved[1].value if saved else "",
+        monthly=saved[0] if saved else Decimal(0),
         reason=_reason(decision, veto),
         criteria=tuple(criterion_row(each) for each in decision.criteria),
         criteria_summary=_criteria_summary(decision),
@@ -101,7 +116,7 @@ def _row(
         ),
         undo=decision.undo,
         one_way=action.one_way,
-        moves=tuple(_move(each) for each in history.moves if _belongs(each, decision)),
+        moves=tuple(_move(each) for each in moves),
     )
 
 
@@ -140,19 +155,10 @@ def _criteria_summary(decision: Decision) -> str:
     return f"{held} of {len(decision.criteria)} criteria hold"
 
 
-def _saving(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) -> tuple[str, str]:
-    found = saving_of(record, phase, decision)
-    return (dollars_and_cents(found[0]), found[1].value) if found else (NO_VALUE, "")
-
-
 def _window(phase: PhaseRecord | None) -> str:
     if phase is None or phase.window_start is None or phase.window_end is None:
         return NO_VALUE
     return f"{short_moment(phase.window_start).removesuffix(' UTC')} to {short_moment(phase.window_end)}"
-
-
-def _belongs(move: MoveRecord, decision: Decision) -> bool:
-    return (move.action, move.resource) == (decision.action, decision.resource)
 
 
 def _move(move: MoveRecord) -> MoveRow:

@@ -7,37 +7,25 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 from optimizer.dashboard.answer import answer_of
+from optimizer.dashboard.bills import bills_of
 from optimizer.dashboard.decisions import PHASE_MARKS, decision_rows
+from optimizer.dashboard.heat import limit_maps, load_maps
+from optimizer.dashboard.kinds import KINDS
+from optimizer.dashboard.listing import WHOLE, most_telling, split
+from optimizer.dashboard.marks import Mark, SavingState, Tone
+from optimizer.dashboard.risks import risks_of
 from optimizer.dashboard.savings import costs_of, share, total
-from optimizer.dashboard.view import (
-    Costs,
-    EventRow,
-    ExcludedRow,
-    Fact,
-    Mark,
-    SavingState,
-    Station,
-    Tone,
-    View,
-)
+from optimizer.dashboard.tenants import tenant_impact
+from optimizer.dashboard.timeline import timeline_of
+from optimizer.dashboard.view import Costs, EventRow, ExcludedRow, Fact, Station, View
 from optimizer.dashboard.windows import windows_of
 from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, quantity, short_moment
 from optimizer.decide.decision import Json
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
-from optimizer.observe.inventory import Kind
 from optimizer.phase import Phase
 
-KINDS = {
-    Kind.TABLE: "DynamoDB table",
-    Kind.FLEET: "Auto Scaling group",
-    Kind.LOAD_BALANCER: "Load balancer",
-    Kind.CACHE: "Redis replication group",
-    Kind.DATABASE: "Aurora cluster",
-    Kind.DATABASE_INSTANCE: "Aurora instance",
-    Kind.GLOBAL_DATABASE: "Aurora global database",
-}
 # Recorded in seconds.
 DURATIONS = {each.name for each in fields(Policy) if isinstance(each.default, timedelta)}
 
@@ -47,6 +35,10 @@ def view_of(history: History, now: datetime | None = None) -> View:
     as_of = now or latest(history)
     record, costs = history.record, costs_of(history)
     plan = record.plan if record else None
+    evidence = history.evidence
+    decisions, more_decisions = split(most_telling(decision_rows(history, record)) if record else [])
+    excluded, more_excluded = split(_excluded(plan))
+    events, more_events = split(_events(history))
     return View(
         title="Cost optimization",
         as_of=moment(as_of) if as_of else "",
@@ -54,20 +46,31 @@ def view_of(history: History, now: datetime | None = None) -> View:
         answer=answer_of(history, costs, as_of),
         figures=_figures(record, costs),
         stations=_stations(history) if record else (),
-        decisions=decision_rows(history, record) if record else (),
+        decisions=decisions,
+        more_decisions=more_decisions,
         decisions_empty=_no_decisions(plan),
         costs=costs,
         costs_empty=_no_costs(plan),
+        bills=bills_of(evidence, plan),
+        bills_empty="The bill by part was not kept with this plan: a price was missing, or there is no plan yet.",
+        timeline=timeline_of(history, as_of),
+        timeline_empty="There is no saving to add up: nothing was accepted and nothing is still expected.",
+        risks=risks_of(plan),
+        risks_empty="Nothing is to be changed, so there is nothing to weigh.",
+        limits=limit_maps(plan),
+        limits_empty="No criterion with a number was asked yet.",
+        loads=load_maps(evidence),
+        loads_empty="No load was kept with this plan: no metric had a datapoint, or there is no plan yet.",
+        tenants=tenant_impact(history),
         windows=windows_of(history),
         windows_empty=_no_windows(history),
-        excluded=_excluded(plan),
+        excluded=excluded,
+        more_excluded=more_excluded,
         excluded_empty="No resource had to be left alone: tenants own none of the governed ones."
         if plan
         else "No resource has been looked at yet.",
-        events=tuple(
-            EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", each.text)
-            for each in sorted(history.events, key=lambda each: each.at)
-        ),
+        events=events,
+        more_events=more_events,
         facts=_facts(history, record) if record else (),
         policy=tuple(_flat(plan.policy)) if plan else (),
     )
@@ -80,6 +83,12 @@ def latest(history: History) -> datetime | None:
     moments += [each.assessed_at or each.since for each in history.phases]
     moments += [history.record.proposed_at] if history.record else []
     return max(moments, default=None)
+
+
+def _events(history: History) -> list[EventRow]:
+    """What happened, in order; of a long history the latest first, so that they are what is shown."""
+    told = sorted(history.events, key=lambda each: each.at, reverse=len(history.events) > WHOLE)
+    return [EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", each.text) for each in told]
 
 
 def _figures(record: PlanRecord | None, costs: Costs | None) -> tuple[Fact, ...]:

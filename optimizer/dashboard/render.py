@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +18,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from optimizer.dashboard import charts
+from optimizer.dashboard import charts, evidence_charts
 from optimizer.dashboard.export import write_evidence
+from optimizer.dashboard.frame import TOKENS
+from optimizer.dashboard.listing import decisions_as_data
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import View
-from optimizer.dashboard.words import dollars_and_cents, visible
+from optimizer.dashboard.words import day, dollars, dollars_and_cents, moment, visible
 from optimizer.execute.records import History
 
 # The bundle of the plotly.js version that plotly itself carries, without maps and 3D: it is a third in size.
@@ -59,12 +63,13 @@ def render(view: View) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["cents"] = dollars_and_cents
+    environment.filters |= {"cents": dollars_and_cents, "dollars": dollars, "day": day, "moment": moment}
     scripts = {"plotly": asset(PLOTLY), "page": asset("dashboard.js")}
     return environment.get_template("dashboard.html").render(
         view=view,
         charts=charts_of(view),
-        tokens=embedded(charts.TOKENS),
+        tokens=embedded(TOKENS),
+        rest=_rest(view),
         # The assets are the package's own and hold no closing tag (a test says so).
         style=Markup(asset("dashboard.css")),  # noqa: S704
         scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
@@ -74,7 +79,19 @@ def render(view: View) -> str:
 
 def charts_of(view: View) -> Mapping[str, Chart]:
     """All figures of the page, by id."""
-    figures = {"chart-costs": charts.cost_steps(view.costs)} if view.costs and view.costs.steps else {}
+    figures: dict[str, go.Figure] = {}
+    if view.costs and view.costs.steps:
+        figures["chart-costs"] = charts.cost_steps(view.costs)
+    if view.bills:
+        figures["chart-bills"] = evidence_charts.by_part(view.bills)
+    if view.timeline:
+        figures["chart-timeline"] = evidence_charts.savings(view.timeline)
+    if view.risks:
+        figures["chart-risks"] = evidence_charts.matrix(view.risks)
+    for number, limit_map in enumerate(view.limits, start=1):
+        figures[f"chart-limits-{number}"] = evidence_charts.limits(limit_map)
+    for number, load_map in enumerate(view.loads, start=1):
+        figures[f"chart-load-{number}"] = evidence_charts.load(load_map)
     for window in view.windows:
         figures[f"chart-latency-{window.phase.number}"] = charts.latency(window)
         figures[f"chart-errors-{window.phase.number}"] = charts.errors(window)
@@ -82,6 +99,24 @@ def charts_of(view: View) -> Mapping[str, Chart]:
         name: Chart(name, embedded(json.loads(figure.to_json())), figure.layout.height)
         for name, figure in figures.items()
     }
+
+
+def _rest(view: View) -> Mapping[str, str]:
+    """What the page's search finds beyond the rows it shows, by list, compressed."""
+    rest: dict[str, Any] = {}
+    if view.more_decisions:
+        rest["decisions"] = decisions_as_data(view.more_decisions)
+    if view.more_excluded:
+        rows = [[each.name, each.kind, each.region, each.reason] for each in view.more_excluded]
+        rest["excluded"] = [[visible(cell) for cell in row] for row in rows]
+    if view.more_events:
+        rest["events"] = [[visible(cell) for cell in (it.at, it.phase, it.text)] for it in view.more_events]
+    return {name: compressed(value) for name, value in rest.items()}
+
+
+def compressed(value: Any) -> str:
+    """A value as JSON, deflated, in base64: what the page's DecompressionStream reads."""
+    return base64.b64encode(zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 9)).decode()
 
 
 def embedded(value: Any) -> Markup:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from optimizer.dashboard.view import Costs, SavingState, SavingStep
+from optimizer.dashboard.marks import SavingState
+from optimizer.dashboard.view import Costs, SavingStep
 from optimizer.dashboard.words import dollars, dollars_and_cents, name_in, percent
 from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.plan import Plan
@@ -14,6 +15,7 @@ from optimizer.phase import Phase
 
 TAKEN = {PhaseState.ACCEPTED, PhaseState.RECONCILED}
 DROPPED = {PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK, PhaseState.EMPTY}
+WHOLE, SHOWN = 12, 8  # steps that a chart has room for
 OVER = {PlanState.STOPPED, PlanState.DONE}
 
 
@@ -61,6 +63,7 @@ def costs_of(history: History) -> Costs | None:
         action = of_action[saving.action]
         state = saving_state(plan, record.state, phases.get(Phase(action.phase)), saving.action, saving.resource)
         steps.append(SavingStep(action.title, name_in(saving.resource), saving.monthly, state))
+    shown = largest(steps)
     standing = costs.before - total(steps, SavingState.TAKEN) - total(steps, SavingState.PROJECTED)
     over = record.state in OVER or plan.held is not None or not steps
     return Costs(
@@ -70,9 +73,23 @@ def costs_of(history: History) -> Costs | None:
         standing_label="After what was accepted" if over else "After the plan",
         measured=history.cost_now,
         steps=tuple(steps),
+        shown=tuple(shown),
         dated=costs.prices_dated,
-        summary=_summary(costs.before, standing, steps),
+        summary=_summary(costs.before, standing, shown),
     )
+
+
+def largest(steps: Sequence[SavingStep]) -> list[SavingStep]:
+    """All steps of a short list; of a long one the largest, and one step for the others of each outcome."""
+    if len(steps) <= WHOLE:
+        return list(steps)
+    ranked = sorted(steps, key=lambda each: -each.monthly)
+    others = [
+        SavingStep(f"{len(rest)} further changes", "", sum((each.monthly for each in rest), Decimal(0)), state)
+        for state in SavingState
+        if (rest := [each for each in ranked[SHOWN:] if each.state is state])
+    ]
+    return [*ranked[:SHOWN], *others]
 
 
 def total(steps: list[SavingStep] | tuple[SavingStep, ...], state: SavingState) -> Decimal:
@@ -89,6 +106,10 @@ def _summary(before: Decimal, standing: Decimal, steps: list[SavingStep]) -> str
     """The chart in a sentence."""
     if not steps:
         return f"{dollars(before)} a month; the plan changes nothing that is billed for existing."
-    parts = [f"{each.label} ({each.resource}) {dollars_and_cents(each.monthly)}, {each.state.value}" for each in steps]
+    parts = [f"{_called(each)} {dollars_and_cents(each.monthly)}, {each.state.value}" for each in steps]
     change = f"From {dollars(before)} to {dollars(standing)} a month. " if before != standing else ""
     return f"{change}By change: {'; '.join(parts)}."
+
+
+def _called(step: SavingStep) -> str:
+    return f"{step.label} ({step.resource})" if step.resource else step.label

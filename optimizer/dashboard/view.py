@@ -9,29 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 
+from optimizer.dashboard.evidence_view import Bills, LimitMap, LoadMap, Risks, TenantImpact, Timeline
+from optimizer.dashboard.marks import Mark, SavingState
 from optimizer.phase import Phase
 
 NOTHING_ASKED = "Nothing is asked of you"
-
-
-class Tone(Enum):
-    """How something is meant. Never told by colour alone: every tone comes with words and a sign."""
-
-    GOOD = "good"
-    ACTIVE = "active"
-    WARN = "warn"
-    BAD = "bad"
-    QUIET = "quiet"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A state in one or two words."""
-
-    text: str
-    tone: Tone
 
 
 @dataclass(frozen=True)
@@ -120,6 +103,7 @@ class DecisionRow:
     assessment_reason: str
     saving: str
     saving_note: str
+    monthly: Decimal
     reason: str
     criteria: tuple[CriterionRow, ...]
     criteria_summary: str
@@ -127,14 +111,6 @@ class DecisionRow:
     undo: str
     one_way: tuple[str, ...]
     moves: tuple[MoveRow, ...]
-
-
-class SavingState(Enum):
-    """TAKEN: its phase was accepted. PROJECTED: still to be decided. DROPPED: rolled back, vetoed or not begun."""
-
-    TAKEN = "saved"
-    PROJECTED = "projected"
-    DROPPED = "not taken"
 
 
 @dataclass(frozen=True)
@@ -149,7 +125,10 @@ class SavingStep:
 
 @dataclass(frozen=True)
 class Costs:
-    """Monthly cost in US dollars. `standing` is before minus all that was taken or is still projected."""
+    """Monthly cost in US dollars. `standing` is before minus all that was taken or is still projected.
+
+    `shown` are the steps of the chart and the table: the largest, and what the others come to.
+    """
 
     before: Decimal
     planned: Decimal
@@ -157,6 +136,7 @@ class Costs:
     standing_label: str
     measured: Decimal | None
     steps: tuple[SavingStep, ...]
+    shown: tuple[SavingStep, ...]
     dated: str
     summary: str
 
@@ -228,7 +208,10 @@ class EventRow:
 
 @dataclass(frozen=True)
 class View:
-    """The whole page. Empty parts are empty tuples or None; the template has words for each."""
+    """The whole page. Empty parts are empty tuples or None; the template has words for each.
+
+    Long lists are cut: what `more_...` holds is not on the page until it is searched for.
+    """
 
     title: str
     as_of: str
@@ -237,13 +220,27 @@ class View:
     figures: tuple[Fact, ...]
     stations: tuple[Station, ...]
     decisions: tuple[DecisionRow, ...]
+    more_decisions: tuple[DecisionRow, ...]
     decisions_empty: str
     costs: Costs | None
     costs_empty: str
+    bills: Bills | None
+    bills_empty: str
+    timeline: Timeline | None
+    timeline_empty: str
+    risks: Risks | None
+    risks_empty: str
+    limits: tuple[LimitMap, ...]
+    limits_empty: str
+    loads: tuple[LoadMap, ...]
+    loads_empty: str
+    tenants: TenantImpact | None
     windows: tuple[Window, ...]
     windows_empty: str
     excluded: tuple[ExcludedRow, ...]
+    more_excluded: tuple[ExcludedRow, ...]
     excluded_empty: str
     events: tuple[EventRow, ...]
+    more_events: tuple[EventRow, ...]
     facts: tuple[Fact, ...]
     policy: tuple[tuple[str, str], ...]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from optimizer.dashboard.decisions import HEALTH_MARKS, NOT_JUDGED, PHASE_MARKS
-from optimizer.dashboard.view import HourRow, Mark, Milestone, Window
+from optimizer.dashboard.marks import Mark
+from optimizer.dashboard.view import HourRow, Milestone, Window
 from optimizer.dashboard.words import NO_VALUE, count, hours, percent, short_moment
 from optimizer.decide.health import Sample
 from optimizer.execute.records import History, PhaseRecord, PhaseState, WindowEvidence
@@ -125,7 +126,7 @@ def _error_summary(samples: Sequence[Sample], rates: Sequence[float | None]) -> 
         return f"No request was seen, so no error rate can be told.{missing}"
     worst, at = max(known)
     beyond = sum(rate > ERROR_LIMIT for rate, _ in known)
-    pooled = _pooled(samples)
+    pooled = pooled_error_rate(samples)
     return (
         f"{percent(pooled)} of all requests failed, at worst {percent(worst)} in one period ({short_moment(at)}). "
         f"{count(beyond, 'period').capitalize()} of {len(known)} went over the limit of 0.5 %.{missing}"
@@ -136,7 +137,7 @@ def _missing(number: int, whole: int) -> str:
     return f" {count(number, 'period').capitalize()} of {whole} without a datapoint." if number else ""
 
 
-def _pooled(samples: Sequence[Sample]) -> float:
+def pooled_error_rate(samples: Sequence[Sample]) -> float:
     """Failed requests over all requests, over several periods."""
     elb = sum(each.elb_5xx or 0.0 for each in samples)
     requests = sum(each.requests or 0.0 for each in samples) + elb
@@ -163,5 +164,5 @@ def _hour(hour: datetime, pairs: Sequence[tuple[Sample, float | None]]) -> HourR
         worst_p99=f"{worst[1]:,.0f} ms" if worst else NO_VALUE,
         over_expected=f"{'+' if worst[0] >= 0 else '−'}{percent(abs(worst[0]))}" if worst else NO_VALUE,
         errors=f"{errors:,.0f}" if known else NO_VALUE,
-        error_rate=percent(_pooled(samples)) if known else NO_VALUE,
+        error_rate=percent(pooled_error_rate(samples)) if known else NO_VALUE,
     )

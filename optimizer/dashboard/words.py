@@ -95,3 +95,9 @@ def visible(text: str) -> str:
 def listed(items: Sequence[str]) -> str:
     """`a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def region_in(arn: str) -> str:
+    """The Region in an ARN; nothing where it has none, as a global database."""
+    parts = arn.split(":")
+    return parts[3] if len(parts) > 5 and parts[0] == "arn" else ""

@@ -19,11 +19,14 @@ from optimizer.execute.records import (
     MoveState,
     PhaseRecord,
     PhaseState,
+    PlanEvidence,
     PlanRecord,
     PlanState,
     WindowEvidence,
 )
+from optimizer.observe.breakdown import CostLine
 from optimizer.observe.inventory import Excluded, Kind
+from optimizer.observe.load import Load, Use
 from optimizer.phase import Phase
 from stages.sizing import Sizing, SizingRecord
 
@@ -159,8 +162,35 @@ FLEET_MOVES = (
 )  # fmt: skip
 
 
+def week(low: float, high: float) -> tuple[float, ...]:
+    """The means of a week's hours, between two values, busiest in the afternoon."""
+    return tuple(round(low + (high - low) * (0.5 - 0.5 * math.cos((hour % 24 - 4) / 24 * 2 * math.pi)), 2)
+                 for hour in range(168))  # fmt: skip
+
+
+def kept_evidence() -> PlanEvidence:
+    """Loads and a bill whose sums are those of COSTS."""
+    lines = (
+        CostLine("fleet", "m5.4xlarge", "us-east-1", Decimal("8409.60"), (Decimal("8409.60"), *[Decimal("0.00")] * 2)),
+        CostLine("fleet", "m5.2xlarge", "us-east-1", Decimal("0.00"), (Decimal("0.00"), *[Decimal("2242.56")] * 2)),
+        CostLine("database", "db.r6g.4xlarge", "us-east-1", Decimal("22797.13"), (Decimal("22797.13"),) * 3),
+        CostLine("database", "Aurora backup", "us-east-1", Decimal("36.45"),
+                 (Decimal("36.45"), Decimal("36.45"), Decimal("16.29"))),
+    )  # fmt: skip
+    loads = (
+        Load("AWS/ApplicationELB", "RequestCount", "Sum", 3600, 1, week(38_000, 131_000),
+             (Use("tap", "us-east-1", 126_200.0, 135_900.0, 100.0),)),
+        Load("AWS/EC2", "CPUUtilization", "Average", 300, 1, (None, *week(2.5, 7.3)[1:]),
+             (Use("tap-fleet", "us-east-1", 7.121, 8.326, 99.9),)),
+    )  # fmt: skip
+    return PlanEvidence(loads, lines)
+
+
 def history(record: PlanRecord | None, **changes: object) -> History:
-    made = History(record, (), (), (), {}, SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED), None, {})
+    made = History(
+        record, (), (), (), {}, SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED), None, {},
+        evidence=kept_evidence() if record and not record.plan.held else None,
+    )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -229,6 +259,7 @@ def accepted() -> History:
         windows={Phase.COMPUTE: evidence(PHASE_2, 48), Phase.DATABASE: evidence(PHASE_3, 48, seed=11)},
         sizing=SizingRecord(revision=2, sizing=Sizing.AS_DESIGNED),
         cost_now=COSTS.after,
+        baseline=evidence(PHASE_2 - 7 * DAYS, 7 * 24, seed=3).samples,
     )
 
 
@@ -257,6 +288,32 @@ def rolled_back() -> History:
 
 
 HOSTILE = "</script><script>document.title='owned'</script>\"'<img src=x onerror=alert(1)>\u202eevil" + "x" * 300
+
+
+def many(number: int = 1000) -> History:
+    """A plan over this many groups, half of them to change, with as many left alone and events of each."""
+    decisions, savings, moves, events = [], [], [], []
+    for place in range(number):
+        arn = FLEET_ARN.replace("8f1c", f"{place:04x}").replace("tap-fleet", f"team-{place:04d}")
+        decisions.append(replace(fleet_decision(cpu_p95=1.0 + place % 17), resource=arn))
+        if decisions[-1].choice is Choice.APPLY:
+            savings.append(Saving("fleet_rightsize", arn, Decimal(place) + Decimal("0.25")))
+            moves.append(move(Phase.COMPUTE, place, "fleet_rightsize", arn, f"Capacity of team-{place:04d}",
+                              MoveState.DONE, 1.5))  # fmt: skip
+            events.append(Event(PHASE_2 + timedelta(seconds=place), Phase.COMPUTE, f"team-{place:04d}: capacity: done"))
+    excluded = tuple(replace(EXCLUDED[0], name=f"owned-{place:04d}") for place in range(number))
+    before = Decimal(2_000_000)
+    costs = PlanCosts(
+        before, before - sum((each.monthly for each in savings), Decimal(0)), tuple(savings), "2026-11-23"
+    )
+    made = plan(decisions=tuple(decisions), actions=(FLEET,), excluded=excluded, costs=costs)
+    seen = observing()
+    return replace(
+        seen,
+        record=PlanRecord(made, PlanState.APPROVED, START, START + timedelta(hours=1), "r.okafor"),
+        moves=tuple(moves),
+        events=tuple(events),
+    )
 
 
 def hostile() -> History:

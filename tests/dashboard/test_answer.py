@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from optimizer.dashboard.marks import Tone
 from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.view import Tone
 from optimizer.decide.health import Assessment, Health
 from optimizer.execute.records import History, PhaseState
 from tests.dashboard import made_histories as made

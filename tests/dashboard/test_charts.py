@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from optimizer.dashboard import charts
+from optimizer.dashboard import charts, frame
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import Costs, Window
 from tests.dashboard import made_histories as made
@@ -75,11 +75,11 @@ def test_a_gap_stays_a_gap() -> None:
 
 
 def test_labels_hold_no_markup() -> None:
-    assert charts.plain("<a href='x'>y</a> & z") == "&lt;a href='x'&gt;y&lt;/a&gt; &amp; z"
-    assert len(charts.plain("x" * 300)) == charts.LABEL_LENGTH
-    assert "\u202e" not in charts.plain("\u202eevil")
+    assert frame.plain("<a href='x'>y</a> & z") == "&lt;a href='x'&gt;y&lt;/a&gt; &amp; z"
+    assert len(frame.plain("x" * 300)) == frame.LABEL_LENGTH
+    assert "\u202e" not in frame.plain("\u202eevil")
 
 
 def test_every_colour_is_a_token_of_the_page() -> None:
     for figure in (charts.cost_steps(costs(made.accepted)), charts.latency(window(made.accepted))):
-        assert set(re.findall(r"#[0-9a-fA-F]{6}", figure.to_json())) <= set(charts.TOKENS)
+        assert set(re.findall(r"#[0-9a-fA-F]{6}", figure.to_json())) <= set(frame.TOKENS)

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from optimizer.dashboard.decisions import criterion_row
+from optimizer.dashboard.marks import SavingState
 from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.view import SavingState, View
+from optimizer.dashboard.view import View
 from optimizer.dashboard.words import name_in
 from optimizer.decide.decision import brief, guard
 from optimizer.execute.records import History, PhaseState, PlanRecord

@@ -13,6 +13,8 @@ from optimizer.actions import registry
 from pipeline import roles
 from pipeline.boundary import AT_MOST, NAME, NEVER, NEVER_GONE
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 
 @pytest.fixture(scope="module")
 def production_roles(assembly: Path) -> dict[str, Any]:

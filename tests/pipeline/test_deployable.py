@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from optimizer.observe.assembly import read_assembly
 from pipeline.deployable import CONTEXT, main
+from pipeline.environment import Environment
 
 
 def _environment(folder: Path, **changes: object) -> Path:
@@ -19,9 +21,19 @@ def _environment(folder: Path, **changes: object) -> Path:
 
 def test_the_example_is_refused_in_one_line(capsys):
     assert main([]) == 2
-    told = capsys.readouterr().err.splitlines()
+    said = capsys.readouterr()
+    told = said.err.splitlines()
     assert len(told) == 1
     assert "example accounts" in told[0]
+    for account in ("TOOLING", "PRODUCTION"):
+        assert sum(f"aws://{account}/" in line for line in said.out.splitlines()) == 3
+
+
+def test_the_refusal_names_every_field_to_fill_in(capsys):
+    main([])
+    said = capsys.readouterr().err
+    kept_as_it_is = {"table_replicas"}
+    assert not [name for name in Environment.model_fields if name not in said and name not in kept_as_it_is]
 
 
 def test_a_wrong_field_is_named(tmp_path, capsys):
@@ -37,6 +49,20 @@ def test_a_real_environment_gets_a_bootstrap_command_per_account_and_region(tmp_
     assert sum(f"aws://{account}/" in line for line in commands) == 3
 
 
-def test_destroy_says_what_it_leaves(capsys):
+@pytest.mark.xdist_group("pipeline")
+def test_destroy_says_what_it_leaves(capsys, assembly):
     assert main(["--leaves"]) == 0
-    assert "tap-journal" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    stacks = read_assembly(assembly).stacks
+    assert not [stack.name for stack in stacks if stack.name not in said and "-support-" not in stack.name]
+    assert "tap-pipeline-support-REGION" in said
+    pipeline = read_assembly(assembly).stack("tap-pipeline").template["Resources"].values()
+    words = {
+        "AWS::DynamoDB::GlobalTable": "tap-journal",
+        "AWS::KMS::Key": "key tap-pipeline",
+        "AWS::Logs::LogGroup": "/tap/jobs",
+        "AWS::S3::Bucket": "access logs",
+    }
+    kept = {each["Type"] for each in pipeline if each.get("DeletionPolicy", "Delete") != "Delete"}
+    assert kept - {"AWS::S3::BucketPolicy"} == words.keys()
+    assert all(word in said for word in words.values())

@@ -10,6 +10,8 @@ import pytest
 from optimizer.observe.assembly import Assembly, read_assembly
 from pipeline.diagram import BEGIN, DOCUMENT, END, drawing
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 
 @pytest.fixture(scope="module")
 def read(assembly: Path) -> Assembly:

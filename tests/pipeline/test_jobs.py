@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 OPTIMIZER = "python -m optimizer"
 SYNTHESIS = [f"{OPTIMIZER} sizing --out sizing.json", "python app.py"]
 COMMANDS = {

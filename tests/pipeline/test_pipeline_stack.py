@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 PHASES = ("Phase1", "Phase2", "Phase3")
 STAGES = ["Source", "Build", "UpdatePipeline", "Production", "Analyze", "Approve", *PHASES, "Publish"]
 DAYS_14 = 14 * 24 * 60

@@ -17,6 +17,8 @@ from optimizer.actions import registry
 from pipeline import roles
 from pipeline.environment import Environment
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 DECLARED = (
     Permission("rds:DescribeDBClusterSnapshots"),
     Permission("rds:ModifyDBCluster", ("arn:{partition}:rds:{region}:{account}:cluster:tap-*",), writes=True),

@@ -14,6 +14,8 @@ from moto import mock_aws
 
 from pipeline.skip_condition import NothingToDo, check, stage_of
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 RUNS = None
 HASH = "abc"
 

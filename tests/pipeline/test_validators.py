@@ -98,6 +98,15 @@ def test_every_acknowledgement_has_a_finding_and_a_reason(validated: Validated) 
     assert all(len(reason.split()) > 3 for reason in ours.values())
 
 
+def test_templates_stay_far_from_cloudformations_limits(validated: Validated) -> None:
+    """500 resources, 200 outputs and 1 MB a template (CloudFormation user guide, "Quotas")."""
+    for _, path in validated.templates():
+        template = json.loads(path.read_text())
+        assert len(template["Resources"]) < 250, path.name
+        assert len(template.get("Outputs", {})) < 100, path.name
+        assert path.stat().st_size < 500_000, path.name
+
+
 def test_cfn_lint_is_silent(validated: Validated) -> None:
     """Each template by its own Region's schemas; .cfnlintrc.yaml says what is left out, and why."""
     by_region: dict[str, list[Path]] = defaultdict(list)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
 
 def rule(pipeline: Any, name: str) -> Any:
     return next(each for each in pipeline.of_type("AWS::Events::Rule").values() if each["Name"] == name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 Resource = Mapping[str, Any]
@@ -91,6 +92,20 @@ def subnet_kinds(f: Foundation, stack: str) -> dict[str, set[str]]:
         tags = {t["Key"]: t["Value"] for t in subnet["Properties"]["Tags"]}
         kinds.setdefault(tags["aws-cdk:subnet-type"], set()).add(subnet["Properties"]["AvailabilityZone"])
     return kinds
+
+
+def network(f: Foundation, stack: str = "tap-primary") -> IPv4Network:
+    return IPv4Network(f.props("AWS::EC2::VPC", stack)["CidrBlock"])
+
+
+def multi_region(key: Resource) -> bool:
+    return bool(key["Properties"].get("MultiRegion"))
+
+
+def serves_its_own_account(role: Resource) -> bool:
+    """EC2 and Lambda assume a role only for instances and functions of its account, which someone passed it to."""
+    (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    return statement["Principal"]["Service"] in ("ec2.amazonaws.com", "lambda.amazonaws.com")
 
 
 def rules(f: Foundation, kind: str) -> list[Any]:

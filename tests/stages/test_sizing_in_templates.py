@@ -12,6 +12,8 @@ import pytest
 from stages.sizing import Sizing
 from tests.stages.foundation import Foundation, group, instances, launch, redis, tables
 
+pytestmark = pytest.mark.xdist_group("foundation")  # one synthesis for all of them
+
 DESIGNED = Sizing.AS_DESIGNED
 
 

@@ -1,0 +1,152 @@
+"""The parts of the View that show evidence: loads, limits, risks, bills, savings over time, tenants.
+
+As in view.py, texts are worded for a person already, and escaping is the template's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from optimizer.dashboard.marks import Mark, SavingState
+
+
+@dataclass(frozen=True)
+class LimitMap:
+    """How near the resources of one type are to the limits of their criteria: 1.0 is the limit itself.
+
+    `shares[row][column]` is None where a criterion was not asked of a resource or has no number.
+    `left_out` says what the map has no room for; empty when it shows everything.
+    """
+
+    kind: str
+    criteria: tuple[str, ...]
+    resources: tuple[str, ...]
+    shares: tuple[tuple[float | None, ...], ...]
+    told: tuple[tuple[str, ...], ...]
+    summary: str
+    left_out: str
+
+
+@dataclass(frozen=True)
+class LoadMap:
+    """One metric of one type by weekday (from Monday) and hour, UTC; `values[day][hour]` in `unit`."""
+
+    kind: str
+    metric: str
+    unit: str
+    values: tuple[tuple[float | None, ...], ...]
+    summary: str
+
+
+@dataclass(frozen=True)
+class RiskRow:
+    """One change to be made: likelihood and impact from 1 to 5, each with the inputs it comes from.
+
+    `number` is its place among the changes, the riskiest first.
+    """
+
+    number: int
+    title: str
+    resource: str
+    likelihood: int
+    likelihood_why: str
+    impact: int
+    impact_why: str
+
+    @property
+    def score(self) -> int:
+        """Likelihood times impact: 1 to 25."""
+        return self.likelihood * self.impact
+
+
+@dataclass(frozen=True)
+class Risks:
+    """All changes to be made, the riskiest first; `shown` of them have a row in the table."""
+
+    rows: tuple[RiskRow, ...]
+    shown: tuple[RiskRow, ...]
+    left_out: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class BillRow:
+    """One part, or one item of it, in US dollars a month: today, and after each phase that changes something."""
+
+    name: str
+    region: str
+    amounts: tuple[Decimal, ...]
+    is_part: bool
+
+
+@dataclass(frozen=True)
+class Bills:
+    """The monthly list cost by part and item; `columns` names the amounts, today first and the target last."""
+
+    columns: tuple[str, ...]
+    rows: tuple[BillRow, ...]
+    totals: tuple[Decimal, ...]
+    summary: str
+
+    @property
+    def parts(self) -> tuple[BillRow, ...]:
+        """The rows that stand for whole parts."""
+        return tuple(row for row in self.rows if row.is_part)
+
+
+@dataclass(frozen=True)
+class PhaseSaving:
+    """What one phase saves, in US dollars: a month, and by the end of the timeline."""
+
+    label: str
+    monthly: Decimal
+    begins: datetime
+    state: SavingState
+    by_end: Decimal
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Cumulative savings over a year. `realised` is what was saved by `as_of`; the year ends between low and high."""
+
+    start: datetime
+    end: datetime
+    as_of: datetime
+    phases: tuple[PhaseSaving, ...]
+    realised: Decimal
+    low: Decimal
+    high: Decimal
+    summary: str
+
+
+@dataclass(frozen=True)
+class SharedRow:
+    """One resource that all tenants share: what the plan does to it, and how hard it works."""
+
+    kind: str
+    name: str
+    change: str
+    use: str
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """The service for all tenants together, in the same hours of the week before and in a phase's window."""
+
+    phase: str
+    mark: Mark
+    figure: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class TenantImpact:
+    """What the plan means for tenants, as far as it is known; the rest is said in `unknown`."""
+
+    shared: tuple[SharedRow, ...]
+    shared_left_out: str
+    before_after: tuple[BeforeAfter, ...]
+    unknown: tuple[str, ...]

@@ -1,0 +1,32 @@
+"""How something stands, in a word or two with its meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Tone(Enum):
+    """How something is meant. Never told by colour alone: every tone comes with words and a sign."""
+
+    GOOD = "good"
+    ACTIVE = "active"
+    WARN = "warn"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state in one or two words."""
+
+    text: str
+    tone: Tone
+
+
+class SavingState(Enum):
+    """TAKEN: its phase was accepted. PROJECTED: still to be decided. DROPPED: rolled back, vetoed or not begun."""
+
+    TAKEN = "saved"
+    PROJECTED = "projected"
+    DROPPED = "not taken"
