@@ -41,7 +41,8 @@ class Move:
     before it is reached; the engine polls every `poll` until `deadline`. The same holds for
     `is_undone` and `undo`. A failure that AWS reports later is raised by `is_done` as MoveFailed.
     `name` is stable across runs: the journal knows the move by it. After a move with `settle`, health
-    is watched that long before the next move begins.
+    is watched that long before the next move begins. With `is_ready`, the engine waits for it before
+    `do` and `undo`: an earlier change may be under way still, and AWS takes one at a time.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Move:
     do: Callable[[Aws], None]
     undo: Callable[[Aws], None] | None = None
     is_undone: Callable[[Aws], bool] | None = None
+    is_ready: Callable[[Aws], bool] | None = None
     deadline: timedelta = timedelta(hours=1)
     poll: timedelta = timedelta(seconds=30)
     settle: timedelta = timedelta(0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from optimizer.action import Action, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision, Json
+from optimizer.decide.decision import Choice, Decision, Json, guard
 from optimizer.decide.plan import Plan, PlanCosts, PlannedAction
 from optimizer.decide.policy import Policy
 from optimizer.errors import PriceMissing
@@ -42,7 +42,8 @@ def analyze(
     pairs = [(action, each) for action in actions for each in inventory.of(action.kind)]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
-    decisions = tuple(_decide(aws, action, governed, measured, policy) for action, governed in pairs)
+    decided = [_decide(aws, action, governed, measured, policy) for action, governed in pairs]
+    decisions = without_conflicts(actions, decided)
     covered = _covered(measured, traffic)
     plan = Plan(
         created_at=aws.clock.now(),
@@ -66,12 +67,32 @@ def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements
     return action.decide(evidence, policy)
 
 
+def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The decisions, with KEEP in the place of APPLY where a conflicting action goes first on the resource."""
+    named = {action.id: set(action.order.conflicts) for action in actions}
+    settled: list[Decision] = []
+    for decision in decisions:
+        wins = [
+            other.action
+            for other in settled
+            if other.choice is decision.choice is Choice.APPLY
+            and other.resource == decision.resource
+            and (other.action in named[decision.action] or decision.action in named[other.action])
+        ]
+        if wins:
+            asked = guard("conflicting actions on the same resource", ", ".join(wins), equals="none")
+            criteria = (*decision.criteria, asked)
+            decision = replace(decision, choice=Choice.KEEP, reason=asked.sentence(), criteria=criteria)
+        settled.append(decision)
+    return tuple(settled)
+
+
 def _planned(action: Action, inventory: Inventory, decisions: Sequence[Decision]) -> PlannedAction:
-    """One-way moves are read off the moves themselves, of the first resource they would run on."""
+    """One-way moves are read off the moves themselves, of all resources they would run on."""
     by_arn = {each.arn: each for each in inventory.governed}
     applied = [d for d in decisions if d.action == action.id and d.choice is Choice.APPLY]
-    moves = action.moves(by_arn[applied[0].resource], applied[0].before, applied[0]) if applied else ()
-    one_way = tuple(move.summary for move in moves if move.when is When.ACCEPT)
+    moves = [move for each in applied for move in action.moves(by_arn[each.resource], each.before, each)]
+    one_way = tuple(dict.fromkeys(move.summary for move in moves if move.when is When.ACCEPT))
     return PlannedAction(action.id, action.phase.number, action.title, one_way)
 
 

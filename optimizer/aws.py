@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_elasticache import ElastiCacheClient
     from types_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_osis import OpenSearchIngestionClient
+    from types_boto3_pipes import EventBridgePipesClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_ssm import SSMClient
@@ -111,6 +114,18 @@ class Aws:
     @cached_property
     def elbv2(self) -> ElasticLoadBalancingv2Client:
         return self.session.client("elbv2", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        return self.session.client("lambda", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def osis(self) -> OpenSearchIngestionClient:
+        return self.session.client("osis", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def pipes(self) -> EventBridgePipesClient:
+        return self.session.client("pipes", region_name=self.region, config=RETRIES)
 
     @cached_property
     def rds(self) -> RDSClient:

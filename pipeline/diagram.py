@@ -21,7 +21,8 @@ Properties = Mapping[str, Any]
 
 
 def _names(found: Sequence[Properties], key: str) -> str:
-    return ", ".join(str(each[key]) for each in found)
+    """The names they were given; those that CDK adds without one are nobody's to look for."""
+    return ", ".join(str(each[key]) for each in found if key in each)
 
 
 def _capacity(found: Sequence[Properties]) -> str:

@@ -23,6 +23,7 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed
+from optimizer.observe import aurora
 from optimizer.observe.costs import Storage
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
@@ -45,6 +46,7 @@ class Evidence:
     cluster: str
     before: Before
     storage: Storage | None
+    writer_cpu_p95: float | None
     legal_hold: str | None
     backup_plan: str | None  # the AWS Backup recovery point that owns the cluster's backups
     obstacles: tuple[str, ...]
@@ -52,16 +54,18 @@ class Evidence:
 
 def queries(cluster: Governed) -> tuple[Query, ...]:
     dimensions = (("DBClusterIdentifier", cluster.name),)
-    return tuple(
+    volume, backups = (
         Query("AWS/RDS", name, dimensions, ("Average",), region=cluster.region)
         for name in ("VolumeBytesUsed", "BackupRetentionPeriodStorageUsed")
     )
+    return volume, backups, aurora.cpu_of("WRITER", cluster.name, cluster.region)
 
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
     """Read the cluster; take the newest sizes of its volume and its backups from what was measured."""
     shown = _cluster(aws, cluster.name)
-    volume, backups = (measured.of(query, "Average").values for query in queries(cluster))
+    *stored, load = queries(cluster)
+    volume, backups = (measured.of(query, "Average").values for query in stored)
     before = describe(aws, cluster)
     return Evidence(
         cluster=cluster.arn,
@@ -69,6 +73,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         storage=Storage.measured(float(volume[-1]), float(backups[-1]), before["retention_days"])
         if len(volume) and len(backups)
         else None,
+        writer_cpu_p95=measured.percentile(load, "Average", 95),
         legal_hold=_legal_hold(cluster.tags),
         backup_plan=shown.get("AwsBackupRecoveryPointArn"),
         obstacles=tuple(_obstacles(shown)),
@@ -89,6 +94,12 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
     criteria = (
         over("retention today", days, "days", at_least=target + 1),
+        over(
+            "p95 CPU of the writer, far from the design's load",
+            evidence.writer_cpu_p95,
+            "%",
+            at_most=policy.backups.design_load,
+        ),
         over("under legal hold", evidence.legal_hold or "no", equals="no"),
         over("owned by AWS Backup", evidence.backup_plan or "no", equals="no"),
         over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from stages.sizing import FleetSizing
+from stages.sizing import CacheSizing, FleetSizing
 
 TARGET_FLEET = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
+TARGET_CACHE = CacheSizing(node_type="cache.r6g.xlarge", shards=("0001", "0002"), replicas_per_shard=1)
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,98 @@ class FleetPolicy:
 
 
 @dataclass(frozen=True)
+class CachePolicy:
+    """When and to what the Redis replication group is made smaller. Percentages, 0 to 100.
+
+    The brief's memory threshold admits four times what fits: the guards on bytes are what counts.
+    """
+
+    target: CacheSizing = TARGET_CACHE
+    cpu: float = 30.0  # the brief: p95 CPU of the busiest node
+    memory: float = 50.0  # the brief: memory of the fullest node
+    commands_per_second: float = 10_000.0  # the brief: all nodes together
+    reserved_memory: float = 25.0  # reserved-memory-percent of the parameter group
+    fill_after: float = 80.0  # guard: percent of the target's usable memory, growth included
+    free_over_removed: float = 1.5  # guard: free on the kept shards for each byte on the removed
+    engine_cpu_after: float = 60.0  # guard: p95 of the one thread that executes commands
+    connections_after: float = 60.0  # guard: percent of maxclients
+    coverage: float = 95.0  # guard: percent of the period with datapoints
+
+
+# Guard: p95 CPU of the writer, in percent. A database that carries its design's load keeps what was designed
+# to protect it: the other Regions and the days of backups.
+DESIGN_LOAD = 30.0
+
+
+@dataclass(frozen=True)
+class PresencePolicy:
+    """When the Aurora secondaries in other Regions go."""
+
+    # Without them the loss of the primary Region loses data and takes hours: False keeps them whatever the load.
+    recovery_loss_accepted: bool = True
+    connections: float = 0.0  # in every hour of the period
+    lag_ms: float = 1000.0  # guard: a secondary that does not keep up hides something
+    design_load: float = DESIGN_LOAD
+    coverage: float = 95.0
+
+
+@dataclass(frozen=True)
+class WriterPolicy:
+    """When and to what the Aurora writer is made smaller. Percentages, 0 to 100."""
+
+    target_class: str = "db.r6g.xlarge"
+    cpu_after: float = 60.0  # guard: p95 CPU, of the writer and of the reader it becomes
+    connections_after: float = 60.0  # guard: percent of the target's max_connections
+    freeable_memory: float = 5.0  # guard: percent of memory that was always free
+    swap_growth_mib: float = 64.0  # guard: swap that grows tells of memory that is missing already
+    coverage: float = 95.0
+
+
+@dataclass(frozen=True)
+class ReadersPolicy:
+    """When Aurora goes down to one reader. Percentages, 0 to 100."""
+
+    keep: int = 1
+    lag_ms: float = 100.0  # the brief: replica lag
+    reads_of_writes: float = 20.0  # the brief: read IOPS in percent of write IOPS
+    cpu_after: float = 60.0  # guard: p95 CPU of the readers together, on the one that remains
+    connections_after: float = 60.0  # guard: percent of its max_connections
+    coverage: float = 95.0
+
+
+@dataclass(frozen=True)
 class BackupPolicy:
     """Aurora's automated backups."""
 
     retention_days: int = 14
+    design_load: float = DESIGN_LOAD
     # A manual snapshot is billed at the full volume outside the retention window: it must not eat the saving.
     snapshot_cost_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class IndexPolicy:
+    """When a secondary index counts as unused."""
+
+    queries_per_week: int = 50  # the brief: fewer than this, here in every single week
+    weeks: int = 8  # whole weeks that must be proven, up to now
+    look_back: timedelta = timedelta(days=400)  # guard: quarter-end and year-end jobs; CloudWatch keeps hours 455 days
+
+
+@dataclass(frozen=True)
+class StreamPolicy:
+    """When a table's stream counts as unread."""
+
+    unread: timedelta = timedelta(days=14)  # guard: no GetRecords by anybody for so long
+
+
+@dataclass(frozen=True)
+class ConsolidationPolicy:
+    """What two tables must keep to share one."""
+
+    indexes: int = 20  # quota: global secondary indexes of one table
+    writes_per_second: float = 1000.0  # of one partition (DynamoDB, "Best practices for partition keys")
+    reads_per_second: float = 3000.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +130,14 @@ class Policy:
     period: timedelta = timedelta(days=60)
     window: timedelta = timedelta(hours=48)
     baseline: timedelta = timedelta(days=28)
+    indexes: IndexPolicy = IndexPolicy()
+    streams: StreamPolicy = StreamPolicy()
+    consolidation: ConsolidationPolicy = ConsolidationPolicy()
     fleet: FleetPolicy = FleetPolicy()
+    cache: CachePolicy = CachePolicy()
+    presence: PresencePolicy = PresencePolicy()
+    writer: WriterPolicy = WriterPolicy()
+    readers: ReadersPolicy = ReadersPolicy()
     backups: BackupPolicy = BackupPolicy()
     max_changes_per_phase: int = 40  # blast radius: resources one phase may change
     lifted: frozenset[str] = field(default_factory=frozenset)  # guards set aside, as "action/criterion name"

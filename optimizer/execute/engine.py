@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from optimizer.action import Action, Before, Move, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision
+from optimizer.decide.decision import Choice, Decision, Json
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
@@ -66,8 +66,9 @@ class Engine:
     def still_wanted(self, decision: Decision, governed: Governed | None, measured: Measurements) -> str | None:
         """Why the phase must leave this decision out after all; None when its criteria still hold.
 
-        The criteria are collected again: they may veto, never add. Raises PlanChanged when the
-        resource is not what the approved plan saw.
+        The criteria are collected again: they may veto, never add. What the approved target lists,
+        as the indexes to remove, must all be wanted still; that more would be wanted by now changes
+        nothing. Raises PlanChanged when the resource is not what the approved plan saw.
         """
         action = self.actions[decision.action]
         if governed is None:
@@ -78,7 +79,10 @@ class Engine:
             raise PlanChanged(_difference(governed.name, decision.before, found))
         evidence = action.collect(self.aws.at(governed.region), governed, measured)
         again = action.decide(evidence, self.policy)
-        return None if again.choice is Choice.APPLY else again.reason
+        if again.choice is not Choice.APPLY:
+            return again.reason
+        lost = sorted(_listed(decision.target) - _listed(again.target))
+        return f"{', '.join(name for _, name in lost)} is not wanted any more: {again.reason}" if lost else None
 
     def change(self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: Pen) -> Change:
         """The change with its before-state, which is journaled before anything else happens."""
@@ -119,7 +123,7 @@ class Engine:
         aws = self.aws.at(change.governed.region)
         record = pen.move(plan, record, MoveState.INTENT)
         self._refuse_tenant(change.governed)
-        if not move.is_done(aws):
+        if not self._reached(move, change.governed, move.is_done, pen):
             self.say(f"{change.governed.name}: {move.summary}")
             move.do(aws)
             self._wait(move, change.governed, move.is_done, pen)
@@ -131,11 +135,23 @@ class Engine:
         aws = self.aws.at(change.governed.region)
         record = pen.move(plan, record, MoveState.UNDOING)
         self._refuse_tenant(change.governed)
-        if not move.is_undone(aws):
+        if not self._reached(move, change.governed, move.is_undone, pen):
             self.say(f"{change.governed.name}: undo: {move.summary}")
             move.undo(aws)
             self._wait(move, change.governed, move.is_undone, pen)
         pen.move(plan, record, MoveState.UNDONE)
+
+    def _reached(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> bool:
+        """Whether there is nothing to ask for; if there is, the resource is ready to be asked when this returns."""
+        aws = self.aws.at(governed.region)
+        if reached(aws):
+            return True
+        if move.is_ready is None or move.is_ready(aws):
+            return False
+        self.say(f"{governed.name}: waiting until it takes a change")
+        self._wait(move, governed, move.is_ready, pen)
+        self._refuse_tenant(governed)
+        return reached(aws)
 
     def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> None:
         aws = self.aws.at(governed.region)
@@ -162,6 +178,11 @@ def refuse_one_way(records: Sequence[MoveRecord]) -> None:
         raise OneWayBegun(
             f"{begun[0].action} has begun {begun[0].summary!r}, which has no way back: run accept again to finish."
         )
+
+
+def _listed(target: Mapping[str, Json]) -> set[tuple[str, str]]:
+    """Everything that a target names in lists, with the list it is in."""
+    return {(key, str(each)) for key, value in target.items() if isinstance(value, list | tuple) for each in value}
 
 
 def _next(records: Mapping[tuple[str, str, str], MoveRecord]) -> int:

@@ -20,8 +20,9 @@ from optimizer.observe.template import Place, Resolver, Unresolved
 
 # What makes an element of a list itself, so that order does not count and a missing one has a name.
 _IDENTITIES = ("IndexName", "AttributeName", "Key", "Region", "DeviceName", "ResourceType", "LogType")
-# Lists that AWS or tenants may add to without contradicting the template.
-_OPEN_LISTS = ("Tags", "LoadBalancerAttributes", "BlockDeviceMappings", "TagSpecifications")
+# Lists that AWS or tenants may add to without contradicting the template
+# (a key attribute that is the key of no index any more means nothing, whether or not it is still shown).
+_OPEN_LISTS = ("Tags", "LoadBalancerAttributes", "BlockDeviceMappings", "TagSpecifications", "AttributeDefinitions")
 # A declared version may be shorter than the one AWS shows: 7.1 is served as 7.1.0.
 _PREFIXES = ("EngineVersion",)
 _ELEMENT = re.compile(r"\[[^\]]*\]")

@@ -164,6 +164,14 @@ def _table_tags(aws: Aws, arn: str) -> Tags:
     return _flat(tag for page in pages for tag in page["Tags"])
 
 
+def _table_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
+    """The replicas of a global table: a change of one is a change of all."""
+    for replica in aws.dynamodb.describe_table(TableName=name)["Table"].get("Replicas", []):
+        if (region := replica["RegionName"]) != aws.region:
+            arn = f"arn:aws:dynamodb:{region}:{aws.account}:table/{name}"
+            yield arn, _table_tags(aws.at(region), arn)
+
+
 def _find_fleets(aws: Aws) -> Iterator[Found]:
     for page in aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
         for group in page["AutoScalingGroups"]:
@@ -199,7 +207,9 @@ def _load_balancer_tags(aws: Aws, arn: str) -> Tags:
 def _find_caches(aws: Aws) -> Iterator[Found]:
     for page in aws.elasticache.get_paginator("describe_replication_groups").paginate():
         for group in page["ReplicationGroups"]:
-            yield group["ReplicationGroupId"], group["ARN"], {}
+            shards = {shard["NodeGroupId"]: shard["NodeGroupMembers"] for shard in group["NodeGroups"]}
+            nodes = {each["CacheClusterId"]: shard for shard, members in shards.items() for each in members}
+            yield group["ReplicationGroupId"], group["ARN"], {"nodes": nodes}
 
 
 def _cache_tags(aws: Aws, arn: str) -> Tags:
@@ -225,7 +235,11 @@ def _find_instances(aws: Aws) -> Iterator[Found]:
 def _find_global_clusters(aws: Aws) -> Iterator[Found]:
     for page in aws.rds.get_paginator("describe_global_clusters").paginate():
         for cluster in page["GlobalClusters"]:
-            yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], {}
+            members = cluster["GlobalClusterMembers"]
+            secondaries = sorted(each["DBClusterArn"] for each in members if not each["IsWriter"])
+            writers = [each["DBClusterArn"] for each in members if each["IsWriter"]]
+            attributes = {"primary": next(iter(writers), None), "secondaries": secondaries}
+            yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], attributes
 
 
 def _rds_tags(aws: Aws, arn: str) -> Tags:
@@ -238,12 +252,30 @@ def _cluster_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
             yield instance, _rds_tags(aws, arn)
 
 
+def _cache_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
+    """The nodes, each of which carries tags of its own."""
+    for page in aws.elasticache.get_paginator("describe_cache_clusters").paginate():
+        for node in page["CacheClusters"]:
+            if node.get("ReplicationGroupId") == name:
+                yield node["CacheClusterId"], _cache_tags(aws, node["ARN"])
+
+
+def _global_cluster_parts(aws: Aws, name: str) -> Iterator[tuple[str, Tags]]:
+    """The member clusters in all their Regions, and the instances of each."""
+    for database in aws.rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]:
+        for member in database["GlobalClusterMembers"]:
+            region, cluster = (member["DBClusterArn"].split(":")[place] for place in (3, 6))
+            there = aws.at(region)
+            yield cluster, _rds_tags(there, member["DBClusterArn"])
+            yield from _cluster_parts(there, cluster)
+
+
 _READERS: Mapping[Kind, _Reader] = {
-    Kind.TABLE: _Reader(_find_tables, _table_tags),
+    Kind.TABLE: _Reader(_find_tables, _table_tags, _table_parts),
     Kind.FLEET: _Reader(_find_fleets, _fleet_tags, _fleet_parts),
     Kind.LOAD_BALANCER: _Reader(_find_load_balancers, _load_balancer_tags),
-    Kind.CACHE: _Reader(_find_caches, _cache_tags),
+    Kind.CACHE: _Reader(_find_caches, _cache_tags, _cache_parts),
     Kind.DATABASE: _Reader(_find_clusters, _rds_tags, _cluster_parts),
     Kind.DATABASE_INSTANCE: _Reader(_find_instances, _rds_tags),
-    Kind.GLOBAL_DATABASE: _Reader(_find_global_clusters, _rds_tags),
+    Kind.GLOBAL_DATABASE: _Reader(_find_global_clusters, _rds_tags, _global_cluster_parts),
 }

@@ -11,7 +11,10 @@ from moto.core.base_backend import BackendDict
 from moto.dynamodb.models import dynamodb_backends
 from moto.elasticache.models import elasticache_backends
 from moto.elbv2.models import elbv2_backends
+from moto.pipes.models import pipes_backends
 from moto.rds.models import rds_backends
+
+from optimizer.rehearsal.table_policies import READS, denies
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class Region:
     databases: Mapping[str, Database] = field(default_factory=dict)
     caches: Mapping[str, Cache] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # each table's indexes
+    unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those denied or being deleted
+    streams: Mapping[str, str] = field(default_factory=dict)  # the label of each table's stream that is on
+    consumers: Mapping[str, int] = field(default_factory=dict)  # how many read each table's stream
 
 
 Configuration = Mapping[str, Region]  # by Region name
@@ -71,6 +77,9 @@ def _region(account: str, region: str) -> Region:
         databases=_databases(account, region),
         caches=_caches(account, region),
         tables=_tables(account, region),
+        unreadable=_unreadable(account, region),
+        streams=_streams(account, region),
+        consumers=_consumers(account, region),
     )
 
 
@@ -157,3 +166,42 @@ def _tables(account: str, region: str) -> dict[str, tuple[str, ...]]:
         name: tuple(index.name for index in table.global_indexes)
         for name, table in dynamodb_backends[account][region].tables.items()
     }
+
+
+def _unreadable(account: str, region: str) -> dict[str, tuple[str, ...]]:
+    if not _there(dynamodb_backends, account, region):
+        return {}
+    backend = dynamodb_backends[account][region]
+    found = {}
+    for name, table in backend.tables.items():
+        policy = backend.resource_policies.get(table.table_arn)
+        indexes = tuple(
+            index.name
+            for index in table.global_indexes
+            if index.status == "DELETING"
+            or (policy and any(denies(policy.policy_doc, r, f"{table.table_arn}/index/{index.name}") for r in READS))
+        )
+        if indexes:
+            found[name] = indexes
+    return found
+
+
+def _streams(account: str, region: str) -> dict[str, str]:
+    if not _there(dynamodb_backends, account, region):
+        return {}
+    return {
+        name: table.latest_stream_label
+        for name, table in dynamodb_backends[account][region].tables.items()
+        if (table.stream_specification or {}).get("StreamEnabled") and table.latest_stream_label
+    }
+
+
+def _consumers(account: str, region: str) -> dict[str, int]:
+    """Pipes that are to run, by the table whose stream they read."""
+    if not _there(pipes_backends, account, region):
+        return {}
+    sources = [
+        pipe.source for pipe in pipes_backends[account][region].pipes.values() if pipe.desired_state != "STOPPED"
+    ]
+    tables = [source.split(":table/", 1)[1].split("/", 1)[0] for source in sources if ":table/" in source]
+    return {name: tables.count(name) for name in sorted(set(tables))}

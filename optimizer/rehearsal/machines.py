@@ -36,5 +36,10 @@ def usable_cache_bytes(node_type: str) -> float:
     return _MAXMEMORY[node_type] * (1 - RESERVED_MEMORY)
 
 
+def cache_node_types() -> tuple[str, ...]:
+    """The cache node types that are known here."""
+    return tuple(_MAXMEMORY)
+
+
 def _plain(instance_type: str) -> str:
     return instance_type.removeprefix("db.").removeprefix("cache.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
+from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
 from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
 from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
@@ -47,7 +48,13 @@ class PlatformLife:
         self.production = production_of(assembly)
         self.deployments = Deployments(account, self.home.region, self.progress.say)
         self.scenario = setting.request.scenario
-        self.workload = Workload(self.scenario.workload, account, setting.request.seed, events=self.scenario.events)
+        self.workload = Workload(
+            self.scenario.workload,
+            account,
+            setting.request.seed,
+            events=self.scenario.events,
+            jobs=self.scenario.jobs,
+        )
         self.owned: list[Owned] = []
         self.cost_before = 0.0
 
@@ -60,11 +67,11 @@ class PlatformLife:
             left_out.update(done.left_out)
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        for pipe in self.scenario.pipes:
+            put_pipe(self.aws, pipe)
         self.account.clock.advance_to(WALKED_AT)
         self.progress.say(f"{self.scenario.days} days of the workload have passed")
-        for each in self.scenario.taggings:
-            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
-            self.owned += [owned] if owned else []
+        self._tag(None)
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
@@ -93,7 +100,7 @@ class PlatformLife:
             cloudformation=self.deployments,
             person=person,
             now=self.account.clock.now,
-            milestone=self.workload.milestone,
+            milestone=self._reached,
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
@@ -154,6 +161,20 @@ class PlatformLife:
             say=self.progress.say,
         )
 
+    def _reached(self, milestone: str, at: datetime) -> None:
+        """What the scenario hangs on a milestone: events, late tags, calls by hand."""
+        self.workload.milestone(milestone, at)
+        self._tag(milestone)
+        for each in (each for each in self.scenario.by_hand if each.on == milestone):
+            self.progress.say(f"by hand: {each.service} {each.call} {each.parameters}")
+            client = self.account.client(each.service, self.account.production, self.aws.region)
+            getattr(client, each.call)(**each.parameters)
+
+    def _tag(self, milestone: str | None) -> None:
+        for each in (each for each in self.scenario.taggings if each.on == milestone):
+            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
+            self.owned += [owned] if owned else []
+
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
         for schedule in pipeline.schedules:
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.setting.source}, "branch")
@@ -166,7 +187,10 @@ class PlatformLife:
         rejected = [gate for gate in execution.gates.values() if gate.approved is False]
         for event in (gate_rejected(pipeline.name, gate) for gate in rejected):
             for reaction in (each for each in pipeline.reactions if each.matches(event)):
-                self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
+                try:
+                    self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
+                except WalkFailed as unfinished:
+                    self.progress.say(f"{unfinished} The schedule goes on with it.")
 
     def _publish_now(self) -> Path:
         pipeline = deployed_pipeline(self.account, self.home)
@@ -176,7 +200,9 @@ class PlatformLife:
 
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""
-        for _ in range(RETRIES):
+        injected = self.request.fault_rate > 0 or self.request.crash_at is not None
+        runs = RETRIES if injected else 1  # what AWS itself refuses, it refuses again at the same moment
+        for _ in range(runs):
             job = self.jobs.prepare(project, {"branch": self.setting.source}, "branch")
             try:
                 ended = job.run(project.name, variables, self.progress.by(project.name))
@@ -185,7 +211,7 @@ class PlatformLife:
                 continue
             if ended.exit_code not in RETRIED:
                 return job
-        raise WalkFailed(f"{project.name} did not end in {RETRIES} runs: see what it said.")
+        raise WalkFailed(f"{project.name} did not end in {runs} runs: see what it said.")
 
     def _governed(self) -> list[Governed]:
         """All governed resources, those of tenants included."""

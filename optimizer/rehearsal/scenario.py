@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -28,7 +28,7 @@ from optimizer.errors import UsageError
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
-Milestone = Annotated[str, Field(pattern=r"^phase[123]\.(applied|accepted|rolled_back)$")]
+Milestone = Annotated[str, Field(pattern=r"^(plan\.approved|phase[123]\.(applied|accepted|rolled_back))$")]
 
 
 class _Value(BaseModel):
@@ -54,10 +54,44 @@ class WorkloadSpec(_Value):
 
 
 class Tagging(_Value):
-    """Tags somebody put on a resource, by the resource's physical name."""
+    """Tags somebody put on a resource, by the resource's physical name; before the plan, or late, `on` a milestone."""
 
     resource: str
     tags: dict[str, str] = Field(min_length=1)
+    on: Milestone | None = None
+
+
+class IndexJob(_Value):
+    """A job outside the requests that sends so many queries to an index in five minutes, every so many days."""
+
+    table: str
+    index: str
+    every_days: PositiveInt
+    queries: PositiveInt
+
+
+class Pipe(_Value):
+    """An EventBridge pipe that somebody put on a table's stream on the first day."""
+
+    name: str
+    table: str
+
+
+class ByHand(_Value):
+    """A call that somebody makes in the primary Region, past the pipeline, when a milestone is reached."""
+
+    on: Milestone
+    service: str
+    call: str
+    parameters: dict[str, Any]
+
+
+class IndexQueries(_Value):
+    """Queries that each request sends to an index, on top of the usual ones."""
+
+    table: str
+    index: str
+    per_request: PositiveFloat
 
 
 class Event(_Value):
@@ -65,7 +99,9 @@ class Event(_Value):
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
-    targets; `outage`: none reaches a target; `silent`: no metric is published.
+    targets; `outage`: none reaches a target; `silent`: no metric is published; `queries` need an index;
+    an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
+    types in `no_capacity`.
     """
 
     on: Milestone
@@ -76,6 +112,9 @@ class Event(_Value):
     error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
     outage: bool = False
     silent: bool = False
+    queries: IndexQueries | None = None
+    failover_seconds: PositiveFloat | None = None
+    no_capacity: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -83,8 +122,12 @@ class Event(_Value):
             raise ValueError("an event ends by `until` or by `until_minutes`, not by both")
         if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
             raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
-        if not (self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent):
-            raise ValueError("an event needs an effect: p99_factor, error_rate, outage or silent")
+        service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
+        if not (service or self.queries or self.failover_seconds or self.no_capacity):
+            raise ValueError(
+                "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds "
+                "or no_capacity"
+            )
         return self
 
 
@@ -96,12 +139,24 @@ class Person(_Value):
     approve_phases: bool = True
 
 
+class Ending(_Value):
+    """What must become of one decision, and words that its reason must hold."""
+
+    outcome: str
+    because: str = ""
+
+
 class Expectation(_Value):
-    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference."""
+    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
+
+    `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
+    """
 
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
+    actions: dict[str, Ending] = Field(default_factory=dict)
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 
@@ -113,6 +168,9 @@ class Scenario(_Value):
     days: PositiveInt
     workload: WorkloadSpec
     taggings: tuple[Tagging, ...] = ()
+    jobs: tuple[IndexJob, ...] = ()
+    pipes: tuple[Pipe, ...] = ()
+    by_hand: tuple[ByHand, ...] = ()
     events: tuple[Event, ...] = ()
     person: Person = Person()
     expect: Expectation

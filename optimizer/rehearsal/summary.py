@@ -5,6 +5,7 @@ Nothing here comes from the optimizer's deciding or executing: who judges a run 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -96,6 +97,10 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
         wanted = expect.phases.get(str(phase.phase))  # type: ignore[call-overload]  # a literal, by construction
         if wanted is not None and phase.outcome is not wanted:
             found.append(f"phase {phase.phase} is {phase.outcome.value}, expected was {wanted.value}")
+        longest = expect.window_hours.get(str(phase.phase))  # type: ignore[call-overload]
+        if longest is not None and (phase.window_hours is None or phase.window_hours > longest):
+            found.append(f"phase {phase.phase} was observed for {phase.window_hours} h, expected was {longest} at most")
+    found += _unexpected_endings(summary, expect)
     if summary.tenant_resources_touched != expect.tenant_resources_touched:
         found.append(
             f"{summary.tenant_resources_touched} resources of tenants were touched, "
@@ -107,6 +112,21 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
             f"expected were {expect.drift_differences}"
         )
     found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
+    return found
+
+
+def _unexpected_endings(summary: Summary, expect: Expectation) -> list[str]:
+    ended = {
+        f"{each.id} {re.split('[:/]', each.resource)[-1]}": each for phase in summary.phases for each in phase.actions
+    }
+    found = []
+    for key, wanted in expect.actions.items():
+        one = ended.get(key)
+        if one is None:
+            found.append(f"there is no decision {key}")
+        elif one.outcome != wanted.outcome or wanted.because not in one.reason:
+            said = f"{wanted.outcome}: ... {wanted.because}" if wanted.because else wanted.outcome
+            found.append(f"{key} is {one.outcome} ({one.reason}), expected was {said}")
     return found
 
 

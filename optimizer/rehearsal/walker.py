@@ -23,7 +23,7 @@ from optimizer.rehearsal.synthesized import PipelineAction, Project, Stage, Synt
 
 VARIABLE = re.compile(r"#\{([^.}]+)\.([^}]+)\}")
 SELF_MUTATION = re.compile(r"^cdk -a \. deploy (\S+) ")
-MILESTONES = {"apply": "applied", "accept": "accepted"}
+MILESTONES = {"approve": "plan.approved", "apply": "{stage}.applied", "accept": "{stage}.accepted"}
 RETRIES = 8  # how often a person presses Retry on one action before giving up
 
 
@@ -199,7 +199,7 @@ class Walker:
         self._run(where, project, action, inputs, primary, variables)
         for verb in _verbs(project):
             if verb in MILESTONES:
-                self.milestone(f"{stage.name.lower()}.{MILESTONES[verb]}", self.now())
+                self.milestone(MILESTONES[verb].format(stage=stage.name.lower()), self.now())
         return None
 
     def _run(

@@ -6,17 +6,18 @@ configurations the account went through. Only the configurations and the milesto
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.rehearsal.configuration import Configuration, configuration
+from optimizer.rehearsal.disturbances import Disturbances
 from optimizer.rehearsal.noise import PERIOD, Array, Noise
-from optimizer.rehearsal.scenario import Event, WorkloadSpec
+from optimizer.rehearsal.scenario import Event, IndexJob, WorkloadSpec
 from optimizer.rehearsal.signals import Signal, find
 from optimizer.rehearsal.signals.points import Points, statistic
 from optimizer.rehearsal.signals.scene import Effects, Scene
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LAG = 120  # seconds until CloudWatch shows a sample; "settled" to a careful reader is much later
 _SCENES_KEPT = 8
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,7 +43,7 @@ class ObservedAccount(Protocol):
     production: str
 
     def on_change(self, callback: Callable[[datetime], None]) -> None: ...
-    def part(self, kind: type[Sources]) -> Sources: ...
+    def part(self, kind: type[T]) -> T: ...
 
 
 @dataclass(frozen=True)
@@ -78,20 +80,45 @@ class Samples:
 class Workload:
     """The life of the production account's users, and what its metrics say of it."""
 
-    def __init__(self, spec: WorkloadSpec, account: ObservedAccount, seed: int, *, events: Sequence[Event]) -> None:
+    def __init__(
+        self,
+        spec: WorkloadSpec,
+        account: ObservedAccount,
+        seed: int,
+        *,
+        events: Sequence[Event],
+        jobs: Sequence[IndexJob] = (),
+    ) -> None:
         self._spec = spec
         self._account = account
         self._noise = Noise(seed)
         self._events = tuple(events)
+        self._jobs = tuple(jobs)
         self._milestones: dict[str, float] = {}
         self._timeline: list[tuple[float, Configuration]] = []
         self._scenes: dict[tuple[object, ...], Scene] = {}
         account.on_change(self._observe)
         account.part(Sources).workload = self
+        self._disturbances = account.part(Disturbances)
 
     def milestone(self, name: str, at: datetime) -> None:
         """Something the scenario's events hang on was reached, as `phase2.applied`. Only the first time counts."""
         self._milestones.setdefault(name, at.timestamp())
+
+    def lacks(self, kind: str, now: datetime) -> bool:
+        """Whether AWS has no instances or nodes of this type to give at the moment, as the scenario has it."""
+        return any(kind in event.no_capacity for event in self._happening(now))
+
+    def failover_seconds(self, now: datetime) -> float | None:
+        """How long a failover takes that begins now; None when it takes as long as usual."""
+        lengths = [event.failover_seconds for event in self._happening(now) if event.failover_seconds is not None]
+        return max(lengths, default=None)
+
+    def _happening(self, now: datetime) -> Iterator[Event]:
+        for event in self._events:
+            begin, end = self._span(event)
+            if begin <= now.timestamp() < end:
+                yield event
 
     def _observe(self, at: datetime) -> None:
         self.remember(at, configuration(self._account.production))
@@ -120,12 +147,19 @@ class Workload:
 
     def _scene(self, region: str, start: int, stop: int) -> Scene:
         """The scene of a range, shared by the metrics that are asked for together."""
-        key = (region, start, stop, len(self._timeline), len(self._milestones))
+        key = (region, start, stop, len(self._timeline), len(self._milestones), len(self._disturbances))
         if key not in self._scenes:
             while len(self._scenes) >= _SCENES_KEPT:
                 del self._scenes[next(iter(self._scenes))]
             self._scenes[key] = Scene(
-                region, start, stop, self._spec, tuple(self._timeline), self._effects(start, stop), self._noise
+                region,
+                start,
+                stop,
+                self._spec,
+                tuple(self._timeline),
+                self._effects(start, stop),
+                self._noise,
+                self._jobs,
             )
         return self._scenes[key]
 
@@ -133,6 +167,7 @@ class Workload:
         middle = (np.arange(start, stop) + 0.5) * PERIOD
         p99_factor, error_rate = np.ones(len(middle)), np.zeros(len(middle))
         outage, silent = np.zeros(len(middle), dtype=bool), np.zeros(len(middle), dtype=bool)
+        queries: dict[tuple[str, str], Array] = {}
         for event in self._events:
             begin, end = self._span(event)
             during = (middle >= begin) & (middle < end)
@@ -140,7 +175,14 @@ class Workload:
             error_rate[during] += event.error_rate
             outage |= during & event.outage
             silent |= during & event.silent
-        return Effects(p99_factor, error_rate, outage, silent)
+            if asked := event.queries:
+                before = queries.get((asked.table, asked.index), np.zeros(len(middle)))
+                queries[asked.table, asked.index] = before + asked.per_request * during
+        starts = np.arange(start, stop) * float(PERIOD)
+        for each in self._disturbances:
+            seconds = np.minimum(starts + PERIOD, each.end) - np.maximum(starts, each.begin)
+            error_rate += each.error_rate * np.maximum(seconds, 0.0) / PERIOD
+        return Effects(p99_factor, error_rate, outage, silent, queries)
 
     def _span(self, event: Event) -> tuple[float, float]:
         """When an event begins and ends; never, as long as its milestone was not reached."""

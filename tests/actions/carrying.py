@@ -21,7 +21,7 @@ def wait(move: Move, aws: Aws, reached: Callable[[Aws], bool]) -> None:
 
 def carry_out(moves: Sequence[Move], aws: Aws) -> None:
     for move in moves:
-        if not move.is_done(aws):
+        if not _found(move, aws, move.is_done):
             move.do(aws)
             wait(move, aws, move.is_done)
 
@@ -30,9 +30,18 @@ def take_back(moves: Sequence[Move], aws: Aws) -> None:
     for move in reversed(moves):
         assert move.undo is not None
         assert move.is_undone is not None
-        if not move.is_undone(aws):
+        if not _found(move, aws, move.is_undone):
             move.undo(aws)
             wait(move, aws, move.is_undone)
+
+
+def _found(move: Move, aws: Aws, reached: Callable[[Aws], bool]) -> bool:
+    """Whether there is nothing to ask for; else the resource is ready to be asked."""
+    if reached(aws):
+        return True
+    if move.is_ready is not None:
+        wait(move, aws, move.is_ready)
+    return reached(aws)
 
 
 def group_of(aws: Aws) -> dict[str, Any]:

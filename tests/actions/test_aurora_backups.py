@@ -28,6 +28,7 @@ EVIDENCE = Evidence(
     cluster="arn:aws:rds:us-east-1:222222222222:cluster:tap-database",
     before={"retention_days": 30, "resource_id": "cluster-1"},
     storage=Storage(Decimal(500), Decimal(10)),
+    writer_cpu_p95=7.0,
     legal_hold=None,
     backup_plan=None,
     obstacles=(),
@@ -43,6 +44,8 @@ EVIDENCE = Evidence(
         ("hardly any change: the snapshot costs more", {"storage": Storage(Decimal(500), Decimal(1))}, Choice.KEEP),
         ("nothing changes: nothing is saved", {"storage": Storage(Decimal(500), Decimal(0))}, Choice.KEEP),
         ("sizes were not measured", {"storage": None}, Choice.NO_DATA),
+        ("the design's load: what protects it stays", {"writer_cpu_p95": 45.0}, Choice.KEEP),
+        ("the load was not measured", {"writer_cpu_p95": None}, Choice.NO_DATA),
         ("a legal hold", {"legal_hold": "legal-hold=case 7"}, Choice.KEEP),
         ("AWS Backup owns the backups", {"backup_plan": "arn:aws:backup:..."}, Choice.KEEP),
         ("another change is pending", {"obstacles": ("other changes are pending",)}, Choice.KEEP),
@@ -167,11 +170,12 @@ def _approved(aws: Aws, cluster: Governed) -> Decision:
 
 
 def _collect(aws: Aws, cluster: Governed, *, empty: bool = False) -> Evidence:
-    sizes = {"VolumeBytesUsed": 500.0, "BackupRetentionPeriodStorageUsed": 790.0}  # GB: 10 a day for 29 more days
+    gib = 1024**3  # 10 a day for 29 more days
+    sizes = {"VolumeBytesUsed": 500 * gib, "BackupRetentionPeriodStorageUsed": 790 * gib, "CPUUtilization": 7.0}
     end = aws.clock.now()
     at = np.array([] if empty else [int(end.timestamp()) - 3600], np.int64)
     series = {
-        (query, "Average"): Series(at, np.array([sizes[query.name] * 1024**3] * len(at), np.float64), query.period)
+        (query, "Average"): Series(at, np.array([sizes[query.name]] * len(at), np.float64), query.period)
         for query in aurora_backups.queries(cluster)
     }
     found = ACTION.collect(aws, cluster, Measurements(end - timedelta(days=60), end, series, 1, 2))

@@ -165,7 +165,7 @@ def unprotect_balancer(aws: Aws) -> None:
             },
         ),
         (scale_in, {("Policy", "TargetTrackingConfiguration.DisableScaleIn")}),
-        (delete_index, {("Users", "GlobalSecondaryIndexes")}),
+        (delete_index, {("Users", "GlobalSecondaryIndexes"), ("Users", "AttributeDefinitions")}),
         (stream_off, {("Users", "StreamSpecification")}),
         (
             recovery_off,

@@ -48,7 +48,9 @@ def statements(template: Mapping[str, Any], role_name: str) -> list[Any]:
     return [
         statement
         for each in resources.values()
-        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
+        # What does not fit into the inline policy goes into a managed one.
+        if each["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        and {"Ref": role} in each["Properties"].get("Roles", [])
         for statement in each["Properties"]["PolicyDocument"]["Statement"]
     ]
 

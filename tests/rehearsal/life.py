@@ -65,7 +65,7 @@ def platform(
                     node_type, names, tuple((f"tap-cache-{s}-{n:03}", s) for s in names for n in (1, 2, 3))
                 )
             },
-            tables={"tenants": ("by-domain", "by-plan"), "users": ("by-email",), "audit_logs": ()},
+            tables={"tenants": ("by-domain", "by-region"), "users": ("by-email",), "audit_logs": ()},
         ),
         "us-west-2": Region(
             databases={"tap-database-region2": Database(() if headless else follower, None, True, 1, ())}

@@ -18,7 +18,8 @@ expect:
 
 
 def test_every_scenario_of_the_product_loads_under_its_own_name():
-    assert {"quiet", "regression", "young-account", "tenant-owned", "silent-metrics"} <= set(known_scenarios())
+    named = {"quiet", "regression", "young-account", "tenant-owned", "silent-metrics"}
+    assert named | {"monthly-job", "stream-consumer", "errors", "drift"} <= set(known_scenarios())
     for name in known_scenarios():
         scenario = load_scenario(name)
         assert scenario.name == name
@@ -27,7 +28,17 @@ def test_every_scenario_of_the_product_loads_under_its_own_name():
 
 def test_scenarios_of_quiet_differ_from_it_only_by_what_they_are_about():
     quiet = load_scenario("quiet")
-    for name in ("regression", "tenant-owned", "silent-metrics", "young-account"):
+    others = (
+        "regression",
+        "tenant-owned",
+        "silent-metrics",
+        "young-account",
+        "monthly-job",
+        "stream-consumer",
+        "errors",
+        "drift",
+    )
+    for name in others:
         assert load_scenario(name).workload == quiet.workload
 
 

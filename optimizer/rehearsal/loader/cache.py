@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from optimizer.rehearsal.loader.resource import Created, Declared, LoadRefused, Properties, ResourceType, Site, request
+
+POLL = 60  # seconds, longer than a group says "available" after it was asked to change
+DONE = "available"
 
 
 def create_subnet_group(site: Site, resource: Declared) -> Created:
@@ -38,27 +42,47 @@ def create_replication_group(site: Site, resource: Declared) -> Created:
 
 
 def update_replication_group(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """Shards first, then node type, then replicas; AWS changes the shard count in place only with the update policy."""
-    elasticache = site.client("elasticache")
-    changed = resource.changed_since(before)
-    if "NumNodeGroups" in changed:
-        if not resource.update_policy.get("UseOnlineResharding"):
-            raise LoadRefused(
-                f"{resource.place.stack}/{resource.logical_id}: without UpdatePolicy UseOnlineResharding another "
-                "NumNodeGroups replaces the replication group, and with it all its data."
-            )
-        elasticache.modify_replication_group_shard_configuration(
-            ReplicationGroupId=made.id, NodeGroupCount=int(resource["NumNodeGroups"]), ApplyImmediately=True
+    """Shards, then node type, then replicas: what the account is not already, one change after the other.
+
+    AWS changes the number of shards in place only with the update policy.
+    """
+    if "NumNodeGroups" in resource.changed_since(before) and not resource.update_policy.get("UseOnlineResharding"):
+        raise LoadRefused(
+            f"{resource.place.stack}/{resource.logical_id}: without UpdatePolicy UseOnlineResharding another "
+            "NumNodeGroups replaces the replication group, and with it all its data."
         )
-    if "CacheNodeType" in changed:
+    elasticache = site.client("elasticache")
+    shards, replicas = int(resource["NumNodeGroups"]), int(resource["ReplicasPerNodeGroup"])
+    there = [each["NodeGroupId"] for each in _group(site, made.id)["NodeGroups"]]
+    if shards != len(there):
+        leaving = {"NodeGroupsToRemove": there[shards:]} if shards < len(there) else {}
+        elasticache.modify_replication_group_shard_configuration(
+            ReplicationGroupId=made.id, NodeGroupCount=shards, ApplyImmediately=True, **leaving
+        )
+        _until_available(site, made.id)
+    if resource["CacheNodeType"] != _group(site, made.id)["CacheNodeType"]:
         elasticache.modify_replication_group(
             ReplicationGroupId=made.id, CacheNodeType=resource["CacheNodeType"], ApplyImmediately=True
         )
-    if "ReplicasPerNodeGroup" in changed:
-        count, deployed = int(resource["ReplicasPerNodeGroup"]), int(before["ReplicasPerNodeGroup"])
-        change = elasticache.decrease_replica_count if count < deployed else elasticache.increase_replica_count
-        change(ReplicationGroupId=made.id, NewReplicaCount=count, ApplyImmediately=True)
+        _until_available(site, made.id)
+    today = min(len(each["NodeGroupMembers"]) for each in _group(site, made.id)["NodeGroups"]) - 1
+    if replicas != today:
+        change = elasticache.decrease_replica_count if replicas < today else elasticache.increase_replica_count
+        change(ReplicationGroupId=made.id, NewReplicaCount=replicas, ApplyImmediately=True)
+        _until_available(site, made.id)
     return made
+
+
+def _group(site: Site, name: str) -> Any:
+    (group,) = site.client("elasticache").describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
+    return group
+
+
+def _until_available(site: Site, name: str) -> None:
+    """ElastiCache makes one change after the other; CloudFormation waits for each."""
+    site.account.clock.sleep(POLL)
+    while _group(site, name)["Status"] != DONE:
+        site.account.clock.sleep(POLL)
 
 
 TYPES: Mapping[str, ResourceType] = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from optimizer.rehearsal.loader.resource import Created, Declared, Properties, ResourceType, Site, request
 
+POLL = 60  # seconds
 _CLUSTER_UPDATABLE = frozenset(
     {"BackupRetentionPeriod", "DeletionProtection", "EngineVersion", "PreferredBackupWindow"}
 )
@@ -98,16 +99,38 @@ def create_instance(site: Site, resource: Declared) -> Created:
 
 
 def update_instance(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
+    """Modify it as CloudFormation does: when it is available, until nothing is pending."""
     rds = site.client("rds")
     changed = {name: resource[name] for name in resource.changed_since(before) if name in resource.properties}
     parameters = request(rds, "ModifyDBInstance", changed, DBInstanceIdentifier=made.id, ApplyImmediately=True)
+    _until_settled(site, made.id)
     rds.modify_db_instance(**parameters)
+    _until_settled(site, made.id)
     return made
 
 
+def _until_settled(site: Site, name: str) -> None:
+    def settled() -> bool:
+        (instance,) = site.client("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        return instance["DBInstanceStatus"] == "available" and not instance.get("PendingModifiedValues")
+
+    while not settled():
+        site.account.clock.sleep(POLL)
+
+
+def delete_subnet_group(site: Site, name: str) -> None:
+    site.client("rds").delete_db_subnet_group(DBSubnetGroupName=name)
+
+
+def delete_cluster_parameter_group(site: Site, name: str) -> None:
+    site.client("rds").delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
+
+
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::RDS::DBSubnetGroup": ResourceType(create_subnet_group),
-    "AWS::RDS::DBClusterParameterGroup": ResourceType(create_cluster_parameter_group),
+    "AWS::RDS::DBSubnetGroup": ResourceType(create_subnet_group, delete=delete_subnet_group),
+    "AWS::RDS::DBClusterParameterGroup": ResourceType(
+        create_cluster_parameter_group, delete=delete_cluster_parameter_group
+    ),
     "AWS::RDS::DBParameterGroup": ResourceType(create_parameter_group),
     "AWS::RDS::GlobalCluster": ResourceType(create_global_cluster),
     "AWS::RDS::DBCluster": ResourceType(create_cluster, update_cluster, _CLUSTER_UPDATABLE),

@@ -22,11 +22,12 @@ from optimizer.rehearsal.stacks import DeployedResource, DeployedStack, StackSto
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment did: logical ids created and updated, and how many of each type were left out."""
+    """What a deployment did: logical ids created, updated and deleted, and how many of each type were left out."""
 
     created: tuple[str, ...]
     updated: tuple[str, ...]
     left_out: Mapping[str, int]
+    deleted: tuple[str, ...] = ()
 
 
 @dataclass
@@ -79,11 +80,13 @@ def deploy(account: Account, stack: Stack) -> Deployment:
     _refuse_the_impossible(session)
     resolver = Resolver(stack.template, place, session, _ssm_parameters(stack))
     outcomes = {logical_id: _bring(session, resolver, logical_id) for logical_id in _creation_order(stack.template)}
+    deleted = _delete_the_undeclared(session)
     store.record(_deployed(session, resolver))
     left_out = Counter(each.type for each in session.done.values() if not each.loaded)
     return Deployment(
         created=tuple(name for name, outcome in outcomes.items() if outcome == "created"),
         updated=tuple(name for name, outcome in outcomes.items() if outcome == "updated"),
+        deleted=deleted,
         left_out=dict(sorted(left_out.items())),
     )
 
@@ -137,7 +140,7 @@ def _refuse_the_impossible(session: _Session) -> None:
         if old["Type"] not in TYPES:
             continue
         if logical_id not in new:
-            if old.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
+            if not _is_retained(old) and TYPES[old["Type"]].delete is None:
                 raise LoadRefused(
                     f"{place.stack}/{logical_id} ({old['Type']}) is gone from the template without DeletionPolicy "
                     "Retain: deleting it is not rehearsed."
@@ -146,6 +149,31 @@ def _refuse_the_impossible(session: _Session) -> None:
         if new[logical_id]["Type"] != old["Type"]:
             raise LoadRefused(f"{place.stack}/{logical_id}: a resource cannot change its type.")
         _refuse_change(place, logical_id, old["Type"], _changed(old, new[logical_id]))
+
+
+def _delete_the_undeclared(session: _Session) -> tuple[str, ...]:
+    """At the end, as CloudFormation cleans up: what the new template does not declare and the old did not retain."""
+    if session.before is None:
+        return ()
+    template = session.before.template
+    gone = []
+    for logical_id in reversed(_creation_order(template)):
+        known, old = TYPES.get(template["Resources"][logical_id]["Type"]), session.before.resources.get(logical_id)
+        if (
+            logical_id in session.done
+            or old is None
+            or known is None
+            or _is_retained(template["Resources"][logical_id])
+        ):
+            continue
+        assert known.delete is not None, "refused before anything was changed"
+        known.delete(session.site, old.physical_id)
+        gone.append(logical_id)
+    return tuple(gone)
+
+
+def _is_retained(body: Mapping[str, Any]) -> bool:
+    return body.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")
 
 
 def _refuse_change(place: Place, logical_id: str, type_name: str, changed: frozenset[str]) -> None:

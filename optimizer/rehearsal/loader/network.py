@@ -44,8 +44,12 @@ def create_security_group(site: Site, resource: Declared) -> Created:
     return Created(made["GroupId"], {"GroupId": made["GroupId"], "Id": made["GroupId"], "VpcId": resource["VpcId"]})
 
 
+def delete_security_group(site: Site, name: str) -> None:
+    site.client("ec2").delete_security_group(GroupId=name)
+
+
 TYPES: Mapping[str, ResourceType] = {
     "AWS::EC2::VPC": ResourceType(create_vpc),
     "AWS::EC2::Subnet": ResourceType(create_subnet),
-    "AWS::EC2::SecurityGroup": ResourceType(create_security_group),
+    "AWS::EC2::SecurityGroup": ResourceType(create_security_group, delete=delete_security_group),
 }

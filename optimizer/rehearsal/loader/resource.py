@@ -101,15 +101,20 @@ class Created:
 
 Create = Callable[[Site, Declared], Created]
 Update = Callable[[Site, Declared, Created, Properties], Created]  # the last: its properties as deployed before
+Delete = Callable[[Site, str], None]  # by physical id
 
 
 @dataclass(frozen=True)
 class ResourceType:
-    """How one CloudFormation type is made. `updatable` names the properties that `update` can change."""
+    """How one CloudFormation type is made. `updatable` names the properties that `update` can change.
+
+    Without `delete`, a template that no longer declares the resource has to retain it.
+    """
 
     create: Create
     update: Update | None = None
     updatable: frozenset[str] = frozenset()
+    delete: Delete | None = None
 
     def cannot_change(self, changed: frozenset[str]) -> frozenset[str]:
         """Those of the changed properties that the loader has no way to change."""

@@ -27,7 +27,12 @@ def create_instance_profile(site: Site, resource: Declared) -> Created:
     return Created(name, {"Arn": made["InstanceProfile"]["Arn"]})
 
 
+def delete_role(site: Site, name: str) -> None:
+    """Its inline policies were never loaded: nothing stands in the way."""
+    site.client("iam").delete_role(RoleName=name)
+
+
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::IAM::Role": ResourceType(create_role),
+    "AWS::IAM::Role": ResourceType(create_role, delete=delete_role),
     "AWS::IAM::InstanceProfile": ResourceType(create_instance_profile),
 }

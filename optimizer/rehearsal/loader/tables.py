@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from optimizer.observe.tables import is_settled
 from optimizer.rehearsal.loader.resource import Created, Declared, LoadRefused, Properties, ResourceType, Site, request
+
+POLL = 10  # seconds
 
 
 def create_global_table(site: Site, resource: Declared) -> Created:
@@ -99,11 +102,19 @@ def update_table(site: Site, resource: Declared, made: Created, before: Properti
     changed = resource.changed_since(before)
     if "GlobalSecondaryIndexes" in changed:
         _update_indexes(dynamodb, resource, made.id, before.get("GlobalSecondaryIndexes", []))
+        _wait(site, made.id)
     if "StreamSpecification" in changed:
         wanted = resource.get("StreamSpecification")
         stream = {"StreamEnabled": True, **wanted} if wanted else {"StreamEnabled": False}
         dynamodb.update_table(TableName=made.id, StreamSpecification=stream)
+        _wait(site, made.id)
     return _created(dynamodb.describe_table(TableName=made.id)["Table"])
+
+
+def _wait(site: Site, name: str) -> None:
+    """CloudFormation goes on when table and indexes are ACTIVE again."""
+    while not is_settled(site.client("dynamodb").describe_table(TableName=name)["Table"]):
+        site.account.clock.sleep(POLL)
 
 
 def _update_indexes(dynamodb: Any, resource: Declared, table: str, before: list[dict[str, Any]]) -> None:

@@ -21,6 +21,10 @@ def create_topic(site: Site, resource: Declared) -> Created:
     return Created(arn, {"TopicArn": arn, "TopicName": name})
 
 
+def delete_topic(site: Site, arn: str) -> None:
+    site.client("sns").delete_topic(TopicArn=arn)
+
+
 def create_log_group(site: Site, resource: Declared) -> Created:
     logs = site.client("logs")
     name = resource.get("LogGroupName") or resource.generated_name(512)
@@ -46,6 +50,10 @@ def update_alarm(site: Site, resource: Declared, _made: Created, _before: Proper
     return put_alarm(site, resource)
 
 
+def delete_alarm(site: Site, name: str) -> None:
+    site.client("cloudwatch").delete_alarms(AlarmNames=[name])
+
+
 def put_parameter(site: Site, resource: Declared) -> Created:
     name = resource.get("Name") or resource.generated_name(1011)
     site.client("ssm").put_parameter(Name=name, Type=resource["Type"], Value=resource["Value"], Overwrite=True)
@@ -57,8 +65,8 @@ def update_parameter(site: Site, resource: Declared, _made: Created, _before: Pr
 
 
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::SNS::Topic": ResourceType(create_topic),
+    "AWS::SNS::Topic": ResourceType(create_topic, delete=delete_topic),
     "AWS::Logs::LogGroup": ResourceType(create_log_group),
-    "AWS::CloudWatch::Alarm": ResourceType(put_alarm, update_alarm, EVERY_PROPERTY),
+    "AWS::CloudWatch::Alarm": ResourceType(put_alarm, update_alarm, EVERY_PROPERTY, delete_alarm),
     "AWS::SSM::Parameter": ResourceType(put_parameter, update_parameter, EVERY_PROPERTY),
 }

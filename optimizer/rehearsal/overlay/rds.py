@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from moto.rds.models import rds_backends
 
+from optimizer.rehearsal.aurora import BEGINS, find_cluster, maintenance, refuse_busy
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 API = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference"
 
 SNAPSHOT = timedelta(minutes=5)
-BEGINS = timedelta(seconds=30)  # right after the call a cluster still says "available"
 APPLIES = timedelta(seconds=90)
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @emulates(
@@ -28,8 +27,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     source=f"{API}/API_CreateDBClusterSnapshot.html",
 )
 def create_cluster_snapshot(account: EmulatedAccount, call: Call) -> Answer:
-    cluster = _cluster(call, call.parameters["DBClusterIdentifier"])
-    _refuse_busy(cluster)
+    cluster = find_cluster(call, call.parameters["DBClusterIdentifier"])
+    refuse_busy(cluster)
     answer = call.forward()
     shown = answer["DBClusterSnapshot"]
     snapshot = rds_backends[call.account][call.region].cluster_snapshots[shown["DBClusterSnapshotIdentifier"]]
@@ -67,8 +66,8 @@ def delete_cluster_snapshot(_: EmulatedAccount, call: Call) -> Answer:
 )
 def modify_cluster(account: EmulatedAccount, call: Call) -> Answer:
     asked = dict(call.parameters)
-    cluster = _cluster(call, asked["DBClusterIdentifier"])
-    _refuse_busy(cluster)
+    cluster = find_cluster(call, asked["DBClusterIdentifier"])
+    refuse_busy(cluster)
     days = asked.pop("BackupRetentionPeriod", None)
     if days is not None and not 1 <= days <= 35:
         raise AwsError("InvalidParameterValue", f"Invalid backup retention period: {days}. Must be from 1 to 35.")
@@ -76,7 +75,9 @@ def modify_cluster(account: EmulatedAccount, call: Call) -> Answer:
     if days is not None and days != cluster.backup_retention_period:
         answer["PendingModifiedValues"] = cluster.pending_modified_values = {"BackupRetentionPeriod": days}
         now = account.clock.now()
-        begins = now + BEGINS if asked.get("ApplyImmediately") else _window(cluster, now)
+        begins = (
+            now + BEGINS if asked.get("ApplyImmediately") else maintenance(cluster.preferred_maintenance_window, now)
+        )
         account.schedule(begins, lambda: _begin(cluster, days))
         account.schedule(begins + APPLIES, lambda: _apply(account, cluster, days))
     return {"DBCluster": answer}
@@ -92,22 +93,6 @@ def describe_clusters(account: EmulatedAccount, call: Call) -> Answer | None:
     for cluster in rds_backends[call.account][call.region].clusters.values():
         _forget_old_points(account, cluster)
     return None
-
-
-def _cluster(call: Call, name: str) -> Any:
-    cluster = rds_backends[call.account][call.region].clusters.get(name.lower())
-    if cluster is None:
-        raise AwsError("DBClusterNotFoundFault", f"DBCluster {name} not found.", 404)
-    return cluster
-
-
-def _refuse_busy(cluster: Any) -> None:
-    # moto's "creating" becomes "available" at the first look, so it does not count.
-    status = vars(cluster)["_status"]
-    if status not in ("available", "creating"):
-        raise AwsError(
-            "InvalidDBClusterStateFault", f"The cluster {cluster.db_cluster_identifier} is in the state {status}."
-        )
 
 
 def _begin(cluster: Any, days: int) -> bool:
@@ -130,11 +115,3 @@ def _apply(account: EmulatedAccount, cluster: Any, days: int) -> bool:
 def _forget_old_points(account: EmulatedAccount, cluster: Any) -> None:
     oldest = account.clock.now().replace(tzinfo=None) - timedelta(days=cluster.backup_retention_period)
     cluster.earliest_restorable_time = max(cluster.earliest_restorable_time, oldest)
-
-
-def _window(cluster: Any, now: datetime) -> datetime:
-    """The next beginning of the cluster's maintenance window, as `wed:02:40-wed:03:10`."""
-    day, hour, minute = cluster.preferred_maintenance_window.lower().split("-")[0].split(":")
-    begins = now.astimezone(UTC).replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
-    begins += timedelta(days=(DAYS.index(day) - begins.weekday()) % 7)
-    return begins if begins > now else begins + timedelta(days=7)

@@ -35,7 +35,7 @@ def _answered(scene: Scene) -> Array:
 
 def _target_errors(scene: Scene) -> Array:
     usual = _TARGET_ERRORS * np.exp(0.5 * scene.wander("error level", 2))
-    rate = np.clip(usual + scene.effects.error_rate + scene.lost, 0.0, 1.0)
+    rate = np.clip(usual + scene.effects.error_rate + scene.lost + scene.denied, 0.0, 1.0)
     return scene.drawn("target errors", _answered(scene) * rate)
 
 

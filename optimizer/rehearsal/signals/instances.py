@@ -21,6 +21,9 @@ _IDLE_CPU = 0.015
 _POOL = 20  # connections each application instance keeps open to the writer, and half as many to the readers
 _READS_PER_REQUEST, _WRITES_PER_REQUEST = 0.8, 6.0  # of one request, at the volume
 _REPLICA_LAG_MS = 18.0
+# A secondary Region serves reports: ten connections for each of its back offices, and one of those opens with
+# every 4,000 tenants.
+_REPORTING_POOL, _TENANTS_PER_OFFICE = 10, 4_000
 _FREE_MEMORY = 0.28  # the buffer cache takes the rest, whatever the size
 
 WRITER, READER = "WRITER", "READER"
@@ -28,7 +31,7 @@ WRITER, READER = "WRITER", "READER"
 
 @dataclass(frozen=True)
 class _Member:
-    """One instance: its class, and its role; instances of a secondary Region serve nobody."""
+    """One instance: its class, and its role; instances of a secondary Region serve none of the requests."""
 
     kind: str
     role: str
@@ -93,7 +96,8 @@ def connections(scene: Scene, dimensions: Dimensions) -> Points | None:
     writer = np.floor(clients * _POOL + scene.demand / PERIOD)
     readers = np.maximum(_readers(scene), 1)
     reader = np.floor(clients * _POOL / 2 / readers + scene.demand / PERIOD / readers)
-    return _readings(scene, dimensions, writer=writer, reader=reader, idle=0.0, scatter=0.01, ceiling=np.inf)
+    elsewhere = float(_REPORTING_POOL * (scene.load.tenants // _TENANTS_PER_OFFICE))
+    return _readings(scene, dimensions, writer=writer, reader=reader, idle=elsewhere, scatter=0.01, ceiling=np.inf)
 
 
 @signal(NAMESPACE, "ReadIOPS", unit="Count/Second", resolution=60)

@@ -6,8 +6,8 @@ services: one set for all scenarios. Only tenants and requests per day come in f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from optimizer.rehearsal.configuration import NOTHING, Configuration, Region
 from optimizer.rehearsal.machines import usable_cache_bytes, vcpus
 from optimizer.rehearsal.noise import DAY, PERIOD, Array, Noise
-from optimizer.rehearsal.scenario import WorkloadSpec
+from optimizer.rehearsal.scenario import IndexJob, WorkloadSpec
+from optimizer.rehearsal.signals.indexes import ANCHOR, BY_CALENDAR, HOUR, PER_REQUEST
 
 # Requests by hour of the day, UTC: a business platform in the Americas and Europe. Mean 1.
 _HOURS = (0.86, 0.76, 0.68, 0.62, 0.58, 0.60, 0.66, 0.76, 0.88, 1.00, 1.06, 1.08,
@@ -43,6 +44,7 @@ class Effects:
     error_rate: Array
     outage: NDArray[np.bool_]
     silent: NDArray[np.bool_]
+    queries: Mapping[tuple[str, str], Array] = field(default_factory=dict)  # of one request, by table and index
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Scene:
     timeline: Sequence[tuple[float, Configuration]]
     effects: Effects
     noise: Noise
+    jobs: tuple[IndexJob, ...] = ()
 
     @cached_property
     def periods(self) -> NDArray[np.int64]:
@@ -127,6 +130,33 @@ class Scene:
     def lost(self) -> Array:
         """The share of requests that a saturated or absent fleet fails."""
         return np.clip(1 - _SATURATION / np.maximum(self.fleet_utilization, _SATURATION), 0.0, 1.0)
+
+    @cached_property
+    def denied(self) -> Array:
+        """The share of requests that fail because they query an index which nobody may read any more."""
+        share = np.zeros(len(self.periods))
+        for table, index in {**PER_REQUEST, **self.effects.queries}:
+            share += self.index_queries(table, index) * self.unreadable(table, index)
+        return np.clip(share, 0.0, 1.0)
+
+    def index_queries(self, table: str, index: str) -> Array:
+        """Queries of one request on this index."""
+        usual = np.full(len(self.periods), PER_REQUEST.get((table, index), 0.0))
+        return usual + self.effects.queries.get((table, index), 0.0)
+
+    def unreadable(self, table: str, index: str) -> Array:
+        """1 while the index is denied or being deleted, else 0."""
+        return self.of(lambda r: index in r.unreadable.get(table, ()))
+
+    def by_calendar(self, table: str, index: str) -> Array:
+        """Queries of the jobs that use this index, all in the five minutes in which one runs."""
+        found = np.zeros(len(self.periods))
+        day, place = self.periods // DAY, self.periods % DAY
+        for job in (*BY_CALENDAR, *self.jobs):
+            if (job.table, job.index) == (table, index):
+                runs = ((day - ANCHOR) % job.every_days == 0) & (place == HOUR * DAY // 24)
+                found += np.where(runs, job.queries, 0.0)
+        return found
 
     @cached_property
     def writer_utilization(self) -> Array:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.rehearsal.noise import Array
+from optimizer.rehearsal.noise import PERIOD, Array
 from optimizer.rehearsal.signals.points import Points
 from optimizer.rehearsal.signals.scene import Scene
 from optimizer.rehearsal.signals.table import Dimensions, signal
@@ -20,18 +20,10 @@ _OPERATIONS = {
     "users": {"GetItem": 1.2, "Query": 0.55, "PutItem": 0.02, "UpdateItem": 0.1},
     "audit_logs": {"PutItem": 1.0, "Query": 0.015},
 }
-# Queries of one request, by index. An index that is not here is written and never read.
-_INDEX_QUERIES = {
-    ("tenants", "by-domain"): 0.2,
-    ("tenants", "by-status"): 0.01,
-    ("users", "by-email"): 0.5,
-    ("users", "by-role"): 0.05,
-    ("audit_logs", "by-actor"): 0.01,
-    ("audit_logs", "by-day"): 0.005,
-}
 _READS, _WRITES = ("GetItem", "Query"), ("PutItem", "UpdateItem")
 _RCU, _WCU = 0.5, 1.0  # an eventually consistent read of up to 4 KB, a write of up to 1 KB
 _LATENCY_MS = {"GetItem": 2.5, "Query": 4.0, "PutItem": 4.5, "UpdateItem": 5.0}
+_POLLS = 4 * PERIOD  # of one stream consumer: four a second (Lambda Developer Guide, "Using Lambda with DynamoDB")
 
 
 def _there(scene: Scene, dimensions: Dimensions) -> Array:
@@ -42,11 +34,18 @@ def _there(scene: Scene, dimensions: Dimensions) -> Array:
 def _operations(scene: Scene, dimensions: Dimensions, names: tuple[str, ...]) -> Array:
     """How many of these operations the table, or one of its indexes, served."""
     table, index = dimensions["TableName"], dimensions.get("GlobalSecondaryIndexName")
-    per_request = sum(_OPERATIONS.get(table, {}).get(name, 0.0) for name in names)
     if index is not None and names == _READS:
-        per_request = _INDEX_QUERIES.get((table, index), 0.0)
+        return _index_queries(scene, dimensions, table, index)
+    per_request = sum(_OPERATIONS.get(table, {}).get(name, 0.0) for name in names)
     label = f"{table} {index} {' '.join(names)}"
     return scene.drawn(label, scene.demand * per_request * _there(scene, dimensions))
+
+
+def _index_queries(scene: Scene, dimensions: Dimensions, table: str, index: str) -> Array:
+    """Queries that the index answered: those that are denied consume nothing."""
+    of_requests = scene.drawn(f"{table} {index} queries", scene.demand * scene.index_queries(table, index))
+    answered = _there(scene, dimensions) * (1 - scene.unreadable(table, index))
+    return (of_requests + scene.by_calendar(table, index)) * answered
 
 
 def _is_table(dimensions: Dimensions) -> bool:
@@ -71,9 +70,18 @@ def consumed_writes(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "SuccessfulRequestLatency", unit="Milliseconds", resolution=60)
 def latency(scene: Scene, dimensions: Dimensions) -> Points | None:
+    if set(dimensions) == {"TableName", "Operation", "StreamLabel"} and dimensions["Operation"] == "GetRecords":
+        return _stream_reads(scene, dimensions["TableName"], dimensions["StreamLabel"])
     if set(dimensions) != {"TableName", "Operation"}:
         return None
     operation = dimensions["Operation"]
     count = _operations(scene, {"TableName": dimensions["TableName"]}, (operation,))
     median = _LATENCY_MS.get(operation, 1.0) * np.exp(0.03 * scene.wander(f"latency {operation}", 1))
     return Points.latency(count, median, np.full_like(median, 0.35))
+
+
+def _stream_reads(scene: Scene, table: str, label: str) -> Points:
+    """GetRecords by all that read the table's stream of this label, whether or not there is anything to read."""
+    consumers = scene.of(lambda r: r.consumers.get(table, 0) if r.streams.get(table) == label else 0)
+    median = np.full_like(consumers, 3.0)
+    return Points.latency(consumers * _POLLS, median, np.full_like(median, 0.35))

@@ -1,0 +1,328 @@
+"""Remove the idle Aurora secondaries from the other Regions.
+
+Saves their instances, storage, replication and backups. Risks recovery: today the loss of the primary
+Region costs about a second of data and minutes of time; afterwards what was written since the newest copy
+outside the Region, and hours. That is a choice about the business, not about load: the policy must accept
+it (`recovery_loss_accepted`), and approving the plan is approving it.
+
+In the window the secondaries are headless only: their instances are deleted, storage stays in sync, and
+undo makes the instances again under their identifiers in about ten minutes. At acceptance each cluster
+leaves the global database, for good: it could write by itself then, so its security groups are closed
+first; then it is deleted with a final snapshot. Coming back is a full copy, hours without a secondary.
+Network and key of the Region stay: the snapshot needs the key. What they cost on is shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer.action import Action, Before, Move, Permission, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.decide.decision import brief as by_brief
+from optimizer.decide.policy import Policy
+from optimizer.execute.aurora_instance import DELETING_AND_CREATING, AuroraInstance
+from optimizer.execute.aurora_secondary import SecondaryCluster
+from optimizer.observe import aurora
+from optimizer.observe.costs import bill, footprint_in
+from optimizer.observe.inventory import Governed, Kind
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.phase import Phase
+from stages.sizing import Sizing
+
+if TYPE_CHECKING:
+    from types_boto3_rds.type_defs import GlobalClusterTypeDef
+
+ID = "aurora_presence"
+GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
+STAYS = ("network", "keys")  # parts of the Region's bill that outlive the database
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """60 days of the secondaries of one global database.
+
+    The highest over all of them: connections in any hour, p99 of replication lag. `forwarding` names the
+    members that forward writes; `stays_monthly` is what their Regions cost on, in US dollars.
+    """
+
+    database: str
+    before: Before
+    connections_max: float | None
+    lag_p99_ms: float | None
+    writer_cpu_p95: float | None
+    coverage: float
+    forwarding: tuple[str, ...]
+    stays_monthly: float
+    obstacles: tuple[str, ...]
+
+
+def queries(database: Governed) -> tuple[Query, ...]:
+    """Of each secondary, in its own Region, where its metrics are; and the load of the primary's writer."""
+    own = tuple(query for arn in database.attributes.get("secondaries", ()) for query in _of_cluster(arn))
+    return (*own, *_of_writer(database))
+
+
+def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
+    shown = aurora.global_cluster(aws, database.name)
+    before = describe(aws, database)
+    asked = [_of_cluster(arn) for arn in before["secondaries"]]
+    connections = [measured.percentile(query, "Maximum", 100) for query, _ in asked]
+    lags = [measured.percentile(query, "Maximum", 99) for _, query in asked]
+    covered = (measured.coverage(query, query.statistics[0]) for pair in asked for query in pair)
+    return Evidence(
+        database=database.arn,
+        before=before,
+        connections_max=_highest(connections),
+        lag_p99_ms=_highest(lags),
+        writer_cpu_p95=_highest([measured.percentile(query, "Average", 95) for query in _of_writer(database)]),
+        coverage=min(covered, default=0.0),
+        forwarding=tuple(_forwarding(aws, shown)),
+        stays_monthly=_stays_monthly(aws, before),
+        obstacles=tuple(_obstacles(aws, shown, before)),
+    )
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """The brief's one condition, that nobody uses them; then whether they are what they seem."""
+    limits, secondaries = policy.presence, evidence.before["secondaries"]
+
+    def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
+        return guard(name, observed, unit=unit, source=source, lifted=policy.is_lifted(ID, name), **limit)
+
+    criteria = (
+        by_brief("connections to a secondary in any hour", evidence.connections_max, at_most=limits.connections),
+        over("secondaries", len(secondaries), at_least=1),
+        over("hours with metrics", evidence.coverage, "%", at_least=limits.coverage),
+        over(
+            "p95 CPU of the writer, far from the design's load",
+            evidence.writer_cpu_p95,
+            "%",
+            at_most=limits.design_load,
+        ),
+        over("p99 replication lag", evidence.lag_p99_ms, "ms", at_most=limits.lag_ms),
+        over(
+            "members that forward writes",
+            ", ".join(evidence.forwarding) or "none",
+            source=f"{GUIDE}/aurora-global-database-write-forwarding.html",
+            equals="none",
+        ),
+        over("loss of recovery accepted by the policy", limits.recovery_loss_accepted, equals=True),
+        over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
+    )
+    lag = None if evidence.lag_p99_ms is None else evidence.lag_p99_ms / 1000
+    projected = (
+        Projection("secondary clusters", len(secondaries), 0, ""),
+        Projection(
+            "data lost with the primary Region (RPO): now the lag, then all since the last copy", lag, None, "s"
+        ),
+        Projection("back after it is lost (RTO): now a failover, then a restore", 1.0, None, "minutes"),
+        Projection("network and keys of their Regions", evidence.stays_monthly, evidence.stays_monthly, "USD a month"),
+    )
+    return decide_by(
+        ID,
+        evidence.database,
+        criteria,
+        before=evidence.before,
+        target={"secondaries": [], "snapshots": {arn: _snapshot_name(arn, evidence.before) for arn in secondaries}},
+        projected=projected,
+        undo="in the window the instances are made again, ten minutes; after acceptance a full copy, hours",
+    )
+
+
+def _of_writer(database: Governed) -> tuple[Query, ...]:
+    arn = database.attributes.get("primary")
+    return (aurora.cpu_of("WRITER", _name(arn), _region(arn)),) if arn else ()
+
+
+def describe(aws: Aws, database: Governed) -> Before:
+    """The secondaries, each with its instances as CreateDBInstance would make them."""
+    return {
+        "secondaries": {
+            arn: {
+                name: {
+                    "created": aurora.as_created(each),
+                    "class": each["DBInstanceClass"],
+                    "tier": each.get("PromotionTier", 1),
+                }
+                for name, each in aurora.instances(aws.at(_region(arn)), _name(arn)).items()
+            }
+            for arn in _secondaries(aurora.global_cluster(aws, database.name))
+        }
+    }
+
+
+def moves(database: Governed, before: Before, decision: Decision) -> list[Move]:
+    """All headless in the window; at acceptance closed, detached, unprotected and deleted, one Region at a time."""
+    found = []
+    for arn, instances in before["secondaries"].items():
+        found += [_behead(arn, name, description) for name, description in instances.items()]
+    for arn, snapshot in decision.target["snapshots"].items():
+        found += _remove(SecondaryCluster(database.name, arn), snapshot)
+    return found
+
+
+def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    aurora_sizing = sizing.aurora.model_copy(update={"secondaries": tuple(decision.target["secondaries"])})
+    return sizing.model_copy(update={"aurora": aurora_sizing})
+
+
+def _behead(arn: str, name: str, was: Mapping[str, Any]) -> Move:
+    region, instance = _region(arn), AuroraInstance(_name(arn), name)
+    description, kind, tier = was["created"], was["class"], was["tier"]
+    return Move(
+        name=f"headless {name}",
+        when=When.APPLY,
+        summary=f"delete {name} in {region}; the storage of {_name(arn)} stays in sync",
+        is_done=lambda aws: instance.is_gone(aws.at(region)),
+        do=lambda aws: instance.delete(aws.at(region), kind),
+        undo=lambda aws: instance.create(aws.at(region), description, kind, tier),
+        is_undone=lambda aws: instance.is_back(aws.at(region), description, kind, tier),
+        is_ready=lambda aws: instance.is_ready(aws.at(region)),
+    )
+
+
+def _remove(cluster: SecondaryCluster, snapshot: str) -> list[Move]:
+    """The irreversible tail of one secondary."""
+    return [
+        Move(
+            name=f"close {cluster.name}",
+            when=When.ACCEPT,
+            summary=f"close the security groups of {cluster.name}, which could write by itself",
+            is_done=cluster.is_closed,
+            do=cluster.close,
+        ),
+        Move(
+            name=f"detach {cluster.name}",
+            when=When.ACCEPT,
+            summary=f"{cluster.name} leaves the global database for good",
+            is_done=cluster.is_detached,
+            do=cluster.detach,
+            is_ready=cluster.is_ready,
+        ),
+        Move(
+            name=f"unprotect {cluster.name}",
+            when=When.ACCEPT,
+            summary=f"deletion protection of {cluster.name} off",
+            is_done=cluster.is_unprotected,
+            do=cluster.unprotect,
+            is_ready=cluster.is_ready,
+        ),
+        Move(
+            name=f"delete {cluster.name}",
+            when=When.ACCEPT,
+            summary=f"delete {cluster.name} with the final snapshot {snapshot}",
+            is_done=lambda aws: cluster.is_deleted(aws, snapshot),
+            do=lambda aws: cluster.delete(aws, snapshot),
+            is_ready=cluster.is_ready,
+            deadline=timedelta(hours=6),
+            poll=timedelta(minutes=1),
+        ),
+    ]
+
+
+def _of_cluster(arn: str) -> tuple[Query, Query]:
+    dimensions = (("DBClusterIdentifier", _name(arn)),)
+    return (
+        Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=_region(arn)),
+        Query("AWS/RDS", "AuroraGlobalDBReplicationLag", dimensions, ("Maximum",), region=_region(arn)),
+    )
+
+
+def _secondaries(shown: GlobalClusterTypeDef) -> list[str]:
+    return sorted(each["DBClusterArn"] for each in shown["GlobalClusterMembers"] if not each["IsWriter"])
+
+
+def _region(arn: str) -> str:
+    return arn.split(":")[3]
+
+
+def _name(arn: str) -> str:
+    return arn.rsplit(":", 1)[1]
+
+
+def _highest(values: list[float | None]) -> float | None:
+    """The highest; None when one of them is not known."""
+    known = [each for each in values if each is not None]
+    return max(known) if known and len(known) == len(values) else None
+
+
+def _forwarding(aws: Aws, shown: GlobalClusterTypeDef) -> Iterator[str]:
+    """A secondary that forwards writes is in use, even while it shows no connection."""
+    for member in shown["GlobalClusterMembers"]:
+        arn = member["DBClusterArn"]
+        own = aurora.cluster(aws.at(_region(arn)), _name(arn))
+        asked = own.get("GlobalWriteForwardingRequested", False) if own else False
+        if asked or member.get("GlobalWriteForwardingStatus", "disabled") not in ("disabled", "unknown"):
+            yield _name(arn)
+
+
+def _stays_monthly(aws: Aws, before: Before) -> float:
+    """US dollars a month for what the Regions keep, at list price."""
+    total = 0.0
+    for arn in before["secondaries"]:
+        there = aws.at(_region(arn))
+        cluster = Governed(Kind.DATABASE, _name(arn), arn, there.region, {})
+        total += sum(
+            float(line.monthly) for line in bill(footprint_in(there, [cluster])).lines if line.usage.part in STAYS
+        )
+    return total
+
+
+def _obstacles(aws: Aws, shown: GlobalClusterTypeDef, before: Before) -> Iterator[str]:
+    if shown["Status"] != "available":
+        yield f"the global database is {shown['Status']}"
+    if state := shown.get("FailoverState", {}).get("Status"):
+        yield f"a switchover or failover of it is {state}"
+    for arn in before["secondaries"]:
+        yield from aurora.busy(aws.at(_region(arn)), _name(arn))
+
+
+def _snapshot_name(arn: str, before: Before) -> str:
+    """The same for the same state: a second run finds what the first one made."""
+    told = json.dumps(before, sort_keys=True)
+    return f"{_name(arn)}-final-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"
+_EC2 = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html"
+_SECONDARIES = "arn:{partition}:rds:{region}:{account}:cluster:tap-database-region*"
+_GLOBAL = "arn:{partition}:rds::{account}:global-cluster:tap-*"
+_FINAL = "arn:{partition}:rds:{region}:{account}:cluster-snapshot:tap-database-region*-final-*"
+_GROUPS = "arn:{partition}:ec2:{region}:{account}:security-group/*"
+
+ACTION = Action(
+    id=ID,
+    phase=Phase.DATABASE,
+    title="Remove the idle Aurora secondaries",
+    kind=Kind.GLOBAL_DATABASE,
+    queries=queries,
+    collect=collect,
+    decide=decide,
+    describe=describe,
+    moves=moves,
+    resize=resize,
+    permissions=(
+        *DELETING_AND_CREATING,
+        Permission("rds:DescribeGlobalClusters", source=_REFERENCE),
+        Permission("rds:DescribeDBClusterSnapshots", source=_REFERENCE),
+        Permission("ec2:DescribeNatGateways", source=_EC2),
+        Permission("ec2:DescribeSecurityGroups", source=_EC2),
+        Permission(
+            "ec2:RevokeSecurityGroupIngress",
+            (_GROUPS,),
+            writes=True,
+            conditions={"StringEquals": {"aws:ResourceTag/tap:part": "database"}},
+            source=_EC2,
+        ),
+        Permission("rds:RemoveFromGlobalCluster", (_SECONDARIES, _GLOBAL), writes=True, source=_REFERENCE),
+        Permission("rds:ModifyDBCluster", (_SECONDARIES,), writes=True, source=_REFERENCE),
+        Permission("rds:DeleteDBCluster", (_SECONDARIES, _FINAL), writes=True, source=_REFERENCE),
+        Permission("rds:CreateDBClusterSnapshot", (_FINAL,), writes=True, dependent=True, source=_REFERENCE),
+    ),
+)

@@ -1,0 +1,348 @@
+"""Remove secondary indexes that nobody queries.
+
+Saves the writes and the storage of each: an index is written whenever its table is. Risks a query
+that was not seen for 400 days. So the index is first denied to everybody, by the table's resource
+policy, while health is watched, and is deleted only at acceptance.
+
+Undone in seconds before acceptance: the deny is lifted and the index, which was written all the
+time, is as it was. After acceptance it would have to be created anew from what the journal keeps of
+it, and filled: minutes to hours of billed writes.
+
+CloudWatch counts no queries per index. It counts read capacity, and a query that finds nothing still
+takes half a unit: so twice the units is the most queries there can have been. That errs towards
+keeping. Zero is never published: no datapoint proves no query only in a week in which the table
+itself has datapoints.
+
+One decision covers one table, since all its denies go into one policy in one update; `remove` in its
+target names the indexes. Each index is judged by its own criteria, which bear its name. One that is
+kept vetoes no other: it is left out of the target and its criteria say why. What concerns the table
+as a whole decides for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.action import Action, Before, Move, Order, Permission, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import (
+    Choice,
+    Criterion,
+    Decision,
+    Measured,
+    Projection,
+    Verdict,
+    brief,
+    decide_by,
+    guard,
+)
+from optimizer.decide.policy import IndexPolicy, Policy
+from optimizer.execute.table_policy import (
+    SIZE_LIMIT,
+    holds,
+    names,
+    put_statement,
+    read_policy,
+    remove_statement,
+    with_statement,
+)
+from optimizer.observe.index_use import IndexUse, read_use
+from optimizer.observe.inventory import Governed, Kind
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.tables import in_region, is_settled, read_table, replica_regions
+from optimizer.phase import Phase
+from stages.sizing import Sizing
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
+ID = "gsi_removal"
+GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
+REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html"
+SID = "TapDenyUnusedIndexes"
+DENIED = ("dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan")
+UNITS_PER_QUERY = 0.5  # an eventually consistent read, the only kind an index has (GUIDE/read-write-operations)
+LOOK_BACK = IndexPolicy().look_back
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One table with its indexes. `policy_bytes` is the largest its policy becomes in any Region."""
+
+    table: str
+    before: Before
+    settled: bool
+    policy_bytes: int
+    indexes: Mapping[str, IndexUse]
+
+
+def queries(_table: Governed) -> tuple[Query, ...]:
+    """None: the look-back covers the shared period, and no metric is read twice."""
+    return ()
+
+
+def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
+    """Describe the table, and read what its indexes consumed over the look-back in one go."""
+    shown = read_table(aws, table.name)
+    before = describe(aws, table)
+    regions = _regions(table, before)
+    arns = {region: in_region(table.arn, region) for region in regions}
+    texts = [with_statement(before["policies"][region], _deny(arns[region], before["indexes"])) for region in regions]
+    return Evidence(
+        table=table.arn,
+        before=before,
+        settled=is_settled(shown),
+        policy_bytes=max(len(text.encode()) for text in texts),
+        indexes=read_use(aws, table.name, regions, sorted(before["indexes"]), measured.end - LOOK_BACK, measured.end),
+    )
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """Each index by its own criteria, after those that concern the whole table."""
+    before = evidence.before
+    each = {name: _criteria(name, use, policy) for name, use in evidence.indexes.items()}
+    alone = {name: decide_by(ID, evidence.table, asked, before={}, target={}) for name, asked in each.items()}
+    remove = [name for name in sorted(alone) if alone[name].choice is Choice.APPLY]
+    whole = (
+        _guard(policy, "indexes of the table", len(before["indexes"]), at_least=1),
+        _guard(policy, "table and indexes are active", evidence.settled, equals=True),
+        _guard(policy, "capacity on demand: no scaling targets to restore", before["on_demand"], equals=True),
+        _guard(policy, "resource policy with the deny", evidence.policy_bytes, unit="bytes", at_most=SIZE_LIMIT),
+    )
+    every = tuple(criterion for asked in each.values() for criterion in asked)
+    removed = tuple(criterion for name in remove for criterion in each[name])
+    writes = sum(evidence.indexes[name].monthly_writes for name in remove)
+    decision = decide_by(
+        ID,
+        evidence.table,
+        whole + (removed if remove else every),
+        before=before,
+        target={"remove": remove},
+        projected=(
+            Projection("indexes", len(before["indexes"]), len(before["indexes"]) - len(remove), ""),
+            Projection("write units of the indexes to remove, a month", writes, 0.0, ""),
+        )
+        if remove
+        else (),
+        undo="until acceptance the deny is lifted, in seconds; after it an index is created anew and filled: "
+        "minutes to hours, and its writes are billed",
+    )
+    reason = _reason(remove, alone) if decision.choice is Choice.APPLY else decision.reason
+    return replace(decision, criteria=whole + every, reason=reason)
+
+
+def describe(aws: Aws, table: Governed) -> Before:
+    """Everything an index would be made anew from, and the policies that the deny is merged into.
+
+    Warm throughput is left out: it follows the use of the table and says nothing of its design.
+    """
+    shown = read_table(aws, table.name)
+    replicas = replica_regions(shown, table.region)
+    types = {each["AttributeName"]: each["AttributeType"] for each in shown["AttributeDefinitions"]}
+    insights = _insights(aws, table.name)
+    return {
+        "indexes": {
+            each["IndexName"]: {
+                "keys": [{**key, "AttributeType": types[key["AttributeName"]]} for key in each["KeySchema"]],
+                "projection": each["Projection"].get("ProjectionType"),
+                "copies": sorted(each["Projection"].get("NonKeyAttributes", [])),
+                "maximum": dict(each.get("OnDemandThroughput", {})),
+                "contributor_insights": insights.get(each["IndexName"], "DISABLED"),
+            }
+            for each in shown.get("GlobalSecondaryIndexes", [])
+        },
+        "on_demand": shown.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
+        "replicas": replicas,
+        "policies": {
+            region: read_policy(aws.at(region), in_region(table.arn, region)).text
+            for region in (table.region, *replicas)
+        },
+    }
+
+
+def moves(table: Governed, before: Before, decision: Decision) -> list[Move]:
+    """Deny all at once; at acceptance delete one after the other, then lift the deny."""
+    remove: Sequence[str] = decision.target["remove"]
+    return [_deny_all(table, before, remove), *(_delete(table, before, name) for name in remove), _lift(table, before)]
+
+
+def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    name = decision.resource.rsplit("/", 1)[-1]
+    today = sizing.tables[name]
+    kept = tuple(each for each in today.indexes if each not in decision.target["remove"])
+    return sizing.model_copy(update={"tables": {**sizing.tables, name: today.model_copy(update={"indexes": kept})}})
+
+
+def _criteria(name: str, use: IndexUse, policy: Policy) -> tuple[Criterion, ...]:
+    limits = policy.indexes
+    recent = use.weekly_reads[: limits.weeks]
+    whole = recent if len(recent) == limits.weeks else ()
+    source = f"{GUIDE}/metrics-dimensions.html"
+    return (
+        brief(
+            f"{name}: queries in the busiest of {limits.weeks} weeks, at most",
+            _most_queries(whole),
+            source=f"the brief; no metric counts queries of an index, so twice the units it consumed: {source}",
+            below=limits.queries_per_week,
+        ),
+        _guard(
+            policy,
+            f"{name}: queries in the busiest week of {LOOK_BACK.days} days, at most",
+            _most_queries(use.weekly_reads),
+            source=source,
+            below=limits.queries_per_week,
+        ),
+        _guard(policy, f"{name}: age, by its first write", use.age_days, unit="days", at_least=limits.weeks * 7),
+    )
+
+
+def _guard(
+    policy: Policy, name: str, observed: Measured, *, unit: str = "", source: str = "", **limit: Any
+) -> Criterion:
+    lifted = policy.is_lifted(ID, name)
+    return guard(name, observed, unit=unit, source=source or f"{GUIDE}/GSI.OnlineOps.html", lifted=lifted, **limit)
+
+
+def _most_queries(weeks: Sequence[float | None]) -> float | None:
+    """The most queries that the busiest of these weeks can have had; None when any of them proves nothing."""
+    known = [units for units in weeks if units is not None]
+    return max(known) / UNITS_PER_QUERY if known and len(known) == len(weeks) else None
+
+
+def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:
+    """The indexes that go, and of each that stays the first criterion that keeps it."""
+    told = [f"{', '.join(remove)}: every criterion holds"]
+    for name in sorted(set(alone) - set(remove)):
+        kept = next(each for each in alone[name].criteria if each.verdict in (Verdict.FAIL, Verdict.NO_DATA))
+        told.append(f"{name} stays: {kept.sentence().removeprefix(f'{name}: ')}")
+    return "; ".join(told)
+
+
+def _deny(table: str, indexes: Iterable[str]) -> dict[str, Any]:
+    """Nobody reads these indexes: an explicit deny binds every principal, the account's root included."""
+    return {
+        "Sid": SID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": list(DENIED),
+        "Resource": [f"{table}/index/{index}" for index in sorted(indexes)],
+    }
+
+
+def _deny_all(table: Governed, before: Before, remove: Sequence[str]) -> Move:
+    arns = {region: in_region(table.arn, region) for region in _regions(table, before)}
+
+    def deny(aws: Aws) -> None:
+        for region, arn in arns.items():
+            put_statement(aws.at(region), arn, _deny(arn, remove))
+
+    return Move(
+        name="deny",
+        when=When.APPLY,
+        summary=f"deny every read of {', '.join(remove)}",
+        is_done=lambda aws: all(holds(aws.at(region), arn, _deny(arn, remove)) for region, arn in arns.items()),
+        do=deny,
+        undo=lambda aws: _lift_all(aws, table, before),
+        is_undone=lambda aws: not any(names(aws.at(region), arn, SID) for region, arn in arns.items()),
+        deadline=timedelta(minutes=15),
+        poll=timedelta(seconds=5),
+        settle=timedelta(minutes=15),
+    )
+
+
+def _lift(table: Governed, before: Before) -> Move:
+    arns = {region: in_region(table.arn, region) for region in _regions(table, before)}
+    return Move(
+        name="lift-deny",
+        when=When.ACCEPT,
+        summary=f"lift the deny on indexes of {table.name} that are gone",
+        is_done=lambda aws: not any(names(aws.at(region), arn, SID) for region, arn in arns.items()),
+        do=lambda aws: _lift_all(aws, table, before),
+        deadline=timedelta(minutes=15),
+        poll=timedelta(seconds=5),
+    )
+
+
+def _lift_all(aws: Aws, table: Governed, before: Before) -> None:
+    for region in _regions(table, before):
+        remove_statement(aws.at(region), in_region(table.arn, region), SID, before["policies"][region])
+
+
+def _delete(table: Governed, before: Before, index: str) -> Move:
+    def is_gone(aws: Aws) -> bool:
+        shown = [read_table(aws.at(region), table.name) for region in _regions(table, before)]
+        return all(_status(each, index) is None and is_settled(each) for each in shown)
+
+    def delete(aws: Aws) -> None:
+        if _status(read_table(aws, table.name), index) in (None, "DELETING"):
+            return
+        try:
+            aws.dynamodb.update_table(
+                TableName=table.name, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": index}}]
+            )
+        except ClientError:
+            # botocore repeats a call whose answer was lost: then it is refused because it is under way.
+            if _status(read_table(aws, table.name), index) not in (None, "DELETING"):
+                raise
+
+    return Move(
+        name=f"delete-{index}",
+        when=When.ACCEPT,
+        summary=f"delete index {index} of {table.name}",
+        is_done=is_gone,
+        do=delete,
+        deadline=timedelta(hours=4),
+    )
+
+
+def _status(table: TableDescriptionTypeDef, index: str) -> str | None:
+    shown = table.get("GlobalSecondaryIndexes", [])
+    return next((each["IndexStatus"] for each in shown if each["IndexName"] == index), None)
+
+
+def _regions(table: Governed, before: Before) -> list[str]:
+    return [table.region, *before["replicas"]]
+
+
+def _insights(aws: Aws, table: str) -> dict[str, str]:
+    """The indexes with Contributor Insights, and their status. A page may be empty and not the last."""
+    request: dict[str, Any] = {"TableName": table}
+    found: dict[str, str] = {}
+    while True:
+        page = aws.dynamodb.list_contributor_insights(**request)
+        for each in page.get("ContributorInsightsSummaries", []):
+            if "IndexName" in each:
+                found[each["IndexName"]] = each.get("ContributorInsightsStatus", "DISABLED")
+        if not page.get("NextToken"):
+            return found
+        request["NextToken"] = page["NextToken"]
+
+
+TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
+
+ACTION = Action(
+    id=ID,
+    phase=Phase.NON_CRITICAL,
+    title="Remove unused indexes",
+    kind=Kind.TABLE,
+    queries=queries,
+    collect=collect,
+    decide=decide,
+    describe=describe,
+    moves=moves,
+    resize=resize,
+    permissions=(
+        Permission("dynamodb:DescribeTable", TABLES, source=REFERENCE),
+        Permission("dynamodb:GetResourcePolicy", TABLES, source=REFERENCE),
+        Permission("dynamodb:ListContributorInsights", source=REFERENCE),  # takes no resource
+        Permission("dynamodb:PutResourcePolicy", TABLES, writes=True, source=REFERENCE),
+        Permission("dynamodb:DeleteResourcePolicy", TABLES, writes=True, source=REFERENCE),
+        Permission("dynamodb:UpdateTable", TABLES, writes=True, source=REFERENCE),
+    ),
+    order=Order(after=("table_consolidation",), conflicts=("table_consolidation",)),
+)

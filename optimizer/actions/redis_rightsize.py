@@ -1,0 +1,374 @@
+"""Right-size the Redis replication group: fewer shards, smaller nodes, then fewer replicas.
+
+Saves most of the ElastiCache spend: 12 x cache.r6g.4xlarge to 4 x cache.r6g.xlarge. Risks data that does
+not fit: 317 GiB that can be used become 39, so half full today, as the brief allows, would be four times
+too much; and load on one engine thread per node, since reads per node triple. What is there, with its
+growth, is computed against what will be there, in all and shard by shard, before anything is proposed.
+
+A snapshot comes first, then shards (online, slot by slot), then the node type, then replicas; never 0.
+Undone in reverse: replicas, type and shards come up again online, in an hour or more, and the snapshot is
+deleted. Keys that were evicted meanwhile do not come back by themselves. An item over 256 MB cannot
+change its shard, and no metric tells of one: resharding then ends with a shard left over, and the move
+fails with what ElastiCache told. After acceptance the snapshot stays until a person deletes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from optimizer.action import Action, Before, Move, Order, Permission, When
+from optimizer.aws import RETRIES, Aws
+from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.policy import CachePolicy, Policy
+from optimizer.execute.replication_group import ReplicationGroup, shards_of
+from optimizer.observe.inventory import Governed, Kind
+from optimizer.observe.machines import CACHE_NODES, MAXCLIENTS
+from optimizer.observe.metrics import Measurements, Query, Series
+from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
+from optimizer.phase import Phase
+from stages.sizing import CacheSizing, Sizing
+
+if TYPE_CHECKING:
+    from types_boto3_elasticache.type_defs import ReplicationGroupTypeDef
+
+ID = "redis_rightsize"
+GUIDE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg"
+GIB = 1024**3
+OLDEST_ENGINE = (3, 2, 10)  # resharding online (ElastiCache User Guide, "Online resharding")
+
+_STATISTICS: Mapping[str, tuple[str, ...]] = {
+    "CPUUtilization": ("Average",),
+    "DatabaseMemoryUsagePercentage": ("Maximum",),
+    "GetTypeCmds": ("Sum",),
+    "SetTypeCmds": ("Sum",),
+    "EngineCPUUtilization": ("Maximum",),
+    "BytesUsedForCache": ("Maximum",),
+    "CurrConnections": ("Maximum",),
+    "Evictions": ("Sum",),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """60 days of one replication group in cluster mode, and what could spoil a change.
+
+    Percentages are of the busiest or fullest node. `shard_bytes` is the highest of each shard by id;
+    `growth` how many times more was kept in the last week than in the first. `obstacles` are in words.
+    """
+
+    group: str
+    before: Before
+    cpu_p95: float | None
+    memory_max: float | None
+    commands_p95: float | None  # a second, all nodes together
+    engine_cpu_p95: float | None
+    shard_bytes: Mapping[str, float | None]
+    growth: float | None
+    connections_max: float | None
+    evictions: float | None
+    coverage: float
+    scale_downs: tuple[str, ...]
+    obstacles: tuple[str, ...]
+
+
+def queries(group: Governed) -> tuple[Query, ...]:
+    """Hour by hour, with the highest of each hour where a peak could hide in it."""
+    return tuple(query for node in group.attributes.get("nodes", {}) for query in _of_node(group, node).values())
+
+
+def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
+    shown = ReplicationGroup(group.name).shown(aws)
+    nodes: Mapping[str, str] = group.attributes["nodes"]
+    series = {
+        name: [measured.of(_of_node(group, n)[name], _STATISTICS[name][0]) for n in nodes] for name in _STATISTICS
+    }
+    shards: dict[str, list[Series]] = {}
+    for (_, shard), each in zip(nodes.items(), series["BytesUsedForCache"], strict=True):
+        shards.setdefault(shard, []).append(each)
+    covered = (measured.coverage(_of_node(group, n)[name], _STATISTICS[name][0]) for n in nodes for name in _STATISTICS)
+    allowed = aws.elasticache.list_allowed_node_type_modifications(ReplicationGroupId=group.name)
+    return Evidence(
+        group=group.arn,
+        before=describe(aws, group),
+        cpu_p95=highest_p95(series["CPUUtilization"]),
+        memory_max=highest(series["DatabaseMemoryUsagePercentage"]),
+        commands_p95=rate_p95([*series["GetTypeCmds"], *series["SetTypeCmds"]]),
+        engine_cpu_p95=highest_p95(series["EngineCPUUtilization"]),
+        shard_bytes={shard: highest(found) for shard, found in sorted(shards.items())},
+        growth=growth(series["BytesUsedForCache"]),
+        connections_max=highest(series["CurrConnections"]),
+        evictions=total(series["Evictions"]),
+        coverage=min(covered, default=0.0),
+        scale_downs=tuple(sorted(allowed.get("ScaleDownModifications", []))),
+        obstacles=tuple(_obstacles(aws, shown)),
+    )
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """The brief's three thresholds, then whether it fits."""
+    limits, before = policy.cache, evidence.before
+    shards: Mapping[str, int] = before["shards"]  # replicas by shard
+    nodes = len(shards) + sum(shards.values())
+    fewer_nodes = nodes / (len(limits.target.shards) * (1 + limits.target.replicas_per_shard))
+    engine_after = _times(evidence.engine_cpu_p95, fewer_nodes)
+    connections_after = _times(evidence.connections_max, fewer_nodes * 100 / MAXCLIENTS)
+
+    def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
+        return guard(name, observed, unit=unit, source=source, lifted=policy.is_lifted(ID, name), **limit)
+
+    criteria = (
+        brief("p95 CPU of the busiest node", evidence.cpu_p95, unit="%", below=limits.cpu),
+        brief("memory of the fullest node", evidence.memory_max, unit="%", below=limits.memory),
+        brief("commands a second", evidence.commands_p95, unit="/s", below=limits.commands_per_second),
+        over("hours with metrics", evidence.coverage, "%", at_least=limits.coverage),
+        over("already as the target", _is_target(before, limits.target), equals=False),
+        over("shards kept of the target's", _kept(shards, limits.target), equals=len(limits.target.shards)),
+        *_fits(evidence, limits, over),
+        over("p95 engine CPU after", engine_after, "%", at_most=limits.engine_cpu_after),
+        over("connections of maxclients after", connections_after, "%", at_most=limits.connections_after),
+        over("evictions", evidence.evictions, at_most=0.0),
+        over("node type allowed by ElastiCache", _allowed(evidence, limits), equals=True),
+        over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
+    )
+    projected = (
+        Projection("nodes", nodes, nodes / fewer_nodes, ""),
+        Projection("memory used", evidence.memory_max, _fill_after(evidence, limits), "%"),
+        Projection("p95 engine CPU", evidence.engine_cpu_p95, engine_after, "%"),
+    )
+    target = {**limits.target.model_dump(mode="json"), "snapshot": _snapshot_name(evidence)}
+    return decide_by(
+        ID,
+        evidence.group,
+        criteria,
+        before=before,
+        target=target,
+        projected=projected,
+        undo="replicas, node type and shards come up again online, in an hour or more; evicted keys are gone",
+    )
+
+
+def _fits(evidence: Evidence, limits: CachePolicy, over: Callable[..., Criterion]) -> Iterator[Criterion]:
+    """Bytes against bytes: today's shards with their growth, in what the target can use."""
+    source = f"{GUIDE}/best-practices-online-resharding.html"
+    node, today = CACHE_NODES.get(limits.target.node_type), CACHE_NODES.get(str(evidence.before["node_type"]))
+    room = node.usable(limits.reserved_memory) * limits.fill_after / 100 / GIB if node else 0.0
+    count = len(limits.target.shards)
+    total, fullest = _after(evidence, count)
+    yield over("data with its growth", _times(total, 1 / GIB), "GiB", at_most=round(room * count, 1))
+    yield over("fullest shard after", _times(fullest, 1 / GIB), "GiB", at_most=round(room, 1))
+    usable = today.usable(limits.reserved_memory) if today else None
+    yield over(
+        "free on the kept shards, of what the others hold",
+        _free_over_removed(evidence, limits, usable),
+        source=source,
+        at_least=limits.free_over_removed,
+    )
+
+
+def describe(aws: Aws, group: Governed) -> Before:
+    """Node type and replicas by shard: what the decision rests on and undo restores."""
+    shown = ReplicationGroup(group.name).shown(aws)
+    replicas = {shard: len(nodes) - 1 for shard, nodes in shards_of(shown).items()}
+    return {"node_type": shown["CacheNodeType"], "shards": replicas}
+
+
+def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
+    """Snapshot, shards, node type, replicas: each only where it differs."""
+    target = CacheSizing.model_validate({k: v for k, v in decision.target.items() if k != "snapshot"})
+    redis, shards = ReplicationGroup(group.name), before["shards"]
+    there, wanted = sorted(shards), sorted(target.shards)
+    old, new = str(before["node_type"]), target.node_type
+    # AWS gives new shards the fewest replicas there are, and here all have as many.
+    replicas, fewer = max(shards.values()), target.replicas_per_shard
+    found = [_snapshot(redis, str(decision.target["snapshot"]))]
+    if there != wanted:
+        summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=12)
+        found.append(_change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
+    if old != new:
+        summary, hours = f"{old} to {new}", timedelta(hours=6)
+        found.append(_change(redis, "node-type", summary, redis.has_type, redis.change_type, old, new, hours))
+    if replicas > fewer:
+        summary, hours = f"{replicas} replicas a shard to {fewer}", timedelta(hours=3)
+        reached, ask = redis.has_replicas, redis.set_replicas
+        found.append(_change(redis, "replicas", summary, reached, ask, replicas, fewer, hours))
+    return found
+
+
+def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    kept = {name: value for name, value in decision.target.items() if name != "snapshot"}
+    return sizing.model_copy(update={"cache": CacheSizing.model_validate(kept)})
+
+
+def _snapshot(redis: ReplicationGroup, name: str) -> Move:
+    return Move(
+        name="snapshot",
+        when=When.APPLY,
+        summary=f"snapshot {name}",
+        is_done=lambda aws: redis.has_snapshot(aws, name) and redis.is_settled(aws),
+        do=lambda aws: redis.take_snapshot(aws, name),
+        undo=lambda aws: redis.delete_snapshot(aws, name),
+        is_undone=lambda aws: redis.snapshot(aws, name) is None,
+        is_ready=redis.is_settled,
+        deadline=timedelta(hours=4),
+        poll=timedelta(minutes=1),
+    )
+
+
+def _change(
+    redis: ReplicationGroup,
+    name: str,
+    summary: str,
+    reached: Callable[[Aws, Any], bool],
+    ask: Callable[[Aws, Any], None],
+    before: Any,
+    after: Any,
+    deadline: timedelta,
+) -> Move:
+    """From `before` to `after` and back, asked for when the group takes a change; health is watched afterwards."""
+    return Move(
+        name=name,
+        when=When.APPLY,
+        summary=summary,
+        is_done=lambda aws: reached(aws, after),
+        do=lambda aws: ask(aws, after),
+        undo=lambda aws: ask(aws, before),
+        is_undone=lambda aws: reached(aws, before),
+        is_ready=redis.is_settled,
+        deadline=deadline,
+        poll=timedelta(minutes=2),
+        settle=timedelta(minutes=15),
+    )
+
+
+def _of_node(group: Governed, node: str) -> dict[str, Query]:
+    dimensions = (("CacheClusterId", node),)
+    return {
+        name: Query("AWS/ElastiCache", name, dimensions, statistics, region=group.region)
+        for name, statistics in _STATISTICS.items()
+    }
+
+
+def _after(evidence: Evidence, shards: int) -> tuple[float | None, float | None]:
+    """Bytes in all, and on the fullest of so many shards when slots stay as uneven as they are."""
+    sizes = list(evidence.shard_bytes.values())
+    known = [each for each in sizes if each is not None]
+    if not known or len(known) < len(sizes) or evidence.growth is None:
+        return None, None
+    total = sum(known) * evidence.growth
+    skew = max(known) / (sum(known) / len(known)) if sum(known) else 1.0
+    return total, total / shards * skew
+
+
+def _fill_after(evidence: Evidence, limits: CachePolicy) -> float | None:
+    node = CACHE_NODES.get(limits.target.node_type)
+    _, fullest = _after(evidence, len(limits.target.shards))
+    return _times(fullest, 100 / node.usable(limits.reserved_memory)) if node else None
+
+
+def _free_over_removed(evidence: Evidence, limits: CachePolicy, usable: float | None) -> float | None:
+    held = {shard: size for shard, size in evidence.shard_bytes.items() if size is not None}
+    if usable is None or not held or len(held) < len(evidence.shard_bytes):
+        return None
+    removed = sum(size for shard, size in held.items() if shard not in limits.target.shards)
+    free = sum(usable - size for shard, size in held.items() if shard in limits.target.shards)
+    return free / removed if removed else math.inf
+
+
+def _kept(shards: Mapping[str, int], target: CacheSizing) -> int:
+    return len(set(shards) & set(target.shards))
+
+
+def _is_target(before: Before, target: CacheSizing) -> bool:
+    replicas = set(before["shards"].values())
+    same = before["node_type"] == target.node_type and sorted(before["shards"]) == sorted(target.shards)
+    return same and replicas == {target.replicas_per_shard}
+
+
+def _allowed(evidence: Evidence, limits: CachePolicy) -> bool:
+    return limits.target.node_type in (*evidence.scale_downs, evidence.before["node_type"])
+
+
+def _snapshot_name(evidence: Evidence) -> str:
+    """The same for the same state: a second run finds what the first one made."""
+    told = json.dumps([evidence.group, evidence.before], sort_keys=True)
+    name = evidence.group.rsplit(":", 1)[-1]
+    return f"{name}-before-rightsize-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _obstacles(aws: Aws, group: ReplicationGroupTypeDef) -> Iterator[str]:
+    """What would refuse an online change, or work against it."""
+    if group["Status"] != "available" or group.get("PendingModifiedValues"):
+        yield f"the group is {group['Status']}, or a change of it is pending"
+    if not group.get("ClusterEnabled"):
+        yield "cluster mode is off"
+    if group.get("GlobalReplicationGroupInfo", {}).get("GlobalReplicationGroupId"):
+        yield "it belongs to a global datastore"
+    if len({len(nodes) for nodes in shards_of(group).values()}) > 1:
+        yield "its shards have different numbers of replicas"
+    nodes = ReplicationGroup(group["ReplicationGroupId"]).nodes(aws)
+    for version in sorted({each.get("EngineVersion", "") for each in nodes}):
+        numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+        if numbers < OLDEST_ENGINE:
+            yield f"engine {version or 'unknown'} cannot be resharded online"
+    scaling = aws.session.client("application-autoscaling", region_name=aws.region, config=RETRIES)
+    name = f"replication-group/{group['ReplicationGroupId']}"
+    if scaling.describe_scalable_targets(ServiceNamespace="elasticache", ResourceIds=[name])["ScalableTargets"]:
+        yield "Application Auto Scaling changes its shards or replicas"
+
+
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticache.html"
+_SCALING = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_applicationautoscaling.html"
+_GROUPS = "arn:{partition}:elasticache:{region}:{account}:replicationgroup:tap-*"
+_SNAPSHOTS = "arn:{partition}:elasticache:{region}:{account}:snapshot:tap-*-before-rightsize-*"
+_NODES = "arn:{partition}:elasticache:{region}:{account}:cluster:tap-*"
+
+
+def _read(*actions: str, source: str = _REFERENCE) -> tuple[Permission, ...]:
+    return tuple(Permission(action, source=source) for action in actions)
+
+
+def _write(*actions: str, resources: tuple[str, ...] = (_GROUPS,)) -> tuple[Permission, ...]:
+    return tuple(Permission(action, resources, writes=True, source=_REFERENCE) for action in actions)
+
+
+ACTION = Action(
+    id=ID,
+    phase=Phase.COMPUTE,
+    title="Right-size Redis",
+    kind=Kind.CACHE,
+    queries=queries,
+    collect=collect,
+    decide=decide,
+    describe=describe,
+    moves=moves,
+    resize=resize,
+    permissions=(
+        *_read(
+            "elasticache:DescribeReplicationGroups",
+            "elasticache:DescribeCacheClusters",
+            "elasticache:DescribeEvents",
+            "elasticache:DescribeSnapshots",
+            "elasticache:ListAllowedNodeTypeModifications",
+        ),
+        *_read("application-autoscaling:DescribeScalableTargets", source=_SCALING),
+        *_write("elasticache:CreateSnapshot", resources=(_GROUPS, _SNAPSHOTS)),
+        *_write("elasticache:DeleteSnapshot", resources=(_SNAPSHOTS,)),
+        *_write("elasticache:ModifyReplicationGroup", resources=(_GROUPS, _NODES)),
+        *_write(
+            "elasticache:ModifyReplicationGroupShardConfiguration",
+            "elasticache:DecreaseReplicaCount",
+            "elasticache:IncreaseReplicaCount",
+        ),
+    ),
+    order=Order(after=("fleet_rightsize",)),
+)

@@ -1,0 +1,218 @@
+"""Disable the stream of a table that nobody reads.
+
+Saves nothing: a stream costs only when it is read. It is hygiene: every change of an item is no
+longer kept for a day where somebody could read it. Risks a consumer that was not seen, so consumers
+are looked for wherever they can be: Lambda event source mappings (a disabled one is somebody's
+intent), EventBridge pipes (a stopped one too), OpenSearch Ingestion pipelines, replicas of a global
+table, which run on the stream, and, for programs of one's own, GetRecords itself. A Kinesis data
+stream as the table's destination is another thing and stays.
+
+Undone in seconds, not exactly: the stream comes back under a new ARN and label, and the changes of
+the time between are not in it (nor are older ones after a day).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.action import Action, Before, Move, Order, Permission, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.policy import Policy, StreamPolicy
+from optimizer.observe.inventory import Governed, Kind
+from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
+from optimizer.observe.tables import NAMESPACE, consumed, is_settled, read_table, replica_regions, stream_view
+from optimizer.phase import Phase
+from stages.sizing import Sizing
+
+ID = "stream_disable"
+GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
+REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
+UNREAD = StreamPolicy().unread
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One table's stream and everything that may read it, by name.
+
+    `reads` counts GetRecords calls in the last 14 days; None when on one of these days nothing of
+    the table was measured, since then no datapoint proves nothing.
+    """
+
+    table: str
+    before: Before
+    mappings: tuple[str, ...]
+    pipes: tuple[str, ...]
+    pipelines: tuple[str, ...]
+    replicas: tuple[str, ...]
+    reads: float | None
+
+
+def queries(table: Governed) -> tuple[Query, ...]:
+    """The table's writes: they show on which days it was measured at all."""
+    return (consumed(table.name, table.region, "Write"),)
+
+
+def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
+    shown = read_table(aws, table.name)
+    stream = shown.get("LatestStreamArn", "") if stream_view(shown) else ""
+    (writes,) = queries(table)
+    return Evidence(
+        table=table.arn,
+        before=describe(aws, table),
+        mappings=_mappings(aws, stream) if stream else (),
+        pipes=_pipes(aws, f"{table.arn}/stream/"),
+        pipelines=_pipelines(aws, table.arn),
+        replicas=tuple(replica_regions(shown, table.region)),
+        reads=_reads(aws, table, stream, measured.of(writes, "Sum"), measured),
+    )
+
+
+def decide(evidence: Evidence, policy: Policy) -> Decision:
+    """The brief asks for Lambda alone; the guards ask for everybody else."""
+    days = UNREAD.days
+
+    def over(name: str, observed: Measured, **limit: Any) -> Criterion:
+        lifted = policy.is_lifted(ID, name)
+        return guard(name, observed, source=f"{GUIDE}/Streams.html", lifted=lifted, **limit)
+
+    criteria = (
+        brief("Lambda event source mappings, disabled ones included", _told(evidence.mappings), equals="none"),
+        over("the stream is on", evidence.before["stream"] is not None, equals=True),
+        over("EventBridge pipes, stopped ones included", _told(evidence.pipes), equals="none"),
+        over("OpenSearch Ingestion pipelines", _told(evidence.pipelines), equals="none"),
+        over("replicas that run on the stream", _told(evidence.replicas), equals="none"),
+        over(f"GetRecords calls in {days} days", evidence.reads, at_most=0),
+    )
+    return decide_by(
+        ID,
+        evidence.table,
+        criteria,
+        before=evidence.before,
+        target={"stream": None},
+        projected=(Projection("what the stream costs: it saves nothing, it is hygiene", 0.0, 0.0, "USD a month"),),
+        undo="the stream is enabled again in seconds, under a new ARN and label; changes of the time between are lost",
+    )
+
+
+def describe(aws: Aws, table: Governed) -> Before:
+    """What the stream shows of a change. Not its ARN: AWS makes a new one whenever a stream is enabled."""
+    return {"stream": stream_view(read_table(aws, table.name))}
+
+
+def moves(table: Governed, before: Before, _decision: Decision) -> list[Move]:
+    view = before["stream"]
+
+    def reached(aws: Aws, wanted: str | None) -> bool:
+        shown = read_table(aws, table.name)
+        return stream_view(shown) == wanted and is_settled(shown)
+
+    def update(aws: Aws, wanted: str | None) -> None:
+        try:
+            if wanted is None:
+                aws.dynamodb.update_table(TableName=table.name, StreamSpecification={"StreamEnabled": False})
+            else:
+                aws.dynamodb.update_table(
+                    TableName=table.name, StreamSpecification={"StreamEnabled": True, "StreamViewType": view}
+                )
+        except ClientError:
+            # botocore repeats a call whose answer was lost: then it is refused because it is under way.
+            if stream_view(read_table(aws, table.name)) != wanted:
+                raise
+
+    return [
+        Move(
+            name="disable",
+            when=When.APPLY,
+            summary=f"disable the stream ({view})",
+            is_done=lambda aws: reached(aws, None),
+            do=lambda aws: update(aws, None),
+            undo=lambda aws: update(aws, view),
+            is_undone=lambda aws: reached(aws, view),
+            deadline=timedelta(minutes=15),
+            poll=timedelta(seconds=5),
+        )
+    ]
+
+
+def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    name = decision.resource.rsplit("/", 1)[-1]
+    table = sizing.tables[name].model_copy(update={"stream": False})
+    return sizing.model_copy(update={"tables": {**sizing.tables, name: table}})
+
+
+def _told(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _mappings(aws: Aws, stream: str) -> tuple[str, ...]:
+    pages = aws.lambda_.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream)
+    found = [each for page in pages for each in page["EventSourceMappings"]]
+    return tuple(f"{each['FunctionArn'].rsplit(':', 1)[-1]} ({each['State']})" for each in found)
+
+
+def _pipes(aws: Aws, source: str) -> tuple[str, ...]:
+    pages = aws.pipes.get_paginator("list_pipes").paginate(SourcePrefix=source)
+    found = [each for page in pages for each in page["Pipes"]]
+    return tuple(f"{each['Name']} ({each['CurrentState']})" for each in found)
+
+
+def _pipelines(aws: Aws, table: str) -> tuple[str, ...]:
+    """Ingestion pipelines that name the table: their definition is free text, and no API searches it."""
+    found: list[str] = []
+    request: dict[str, Any] = {}
+    while True:
+        page = aws.osis.list_pipelines(**request)
+        for each in page.get("Pipelines", []):
+            shown = aws.osis.get_pipeline(PipelineName=each["PipelineName"])["Pipeline"]
+            if table in shown.get("PipelineConfigurationBody", ""):
+                found.append(each["PipelineName"])
+        if not page.get("NextToken"):
+            return tuple(found)
+        request["NextToken"] = page["NextToken"]
+
+
+def _reads(aws: Aws, table: Governed, stream: str, writes: Series, measured: Measurements) -> float | None:
+    """GetRecords calls by anybody, under either set of dimensions that they may be published under."""
+    dimensions = (("TableName", table.name), ("Operation", "GetRecords"))
+    places = [dimensions, (*dimensions, ("StreamLabel", stream.rsplit("/", 1)[-1]))] if stream else [dimensions]
+    asked = [
+        Query(NAMESPACE, "SuccessfulRequestLatency", each, ("SampleCount",), 3600, table.region) for each in places
+    ]
+    start, stop = measured.end.timestamp() - UNREAD.total_seconds(), measured.end.timestamp()
+    days = {int((stop - at - 1) // 86_400) for at in writes.at[writes.at >= start].tolist()}
+    if len(days) < UNREAD.days:
+        return None
+    read = read_metrics(aws, asked, measured.end - UNREAD, measured.end)
+    return max(float(read.of(each, "SampleCount").values.sum()) for each in asked)
+
+
+TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
+PIPELINES = ("arn:{partition}:osis:{region}:{account}:pipeline/*",)
+
+ACTION = Action(
+    id=ID,
+    phase=Phase.NON_CRITICAL,
+    title="Disable unread streams",
+    kind=Kind.TABLE,
+    queries=queries,
+    collect=collect,
+    decide=decide,
+    describe=describe,
+    moves=moves,
+    resize=resize,
+    permissions=(
+        Permission("dynamodb:DescribeTable", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
+        # The three list actions take no resource.
+        Permission("lambda:ListEventSourceMappings", source=f"{REFERENCE}/list_awslambda.html"),
+        Permission("pipes:ListPipes", source=f"{REFERENCE}/list_amazoneventbridgepipes.html"),
+        Permission("osis:ListPipelines", source=f"{REFERENCE}/list_amazonopensearchingestion.html"),
+        Permission("osis:GetPipeline", PIPELINES, source=f"{REFERENCE}/list_amazonopensearchingestion.html"),
+        Permission("dynamodb:UpdateTable", TABLES, writes=True, source=f"{REFERENCE}/list_amazondynamodb.html"),
+    ),
+    order=Order(after=("gsi_removal", "table_consolidation"), conflicts=("table_consolidation",)),
+)

@@ -1,0 +1,138 @@
+"""The whole foundation, loaded into the emulated account once, with 61 days of a quiet platform's metrics."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from optimizer.action import Action
+from optimizer.actions import registry
+from optimizer.analyze import analyze, measure
+from optimizer.aws import Aws, production, tooling
+from optimizer.decide.decision import Decision, Json
+from optimizer.decide.health import Sample
+from optimizer.decide.plan import Plan
+from optimizer.decide.policy import Policy
+from optimizer.execute.journal import Journal
+from optimizer.execute.lease import Purpose
+from optimizer.execute.life import Life
+from optimizer.execute.pen import Pen
+from optimizer.observe.inventory import Governed, take_inventory
+from optimizer.observe.metrics import Measurements
+from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.calls import Call
+from optimizer.rehearsal.platform_life import PlatformLife
+from optimizer.rehearsal.report import Progress
+from optimizer.rehearsal.scenario import load_scenario
+from optimizer.rehearsal.setting import PROJECT, Request, Setting
+from optimizer.rehearsal.workload import Sources
+from optimizer.settings import Settings
+
+JOB = "job"  # the actor of everything the optimizer does here
+
+
+class EvenService:
+    """A service that is well all the time: what these tests hold actions to is not health."""
+
+    def samples(self, start: datetime, end: datetime) -> list[Sample]:
+        steps = int((end - start) / timedelta(minutes=5))
+        return [Sample(start + timedelta(minutes=5 * step), 7000.0, None, None, 180.0) for step in range(steps)]
+
+    def baseline(self, now: datetime) -> list[Sample]:
+        return self.samples(now - timedelta(days=35), now)
+
+
+@dataclass
+class Foundation:
+    """The loaded account, and the optimizer's verbs in it, restricted to the action under test."""
+
+    account: EmulatedAccount
+    settings: Settings
+    life: Life
+
+    @property
+    def aws(self) -> Aws:
+        return self.life.production
+
+    def plan(self, action: Action) -> Plan:
+        """A fresh plan with this action's decisions alone."""
+        with self.account.acting(JOB):
+            plan, _ = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing())
+        return replace(plan, decisions=tuple(each for each in plan.decisions if each.action == action.id), held=None)
+
+    def approved(self, action: Action) -> Plan:
+        """The same, in force and approved. A minute later than any before: the same plan would be the same record."""
+        self.account.clock.sleep(60)
+        plan = self.plan(action)
+        with self.account.acting(JOB):
+            with self.life.journal.lease(Purpose.ANALYZE, "contract") as lease:
+                Pen(self.life.journal, lease).propose(plan)
+            self.life.approve(plan)
+        return plan
+
+    def resources(self, decisions: Sequence[Decision]) -> dict[str, Governed]:
+        """The governed resources of these decisions, by ARN."""
+        wanted = {each.resource for each in decisions}
+        inventory = take_inventory(self.aws, self.life.regions)
+        return {each.arn: each for each in inventory.governed if each.arn in wanted}
+
+    def described(self, action: Action, decisions: Sequence[Decision]) -> dict[str, Mapping[str, Json]]:
+        """What the action describes of each resource now, as JSON values."""
+        return {
+            arn: json.loads(json.dumps(action.describe(self.aws.at(each.region), each)))
+            for arn, each in self.resources(decisions).items()
+        }
+
+    def measured(self, action: Action, governed: Sequence[Governed]) -> Measurements:
+        return measure(self.aws, [(action, each) for each in governed], Policy())
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """No metric is published, nor any of before."""
+        sources = self.account.part(Sources)
+        workload, sources.workload = sources.workload, None
+        try:
+            yield
+        finally:
+            sources.workload = workload
+
+    def calls(self, since: int) -> list[Call]:
+        """What the optimizer asked of production after so many calls."""
+        return [call for call in list(self.account.calls)[since:] if call.account == self.account.production]
+
+
+@contextmanager
+def loaded(scratch: Path) -> Iterator[Foundation]:
+    """The foundation of the app as it is, deployed by the rehearsal's loader."""
+    setting = Setting(Request(scratch / "out", load_scenario("quiet")), PROJECT, scratch, Progress(io.StringIO()))
+    assembly = setting.synthesize()
+    with setting.account_of(assembly) as account:
+        life = PlatformLife(setting, account, assembly)
+        life.begin()
+        regions = [stack.region for stack in life.production if stack.name != life.production[0].name]
+        environ = {
+            "TAP_JOURNAL_TABLE": "tap-journal",
+            "TAP_PRODUCTION_ACCOUNT": account.production,
+            "TAP_PRIMARY_REGION": life.aws.region,
+            "TAP_SECONDARY_REGIONS": ",".join(dict.fromkeys(each for each in regions if each != life.aws.region)),
+            "TAP_ROLE_ARN": f"arn:aws:iam::{account.production}:role/tap-act",
+        }
+        settings = Settings.from_environ(environ)
+        outside = account.world(environ)
+        home = tooling(outside, settings)
+        verbs = Life(
+            production=production(outside, settings),
+            tooling=home,
+            journal=Journal(home, settings.journal_table),
+            settings=settings,
+            policy=Policy(),
+            actions={each.id: each for each in registry()},
+            service=EvenService(),  # type: ignore[arg-type]
+            say=lambda line: None,
+        )
+        yield Foundation(account, settings, verbs)

@@ -1,0 +1,122 @@
+"""Whether two tables support being one: all criteria, and for now never a yes."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from optimizer.actions import table_consolidation
+from optimizer.actions.table_consolidation import DECLARATION, Evidence, collect, decide, describe
+from optimizer.decide.decision import Choice, Verdict
+from optimizer.decide.policy import Policy
+from optimizer.observe.metrics import read_metrics
+from tests.actions.made_tables import live, make_table, nothing_measured
+
+ONE = {
+    "keys": [{"AttributeName": "pk", "KeyType": "HASH", "AttributeType": "S"}],
+    "indexes": ["a", "b"],
+    "encryption": "arn:key",
+    "recovery": "ENABLED",
+    "recovery_days": 35,
+    "class": "STANDARD",
+    "protected": True,
+    "replicas": [],
+    "expiry": None,
+    "stream": "NEW_AND_OLD_IMAGES",
+}
+SUPPORTED = Evidence(
+    table="arn:aws:dynamodb:us-east-1:222222222222:table/users",
+    name="users",
+    before={"tables": {"tenants": ONE, "users": ONE}},
+    unsettled=(),
+    peak_writes=30.0,
+    peak_reads=60.0,
+    follows_pointers=True,
+)
+
+
+def other(**changes):
+    return {"before": {"tables": {"tenants": ONE, "users": {**ONE, **changes}}}}
+
+
+def failed(evidence):
+    return [c.name for c in decide(evidence, Policy()).criteria if c.verdict is Verdict.FAIL]
+
+
+CARRIED_OUT = "this version carries the consolidation out"
+
+
+def test_all_is_supported_but_this_version_does_not_carry_it_out():
+    decision = decide(SUPPORTED, Policy())
+    assert decision.choice is Choice.KEEP
+    assert failed(SUPPORTED) == [CARRIED_OUT]
+    assert decision.reason == f"{CARRIED_OUT}: no, is yes asked"
+
+
+def test_with_the_execution_there_it_would_apply(monkeypatch):
+    monkeypatch.setattr(table_consolidation, "CARRIED_OUT", True)
+    assert decide(SUPPORTED, Policy()).choice is Choice.APPLY
+    assert decide(replace(SUPPORTED, peak_writes=None), Policy()).choice is Choice.NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("changes", "criterion"),
+    [
+        ({"name": "audit_logs"}, "one of the tables that belong together"),
+        ({"before": {"tables": {"users": ONE}}}, "both tables are there"),
+        ({"unsettled": ("users",)}, "tables that are being changed"),
+        (other(keys=[]), "same key schema"),
+        (other(encryption="arn:another"), "same key of encryption"),
+        (other(recovery="DISABLED"), "same point-in-time recovery"),
+        (other(**{"class": "STANDARD_INFREQUENT_ACCESS"}), "same table class"),
+        (other(protected=False), "same deletion protection"),
+        (other(replicas=["us-west-2"]), "same Regions"),
+        (other(expiry="expires_at"), "same expiry attribute"),
+        (other(indexes=[f"i{n}" for n in range(19)]), "indexes of both"),
+        ({"peak_writes": 1000.1}, "peak writes of both, as if on one partition"),
+        ({"peak_reads": 3000.1}, "peak reads of both, as if on one partition"),
+        ({"follows_pointers": False}, "the application declares that it follows the pointer"),
+    ],
+)
+def test_each_thing_they_must_have_in_common(changes, criterion):
+    assert failed(replace(SUPPORTED, **changes)) == [criterion, CARRIED_OUT]
+
+
+def collected(aws, table):
+    end = aws.clock.now().replace(minute=0)
+    queries = table_consolidation.queries(table)
+    return collect(aws, table, read_metrics(aws, queries, end - timedelta(days=60), end))
+
+
+@pytest.fixture
+def tables(aws):
+    return [make_table(aws, name) for name in ("tenants", "users")]
+
+
+def test_the_peak_is_that_of_both_together(account, aws, tables):
+    live(account, 3)
+    evidence = collected(aws, tables[0])
+    assert 3 < evidence.peak_writes < 10  # 0.14 writes for each of 40 requests a second, at the busiest
+    assert evidence.peak_reads > evidence.peak_writes
+    assert evidence.before == collected(aws, tables[1]).before
+
+
+def test_the_application_declares_by_a_parameter(aws, tables):
+    measured = nothing_measured(aws.clock.now(), table_consolidation.queries(tables[0]))
+    assert not collect(aws, tables[0], measured).follows_pointers
+    aws.ssm.put_parameter(Name=DECLARATION, Value="true", Type="String")
+    assert collect(aws, tables[0], measured).follows_pointers
+
+
+def test_the_audit_log_stays_alone(aws, tables):
+    audit = make_table(aws, "audit_logs")
+    assert table_consolidation.queries(audit) == ()
+    evidence = collect(aws, audit, nothing_measured(aws.clock.now(), ()))
+    assert decide(evidence, Policy()).choice is Choice.KEEP
+    assert describe(aws, audit) == {"tables": {}}
+
+
+def test_a_missing_table_is_a_reason_and_no_error(aws):
+    alone = make_table(aws, "users")
+    evidence = collect(aws, alone, nothing_measured(aws.clock.now(), table_consolidation.queries(alone)))
+    assert "both tables are there" in failed(evidence)

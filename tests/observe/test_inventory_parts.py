@@ -1,0 +1,69 @@
+"""Parts that belong to a tenant exclude what they are part of: cache nodes, and the clusters of a global database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from optimizer.aws import Aws
+from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Kind, take_inventory
+from optimizer.rehearsal.account import EmulatedAccount
+
+PRODUCTION, REGIONS = "222222222222", ("us-east-1", "us-west-2")
+TAGS = [{"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE}]
+TENANT = [{"Key": "TenantId", "Value": "acme"}]
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    start = datetime(2027, 3, 1, tzinfo=UTC)
+    with EmulatedAccount(start=start, tooling="111111111111", production=PRODUCTION) as account:
+        yield Aws(account.session(PRODUCTION, REGIONS[0]), PRODUCTION, REGIONS[0], account.clock)
+
+
+def excluded(aws: Aws, kind: Kind) -> dict[str, str]:
+    return {each.name: each.reason for each in take_inventory(aws, REGIONS, kinds=(kind,)).excluded}
+
+
+def test_a_cache_node_of_a_tenant_excludes_the_group(aws: Aws) -> None:
+    aws.elasticache.create_replication_group(
+        ReplicationGroupId="tap-cache",
+        ReplicationGroupDescription="Sessions",
+        Engine="redis",
+        CacheNodeType="cache.r6g.large",
+        NumNodeGroups=2,
+        ReplicasPerNodeGroup=1,
+        Tags=TAGS,
+    )
+    (group,) = take_inventory(aws, REGIONS, kinds=(Kind.CACHE,)).governed
+    assert group.attributes["nodes"]["tap-cache-0002-001"] == "0002"
+    (node,) = aws.elasticache.describe_cache_clusters(CacheClusterId="tap-cache-0002-001")["CacheClusters"]
+    aws.elasticache.add_tags_to_resource(ResourceName=node["ARN"], Tags=TENANT)
+    assert "tap-cache-0002-001 is owned by a tenant" in excluded(aws, Kind.CACHE)["tap-cache"]
+
+
+@pytest.mark.parametrize("part", ["cluster:there", "db:there-1"])
+def test_a_secondary_of_a_tenant_excludes_the_global_database(aws: Aws, part: str) -> None:
+    aws.rds.create_global_cluster(GlobalClusterIdentifier="tap-global", Engine="aurora-postgresql", Tags=TAGS)
+    for region, name in zip(REGIONS, ("here", "there"), strict=True):
+        aws.at(region).rds.create_db_cluster(
+            DBClusterIdentifier=name,
+            Engine="aurora-postgresql",
+            MasterUsername="tap",
+            MasterUserPassword="rehearsal-password",
+            GlobalClusterIdentifier="tap-global",
+        )
+    there = aws.at(REGIONS[1])
+    there.rds.create_db_instance(
+        DBInstanceIdentifier="there-1",
+        DBClusterIdentifier="there",
+        DBInstanceClass="db.r6g.large",
+        Engine="aurora-postgresql",
+    )
+    (database,) = take_inventory(aws, REGIONS, kinds=(Kind.GLOBAL_DATABASE,)).governed
+    arn = f"arn:aws:rds:{REGIONS[1]}:{PRODUCTION}:{part}"
+    assert database.attributes["secondaries"] == [f"arn:aws:rds:{REGIONS[1]}:{PRODUCTION}:cluster:there"]
+    there.rds.add_tags_to_resource(ResourceName=arn, Tags=TENANT)
+    assert "is owned by a tenant" in excluded(aws, Kind.GLOBAL_DATABASE)["tap-global"]

@@ -1,0 +1,41 @@
+"""Figures over several series: one without data makes the whole unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from optimizer.observe.metrics import Series
+from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
+
+
+def series(*values: float) -> Series:
+    return Series(np.arange(0, 3600 * len(values), 3600), np.array(values, dtype=np.float64), 3600)
+
+
+TWO = (series(1, 2, 3), series(10, 0, 0))
+
+
+@pytest.mark.parametrize(("figure", "value"), [(highest, 10.0), (highest_p95, 9.0), (total, 16.0)])
+def test_a_figure_is_over_all_of_them(figure: Callable[[Sequence[Series]], float | None], value: float) -> None:
+    assert figure(TWO) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("figure", [highest, highest_p95, total, rate_p95, growth])
+@pytest.mark.parametrize("holes", [(), (series(),), (series(1.0), series())])
+def test_what_is_not_measured_is_not_known(
+    figure: Callable[[Sequence[Series]], float | None], holes: tuple[Series, ...]
+) -> None:
+    assert figure(holes) is None
+
+
+def test_rates_are_added_period_by_period() -> None:
+    assert rate_p95([series(3600.0, 7200.0), series(3600.0, 7200.0)]) == pytest.approx(3.9)
+
+
+def test_growth_is_the_last_week_against_the_first() -> None:
+    weeks = [*[10.0] * 168, *[11.0] * 168, *[12.0] * 168]
+    assert growth([series(*weeks)]) == pytest.approx(1.2, rel=0.01)
+    assert growth([series(*reversed(weeks))]) == 1.0
