@@ -6,7 +6,6 @@ A file that breaks the contract stops the load with a line that says how.
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,9 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import aws_cdk as cdk
 import pytest
-from aws_cdk import assertions
 
 from optimizer import actions
 from optimizer.actions import registry
@@ -28,10 +25,9 @@ from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseState
 from optimizer.phase import Phase
 from optimizer.reference import actions_page, permissions_page
-from pipeline.environment import load_environment
-from pipeline.roles import RolesStack
 from pipeline.skip_condition import NothingToDo, check
 from tests.execute import conftest as small_world
+from tests.pipeline.production_roles import permitted
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one of its tests synthesizes: beside the others that do
 
@@ -144,15 +140,15 @@ def test_afterwards_the_registry_is_as_before() -> None:
 
 
 def test_the_act_role_may_what_it_declares_and_the_reading_roles_may_not(tenth: None) -> None:
-    permitted = _permitted()
-    assert "dynamodb:UpdateContinuousBackups" in permitted["Allow", "tap-act"]
-    assert "dynamodb:UpdateContinuousBackups" in permitted["Deny", "tap-act"]  # on what a tenant owns
+    may = permitted()
+    assert "dynamodb:UpdateContinuousBackups" in may["Allow", "tap-act"]
+    assert "dynamodb:UpdateContinuousBackups" in may["Deny", "tap-act"]  # on what a tenant owns
     for role in ("tap-analyze", "tap-reconcile"):
-        assert "dynamodb:UpdateContinuousBackups" not in permitted["Allow", role]
+        assert "dynamodb:UpdateContinuousBackups" not in may["Allow", role]
 
 
 def test_without_it_nobody_may() -> None:
-    assert "dynamodb:UpdateContinuousBackups" not in {name for names in _permitted().values() for name in names}
+    assert "dynamodb:UpdateContinuousBackups" not in {name for names in permitted().values() for name in names}
 
 
 def test_it_is_documented(tenth: None) -> None:
@@ -228,21 +224,3 @@ def _proposed(world: small_world.World) -> Plan:
 def _read(world: small_world.World) -> Callable[[str, str], Any]:
     client = world.account.session("111111111111", "us-east-1").client("dynamodb")
     return lambda pk, sk: client.get_item(TableName="tap-journal", Key={"pk": {"S": pk}, "sk": {"S": sk}}).get("Item")
-
-
-def _permitted() -> dict[tuple[str, str], set[str]]:
-    """Every action in the production roles' policies, by effect and role name."""
-    context = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
-    app = cdk.App(builtin_cloud_formation_validation=False, analytics_reporting=False)
-    stack = RolesStack(app, "Roles", environment=load_environment(context["environment"]), revision=1)
-    resources = assertions.Template.from_stack(stack).to_json()["Resources"]
-    names = {id: each["Properties"].get("RoleName") for id, each in resources.items()}
-    found: dict[tuple[str, str], set[str]] = {}
-    for each in resources.values():
-        if each["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
-            for role in each["Properties"].get("Roles", []):
-                for statement in each["Properties"]["PolicyDocument"]["Statement"]:
-                    told = statement["Action"]
-                    key = (statement["Effect"], str(names[role["Ref"]]))
-                    found.setdefault(key, set()).update([told] if isinstance(told, str) else told)
-    return found
