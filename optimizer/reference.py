@@ -214,24 +214,31 @@ def _shown(value: object) -> str:
 
 
 def _tests(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every test below a folder: its file with its name, and its source with the functions of its file it uses."""
+    """Every test below a folder: its file with its name, and its source with what it uses of its file."""
     for path in sorted(folder.rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
         lines = source.splitlines()
-        functions = {each.name: each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)}
-        for name in functions:
+        defined = {name: each for each in ast.parse(source).body if (name := _defined(each))}
+        for name in defined:
             if name.startswith("test_"):
-                used = [functions[each] for each in _used(name, functions, set())]
+                used = [defined[each] for each in _used(name, defined, set())]
                 text = "\n".join(line for each in used for line in lines[each.lineno - 1 : each.end_lineno])
                 yield f"{path.relative_to(folder).as_posix()}::{name}", text
 
 
-def _used(name: str, functions: Mapping[str, ast.FunctionDef], seen: set[str]) -> set[str]:
-    """A function's own name and those of the functions (and fixtures) it names, all the way down."""
-    if name in functions and name not in seen:
+def _defined(statement: ast.stmt) -> str:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
+
+
+def _used(name: str, defined: Mapping[str, ast.stmt], seen: set[str]) -> set[str]:
+    """A name and those it names (fixtures are arguments), all the way down."""
+    if name in defined and name not in seen:
         seen.add(name)
-        for each in ast.walk(functions[name]):
-            _used(each.id if isinstance(each, ast.Name) else getattr(each, "arg", None) or "", functions, seen)
+        for each in ast.walk(defined[name]):
+            _used(each.id if isinstance(each, ast.Name) else getattr(each, "arg", None) or "", defined, seen)
     return seen
 
 

@@ -74,3 +74,9 @@ def test_every_action_has_its_moves_or_makes_none():
 def test_the_other_pages_do_without_the_emulator():
     code = "import sys; from optimizer.reference import *; actions_page(), permissions_page(), policy_page(); "
     subprocess.run([sys.executable, "-c", code + "assert 'moto' not in sys.modules"], check=True, cwd=DOCS.parent)
+
+
+def test_every_rule_of_the_overlay_is_shown_by_a_test():
+    rows = [line for line in (DOCS / "overlay.md").read_text().splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 50
+    assert not [row for row in rows if "::test_" not in row.split(" | ")[-1]]
