@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,11 @@ def _title(phase: int) -> str:
 
 
 def _done(phase: PhaseSummary) -> str:
-    told = [f"{each.id}: {each.outcome}" for each in phase.actions]
+    """The phase's outcome, then per action how many resources ended how."""
+    ended: dict[str, Counter[str]] = {}
+    for each in phase.actions:
+        ended.setdefault(each.id, Counter())[str(each.outcome)] += 1
+    told = [f"{id}: {', '.join(f'{n} {outcome}' for outcome, n in count.items())}" for id, count in ended.items()]
     return "\n".join([phase.outcome.value, *told])
 
 
