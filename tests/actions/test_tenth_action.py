@@ -1,0 +1,226 @@
+"""A new action is a new file: one made up here is found, ordered, permitted, documented and gated.
+
+A file that breaks the contract stops the load with a line that says how.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from optimizer import actions
+from optimizer.actions import registry
+from optimizer.analyze import SLACK, analyze, gate_text
+from optimizer.decide.plan import Plan
+from optimizer.decide.policy import Policy
+from optimizer.execute.lease import Purpose
+from optimizer.execute.pen import Pen
+from optimizer.execute.records import PhaseState
+from optimizer.phase import Phase
+from optimizer.reference import actions_page, permissions_page
+from pipeline.skip_condition import NothingToDo, check
+from tests.execute import conftest as small_world
+from tests.pipeline.production_roles import permitted
+
+pytestmark = pytest.mark.xdist_group("pipeline")  # one of its tests synthesizes: beside the others that do
+
+ID = "table_recovery"
+TENTH = '''
+"""Keep every second of a table's last days.
+
+Saves a restore by hand. Risks the price of the backups. Undone by switching it off: what was kept is gone.
+"""
+
+from optimizer.action import Action, Move, Order, Permission, When
+from optimizer.decide.decision import decide_by, guard
+from optimizer.observe.inventory import Kind
+from optimizer.phase import Phase
+
+
+def describe(aws, table):
+    shown = aws.dynamodb.describe_continuous_backups(TableName=table.name)["ContinuousBackupsDescription"]
+    return {"recovery": shown["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]}
+
+
+def collect(aws, table, measured):
+    return table.arn, describe(aws, table)
+
+
+def decide(evidence, policy):
+    arn, before = evidence
+    asked = (guard("recovery is off", before["recovery"], equals="DISABLED"),)
+    return decide_by("table_recovery", arn, asked, before=before, target={"recovery": "ENABLED"})
+
+
+def moves(table, before, decision):
+    def to(aws, status):
+        wanted = {"PointInTimeRecoveryEnabled": status == "ENABLED"}
+        aws.dynamodb.update_continuous_backups(TableName=table.name, PointInTimeRecoverySpecification=wanted)
+
+    return [
+        Move(
+            "recover",
+            When.APPLY,
+            f"every second of {table.name} can be restored",
+            is_done=lambda aws: describe(aws, table)["recovery"] == "ENABLED",
+            do=lambda aws: to(aws, "ENABLED"),
+            undo=lambda aws: to(aws, before["recovery"]),
+            is_undone=lambda aws: describe(aws, table) == before,
+        )
+    ]
+
+
+ACTION = Action(
+    id="table_recovery",
+    phase=Phase.NON_CRITICAL,
+    title="Keep every second",
+    kind=Kind.TABLE,
+    queries=lambda table: (),
+    collect=collect,
+    decide=decide,
+    describe=describe,
+    moves=moves,
+    resize=lambda sizing, decision: sizing,
+    permissions=(
+        Permission(
+            "dynamodb:UpdateContinuousBackups",
+            ("arn:{partition}:dynamodb:{region}:{account}:table/*",),
+            writes=True,
+            source="https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
+        ),
+    ),
+    order=Order(after=("stream_disable",)),
+)
+'''
+
+make_world = small_world.make_world
+world = small_world.world
+
+
+@pytest.fixture
+def put_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Writes an action file where the registry looks; the registry is as before afterwards."""
+    names: list[str] = []
+
+    def put(name: str, text: str) -> None:
+        names.append(name)
+        (tmp_path / f"{name}.py").write_text(dedent(text).lstrip())
+        importlib.invalidate_caches()
+        registry.cache_clear()
+
+    monkeypatch.setattr(actions, "__path__", [*actions.__path__, str(tmp_path)])
+    yield put
+    for name in names:
+        sys.modules.pop(f"optimizer.actions.{name}", None)
+        vars(actions).pop(name, None)
+    registry.cache_clear()
+
+
+@pytest.fixture
+def tenth(put_file: Callable[[str, str], None]) -> None:
+    put_file(ID, TENTH)
+
+
+def test_it_is_found_and_stands_where_it_asks_to(tenth: None) -> None:
+    ids = [each.id for each in registry()]
+    assert ids.index(ID) > ids.index("stream_disable")
+    assert [each.id for each in actions.actions_of(Phase.NON_CRITICAL)][-1] == ID
+    assert actions.action(ID).title == "Keep every second"
+
+
+def test_afterwards_the_registry_is_as_before() -> None:
+    assert ID not in [each.id for each in registry()]
+
+
+def test_the_act_role_may_what_it_declares_and_the_reading_roles_may_not(tenth: None) -> None:
+    may = permitted()
+    assert "dynamodb:UpdateContinuousBackups" in may["Allow", "tap-act"]
+    assert "dynamodb:UpdateContinuousBackups" in may["Deny", "tap-act"]  # on what a tenant owns
+    for role in ("tap-analyze", "tap-reconcile"):
+        assert "dynamodb:UpdateContinuousBackups" not in may["Allow", role]
+
+
+def test_without_it_nobody_may() -> None:
+    assert "dynamodb:UpdateContinuousBackups" not in {name for names in permitted().values() for name in names}
+
+
+def test_it_is_documented(tenth: None) -> None:
+    page = actions_page()
+    assert f"| [{ID}](#{ID}) | 1 · DynamoDB | Keep every second |  |" in page
+    told = page.split(f"## {ID}\n")[1].split("\n## ")[0]
+    assert "Saves a restore by hand. Risks the price of the backups." in told
+    assert "- APPLY moves: every second of *table* can be restored" in told
+    assert "- Comes after: `stream_disable`." in told
+    assert f"| {ID} | `dynamodb:UpdateContinuousBackups` |" in permissions_page()
+
+
+def test_a_plan_with_it_is_gated_and_carried_out(tenth: None, world: small_world.World) -> None:
+    plan = _proposed(world)
+    assert [each.action for each in plan.to_apply(Phase.NON_CRITICAL)] == [ID]
+    assert f"Phase 1 (DynamoDB): {ID}." in gate_text(plan)
+    check(_read(world), "Approve")  # the stages' condition: the gate is asked
+    with pytest.raises(NothingToDo, match="proposed, not approved"):
+        check(_read(world), "Phase1")
+
+    life = replace(world.fresh(), actions={each.id: each for each in registry()})
+    life.approve(plan)
+    check(_read(world), "Phase1")
+    assert life.apply(plan, Phase.NON_CRITICAL).state is PhaseState.OBSERVING
+    assert world.table()["recovery"] == "ENABLED"
+    assert life.rollback(Phase.NON_CRITICAL, "asked").state is PhaseState.ROLLED_BACK
+    assert world.table()["recovery"] == "DISABLED"
+
+
+def test_without_it_the_same_account_asks_nobody(world: small_world.World) -> None:
+    plan = _proposed(world)
+    assert not plan.to_apply(Phase.NON_CRITICAL)
+    with pytest.raises(NothingToDo, match="changes nothing"):
+        check(_read(world), "Approve")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("another", TENTH, "another.py declares the id 'table_recovery': the id is the file's name"),
+        (ID, TENTH.replace('"""', "", 2).replace("\nKeep", "\n# Keep").replace("\nSaves", "\n# Saves"), "no docstring"),
+        (ID, '"""Says what it saves."""\n', "table_recovery.py has no ACTION"),
+        (ID, TENTH.replace("\nACTION = Action(", "\nACTION = dict("), "table_recovery.py has no ACTION"),
+        (ID, TENTH.replace('after=("stream_disable",)', 'after=("aurora_writer",)'), "belongs to a later phase"),
+        (ID, TENTH.replace('after=("stream_disable",)', 'after=("table_recovery",)'), "NON_CRITICAL wait for each"),
+    ],
+    ids=["wrong id", "no docstring", "no ACTION", "another thing as ACTION", "after a later phase", "after itself"],
+)
+def test_a_broken_file_stops_the_load(put_file: Callable[[str, str], None], name: str, text: str, message: str) -> None:
+    put_file(name, text)
+    with pytest.raises(TypeError, match=message):
+        registry()
+
+
+def test_two_files_that_wait_for_each_other_stop_the_load(put_file: Callable[[str, str], None]) -> None:
+    put_file(ID, TENTH.replace('after=("stream_disable",)', 'after=("table_backup",)'))
+    put_file("table_backup", TENTH.replace("stream_disable", ID).replace('id="table_recovery"', 'id="table_backup"'))
+    with pytest.raises(TypeError, match=r"the actions of NON_CRITICAL wait for each other: .*table_backup"):
+        registry()
+
+
+def _proposed(world: small_world.World) -> Plan:
+    """What the registry's actions propose for the small world, in which nothing was measured."""
+    life = world.fresh()
+    policy = Policy(period=SLACK)  # so short that nothing measured is enough
+    settings = replace(life.settings, secondary_regions=("us-west-2", "eu-west-1"))  # where the sizing has secondaries
+    plan, _ = analyze(life.production, settings, registry(), policy, life.journal.sizing())
+    with life.journal.lease(Purpose.ANALYZE, "test") as lease:
+        Pen(life.journal, lease).propose(plan)
+    return plan
+
+
+def _read(world: small_world.World) -> Callable[[str, str], Any]:
+    client = world.account.session("111111111111", "us-east-1").client("dynamodb")
+    return lambda pk, sk: client.get_item(TableName="tap-journal", Key={"pk": {"S": pk}, "sk": {"S": sk}}).get("Item")
