@@ -12,6 +12,8 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- PriceMissing              what is billed has no known price
+    |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
     +-- Breach                    3   errors or latency left their limits
@@ -77,6 +79,14 @@ class AssemblyRefused(Refused):
 
 class PriceMissing(Refused):
     pass
+
+
+class CostsUnknown(Refused):
+    """`code` is AWS's error code, where AWS refused."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class LeaseLost(OptimizerError):

@@ -3,56 +3,129 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 from optimizer.action import Action
-from optimizer.decide.decision import Choice
+from optimizer.decide.commitments import Commitments
+from optimizer.decide.decision import Choice, Decision
+from optimizer.decide.findings import findings
+from optimizer.decide.money import DayCost, GivenBack, MoneyEvidence, whole_months
 from optimizer.decide.plan import Plan
+from optimizer.decide.plan_costs import Step
+from optimizer.decide.purchase_advice import purchase_advice
+from optimizer.decide.spend import by_day, forecast, service_months, trend
 from optimizer.errors import PriceMissing
 from optimizer.execute.records import PlanEvidence
 from optimizer.observe.breakdown import CostLine, breakdown
-from optimizer.observe.costs import Bill, Storage, bill, footprint_of
+from optimizer.observe.cost_explorer import MONTHS
+from optimizer.observe.costs import bill, in_cents
+from optimizer.observe.footprint import Footprint, Usage, footprint_of
 from optimizer.observe.load import loads_of
 from optimizer.observe.metrics import Measurements
+from optimizer.observe.storage import Storage
 from optimizer.phase import Phase
+from optimizer.spending import Billed, Running
 from stages.sizing import Sizing
 
-Spending = tuple[Bill, Storage | None]  # what the account is billed for now, and what its volume holds
+
+@dataclass(frozen=True)
+class Shape:
+    """What a plan starts from: the sizing in force, its Regions, and what the Aurora volume holds."""
+
+    sizing: Sizing
+    regions: Sequence[str]
+    storage: Storage | None
+
+    def footprint(self, sizing: Sizing) -> Footprint:
+        return footprint_of(sizing, self.regions, storage=self.storage)
 
 
 def evidence_of(
-    plan: Plan,
-    measured: Measurements,
-    actions: Mapping[str, Action],
-    sizing: Sizing,
-    regions: Sequence[str],
-    spending: Spending | None,
+    plan: Plan, measured: Measurements, actions: Mapping[str, Action], shape: Shape, running: Running, billed: Billed
 ) -> PlanEvidence:
-    """The evidence to keep with a plan; no costs without what is spent, or when a price is missing."""
-    return PlanEvidence(loads_of(measured), _costs(plan, actions, sizing, regions, spending))
+    """The evidence to keep with a plan; no costs when a price is missing."""
+    steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running.footprint)
+    target = steps[-1].footprint if steps else running.footprint
+    return PlanEvidence(loads_of(measured), _costs(plan, steps, running), _money(running, target, billed))
 
 
-def _costs(
-    plan: Plan, actions: Mapping[str, Action], sizing: Sizing, regions: Sequence[str], spending: Spending | None
-) -> tuple[CostLine, ...] | None:
-    if spending is None:
+def steps_of(
+    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, today: Footprint
+) -> tuple[Step, ...]:
+    """What the account is billed for after each decision to apply, in execution order.
+
+    A held plan changes it as it would if it ran.
+    """
+    steps: list[Step] = []
+    sizing, footprint = shape.sizing, today
+    for action in actions:
+        for decision in decisions:
+            if decision.action != action.id or decision.choice is not Choice.APPLY:
+                continue
+            resized = action.resize(sizing, decision)
+            footprint = footprint.with_change(shape.footprint(sizing), shape.footprint(resized))
+            footprint = footprint.plus(_kept(decision))
+            sizing = resized
+            steps.append(Step(decision.action, decision.resource, footprint, decision.costs))
+    return tuple(steps)
+
+
+def _kept(decision: Decision) -> list[Usage]:
+    """What the change leaves behind and is billed each month."""
+    return [
+        Usage(each.part, each.item, each.region, Decimal(str(each.quantity))) for each in decision.costs if each.monthly
+    ]
+
+
+def _costs(plan: Plan, steps: Sequence[Step], running: Running) -> tuple[CostLine, ...] | None:
+    if running.bill is None:
         return None
-    today, storage = spending
+    phase_of = {each.id: each.phase for each in plan.actions}
+    then = []
+    for phase in Phase:
+        done = [step.footprint for step in steps if phase_of[step.action] <= phase.number]
+        then.append(done[-1] if done else running.footprint)
     try:
-        before = bill(footprint_of(sizing, regions, storage=storage))
-        then = [bill(footprint_of(each, regions, storage=storage)) for each in sizings_by_phase(plan, actions, sizing)]
+        return breakdown(running.bill, [bill(each, running.prices) for each in then])
     except PriceMissing:
         return None
-    return breakdown(today, before, then)
 
 
-def sizings_by_phase(plan: Plan, actions: Mapping[str, Action], sizing: Sizing) -> list[Sizing]:
-    """The sizing after each phase, all earlier ones included. A held plan changes it as it would if it ran."""
-    found = []
-    order = {each.id: place for place, each in enumerate(plan.actions)}
-    applied = [each for each in plan.decisions if each.choice is Choice.APPLY]
-    for phase in Phase:
-        for decision in sorted(applied, key=lambda each: order[each.action]):
-            if plan.phase_of(decision) is phase:
-                sizing = actions[decision.action].resize(sizing, decision)
-        found.append(sizing)
-    return found
+def _money(running: Running, target: Footprint, billed: Billed) -> MoneyEvidence:
+    today: date = billed.explorer.today
+    monthly, committing, offers = billed.monthly or (), billed.committing, billed.offers
+    commitments = committing.commitments.on(today) if committing else None
+    months = service_months(monthly, committing.months if committing else None)
+    days = by_day(billed.daily or ())
+    notes = [*running.notes, *billed.notes]
+    if monthly and whole_months(months) < MONTHS:
+        notes.append(f"{whole_months(months)} whole months are on the bill: no year is there to take a season from.")
+    try:
+        advice = purchase_advice(
+            running.footprint,
+            target,
+            commitments or Commitments(),
+            running.prices,
+            offers.reservations if offers else (),
+        )
+    except PriceMissing:
+        advice = ()
+    return MoneyEvidence(
+        months=months,
+        given_back=tuple(
+            GivenBack(each.start, each.group[0], in_cents(each.billed)) for each in billed.given_back or ()
+        ),
+        days=tuple(DayCost(day, in_cents(cost)) for day, cost in days.items()),
+        trend=trend(days, months, today),
+        forecast=forecast(days, months, today),
+        commitments=commitments,
+        used=committing.used if committing else (),
+        advice=advice if commitments is not None else (),
+        savings_plan=offers.savings_plan if offers else None,
+        findings=findings(monthly, today),
+        requests=billed.explorer.requests,
+        spent=billed.explorer.spent,
+        notes=tuple(notes),
+    )

@@ -26,9 +26,9 @@ from optimizer.aws import World, production, tooling
 from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan, read_plan
+from optimizer.decide.plan_costs import PlanCosts
 from optimizer.decide.policy import Policy
-from optimizer.errors import OptimizerError, PriceMissing, UsageError
-from optimizer.evidence import Spending, evidence_of
+from optimizer.errors import OptimizerError, UsageError
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
@@ -37,11 +37,11 @@ from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
 from optimizer.execute.service import Service
-from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.inventory import take_inventory
 from optimizer.phase import Phase
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
+from optimizer.spending import read_running
 
 AWS_FAILED = 7
 
@@ -92,7 +92,6 @@ def analyze(
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
     life = _life(context)
-    spending = _spending(life)
     current = life.journal.current()
     under_way = current is not None and (
         current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
@@ -102,16 +101,20 @@ def analyze(
         life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
     else:
         record = life.journal.sizing()
-        plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
+        made = make_plan(life.production, life.settings, registry(), life.policy, record)
+        plan, measured, money = made.plan, made.measured, made.evidence.money
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
-        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending)
+        if money is not None:
+            life.say(f"Read the bill: {money.summary}.")
+            for note in money.notes:
+                life.say(note)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
-            Pen(life.journal, lease).propose(plan, evidence)
+            Pen(life.journal, lease).propose(plan, made.evidence)
     out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
-    _dashboard(life, out, spending)
+    _dashboard(life, out)
     _print_plan(plan)
 
 
@@ -240,7 +243,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force."""
     life = _life(context)
-    typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
+    typer.echo(f"The dashboard is {_dashboard(life, out)}.")
 
 
 def _life(context: typer.Context) -> Life:
@@ -260,19 +263,10 @@ def _life(context: typer.Context) -> Life:
     )
 
 
-def _spending(life: Life) -> Spending | None:
-    """What the account is billed for now; None when a price is missing."""
+def _dashboard(life: Life, out: Path) -> Path:
     governed = take_inventory(life.production, life.regions).governed
-    try:
-        footprint, storage = footprint_now(life.production, governed)
-        return bill(footprint), storage
-    except PriceMissing as missing:
-        life.say(f"No cost is shown: {missing}")
-        return None
-
-
-def _dashboard(life: Life, out: Path, spending: Spending | None) -> Path:
-    history = replace(life.journal.history(), cost_now=spending[0].monthly if spending else None)
+    billed = read_running(life.production, governed).bill
+    history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
     return write_dashboard(history, out, now=life.production.clock.now())
 
 
@@ -283,6 +277,23 @@ def _print_plan(plan: Plan) -> None:
         typer.echo(f"  {decision.choice.value:8} {decision.action:20} {name}: {decision.reason}")
     for each in plan.excluded:
         typer.echo(f"  excluded {each.kind.name.lower():20} {each.name}: {each.reason}")
+    if plan.costs is not None:
+        _print_costs(plan.costs)
+
+
+def _print_costs(costs: PlanCosts) -> None:
+    typer.echo(f"Cost: ${costs.before:,.2f} a month at list price, ${costs.after:,.2f} after the plan.")
+    for when, totals in (("now", costs.totals_before), ("after", costs.totals_after)):
+        if totals is not None:
+            typer.echo(
+                f"  {when:8} ListCost ${totals.list_cost:,.2f}, BilledCost ${totals.billed_cost:,.2f}, "
+                f"EffectiveCost ${totals.effective_cost:,.2f}, committed and unused ${totals.stranded:,.2f}"
+            )
+    for saving in costs.savings:
+        name = saving.resource.rsplit(":", 1)[-1]
+        typer.echo(f"  saves    {saving.action:20} {name}: ${saving.monthly:,.2f} at list price, net {saving.words}")
+        for note in saving.notes:
+            typer.echo(f"           {'':20} {note}")
 
 
 def _tell(line: str) -> None:

@@ -24,9 +24,9 @@ from optimizer.decide.decision import Criterion, Decision, Measured, Projection,
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed
 from optimizer.observe import aurora
-from optimizer.observe.costs import Storage
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.storage import Storage
 from optimizer.phase import Phase
 from stages.sizing import Sizing
 

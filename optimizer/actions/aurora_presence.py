@@ -29,9 +29,10 @@ from optimizer.decide.policy import Policy
 from optimizer.execute.aurora_instance import DELETING_AND_CREATING, AuroraInstance
 from optimizer.execute.aurora_secondary import SecondaryCluster
 from optimizer.observe import aurora
-from optimizer.observe.costs import bill, footprint_in
+from optimizer.observe.costs import bill
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.running import footprint_in
 from optimizer.phase import Phase
 from stages.sizing import Sizing
 
