@@ -29,6 +29,7 @@ from optimizer.decide.plan import Plan, read_plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import OptimizerError, PriceMissing, UsageError
 from optimizer.evidence import Spending, evidence_of
+from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
@@ -100,6 +101,7 @@ def analyze(
     if current is not None and under_way:
         plan = current.plan
         life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
+        _freeze(life).deployed(plan, life.settings.revision)
     else:
         record = life.journal.sizing()
         plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
@@ -195,24 +197,24 @@ def sizing(
 
 
 @app.command(name="freeze-check")
-def freeze_check(
-    context: typer.Context,
-    assembly: Assembly,
-    override: Annotated[str | None, typer.Option(help="Deploy all the same, for this recorded reason.")] = None,
-) -> None:
-    """Refuse to deploy changed infrastructure while a plan is under way."""
+def freeze_check(context: typer.Context, assembly: Assembly) -> None:
+    """Refuse to deploy changed infrastructure while a plan is under way, unless a person has overridden that."""
     life = _life(context)
+    settings = life.settings
     current = life.journal.current()
-    typer.echo(
-        check_freeze(
-            assembly,
-            plan_under_way=current is not None and current.state is PlanState.APPROVED,
-            record_revision=life.journal.sizing().revision,
-            override=override,
-            tooling=life.tooling,
-            production=life.production,
-        )
+    under_way = current is not None and current.state is PlanState.APPROVED
+    override = read_override(life.tooling, settings.override_parameter, settings.revision) if under_way else None
+    report = check_freeze(
+        assembly,
+        plan_under_way=under_way,
+        record_revision=life.journal.sizing().revision,
+        override=override.reason if override else None,
+        tooling=life.tooling,
+        production=life.production,
     )
+    if current is not None and override is not None and report.changed:
+        _freeze(life).override(current.plan, override)
+    typer.echo(report)
 
 
 @app.command()
@@ -258,6 +260,10 @@ def _life(context: typer.Context) -> Life:
         service=Service(away, policy),
         say=_tell,
     )
+
+
+def _freeze(life: Life) -> Freeze:
+    return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
 
 def _spending(life: Life) -> Spending | None:

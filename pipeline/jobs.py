@@ -23,6 +23,7 @@ from constructs import Construct
 
 from optimizer.phase import Phase
 from pipeline import roles
+from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
 from stages.acknowledged import acknowledge
@@ -54,6 +55,7 @@ class Jobs(Construct):
         *,
         environment: Environment,
         journal: JournalTable,
+        controls: Controls,
         notifications: sns.ITopic,
         log_group: logs.ILogGroup,
     ) -> None:
@@ -61,6 +63,7 @@ class Jobs(Construct):
         self._log_group = log_group
         self._environment = environment
         self._journal = journal
+        self._controls = controls
         self._notifications = notifications
         self.source = cdk_pipelines.CodePipelineSource.connection(
             environment.repository,
@@ -73,7 +76,7 @@ class Jobs(Construct):
     def build(self) -> cdk_pipelines.CodeBuildStep:
         """Checks, the sizing in force, synthesis, freeze check."""
         role = self.role("build", production=(roles.ANALYZE,))
-        self._journal.grant_read(role)
+        self._journal.grant_write(role)  # an override of the freeze is recorded
         # The freeze check compares with what is deployed here as well: the pipeline's own template.
         deployed, own_stack = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], self._own_stack_arn()
         role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[own_stack]))
@@ -138,6 +141,7 @@ class Jobs(Construct):
         arns = [roles.production_role_arn(self._environment, name) for name in production]
         if arns:
             role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=arns))
+        self._controls.grant_read(role)
         return role
 
     def variables(self, production_role: str | None) -> dict[str, str]:
@@ -146,6 +150,7 @@ class Jobs(Construct):
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
+            **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
             "TAP_PRIMARY_REGION": environment.primary.name,
             "TAP_SECONDARY_REGIONS": ",".join(replica.name for replica in environment.replicas),
