@@ -21,7 +21,6 @@ from typer._click.exceptions import ClickException  # typer carries click inside
 
 from optimizer.actions import registry
 from optimizer.analyze import analyze as make_plan
-from optimizer.analyze import gate_text
 from optimizer.aws import World, production, tooling
 from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
@@ -38,6 +37,7 @@ from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
 from optimizer.execute.service import Service
+from optimizer.gate_text import gate_text
 from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.inventory import take_inventory
 from optimizer.phase import Phase
@@ -131,6 +131,7 @@ def apply(
     phase: PhaseNumber,
     plan: PlanFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""
     document = read_plan(plan)
@@ -140,8 +141,11 @@ def apply(
             typer.echo(line)
         return
     record = life.apply(document, Phase(phase))
-    window = f" until {record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
-    typer.echo(f"Phase {phase} is {record.state.value}{window}.")
+    end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
+    typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "window-end").write_text(f"{end or 'no window, nothing was changed'}\n")
 
 
 @app.command()

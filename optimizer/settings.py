@@ -17,8 +17,9 @@ class Settings:
     """Where the optimizer works.
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
-    caller's own credentials. The parameters are what people set in the tooling account (the kill switch,
-    the freeze override, announced peaks); None means that there is none. `revision` is the commit the job runs; `build_id` names the job's run.
+    caller's own credentials. The three parameters are what people set in the tooling account (the
+    kill switch, the freeze override, announced peaks); None means that there is none. `revision` is
+    the commit the job runs; `build_id` names the job's run.
     """
 
     journal_table: str

@@ -27,7 +27,10 @@ COMMANDS = {
     f"tap-phase{number}-{job}": commands
     for number in (1, 2, 3)
     for job, commands in {
-        "apply": [f'{OPTIMIZER} apply --phase "$PHASE" --plan plan/plan.json'],
+        "apply": [
+            f'{OPTIMIZER} apply --phase "$PHASE" --plan plan/plan.json --out out',
+            'export WINDOW_END="$(cat out/window-end)"',
+        ],
         "accept": [
             f'{OPTIMIZER} accept --phase "$PHASE"',
             *SYNTHESIS,
