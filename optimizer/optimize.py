@@ -12,12 +12,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from typer._click.exceptions import ClickException  # typer carries click inside
+from typer._click.core import Command  # typer carries click inside
+from typer._click.exceptions import ClickException
 
 from optimizer.actions import registry
 from optimizer.analyze import analyze as make_plan
@@ -65,7 +67,9 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
     """Run one verb; returns the exit code. Every expected failure is one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        result = app(args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ))
+        result = _command()(
+            args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ)
+        )
     except ClickException as error:
         _tell(f"optimizer: {error.format_message().rstrip('.')}. Try `python -m optimizer --help`.")
         return UsageError.exit_code
@@ -247,6 +251,12 @@ def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force."""
     life = _life(context)
     typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
+
+
+@lru_cache(maxsize=1)
+def _command() -> Command:
+    """The verbs, read from their signatures once a process: a rehearsal runs hundreds."""
+    return typer.main.get_command(app)
 
 
 def _life(context: typer.Context) -> Life:

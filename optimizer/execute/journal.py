@@ -94,9 +94,14 @@ class Journal:
         )
 
     def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
-        """Where every phase stands; WAITING those of which nothing was written."""
-        items = self._query(f"plan#{plan.hash}", "phase#")
-        begun = [_PHASE.validate_json(item["record"]["S"]) for item in items]
+        """Where every phase stands, all at one moment; WAITING those of which nothing was written."""
+        keys: list[Mapping[str, AttributeValueTypeDef]] = [
+            {"pk": {"S": f"plan#{plan.hash}"}, "sk": {"S": f"phase#{phase.number}"}} for phase in Phase
+        ]
+        found = self.aws.dynamodb.transact_get_items(
+            TransactItems=[{"Get": {"TableName": self.table, "Key": key}} for key in keys]
+        )["Responses"]
+        begun = [_PHASE.validate_json(each["Item"]["record"]["S"]) for each in found if each.get("Item")]
         waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
         return waiting | {record.phase: record for record in begun}
 

@@ -100,7 +100,7 @@ def test_impact_is_what_the_phase_touches_and_whether_there_is_a_way_back() -> N
     assert impact_of(made.FLEET)[0] == 2
     assert impact_of(made.BACKUPS) == (
         4,
-        "holds the data of all tenants: 3; one-way after acceptance (retention 14 days): +1",
+        "holds the data of all tenants: 3; no way back after acceptance: +1",
     )
 
 
@@ -111,7 +111,7 @@ def test_the_matrix_counts_each_change_once_and_says_why() -> None:
     assert sorted(text for row in cells.text for text in row if text) == ["1", "2"]
     first = risks.rows[0]
     assert cells.text[first.likelihood - 1][first.impact - 1] == "1"
-    assert "one-way after acceptance" in cells.customdata[first.likelihood - 1][first.impact - 1]
+    assert "no way back after acceptance" in cells.customdata[first.likelihood - 1][first.impact - 1]
     record = made.many(100).record
     assert record is not None
     many = risks_of(record.plan)
