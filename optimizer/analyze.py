@@ -19,7 +19,7 @@ from optimizer.evidence import Shape, evidence_of, steps_of
 from optimizer.execute.records import PlanEvidence
 from optimizer.observe.inventory import Governed, Inventory, Kind, take_inventory
 from optimizer.observe.metrics import Measurements, Query, read_metrics
-from optimizer.phase import Phase
+from optimizer.observe.tenants import tenants_now
 from optimizer.settings import Settings
 from optimizer.spending import Billed, Running, read_bill, read_running
 from stages.sizing import SizingRecord
@@ -71,7 +71,8 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
         costs=_costs(actions, decisions, shape, running, billed, aws.clock.now().date()),
         held=_held(covered, policy),
     )
-    kept = evidence_of(plan, measured, {each.id: each for each in actions}, shape, running, billed)
+    by_id = {each.id: each for each in actions}
+    kept = evidence_of(plan, measured, by_id, shape, running, billed, tenants_now(aws))
     return Analysis(plan, measured, kept)
 
 
@@ -165,36 +166,3 @@ def _recorded(policy: Policy) -> dict[str, Json]:
 
     recorded: dict[str, Json] = json.loads(json.dumps(asdict(policy), default=plain))
     return recorded
-
-
-def gate_text(plan: Plan, limit: int = 400) -> str:
-    """What the plan's gate says to the person who opens it."""
-    parts = [f"Plan {plan.hash[:12]}."]
-    if plan.held:
-        parts.append(f"Held: {plan.held}.")
-    for phase in Phase:
-        if decisions := plan.to_apply(phase):
-            parts.append(
-                f"Phase {phase.number} ({phase.title}): {', '.join(dict.fromkeys(d.action for d in decisions))}."
-            )
-    if plan.costs:
-        parts.append(_saves(plan.costs))
-    one_way = [summary for action in plan.actions for summary in action.one_way]
-    if one_way:
-        parts.append(f"One-way at acceptance: {'; '.join(one_way)}.")
-    text = " ".join(parts)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _saves(costs: PlanCosts) -> str:
-    """What the plan saves: at list price, and net where commitments make that another figure."""
-    said = f"Saves ${costs.before - costs.after:,.0f} of ${costs.before:,.0f} a month at list price"
-    before, after = costs.totals_before, costs.totals_after
-    if before is None or after is None:
-        return f"{said}; commitments are not known."
-    net = before.effective_cost - after.effective_cost
-    if net == costs.before - costs.after:
-        return f"{said}; nothing of it is committed."
-    ends = [each.since for saving in costs.savings for each in saving.later]
-    until = f" until {max(ends):%Y-%m-%d}" if ends else ""
-    return f"{said}; ${net:,.0f} net of commitments, ${after.stranded:,.0f} of which would stand unused{until}."

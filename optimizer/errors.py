@@ -14,6 +14,8 @@
     |   +-- AssemblyRefused           the assembly must not be deployed now
     |   +-- PriceMissing              what is billed has no known price
     |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
+    |   +-- Stopped                   the kill switch is set
+    |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
     +-- Breach                    3   errors or latency left their limits
@@ -74,6 +76,14 @@ class OneWayBegun(Refused):
 
 
 class AssemblyRefused(Refused):
+    pass
+
+
+class Stopped(Refused):
+    pass
+
+
+class ItemRefused(Refused):
     pass
 
 

@@ -43,12 +43,19 @@ class Shape:
 
 
 def evidence_of(
-    plan: Plan, measured: Measurements, actions: Mapping[str, Action], shape: Shape, running: Running, billed: Billed
+    plan: Plan,
+    measured: Measurements,
+    actions: Mapping[str, Action],
+    shape: Shape,
+    running: Running,
+    billed: Billed,
+    tenants: int | None,
 ) -> PlanEvidence:
     """The evidence to keep with a plan; no costs when a price is missing."""
     steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running.footprint)
     target = steps[-1].footprint if steps else running.footprint
-    return PlanEvidence(loads_of(measured), _costs(plan, steps, running), _money(running, target, billed))
+    costs, money = _costs(plan, steps, running), _money(running, target, billed)
+    return PlanEvidence(loads_of(measured), costs, tenants, money)
 
 
 def steps_of(

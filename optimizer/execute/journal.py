@@ -10,8 +10,11 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
                       move#<n>#<seq>     one move: intent, done, undoing, undone
+                      override#<commit>  the freeze set aside for a commit: by whom, why
                       window#<n>         the window's samples, kept when it closed
+                      realised#<date>    what a week after acceptance cost, against what it would have
                       event#<time>#<k>   what happened, in words
+    savings           current            which plan was accepted last: its savings are measured
     sizing            current            the sizing record
     lease             lease              the lock (lease.py)
 """
@@ -32,12 +35,14 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Baseline, Sample
 from optimizer.decide.plan import Plan, load_plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import UsageError
 from optimizer.execute.lease import Held, Purpose
 from optimizer.execute.records import (
     Event,
     History,
     MoveRecord,
+    Override,
     PhaseRecord,
     PhaseState,
     PlanEvidence,
@@ -58,6 +63,8 @@ _WINDOW = TypeAdapter(WindowEvidence)
 _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_WEEK = TypeAdapter(RealisedWeek)
+_OVERRIDE = TypeAdapter(Override)
 
 
 @dataclass(frozen=True)
@@ -91,9 +98,14 @@ class Journal:
         )
 
     def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
-        """Where every phase stands; WAITING those of which nothing was written."""
-        items = self._query(f"plan#{plan.hash}", "phase#")
-        begun = [_PHASE.validate_json(item["record"]["S"]) for item in items]
+        """Where every phase stands, all at one moment; WAITING those of which nothing was written."""
+        keys: list[Mapping[str, AttributeValueTypeDef]] = [
+            {"pk": {"S": f"plan#{plan.hash}"}, "sk": {"S": f"phase#{phase.number}"}} for phase in Phase
+        ]
+        found = self.aws.dynamodb.transact_get_items(
+            TransactItems=[{"Get": {"TableName": self.table, "Key": key}} for key in keys]
+        )["Responses"]
+        begun = [_PHASE.validate_json(each["Item"]["record"]["S"]) for each in found if each.get("Item")]
         waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
         return waiting | {record.phase: record for record in begun}
 
@@ -114,6 +126,11 @@ class Journal:
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(item["document"]["S"])
 
+    def override(self, plan: Plan, commit: str) -> Override | None:
+        """The freeze set aside for this commit; None when it was not."""
+        item = self._get(f"plan#{plan.hash}", f"override#{commit}")
+        return None if item is None else _OVERRIDE.validate_json(item["record"]["S"])
+
     def baseline(self, plan: Plan) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""
         item = self._get(f"plan#{plan.hash}", "baseline")
@@ -126,12 +143,24 @@ class Journal:
             return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
         return SizingRecord.model_validate_json(item["record"]["S"])
 
+    def accepted(self) -> Plan | None:
+        """The plan of which a phase was accepted last; None before any was. A newer one may be in force."""
+        head = self._get("savings", "current")
+        body = self._get(f"plan#{head['hash']['S']}", "plan") if head else None
+        return _plan(bytes(body["document"]["B"])) if body else None
+
+    def realised(self, plan: Plan) -> tuple[RealisedWeek, ...]:
+        """The weeks that were measured since its acceptance, in order."""
+        items = self._query(f"plan#{plan.hash}", "realised#")
+        return tuple(_WEEK.validate_json(item["record"]["S"]) for item in items)
+
     def history(self) -> History:
         """Everything of the plan in force, for the dashboard."""
         record = self.current()
         sizing = self.sizing()
         if record is None:
             return History(None, (), (), (), {}, sizing, None, {})
+        accepted = self.accepted()
         plan = record.plan
         items = {item["sk"]["S"]: item for item in self._query(f"plan#{plan.hash}", "")}
 
@@ -153,6 +182,7 @@ class Journal:
             before={key: json.loads(item["document"]["S"]) for key, item in items.items() if key.startswith("before#")},
             evidence=_EVIDENCE.validate_json(unpacked(items["evidence"]["document"])) if "evidence" in items else None,
             baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
+            realised=self.realised(accepted) if accepted else (),
         )
 
     def _get(self, pk: str, sk: str) -> Item | None:
