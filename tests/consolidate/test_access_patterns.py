@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from optimizer.aws import Aws
-from optimizer.consolidate.layout import merged_indexes, table_shape
+from optimizer.consolidate.layout import table_shape
 from optimizer.consolidate.mapping import Entity, merged, split
 from optimizer.rehearsal.account import EmulatedAccount
-from stages.indexes import INDEXES, MERGED
+from stages.indexes import INDEXES, MERGED, merged_indexes
 
 PRODUCTION, REGION = "222222222222", "us-east-1"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "access-patterns.md"
