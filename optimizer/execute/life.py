@@ -28,6 +28,7 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
+from optimizer.execute.switch import Switch
 from optimizer.phase import Phase
 from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
@@ -55,6 +56,10 @@ class Life:
     def regions(self) -> Sequence[str]:
         return (self.settings.primary_region, *self.settings.secondary_regions)
 
+    @property
+    def switch(self) -> Switch:
+        return Switch(self.tooling, self.settings.switch_parameter)
+
     def approve(self, plan: Plan) -> str:
         """Record that the gate was passed for exactly this plan; returns the approver."""
         who = approver(self.tooling, self.settings.pipeline_name, "Approve")
@@ -81,6 +86,7 @@ class Life:
         record = self.journal.phase(plan, phase)
         if not decisions or record.state not in (PhaseState.WAITING, PhaseState.APPLYING):
             return self._already(record, decisions)
+        self.switch.allow_change()
         self._require_turn(plan, phase)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
@@ -124,6 +130,7 @@ class Life:
         record = self.journal.phase(plan, phase)
         if record.state in (PhaseState.ACCEPTED, *FINISHED):
             return record
+        self.switch.allow_change()
         if record.state is PhaseState.OBSERVING:
             self._require_window_over(plan, record)
             record = self.journal.phase(plan, phase)
@@ -150,6 +157,7 @@ class Life:
         if record.state in (PhaseState.WAITING, PhaseState.ACCEPTED, *FINISHED):
             raise WrongState(f"Phase {phase.number} is {record.state.value}: there is nothing to roll back.")
         refuse_one_way(self.journal.moves(plan, phase))
+        self.switch.allow_undo()
         with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             record = self.journal.phase(plan, phase)
@@ -278,7 +286,7 @@ class Life:
         def settled(wait: timedelta) -> None:
             self._settle(plan, phase, wait, pen)
 
-        return Engine(self.production, self.regions, self.policy, self.actions, self.say, settled)
+        return Engine(self.production, self.regions, self.policy, self.actions, self.say, self.switch, settled)
 
     def _settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: Pen | None) -> None:
         """Watch health for a while in the middle of a phase; roll back and raise Breach when it breaks."""

@@ -93,6 +93,17 @@ class MoveRecord:
 
 
 @dataclass(frozen=True)
+class Override:
+    """The freeze set aside for one commit. `deployed`: the pipeline has deployed it since."""
+
+    commit: str
+    who: str
+    reason: str
+    at: datetime
+    deployed: bool = False
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that happened, in a person's words."""
 

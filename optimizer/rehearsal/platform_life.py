@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from optimizer.aws import Aws
@@ -23,6 +23,7 @@ from optimizer.rehearsal.execution import Execution, Executions
 from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
+from optimizer.rehearsal.scenario import ByHand
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
@@ -81,6 +82,7 @@ class PlatformLife:
         execution = Execution(pipeline.name, EXECUTION, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         watch = self._watch(pipeline)
+        early = self.scenario.person.approve_early_after_hours
         person = Person(
             execution=execution,
             watch=watch,
@@ -90,6 +92,7 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            approves_early_after=None if early is None else timedelta(hours=early),
         )
         walk = Walker(
             pipeline=pipeline,
@@ -166,9 +169,16 @@ class PlatformLife:
         self.workload.milestone(milestone, at)
         self._tag(milestone)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
-            self.progress.say(f"by hand: {each.service} {each.call} {each.parameters}")
-            client = self.account.client(each.service, self.account.production, self.aws.region)
-            getattr(client, each.call)(**each.parameters)
+            if each.after_minutes:
+                self.account.schedule(at + timedelta(minutes=each.after_minutes), partial(self._by_hand, each))
+            else:
+                self._by_hand(each)
+
+    def _by_hand(self, call: ByHand) -> None:
+        self.progress.say(f"by hand: {call.service} {call.call} {call.parameters}")
+        owner = self.account.tooling if call.account == "tooling" else self.account.production
+        client = self.account.client(call.service, owner, self.aws.region)
+        getattr(client, call.call)(**call.parameters)
 
     def _tag(self, milestone: str | None) -> None:
         for each in (each for each in self.scenario.taggings if each.on == milestone):
