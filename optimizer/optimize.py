@@ -42,6 +42,7 @@ from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
 from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.inventory import take_inventory
+from optimizer.observe.tenants import tenants_now
 from optimizer.phase import Phase
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
@@ -110,7 +111,8 @@ def analyze(
         record = life.journal.sizing()
         plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
-        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending)
+        tenants = tenants_now(life.production)
+        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending, tenants)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
             Pen(life.journal, lease).propose(plan, evidence)
     out.mkdir(parents=True, exist_ok=True)

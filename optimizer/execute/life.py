@@ -29,6 +29,7 @@ from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
@@ -270,9 +271,16 @@ class Life:
 
     def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
         if record.window_start is not None:
-            window = self.service.samples(record.window_start, self.production.clock.now())
+            now = self.production.clock.now()
+            window = self.service.samples(record.window_start, now)
             expected = self._baseline(plan).expected_p99([each.at for each in window])
-            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected)))
+            tiers = tier_uses(self.production, record.window_start, now, self._first_change(plan))
+            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected), tiers))
+
+    def _first_change(self, plan: Plan) -> datetime:
+        """When the plan changed anything first: what the service was before it, it is compared with."""
+        begun = [each.applied_at for each in self.journal.phases(plan).values() if each.applied_at is not None]
+        return min(begun, default=self.production.clock.now())
 
     def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""

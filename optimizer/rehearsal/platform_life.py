@@ -17,6 +17,7 @@ from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
+from optimizer.rehearsal.application import declare
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_rejected
 from optimizer.rehearsal.execution import Execution, Executions
@@ -68,6 +69,7 @@ class PlatformLife:
             left_out.update(done.left_out)
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        declare(self.aws)
         for pipe in self.scenario.pipes:
             put_pipe(self.aws, pipe)
         self.account.clock.advance_to(WALKED_AT)
