@@ -140,7 +140,7 @@ def _costs(
     try:
         return plan_costs(
             running.footprint,
-            steps_of(actions, decisions, shape, running.footprint),
+            steps_of(actions, decisions, shape, running),
             prices=running.prices,
             commitments=committing.commitments if committing else None,
             day=day,

@@ -24,6 +24,7 @@ from optimizer.observe.costs import bill, in_cents
 from optimizer.observe.footprint import Footprint, Usage, footprint_of
 from optimizer.observe.load import loads_of
 from optimizer.observe.metrics import Measurements
+from optimizer.observe.prices import PriceBook
 from optimizer.observe.storage import Storage
 from optimizer.phase import Phase
 from optimizer.spending import Billed, Running
@@ -52,37 +53,39 @@ def evidence_of(
     tenants: int | None,
 ) -> PlanEvidence:
     """The evidence to keep with a plan; no costs when a price is missing."""
-    steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running.footprint)
+    steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running)
     target = steps[-1].footprint if steps else running.footprint
     costs, money = _costs(plan, steps, running), _money(running, target, billed)
     return PlanEvidence(loads_of(measured), costs, tenants, money)
 
 
 def steps_of(
-    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, today: Footprint
+    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, running: Running
 ) -> tuple[Step, ...]:
     """What the account is billed for after each decision to apply, in execution order.
 
     A held plan changes it as it would if it ran.
     """
     steps: list[Step] = []
-    sizing, footprint = shape.sizing, today
+    sizing, footprint, prices = shape.sizing, running.footprint, running.prices
     for action in actions:
         for decision in decisions:
             if decision.action != action.id or decision.choice is not Choice.APPLY:
                 continue
             resized = action.resize(sizing, decision)
             footprint = footprint.with_change(shape.footprint(sizing), shape.footprint(resized))
-            footprint = footprint.plus(_kept(decision))
+            footprint = footprint.plus(_kept(decision, prices))
             sizing = resized
             steps.append(Step(decision.action, decision.resource, footprint, decision.costs))
     return tuple(steps)
 
 
-def _kept(decision: Decision) -> list[Usage]:
-    """What the change leaves behind and is billed each month."""
+def _kept(decision: Decision, prices: PriceBook) -> list[Usage]:
+    """What the change leaves behind and is billed each month, as far as it is measured and has a price."""
     return [
-        Usage(each.part, each.item, each.region, Decimal(str(each.quantity))) for each in decision.costs if each.monthly
+        Usage(each.part, each.item, each.region, Decimal(str(each.quantity)))
+        for each in decision.costs
+        if each.monthly and each.quantity is not None and (each.region, each.item) in prices.prices
     ]
 
 

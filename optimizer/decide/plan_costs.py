@@ -171,6 +171,8 @@ def _settled(saving: Saving, step: Step, prices: PriceBook, day: date) -> Saving
     once = kept = Decimal(0)
     notes = []
     for cost in step.costs:
+        if cost.quantity is None:
+            return replace(saving, notes=(*saving.notes, f"{cost.name}: how much it is was not measured"))
         try:
             price = prices.of(cost.item, cost.region)
         except PriceMissing as missing:
