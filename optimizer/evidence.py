@@ -110,8 +110,8 @@ def _money(running: Running, target: Footprint, billed: Billed) -> MoneyEvidence
     months = service_months(monthly, committing.months if committing else None)
     days = by_day(billed.daily or ())
     notes = [*running.notes, *billed.notes]
-    if monthly and whole_months(months) < MONTHS:
-        notes.append(f"{whole_months(months)} whole months are on the bill: no year is there to take a season from.")
+    if monthly and (whole := whole_months(months, today)) < MONTHS:
+        notes.append(f"{whole} whole months are on the bill, {MONTHS} are needed to take a year's season from them.")
     try:
         advice = purchase_advice(
             running.footprint,

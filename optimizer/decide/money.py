@@ -59,6 +59,6 @@ class MoneyEvidence:
         return f"{self.requests} Cost Explorer requests, ${self.spent:.2f}"
 
 
-def whole_months(months: Sequence[ServiceMonth]) -> int:
-    """How many months are closed."""
-    return len({each.month for each in months if not each.estimated})
+def whole_months(months: Sequence[ServiceMonth], today: date) -> int:
+    """How many months are over; the bill of the last one may not be closed yet."""
+    return len({each.month for each in months if each.month < today.replace(day=1)})

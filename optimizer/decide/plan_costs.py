@@ -141,13 +141,14 @@ def _net(
     """Net today, and anew at the end of each commitment."""
     net, stranded = _net_and_stranded(charges)
     later: list[list[Later]] = [[] for _ in savings]
-    last = list(zip(net, stranded, strict=True))
+    last = _steps(charges, _effective)
     for end in alive.ends:
         then = [charge(each, prices, alive.on(end)) for each in footprints]
+        exact = _steps(then, _effective)
         for place, now in enumerate(zip(*_net_and_stranded(then), strict=True)):
-            if now != last[place]:
+            if in_cents(exact[place]) != in_cents(last[place]):  # not what rounding alone moves to the last row
                 later[place].append(Later(end, *now))
-                last[place] = now
+                last[place] = exact[place]
     return [
         replace(saving, net=net[place], stranded=stranded[place], later=tuple(later[place]))
         for place, saving in enumerate(savings)
@@ -155,15 +156,22 @@ def _net(
 
 
 def _net_and_stranded(charges: Sequence[Charge]) -> tuple[tuple[Decimal, ...], tuple[Decimal, ...]]:
-    net = _differences(charges, lambda each: each.effective)
+    net = _differences(charges, _effective)
     return net, tuple(-each for each in _differences(charges, lambda each: each.stranded))
 
 
 def _differences(charges: Sequence[Charge], amount: Callable[[Charge], Decimal]) -> tuple[Decimal, ...]:
     """How much each step takes off; in cents, adding up to the first minus the last as they are shown."""
-    amounts = [amount(each) for each in charges]
-    steps = [earlier - after for earlier, after in pairwise(amounts)]
-    return to_the_cent(steps, in_cents(amounts[0]) - in_cents(amounts[-1]))
+    total = in_cents(amount(charges[0])) - in_cents(amount(charges[-1]))
+    return to_the_cent(_steps(charges, amount), total)
+
+
+def _steps(charges: Sequence[Charge], amount: Callable[[Charge], Decimal]) -> list[Decimal]:
+    return [amount(earlier) - amount(after) for earlier, after in pairwise(charges)]
+
+
+def _effective(charged: Charge) -> Decimal:
+    return charged.effective
 
 
 def _settled(saving: Saving, step: Step, prices: PriceBook, day: date) -> Saving:

@@ -72,6 +72,13 @@ def test_each_end_of_a_commitment_frees_its_part() -> None:
     assert nets == [0, Decimal("2803.20"), Decimal("6167.04")]  # then 160 of 480 units are paid at list price
 
 
+def test_the_end_of_another_actions_commitment_changes_nothing() -> None:
+    commitments = Commitments((reserved(5, SOON, "333.333"), reserved(10, LATE, "333.337")))
+    fleet, backups = plan_costs(of(DESIGN), [FLEET, BACKUPS], prices=EMBEDDED, commitments=commitments, day=DAY).savings
+    assert [each.since for each in fleet.later] == [SOON, LATE]
+    assert (backups.net, backups.later) == (Decimal("6.72"), ())
+
+
 def test_a_commitment_that_has_ended_already_counts_no_more() -> None:
     commitments = Commitments((reserved(15, DAY),))
     (saving,) = plan_costs(of(DESIGN), [FLEET], prices=EMBEDDED, commitments=commitments, day=DAY).savings
