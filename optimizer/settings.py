@@ -17,7 +17,8 @@ class Settings:
     """Where the optimizer works.
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
-    caller's own credentials. `revision` is the commit the job runs; `build_id` names the job's run.
+    caller's own credentials. `topic_arn` is where people are told; None: nobody is. `revision` is the
+    commit the job runs; `build_id` names the job's run.
     """
 
     journal_table: str
@@ -29,6 +30,7 @@ class Settings:
     pipeline_name: str | None
     revision: str
     build_id: str
+    topic_arn: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -50,4 +52,5 @@ class Settings:
             pipeline_name=environ.get("TAP_PIPELINE_NAME") or None,
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
+            topic_arn=environ.get("TAP_TOPIC_ARN") or None,
         )

@@ -132,11 +132,12 @@ class Event(_Value):
 
 
 class Person(_Value):
-    """The person at the gates: how they answer, and how long they take."""
+    """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone."""
 
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    leaves_gates: NonNegativeInt = 0
 
 
 class Ending(_Value):
