@@ -16,6 +16,7 @@ from constructs import Construct
 
 from optimizer.phase import Phase
 from pipeline.conditions import SkipWhenNothingToDo
+from pipeline.controls import Controls
 from pipeline.early_call import EarlyCall
 from pipeline.environment import Environment
 from pipeline.grants import (
@@ -53,6 +54,7 @@ class PipelineStack(cdk.Stack):
             "Jobs",
             environment=environment,
             journal=journal,
+            controls=Controls(self, "Controls"),
             notifications=notifications.topic,
             log_group=log_group,
         )

@@ -23,6 +23,7 @@ from constructs import Construct
 from optimizer.action import Permission
 from optimizer.actions import registry
 from optimizer.observe.inventory import TENANT_TAG
+from optimizer.observe.tenants import DECLARATION as TIERS
 from pipeline.boundary import make_boundary
 from pipeline.environment import Environment
 from stages.acknowledged import acknowledge
@@ -89,6 +90,11 @@ OBSERVE: tuple[Permission, ...] = (
         "elasticache:DescribeCacheClusters",
         "elasticache:DescribeReplicationGroups",
         "elasticache:ListTagsForResource",
+    ),
+    *_read(
+        "awssystemsmanager",
+        "ssm:GetParameter",
+        resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
     ),
     *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read(

@@ -1,14 +1,13 @@
 """The DynamoDB tables: `tenants`, `users` and `audit_logs`, four indexes each.
 
 All three share the key names `pk` and `sk`, and the items of `tenants` and `users` share the
-partition key TENANT#<id>, so that the two can later live in one table without a key changing.
+partition key TENANT#<id>, so that the two can later live in one table, a tenant beside its users.
 docs/access-patterns.md says which query each index serves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -16,39 +15,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stages.governed import mark_part
+from stages.indexes import INDEXES
 from stages.keys import Keys
 from stages.sizing import TableSizing
-
-
-@dataclass(frozen=True)
-class Index:
-    """One global secondary index: its keys, and the attributes it copies (None: all of them)."""
-
-    partition_key: str
-    sort_key: str
-    copies: tuple[str, ...] | None = ()
-
-
-INDEXES: Mapping[str, Mapping[str, Index]] = {
-    "tenants": {
-        "by-domain": Index("domain", "pk", copies=None),
-        "by-plan": Index("plan", "created_at", copies=("name", "status")),
-        "by-status": Index("status", "status_changed_at", copies=("name", "plan")),
-        "by-region": Index("home_region", "created_at", copies=("name", "plan")),
-    },
-    "users": {
-        "by-email": Index("email", "pk", copies=None),
-        "by-role": Index("tenant_role", "email", copies=("name", "status")),
-        "by-last-login": Index("tenant_id", "last_login_at", copies=("email", "status")),
-        "by-invitation": Index("invitation_id", "invited_at", copies=("email", "tenant_role")),
-    },
-    "audit_logs": {
-        "by-actor": Index("actor_id", "occurred_at", copies=None),
-        "by-action": Index("tenant_action", "occurred_at"),
-        "by-resource": Index("resource_id", "occurred_at", copies=None),
-        "by-day": Index("day_shard", "occurred_at"),
-    },
-}
 
 ITEM_ACTIONS = (
     "BatchGetItem",

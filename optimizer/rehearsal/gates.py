@@ -101,7 +101,9 @@ class Person:
     approves_plan_after: timedelta
     approves_phases: bool = True
     leaves_gates: int = 0  # so many Observe gates time out before the first is answered
+    approves_early_after: timedelta | None = None  # the first time a phase's gate asks
     held_since: dict[str, datetime] = field(default_factory=dict)
+    _hurried: set[str] = field(default_factory=set)
 
     def answer(self, gate: Gate, action: PipelineAction) -> None:
         """Wait as long as this gate takes, then answer it, unless the watch did."""
@@ -113,6 +115,10 @@ class Person:
         if self.leaves_gates:
             self.leaves_gates -= 1
             self._let_pass(gate, timeout)
+            return
+        if self.approves_early_after is not None and gate.stage not in self._hurried:
+            self._hurried.add(gate.stage)
+            self._decide_early(gate, gate.opened_at + self.approves_early_after)
             return
         end = self.window_end(gate.stage)
         while gate.approved is None and self.clock.now() < timeout:
@@ -138,6 +144,12 @@ class Person:
         while self.clock.now() < until:
             self.watch.pass_time(until, UNHURRIED)
         return True
+
+    def _decide_early(self, gate: Gate, at: datetime) -> None:
+        while gate.approved is None and self.clock.now() < at:
+            self.watch.pass_time(at)
+        if gate.approved is None:
+            self._decide(gate, True, "looks fine to me")
 
     def _decide(self, gate: Gate, approved: bool, summary: str) -> None:
         self.execution.answer(gate.stage, gate.action, gate.token, approved, summary, PERSON, self.clock.now())
