@@ -117,6 +117,11 @@ COMPARE: tuple[Permission, ...] = (
         resources=(f"{_OF_TAP}/*",),
     ),
     *_read("awscloudformation", "cloudformation:ListExports"),
+    *_read(
+        "awssystemsmanager",
+        "ssm:GetParameter",
+        resources=("arn:{partition}:ssm:{region}:{account}:parameter/tap/*",),
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.application import declare
+from optimizer.rehearsal.billing.ledger import Billing
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
@@ -57,6 +58,7 @@ class PlatformLife:
             events=self.scenario.events,
             jobs=self.scenario.jobs,
         )
+        account.part(Billing).spec = self.scenario.billing
         self.owned: list[Owned] = []
         self.cost_before = 0.0
 
