@@ -44,7 +44,7 @@ def merge_exports(spark: SparkSession, exports: Mapping[Entity, str], kept: Sequ
         ]
     )
     lines.repartition(1 + promised // ITEMS_A_FILE).saveAsTextFile(target, compressionCodecClass=GZIP)
-    written = context.textFile(target).count()
+    written = int(context.textFile(target).count())
     if written != promised:
         raise ValueError(f"{target} has {written:,} items, the manifests promise {promised:,}. Export again.")
     return written
