@@ -12,6 +12,8 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- Stopped                   the kill switch is set
+    |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
     +-- Breach                    3   errors or latency left their limits
@@ -73,6 +75,14 @@ class OneWayBegun(Refused):
 
 
 class AssemblyRefused(Refused):
+    pass
+
+
+class Stopped(Refused):
+    pass
+
+
+class ItemRefused(Refused):
     pass
 
 

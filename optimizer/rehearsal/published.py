@@ -1,4 +1,4 @@
-"""What CloudWatch has of one metric at a moment: AWS's namespaces from the workload, all others from what was put."""
+"""What CloudWatch has of one metric at a moment: of AWS and of the application from the workload, else what was put."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def samples_of(
     owner, region = place
     namespace, name, samples = metric["Namespace"], metric["MetricName"], None
     dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()}
-    if not namespace.startswith(AWS):
-        samples = put_samples(owner, region, namespace, name, dimensions, span)
-    elif owner == account.production and (workload := account.part(Sources).workload) and span.period >= 60:
+    if owner == account.production and (workload := account.part(Sources).workload) and span.period >= 60:
         samples = workload.samples(region, namespace, name, dimensions, span, now)
+    if samples is None and not namespace.startswith(AWS):
+        samples = put_samples(owner, region, namespace, name, dimensions, span)
     return samples if samples and unit in (None, samples.unit) else None
 
 

@@ -1,4 +1,4 @@
-"""CloudWatch: metrics of AWS's own namespaces from the workload, everybody else's from what was put.
+"""CloudWatch: metrics of AWS and of the application from the workload, everybody else's from what was put.
 
 Where moto answers any question, this refuses and limits as CloudWatch does: 500 queries a call, pages
 of 100,800 datapoints, retention by period, percentiles. Metric math is what `metric_math` knows; the
