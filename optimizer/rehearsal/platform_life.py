@@ -19,6 +19,7 @@ from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
+from optimizer.rehearsal.billing.ledger import Billing
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_rejected
 from optimizer.rehearsal.execution import Execution, Executions
@@ -58,6 +59,7 @@ class PlatformLife:
             events=self.scenario.events,
             jobs=self.scenario.jobs,
         )
+        account.part(Billing).spec = self.scenario.billing
         self.owned: list[Owned] = []
         self.cost_before = 0.0
 

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from optimizer.errors import UsageError
+from optimizer.rehearsal.billing.spec import BillingSpec
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -180,6 +181,7 @@ class Scenario(_Value):
     by_hand: tuple[ByHand, ...] = ()
     events: tuple[Event, ...] = ()
     person: Person = Person()
+    billing: BillingSpec = BillingSpec()
     expect: Expectation
 
 

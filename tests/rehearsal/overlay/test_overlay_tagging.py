@@ -59,11 +59,12 @@ def test_only_what_is_tagged_is_shown(account: EmulatedAccount) -> None:
 
 
 def test_what_was_tagged_is_shown_without_tags(account: EmulatedAccount) -> None:
-    (arn,) = [
-        client(account, "dynamodb").describe_table(TableName="tagged")["Table"]["TableArn"],
-    ]
+    arn = client(account, "dynamodb").describe_table(TableName="tagged")["Table"]["TableArn"]
     client(account, "dynamodb").untag_resource(ResourceArn=arn, TagKeys=["tap:governed"])
-    assert found(account)["table/tagged"] == {}
+    (balancer,) = client(account, "elbv2").describe_load_balancers(Names=["tagged"])["LoadBalancers"]
+    client(account, "elbv2").remove_tags(ResourceArns=[balancer["LoadBalancerArn"]], TagKeys=["tap:governed"])
+    assert names(account) == {"tagged"}
+    assert list(found(account).values()) == [{}, {}]
     assert "table/tagged" not in found(account, TagFilters=[{"Key": "tap:governed"}])
     client(account, "dynamodb").delete_table(TableName="tagged")
     account.clock.sleep(600)
