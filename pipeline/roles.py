@@ -34,7 +34,7 @@ ACT = "tap-act"
 RECONCILE = "tap-reconcile"
 
 JOBS: Mapping[str, tuple[str, ...]] = {
-    ANALYZE: ("build", "analyze", "publish"),
+    ANALYZE: ("build", "analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
     RECONCILE: ("accept",),
 }
