@@ -18,7 +18,7 @@ from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.application import declare
-from optimizer.rehearsal.billing.ledger import Billing
+from optimizer.rehearsal.billing.ledger import Billing, stranded
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_rejected
 from optimizer.rehearsal.execution import Execution, Executions
@@ -139,7 +139,9 @@ class PlatformLife:
             phases=phases_of(self.journal),
             drift_differences=len(found.differences),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
-            monthly_cost=MonthlyCost(before=self.cost_before, after=self._monthly_cost(), stranded=None),
+            monthly_cost=MonthlyCost(
+                before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
+            ),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
             wall_seconds=round(wall_seconds, 2),

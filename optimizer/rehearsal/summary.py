@@ -52,11 +52,11 @@ class PhaseSummary(_Value):
 
 
 class MonthlyCost(_Value):
-    """US dollars a month at list price. `stranded` is null until commitments are known."""
+    """US dollars a month: `before` and `after` at list price, `stranded` for commitments that nothing uses any more."""
 
     before: float
     after: float
-    stranded: float | None
+    stranded: float
 
 
 class Summary(_Value):
