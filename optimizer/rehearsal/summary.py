@@ -59,6 +59,13 @@ class MonthlyCost(_Value):
     stranded: float
 
 
+class WeekCost(_Value):
+    """A week that began on `start`, as the account was billed for it: amortized, credits and taxes left out."""
+
+    start: str
+    usd: float
+
+
 class Summary(_Value):
     """summary.json."""
 
@@ -71,6 +78,7 @@ class Summary(_Value):
     api_calls: int
     metric_calls: int
     wall_seconds: float
+    weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
 
 
 def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:

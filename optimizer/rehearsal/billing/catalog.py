@@ -176,7 +176,7 @@ def rate(name: str, region: str) -> float:
     """US dollars for one unit. Raises PriceMissing: nothing is billed at a guess."""
     if (region, name) not in prices():
         raise PriceMissing(
-            f"no price is known for {name} in {region}, so the emulated account cannot be billed for it: add it with its "
-            "source and date to optimizer/observe/prices.json."
+            f"no price is known for {name} in {region}, so the emulated account cannot be billed for it: "
+            "add it with its source and date to optimizer/observe/prices.json."
         )
     return float(prices()[region, name].usd)

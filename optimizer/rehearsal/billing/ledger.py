@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,6 +94,13 @@ def stranded(account: EmulatedAccount) -> float:
     unused = [each.unused * each.cost for each in coverage.reservations]
     unused += [each.committed - each.used for each in coverage.plans]
     return float(sum(each[-1] for each in unused if len(each))) * float(HOURS_PER_MONTH)
+
+
+def week(account: EmulatedAccount, start: datetime) -> float:
+    """What a week cost, in US dollars: fees of commitments spread over their term, without credits and refunds."""
+    book = ledger(account)
+    hours = book.slice(start, start + timedelta(weeks=1))
+    return float(sum(each.amortized[hours].sum() for each in book.lines if each.record not in ("Credit", "Refund")))
 
 
 def begun(spec: BillingSpec, lived: float) -> int:
