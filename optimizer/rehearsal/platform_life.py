@@ -17,6 +17,7 @@ from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
+from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
 from optimizer.rehearsal.billing.ledger import Billing, stranded, week
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
@@ -193,6 +194,7 @@ class PlatformLife:
     def _reached(self, milestone: str, at: datetime) -> None:
         """What the scenario hangs on a milestone: events, late tags, calls by hand."""
         self.workload.milestone(milestone, at)
+        self.account.part(Alarms).look_soon(self.account)
         self._tag(milestone)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
             if each.after_minutes:
