@@ -102,7 +102,7 @@ def test_the_other_roles_only_read(production: Mapping[str, Any], role_name: str
 @pytest.mark.parametrize(
     ("role_name", "jobs"),
     [
-        ("tap-analyze", ["build", "analyze", "publish"]),
+        ("tap-analyze", ["build", "analyze", "publish", "measure-savings"]),
         ("tap-act", ["apply", "accept", "watch", "rollback"]),
         ("tap-reconcile", ["accept"]),
     ],
