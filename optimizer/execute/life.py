@@ -21,10 +21,12 @@ from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
+from optimizer.execute.direct_changes import DirectChanges
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
 from optimizer.execute.gates import approver, reject
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
+from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
@@ -59,6 +61,10 @@ class Life:
     @property
     def switch(self) -> Switch:
         return Switch(self.tooling, self.settings.switch_parameter)
+
+    @property
+    def direct_changes(self) -> DirectChanges:
+        return DirectChanges(self.production, self.actions)
 
     def approve(self, plan: Plan) -> str:
         """Record that the gate was passed for exactly this plan; returns the approver."""
@@ -104,6 +110,8 @@ class Life:
                     )
                 change = engine.change(plan, phase, decision, governed[decision.resource], pen)
                 engine.run(plan, phase, change, When.APPLY, pen)
+            touched = {(each.action, each.resource): governed[each.resource] for each in wanted}
+            self.direct_changes.keep(plan, phase, touched, pen)
             if not wanted:
                 return pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
             now = self.production.clock.now()
@@ -121,7 +129,9 @@ class Life:
                 self.rollback(phase, record.reason)
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
-                return phase, self._assess(current.plan, record)
+                assessment = self._assess(current.plan, record)
+                self._begin_anew_when_changed(current.plan, phase)
+                return phase, assessment
         return None, None
 
     def accept(self, phase: Phase) -> PhaseRecord:
@@ -193,6 +203,7 @@ class Life:
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
+        require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
         recent = self.service.baseline(now)
         assessment = judge(recent, [], now)
         if assessment.verdict is not Health.HEALTHY:
@@ -254,6 +265,25 @@ class Life:
         assessment = self._assess(plan, record)
         if assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
+        if text := self._begin_anew_when_changed(plan, record.phase):
+            raise Unhealthy(f"Phase {record.phase.number} is held, not accepted. {text}. Retry the stage then.")
+
+    def _begin_anew_when_changed(self, plan: Plan, phase: Phase) -> str:
+        """Begin the window anew when somebody changed what the phase left; returns what was said, or nothing."""
+        found = self.direct_changes.since(self.journal.left(plan, phase))
+        if not found:
+            return ""
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            record = self.journal.phase(plan, phase)
+            if record.state is not PhaseState.OBSERVING:
+                return ""  # accepted or rolled back meanwhile: by its own hand
+            why = f"changed past the pipeline: {'; '.join(str(each) for each in found)}"
+            text = pen.begin_window_anew(plan, record, self.policy.window, why)
+            for each in found:
+                pen.keep_left(plan, phase, each.now)
+        self.say(text)
+        return text
 
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"
