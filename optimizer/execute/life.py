@@ -130,7 +130,8 @@ class Life:
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
                 assessment = self._assess(current.plan, record)
-                self._begin_anew_when_changed(current.plan, phase)
+                if _is_due(record, self.production.clock.now()):
+                    self._begin_anew_when_changed(current.plan, phase)
                 return phase, assessment
         return None, None
 
@@ -381,9 +382,12 @@ class Life:
 
 def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool:
     """Whether the journal should learn of an assessment: a new verdict, or none kept for an hour."""
-    if record.assessment is None or record.assessed_at is None:
-        return True
-    return record.assessment.verdict is not assessment.verdict or now - record.assessed_at >= REMEMBERED
+    return record.assessment is None or record.assessment.verdict is not assessment.verdict or _is_due(record, now)
+
+
+def _is_due(record: PhaseRecord, now: datetime) -> bool:
+    """Whether nothing was written of an observed phase for an hour; so often is it looked for direct changes."""
+    return record.assessed_at is None or now - record.assessed_at >= REMEMBERED
 
 
 def _key(decision: Decision) -> str:

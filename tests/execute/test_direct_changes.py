@@ -48,7 +48,7 @@ def test_a_change_by_hand_restarts_the_window_once_and_is_told(world: World) -> 
     assert window(world, plan) == (now, now + HOURS_48)
     (told,) = [each.text for each in world.fresh().journal.history().events if "past the pipeline" in each.text]
     assert "orders: protected false (it was true)" in told
-    world.account.clock.sleep(900)
+    world.account.clock.sleep(3600)
     world.fresh().watch()
     assert window(world, plan) == (now, now + HOURS_48), "what was told is what is compared with now"
 
@@ -72,6 +72,7 @@ def test_a_change_in_the_last_minutes_is_found_by_accept(world: World) -> None:
     assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.OBSERVING
     assert not world.table()["stream"], "nothing irreversible was done"
     by_hand(world, DeletionProtectionEnabled=True)
+    world.account.clock.sleep(3600)
     world.fresh().watch()
     world.account.clock.sleep(48 * 3600)
     assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
