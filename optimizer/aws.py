@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_pipes import EventBridgePipesClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
 
 # Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
@@ -134,6 +135,10 @@ class Aws:
     @cached_property
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        return self.session.client("sns", region_name=self.region, config=RETRIES)
 
     @cached_property
     def ssm(self) -> SSMClient:

@@ -23,6 +23,7 @@ from constructs import Construct
 from optimizer.action import Permission
 from optimizer.actions import registry
 from optimizer.observe.inventory import TENANT_TAG
+from optimizer.observe.tenants import DECLARATION as TIERS
 from pipeline.boundary import make_boundary
 from pipeline.environment import Environment
 from stages.acknowledged import acknowledge
@@ -90,6 +91,11 @@ OBSERVE: tuple[Permission, ...] = (
         "elasticache:DescribeReplicationGroups",
         "elasticache:ListTagsForResource",
     ),
+    *_read(
+        "awssystemsmanager",
+        "ssm:GetParameter",
+        resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
+    ),
     *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read(
         "amazondynamodb",
@@ -111,6 +117,11 @@ COMPARE: tuple[Permission, ...] = (
         resources=(f"{_OF_TAP}/*",),
     ),
     *_read("awscloudformation", "cloudformation:ListExports"),
+    *_read(
+        "awssystemsmanager",
+        "ssm:GetParameter",
+        resources=("arn:{partition}:ssm:{region}:{account}:parameter/tap/*",),
+    ),
 )
 
 

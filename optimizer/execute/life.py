@@ -9,7 +9,7 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,20 +23,23 @@ from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
 from optimizer.execute.direct_changes import DirectChanges
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
-from optimizer.execute.gates import approver, reject
+from optimizer.execute.gates import approver, ask_again, failed_gate, reject
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
+from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
 from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
 
 SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
+WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
@@ -120,20 +123,50 @@ class Life:
             return pen.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=now, window_end=end)
 
     def watch(self) -> tuple[Phase | None, Assessment | None]:
-        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed."""
+        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed.
+
+        With no window open, what was accepted in the last day is assessed, and never rolled back.
+        """
         current = self.journal.current()
         if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
-            return None, None
-        for phase, record in self.journal.phases(current.plan).items():
+            return self._afterwards()
+        records = self.journal.phases(current.plan)
+        observed = None
+        for phase, record in records.items():
             if record.state is PhaseState.ROLLING_BACK:
                 self.rollback(phase, record.reason)
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
-                assessment = self._assess(current.plan, record)
+                observed = phase, self._assess(current.plan, record)
                 if _is_due(record, self.production.clock.now()):
                     self._begin_anew_when_changed(current.plan, phase)
-                return phase, assessment
-        return None, None
+                break
+        self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
+        return observed or self._afterwards()
+
+    def tell(self) -> None:
+        """Send people the notices that the plan's state calls for, each once."""
+        current = self.journal.current()
+        if current is not None:
+            records = self.journal.phases(current.plan).values()
+            self._send(due(records, self.production.clock.now()), current.plan.hash)
+
+    def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:
+        """What a failed Observe gate means: a rejection rolls back, one that nobody answered is asked again."""
+        plan = self._current().plan
+        record = self.journal.phase(plan, phase)
+        if record.state is not PhaseState.OBSERVING:
+            # The job that rolls back answers the gate after it has said so in the journal.
+            return f"Phase {phase.number} is {record.state.value}: its gate was no person's to answer, nothing to do."
+        answer = failed_gate(self.tooling, self.settings.pipeline_name, phase.stage_name, execution, timeout)
+        if answer.rejected:
+            done = self.rollback(phase, f"The Observe gate was rejected by {answer.by or 'somebody unnamed'}.")
+            return f"Phase {phase.number} is {done.state.value}."
+        again = ask_again(self.tooling, self.settings.pipeline_name, phase.stage_name, execution)
+        self._send([gate_expired(phase, answer.id, asked_again=again)], plan.hash)
+        return f"Phase {phase.number} stays observed: nobody answered its gate" + (
+            ", which asks anew." if again else "."
+        )
 
     def accept(self, phase: Phase) -> PhaseRecord:
         """After a healthy window: the ACCEPT moves, then the sizing record. Finds itself done when it is."""
@@ -174,6 +207,9 @@ class Life:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.ROLLED_BACK:
                 return record  # somebody finished it while this run waited for the lease
+            if record.state in (PhaseState.ACCEPTED, *FINISHED):
+                raise WrongState(f"Phase {phase.number} was accepted meanwhile: there is nothing to roll back.")
+            refuse_one_way(self.journal.moves(plan, phase))  # an acceptance may have begun one until this moment
             if record.state is not PhaseState.ROLLING_BACK:
                 text = f"Phase {phase.number} is rolled back: {reason}"
                 record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
@@ -211,7 +247,7 @@ class Life:
             raise Unhealthy(
                 f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
             )
-        if self.journal.baseline(plan) is None:
+        if self.journal.baseline(plan.hash) is None:
             pen.keep_baseline(plan, recent)
         return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
 
@@ -299,11 +335,37 @@ class Life:
             raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
         return assessment
 
+    def _afterwards(self) -> tuple[Phase | None, Assessment | None]:
+        """The service since the latest acceptance, for a day; a breach is told and raised, never undone."""
+        last, now = self.journal.accepted_last(), self.production.clock.now()
+        if last is None or now - last.at >= WATCHED_ON:
+            return None, None
+        baseline = self.journal.baseline(last.plan_hash)
+        window = self.service.samples(last.at, now)
+        if baseline is None or not window:
+            return None, None
+        assessment = baseline.judge(window, now)
+        if notice := afterwards(last, assessment):
+            self._send([notice], last.plan_hash)
+            raise Breach(f"Phase {last.phase.number} is accepted, and nothing is undone: {assessment.reason}")
+        return last.phase, assessment
+
+    def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:
+        for subject in send(notices, plan_hash, self.journal, self.tooling, self.settings.topic_arn):
+            self.say(f"people are told: {subject}")
+
     def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
         if record.window_start is not None:
-            window = self.service.samples(record.window_start, self.production.clock.now())
+            now = self.production.clock.now()
+            window = self.service.samples(record.window_start, now)
             expected = self._baseline(plan).expected_p99([each.at for each in window])
-            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected)))
+            tiers = tier_uses(self.production, record.window_start, now, self._first_change(plan))
+            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected), tiers))
+
+    def _first_change(self, plan: Plan) -> datetime:
+        """When the plan changed anything first: what the service was before it, it is compared with."""
+        begun = [each.applied_at for each in self.journal.phases(plan).values() if each.applied_at is not None]
+        return min(begun, default=self.production.clock.now())
 
     def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""
@@ -336,7 +398,7 @@ class Life:
             raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
 
     def _baseline(self, plan: Plan) -> Baseline:
-        baseline = self.journal.baseline(plan)
+        baseline = self.journal.baseline(plan.hash)
         assert baseline is not None, "it is kept before the first change"
         return baseline
 

@@ -38,13 +38,14 @@ class Reaction:
         return {each["name"]: each["value"] for each in given.get("environmentVariablesOverride", ())}
 
 
-def gate_rejected(pipeline: str, gate: Gate) -> Event:
-    """The event of a rejected approval (CodePipeline User Guide, "Monitoring CodePipeline events")."""
+def gate_failed(pipeline: str, execution: str, gate: Gate) -> Event:
+    """The event of a rejected or expired approval (CodePipeline User Guide, "Monitoring CodePipeline events")."""
     return {
         "source": "aws.codepipeline",
         "detail-type": "CodePipeline Action Execution State Change",
         "detail": {
             "pipeline": pipeline,
+            "execution-id": execution,
             "stage": gate.stage,
             "action": gate.action,
             "state": "FAILED",
