@@ -23,7 +23,7 @@ from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
 from optimizer.execute.direct_changes import DirectChanges
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
-from optimizer.execute.gates import approver, ask_again, failed_gate, reject
+from optimizer.execute.gates import answered, ask_again, failed_gate, reject
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
@@ -70,8 +70,9 @@ class Life:
         return DirectChanges(self.production, self.actions)
 
     def approve(self, plan: Plan) -> str:
-        """Record that the gate was passed for exactly this plan; returns the approver."""
-        who = approver(self.tooling, self.settings.pipeline_name, "Approve")
+        """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
+        by_gate = answered(self.tooling, self.settings.pipeline_name, "Approve")
+        who = self.settings.approvals.require(plan, by_gate)
         with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
             Pen(self.journal, lease).approve(plan, who)
         return who
