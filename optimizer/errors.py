@@ -12,6 +12,7 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
     +-- Breach                    3   errors or latency left their limits
@@ -72,6 +73,10 @@ class OneWayBegun(Refused):
 
 
 class AssemblyRefused(Refused):
+    pass
+
+
+class ReconcileRefused(Refused):
     pass
 
 
