@@ -3,7 +3,7 @@
 from setuptools import find_packages, setup
 
 REHEARSAL = [
-    "moto[autoscaling,awslambda,cloudwatch,dynamodb,ec2,elasticache,elbv2,iam,kms,rds,resourcegroupstaggingapi,server,sns,ssm,sts]==5.2.5",
+    "moto[autoscaling,awslambda,ce,cloudwatch,dynamodb,ec2,elasticache,elbv2,iam,kms,rds,resourcegroupstaggingapi,server,sns,ssm,sts]==5.2.5",
     "time-machine==3.*",
     "aws-cdk-lib==2.275.0",
     "constructs==10.8.1",
@@ -18,7 +18,13 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["pipeline*", "stages*", "optimizer*"]),
     package_data={
-        "optimizer": ["dashboard/templates/*", "dashboard/assets/*", "observe/*.json", "rehearsal/scenarios/*.yaml"]
+        "optimizer": [
+            "dashboard/templates/*",
+            "dashboard/assets/*",
+            "observe/*.json",
+            "rehearsal/billing/*.json",
+            "rehearsal/scenarios/*.yaml",
+        ]
     },
     install_requires=[
         "boto3==1.44.*",

@@ -17,7 +17,6 @@ from optimizer.errors import PriceMissing
 from optimizer.observe.costs import footprint_now, plan_costs
 from optimizer.observe.inventory import Governed, Inventory, Kind, take_inventory
 from optimizer.observe.metrics import Measurements, Query, read_metrics
-from optimizer.phase import Phase
 from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
 
@@ -157,24 +156,3 @@ def _recorded(policy: Policy) -> dict[str, Json]:
 
     recorded: dict[str, Json] = json.loads(json.dumps(asdict(policy), default=plain))
     return recorded
-
-
-def gate_text(plan: Plan, limit: int = 400) -> str:
-    """What the plan's gate says to the person who opens it."""
-    parts = [f"Plan {plan.hash[:12]}."]
-    if plan.held:
-        parts.append(f"Held: {plan.held}.")
-    for phase in Phase:
-        if decisions := plan.to_apply(phase):
-            parts.append(
-                f"Phase {phase.number} ({phase.title}): {', '.join(dict.fromkeys(d.action for d in decisions))}."
-            )
-    if plan.costs:
-        parts.append(
-            f"Saves ${plan.costs.before - plan.costs.after:,.0f} of ${plan.costs.before:,.0f} a month at list price."
-        )
-    one_way = [summary for action in plan.actions for summary in action.one_way]
-    if one_way:
-        parts.append(f"One-way at acceptance: {'; '.join(one_way)}.")
-    text = " ".join(parts)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -13,6 +13,8 @@
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
     |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
+    |   +-- Stopped                   the kill switch is set
+    |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
     +-- Breach                    3   errors or latency left their limits
@@ -77,6 +79,14 @@ class AssemblyRefused(Refused):
 
 
 class ReconcileRefused(Refused):
+    pass
+
+
+class Stopped(Refused):
+    pass
+
+
+class ItemRefused(Refused):
     pass
 
 

@@ -26,9 +26,10 @@ def evidence_of(
     sizing: Sizing,
     regions: Sequence[str],
     spending: Spending | None,
+    tenants: int | None,
 ) -> PlanEvidence:
     """The evidence to keep with a plan; no costs without what is spent, or when a price is missing."""
-    return PlanEvidence(loads_of(measured), _costs(plan, actions, sizing, regions, spending))
+    return PlanEvidence(loads_of(measured), _costs(plan, actions, sizing, regions, spending), tenants)
 
 
 def _costs(

@@ -12,16 +12,17 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from typer._click.exceptions import ClickException  # typer carries click inside
+from typer._click.core import Command  # typer carries click inside
+from typer._click.exceptions import ClickException
 
 from optimizer.actions import registry
 from optimizer.analyze import analyze as make_plan
-from optimizer.analyze import gate_text
 from optimizer.aws import World, production, tooling
 from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
@@ -29,6 +30,7 @@ from optimizer.decide.plan import Plan, read_plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import OptimizerError, PriceMissing, UsageError
 from optimizer.evidence import Spending, evidence_of
+from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
@@ -37,8 +39,10 @@ from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.records import PlanState
 from optimizer.execute.service import Service
+from optimizer.gate_text import gate_text
 from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.inventory import take_inventory
+from optimizer.observe.tenants import tenants_now
 from optimizer.phase import Phase
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
@@ -64,7 +68,9 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
     """Run one verb; returns the exit code. Every expected failure is one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        result = app(args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ))
+        result = _command()(
+            args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ)
+        )
     except ClickException as error:
         _tell(f"optimizer: {error.format_message().rstrip('.')}. Try `python -m optimizer --help`.")
         return UsageError.exit_code
@@ -100,11 +106,13 @@ def analyze(
     if current is not None and under_way:
         plan = current.plan
         life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
+        _freeze(life).deployed(plan, life.settings.revision)
     else:
         record = life.journal.sizing()
         plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
-        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending)
+        tenants = tenants_now(life.production)
+        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending, tenants)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
             Pen(life.journal, lease).propose(plan, evidence)
     out.mkdir(parents=True, exist_ok=True)
@@ -129,6 +137,7 @@ def apply(
     phase: PhaseNumber,
     plan: PlanFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""
     document = read_plan(plan)
@@ -138,8 +147,11 @@ def apply(
             typer.echo(line)
         return
     record = life.apply(document, Phase(phase))
-    window = f" until {record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
-    typer.echo(f"Phase {phase} is {record.state.value}{window}.")
+    end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
+    typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "window-end").write_text(f"{end or 'no window, nothing was changed'}\n")
 
 
 @app.command()
@@ -201,24 +213,24 @@ def sizing(
 
 
 @app.command(name="freeze-check")
-def freeze_check(
-    context: typer.Context,
-    assembly: Assembly,
-    override: Annotated[str | None, typer.Option(help="Deploy all the same, for this recorded reason.")] = None,
-) -> None:
-    """Refuse to deploy changed infrastructure while a plan is under way."""
+def freeze_check(context: typer.Context, assembly: Assembly) -> None:
+    """Refuse to deploy changed infrastructure while a plan is under way, unless a person has overridden that."""
     life = _life(context)
+    settings = life.settings
     current = life.journal.current()
-    typer.echo(
-        check_freeze(
-            assembly,
-            plan_under_way=current is not None and current.state is PlanState.APPROVED,
-            record_revision=life.journal.sizing().revision,
-            override=override,
-            tooling=life.tooling,
-            production=life.production,
-        )
+    under_way = current is not None and current.state is PlanState.APPROVED
+    override = read_override(life.tooling, settings.override_parameter, settings.revision) if under_way else None
+    report = check_freeze(
+        assembly,
+        plan_under_way=under_way,
+        record_revision=life.journal.sizing().revision,
+        override=override.reason if override else None,
+        tooling=life.tooling,
+        production=life.production,
     )
+    if current is not None and override is not None and report.changed:
+        _freeze(life).override(current.plan, override)
+    typer.echo(report)
 
 
 @app.command()
@@ -249,6 +261,12 @@ def dashboard(context: typer.Context, out: OutDir) -> None:
     typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
 
 
+@lru_cache(maxsize=1)
+def _command() -> Command:
+    """The verbs, read from their signatures once a process: a rehearsal runs hundreds."""
+    return typer.main.get_command(app)
+
+
 def _life(context: typer.Context) -> Life:
     world: World = context.obj
     settings = Settings.from_environ(world.environ)
@@ -264,6 +282,10 @@ def _life(context: typer.Context) -> Life:
         service=Service(away, policy),
         say=_tell,
     )
+
+
+def _freeze(life: Life) -> Freeze:
+    return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
 
 def _spending(life: Life) -> Spending | None:

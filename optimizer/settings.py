@@ -17,7 +17,9 @@ class Settings:
     """Where the optimizer works.
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
-    caller's own credentials. `revision` is the commit the job runs; `build_id` names the job's run.
+    caller's own credentials. The three parameters are what people set in the tooling account (the
+    kill switch, the freeze override, announced peaks); None means that there is none. `revision` is
+    the commit the job runs; `build_id` names the job's run.
     """
 
     journal_table: str
@@ -27,6 +29,9 @@ class Settings:
     role_arn: str | None
     external_id: str | None
     pipeline_name: str | None
+    switch_parameter: str | None
+    override_parameter: str | None
+    peaks_parameter: str | None
     revision: str
     build_id: str
 
@@ -48,6 +53,9 @@ class Settings:
             role_arn=environ.get("TAP_ROLE_ARN") or None,
             external_id=environ.get("TAP_EXTERNAL_ID") or None,
             pipeline_name=environ.get("TAP_PIPELINE_NAME") or None,
+            switch_parameter=environ.get("TAP_SWITCH_PARAMETER") or None,
+            override_parameter=environ.get("TAP_OVERRIDE_PARAMETER") or None,
+            peaks_parameter=environ.get("TAP_PEAKS_PARAMETER") or None,
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
         )

@@ -23,6 +23,7 @@ from constructs import Construct
 
 from optimizer.phase import Phase
 from pipeline import roles
+from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
 from stages.acknowledged import acknowledge
@@ -54,6 +55,7 @@ class Jobs(Construct):
         *,
         environment: Environment,
         journal: JournalTable,
+        controls: Controls,
         notifications: sns.ITopic,
         log_group: logs.ILogGroup,
     ) -> None:
@@ -61,6 +63,7 @@ class Jobs(Construct):
         self._log_group = log_group
         self._environment = environment
         self._journal = journal
+        self._controls = controls
         self._notifications = notifications
         self.source = cdk_pipelines.CodePipelineSource.connection(
             environment.repository,
@@ -73,7 +76,7 @@ class Jobs(Construct):
     def build(self) -> cdk_pipelines.CodeBuildStep:
         """Checks, the sizing in force, synthesis, freeze check."""
         role = self.role("build", production=(roles.ANALYZE,))
-        self._journal.grant_read(role)
+        self._journal.grant_write(role)  # an override of the freeze is recorded
         # The freeze check compares with what is deployed here as well: the pipeline's own template.
         deployed, own_stack = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], self._own_stack_arn()
         role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[own_stack]))
@@ -90,8 +93,11 @@ class Jobs(Construct):
 
     def plan_gate(self, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
         """A person reads what the plan would do, and approves or rejects it."""
-        text = f"{analyze.exported_variable('GATE_TEXT')} (plan {analyze.exported_variable('PLAN_HASH')})"
-        return TimedApproval("ApprovePlan", text=text, notify=self._notifications)
+        text = (
+            f"{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
+            f"Dashboard: the output of Analyze in this execution. Runbook: {self._runbook}"
+        )
+        return self._gate("ApprovePlan", text)
 
     def approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         """The first command after the plan's gate: records what was approved."""
@@ -102,9 +108,22 @@ class Jobs(Construct):
 
     def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """One phase: apply, wait for the window and a person, accept and reconcile."""
-        return cdk_pipelines.Step.sequence(
-            [self._apply(phase, analyze), self._observe_gate(phase, analyze), self._accept(phase)]
+        apply = self._apply(phase, analyze)
+        gate = self._observe_gate(phase, analyze, apply)
+        return cdk_pipelines.Step.sequence([apply, gate, self._accept(phase)])
+
+    def _gate(self, id: str, text: str) -> TimedApproval:
+        region = self._environment.primary.name
+        # The reader finds the execution there, with its artifacts: the dashboard is one of them.
+        execution = (
+            f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{PIPELINE_NAME}"
+            f"/executions/#{{codepipeline.PipelineExecutionId}}/visualization?region={region}"
         )
+        return TimedApproval(id, text=text, link=execution, notify=self._notifications)
+
+    @property
+    def _runbook(self) -> str:
+        return f"https://github.com/{self._environment.repository}/blob/{self._environment.branch}/docs/runbook.md"
 
     def publish(self) -> cdk_pipelines.CodeBuildStep:
         """The dashboard as the execution's artifact."""
@@ -138,6 +157,7 @@ class Jobs(Construct):
         arns = [roles.production_role_arn(self._environment, name) for name in production]
         if arns:
             role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=arns))
+        self._controls.grant_read(role)
         return role
 
     def variables(self, production_role: str | None) -> dict[str, str]:
@@ -146,6 +166,7 @@ class Jobs(Construct):
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
+            **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
             "TAP_PRIMARY_REGION": environment.primary.name,
             "TAP_SECONDARY_REGIONS": ",".join(replica.name for replica in environment.replicas),
@@ -167,13 +188,16 @@ class Jobs(Construct):
         more = {"PHASE": str(phase.number)}
         return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
 
-    def _observe_gate(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
+    def _observe_gate(
+        self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep, apply: cdk_pipelines.CodeBuildStep
+    ) -> TimedApproval:
         text = (
-            f"Plan {analyze.exported_variable('PLAN_HASH')}, phase {phase.number} ({phase.title}): applied, "
-            "and observed for 48 hours. Approve once the window has ended healthy: an earlier approval is refused "
-            "and the stage has to be retried. Reject to roll this phase back."
+            f"Plan {analyze.exported_variable('PLAN_HASH')}, phase {phase.number} ({phase.title}): applied. "
+            f"Its window ends: {apply.exported_variable('WINDOW_END')}. Approve after that: an earlier approval is "
+            "refused, and the stage has to be retried with all actions. Reject to roll this phase back. "
+            f"Runbook: {self._runbook}"
         )
-        return TimedApproval(OBSERVE, text=text, notify=self._notifications)
+        return self._gate(OBSERVE, text)
 
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
@@ -230,12 +254,14 @@ class Jobs(Construct):
 class TimedApproval(cdk_pipelines.Step):
     """A manual approval with a timeout of its own: CDK's ManualApprovalStep leaves it at seven days.
 
-    `text` is what the person at the gate reads; it may hold variables that earlier jobs exported.
+    `text` is what the person at the gate reads, `link` where the console sends them; both may hold
+    variables that earlier jobs exported.
     """
 
-    def __init__(self, id: str, *, text: str, notify: sns.ITopic) -> None:
+    def __init__(self, id: str, *, text: str, link: str, notify: sns.ITopic) -> None:
         super().__init__(id)
         self._text = text
+        self._link = link
         self._discover_referenced_outputs({"text": text})
         self._notify = notify
 
@@ -249,6 +275,7 @@ class TimedApproval(cdk_pipelines.Step):
                 action_name=options.action_name,
                 run_order=options.run_order,
                 additional_information=self._text,
+                external_entity_link=self._link,
                 notification_topic=self._notify,
                 timeout=GATE_TIMEOUT,
             )

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from optimizer.phase import Phase
 from pipeline.conditions import SkipWhenNothingToDo
+from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.grants import (
     acknowledge_artifacts,
@@ -52,6 +53,7 @@ class PipelineStack(cdk.Stack):
             "Jobs",
             environment=environment,
             journal=journal,
+            controls=Controls(self, "Controls"),
             notifications=notifications.topic,
             log_group=log_group,
         )

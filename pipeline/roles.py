@@ -4,7 +4,9 @@
 - `tap-act` may do what the actions declare (`optimizer/actions/*.py`), nothing else, and nothing on
   what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
   backstop; the inventory is the guard.
-- `tap-reconcile` compares code, template and account: it reads.
+- `tap-reconcile` compares code, template and account, and brings the deployed templates after the
+  account by change sets of its own name. It passes no role: what CloudFormation does, it does as the
+  role that the stack was deployed with, so what holds it is that only harmless change sets are executed.
 
 Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
 the boundary of `pipeline/boundary.py`.
@@ -23,6 +25,7 @@ from constructs import Construct
 from optimizer.action import Permission
 from optimizer.actions import registry
 from optimizer.observe.inventory import TENANT_TAG
+from optimizer.observe.tenants import DECLARATION as TIERS
 from pipeline.boundary import make_boundary
 from pipeline.environment import Environment
 from stages.acknowledged import acknowledge
@@ -90,6 +93,11 @@ OBSERVE: tuple[Permission, ...] = (
         "elasticache:DescribeReplicationGroups",
         "elasticache:ListTagsForResource",
     ),
+    *_read(
+        "awssystemsmanager",
+        "ssm:GetParameter",
+        resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
+    ),
     *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read(
         "amazondynamodb",
@@ -111,6 +119,44 @@ COMPARE: tuple[Permission, ...] = (
         resources=(f"{_OF_TAP}/*",),
     ),
     *_read("awscloudformation", "cloudformation:ListExports"),
+    *_read(
+        "awssystemsmanager",
+        "ssm:GetParameter",
+        resources=("arn:{partition}:ssm:{region}:{account}:parameter/tap/*",),
+    ),
+)
+
+_OWN_CHANGE_SETS = {"StringLike": {"cloudformation:ChangeSetName": f"{PREFIX}-*"}}
+_NO_ROLE = {"Null": {"cloudformation:RoleArn": "true"}}
+
+
+def _agree(
+    action: str,
+    resource: str,
+    conditions: Mapping[str, Mapping[str, str | list[str]]],
+    source: str,
+    writes: bool = True,
+) -> Permission:
+    page = source if source.startswith("https:") else f"{_REFERENCE}{source}.html"
+    return Permission(action, resources=(resource,), writes=writes, conditions=conditions, source=page)
+
+
+# CloudFormation reads a template at a URL, and the bootstrap version, with the caller's credentials.
+AGREE: tuple[Permission, ...] = (
+    _agree("cloudformation:CreateChangeSet", f"{_OF_TAP}/*", {**_OWN_CHANGE_SETS, **_NO_ROLE}, "awscloudformation"),
+    _agree("cloudformation:DeleteChangeSet", f"{_OF_TAP}/*", _OWN_CHANGE_SETS, "awscloudformation"),
+    _agree("cloudformation:ExecuteChangeSet", f"{_OF_TAP}/*", _OWN_CHANGE_SETS, "awscloudformation"),
+    _agree("cloudformation:DescribeChangeSet", f"{_OF_TAP}/*", {}, "awscloudformation", writes=False),
+    _agree("cloudformation:DescribeStackEvents", f"{_OF_TAP}/*", {}, "awscloudformation", writes=False),
+    _agree("s3:PutObject", f"{STAGING}/{PREFIX}/*", {}, "amazons3"),
+    _agree("s3:GetObject", f"{STAGING}/{PREFIX}/*", {}, "amazons3", writes=False),
+    _agree(
+        "ssm:GetParameters",
+        "arn:{partition}:ssm:{region}:{account}:parameter/cdk-bootstrap/*",
+        {},
+        "awssystemsmanager",
+        writes=False,
+    ),
 )
 
 
@@ -136,7 +182,7 @@ class OptimizerRoles(Construct):
 
         self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *COMPARE, *reads])
         self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
-        self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *reads])
+        self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *AGREE, *reads])
         if writes:
             self.act.add_to_policy(never_on_tenants(writes))
 

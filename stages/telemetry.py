@@ -40,8 +40,8 @@ class Alarms(Construct):
 
     def watch_tables(self, tables: Tables) -> None:
         """Throttled requests, per table."""
-        for name in tables.by_name:
-            self._alarm(f"throttles-{name}", metrics.throttles(tables, name), above=0, of=(2, 3))
+        for name in tables.names:
+            self._alarm(f"throttles-{name}", metrics.throttles(name), above=0, of=(2, 3))
 
     def watch_cache(self, cache: Cache) -> None:
         """Memory and evictions, per shard."""
@@ -101,7 +101,7 @@ class Operations(Construct):
         dashboard.add_widgets(
             _graph("Unhealthy hosts", metrics.unhealthy_hosts(balancer)),
             _graph("Fleet CPU, percent", metrics.fleet_cpu()),
-            _graph("Throttles", *(metrics.throttles(tables, name) for name in tables.by_name)),
+            _graph("Throttles", *(metrics.throttles(name) for name in tables.names)),
         )
         dashboard.add_widgets(
             _graph("Redis memory, percent", *(metrics.cache_memory(cache, shard) for shard in cache.shards)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import plotly.graph_objects as go
@@ -13,7 +13,7 @@ from optimizer.dashboard.frame import DROPPED, INK, LIMIT, MAIN, PENDING, SOFT, 
 from optimizer.dashboard.marks import SavingState
 from optimizer.dashboard.view import Costs, Milestone, Window
 from optimizer.dashboard.windows import ERROR_LIMIT
-from optimizer.dashboard.words import dollars
+from optimizer.dashboard.words import dollars, short_moment
 
 STATE_COLOURS = {SavingState.TAKEN: TAKEN, SavingState.PROJECTED: PENDING, SavingState.DROPPED: DROPPED}
 
@@ -132,6 +132,14 @@ def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go
 
 
 def _within(window: Window) -> list[Milestone]:
-    """The milestones on the chart's time axis, or so close beside it that the axis can reach them."""
+    """The milestones on the chart's time axis, or so close after it that the axis can reach them.
+
+    What came before the first period stands at the chart's left edge, with its time.
+    """
     margin = (window.end - window.start) * 0.1 + window.period
-    return [each for each in window.milestones if window.start - margin <= each.at <= window.end + margin]
+    early = [
+        replace(each, at=window.start, label=f"{each.label} {short_moment(each.at)}")
+        for each in window.milestones
+        if each.at < window.start
+    ]
+    return [*early, *(each for each in window.milestones if window.start <= each.at <= window.end + margin)]

@@ -53,7 +53,8 @@ def _limit_map(kind: str, decisions: Sequence[Decision]) -> LimitMap | None:
         for criterion in decision.criteria:
             share = share_of_limit(criterion)
             if share is not None:
-                cells[decision.resource][criterion.name] = share, criterion
+                part, _, name = criterion.name.rpartition(": ")
+                cells[_called(decision.resource, part)][name] = share, criterion
     if not cells:
         return None
     resources = sorted(cells, key=lambda each: (-max(share for share, _ in cells[each].values()), each))
@@ -68,7 +69,7 @@ def _limit_map(kind: str, decisions: Sequence[Decision]) -> LimitMap | None:
     return LimitMap(
         kind=kind,
         criteria=tuple(columns),
-        resources=tuple(f"{name_in(each)} · {region}" if (region := region_in(each)) else each for each in shown),
+        resources=tuple(shown),
         shares=tuple(tuple(None if cell is None else round(cell[0], 4) for cell in row) for row in grid),
         told=tuple(tuple("not asked, or no number" if cell is None else _told(*cell) for cell in row) for row in grid),
         summary=_limit_summary(cells),
@@ -89,7 +90,12 @@ def _limit_summary(cells: dict[str, dict[str, tuple[float, Criterion]]]) -> str:
     )
     beyond = sum(found.verdict is Verdict.FAIL for row in cells.values() for _, found in row.values())
     over = f"{count(beyond, 'criterion', 'criteria').capitalize()} beyond the limit." if beyond else "None is beyond."
-    return f"Nearest to a limit: {criterion.name} of {name_in(resource)}, {_told(share, criterion)}. {over}"
+    return f"Nearest to a limit: {criterion.name.rpartition(': ')[2]} of {resource}, {_told(share, criterion)}. {over}"
+
+
+def _called(arn: str, part: str) -> str:
+    """A row of the map: the resource with its Region or, of a part of it, with the part's name."""
+    return " · ".join(each for each in (name_in(arn), part or region_in(arn)) if each)
 
 
 def _left_out(resources: int, criteria: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from optimizer.dashboard.evidence_view import RiskRow, Risks
 from optimizer.dashboard.heat import share_of_limit
-from optimizer.dashboard.words import count, listed, name_in, percent
+from optimizer.dashboard.words import count, name_in, percent
 from optimizer.decide.decision import Choice, Decision, Verdict
 from optimizer.decide.plan import Plan, PlannedAction
 from optimizer.phase import Phase
@@ -55,7 +55,9 @@ def _row(decision: Decision, action: PlannedAction, plan: Plan) -> RiskRow:
 
 def likelihood_of(decision: Decision, plan: Plan) -> tuple[int, str]:
     """1 to 5, and the inputs it comes from."""
-    shares = [(share, each) for each in decision.criteria if (share := share_of_limit(each)) is not None]
+    # A criterion that failed under a decision to apply speaks of a part that stays, as an index in use.
+    asked = [each for each in decision.criteria if each.verdict is not Verdict.FAIL]
+    shares = [(share, each) for each in asked if (share := share_of_limit(each)) is not None]
     if shares:
         share, nearest = max(shares, key=lambda each: each[0])
         headroom = 1 - share
@@ -72,7 +74,7 @@ def impact_of(action: PlannedAction) -> tuple[int, str]:
     """1 to 5, and the inputs it comes from."""
     level, touched = TOUCHED[Phase(action.phase)]
     if action.one_way:
-        return level + ONE_WAY, f"{touched}: {level}; one-way after acceptance ({listed(action.one_way)}): +{ONE_WAY}"
+        return level + ONE_WAY, f"{touched}: {level}; no way back after acceptance: +{ONE_WAY}"
     return level, f"{touched}: {level}; every move can be undone"
 
 

@@ -80,16 +80,20 @@ def costs_of(history: History) -> Costs | None:
 
 
 def largest(steps: Sequence[SavingStep]) -> list[SavingStep]:
-    """All steps of a short list; of a long one the largest, and one step for the others of each outcome."""
-    if len(steps) <= WHOLE:
+    """The steps that move the bill; of many the largest. What the others come to is one step for each outcome."""
+    priced = [each for each in steps if each.monthly]
+    shown = priced if len(priced) <= WHOLE else sorted(priced, key=lambda each: -each.monthly)[:SHOWN]
+    others = [each for each in steps if each not in shown]
+    if len(others) == 1:
         return list(steps)
-    ranked = sorted(steps, key=lambda each: -each.monthly)
-    others = [
-        SavingStep(f"{len(rest)} further changes", "", sum((each.monthly for each in rest), Decimal(0)), state)
-        for state in SavingState
-        if (rest := [each for each in ranked[SHOWN:] if each.state is state])
+    return [
+        *shown,
+        *(
+            SavingStep(f"{len(rest)} further changes", "", sum((each.monthly for each in rest), Decimal(0)), state)
+            for state in SavingState
+            if (rest := [each for each in others if each.state is state])
+        ),
     ]
-    return [*ranked[:SHOWN], *others]
 
 
 def total(steps: list[SavingStep] | tuple[SavingStep, ...], state: SavingState) -> Decimal:

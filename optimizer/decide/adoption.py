@@ -39,7 +39,7 @@ def _stays(refusal: Refusal, template: Template) -> bool:
     """Whether the template retains the resource, and names it so that it can be imported."""
     body = template["Resources"].get(refusal.change.logical_id, {})
     name = body.get("Properties", {}).get(NAMED.get(refusal.change.type, ""))
-    return body.get("DeletionPolicy") == "Retain" and name == refusal.change.physical_id
+    return bool(body.get("DeletionPolicy") == "Retain" and name == refusal.change.physical_id)
 
 
 def left(template: Template, leaving: Mapping[str, str], known: Known) -> Template:

@@ -43,7 +43,8 @@ class Choice(Enum):
 class Criterion:
     """One question asked of the evidence: what was observed, what was the limit, how it came out.
 
-    `comparison` reads between the two: "at most", "below", "at least", "is".
+    `comparison` reads between the two: "at most", "below", "at least", "is". A name of the form
+    `PART: QUESTION` asks of a part of the resource, as of one index of a table.
     """
 
     name: str

@@ -29,9 +29,13 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Works under the plan's lease: `keep` renews it, `note` writes what happened into the journal."""
+    """Works under the plan's lease: `keep` renews it, `note` writes what happened into the journal.
+
+    `allow` raises Stopped when the kill switch forbids a change; it is asked right before each execution.
+    """
 
     production: Aws
+    allow: Callable[[], None]
     keep: Keep
     note: Note
 
@@ -94,6 +98,7 @@ class Agreement:
                 + "\n".join(f"  {each}" for each in found)
                 + "\nNothing was executed. See docs/runbook.md, Reconcile was refused."
             )
+        self.allow()
         self.note(f"{stack.name}: executing {change_set.name}: {_counted(change_set)}")
         changes.execute(change_set, template)
         self.note(f"{stack.name}: its template is the code's")

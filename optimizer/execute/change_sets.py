@@ -3,7 +3,8 @@
 Drift-aware (DeploymentMode REVERT_DRIFT): CloudFormation compares the new template with the actual
 state, so that a template which equals reality touches nothing
 (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html). No role
-is passed: the stack keeps the one it was deployed with, and a caller need not be allowed to pass it.
+and no tags are given: the stack keeps the role it was deployed with, which a caller need not be allowed
+to pass, and its tags.
 """
 
 from __future__ import annotations
@@ -51,7 +52,6 @@ Keep = Callable[[], None]
 class ChangeSet:
     """A change set that could be executed."""
 
-    id: str
     name: str
     changes: tuple[Change, ...]
 
@@ -81,7 +81,7 @@ class StackChanges:
         """
         name = f"{PREFIX}-{_digest(template)}"
         self._delete(name)
-        made = self._client.create_change_set(
+        self._client.create_change_set(
             StackName=self.stack.name,
             ChangeSetName=name,
             ClientToken=f"{name}-{self.aws.clock.now():%Y%m%d%H%M%S}",
@@ -90,10 +90,9 @@ class StackChanges:
             DeploymentMode="REVERT_DRIFT",
             ImportExistingResources=True,
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            Tags=[{"Key": key, "Value": value} for key, value in self.stack.tags.items()],
             **self._template(template),
-        )["Id"]
-        shown = self._described(made)
+        )
+        shown = self._described(name)
         if shown["Status"] == "FAILED":
             reason = shown.get("StatusReason", "")
             self._delete(name)
@@ -104,9 +103,9 @@ class StackChanges:
                 "See docs/runbook.md, Reconcile was refused."
             )
         pages = self._client.get_paginator("describe_change_set").paginate(
-            ChangeSetName=made, StackName=self.stack.name, IncludePropertyValues=True
+            ChangeSetName=name, StackName=self.stack.name, IncludePropertyValues=True
         )
-        return ChangeSet(made, name, tuple(read_change(each) for page in pages for each in page["Changes"]))
+        return ChangeSet(name, tuple(read_change(each) for page in pages for each in page["Changes"]))
 
     def discard(self, change_set: ChangeSet) -> None:
         """Throw away a change set that is not to be executed."""
@@ -116,7 +115,7 @@ class StackChanges:
         """Execute it, until the stack is at `template`. Raises MoveFailed when it rolled back or takes too long."""
         before = self._shown().get("LastUpdatedTime")
         self._client.execute_change_set(
-            ChangeSetName=change_set.id, StackName=self.stack.name, ClientRequestToken=change_set.name
+            ChangeSetName=change_set.name, StackName=self.stack.name, ClientRequestToken=change_set.name
         )
 
         def over(stack: StackTypeDef) -> bool:
@@ -157,11 +156,11 @@ class StackChanges:
         self.aws.clock.sleep(POLL)
         self.keep()
 
-    def _described(self, change_set: str) -> DescribeChangeSetOutputTypeDef:
+    def _described(self, name: str) -> DescribeChangeSetOutputTypeDef:
         """The change set, once CloudFormation has made it or failed to."""
         deadline = self.aws.clock.now() + PROPOSED_WITHIN
         while True:
-            shown = self._client.describe_change_set(ChangeSetName=change_set, StackName=self.stack.name)
+            shown = self._client.describe_change_set(ChangeSetName=name, StackName=self.stack.name)
             if shown["Status"] in ("CREATE_COMPLETE", "FAILED"):
                 return shown
             self._wait(deadline, "propose a change set", shown["Status"])

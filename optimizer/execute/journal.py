@@ -10,6 +10,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
                       move#<n>#<seq>     one move: intent, done, undoing, undone
+                      override#<commit>  the freeze set aside for a commit: by whom, why
                       window#<n>         the window's samples, kept when it closed
                       event#<time>#<k>   what happened, in words
     sizing            current            the sizing record
@@ -38,6 +39,7 @@ from optimizer.execute.records import (
     Event,
     History,
     MoveRecord,
+    Override,
     PhaseRecord,
     PhaseState,
     PlanEvidence,
@@ -58,6 +60,7 @@ _WINDOW = TypeAdapter(WindowEvidence)
 _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_OVERRIDE = TypeAdapter(Override)
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,14 @@ class Journal:
         )
 
     def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
-        """Where every phase stands; WAITING those of which nothing was written."""
-        items = self._query(f"plan#{plan.hash}", "phase#")
-        begun = [_PHASE.validate_json(item["record"]["S"]) for item in items]
+        """Where every phase stands, all at one moment; WAITING those of which nothing was written."""
+        keys: list[Mapping[str, AttributeValueTypeDef]] = [
+            {"pk": {"S": f"plan#{plan.hash}"}, "sk": {"S": f"phase#{phase.number}"}} for phase in Phase
+        ]
+        found = self.aws.dynamodb.transact_get_items(
+            TransactItems=[{"Get": {"TableName": self.table, "Key": key}} for key in keys]
+        )["Responses"]
+        begun = [_PHASE.validate_json(each["Item"]["record"]["S"]) for each in found if each.get("Item")]
         waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
         return waiting | {record.phase: record for record in begun}
 
@@ -113,6 +121,11 @@ class Journal:
         """The resource as it was before the action touched it; None when it did not yet."""
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(item["document"]["S"])
+
+    def override(self, plan: Plan, commit: str) -> Override | None:
+        """The freeze set aside for this commit; None when it was not."""
+        item = self._get(f"plan#{plan.hash}", f"override#{commit}")
+        return None if item is None else _OVERRIDE.validate_json(item["record"]["S"])
 
     def baseline(self, plan: Plan) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""

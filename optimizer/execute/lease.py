@@ -38,6 +38,7 @@ class Purpose(Enum):
     WATCH = "watch"
     ACCEPT = "accept"
     RECONCILE = "reconcile"
+    FREEZE = "freeze"
     ROLLBACK = "rollback"
 
 

@@ -29,7 +29,9 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
+from optimizer.execute.switch import Switch
 from optimizer.observe.assembly import Stack
+from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 from optimizer.settings import Settings
 from stages.sizing import Sizing, SizingRecord
@@ -57,6 +59,10 @@ class Life:
     def regions(self) -> Sequence[str]:
         return (self.settings.primary_region, *self.settings.secondary_regions)
 
+    @property
+    def switch(self) -> Switch:
+        return Switch(self.tooling, self.settings.switch_parameter)
+
     def approve(self, plan: Plan) -> str:
         """Record that the gate was passed for exactly this plan; returns the approver."""
         who = approver(self.tooling, self.settings.pipeline_name, "Approve")
@@ -83,6 +89,7 @@ class Life:
         record = self.journal.phase(plan, phase)
         if not decisions or record.state not in (PhaseState.WAITING, PhaseState.APPLYING):
             return self._already(record, decisions)
+        self.switch.allow_change()
         self._require_turn(plan, phase)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
@@ -126,6 +133,7 @@ class Life:
         record = self.journal.phase(plan, phase)
         if record.state in (PhaseState.ACCEPTED, *FINISHED):
             return record
+        self.switch.allow_change()
         if record.state is PhaseState.OBSERVING:
             self._require_window_over(plan, record)
             record = self.journal.phase(plan, phase)
@@ -152,6 +160,7 @@ class Life:
         if record.state in (PhaseState.WAITING, PhaseState.ACCEPTED, *FINISHED):
             raise WrongState(f"Phase {phase.number} is {record.state.value}: there is nothing to roll back.")
         refuse_one_way(self.journal.moves(plan, phase))
+        self.switch.allow_undo()
         with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             record = self.journal.phase(plan, phase)
@@ -179,7 +188,7 @@ class Life:
                 if current is not None:
                     pen.note(current.plan, None, text)
 
-            return Agreement(self.production, lease.keep, note).bring(stacks)
+            return Agreement(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
 
     def reconciled(self) -> list[Phase]:
         """Mark every accepted phase as reconciled; the last one ends the plan."""
@@ -277,9 +286,16 @@ class Life:
 
     def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
         if record.window_start is not None:
-            window = self.service.samples(record.window_start, self.production.clock.now())
+            now = self.production.clock.now()
+            window = self.service.samples(record.window_start, now)
             expected = self._baseline(plan).expected_p99([each.at for each in window])
-            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected)))
+            tiers = tier_uses(self.production, record.window_start, now, self._first_change(plan))
+            pen.keep_window(plan, record.phase, WindowEvidence(tuple(window), tuple(expected), tiers))
+
+    def _first_change(self, plan: Plan) -> datetime:
+        """When the plan changed anything first: what the service was before it, it is compared with."""
+        begun = [each.applied_at for each in self.journal.phases(plan).values() if each.applied_at is not None]
+        return min(begun, default=self.production.clock.now())
 
     def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""
@@ -293,7 +309,7 @@ class Life:
         def settled(wait: timedelta) -> None:
             self._settle(plan, phase, wait, pen)
 
-        return Engine(self.production, self.regions, self.policy, self.actions, self.say, settled)
+        return Engine(self.production, self.regions, self.policy, self.actions, self.say, self.switch, settled)
 
     def _settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: Pen | None) -> None:
         """Watch health for a while in the middle of a phase; roll back and raise Breach when it breaks."""

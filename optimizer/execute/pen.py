@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -26,6 +26,7 @@ from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
     MoveRecord,
     MoveState,
+    Override,
     PhaseRecord,
     PhaseState,
     PlanEvidence,
@@ -43,6 +44,7 @@ _MOVE = TypeAdapter(MoveRecord)
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_OVERRIDE = TypeAdapter(Override)
 
 
 class Pen:
@@ -117,6 +119,15 @@ class Pen:
             text = f"Health of phase {record.phase.number}: {assessment.verdict.value}, {assessment.reason}"
         return self._write_phase(plan, record, replace(record, assessment=assessment, assessed_at=self._clock()), text)
 
+    def begin_window_anew(self, plan: Plan, record: PhaseRecord, window: timedelta, why: str) -> str:
+        """The observed phase is watched for a whole window from now on; returns what was written."""
+        start = self._clock()
+        text = (
+            f"The window of phase {record.phase.number} begins anew, until {start + window:%Y-%m-%d %H:%M} UTC: {why}"
+        )
+        self.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=start, window_end=start + window)
+        return text
+
     def accept(self, plan: Plan, record: PhaseRecord, sizing: SizingRecord) -> PhaseRecord:
         """Accept the phase and put its sizing in force, together or not at all."""
         sized: TransactWriteItemTypeDef = self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}})
@@ -164,6 +175,15 @@ class Pen:
         document = packed(_WINDOW.dump_json(window).decode())
         self.lease.write(self._put(f"plan#{plan.hash}", f"window#{phase.number}", {"document": document}))
 
+    def keep_override(self, plan: Plan, override: Override) -> None:
+        """Keep who let a commit through the freeze, and why."""
+        text = f"Freeze overridden by {override.who} for commit {override.commit[:12]}: {override.reason}"
+        self.lease.write(self._override(plan, override), self._event(plan, None, text))
+
+    def mark_deployed(self, plan: Plan, override: Override) -> None:
+        """The commit of an override was deployed."""
+        self.lease.write(self._override(plan, replace(override, deployed=True)))
+
     def note(self, plan: Plan, phase: Phase | None, text: str) -> None:
         """Record that something happened."""
         self.lease.write(self._event(plan, phase, text))
@@ -193,6 +213,10 @@ class Pen:
                     f"Phase {new.phase.number} is {found.state.value}, not {old.state.value}: another run moved it on."
                 ) from error
         return new
+
+    def _override(self, plan: Plan, override: Override) -> TransactWriteItemTypeDef:
+        document: AttributeValueTypeDef = {"S": _OVERRIDE.dump_json(override).decode()}
+        return self._put(f"plan#{plan.hash}", f"override#{override.commit}", {"record": document})
 
     def _put(self, pk: str, sk: str, attributes: Mapping[str, AttributeValueTypeDef]) -> TransactWriteItemTypeDef:
         return {"Put": {"TableName": self.journal.table, "Item": {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}}}

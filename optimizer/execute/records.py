@@ -13,6 +13,7 @@ from optimizer.decide.health import Assessment, Sample
 from optimizer.decide.plan import Plan
 from optimizer.observe.breakdown import CostLine
 from optimizer.observe.load import Load
+from optimizer.observe.tenants import TierUse
 from optimizer.phase import Phase
 from stages.sizing import SizingRecord
 
@@ -93,6 +94,17 @@ class MoveRecord:
 
 
 @dataclass(frozen=True)
+class Override:
+    """The freeze set aside for one commit. `deployed`: the pipeline has deployed it since."""
+
+    commit: str
+    who: str
+    reason: str
+    at: datetime
+    deployed: bool = False
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that happened, in a person's words."""
 
@@ -103,21 +115,23 @@ class Event:
 
 @dataclass(frozen=True)
 class WindowEvidence:
-    """The samples of one phase's window and the p99 that the baseline let expect at each."""
+    """The samples of one phase's window and the p99 that the baseline let expect at each; how it was for each tier."""
 
     samples: tuple[Sample, ...]
     expected_p99_ms: tuple[float | None, ...]
+    tiers: tuple[TierUse, ...] = ()
 
 
 @dataclass(frozen=True)
 class PlanEvidence:
     """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
 
-    `costs` is None when a price was missing.
+    `costs` is None when a price was missing, `tenants` when the application does not say how many there are.
     """
 
     loads: tuple[Load, ...]
     costs: tuple[CostLine, ...] | None
+    tenants: int | None = None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,9 @@ class Person:
     approves_plan: bool
     approves_plan_after: timedelta
     approves_phases: bool = True
+    approves_early_after: timedelta | None = None  # the first time a phase's gate asks
     held_since: dict[str, datetime] = field(default_factory=dict)
+    _hurried: set[str] = field(default_factory=set)
 
     def answer(self, gate: Gate, action: PipelineAction) -> None:
         """Wait as long as this gate takes, then answer it, unless the watch did."""
@@ -109,6 +111,10 @@ class Person:
             self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now")
             return
         timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
+        if self.approves_early_after is not None and gate.stage not in self._hurried:
+            self._hurried.add(gate.stage)
+            self._decide_early(gate, gate.opened_at + self.approves_early_after)
+            return
         end = self.window_end(gate.stage)
         while gate.approved is None and self.clock.now() < timeout:
             if end is None or self.clock.now() >= end + AFTERWARDS:
@@ -127,6 +133,12 @@ class Person:
         while self.clock.now() < until:
             self.watch.pass_time(until, UNHURRIED)
         return True
+
+    def _decide_early(self, gate: Gate, at: datetime) -> None:
+        while gate.approved is None and self.clock.now() < at:
+            self.watch.pass_time(at)
+        if gate.approved is None:
+            self._decide(gate, True, "looks fine to me")
 
     def _decide(self, gate: Gate, approved: bool, summary: str) -> None:
         self.execution.answer(gate.stage, gate.action, gate.token, approved, summary, PERSON, self.clock.now())

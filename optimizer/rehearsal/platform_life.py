@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from optimizer.aws import Aws
@@ -17,12 +17,15 @@ from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
+from optimizer.rehearsal.application import declare
+from optimizer.rehearsal.billing.ledger import Billing
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_rejected
 from optimizer.rehearsal.execution import Execution, Executions
 from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
+from optimizer.rehearsal.scenario import ByHand
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
@@ -55,6 +58,7 @@ class PlatformLife:
             events=self.scenario.events,
             jobs=self.scenario.jobs,
         )
+        account.part(Billing).spec = self.scenario.billing
         self.owned: list[Owned] = []
         self.cost_before = 0.0
 
@@ -67,6 +71,7 @@ class PlatformLife:
             left_out.update(done.left_out)
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        declare(self.aws)
         for pipe in self.scenario.pipes:
             put_pipe(self.aws, pipe)
         self.account.clock.advance_to(WALKED_AT)
@@ -81,6 +86,7 @@ class PlatformLife:
         execution = Execution(pipeline.name, EXECUTION, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         watch = self._watch(pipeline)
+        early = self.scenario.person.approve_early_after_hours
         person = Person(
             execution=execution,
             watch=watch,
@@ -90,6 +96,7 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            approves_early_after=None if early is None else timedelta(hours=early),
         )
         walk = Walker(
             pipeline=pipeline,
@@ -166,9 +173,16 @@ class PlatformLife:
         self.workload.milestone(milestone, at)
         self._tag(milestone)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
-            self.progress.say(f"by hand: {each.service} {each.call} {each.parameters}")
-            client = self.account.client(each.service, self.account.production, self.aws.region)
-            getattr(client, each.call)(**each.parameters)
+            if each.after_minutes:
+                self.account.schedule(at + timedelta(minutes=each.after_minutes), partial(self._by_hand, each))
+            else:
+                self._by_hand(each)
+
+    def _by_hand(self, call: ByHand) -> None:
+        self.progress.say(f"by hand: {call.service} {call.call} {call.parameters}")
+        owner = self.account.tooling if call.account == "tooling" else self.account.production
+        client = self.account.client(call.service, owner, self.aws.region)
+        getattr(client, call.call)(**call.parameters)
 
     def _tag(self, milestone: str | None) -> None:
         for each in (each for each in self.scenario.taggings if each.on == milestone):

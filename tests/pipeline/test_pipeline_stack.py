@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from optimizer.gate_text import LIMIT
+
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
 PHASES = ("Phase1", "Phase2", "Phase3")
@@ -91,11 +93,26 @@ def test_the_plans_gate_shows_the_exported_text_within_the_limit(pipeline: Any) 
     text = pipeline.action("Approve", "ApprovePlan")["Configuration"]["CustomData"]
     variable = f"#{{{namespace(pipeline)}.GATE_TEXT}}"
     assert variable in text
-    # CustomData takes 1,000 characters; the gate's text is at most 400, a hash 64.
+    # A field takes 1,000 characters; the repository's name in the links may be 100 longer than here.
     hash_variable = f"#{{{namespace(pipeline)}.PLAN_HASH}}"
-    for phase in PHASES:
-        text = pipeline.action(phase, "Observe")["Configuration"]["CustomData"]
-        assert len(text.replace(variable, "x" * 400).replace(hash_variable, "x" * 64)) <= 1000
+    for stage, gate in [("Approve", "ApprovePlan"), *((phase, "Observe") for phase in PHASES)]:
+        text = pipeline.action(stage, gate)["Configuration"]["CustomData"]
+        assert len(text.replace(variable, "x" * LIMIT).replace(hash_variable, "x" * 64)) <= 900
+        assert "https://github.com/example/tap-optimizer/blob/main/docs/runbook.md" in text
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_an_observed_phase_s_gate_says_when_its_window_ends(pipeline: Any, phase: str) -> None:
+    apply = pipeline.action(phase, "Apply")
+    assert pipeline.buildspec(f"tap-{phase.lower()}-apply")["env"]["exported-variables"] == ["WINDOW_END"]
+    assert f"#{{{apply['Namespace']}.WINDOW_END}}" in pipeline.action(phase, "Observe")["Configuration"]["CustomData"]
+
+
+@pytest.mark.parametrize(("stage", "gate"), [("Approve", "ApprovePlan"), *((phase, "Observe") for phase in PHASES)])
+def test_a_gate_links_to_its_execution_where_the_dashboard_is(pipeline: Any, stage: str, gate: str) -> None:
+    link = pipeline.action(stage, gate)["Configuration"]["ExternalEntityLink"]
+    assert link.startswith("https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/tap/executions/")
+    assert "#{codepipeline.PipelineExecutionId}" in link
 
 
 def namespace(pipeline: Any) -> str:

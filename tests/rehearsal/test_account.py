@@ -21,6 +21,9 @@ SETTINGS = Settings(
     role_arn=f"arn:aws:iam::{PRODUCTION}:role/tap-act",
     external_id="tap",
     pipeline_name="tap",
+    switch_parameter=None,
+    override_parameter=None,
+    peaks_parameter=None,
     revision="abc",
     build_id="local",
 )

@@ -1,4 +1,4 @@
-"""CloudWatch: metrics of AWS's own namespaces from the workload, everybody else's from what was put.
+"""CloudWatch: metrics of AWS and of the application from the workload, everybody else's from what was put.
 
 Where moto answers any question, this refuses and limits as CloudWatch does: 500 queries a call, pages
 of 100,800 datapoints, retention by period, percentiles. Metric math is not emulated and says so.
@@ -165,11 +165,11 @@ def _samples(
     if span is None:
         return None
     dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()}
-    name, samples = metric["MetricName"], None
-    if not metric["Namespace"].startswith("AWS/"):
-        samples = put_samples(call.account, call.region, metric["Namespace"], name, dimensions, span)
-    elif call.account == account.production and (workload := account.part(Sources).workload) and span.period >= 60:
-        samples = workload.samples(call.region, metric["Namespace"], name, dimensions, span, now)
+    name, namespace, samples = metric["MetricName"], metric["Namespace"], None
+    if call.account == account.production and (workload := account.part(Sources).workload) and span.period >= 60:
+        samples = workload.samples(call.region, namespace, name, dimensions, span, now)
+    if samples is None and not namespace.startswith("AWS/"):
+        samples = put_samples(call.account, call.region, namespace, name, dimensions, span)
     return samples if samples and unit in (None, samples.unit) else None
 
 

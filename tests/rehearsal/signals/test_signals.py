@@ -27,6 +27,7 @@ DIMENSIONS = {
     "AWS/EC2": [FLEET, {"InstanceId": "i-3"}],
     "AWS/RDS": [CLUSTER, {"DBInstanceIdentifier": "tap-database-2"}],
     "AWS/ElastiCache": [NODE, {**NODE, "CacheNodeId": "0001"}],
+    "Tap/Tenants": [{"Tier": "enterprise"}],
     "AWS/DynamoDB": [{"TableName": "users"}, {"TableName": "users", "Operation": "Query"}],
 }
 SECONDARY = {"AuroraGlobalDBReplicationLag"}

@@ -1,0 +1,140 @@
+"""An item of `tenants` or `users` as it lies in the merged table, and the way back. Pure, and total.
+
+Items are in DynamoDB's wire form, `{"pk": {"S": ...}, ...}`, and values go over untouched.
+
+    sort key     <entity>#<sort key>: a query of one entity is a query by that prefix, and no two items can meet
+    partition    as it was, so that a tenant with its users is one query
+    indexes      tap_<index>_pk = <index served>#<its partition value>, tap_<index>_sk = its sort value;
+                 only for indexes that are kept, and only where the item was in that index
+    escaping     an attribute of the item's own that begins with `tap_` gets `tap_own_` in front
+
+The copying's own marks (origin, version, tombstone) begin with `tap_mark_`. They are nobody's data: `split`
+leaves them out, `marks` reads them, and `unmarked` takes them off an item before it is mapped.
+
+The only refusal is ItemRefused, where the merged item would pass a limit of DynamoDB's, or is none of ours.
+The Spark job maps by these same functions, so that nothing but the standard library is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from optimizer.consolidate.item_size import MOST_BYTES, Item, Value, item_size
+from optimizer.errors import ItemRefused
+from stages.indexes import INDEXES, MERGED, OVERLOADED, RESERVED
+
+MARK = RESERVED + "mark_"
+OWN = RESERVED + "own_"
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+MARKS_ROOM = 256  # left for the marks: an item that only just fits could not be followed
+MOST_SORT_KEY = 1024
+MOST_PARTITION_KEY = 2048
+
+
+class Entity(StrEnum):
+    """What an item is, by the table that it comes from."""
+
+    TENANTS = "tenants"
+    USERS = "users"
+
+
+def merged(entity: Entity, item: Item, kept: Collection[str]) -> Item:
+    """`item` of the table `entity` as it lies in the merged table, in the indexes that are `kept`."""
+    made = {_escaped(name): value for name, value in item.items()}
+    made |= merged_key(entity, item)
+    for index in INDEXES[entity].keys() & set(kept):
+        made |= _entry(entity, index, item)
+    if (size := item_size(made)) > MOST_BYTES - MARKS_ROOM:
+        raise ItemRefused(
+            f"{_named(entity, item)} would have {size:,} bytes in {MERGED}, more than the {MOST_BYTES:,} of "
+            f"DynamoDB less {MARKS_ROOM} for the copying's marks. Make it smaller, then go on."
+        )
+    return made
+
+
+def split(item: Item) -> tuple[Entity, dict[str, Value]]:
+    """What an item of the merged table is, and the item as it lies in that table; the inverse of `merged`."""
+    entity, key = split_key(item)
+    own = {_unescaped(name): value for name, value in item.items() if not _is_added(name)}
+    return entity, own | dict(key)
+
+
+def merged_key(entity: Entity, key: Item) -> Item:
+    """The key in the merged table of what lies under `key` in `entity`: of a whole item, or to delete one."""
+    sort = f"{entity}#{_string(key, 'sk')}"
+    _check_key(entity, key, "sort key", sort, MOST_SORT_KEY)
+    return {"pk": key["pk"], "sk": {"S": sort}}
+
+
+def split_key(key: Item) -> tuple[Entity, Item]:
+    """The inverse of `merged_key`."""
+    name, mark, sort = _string(key, "sk").partition("#")
+    if not mark or name not in set(Entity):
+        raise ItemRefused(
+            f"the item {_string(key, 'pk')}, {_string(key, 'sk')} of {MERGED} is of no entity: its sort key "
+            f"begins with none of {', '.join(f'{each}#' for each in Entity)}. Find out who wrote it."
+        )
+    return Entity(name), {"pk": key["pk"], "sk": {"S": sort}}
+
+
+def entry_value(index: str, value: str) -> str:
+    """The partition value under which an overloaded index finds what `index` found under `value`."""
+    return f"{index}#{value}"
+
+
+def overloaded(index: str) -> str:
+    """The index of the merged table that serves `index`."""
+    return next(name for name, served in OVERLOADED.items() if index in served)
+
+
+def marks(item: Item) -> dict[str, Value]:
+    """The copying's marks on an item."""
+    return {name: value for name, value in item.items() if name.startswith(MARK)}
+
+
+def unmarked(item: Item) -> dict[str, Value]:
+    """The item without them."""
+    return {name: value for name, value in item.items() if not name.startswith(MARK)}
+
+
+def _entry(entity: Entity, index: str, item: Item) -> Item:
+    """The key attributes that put the item into the overloaded index; none when it was not in `index`."""
+    of, into = INDEXES[entity][index], INDEXES[MERGED][overloaded(index)]
+    partition, sort = item.get(of.partition_key, {}).get("S"), item.get(of.sort_key, {}).get("S")
+    if not partition or not sort:  # an index leaves out what lacks its keys; no key is empty
+        return {}
+    composed = entry_value(index, partition)
+    _check_key(entity, item, f"key in {overloaded(index)}", composed, MOST_PARTITION_KEY)
+    _check_key(entity, item, f"sort key in {overloaded(index)}", sort, MOST_SORT_KEY)
+    return {into.partition_key: {"S": composed}, into.sort_key: {"S": sort}}
+
+
+def _escaped(name: str) -> str:
+    return OWN + name if name.startswith(RESERVED) else name
+
+
+def _unescaped(name: str) -> str:
+    return name.removeprefix(OWN)
+
+
+def _is_added(name: str) -> bool:
+    return name.startswith(RESERVED) and not name.startswith(OWN)
+
+
+def _check_key(entity: Entity, item: Item, what: str, value: str, most: int) -> None:
+    if (size := len(value.encode())) > most:
+        raise ItemRefused(
+            f"{_named(entity, item)} would have a {what} of {size:,} bytes in {MERGED}, more than the {most:,} of "
+            "DynamoDB. Give it a shorter one, then go on."
+        )
+
+
+def _named(entity: Entity, item: Item) -> str:
+    return f"the item {_string(item, 'pk')}, {_string(item, 'sk')} of {entity}"
+
+
+def _string(item: Item, name: str) -> str:
+    value: str = item[name]["S"]
+    return value
