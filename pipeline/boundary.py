@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from optimizer.execute.change_sets import PREFIX
+from optimizer.decide.change_set import PREFIX
 from stages.acknowledged import acknowledge
 from stages.database import NAME as DATABASE
 from stages.sizing import Sizing
@@ -68,7 +68,10 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
     stack = cdk.Stack.of(scope)
     tables = [f"arn:{stack.partition}:dynamodb:*:{stack.account}:table/{name}" for name in Sizing.AS_DESIGNED.tables]
     primary = f"arn:{stack.partition}:rds:*:{stack.account}:cluster:{DATABASE}"
-    staged = STAGING.format(partition=stack.partition, account=stack.account, region="*")
+    staged, told = (
+        STAGING.format(partition=each, account=stack.account, region="*")
+        for each in (cdk.Aws.PARTITION, "<AWS::Partition>")
+    )
     deny = iam.Effect.DENY
     policy = iam.ManagedPolicy(
         scope,
@@ -81,6 +84,11 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
             iam.PolicyStatement(sid="Never", effect=deny, actions=list(NEVER), resources=["*"]),
             iam.PolicyStatement(sid="NeverGone", effect=deny, actions=list(NEVER_GONE), resources=[*tables, primary]),
         ],
+    )
+    acknowledge(
+        policy,
+        f"IAM5[Resource::{told}/{PREFIX}/*]",
+        "The templates that reconcile puts into each Region's bucket, under its own prefix",
     )
     acknowledge(policy, "IAM5[Resource::*]", "A boundary names actions; the roles' own policies name resources")
     for service in (action for action in AT_MOST if action.endswith("*")):

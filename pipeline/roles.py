@@ -24,9 +24,10 @@ from constructs import Construct
 
 from optimizer.action import Permission
 from optimizer.actions import registry
+from optimizer.decide.change_set import PREFIX
 from optimizer.observe.inventory import TENANT_TAG
 from optimizer.observe.tenants import DECLARATION as TIERS
-from pipeline.boundary import make_boundary
+from pipeline.boundary import STAGING, make_boundary
 from pipeline.environment import Environment
 from stages.acknowledged import acknowledge
 from stages.regional_stack import RegionalStack
@@ -130,33 +131,24 @@ _OWN_CHANGE_SETS = {"StringLike": {"cloudformation:ChangeSetName": f"{PREFIX}-*"
 _NO_ROLE = {"Null": {"cloudformation:RoleArn": "true"}}
 
 
-def _agree(
-    action: str,
-    resource: str,
-    conditions: Mapping[str, Mapping[str, str | list[str]]],
-    source: str,
-    writes: bool = True,
-) -> Permission:
-    page = source if source.startswith("https:") else f"{_REFERENCE}{source}.html"
-    return Permission(action, resources=(resource,), writes=writes, conditions=conditions, source=page)
+_PAGES = {"cloudformation": "awscloudformation", "s3": "amazons3", "ssm": "awssystemsmanager"}
+
+
+def _agree(action: str, within: str, **more: Any) -> Permission:
+    source = f"{_REFERENCE}{_PAGES[action.partition(':')[0]]}.html"
+    return Permission(action, resources=(f"{within}/*",), source=source, **more)
 
 
 # CloudFormation reads a template at a URL, and the bootstrap version, with the caller's credentials.
 AGREE: tuple[Permission, ...] = (
-    _agree("cloudformation:CreateChangeSet", f"{_OF_TAP}/*", {**_OWN_CHANGE_SETS, **_NO_ROLE}, "awscloudformation"),
-    _agree("cloudformation:DeleteChangeSet", f"{_OF_TAP}/*", _OWN_CHANGE_SETS, "awscloudformation"),
-    _agree("cloudformation:ExecuteChangeSet", f"{_OF_TAP}/*", _OWN_CHANGE_SETS, "awscloudformation"),
-    _agree("cloudformation:DescribeChangeSet", f"{_OF_TAP}/*", {}, "awscloudformation", writes=False),
-    _agree("cloudformation:DescribeStackEvents", f"{_OF_TAP}/*", {}, "awscloudformation", writes=False),
-    _agree("s3:PutObject", f"{STAGING}/{PREFIX}/*", {}, "amazons3"),
-    _agree("s3:GetObject", f"{STAGING}/{PREFIX}/*", {}, "amazons3", writes=False),
-    _agree(
-        "ssm:GetParameters",
-        "arn:{partition}:ssm:{region}:{account}:parameter/cdk-bootstrap/*",
-        {},
-        "awssystemsmanager",
-        writes=False,
-    ),
+    _agree("cloudformation:CreateChangeSet", _OF_TAP, writes=True, conditions={**_OWN_CHANGE_SETS, **_NO_ROLE}),
+    _agree("cloudformation:DeleteChangeSet", _OF_TAP, writes=True, conditions=_OWN_CHANGE_SETS),
+    _agree("cloudformation:ExecuteChangeSet", _OF_TAP, writes=True, conditions=_OWN_CHANGE_SETS),
+    _agree("cloudformation:DescribeChangeSet", _OF_TAP),
+    _agree("cloudformation:DescribeStackEvents", _OF_TAP),
+    _agree("s3:PutObject", f"{STAGING}/{PREFIX}", writes=True),
+    _agree("s3:GetObject", f"{STAGING}/{PREFIX}"),
+    _agree("ssm:GetParameters", "arn:{partition}:ssm:{region}:{account}:parameter/cdk-bootstrap"),
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from optimizer.decide.narrowing import narrows
 from optimizer.observe.template import Template
 
+PREFIX = "tap-reconcile"  # of the change sets' names, and of their templates' keys
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 LAUNCH_TEMPLATE = "AWS::EC2::LaunchTemplate"
 POLICY = "AWS::IAM::Policy"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import Aws
-from optimizer.decide.change_set import Change, Detail
+from optimizer.decide.change_set import PREFIX, Change, Detail
 from optimizer.errors import MoveFailed, ReconcileRefused
 from optimizer.observe.assembly import Stack
 from optimizer.observe.deployed import cloudformation, deployed_template, same_template
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import DescribeChangeSetOutputTypeDef, StackTypeDef
 
-PREFIX = "tap-reconcile"
 INLINE = 51_200  # bytes of a TemplateBody (API_CreateChangeSet)
 POLL = 10  # seconds
 PROPOSED_WITHIN = timedelta(minutes=30)  # it reads the actual state of every resource
