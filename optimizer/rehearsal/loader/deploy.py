@@ -102,7 +102,8 @@ def deploy(account: Account, stack: Stack, planned: Mapping[str, Planned] | None
     resolver = Resolver(stack.template, place, session, _ssm_parameters(stack))
     outcomes = {logical_id: _bring(session, resolver, logical_id) for logical_id in _creation_order(stack.template)}
     deleted = _delete_the_undeclared(session)
-    if session.before is None or not same_template(session.before.template, stack.template) or deleted:
+    changed = bool(deleted) or set(outcomes.values()) != {"unchanged"}
+    if session.before is None or changed or not same_template(session.before.template, stack.template):
         store.record(_deployed(session, resolver))
     left_out = Counter(each.type for each in session.done.values() if not each.loaded)
     return Deployment(
