@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
 
 # Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
@@ -139,6 +140,10 @@ class Aws:
     @cached_property
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        return self.session.client("sns", region_name=self.region, config=RETRIES)
 
     @cached_property
     def ssm(self) -> SSMClient:

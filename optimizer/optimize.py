@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -157,7 +159,12 @@ def apply(
 @app.command()
 def watch(context: typer.Context) -> int:
     """Assess the open window; on a breach roll the phase back. Exits 0, 3 on a breach, 4 when inconclusive."""
-    phase, assessment = _life(context).watch()
+    life = _life(context)
+    try:
+        phase, assessment = life.watch()
+    except OptimizerError:
+        life.tell()  # what was rolled back just now
+        raise
     if phase is None or assessment is None:
         typer.echo("No window is open.")
         return 0
@@ -179,8 +186,23 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why, in words; it is kept and shown.")],
 ) -> None:
     """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
-    record = _life(context).rollback(Phase(phase), reason)
+    life = _life(context)
+    with _telling(life):
+        record = life.rollback(Phase(phase), reason)
     typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command(name="gate-failed")
+def gate_failed(
+    context: typer.Context,
+    phase: PhaseNumber,
+    execution: Annotated[str, typer.Option("--execution", help="The pipeline execution whose gate it was.")],
+    timeout_minutes: Annotated[int, typer.Option("--timeout-minutes", min=5, help="How long the gate may wait.")],
+) -> None:
+    """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
+    life = _life(context)
+    with _telling(life):
+        typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
 
 
 @app.command()
@@ -282,6 +304,17 @@ def _life(context: typer.Context) -> Life:
         service=Service(away, policy),
         say=_tell,
     )
+
+
+@contextmanager
+def _telling(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb ended with an error of ours, people are told what is due."""
+    try:
+        yield
+    except OptimizerError:
+        life.tell()
+        raise
+    life.tell()
 
 
 def _freeze(life: Life) -> Freeze:

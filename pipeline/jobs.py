@@ -132,10 +132,13 @@ class Jobs(Construct):
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
-        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits."""
+        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
+        if job == "rollback":
+            for statement in self._may_ask_again():
+                role.add_to_policy(statement)
         return role
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
@@ -243,6 +246,15 @@ class Jobs(Construct):
         pipeline = stack.format_arn(service="codepipeline", resource=PIPELINE_NAME)
         gates = [f"{pipeline}/{phase.stage_name}/{OBSERVE}" for phase in Phase]
         return iam.PolicyStatement(actions=list(actions), resources=[pipeline, *gates])
+
+    def _may_ask_again(self) -> list[iam.PolicyStatement]:
+        # RetryStageExecution is authorized on the stage, ListActionExecutions on the pipeline (the same page).
+        pipeline = cdk.Stack.of(self).format_arn(service="codepipeline", resource=PIPELINE_NAME)
+        stages = [f"{pipeline}/{phase.stage_name}" for phase in Phase]
+        return [
+            iam.PolicyStatement(actions=["codepipeline:ListActionExecutions"], resources=[pipeline]),
+            iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages),
+        ]
 
     def _own_stack_arn(self) -> str:
         return cdk.Stack.of(self).format_arn(

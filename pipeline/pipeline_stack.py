@@ -17,6 +17,7 @@ from constructs import Construct
 from optimizer.phase import Phase
 from pipeline.conditions import SkipWhenNothingToDo
 from pipeline.controls import Controls
+from pipeline.early_call import EarlyCall
 from pipeline.environment import Environment
 from pipeline.grants import (
     acknowledge_artifacts,
@@ -103,7 +104,8 @@ def _production(scope: Construct, environment: Environment, sizing: SizingRecord
     stage = ProductionStage(
         scope, "Production", environment=environment, sizing=sizing.sizing, revision=sizing.revision
     )
-    RolesStack(stage, "Roles", environment=environment, revision=sizing.revision, stack_name="tap-roles")
+    stack = RolesStack(stage, "Roles", environment=environment, revision=sizing.revision, stack_name="tap-roles")
+    EarlyCall(stack, "EarlyCall", environment=environment)
     return stage
 
 

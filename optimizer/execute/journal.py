@@ -13,6 +13,8 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       override#<commit>  the freeze set aside for a commit: by whom, why
                       window#<n>         the window's samples, kept when it closed
                       event#<time>#<k>   what happened, in words
+                      told#<key>         a notice that people were sent: nothing is decided by it
+    accepted          last               which phase was accepted last, of which plan, and when
     sizing            current            the sizing record
     lease             lease              the lock (lease.py)
 """
@@ -36,6 +38,7 @@ from optimizer.decide.plan import Plan, load_plan
 from optimizer.errors import UsageError
 from optimizer.execute.lease import Held, Purpose
 from optimizer.execute.records import (
+    Acceptance,
     Event,
     History,
     MoveRecord,
@@ -127,10 +130,26 @@ class Journal:
         item = self._get(f"plan#{plan.hash}", f"override#{commit}")
         return None if item is None else _OVERRIDE.validate_json(item["record"]["S"])
 
-    def baseline(self, plan: Plan) -> Baseline | None:
+    def baseline(self, plan_hash: str) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""
-        item = self._get(f"plan#{plan.hash}", "baseline")
+        item = self._get(f"plan#{plan_hash}", "baseline")
         return None if item is None else _baseline(bytes(item["document"]["B"]))
+
+    def accepted_last(self) -> Acceptance | None:
+        """The latest acceptance, also when another plan is in force by now."""
+        item = self._get("accepted", "last")
+        if item is None:
+            return None
+        return Acceptance(item["hash"]["S"], Phase(int(item["phase"]["N"])), _time(item["at"]))
+
+    def told(self, plan_hash: str) -> frozenset[str]:
+        """The keys of the notices that people were sent about a plan."""
+        return frozenset(item["sk"]["S"].removeprefix("told#") for item in self._query(f"plan#{plan_hash}", "told#"))
+
+    def tell(self, plan_hash: str, key: str) -> None:
+        """Remember a notice that was sent. The one write without the lease: it moves nothing."""
+        item: dict[str, AttributeValueTypeDef] = {"pk": {"S": f"plan#{plan_hash}"}, "sk": {"S": f"told#{key}"}}
+        self.aws.dynamodb.put_item(TableName=self.table, Item={**item, "at": {"S": self.aws.clock.now().isoformat()}})
 
     def sizing(self) -> SizingRecord:
         """The sizing in force; the design when nothing was ever accepted."""

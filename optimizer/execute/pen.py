@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from optimizer.decide.decision import Json
-from optimizer.decide.health import Assessment, Sample
+from optimizer.decide.health import Assessment, Health, Sample
 from optimizer.decide.plan import Plan
 from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
@@ -117,7 +117,10 @@ class Pen:
         text = ""
         if record.assessment is None or record.assessment.verdict is not assessment.verdict:
             text = f"Health of phase {record.phase.number}: {assessment.verdict.value}, {assessment.reason}"
-        return self._write_phase(plan, record, replace(record, assessment=assessment, assessed_at=self._clock()), text)
+        now, unclear = self._clock(), assessment.verdict is Health.INCONCLUSIVE
+        since = (record.unclear_since or now) if unclear else None
+        assessed = replace(record, assessment=assessment, assessed_at=now, unclear_since=since)
+        return self._write_phase(plan, record, assessed, text)
 
     def begin_window_anew(self, plan: Plan, record: PhaseRecord, window: timedelta, why: str) -> str:
         """The observed phase is watched for a whole window from now on; returns what was written."""
@@ -133,7 +136,12 @@ class Pen:
         sized: TransactWriteItemTypeDef = self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}})
         accepted = replace(record, state=PhaseState.ACCEPTED, since=self._clock(), accepted_at=self._clock())
         text = f"Phase {record.phase.number} accepted; sizing revision {sizing.revision} in force"
-        return self._write_phase(plan, record, accepted, text, sized)
+        last: dict[str, AttributeValueTypeDef] = {
+            "hash": {"S": plan.hash},
+            "phase": {"N": str(record.phase.number)},
+            "at": {"S": self._now()},
+        }
+        return self._write_phase(plan, record, accepted, text, sized, self._put("accepted", "last", last))
 
     def close(self, plan: Plan, state: PlanState, text: str) -> None:
         """End the plan: STOPPED after a rollback, DONE when every phase is."""

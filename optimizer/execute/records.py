@@ -75,7 +75,17 @@ class PhaseRecord:
     reason: str = ""
     assessment: Assessment | None = None
     assessed_at: datetime | None = None
+    unclear_since: datetime | None = None  # the verdict has been INCONCLUSIVE from then on
     vetoed: Mapping[str, str] | None = None  # "action resource" to the reason of the veto
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The latest acceptance, of whatever plan: the watch goes on for a day after it."""
+
+    plan_hash: str
+    phase: Phase
+    at: datetime
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ class Person:
     approves_plan: bool
     approves_plan_after: timedelta
     approves_phases: bool = True
+    leaves_gates: int = 0  # so many Observe gates time out before the first is answered
     approves_early_after: timedelta | None = None  # the first time a phase's gate asks
     held_since: dict[str, datetime] = field(default_factory=dict)
     _hurried: set[str] = field(default_factory=set)
@@ -111,6 +112,10 @@ class Person:
             self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now")
             return
         timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
+        if self.leaves_gates:
+            self.leaves_gates -= 1
+            self._let_pass(gate, timeout)
+            return
         if self.approves_early_after is not None and gate.stage not in self._hurried:
             self._hurried.add(gate.stage)
             self._decide_early(gate, gate.opened_at + self.approves_early_after)
@@ -123,6 +128,12 @@ class Person:
                 end = moved  # an override restarted the window meanwhile
                 continue
             self.watch.pass_time(min(end + AFTERWARDS, timeout))
+
+    def _let_pass(self, gate: Gate, timeout: datetime) -> None:
+        """Nobody comes; the watch goes on, and may answer."""
+        while gate.approved is None and self.clock.now() < timeout:
+            over = (end := self.window_end(gate.stage)) is not None and self.clock.now() >= end
+            self.watch.pass_time(timeout, UNHURRIED if over else None)
 
     def retries(self, stage: str, ended: Ended) -> bool:  # noqa: ARG002 -- a person reads why; this one always waits
         """Wait a day, watching, and say whether the stage is worth another try."""

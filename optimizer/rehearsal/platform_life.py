@@ -17,11 +17,12 @@ from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
+from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
 from optimizer.rehearsal.billing.ledger import Billing
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
-from optimizer.rehearsal.events import gate_rejected
-from optimizer.rehearsal.execution import Execution, Executions
+from optimizer.rehearsal.events import gate_failed
+from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
@@ -96,6 +97,7 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            leaves_gates=self.scenario.person.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
         )
         walk = Walker(
@@ -108,11 +110,11 @@ class PlatformLife:
             person=person,
             now=self.account.clock.now,
             milestone=self._reached,
+            gate_failed=lambda gate: self._react(pipeline, execution, gate),
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
         ).walk()
-        self._react(pipeline, execution)
         watch.settle()
         return walk
 
@@ -179,6 +181,7 @@ class PlatformLife:
     def _reached(self, milestone: str, at: datetime) -> None:
         """What the scenario hangs on a milestone: events, late tags, calls by hand."""
         self.workload.milestone(milestone, at)
+        self.account.part(Alarms).look_soon(self.account)
         self._tag(milestone)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
             if each.after_minutes:
@@ -204,15 +207,14 @@ class PlatformLife:
             return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
 
-    def _react(self, pipeline: SynthesizedPipeline, execution: Execution) -> None:
-        """Start what the rules of the pipeline's stack start when a gate was rejected."""
-        rejected = [gate for gate in execution.gates.values() if gate.approved is False]
-        for event in (gate_rejected(pipeline.name, gate) for gate in rejected):
-            for reaction in (each for each in pipeline.reactions if each.matches(event)):
-                try:
-                    self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
-                except WalkFailed as unfinished:
-                    self.progress.say(f"{unfinished} The schedule goes on with it.")
+    def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:
+        """Start what the rules of the pipeline's stack start when a gate was rejected, or answered by nobody."""
+        event = gate_failed(pipeline.name, execution.id, gate)
+        for reaction in (each for each in pipeline.reactions if each.matches(event)):
+            try:
+                self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
+            except WalkFailed as unfinished:
+                self.progress.say(f"{unfinished} The schedule goes on with it.")
 
     def _publish_now(self) -> Path:
         pipeline = deployed_pipeline(self.account, self.home)

@@ -135,7 +135,7 @@ class Event(_Value):
 
 
 class Person(_Value):
-    """The person at the gates: how they answer, and how long they take.
+    """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
 
     With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
     first time it is asked, whatever its window says; asked anew, the person waits.
@@ -144,6 +144,7 @@ class Person(_Value):
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    leaves_gates: NonNegativeInt = 0
     approve_early_after_hours: PositiveFloat | None = None
 
 

@@ -21,7 +21,8 @@ COMMANDS = {
     "tap-publish": [f"{OPTIMIZER} dashboard --out out"],
     "tap-watch": [f"{OPTIMIZER} watch"],
     "tap-rollback": [
-        f'{OPTIMIZER} rollback --phase "${{STAGE#Phase}}" --reason "The Observe gate of $STAGE was rejected."'
+        f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '
+        '--timeout-minutes "$GATE_TIMEOUT_MINUTES"'
     ],
 } | {
     f"tap-phase{number}-{job}": commands
