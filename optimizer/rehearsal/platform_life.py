@@ -19,7 +19,7 @@ from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
-from optimizer.rehearsal.billing.ledger import Billing
+from optimizer.rehearsal.billing.ledger import Billing, stranded, week
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
@@ -29,7 +29,7 @@ from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import ByHand
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
-from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
+from optimizer.rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
 from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
 from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
 from optimizer.rehearsal.walker import Walk, Walker
@@ -38,6 +38,7 @@ from optimizer.rehearsal.workload import Workload
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
 RETRIES = 8
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
 
 
@@ -62,6 +63,7 @@ class PlatformLife:
         account.part(Billing).spec = self.scenario.billing
         self.owned: list[Owned] = []
         self.cost_before = 0.0
+        self.weeks: tuple[WeekCost, ...] = ()
 
     def begin(self) -> None:
         """Deploy everything once, let the scenario's days pass, put its tags on."""
@@ -118,11 +120,27 @@ class PlatformLife:
         watch.settle()
         return walk
 
+    def live_on(self, weeks: int) -> None:
+        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        slow = [each for each in pipeline.schedules if each.period >= DAY]
+        begun, costs = self.account.clock.now(), [self._week(WALKED_AT - WEEK)] if weeks else []
+        for number in range(weeks):
+            for day in range(1, 8):
+                self.account.clock.advance_to(begun + number * WEEK + day * DAY)
+                for each in slow:
+                    if day % (each.period // DAY) == 0:
+                        self._until_it_ends(pipeline.projects[each.project], {})
+            self._publish_now()
+            costs.append(self._week(begun + number * WEEK))
+            self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
+        self.weeks = tuple(costs)
+
     def publish(self, walk: Walk) -> None:
-        """The dashboard and its evidence: the last stage's artifact, or made now when the walk ended before it."""
+        """The dashboard and its evidence: the last stage's artifact, or made now when that is not the last word."""
         made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
         found = [each for each in made if each.is_file()]
-        if walk.failed is not None or not found:
+        if walk.failed is not None or self.weeks or not found:
             found = [self._publish_now()]
         for name in ("dashboard.html", "evidence.json", "decisions.csv"):
             shutil.copy(found[-1].with_name(name), self.request.out / name)
@@ -142,10 +160,13 @@ class PlatformLife:
             drift_differences=len(found.differences),
             next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
-            monthly_cost=MonthlyCost(before=self.cost_before, after=self._monthly_cost(), stranded=None),
+            monthly_cost=MonthlyCost(
+                before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
+            ),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
             wall_seconds=round(wall_seconds, 2),
+            weeks=self.weeks,
         )
 
     def _next_deployment(self, stacks: Sequence[Stack]) -> int:
@@ -200,8 +221,11 @@ class PlatformLife:
             owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
             self.owned += [owned] if owned else []
 
+    def _week(self, start: datetime) -> WeekCost:
+        return WeekCost(start=f"{start:%Y-%m-%d}", usd=round(week(self.account, start), 2))
+
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
-        for schedule in pipeline.schedules:
+        for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.setting.source}, "branch")
             clock = self.account.clock
             return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))

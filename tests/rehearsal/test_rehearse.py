@@ -42,7 +42,7 @@ def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_
     assert summary["drift_differences"] == 0
     assert summary["tenant_resources_touched"] == 0
     assert summary["monthly_cost"]["after"] < summary["monthly_cost"]["before"]
-    assert summary["monthly_cost"]["stranded"] is None
+    assert summary["monthly_cost"]["stranded"] == 0
     assert 0 < summary["metric_calls"] < summary["api_calls"]
 
 
