@@ -25,6 +25,7 @@ from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    Left,
     MoveRecord,
     MoveState,
     Override,
@@ -47,6 +48,7 @@ _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 class Pen:
@@ -174,6 +176,11 @@ class Pen:
         document = json.dumps(before, sort_keys=True)
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
+
+    def keep_left(self, plan: Plan, phase: Phase, left: Left) -> None:
+        """Keep a resource's state when the phase's window opens, or as it was found changed."""
+        key = f"left#{phase.number}#{left.action}#{left.resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -100,6 +100,7 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            confirms_alone=self.scenario.person.confirms_alone,
             leaves_gates=self.scenario.person.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
         )
@@ -159,6 +160,7 @@ class PlatformLife:
             seed=self.request.seed,
             phases=phases_of(self.journal),
             drift_differences=len(found.differences),
+            next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
             monthly_cost=MonthlyCost(
                 before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
@@ -168,6 +170,13 @@ class PlatformLife:
             wall_seconds=round(wall_seconds, 2),
             weeks=self.weeks,
         )
+
+    def _next_deployment(self, stacks: Sequence[Stack]) -> int:
+        """How many resources the Production stage would change, were the same code deployed again now."""
+        changes = [change for stack in stacks for change in self.deployments.changes(stack)]
+        for each in changes:
+            self.progress.say(f"  the next deployment: {each}")
+        return len(changes)
 
     @cached_property
     def aws(self) -> Aws:
