@@ -59,7 +59,7 @@ def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp
     assert code == 0
     cost, weeks = summary["monthly_cost"], [each["usd"] for each in summary["weeks"]]
     assert 0 < cost["stranded"] < cost["before"] - cost["after"]
-    assert [each["start"] for each in summary["weeks"]][0] == "2027-02-22"
+    assert summary["weeks"][0]["start"] == "2027-02-22"
     # What runs at list price is less than what is billed: the commitments that nothing uses come on top.
     assert cost["after"] / 4.35 < weeks[-1] < weeks[0] < cost["before"] / 4.35
 

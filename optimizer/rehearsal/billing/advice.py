@@ -40,7 +40,7 @@ class Purchase:
 
 @dataclass(frozen=True)
 class Commitment:
-    """A Savings Plan of so much an hour, in the account's currency. `spend` is what it could cover, at list price, by hour."""
+    """A Savings Plan of so much an hour, in the account's currency. `spend` is what it could cover, by hour."""
 
     per_hour: float
     spend: Array
