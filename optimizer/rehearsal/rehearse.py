@@ -37,7 +37,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             life.begin()
             _spare_the_collector()
             walk = life.walk()
-            life.publish(walk)
+            life.publish()
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += broken_off(walk, summary, request.scenario)
