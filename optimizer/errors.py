@@ -19,6 +19,7 @@
     +-- Breach                    3   errors or latency left their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
+    |   +-- TurnedBack                AWS took the change back because an alarm rang: the phase is rolled back
     +-- AwsFailed                 7   an AWS call failed after botocore's retries
 
 Each class carries the exit code of the command line. Exit code 1 is left to Python itself.
@@ -107,6 +108,10 @@ class Differences(OptimizerError):
 
 class MoveFailed(OptimizerError):
     exit_code = 7
+
+
+class TurnedBack(MoveFailed):
+    pass
 
 
 class AwsFailed(OptimizerError):

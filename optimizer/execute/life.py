@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from optimizer.action import Action, When
 from optimizer.analyze import measure
@@ -20,7 +21,7 @@ from optimizer.decide.decision import Decision
 from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
+from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, TurnedBack, Unhealthy, WrongState
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
 from optimizer.execute.gates import approver, ask_again, failed_gate, reject
 from optimizer.execute.journal import Journal
@@ -106,7 +107,10 @@ class Life:
                         f"{decision.resource} was under change and is gone, or owned by a tenant, by now."
                     )
                 change = engine.change(plan, phase, decision, governed[decision.resource], pen)
-                engine.run(plan, phase, change, When.APPLY, pen)
+                try:
+                    engine.run(plan, phase, change, When.APPLY, pen)
+                except TurnedBack as turned:
+                    self._roll_back_now(phase, str(turned))
             if not wanted:
                 return pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
             now = self.production.clock.now()
@@ -364,8 +368,12 @@ class Life:
         window = self.service.samples(record.applied_at, clock.now())
         assessment = self._baseline(plan).judge(window, clock.now()) if window else NOTHING_YET
         if assessment.verdict is Health.BREACH:
-            self.rollback(phase, assessment.reason)
-            raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
+            self._roll_back_now(phase, assessment.reason)
+
+    def _roll_back_now(self, phase: Phase, reason: str) -> NoReturn:
+        """Undo a phase in the middle of its application."""
+        self.rollback(phase, reason)
+        raise Breach(f"Phase {phase.number} was rolled back while it was applied: {reason}")
 
     def _baseline(self, plan: Plan) -> Baseline:
         baseline = self.journal.baseline(plan.hash)

@@ -15,8 +15,9 @@ from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
+from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
-from optimizer.rehearsal.billing.ledger import Billing
+from optimizer.rehearsal.billing.ledger import Billing, stranded, week
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
@@ -26,7 +27,7 @@ from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import ByHand
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
-from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
+from optimizer.rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
 from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
 from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
 from optimizer.rehearsal.walker import Walk, Walker
@@ -36,6 +37,7 @@ REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
 PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
 RETRIES = 8
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
 
 
@@ -60,6 +62,7 @@ class PlatformLife:
         account.part(Billing).spec = self.scenario.billing
         self.owned: list[Owned] = []
         self.cost_before = 0.0
+        self.weeks: tuple[WeekCost, ...] = ()
 
     def begin(self) -> None:
         """Deploy everything once, let the scenario's days pass, put its tags on."""
@@ -116,6 +119,22 @@ class PlatformLife:
         watch.settle()
         return walk
 
+    def live_on(self, weeks: int) -> None:
+        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        slow = [each for each in pipeline.schedules if each.period >= DAY]
+        begun, costs = self.account.clock.now(), [self._week(WALKED_AT - WEEK)] if weeks else []
+        for number in range(weeks):
+            for day in range(1, 8):
+                self.account.clock.advance_to(begun + number * WEEK + day * DAY)
+                for each in slow:
+                    if day % (each.period // DAY) == 0:
+                        self._until_it_ends(pipeline.projects[each.project], {})
+            self._publish_now()
+            costs.append(self._week(begun + number * WEEK))
+            self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
+        self.weeks = tuple(costs)
+
     def publish(self) -> None:
         """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
         pipeline = deployed_pipeline(self.account, self.home)
@@ -143,10 +162,13 @@ class PlatformLife:
             phases=phases_of(self.journal),
             drift_differences=len(found.differences),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
-            monthly_cost=MonthlyCost(before=self.cost_before, after=self._monthly_cost(), stranded=None),
+            monthly_cost=MonthlyCost(
+                before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
+            ),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
             wall_seconds=round(wall_seconds, 2),
+            weeks=self.weeks,
         )
 
     @cached_property
@@ -175,6 +197,7 @@ class PlatformLife:
     def _reached(self, milestone: str, at: datetime) -> None:
         """What the scenario hangs on a milestone: events, late tags, calls by hand."""
         self.workload.milestone(milestone, at)
+        self.account.part(Alarms).look_soon(self.account)
         self._tag(milestone)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
             if each.after_minutes:
@@ -193,8 +216,11 @@ class PlatformLife:
             owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
             self.owned += [owned] if owned else []
 
+    def _week(self, start: datetime) -> WeekCost:
+        return WeekCost(start=f"{start:%Y-%m-%d}", usd=round(week(self.account, start), 2))
+
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
-        for schedule in pipeline.schedules:
+        for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.setting.source}, "branch")
             clock = self.account.clock
             return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))
@@ -208,6 +234,10 @@ class PlatformLife:
                 self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
             except WalkFailed as unfinished:
                 self.progress.say(f"{unfinished} The schedule goes on with it.")
+
+    def _publish_now(self) -> None:
+        pipeline = deployed_pipeline(self.account, self.home)
+        self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""

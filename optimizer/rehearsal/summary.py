@@ -52,11 +52,18 @@ class PhaseSummary(_Value):
 
 
 class MonthlyCost(_Value):
-    """US dollars a month at list price. `stranded` is null until commitments are known."""
+    """US dollars a month: `before` and `after` at list price, `stranded` for commitments that nothing uses any more."""
 
     before: float
     after: float
-    stranded: float | None
+    stranded: float
+
+
+class WeekCost(_Value):
+    """A week that began on `start`, as the account was billed for it: amortized, credits and taxes left out."""
+
+    start: str
+    usd: float
 
 
 class Summary(_Value):
@@ -71,6 +78,7 @@ class Summary(_Value):
     api_calls: int
     metric_calls: int
     wall_seconds: float
+    weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
 
 
 def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:

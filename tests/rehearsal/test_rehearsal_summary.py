@@ -141,7 +141,7 @@ def test_each_difference_from_the_expectation_is_a_sentence(change: dict[str, in
             "phases": phases_of(journal({"state": "reconciled"})),
             "drift_differences": 0,
             "tenant_resources_touched": 0,
-            "monthly_cost": MonthlyCost(before=2, after=1, stranded=None),
+            "monthly_cost": MonthlyCost(before=2, after=1, stranded=0),
             "api_calls": 1,
             "metric_calls": 1,
             "wall_seconds": 1.0,
