@@ -12,6 +12,7 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
     |   +-- Stopped                   the kill switch is set
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
@@ -75,6 +76,10 @@ class OneWayBegun(Refused):
 
 
 class AssemblyRefused(Refused):
+    pass
+
+
+class ReconcileRefused(Refused):
     pass
 
 

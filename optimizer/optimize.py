@@ -39,8 +39,8 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
 from optimizer.execute.pen import Pen
 from optimizer.execute.publish import upload, write_export
+from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
-from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
 from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
@@ -215,10 +215,17 @@ def gate_failed(
 
 @app.command()
 def reconcile(context: typer.Context, assembly: Assembly) -> None:
-    """Compare a fresh assembly with the account; with no difference, accepted phases are reconciled."""
+    """Compare a fresh assembly with the account, and bring the deployed templates after both.
+
+    Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
+    """
     life = _life(context)
-    report = compare(assembly, life.production)
-    phases = life.reconciled()
+    with _published(life):
+        stacks = production_stacks(assembly, life.journal.sizing().revision)
+        report = compare(stacks, life.production)
+        if life.agree(stacks):
+            report = compare(stacks, life.production)  # what was executed is looked at again
+        phases = life.reconciled()
     typer.echo(f"{report.compared} properties compared, 0 differences.")
     for phase in phases:
         typer.echo(f"Phase {phase.number} is reconciled.")

@@ -22,6 +22,7 @@ from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, TurnedBack, Unhealthy, WrongState
+from optimizer.execute.agreement import Agreement
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
 from optimizer.execute.gates import approver, ask_again, failed_gate, reject
 from optimizer.execute.journal import Journal
@@ -31,6 +32,7 @@ from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.observe.assembly import Stack
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 from optimizer.settings import Settings
@@ -214,6 +216,19 @@ class Life:
             engine.undo(plan, phase, self._changes(plan, phase, engine), pen)
             self._keep_window(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
+
+    def agree(self, stacks: Sequence[Stack]) -> bool:
+        """Bring the deployed templates of `stacks` after the account; whether anything was executed."""
+        current = self.journal.current()
+        with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+
+            def note(text: str) -> None:
+                self.say(text)
+                if current is not None:
+                    pen.note(current.plan, None, text)
+
+            return Agreement(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
 
     def reconciled(self) -> list[Phase]:
         """Mark every accepted phase as reconciled; the last one ends the plan."""

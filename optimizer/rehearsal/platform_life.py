@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 
@@ -161,6 +161,7 @@ class PlatformLife:
             seed=self.request.seed,
             phases=phases_of(self.journal),
             drift_differences=len(found.differences),
+            next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
             monthly_cost=MonthlyCost(
                 before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
@@ -170,6 +171,13 @@ class PlatformLife:
             wall_seconds=round(wall_seconds, 2),
             weeks=self.weeks,
         )
+
+    def _next_deployment(self, stacks: Sequence[Stack]) -> int:
+        """How many resources the Production stage would change, were the same code deployed again now."""
+        changes = [change for stack in stacks for change in self.deployments.changes(stack)]
+        for each in changes:
+            self.progress.say(f"  the next deployment: {each}")
+        return len(changes)
 
     @cached_property
     def aws(self) -> Aws:

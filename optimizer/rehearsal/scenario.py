@@ -164,6 +164,7 @@ class Expectation(_Value):
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
