@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from optimizer.errors import UsageError
+from optimizer.execute.approvals import ApprovalRule
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Settings:
     switch_parameter: str | None
     override_parameter: str | None
     peaks_parameter: str | None
+    approvals: ApprovalRule
     revision: str
     build_id: str
     topic_arn: str | None = None
@@ -59,6 +61,10 @@ class Settings:
             switch_parameter=environ.get("TAP_SWITCH_PARAMETER") or None,
             override_parameter=environ.get("TAP_OVERRIDE_PARAMETER") or None,
             peaks_parameter=environ.get("TAP_PEAKS_PARAMETER") or None,
+            approvals=ApprovalRule(
+                second=environ.get("TAP_SECOND_APPROVER") == "true",
+                committers=tuple(each for each in environ.get("TAP_COMMITTERS", "").split(",") if each),
+            ),
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,

@@ -21,6 +21,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import pipelines as cdk_pipelines
 from constructs import Construct
 
+from optimizer.execute.approvals import APPROVE, CONFIRM
 from optimizer.phase import Phase
 from pipeline import roles
 from pipeline.controls import Controls
@@ -95,20 +96,34 @@ class Jobs(Construct):
         self._records.grant_publish(role)
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
-    def plan_gate(self, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
-        """A person reads what the plan would do, and approves or rejects it."""
+    def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
+        """The gates of the plan, then the record of who passed them."""
+        return cdk_pipelines.Step.sequence([*self._plan_gates(analyze), self._approve(analyze)])
+
+    def _plan_gates(self, analyze: cdk_pipelines.CodeBuildStep) -> list[TimedApproval]:
+        """People read what the plan would do, and approve or reject it: one, or two where that is wanted."""
+        gates = [self._plan_gate(APPROVE, analyze, "")]
+        if self._environment.second_approver:
+            second = "SECOND approval, which counts for one-way moves: by another person, who does not push here. "
+            gates.append(self._plan_gate(CONFIRM, analyze, second))
+        return gates
+
+    def _plan_gate(self, id: str, analyze: cdk_pipelines.CodeBuildStep, before: str) -> TimedApproval:
         text = (
-            f"{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
+            f"{before}{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
             f"Dashboard: the output of Analyze in this execution. Runbook: {self._runbook}"
         )
-        return self._gate("ApprovePlan", text)
+        return self._gate(id, text)
 
-    def approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
+    def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         """The first command after the plan's gate: records what was approved."""
         role = self.role("approve")
         self._journal.grant_write(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState"))
-        return self._step("Record", "approve", role, None, timeout=MINUTES(30), plan=analyze)
+        more = {"TAP_SECOND_APPROVER": str(self._environment.second_approver).lower()}
+        if self._environment.committers:
+            more["TAP_COMMITTERS"] = ",".join(self._environment.committers)
+        return self._step("Record", "approve", role, None, timeout=MINUTES(30), more=more, plan=analyze)
 
     def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """One phase: apply, wait for the window and a person, accept and reconcile."""

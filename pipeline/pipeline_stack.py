@@ -27,9 +27,11 @@ from pipeline.grants import (
 )
 from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
 from pipeline.journal_table import JournalTable
+from pipeline.people import People
 from pipeline.records import Records
 from pipeline.roles import RolesStack
 from pipeline.watch import Notifications, Watch
+from pipeline.weekly_start import WeeklyStart
 from stages.production import ProductionStage
 from stages.sizing import SizingRecord
 
@@ -52,13 +54,15 @@ class PipelineStack(cdk.Stack):
         access_logs = _access_logs(self)
         records = Records(self, "Records", key=key, access_logs=access_logs)
         notifications = Notifications(self, "Notifications", environment=environment, key=key)
+        controls = Controls(self, "Controls")
+        People(self, "People", controls=controls)
         jobs = Jobs(
             self,
             "Jobs",
             environment=environment,
             journal=journal,
             records=records,
-            controls=Controls(self, "Controls"),
+            controls=controls,
             notifications=notifications.topic,
             log_group=log_group,
         )
@@ -83,7 +87,7 @@ class PipelineStack(cdk.Stack):
         pipeline.add_stage(_production(self, environment, sizing))
         analyze = jobs.analyze()
         pipeline.add_wave("Analyze", pre=[analyze])
-        pipeline.add_wave("Approve", pre=cdk_pipelines.Step.sequence([jobs.plan_gate(analyze), jobs.approve(analyze)]))
+        pipeline.add_wave("Approve", pre=jobs.approval(analyze))
         for phase in Phase:
             pipeline.add_wave(phase.stage_name, pre=jobs.phase(phase, analyze))
         pipeline.add_wave("Publish", pre=[jobs.publish()])
@@ -96,6 +100,9 @@ class PipelineStack(cdk.Stack):
 
         SkipWhenNothingToDo(self, "Skip", pipeline=pipeline.pipeline, journal=journal, key=key, stages=GATED)
         Watch(self, "Watch", environment=environment, jobs=jobs, notifications=notifications, key=key)
+
+        if environment.weekly_start:
+            WeeklyStart(self, "WeeklyStart", pipeline=pipeline.pipeline)
 
         for roles in (jobs, pipeline):
             acknowledge_artifacts(roles, artifacts)
