@@ -27,6 +27,7 @@ from pipeline import roles
 from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
+from pipeline.records import Records
 from stages.acknowledged import acknowledge
 
 PIPELINE_NAME = "tap"
@@ -56,6 +57,7 @@ class Jobs(Construct):
         *,
         environment: Environment,
         journal: JournalTable,
+        records: Records,
         controls: Controls,
         notifications: sns.ITopic,
         log_group: logs.ILogGroup,
@@ -64,6 +66,7 @@ class Jobs(Construct):
         self._log_group = log_group
         self._environment = environment
         self._journal = journal
+        self._records = records
         self._controls = controls
         self._notifications = notifications
         self.source = cdk_pipelines.CodePipelineSource.connection(
@@ -90,6 +93,7 @@ class Jobs(Construct):
         """Evidence and plan. Exports PLAN_HASH and GATE_TEXT; its output holds plan.json and dashboard.html."""
         role = self.role("analyze", production=(roles.ANALYZE,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
     def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
@@ -141,15 +145,17 @@ class Jobs(Construct):
         return f"https://github.com/{self._environment.repository}/blob/{self._environment.branch}/docs/runbook.md"
 
     def publish(self) -> cdk_pipelines.CodeBuildStep:
-        """The dashboard as the execution's artifact."""
+        """Dashboard, plan and journal as the execution's artifact, and filed beside the journal."""
         role = self.role("publish", production=(roles.ANALYZE,))
         self._journal.grant_read(role)
+        self._records.grant_publish(role)
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
         """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
         if job == "rollback":
             for statement in self._may_ask_again():
@@ -189,6 +195,7 @@ class Jobs(Construct):
         environment = self._environment
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
+            "TAP_RECORDS_BUCKET": self._records.bucket.bucket_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
             **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
@@ -226,6 +233,7 @@ class Jobs(Construct):
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         more = {
             "PHASE": str(phase.number),
             "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),

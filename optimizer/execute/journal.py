@@ -211,6 +211,10 @@ class Journal:
             realised=self.realised(accepted) if accepted else (),
         )
 
+    def items(self, pk: str) -> Sequence[Item]:
+        """Everything under one partition key, as it is stored: for the export."""
+        return self._query(pk, "")
+
     def _get(self, pk: str, sk: str) -> Item | None:
         key: Mapping[str, AttributeValueTypeDef] = {"pk": {"S": pk}, "sk": {"S": sk}}
         return self.aws.dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")

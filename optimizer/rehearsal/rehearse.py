@@ -38,7 +38,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             _spare_the_collector()
             walk = life.walk()
             life.live_on(request.weeks_after)
-            life.publish(walk)
+            life.publish()
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += broken_off(walk, summary, request.scenario)

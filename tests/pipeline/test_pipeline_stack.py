@@ -177,7 +177,8 @@ def test_no_job_runs_docker(pipeline: Any) -> None:
 
 
 def test_artifacts_outlive_a_plan_and_are_encrypted_with_our_key(pipeline: Any) -> None:
-    (bucket,) = [each for each in pipeline.of_type("AWS::S3::Bucket").values() if "LoggingConfiguration" in each]
+    buckets = pipeline.of_type("AWS::S3::Bucket").items()
+    (bucket,) = [each for id, each in buckets if id.startswith("Artifacts")]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] >= 4 * 14 + 60  # four gates and the days a plan is proposed from
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
