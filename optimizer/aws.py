@@ -134,12 +134,12 @@ class Aws:
         return self.session.client("rds", region_name=self.region, config=RETRIES)
 
     @cached_property
-    def s3(self) -> S3Client:
-        return self.session.client("s3", region_name=self.region, config=RETRIES)
-
-    @cached_property
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self.session.client("s3", region_name=self.region, config=RETRIES)
 
     @cached_property
     def sns(self) -> SNSClient:

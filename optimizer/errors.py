@@ -17,6 +17,7 @@
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    |   +-- NotNow                    the calendar keeps the phase from beginning today
     +-- Breach                    3   errors or latency left their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
@@ -101,6 +102,10 @@ class LeaseLost(OptimizerError):
 
 class Unhealthy(OptimizerError):
     exit_code = 4
+
+
+class NotNow(Unhealthy):
+    pass
 
 
 class Breach(OptimizerError):

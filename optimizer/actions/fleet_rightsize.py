@@ -395,6 +395,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    varies=("desired",),  # target tracking moves it
     permissions=(
         *(
             Permission(f"autoscaling:{name}", source=f"{_REFERENCE}autoscaling.html")

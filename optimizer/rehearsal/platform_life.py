@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from pathlib import Path
 
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
@@ -37,6 +35,7 @@ from optimizer.rehearsal.workload import Workload
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
+PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -99,6 +98,7 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            confirms_alone=self.scenario.person.confirms_alone,
             leaves_gates=self.scenario.person.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
         )
@@ -136,14 +136,18 @@ class PlatformLife:
             self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
         self.weeks = tuple(costs)
 
-    def publish(self, walk: Walk) -> None:
-        """The dashboard and its evidence: the last stage's artifact, or made now when that is not the last word."""
-        made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
-        found = [each for each in made if each.is_file()]
-        if walk.failed is not None or self.weeks or not found:
-            found = [self._publish_now()]
-        for name in ("dashboard.html", "evidence.json", "decisions.csv"):
-            shutil.copy(found[-1].with_name(name), self.request.out / name)
+    def publish(self) -> None:
+        """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
+        bucket = project.environment["TAP_RECORDS_BUCKET"]
+        head = self.journal.head()
+        if head is None:
+            raise WalkFailed("No plan was ever proposed: there is nothing to publish.")
+        s3 = self.account.client("s3", self.account.tooling, self.home.region)
+        for name in PUBLISHED:
+            found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
+            (self.request.out / name).write_bytes(found["Body"].read())
 
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""
@@ -240,11 +244,9 @@ class PlatformLife:
             except WalkFailed as unfinished:
                 self.progress.say(f"{unfinished} The schedule goes on with it.")
 
-    def _publish_now(self) -> Path:
+    def _publish_now(self) -> None:
         pipeline = deployed_pipeline(self.account, self.home)
-        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
-        job = self._until_it_ends(project, {})
-        return job.folder / project.base_directory("") / "dashboard.html"
+        self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""

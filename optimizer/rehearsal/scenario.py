@@ -144,6 +144,7 @@ class Person(_Value):
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    confirms_alone: bool = False  # answers the second approver's gate as well
     leaves_gates: NonNegativeInt = 0
     approve_early_after_hours: PositiveFloat | None = None
 

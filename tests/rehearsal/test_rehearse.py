@@ -57,6 +57,11 @@ def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     progress = capsys.readouterr().err
     assert "Observe was rejected: p99" in progress
     assert "stage Phase3" not in progress
+    assert "Watch: Published in s3://" in progress, "nothing but the watch was left to publish it"
+    items = json.loads((tmp_path / "journal.json").read_text())["items"]
+    states = {each["sk"]: each["state"] for each in items if "state" in each}
+    assert states["phase#2"] == "rolled_back"
+    assert (tmp_path / "dashboard.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow
