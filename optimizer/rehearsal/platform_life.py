@@ -83,7 +83,7 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """The deployed pipeline to its end or to the stage that fails; again, if the first execution dies in between."""
+        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
         if self.scenario.execution_dies_at is not None:
             self._execute(EXECUTION, self.scenario.execution_dies_at)
             self.progress.say("the execution is gone, and the same commit is released again")

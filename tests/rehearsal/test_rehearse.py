@@ -37,6 +37,7 @@ TOLD_APART = {
     "silent-metrics",
     "tenant-owned",
     "released-again",
+    "reserved",
 }  # each has a test of its own
 
 
@@ -51,6 +52,17 @@ def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_
     assert summary["monthly_cost"]["after"] < summary["monthly_cost"]["before"]
     assert summary["monthly_cost"]["stranded"] == 0
     assert 0 < summary["metric_calls"] < summary["api_calls"]
+
+
+@pytest.mark.slow
+def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "reserved", weeks_after=2)
+    assert code == 0
+    cost, weeks = summary["monthly_cost"], [each["usd"] for each in summary["weeks"]]
+    assert 0 < cost["stranded"] < cost["before"] - cost["after"]
+    assert summary["weeks"][0]["start"] == "2027-02-22"
+    # What runs at list price is less than what is billed: the commitments that nothing uses come on top.
+    assert cost["after"] / 4.35 < weeks[-1] < weeks[0] < cost["before"] / 4.35
 
 
 @pytest.mark.slow
