@@ -43,7 +43,7 @@ setup(
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",
-            "types-boto3[autoscaling,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,ec2,elasticache,elbv2,lambda,osis,pipes,rds,resourcegroupstaggingapi,ssm,sts]",
+            "types-boto3[autoscaling,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,dynamodbstreams,ec2,elasticache,elbv2,lambda,osis,pipes,rds,resourcegroupstaggingapi,ssm,sts]",
             "types-PyYAML",
         ],
         "spark": ["pyspark==3.5.*"],
