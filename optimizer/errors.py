@@ -12,12 +12,18 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- PriceMissing              what is billed has no known price
+    |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
+    |   +-- Stopped                   the kill switch is set
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    |   +-- NotNow                    the calendar keeps the phase from beginning today
     +-- Breach                    3   errors or latency left their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
+    |   +-- TurnedBack                AWS took the change back because an alarm rang: the phase is rolled back
     +-- AwsFailed                 7   an AWS call failed after botocore's retries
 
 Each class carries the exit code of the command line. Exit code 1 is left to Python itself.
@@ -76,6 +82,14 @@ class AssemblyRefused(Refused):
     pass
 
 
+class ReconcileRefused(Refused):
+    pass
+
+
+class Stopped(Refused):
+    pass
+
+
 class ItemRefused(Refused):
     pass
 
@@ -84,12 +98,24 @@ class PriceMissing(Refused):
     pass
 
 
+class CostsUnknown(Refused):
+    """`code` is AWS's error code, where AWS refused."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class LeaseLost(OptimizerError):
     exit_code = 6
 
 
 class Unhealthy(OptimizerError):
     exit_code = 4
+
+
+class NotNow(Unhealthy):
+    pass
 
 
 class Breach(OptimizerError):
@@ -102,6 +128,10 @@ class Differences(OptimizerError):
 
 class MoveFailed(OptimizerError):
     exit_code = 7
+
+
+class TurnedBack(MoveFailed):
+    pass
 
 
 class AwsFailed(OptimizerError):

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,29 +26,34 @@ from typer._click.exceptions import ClickException
 
 from optimizer.actions import registry
 from optimizer.analyze import analyze as make_plan
-from optimizer.analyze import gate_text
 from optimizer.aws import World, production, tooling
 from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan, read_plan
+from optimizer.decide.plan_costs import PlanCosts
 from optimizer.decide.policy import Policy
-from optimizer.errors import OptimizerError, PriceMissing, UsageError
-from optimizer.evidence import Spending, evidence_of
+from optimizer.errors import OptimizerError, UsageError
+from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
 from optimizer.execute.pen import Pen
+from optimizer.execute.publish import upload, write_export
+from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
-from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
+from optimizer.execute.savings import measure_savings as measure
 from optimizer.execute.service import Service
-from optimizer.observe.costs import bill, footprint_now
+from optimizer.gate_text import gate_text
 from optimizer.observe.inventory import take_inventory
 from optimizer.phase import Phase
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
+from optimizer.spending import read_running
 
 AWS_FAILED = 7
+FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what main tells in one line
+PUBLISHED = (".html", ".json", ".csv")
 
 app = typer.Typer(
     help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
@@ -96,7 +104,6 @@ def analyze(
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
     life = _life(context)
-    spending = _spending(life)
     current = life.journal.current()
     under_way = current is not None and (
         current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
@@ -104,18 +111,24 @@ def analyze(
     if current is not None and under_way:
         plan = current.plan
         life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
+        _freeze(life).deployed(plan, life.settings.revision)
     else:
         record = life.journal.sizing()
-        plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
+        made = make_plan(life.production, life.settings, registry(), life.policy, record)
+        plan, measured, money = made.plan, made.measured, made.evidence.money
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
-        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending)
+        if money is not None:
+            life.say(f"Read the bill: {money.summary}.")
+            for note in money.notes:
+                life.say(note)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
-            Pen(life.journal, lease).propose(plan, evidence)
+            Pen(life.journal, lease).propose(plan, made.evidence)
     out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
-    _dashboard(life, out, spending)
+    _dashboard(life, out)
+    _upload(life, out)
     _print_plan(plan)
 
 
@@ -133,6 +146,7 @@ def apply(
     phase: PhaseNumber,
     plan: PlanFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""
     document = read_plan(plan)
@@ -142,14 +156,23 @@ def apply(
             typer.echo(line)
         return
     record = life.apply(document, Phase(phase))
-    window = f" until {record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
-    typer.echo(f"Phase {phase} is {record.state.value}{window}.")
+    end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
+    typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "window-end").write_text(f"{end or 'no window, nothing was changed'}\n")
 
 
 @app.command()
 def watch(context: typer.Context) -> int:
     """Assess the open window; on a breach roll the phase back. Exits 0, 3 on a breach, 4 when inconclusive."""
-    phase, assessment = _life(context).watch()
+    life = _life(context)
+    try:
+        phase, assessment = life.watch()
+    except OptimizerError:
+        life.tell()  # what was rolled back just now
+        _publish_if_possible(life)
+        raise
     if phase is None or assessment is None:
         typer.echo("No window is open.")
         return 0
@@ -160,7 +183,9 @@ def watch(context: typer.Context) -> int:
 @app.command()
 def accept(context: typer.Context, phase: PhaseNumber) -> None:
     """After 48 healthy hours: the irreversible moves, then the sizing record."""
-    record = _life(context).accept(Phase(phase))
+    life = _life(context)
+    with _published(life):
+        record = life.accept(Phase(phase))
     typer.echo(f"Phase {phase} is {record.state.value}.")
 
 
@@ -171,16 +196,38 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why, in words; it is kept and shown.")],
 ) -> None:
     """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
-    record = _life(context).rollback(Phase(phase), reason)
+    life = _life(context)
+    with _published(life), _telling(life):
+        record = life.rollback(Phase(phase), reason)
     typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command(name="gate-failed")
+def gate_failed(
+    context: typer.Context,
+    phase: PhaseNumber,
+    execution: Annotated[str, typer.Option("--execution", help="The pipeline execution whose gate it was.")],
+    timeout_minutes: Annotated[int, typer.Option("--timeout-minutes", min=5, help="How long the gate may wait.")],
+) -> None:
+    """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
+    life = _life(context)
+    with _published(life), _telling(life):
+        typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
 
 
 @app.command()
 def reconcile(context: typer.Context, assembly: Assembly) -> None:
-    """Compare a fresh assembly with the account; with no difference, accepted phases are reconciled."""
+    """Compare a fresh assembly with the account, and bring the deployed templates after both.
+
+    Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
+    """
     life = _life(context)
-    report = compare(assembly, life.production)
-    phases = life.reconciled()
+    with _published(life):
+        stacks = production_stacks(assembly, life.journal.sizing().revision)
+        report = compare(stacks, life.production)
+        if life.agree(stacks):
+            report = compare(stacks, life.production)  # what was executed is looked at again
+        phases = life.reconciled()
     typer.echo(f"{report.compared} properties compared, 0 differences.")
     for phase in phases:
         typer.echo(f"Phase {phase.number} is reconciled.")
@@ -199,23 +246,41 @@ def sizing(
 
 
 @app.command(name="freeze-check")
-def freeze_check(
-    context: typer.Context,
-    assembly: Assembly,
-    override: Annotated[str | None, typer.Option(help="Deploy all the same, for this recorded reason.")] = None,
-) -> None:
-    """Refuse to deploy changed infrastructure while a plan is under way."""
+def freeze_check(context: typer.Context, assembly: Assembly) -> None:
+    """Refuse to deploy changed infrastructure while a plan is under way, unless a person has overridden that."""
     life = _life(context)
+    settings = life.settings
     current = life.journal.current()
-    typer.echo(
-        check_freeze(
-            assembly,
-            plan_under_way=current is not None and current.state is PlanState.APPROVED,
-            record_revision=life.journal.sizing().revision,
-            override=override,
-            tooling=life.tooling,
-            production=life.production,
+    under_way = current is not None and current.state is PlanState.APPROVED
+    override = read_override(life.tooling, settings.override_parameter, settings.revision) if under_way else None
+    report = check_freeze(
+        assembly,
+        plan_under_way=under_way,
+        record_revision=life.journal.sizing().revision,
+        override=override.reason if override else None,
+        tooling=life.tooling,
+        production=life.production,
+    )
+    if current is not None and override is not None and report.changed:
+        _freeze(life).override(current.plan, override)
+    typer.echo(report)
+
+
+@app.command(name="measure-savings")
+def measure_savings(context: typer.Context) -> None:
+    """Measure each settled week since the last acceptance against what it would have cost, and keep it."""
+    life = _life(context)
+    measured = measure(life.journal, life.production, life.actions, life.settings.build_id)
+    for week in measured.weeks:
+        typer.echo(
+            f"Week of {week.start}: ${week.realised:,} saved (${week.low:,} to ${week.high:,}), "
+            f"${week.projected:,} expected; ${week.measured:,} in the place of ${week.without:,}"
         )
+    if measured.waits:
+        typer.echo(measured.waits)
+    typer.echo(
+        f"{measured.new} weeks measured now; {measured.explorer.requests} Cost Explorer requests, "
+        f"${measured.explorer.spent:.2f}."
     )
 
 
@@ -242,9 +307,17 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def dashboard(context: typer.Context, out: OutDir) -> None:
-    """Write the dashboard of the plan in force."""
+    """Write the dashboard of the plan in force, its plan.json and its journal."""
     life = _life(context)
-    typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
+    typer.echo(f"The dashboard is {_dashboard(life, out)}.")
+
+
+@app.command()
+def publish(context: typer.Context, out: OutDir) -> None:
+    """Write what `dashboard` writes, and file it in the bucket beside the journal."""
+    life = _life(context)
+    _dashboard(life, out)
+    _upload(life, out)
 
 
 @lru_cache(maxsize=1)
@@ -270,19 +343,58 @@ def _life(context: typer.Context) -> Life:
     )
 
 
-def _spending(life: Life) -> Spending | None:
-    """What the account is billed for now; None when a price is missing."""
-    governed = take_inventory(life.production, life.regions).governed
+@contextmanager
+def _telling(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb ended with an error of ours, people are told what is due."""
     try:
-        footprint, storage = footprint_now(life.production, governed)
-        return bill(footprint), storage
-    except PriceMissing as missing:
-        life.say(f"No cost is shown: {missing}")
-        return None
+        yield
+    except OptimizerError:
+        life.tell()
+        raise
+    life.tell()
 
 
-def _dashboard(life: Life, out: Path, spending: Spending | None) -> Path:
-    history = replace(life.journal.history(), cost_now=spending[0].monthly if spending else None)
+@contextmanager
+def _published(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb failed, what the plan looks like is filed."""
+    try:
+        yield
+    except FAILURES:
+        _publish_if_possible(life)
+        raise
+    _publish_if_possible(life)
+
+
+def _publish_if_possible(life: Life) -> None:
+    """A dashboard that cannot be filed changes nothing of how the verb ended: it is said, and can be made again."""
+    if life.settings.records_bucket is None:
+        return
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made)
+        try:
+            _dashboard(life, out)
+            _upload(life, out)
+        except FAILURES as error:
+            life.say(f"The plan's dashboard was not published: {error} Run publish --out DIR when that is mended.")
+
+
+def _upload(life: Life, out: Path) -> None:
+    bucket, current = life.settings.records_bucket, life.journal.current()
+    if bucket is None or current is None:
+        return
+    files = sorted(path for path in out.iterdir() if path.suffix in PUBLISHED)
+    life.say(f"Published in {upload(life.tooling, bucket, current.plan.hash, files)}")
+
+
+def _freeze(life: Life) -> Freeze:
+    return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
+
+
+def _dashboard(life: Life, out: Path) -> Path:
+    governed = take_inventory(life.production, life.regions).governed
+    billed = read_running(life.production, governed).bill
+    history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
+    write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
 
 
@@ -293,6 +405,23 @@ def _print_plan(plan: Plan) -> None:
         typer.echo(f"  {decision.choice.value:8} {decision.action:20} {name}: {decision.reason}")
     for each in plan.excluded:
         typer.echo(f"  excluded {each.kind.name.lower():20} {each.name}: {each.reason}")
+    if plan.costs is not None:
+        _print_costs(plan.costs)
+
+
+def _print_costs(costs: PlanCosts) -> None:
+    typer.echo(f"Cost: ${costs.before:,.2f} a month at list price, ${costs.after:,.2f} after the plan.")
+    for when, totals in (("now", costs.totals_before), ("after", costs.totals_after)):
+        if totals is not None:
+            typer.echo(
+                f"  {when:8} ListCost ${totals.list_cost:,.2f}, BilledCost ${totals.billed_cost:,.2f}, "
+                f"EffectiveCost ${totals.effective_cost:,.2f}, committed and unused ${totals.stranded:,.2f}"
+            )
+    for saving in costs.savings:
+        name = saving.resource.rsplit(":", 1)[-1]
+        typer.echo(f"  saves    {saving.action:20} {name}: ${saving.monthly:,.2f} at list price, net {saving.words}")
+        for note in saving.notes:
+            typer.echo(f"           {'':20} {note}")
 
 
 def _tell(line: str) -> None:

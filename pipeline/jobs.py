@@ -21,10 +21,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import pipelines as cdk_pipelines
 from constructs import Construct
 
+from optimizer.execute.approvals import APPROVE, CONFIRM
 from optimizer.phase import Phase
 from pipeline import roles
+from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
+from pipeline.records import Records
 from stages.acknowledged import acknowledge
 
 PIPELINE_NAME = "tap"
@@ -54,6 +57,8 @@ class Jobs(Construct):
         *,
         environment: Environment,
         journal: JournalTable,
+        records: Records,
+        controls: Controls,
         notifications: sns.ITopic,
         log_group: logs.ILogGroup,
     ) -> None:
@@ -61,6 +66,8 @@ class Jobs(Construct):
         self._log_group = log_group
         self._environment = environment
         self._journal = journal
+        self._records = records
+        self._controls = controls
         self._notifications = notifications
         self.source = cdk_pipelines.CodePipelineSource.connection(
             environment.repository,
@@ -73,7 +80,7 @@ class Jobs(Construct):
     def build(self) -> cdk_pipelines.CodeBuildStep:
         """Checks, the sizing in force, synthesis, freeze check."""
         role = self.role("build", production=(roles.ANALYZE,))
-        self._journal.grant_read(role)
+        self._journal.grant_write(role)  # an override of the freeze is recorded
         # The freeze check compares with what is deployed here as well: the pipeline's own template.
         deployed, own_stack = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], self._own_stack_arn()
         role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[own_stack]))
@@ -86,37 +93,79 @@ class Jobs(Construct):
         """Evidence and plan. Exports PLAN_HASH and GATE_TEXT; its output holds plan.json and dashboard.html."""
         role = self.role("analyze", production=(roles.ANALYZE,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
-    def plan_gate(self, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
-        """A person reads what the plan would do, and approves or rejects it."""
-        text = f"{analyze.exported_variable('GATE_TEXT')} (plan {analyze.exported_variable('PLAN_HASH')})"
-        return TimedApproval("ApprovePlan", text=text, notify=self._notifications)
+    def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
+        """The gates of the plan, then the record of who passed them."""
+        return cdk_pipelines.Step.sequence([*self._plan_gates(analyze), self._approve(analyze)])
 
-    def approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
+    def _plan_gates(self, analyze: cdk_pipelines.CodeBuildStep) -> list[TimedApproval]:
+        """People read what the plan would do, and approve or reject it: one, or two where that is wanted."""
+        gates = [self._plan_gate(APPROVE, analyze, "")]
+        if self._environment.second_approver:
+            second = "SECOND approval, which counts for one-way moves: by another person, who does not push here. "
+            gates.append(self._plan_gate(CONFIRM, analyze, second))
+        return gates
+
+    def _plan_gate(self, id: str, analyze: cdk_pipelines.CodeBuildStep, before: str) -> TimedApproval:
+        text = (
+            f"{before}{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
+            f"Dashboard: the output of Analyze in this execution. Runbook: {self._runbook}"
+        )
+        return self._gate(id, text)
+
+    def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         """The first command after the plan's gate: records what was approved."""
         role = self.role("approve")
         self._journal.grant_write(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState"))
-        return self._step("Record", "approve", role, None, timeout=MINUTES(30), plan=analyze)
+        more = {"TAP_SECOND_APPROVER": str(self._environment.second_approver).lower()}
+        if self._environment.committers:
+            more["TAP_COMMITTERS"] = ",".join(self._environment.committers)
+        return self._step("Record", "approve", role, None, timeout=MINUTES(30), more=more, plan=analyze)
 
     def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """One phase: apply, wait for the window and a person, accept and reconcile."""
-        return cdk_pipelines.Step.sequence(
-            [self._apply(phase, analyze), self._observe_gate(phase, analyze), self._accept(phase)]
+        apply = self._apply(phase, analyze)
+        gate = self._observe_gate(phase, analyze, apply)
+        return cdk_pipelines.Step.sequence([apply, gate, self._accept(phase)])
+
+    def _gate(self, id: str, text: str) -> TimedApproval:
+        region = self._environment.primary.name
+        # The reader finds the execution there, with its artifacts: the dashboard is one of them.
+        execution = (
+            f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{PIPELINE_NAME}"
+            f"/executions/#{{codepipeline.PipelineExecutionId}}/visualization?region={region}"
         )
+        return TimedApproval(id, text=text, link=execution, notify=self._notifications)
+
+    @property
+    def _runbook(self) -> str:
+        return f"https://github.com/{self._environment.repository}/blob/{self._environment.branch}/docs/runbook.md"
 
     def publish(self) -> cdk_pipelines.CodeBuildStep:
-        """The dashboard as the execution's artifact."""
+        """Dashboard, plan and journal as the execution's artifact, and filed beside the journal."""
         role = self.role("publish", production=(roles.ANALYZE,))
         self._journal.grant_read(role)
+        self._records.grant_publish(role)
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
-        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits."""
+        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
+        if job == "rollback":
+            for statement in self._may_ask_again():
+                role.add_to_policy(statement)
+        return role
+
+    def measuring_role(self) -> iam.Role:
+        """The role of `measure-savings`: read what production costs, and keep it in the journal."""
+        role = self.role("measure-savings", production=(roles.ANALYZE,))
+        self._journal.grant_write(role)
         return role
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
@@ -138,6 +187,7 @@ class Jobs(Construct):
         arns = [roles.production_role_arn(self._environment, name) for name in production]
         if arns:
             role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=arns))
+        self._controls.grant_read(role)
         return role
 
     def variables(self, production_role: str | None) -> dict[str, str]:
@@ -145,7 +195,9 @@ class Jobs(Construct):
         environment = self._environment
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
+            "TAP_RECORDS_BUCKET": self._records.bucket.bucket_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
+            **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
             "TAP_PRIMARY_REGION": environment.primary.name,
             "TAP_SECONDARY_REGIONS": ",".join(replica.name for replica in environment.replicas),
@@ -167,17 +219,21 @@ class Jobs(Construct):
         more = {"PHASE": str(phase.number)}
         return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
 
-    def _observe_gate(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
+    def _observe_gate(
+        self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep, apply: cdk_pipelines.CodeBuildStep
+    ) -> TimedApproval:
         text = (
-            f"Plan {analyze.exported_variable('PLAN_HASH')}, phase {phase.number} ({phase.title}): applied, "
-            "and observed for 48 hours. Approve once the window has ended healthy: an earlier approval is refused "
-            "and the stage has to be retried. Reject to roll this phase back."
+            f"Plan {analyze.exported_variable('PLAN_HASH')}, phase {phase.number} ({phase.title}): applied. "
+            f"Its window ends: {apply.exported_variable('WINDOW_END')}. Approve after that: an earlier approval is "
+            "refused, and the stage has to be retried with all actions. Reject to roll this phase back. "
+            f"Runbook: {self._runbook}"
         )
-        return TimedApproval(OBSERVE, text=text, notify=self._notifications)
+        return self._gate(OBSERVE, text)
 
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         more = {
             "PHASE": str(phase.number),
             "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),
@@ -220,6 +276,15 @@ class Jobs(Construct):
         gates = [f"{pipeline}/{phase.stage_name}/{OBSERVE}" for phase in Phase]
         return iam.PolicyStatement(actions=list(actions), resources=[pipeline, *gates])
 
+    def _may_ask_again(self) -> list[iam.PolicyStatement]:
+        # RetryStageExecution is authorized on the stage, ListActionExecutions on the pipeline (the same page).
+        pipeline = cdk.Stack.of(self).format_arn(service="codepipeline", resource=PIPELINE_NAME)
+        stages = [f"{pipeline}/{phase.stage_name}" for phase in Phase]
+        return [
+            iam.PolicyStatement(actions=["codepipeline:ListActionExecutions"], resources=[pipeline]),
+            iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages),
+        ]
+
     def _own_stack_arn(self) -> str:
         return cdk.Stack.of(self).format_arn(
             service="cloudformation", resource="stack", resource_name=f"{STACK_NAME}/*"
@@ -230,12 +295,14 @@ class Jobs(Construct):
 class TimedApproval(cdk_pipelines.Step):
     """A manual approval with a timeout of its own: CDK's ManualApprovalStep leaves it at seven days.
 
-    `text` is what the person at the gate reads; it may hold variables that earlier jobs exported.
+    `text` is what the person at the gate reads, `link` where the console sends them; both may hold
+    variables that earlier jobs exported.
     """
 
-    def __init__(self, id: str, *, text: str, notify: sns.ITopic) -> None:
+    def __init__(self, id: str, *, text: str, link: str, notify: sns.ITopic) -> None:
         super().__init__(id)
         self._text = text
+        self._link = link
         self._discover_referenced_outputs({"text": text})
         self._notify = notify
 
@@ -249,6 +316,7 @@ class TimedApproval(cdk_pipelines.Step):
                 action_name=options.action_name,
                 run_order=options.run_order,
                 additional_information=self._text,
+                external_entity_link=self._link,
                 notification_topic=self._notify,
                 timeout=GATE_TIMEOUT,
             )

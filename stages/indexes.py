@@ -6,7 +6,7 @@ nothing but the standard library. docs/access-patterns.md says which query each 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -19,7 +19,8 @@ class Index:
     copies: tuple[str, ...] | None = ()
 
 
-MERGED = "tenants_users"  # where `tenants` and `users` live together
+SOURCES = ("tenants", "users")
+MERGED = "tenants_users"  # where they live together, once they are consolidated
 RESERVED = "tap_"  # how every attribute begins that the merged layout adds to an item
 
 _TENANTS: Mapping[str, Index] = {
@@ -69,3 +70,8 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
         name: _overloaded(name, _TENANTS[tenants], _USERS[users]) for name, (tenants, users) in OVERLOADED.items()
     },
 }
+
+
+def merged_indexes(kept: Collection[str]) -> tuple[str, ...]:
+    """The indexes of the merged table: those that serve at least one that is kept."""
+    return tuple(name for name, served in OVERLOADED.items() if set(served) & set(kept))

@@ -12,7 +12,6 @@ from stages.cache import NAME as CACHE
 from stages.cache import Cache
 from stages.database import NAME as DATABASE
 from stages.fleet import NAME as FLEET
-from stages.tables import Tables
 
 FIVE_MINUTES = cdk.Duration.minutes(5)
 
@@ -104,15 +103,14 @@ def fleet_cpu() -> cloudwatch.Metric:
     return _metric("AWS/EC2", "CPUUtilization", "Average", AutoScalingGroupName=FLEET)
 
 
-def throttles(tables: Tables, name: str) -> cloudwatch.MathExpression:
+def throttles(table: str) -> cloudwatch.MathExpression:
     """Reads and writes of one table that DynamoDB refused for capacity, in five minutes."""
-    table = tables.by_name[name].table_name
     return _over(
         "SUM",
-        f"Throttles of {name}",
+        f"Throttles of {table}",
         {
-            f"{name}_reads": _metric("AWS/DynamoDB", "ReadThrottleEvents", "Sum", TableName=table),
-            f"{name}_writes": _metric("AWS/DynamoDB", "WriteThrottleEvents", "Sum", TableName=table),
+            f"{table}_reads": _metric("AWS/DynamoDB", "ReadThrottleEvents", "Sum", TableName=table),
+            f"{table}_writes": _metric("AWS/DynamoDB", "WriteThrottleEvents", "Sum", TableName=table),
         },
     )
 

@@ -13,7 +13,10 @@ from constructs import Construct
 from stages.cache import Cache
 from stages.database import Database
 from stages.governed import mark_part
+from stages.indexes import SOURCES
 from stages.tables import Tables
+
+POINTED = (*SOURCES, "audit_logs")  # what the application asks for, wherever it lies
 
 
 class Pointers(Construct):
@@ -22,8 +25,8 @@ class Pointers(Construct):
     def __init__(self, scope: Construct, id: str, *, tables: Tables, cache: Cache, database: Database) -> None:
         super().__init__(scope, id)
         self._parameters: list[ssm.StringParameter] = []
-        for name, table in tables.by_name.items():
-            self._point(f"tables/{name}", table.table_name)
+        for name in POINTED:
+            self._point(f"tables/{name}", tables.home_of(name))
         self._point("cache/endpoint", cache.endpoint)
         self._point("database/writer", database.writer_endpoint)
         self._point("database/reader", database.reader_endpoint)

@@ -8,11 +8,13 @@ neither aws_cdk nor boto3: the stages and the optimizer share it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator, model_validator
+
+from stages.indexes import INDEXES, MERGED, merged_indexes
 
 # Aurora's least: point-in-time recovery is the primary's matter, a secondary is restored from it.
 SECONDARY_BACKUP_DAYS = 1
@@ -80,6 +82,24 @@ class Sizing(_Value):
     tables: Mapping[str, TableSizing]
     cache: CacheSizing
     aurora: AuroraSizing
+
+    @field_validator("tables")
+    @classmethod
+    def _known(cls, tables: Mapping[str, TableSizing]) -> Mapping[str, TableSizing]:
+        for name, table in tables.items():
+            if name not in INDEXES:
+                raise ValueError(f"{name} is no table of the platform")
+            if unknown := sorted(set(table.indexes) - INDEXES[name].keys()):
+                raise ValueError(f"{name} has no index {', '.join(unknown)}")
+        return tables
+
+    def consolidated(self, kept: Collection[str]) -> Self:
+        """With the merged table, in the source indexes that are `kept`.
+
+        Its sources stay as they are: they are retained, and only a person deletes them (docs/adr).
+        """
+        merged = TableSizing(indexes=merged_indexes(kept), stream=True)
+        return self.model_copy(update={"tables": {**self.tables, MERGED: merged}})
 
 
 class SizingRecord(_Value):

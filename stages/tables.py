@@ -2,7 +2,8 @@
 
 All three share the key names `pk` and `sk`, and the items of `tenants` and `users` share the
 partition key TENANT#<id>, so that the two can later live in one table, a tenant beside its users.
-docs/access-patterns.md says which query each index serves.
+That table is made by the optimizer, when it consolidates; a sizing that has it makes synthesis declare
+it, and a deployment imports it by its name. docs/access-patterns.md says which query each index serves.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stages.governed import mark_part
-from stages.indexes import INDEXES
+from stages.indexes import INDEXES, MERGED, SOURCES
 from stages.keys import Keys
 from stages.sizing import TableSizing
 
@@ -34,7 +35,10 @@ TIME_TO_LIVE = {"audit_logs": "expires_at"}
 
 
 class Tables(Construct):
-    """The three tables, with the indexes and streams that the sizing keeps.
+    """The tables of the sizing, with the indexes and streams that it keeps.
+
+    `names` are those that the application may be pointed to: the merged table too, before it is there. It may
+    use that table and the table is watched from the moment the pointer is turned, with no deployment between.
 
     `replicas` are the Regions that get a replica of each, where the key's replica must be; none by default.
     """
@@ -53,14 +57,16 @@ class Tables(Construct):
         self._replica_key_arns = {region: keys.tables_replica_arn(region) for region in replicas}
         self._indexes = {name: table.indexes for name, table in sizing.items()}
         self.by_name = {name: self._table(name, table) for name, table in sizing.items()}
+        self.names = tuple(dict.fromkeys((*sizing, MERGED)))
         mark_part(self, "tables")
 
     def grant_read_write(self, role: iam.Role) -> None:
         """Let `role` read and write items, in the tables and through their indexes; not scan them."""
+        indexes = {**self._indexes, MERGED: tuple(INDEXES[MERGED])}
         arns = [
             arn
-            for name, table in self.by_name.items()
-            for arn in (table.table_arn, *(f"{table.table_arn}/index/{index}" for index in self._indexes[name]))
+            for name in self.names
+            for arn in (self._arn(name), *(f"{self._arn(name)}/index/{index}" for index in indexes[name]))
         ]
         role.add_to_policy(
             iam.PolicyStatement(
@@ -77,6 +83,17 @@ class Tables(Construct):
                 conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{cdk.Stack.of(self).region}.amazonaws.com"}},
             )
         )
+
+    def home_of(self, name: str) -> str:
+        """The table that holds what `name` held: the merged one, once it is there, for its sources."""
+        if name in SOURCES and MERGED in self.by_name:
+            return MERGED  # by its fixed name: a reference to a table that is being imported is not known yet
+        return self.by_name[name].table_name
+
+    def _arn(self, name: str) -> str:
+        if name == MERGED:  # the same before it is there and afterwards, so that importing it changes no policy
+            return cdk.Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=name)
+        return self.by_name[name].table_arn
 
     def _table(self, name: str, sizing: TableSizing) -> dynamodb.TableV2:
         streams = sizing.stream or self._replica_key_arns  # replication runs on the stream

@@ -17,6 +17,9 @@ from stages.cache import Cache
 from stages.governed import mark_part
 from stages.tables import Tables
 
+HEALTH_ALARMS = ("tap-error-rate", "tap-p99", "tap-unhealthy-hosts")
+"""The alarms of `Alarms.watch_balancer`: how the service does for its users. An outage is an error rate of 100 %."""
+
 
 class Alarms(Construct):
     """The encrypted topic `tap-alarms` and the alarms that go to it.
@@ -40,8 +43,8 @@ class Alarms(Construct):
 
     def watch_tables(self, tables: Tables) -> None:
         """Throttled requests, per table."""
-        for name in tables.by_name:
-            self._alarm(f"throttles-{name}", metrics.throttles(tables, name), above=0, of=(2, 3))
+        for name in tables.names:
+            self._alarm(f"throttles-{name}", metrics.throttles(name), above=0, of=(2, 3))
 
     def watch_cache(self, cache: Cache) -> None:
         """Memory and evictions, per shard."""
@@ -101,7 +104,7 @@ class Operations(Construct):
         dashboard.add_widgets(
             _graph("Unhealthy hosts", metrics.unhealthy_hosts(balancer)),
             _graph("Fleet CPU, percent", metrics.fleet_cpu()),
-            _graph("Throttles", *(metrics.throttles(tables, name) for name in tables.by_name)),
+            _graph("Throttles", *(metrics.throttles(name) for name in tables.names)),
         )
         dashboard.add_widgets(
             _graph("Redis memory, percent", *(metrics.cache_memory(cache, shard) for shard in cache.shards)),

@@ -6,10 +6,10 @@ imported the table, template and account agree.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
-from stages.indexes import INDEXES, OVERLOADED, Index
+from stages.indexes import INDEXES, Index
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.literals import KeyTypeType
@@ -27,11 +27,6 @@ class Shape(TypedDict):
     KeySchema: list[KeySchemaElementTypeDef]
     AttributeDefinitions: list[AttributeDefinitionTypeDef]
     GlobalSecondaryIndexes: list[GlobalSecondaryIndexUnionTypeDef]
-
-
-def merged_indexes(kept: Collection[str]) -> tuple[str, ...]:
-    """The indexes of the merged table: those that serve at least one that is kept."""
-    return tuple(name for name, served in OVERLOADED.items() if set(served) & set(kept))
 
 
 def table_shape(table: str, names: Iterable[str]) -> Shape:

@@ -144,10 +144,27 @@ class BeforeAfter:
 
 
 @dataclass(frozen=True)
+class TierRow:
+    """One figure of one tenant tier: before and in the window of each phase in `TenantImpact.watched`."""
+
+    tier: str
+    tenants: str
+    figure: str
+    windows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class TenantImpact:
-    """What the plan means for tenants, as far as it is known; the rest is said in `unknown`."""
+    """What the plan means for tenants, as far as it is known; the rest is said in `unknown`.
+
+    `riding` says how many tenants share what is shared; `cost` is what one of them costs a month, now and then.
+    """
 
     shared: tuple[SharedRow, ...]
     shared_left_out: str
+    riding: str
+    cost: str
     before_after: tuple[BeforeAfter, ...]
+    watched: tuple[str, ...]
+    tiers: tuple[TierRow, ...]
     unknown: tuple[str, ...]

@@ -2,38 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from statistics import median
 
 from optimizer.dashboard.decisions import HEALTH_MARKS, NOT_JUDGED
-from optimizer.dashboard.evidence_view import BeforeAfter, SharedRow, TenantImpact
+from optimizer.dashboard.evidence_view import BeforeAfter, SharedRow, TenantImpact, TierRow
 from optimizer.dashboard.kinds import kind_of
+from optimizer.dashboard.view import Costs
 from optimizer.dashboard.windows import pooled_error_rate
-from optimizer.dashboard.words import NO_VALUE, count, name_in, percent, quantity, region_in
+from optimizer.dashboard.words import NO_VALUE, count, dollars_and_cents, name_in, percent, quantity, region_in
 from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.health import Sample
 from optimizer.decide.plan import Plan
 from optimizer.execute.records import History, PhaseRecord
+from optimizer.observe.tenants import Figures, TierUse
 
 SHOWN = 12
-UNKNOWN = (
-    "How many tenants ride on a resource: no metric and no tag counts them. What is listed is shared by all of them, "
-    "since it carries no tenant's tag.",
-    "Requests, errors and p99 per tenant tier: no metric bears a tenant or a tier. The figures are those of all "
-    "tenants together.",
-    "Cost per tenant: without their number it cannot be told.",
+NOT_COUNTED = (
+    "How many tenants ride on a resource, and what one of them costs: the application publishes no count of them. What "
+    "is listed is shared by all of them, since it carries no tenant's tag."
 )
+NO_TIERS = (
+    "Requests, errors and p99 per tenant tier: the application publishes no metrics of tiers (docs/application.md). "
+    "The figures are those of all tenants together."
+)
+NO_COST = "What a tenant costs: the plan carries no costs."
 
 
-def tenant_impact(history: History) -> TenantImpact | None:
+def tenant_impact(history: History, costs: Costs | None) -> TenantImpact | None:
     """None before the first plan."""
     if history.record is None:
         return None
     shared = shared_rows(history.record.plan, history)
     more = len(shared) - SHOWN
     left_out = f"{count(more, 'further shared resource')}, all in evidence.json." if more > 0 else ""
-    return TenantImpact(tuple(shared[:SHOWN]), left_out, _before_after(history), UNKNOWN)
+    watched = [phase for phase in sorted(history.windows, key=lambda each: each.number) if history.windows[phase].tiers]
+    tiers = _tier_rows([history.windows[phase].tiers for phase in watched])
+    number = history.evidence.tenants if history.evidence else None
+    return TenantImpact(
+        shared=tuple(shared[:SHOWN]),
+        shared_left_out=left_out,
+        riding=f"All {number:,} tenants ride on each of them." if number else "",
+        cost=_cost(number, costs) if number and costs else "",
+        before_after=_before_after(history),
+        watched=tuple(f"Phase {phase.number}" for phase in watched),
+        tiers=tiers,
+        unknown=tuple(_unknown(number, costs, tiers, watched=bool(history.windows))),
+    )
+
+
+def _unknown(number: int | None, costs: Costs | None, tiers: Sequence[TierRow], *, watched: bool) -> Iterator[str]:
+    if not number:
+        yield NOT_COUNTED
+    elif costs is None:
+        yield NO_COST
+    if watched and not tiers:
+        yield NO_TIERS
+
+
+def _cost(tenants: int, costs: Costs) -> str:
+    before, after = (dollars_and_cents(each / tenants) for each in (costs.before, costs.standing))
+    return f"{before} a month for each tenant before the plan, {after} {costs.standing_label.lower()}; at list price."
+
+
+def _tier_rows(windows: Sequence[Sequence[TierUse]]) -> tuple[TierRow, ...]:
+    """Three figures for each tier, the tiers as the application named them last."""
+    rows = []
+    for last in windows[-1] if windows else ():
+        uses = [next((each for each in window if each.tier == last.tier), None) for window in windows]
+        tenants = f"{last.tenants:,}" if last.tenants is not None else NO_VALUE
+        for name, told in TIER_FIGURES:
+            compared = tuple((told(use.before), told(use.after)) if use else (NO_VALUE, NO_VALUE) for use in uses)
+            rows.append(TierRow(last.tier, tenants, name, compared))
+    return tuple(rows)
+
+
+TIER_FIGURES: tuple[tuple[str, Callable[[Figures], str]], ...] = (
+    ("Requests an hour", lambda it: NO_VALUE if it.requests is None else f"{it.requests:,.0f}"),
+    ("Failed requests", lambda it: NO_VALUE if it.error_rate is None else percent(it.error_rate)),
+    ("p99 latency, median", lambda it: NO_VALUE if it.p99_ms is None else f"{it.p99_ms:,.0f} ms"),
+)
 
 
 def shared_rows(plan: Plan, history: History) -> list[SharedRow]:

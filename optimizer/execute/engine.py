@@ -20,6 +20,7 @@ from optimizer.decide.policy import Policy
 from optimizer.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import MoveRecord, MoveState
+from optimizer.execute.switch import Switch
 from optimizer.observe.inventory import Governed, Kind, owner_of, take_inventory
 from optimizer.observe.metrics import Measurements
 from optimizer.phase import Phase
@@ -47,6 +48,7 @@ class Engine:
     policy: Policy
     actions: Mapping[str, Action]
     say: Say
+    switch: Switch
     settled: Callable[[timedelta], None]  # waits, then raises Breach when health left its limits
 
     def find(self, decisions: Sequence[Decision]) -> dict[str, Governed]:
@@ -125,6 +127,7 @@ class Engine:
         self._refuse_tenant(change.governed)
         if not self._reached(move, change.governed, move.is_done, pen):
             self.say(f"{change.governed.name}: {move.summary}")
+            self.switch.allow_change()
             move.do(aws)
             self._wait(move, change.governed, move.is_done, pen)
         pen.move(plan, record, MoveState.DONE)
@@ -137,6 +140,7 @@ class Engine:
         self._refuse_tenant(change.governed)
         if not self._reached(move, change.governed, move.is_undone, pen):
             self.say(f"{change.governed.name}: undo: {move.summary}")
+            self.switch.allow_undo()
             move.undo(aws)
             self._wait(move, change.governed, move.is_undone, pen)
         pen.move(plan, record, MoveState.UNDONE)

@@ -38,6 +38,8 @@ class Purpose(Enum):
     WATCH = "watch"
     ACCEPT = "accept"
     RECONCILE = "reconcile"
+    FREEZE = "freeze"
+    MEASURE = "measure"
     ROLLBACK = "rollback"
 
 

@@ -11,21 +11,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from optimizer.decide.decision import Json
-from optimizer.decide.health import Assessment, Sample
+from optimizer.decide.health import Assessment, Health, Sample
 from optimizer.decide.plan import Plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    Left,
     MoveRecord,
     MoveState,
+    Override,
     PhaseRecord,
     PhaseState,
     PlanEvidence,
@@ -43,6 +46,9 @@ _MOVE = TypeAdapter(MoveRecord)
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_WEEK = TypeAdapter(RealisedWeek)
+_OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 class Pen:
@@ -115,14 +121,31 @@ class Pen:
         text = ""
         if record.assessment is None or record.assessment.verdict is not assessment.verdict:
             text = f"Health of phase {record.phase.number}: {assessment.verdict.value}, {assessment.reason}"
-        return self._write_phase(plan, record, replace(record, assessment=assessment, assessed_at=self._clock()), text)
+        now, unclear = self._clock(), assessment.verdict is Health.INCONCLUSIVE
+        since = (record.unclear_since or now) if unclear else None
+        assessed = replace(record, assessment=assessment, assessed_at=now, unclear_since=since)
+        return self._write_phase(plan, record, assessed, text)
+
+    def begin_window_anew(self, plan: Plan, record: PhaseRecord, window: timedelta, why: str) -> str:
+        """The observed phase is watched for a whole window from now on; returns what was written."""
+        start = self._clock()
+        text = (
+            f"The window of phase {record.phase.number} begins anew, until {start + window:%Y-%m-%d %H:%M} UTC: {why}"
+        )
+        self.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=start, window_end=start + window)
+        return text
 
     def accept(self, plan: Plan, record: PhaseRecord, sizing: SizingRecord) -> PhaseRecord:
         """Accept the phase and put its sizing in force, together or not at all."""
         sized: TransactWriteItemTypeDef = self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}})
         accepted = replace(record, state=PhaseState.ACCEPTED, since=self._clock(), accepted_at=self._clock())
         text = f"Phase {record.phase.number} accepted; sizing revision {sizing.revision} in force"
-        return self._write_phase(plan, record, accepted, text, sized)
+        last: dict[str, AttributeValueTypeDef] = {
+            "hash": {"S": plan.hash},
+            "phase": {"N": str(record.phase.number)},
+            "at": {"S": self._now()},
+        }
+        return self._write_phase(plan, record, accepted, text, sized, self._put("accepted", "last", last))
 
     def close(self, plan: Plan, state: PlanState, text: str) -> None:
         """End the plan: STOPPED after a rollback, DONE when every phase is."""
@@ -154,6 +177,11 @@ class Pen:
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
 
+    def keep_left(self, plan: Plan, phase: Phase, left: Left) -> None:
+        """Keep a resource's state when the phase's window opens, or as it was found changed."""
+        key = f"left#{phase.number}#{left.action}#{left.resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
+
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""
         document = packed(_SAMPLES.dump_json(tuple(samples)).decode())
@@ -163,6 +191,25 @@ class Pen:
         """Keep what the window showed: CloudWatch forgets 5-minute data after 63 days."""
         document = packed(_WINDOW.dump_json(window).decode())
         self.lease.write(self._put(f"plan#{plan.hash}", f"window#{phase.number}", {"document": document}))
+
+    def keep_override(self, plan: Plan, override: Override) -> None:
+        """Keep who let a commit through the freeze, and why."""
+        text = f"Freeze overridden by {override.who} for commit {override.commit[:12]}: {override.reason}"
+        self.lease.write(self._override(plan, override), self._event(plan, None, text))
+
+    def mark_deployed(self, plan: Plan, override: Override) -> None:
+        """The commit of an override was deployed."""
+        self.lease.write(self._override(plan, replace(override, deployed=True)))
+
+    def keep_weeks(self, plan: Plan, weeks: Sequence[RealisedWeek]) -> None:
+        """Keep what was measured of weeks after acceptance."""
+        for week in weeks:
+            text = f"In the week of {week.start} ${week.realised:,} were saved; ${week.projected:,} were expected"
+            record: AttributeValueTypeDef = {"S": _WEEK.dump_json(week).decode()}
+            self.lease.write(
+                self._put(f"plan#{plan.hash}", f"realised#{week.start}", {"record": record}),
+                self._event(plan, None, text),
+            )
 
     def note(self, plan: Plan, phase: Phase | None, text: str) -> None:
         """Record that something happened."""
@@ -193,6 +240,10 @@ class Pen:
                     f"Phase {new.phase.number} is {found.state.value}, not {old.state.value}: another run moved it on."
                 ) from error
         return new
+
+    def _override(self, plan: Plan, override: Override) -> TransactWriteItemTypeDef:
+        document: AttributeValueTypeDef = {"S": _OVERRIDE.dump_json(override).decode()}
+        return self._put(f"plan#{plan.hash}", f"override#{override.commit}", {"record": document})
 
     def _put(self, pk: str, sk: str, attributes: Mapping[str, AttributeValueTypeDef]) -> TransactWriteItemTypeDef:
         return {"Put": {"TableName": self.journal.table, "Item": {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}}}

@@ -10,9 +10,12 @@ from enum import Enum
 
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Assessment, Sample
+from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan import Plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.observe.breakdown import CostLine
 from optimizer.observe.load import Load
+from optimizer.observe.tenants import TierUse
 from optimizer.phase import Phase
 from stages.sizing import SizingRecord
 
@@ -74,7 +77,17 @@ class PhaseRecord:
     reason: str = ""
     assessment: Assessment | None = None
     assessed_at: datetime | None = None
+    unclear_since: datetime | None = None  # the verdict has been INCONCLUSIVE from then on
     vetoed: Mapping[str, str] | None = None  # "action resource" to the reason of the veto
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The latest acceptance, of whatever plan: the watch goes on for a day after it."""
+
+    plan_hash: str
+    phase: Phase
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,29 @@ class MoveRecord:
 
 
 @dataclass(frozen=True)
+class Left:
+    """A resource as a phase left it, in its action's description."""
+
+    action: str
+    resource: str
+    kind: str
+    name: str
+    region: str
+    state: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Override:
+    """The freeze set aside for one commit. `deployed`: the pipeline has deployed it since."""
+
+    commit: str
+    who: str
+    reason: str
+    at: datetime
+    deployed: bool = False
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that happened, in a person's words."""
 
@@ -103,21 +139,25 @@ class Event:
 
 @dataclass(frozen=True)
 class WindowEvidence:
-    """The samples of one phase's window and the p99 that the baseline let expect at each."""
+    """The samples of one phase's window and the p99 that the baseline let expect at each; how it was for each tier."""
 
     samples: tuple[Sample, ...]
     expected_p99_ms: tuple[float | None, ...]
+    tiers: tuple[TierUse, ...] = ()
 
 
 @dataclass(frozen=True)
 class PlanEvidence:
     """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
 
-    `costs` is None when a price was missing.
+    `costs` is None when a price was missing, `tenants` when the application does not say how many there are,
+    `money` for a plan that was made before the bill was read.
     """
 
     loads: tuple[Load, ...]
     costs: tuple[CostLine, ...] | None
+    tenants: int | None = None
+    money: MoneyEvidence | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +165,7 @@ class History:
     """The whole journal of one plan: what the dashboard shows.
 
     `evidence` is None for a plan that was kept without it; `baseline` holds the samples from before the
-    plan's first change, and nothing before there was one.
+    plan's first change, and nothing before there was one. `realised` holds the measured weeks since acceptance.
     """
 
     record: PlanRecord | None
@@ -138,3 +178,4 @@ class History:
     before: Mapping[str, Json]
     evidence: PlanEvidence | None = None
     baseline: tuple[Sample, ...] = ()
+    realised: tuple[RealisedWeek, ...] = ()

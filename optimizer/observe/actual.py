@@ -244,6 +244,15 @@ def _balancer(observed: Observed, name: str) -> Actual | None:
     }
 
 
+def _pointer(observed: Observed, name: str) -> Actual | None:
+    """A parameter that the application follows; the optimizer turns those of tables that it merged."""
+    ssm = observed.aws.ssm
+    try:
+        return _same(ssm.get_parameter(Name=name)["Parameter"], "Name", "Type", "Value")
+    except ssm.exceptions.ParameterNotFound:
+        return None
+
+
 TYPES: Mapping[str, Comparable] = {
     "AWS::AutoScaling::AutoScalingGroup": Comparable(
         "AutoScalingGroupName",
@@ -289,4 +298,5 @@ TYPES: Mapping[str, Comparable] = {
     "AWS::RDS::DBInstance": Comparable("DBInstanceIdentifier", _instance, {}, {"PromotionTier": 1}),
     "AWS::RDS::GlobalCluster": Comparable("GlobalClusterIdentifier", _global_cluster, {}),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": Comparable("Name", _balancer, {}),
+    "AWS::SSM::Parameter": Comparable("Name", _pointer, {}),
 }

@@ -9,8 +9,10 @@ from datetime import UTC
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.base_backend import BackendDict
 from moto.dynamodb.models import dynamodb_backends
+from moto.ec2.models import ec2_backends
 from moto.elasticache.models import elasticache_backends
 from moto.elbv2.models import elbv2_backends
+from moto.kms.models import kms_backends
 from moto.pipes.models import pipes_backends
 from moto.rds.models import rds_backends
 
@@ -56,6 +58,9 @@ class Region:
     unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those denied or being deleted
     streams: Mapping[str, str] = field(default_factory=dict)  # the label of each table's stream that is on
     consumers: Mapping[str, int] = field(default_factory=dict)  # how many read each table's stream
+    gateways: int = 0  # NAT gateways that are billed
+    keys: int = 0  # customer keys
+    left_snapshots: int = 0  # manual snapshots of Aurora clusters that are gone
 
 
 Configuration = Mapping[str, Region]  # by Region name
@@ -80,6 +85,9 @@ def _region(account: str, region: str) -> Region:
         unreadable=_unreadable(account, region),
         streams=_streams(account, region),
         consumers=_consumers(account, region),
+        gateways=_gateways(account, region),
+        keys=_keys(account, region),
+        left_snapshots=_left_snapshots(account, region),
     )
 
 
@@ -205,3 +213,25 @@ def _consumers(account: str, region: str) -> dict[str, int]:
     ]
     tables = [source.split(":table/", 1)[1].split("/", 1)[0] for source in sources if ":table/" in source]
     return {name: tables.count(name) for name in sorted(set(tables))}
+
+
+def _gateways(account: str, region: str) -> int:
+    if not _there(ec2_backends, account, region):
+        return 0
+    return sum(each.state in ("pending", "available") for each in ec2_backends[account][region].nat_gateways.values())
+
+
+def _keys(account: str, region: str) -> int:
+    """Keys of the customer's; those that wait for their deletion are not billed (AWS KMS pricing)."""
+    if not _there(kms_backends, account, region):
+        return 0
+    keys = kms_backends[account][region].keys.values()
+    return sum(each.key_manager == "CUSTOMER" and each.key_state != "PendingDeletion" for each in keys)
+
+
+def _left_snapshots(account: str, region: str) -> int:
+    if not _there(rds_backends, account, region):
+        return 0
+    backend = rds_backends[account][region]
+    snapshots = (each for each in backend.cluster_snapshots.values() if each.snapshot_type == "manual")
+    return sum(each.db_cluster_identifier not in backend.clusters for each in snapshots)

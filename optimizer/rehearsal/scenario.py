@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from optimizer.errors import UsageError
+from optimizer.rehearsal.billing.spec import BillingSpec
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -78,9 +79,11 @@ class Pipe(_Value):
 
 
 class ByHand(_Value):
-    """A call that somebody makes in the primary Region, past the pipeline, when a milestone is reached."""
+    """A call that somebody makes in the primary Region, past the pipeline, some minutes after a milestone."""
 
     on: Milestone
+    after_minutes: NonNegativeFloat = 0
+    account: Literal["production", "tooling"] = "production"
     service: str
     call: str
     parameters: dict[str, Any]
@@ -132,11 +135,18 @@ class Event(_Value):
 
 
 class Person(_Value):
-    """The person at the gates: how they answer, and how long they take."""
+    """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
+
+    With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
+    first time it is asked, whatever its window says; asked anew, the person waits.
+    """
 
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    confirms_alone: bool = False  # answers the second approver's gate as well
+    leaves_gates: NonNegativeInt = 0
+    approve_early_after_hours: PositiveFloat | None = None
 
 
 class Ending(_Value):
@@ -155,6 +165,7 @@ class Expectation(_Value):
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
@@ -173,6 +184,7 @@ class Scenario(_Value):
     by_hand: tuple[ByHand, ...] = ()
     events: tuple[Event, ...] = ()
     person: Person = Person()
+    billing: BillingSpec = BillingSpec()
     expect: Expectation
 
 

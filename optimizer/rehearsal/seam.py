@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
-from moto import mock_aws, settings
+from moto import backend_index, backends, mock_aws, settings
 from moto.core import responses
 from moto.core.models import botocore_stubber
 from moto.core.parse import PROTOCOL_PARSERS
@@ -25,6 +25,7 @@ from moto.core.responses import BaseResponse
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 
+from optimizer.rehearsal.missing_services import backend_of, patterns
 from optimizer.rehearsal.overlay import AwsError
 
 Wire = tuple[int, dict[str, Any], Any]  # status, headers, body
@@ -149,6 +150,8 @@ def attached(handler: Handler) -> Iterator[None]:
         patches.enter_context(patch.object(settings, "ec2_load_default_amis", lambda: False))
         patches.enter_context(mock_aws())
         for target, name, value in (
+            (backend_index, "backend_url_patterns", [*patterns(), *backend_index.backend_url_patterns]),
+            (backends, "get_backend", backend_of(backends.get_backend)),
             (BaseResponse, "call_action", call_action),
             (BaseResponse, "get_current_account", current_account),
             (botocore_stubber, "process_request", process_request),

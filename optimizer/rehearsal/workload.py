@@ -145,6 +145,16 @@ class Workload:
             return Samples(signal.unit, asked.starts(), points, asked.period // PERIOD)
         return Samples(signal.unit, asked.starts(), _by_the_minute(points, signal, asked, first), asked.period // 60)
 
+    @property
+    def timeline(self) -> Sequence[tuple[float, Configuration]]:
+        """From which second on the account was configured how."""
+        return tuple(self._timeline)
+
+    def scene_of(self, timeline: Sequence[tuple[float, Configuration]], region: str, start: int, stop: int) -> Scene:
+        """The scene of a range under another history than the account's own. Kept nowhere."""
+        effects = self._effects(start, stop)
+        return Scene(region, start, stop, self._spec, timeline, effects, self._noise, self._jobs)
+
     def _scene(self, region: str, start: int, stop: int) -> Scene:
         """The scene of a range, shared by the metrics that are asked for together."""
         key = (region, start, stop, len(self._timeline), len(self._milestones), len(self._disturbances))

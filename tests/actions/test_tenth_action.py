@@ -17,12 +17,13 @@ import pytest
 
 from optimizer import actions
 from optimizer.actions import registry
-from optimizer.analyze import SLACK, analyze, gate_text
+from optimizer.analyze import SLACK, analyze
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseState
+from optimizer.gate_text import gate_text
 from optimizer.phase import Phase
 from optimizer.reference import actions_page, permissions_page
 from pipeline.skip_condition import NothingToDo, check
@@ -164,7 +165,7 @@ def test_it_is_documented(tenth: None) -> None:
 def test_a_plan_with_it_is_gated_and_carried_out(tenth: None, world: small_world.World) -> None:
     plan = _proposed(world)
     assert [each.action for each in plan.to_apply(Phase.NON_CRITICAL)] == [ID]
-    assert f"Phase 1 (DynamoDB): {ID}." in gate_text(plan)
+    assert f"Phase 1 (DynamoDB): {ID} on " in gate_text(plan)
     check(_read(world), "Approve")  # the stages' condition: the gate is asked
     with pytest.raises(NothingToDo, match="proposed, not approved"):
         check(_read(world), "Phase1")
@@ -215,7 +216,7 @@ def _proposed(world: small_world.World) -> Plan:
     life = world.fresh()
     policy = Policy(period=SLACK)  # so short that nothing measured is enough
     settings = replace(life.settings, secondary_regions=("us-west-2", "eu-west-1"))  # where the sizing has secondaries
-    plan, _ = analyze(life.production, settings, registry(), policy, life.journal.sizing())
+    plan = analyze(life.production, settings, registry(), policy, life.journal.sizing()).plan
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
         Pen(life.journal, lease).propose(plan)
     return plan

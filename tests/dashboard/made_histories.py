@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from optimizer.decide.decision import Choice, Decision, Projection, brief, decide_by, guard
 from optimizer.decide.health import Assessment, Health, Sample
-from optimizer.decide.plan import Plan, PlanCosts, PlannedAction, Saving
+from optimizer.decide.plan import Plan, PlannedAction
+from optimizer.decide.plan_costs import PlanCosts, Saving
 from optimizer.execute.records import (
     Event,
     History,
@@ -27,6 +28,7 @@ from optimizer.execute.records import (
 from optimizer.observe.breakdown import CostLine
 from optimizer.observe.inventory import Excluded, Kind
 from optimizer.observe.load import Load, Use
+from optimizer.observe.tenants import Figures, TierUse
 from optimizer.phase import Phase
 from stages.sizing import Sizing, SizingRecord
 
@@ -117,6 +119,12 @@ def plan(**changes: object) -> Plan:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+TIERS = (
+    TierUse("enterprise", 100, Figures(42_190.4, 0.0002, 214.2), Figures(41_913.2, 0.0003, 220.4)),
+    TierUse("starter", None, Figures(None, None, None), Figures(14_575.0, 0.0, 178.0)),
+)
+
+
 def evidence(
     start: datetime, hours: float, worse: Callable[[float], float] = lambda _: 1.0, seed: int = 7
 ) -> WindowEvidence:
@@ -134,7 +142,7 @@ def evidence(
                    want * worse(number / 12) * (1 + chance.gauss(0, 0.035)))
         )  # fmt: skip
         expected.append(want)
-    return WindowEvidence(tuple(samples), tuple(expected))
+    return WindowEvidence(tuple(samples), tuple(expected), TIERS)
 
 
 def move(phase: Phase, sequence: int, action: str, resource: str, summary: str, state: MoveState, hours: float,
@@ -183,7 +191,7 @@ def kept_evidence() -> PlanEvidence:
         Load("AWS/EC2", "CPUUtilization", "Average", 300, 1, (None, *week(2.5, 7.3)[1:]),
              (Use("tap-fleet", "us-east-1", 7.121, 8.326, 99.9),)),
     )  # fmt: skip
-    return PlanEvidence(loads, lines)
+    return PlanEvidence(loads, lines, tenants=2500)
 
 
 def history(record: PlanRecord | None, **changes: object) -> History:

@@ -37,7 +37,6 @@ SECTIONS = (
     "events",
     "plan",
 )
-TIMES_TO_OPEN = 1.5
 SITUATIONS = [*made.ALL, "many"]
 # What nobody has to scroll a page sideways for: the width of the page itself.
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -271,6 +270,8 @@ def test_tables_hold_what_plan_and_journal_say(accepted: Visit) -> None:
     latency = [row[2:] for row in it.cells(".before-after") if row[1].startswith("p99")]
     assert len(latency) == 2
     assert all(cell.endswith(" ms") for row in latency for cell in row)
+    enterprise = it.cells(".tiers")[0]
+    assert enterprise == ["enterprise", "100", "Requests an hour", *["42,190", "41,913"] * 2]
 
 
 def with_sample(history: History) -> History:
@@ -371,14 +372,12 @@ def test_a_thousand_resources_are_found_by_searching(
     assert it.complaints == []
 
 
-def test_a_thousand_resources_open_as_fast(chromium: Any, written: Callable[[str], Path]) -> None:
-    pages = {name: written(name).as_uri() for name in ("observing", "many")}
-    page = chromium.new_page()
-    times: dict[str, list[float]] = {name: [] for name in pages}
-    for _ in range(4):  # in turns, so that what else the machine does meets both alike
-        for name, address in pages.items():
-            page.goto(address)
-            page.wait_for_function("() => performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
-            times[name].append(page.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd"))
-    page.close()
-    assert min(times["many"]) <= TIMES_TO_OPEN * min(times["observing"]), times
+def test_a_page_does_not_grow_with_the_account(visit: Callable[..., Visit], tmp_path: Path) -> None:
+    """What a browser has to lay out is the same for 100 and 1,000; benchmarks/dashboard.py measures the time."""
+    elements = {
+        number: visit(write_dashboard(made.many(number), tmp_path / str(number))).page.evaluate(
+            "() => document.querySelectorAll('*').length"
+        )
+        for number in (100, 1000)
+    }
+    assert elements[1000] <= 1.02 * elements[100], elements

@@ -17,7 +17,8 @@ from optimizer.dashboard.listing import SHOWN, decisions_as_data, split
 from optimizer.dashboard.marks import SavingState
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.risks import impact_of, likelihood_of, risks_of
-from optimizer.dashboard.tenants import tenant_impact
+from optimizer.dashboard.savings import costs_of
+from optimizer.dashboard.tenants import NO_TIERS, NOT_COUNTED, tenant_impact
 from optimizer.dashboard.timeline import added_up, timeline_of
 from optimizer.decide.decision import Criterion, Verdict, brief, guard
 from optimizer.decide.health import Assessment, Health
@@ -173,7 +174,7 @@ def test_without_a_saving_there_is_no_timeline(history: History) -> None:
 
 
 def test_before_and_after_compare_the_same_hours_of_the_week() -> None:
-    impact = tenant_impact(made.accepted())
+    impact = tenant_impact(made.accepted(), None)
     assert impact is not None
     assert [(row.phase, row.figure) for row in impact.before_after][:3] == [
         ("Phase 2", "Requests an hour"),
@@ -185,6 +186,35 @@ def test_before_and_after_compare_the_same_hours_of_the_week() -> None:
     assert impact.before_after[0].after == f"{sum(each.requests or 0 for each in window.samples) / 48:,.0f}"
     assert impact.shared[0].change == "Right-size the fleet"
     assert "CPUUtilization p95 7.121 %" in impact.shared[0].use
+
+
+def test_tiers_are_shown_as_the_application_published_them() -> None:
+    history = made.accepted()
+    impact = tenant_impact(history, costs_of(history))
+    assert impact is not None
+    assert impact.watched == ("Phase 2", "Phase 3")
+    assert [(row.tier, row.tenants, row.figure, row.windows[0]) for row in impact.tiers] == [
+        ("enterprise", "100", "Requests an hour", ("42,190", "41,913")),
+        ("enterprise", "100", "Failed requests", ("0.02 %", "0.03 %")),
+        ("enterprise", "100", "p99 latency, median", ("214 ms", "220 ms")),
+        ("starter", "–", "Requests an hour", ("–", "14,575")),
+        ("starter", "–", "Failed requests", ("–", "0.00 %")),
+        ("starter", "–", "p99 latency, median", ("–", "178 ms")),
+    ]
+    assert impact.riding == "All 2,500 tenants ride on each of them."
+    assert impact.cost.startswith("$12.50 a month for each tenant before the plan, $10.02 after what was accepted")
+    assert impact.unknown == ()
+
+
+def test_what_the_application_does_not_say_is_said_to_be_unknown() -> None:
+    history = made.accepted()
+    assert history.evidence is not None
+    windows = {phase: replace(each, tiers=()) for phase, each in history.windows.items()}
+    silent = replace(history, windows=windows, evidence=replace(history.evidence, tenants=None))
+    impact = tenant_impact(silent, costs_of(silent))
+    assert impact is not None
+    assert (impact.riding, impact.cost, impact.tiers) == ("", "", ())
+    assert impact.unknown == (NOT_COUNTED, NO_TIERS)
 
 
 def test_a_long_list_is_cut_and_the_rest_is_kept_as_data() -> None:

@@ -31,6 +31,8 @@ def decided(choice, target):
 def test_what_was_approved_must_all_be_wanted_still(world, choice, again, veto):
     action = replace(ACTION, decide=lambda evidence, policy: decided(choice, again))
     life = world.fresh()
-    engine = Engine(life.production, ["us-east-1"], life.policy, {action.id: action}, print, lambda wait: None)
+    engine = Engine(
+        life.production, ["us-east-1"], life.policy, {action.id: action}, print, life.switch, lambda wait: None
+    )
     approved = replace(decided(Choice.APPLY, {"remove": ["a", "b"]}), before=world.table())
     assert engine.still_wanted(approved, TABLE, None) == veto

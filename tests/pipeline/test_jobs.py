@@ -18,16 +18,20 @@ COMMANDS = {
         'export GATE_TEXT="$(cat out/gate-text)"',
     ],
     "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
-    "tap-publish": [f"{OPTIMIZER} dashboard --out out"],
+    "tap-publish": [f"{OPTIMIZER} publish --out out"],
     "tap-watch": [f"{OPTIMIZER} watch"],
     "tap-rollback": [
-        f'{OPTIMIZER} rollback --phase "${{STAGE#Phase}}" --reason "The Observe gate of $STAGE was rejected."'
+        f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '
+        '--timeout-minutes "$GATE_TIMEOUT_MINUTES"'
     ],
 } | {
     f"tap-phase{number}-{job}": commands
     for number in (1, 2, 3)
     for job, commands in {
-        "apply": [f'{OPTIMIZER} apply --phase "$PHASE" --plan plan/plan.json'],
+        "apply": [
+            f'{OPTIMIZER} apply --phase "$PHASE" --plan plan/plan.json --out out',
+            'export WINDOW_END="$(cat out/window-end)"',
+        ],
         "accept": [
             f'{OPTIMIZER} accept --phase "$PHASE"',
             *SYNTHESIS,
@@ -71,6 +75,12 @@ def test_every_job_is_told_the_same_and_its_own_role(pipeline: Any, project: str
     told = pipeline.variables(project)
     assert told["TAP_JOURNAL_TABLE"] == {"Ref": next(iter(pipeline.of_type("AWS::DynamoDB::GlobalTable")))}
     assert told["TAP_PIPELINE_NAME"] == "tap"
+    names = {id: each["Name"] for id, each in pipeline.of_type("AWS::SSM::Parameter").items()}
+    assert {names[told[f"TAP_{each}_PARAMETER"]["Ref"]] for each in ("SWITCH", "OVERRIDE", "PEAKS")} == {
+        "/tap/switch",
+        "/tap/freeze-override",
+        "/tap/peaks",
+    }
     assert told["TAP_PRODUCTION_ACCOUNT"] == "222222222222"
     assert told["TAP_PRIMARY_REGION"] == "us-east-1"
     assert told["TAP_SECONDARY_REGIONS"] == "us-west-2,eu-west-1"
@@ -119,9 +129,9 @@ def test_a_job_may_assume_its_production_role_alone(pipeline: Any, job: str) -> 
 
 @pytest.mark.parametrize(
     ("job", "writes"),
-    [(job, job not in ("build", "publish")) for job in MAY_ASSUME],
+    [(job, job != "publish") for job in MAY_ASSUME],
 )
-def test_only_jobs_that_change_the_plan_write_the_journal(pipeline: Any, job: str, writes: bool) -> None:
+def test_only_jobs_that_write_down_what_they_do_write_the_journal(pipeline: Any, job: str, writes: bool) -> None:
     actions = pipeline.actions_allowed(f"tap-job-{job}")
     assert {"dynamodb:GetItem", "dynamodb:Query"} <= actions
     assert ("dynamodb:PutItem" in actions) is writes

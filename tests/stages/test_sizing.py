@@ -17,6 +17,12 @@ def record(**fleet: Any) -> dict[str, Any]:
     return made
 
 
+def tabled(**tables: list[str]) -> dict[str, Any]:
+    made = record()
+    made["sizing"]["tables"] |= {name: {"indexes": indexes, "stream": True} for name, indexes in tables.items()}
+    return made
+
+
 def test_no_file_is_the_design(tmp_path: Path) -> None:
     assert read_sizing(tmp_path / "sizing.json") == SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
 
@@ -37,8 +43,10 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         (b"{}", "revision: Field required, and 1 more"),
         (json.dumps(record(desired=99)).encode(), "sizing.fleet: minimum 12, desired 99, maximum 25 are out of order"),
         (json.dumps(record(colour="red")).encode(), "sizing.fleet.colour: Extra inputs are not permitted"),
+        (json.dumps(tabled(orders=[])).encode(), "sizing.tables: orders is no table of the platform"),
+        (json.dumps(tabled(users=["by-name", "by-email"])).encode(), "sizing.tables: users has no index by-name"),
     ],
-    ids=["empty", "binary", "no fields", "out of order", "unknown field"],
+    ids=["empty", "binary", "no fields", "out of order", "unknown field", "unknown table", "unknown index"],
 )
 def test_what_is_no_record_is_refused_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "sizing.json"

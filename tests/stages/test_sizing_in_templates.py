@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from optimizer.consolidate.layout import table_shape
+from stages.indexes import INDEXES, MERGED, merged_indexes
 from stages.sizing import Sizing
-from tests.stages.foundation import Foundation, group, instances, launch, redis, tables
+from tests.stages.foundation import Foundation, alarms, group, instances, launch, redis, tables
 
 pytestmark = pytest.mark.xdist_group("foundation")  # one synthesis for all of them
 
@@ -84,8 +86,20 @@ INDEX_GONE = DESIGNED.model_copy(
                 "tap-primary/AWS::IAM::Policy.PolicyDocument",  # the fleet may query what is there
             },
         ),
+        (
+            DESIGNED.consolidated(("by-domain", "by-role")),
+            {"tap-primary/AWS::DynamoDB::GlobalTable +", "tap-primary/AWS::SSM::Parameter.Value"},
+        ),
     ],
-    ids=["as designed", "smaller fleet", "fewer backups", "a reader less", "smaller nodes", "fewer indexes, no stream"],
+    ids=[
+        "as designed",
+        "smaller fleet",
+        "fewer backups",
+        "a reader less",
+        "smaller nodes",
+        "fewer indexes, no stream",
+        "tables merged",
+    ],
 )
 def test_what_a_sizing_changes(
     foundation: Foundation, synthesize: Callable[..., Foundation], sizing: Sizing, expected: set[str]
@@ -118,6 +132,56 @@ def test_the_whole_target(synthesize: Callable[..., Foundation]) -> None:
     assert small.all("AWS::RDS::DBCluster", "tap-replica-3")
     assert small.all("AWS::KMS::Key", "tap-replica-2"), "final snapshots need the Region's key"
     assert small.all("AWS::EC2::VPC", "tap-replica-2"), "coming back needs the Region's network"
+
+
+def test_the_merged_table_is_declared_as_the_optimizer_makes_it(synthesize: Callable[..., Foundation]) -> None:
+    """A deployment imports it by its name: what is declared must be what is there."""
+    kept = ("by-domain", "by-role", "by-invitation")
+    consolidated = synthesize(DESIGNED.consolidated(kept))
+    declared, users = (tables(consolidated)[name] for name in (MERGED, "users"))
+    shape = table_shape(MERGED, merged_indexes(kept))
+    assert {name: declared[name] for name in ("KeySchema", "GlobalSecondaryIndexes")} == {
+        name: shape[name] for name in ("KeySchema", "GlobalSecondaryIndexes")
+    }
+    assert sorted(map(str, declared["AttributeDefinitions"])) == sorted(map(str, shape["AttributeDefinitions"]))
+    same = ("BillingMode", "SSESpecification", "StreamSpecification")
+    assert {name: declared[name] for name in same} == {name: users[name] for name in same}
+    (here,), (there,) = declared["Replicas"], users["Replicas"]
+    assert {k: v for k, v in here.items() if k != "GlobalSecondaryIndexes"} == {
+        k: v for k, v in there.items() if k != "GlobalSecondaryIndexes"
+    }
+    assert [each["IndexName"] for each in shape["GlobalSecondaryIndexes"]] == ["by-login", "by-group", "by-origin"]
+
+
+def test_sources_of_a_merged_table_stay_and_are_retained(synthesize: Callable[..., Foundation]) -> None:
+    consolidated = synthesize(DESIGNED.consolidated(("by-domain",)))
+    assert set(tables(consolidated)) == {*DESIGNED.tables, MERGED}
+    for resource in consolidated.all("AWS::DynamoDB::GlobalTable"):
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_pointers_name_the_merged_table_once_it_is_there(
+    foundation: Foundation, synthesize: Callable[..., Foundation]
+) -> None:
+    consolidated = synthesize(DESIGNED.consolidated(("by-domain",)))
+    assert pointers(consolidated) == {
+        **pointers(foundation),
+        "/tap/tables/tenants": MERGED,
+        "/tap/tables/users": MERGED,
+    }
+
+
+def pointers(f: Foundation) -> dict[str, Any]:
+    return {r["Properties"]["Name"]: r["Properties"]["Value"] for r in f.all("AWS::SSM::Parameter")}
+
+
+def test_the_application_may_use_the_merged_table_before_it_is_there(foundation: Foundation) -> None:
+    """The pointer is turned with no deployment in between."""
+    (policy,) = (p for p in foundation.all("AWS::IAM::Policy") if "ReadAndWriteItems" in json.dumps(p["Properties"]))
+    allowed = json.dumps(policy["Properties"]["PolicyDocument"])
+    assert f"table/{MERGED}" in allowed
+    assert all(f"table/{MERGED}/index/{index}" in allowed for index in INDEXES[MERGED])
+    assert f"tap-throttles-{MERGED}" in alarms(foundation)
 
 
 def test_the_revision_is_stamped_in_every_template(synthesize: Callable[..., Foundation]) -> None:

@@ -15,12 +15,12 @@ from optimizer.rehearsal.signals.table import Dimensions, signal
 NAMESPACE = "AWS/DynamoDB"
 
 # Operations of one request, by table.
-_OPERATIONS = {
+OPERATIONS = {
     "tenants": {"GetItem": 1.0, "Query": 0.21, "UpdateItem": 0.02},
     "users": {"GetItem": 1.2, "Query": 0.55, "PutItem": 0.02, "UpdateItem": 0.1},
     "audit_logs": {"PutItem": 1.0, "Query": 0.015},
 }
-_READS, _WRITES = ("GetItem", "Query"), ("PutItem", "UpdateItem")
+READS, WRITES = ("GetItem", "Query"), ("PutItem", "UpdateItem")
 _RCU, _WCU = 0.5, 1.0  # an eventually consistent read of up to 4 KB, a write of up to 1 KB
 _LATENCY_MS = {"GetItem": 2.5, "Query": 4.0, "PutItem": 4.5, "UpdateItem": 5.0}
 _POLLS = 4 * PERIOD  # of one stream consumer: four a second (Lambda Developer Guide, "Using Lambda with DynamoDB")
@@ -34,9 +34,9 @@ def _there(scene: Scene, dimensions: Dimensions) -> Array:
 def _operations(scene: Scene, dimensions: Dimensions, names: tuple[str, ...]) -> Array:
     """How many of these operations the table, or one of its indexes, served."""
     table, index = dimensions["TableName"], dimensions.get("GlobalSecondaryIndexName")
-    if index is not None and names == _READS:
+    if index is not None and names == READS:
         return _index_queries(scene, dimensions, table, index)
-    per_request = sum(_OPERATIONS.get(table, {}).get(name, 0.0) for name in names)
+    per_request = sum(OPERATIONS.get(table, {}).get(name, 0.0) for name in names)
     label = f"{table} {index} {' '.join(names)}"
     return scene.drawn(label, scene.demand * per_request * _there(scene, dimensions))
 
@@ -60,12 +60,12 @@ def _consumed(operations: Array, units: float) -> Points:
 
 @signal(NAMESPACE, "ConsumedReadCapacityUnits", unit="Count", resolution=60)
 def consumed_reads(scene: Scene, dimensions: Dimensions) -> Points | None:
-    return _consumed(_operations(scene, dimensions, _READS), _RCU) if _is_table(dimensions) else None
+    return _consumed(_operations(scene, dimensions, READS), _RCU) if _is_table(dimensions) else None
 
 
 @signal(NAMESPACE, "ConsumedWriteCapacityUnits", unit="Count", resolution=60)
 def consumed_writes(scene: Scene, dimensions: Dimensions) -> Points | None:
-    return _consumed(_operations(scene, dimensions, _WRITES), _WCU) if _is_table(dimensions) else None
+    return _consumed(_operations(scene, dimensions, WRITES), _WCU) if _is_table(dimensions) else None
 
 
 @signal(NAMESPACE, "SuccessfulRequestLatency", unit="Milliseconds", resolution=60)
@@ -85,3 +85,18 @@ def _stream_reads(scene: Scene, table: str, label: str) -> Points:
     consumers = scene.of(lambda r: r.consumers.get(table, 0) if r.streams.get(table) == label else 0)
     median = np.full_like(consumers, 3.0)
     return Points.latency(consumers * _POLLS, median, np.full_like(median, 0.35))
+
+
+@signal(NAMESPACE, "ReadThrottleEvents", unit="Count", resolution=60)
+def read_throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _throttles(scene, dimensions)
+
+
+@signal(NAMESPACE, "WriteThrottleEvents", unit="Count", resolution=60)
+def write_throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _throttles(scene, dimensions)
+
+
+def _throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Never: the tables are on demand, and the load stays under the limits of a partition."""
+    return Points.counter(np.zeros(len(scene.periods))) if _is_table(dimensions) else None

@@ -18,8 +18,8 @@ from optimizer.rehearsal.signals.table import Dimensions, signal
 NAMESPACE = "AWS/RDS"
 
 _BYTES_PER_TENANT, _GROWTH_PER_DAY = 0.2 * GIB, 0.0004
-_CHANGED_PER_DAY = 0.02  # of the volume: what continuous backup keeps for each day of retention
-_WRITES_PER_REQUEST, _READS_PER_REQUEST = 6.0, 0.8  # at the volume; most reads come from memory
+CHANGED_PER_DAY = 0.02  # of the volume: what continuous backup keeps for each day of retention
+WRITES_PER_REQUEST, READS_PER_REQUEST = 6.0, 0.8  # at the volume; most reads come from memory
 _GLOBAL_LAG_MS = 110.0
 
 
@@ -49,9 +49,7 @@ def backup_bytes(scene: Scene, dimensions: Dimensions) -> Points | None:
     """The volume and the changes of the days that can be restored; those days age in, and are cut at once."""
     if not _is_cluster(dimensions):
         return None
-    return Points.gauge(
-        volume(scene) * (1 + _CHANGED_PER_DAY * _days_kept(scene, dimensions)), _there(scene, dimensions)
-    )
+    return Points.gauge(volume(scene) * (1 + CHANGED_PER_DAY * days_kept(scene, dimensions)), _there(scene, dimensions))
 
 
 @signal(NAMESPACE, "SnapshotStorageUsed", unit="Bytes")
@@ -59,22 +57,18 @@ def snapshot_bytes(scene: Scene, dimensions: Dimensions) -> Points | None:
     """Manual snapshots outside the retention period, each at the volume's full size."""
     if not _is_cluster(dimensions):
         return None
-    total = np.zeros(len(scene.periods))
-    for taken, here in _snapshots(scene, dimensions).items():
-        outside = (scene.periods * PERIOD - taken) / 86_400 > _days_kept(scene, dimensions)
-        total += here * outside * volume(scene)
-    return Points.gauge(total, _there(scene, dimensions))
+    return Points.gauge(kept_snapshots(scene, dimensions) * volume(scene), _there(scene, dimensions))
 
 
 @signal(NAMESPACE, "VolumeReadIOPs", unit="Count")
 def volume_reads(scene: Scene, dimensions: Dimensions) -> Points | None:
     """Billed reads in five minutes, cluster level: not per second, unlike ReadIOPS of an instance."""
-    return _operations(scene, dimensions, _READS_PER_REQUEST * scene.cache_pressure)
+    return _operations(scene, dimensions, READS_PER_REQUEST * scene.cache_pressure)
 
 
 @signal(NAMESPACE, "VolumeWriteIOPs", unit="Count")
 def volume_writes(scene: Scene, dimensions: Dimensions) -> Points | None:
-    return _operations(scene, dimensions, _WRITES_PER_REQUEST * np.ones(len(scene.periods)))
+    return _operations(scene, dimensions, WRITES_PER_REQUEST * np.ones(len(scene.periods)))
 
 
 def _operations(scene: Scene, dimensions: Dimensions, of_request: Array) -> Points | None:
@@ -98,7 +92,7 @@ def _there(scene: Scene, dimensions: Dimensions) -> NDArray[np.bool_]:
     return scene.of(lambda r: _cluster(r, dimensions) is not None) > 0
 
 
-def _days_kept(scene: Scene, dimensions: Dimensions) -> Array:
+def days_kept(scene: Scene, dimensions: Dimensions) -> Array:
     """How far back the cluster can be restored, in days: at most the retention in force, growing by a day a day."""
     marks, kept, since = [], 0.0, None
     for at, configuration in scene.timeline:
@@ -115,6 +109,14 @@ def _days_kept(scene: Scene, dimensions: Dimensions) -> Array:
     place = np.clip(np.searchsorted(ats, seconds, side="right") - 1, 0, None)
     result: Array = np.minimum(starts[place] + np.maximum(seconds - ats[place], 0) / 86_400, limits[place])
     return result
+
+
+def kept_snapshots(scene: Scene, dimensions: Dimensions) -> Array:
+    """How many manual snapshots lie outside the retention period: those within it cost nothing."""
+    total = np.zeros(len(scene.periods))
+    for taken, here in _snapshots(scene, dimensions).items():
+        total += here * ((scene.periods * PERIOD - taken) / 86_400 > days_kept(scene, dimensions))
+    return total
 
 
 def _snapshots(scene: Scene, dimensions: Dimensions) -> dict[float, Array]:

@@ -133,3 +133,16 @@ def test_the_caller_is_the_role_session(account: EmulatedAccount) -> None:
     ).get_caller_identity()
     assert caller["Account"] == account.production
     assert caller["Arn"] == f"arn:aws:sts::{account.production}:assumed-role/tap-act/apply"
+
+
+def test_a_parameter_s_history_tells_who_put_each_version(account: EmulatedAccount) -> None:
+    ssm = client(account, "ssm")
+    for value in ("go", "stop"):
+        ssm.put_parameter(Name="/tap/switch", Type="String", Value=value, Overwrite=True)
+    first, second = ssm.get_parameter_history(Name="/tap/switch")["Parameters"]
+    assert (first["Value"], second["Value"], second["Version"]) == ("go", "stop", 2)
+    assert first["LastModifiedUser"] == second["LastModifiedUser"] == account_user(account)
+
+
+def account_user(account: EmulatedAccount) -> str:
+    return str(client(account, "sts").get_caller_identity()["Arn"])

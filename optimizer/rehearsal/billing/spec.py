@@ -1,0 +1,99 @@
+"""The part of a scenario that only the bill shows: how long the account existed, commitments, credits.
+
+The discounts of reservations and Savings Plans are made up for the rehearsal, as every figure of a
+scenario is: AWS's own differ by type, term, payment and Region.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+Discount = Annotated[float, Field(gt=0, lt=1)]
+Payment = Literal["No Upfront", "Partial Upfront", "All Upfront"]
+UPFRONT: dict[str, float] = {"No Upfront": 0.0, "Partial Upfront": 0.5, "All Upfront": 1.0}
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Access(Enum):
+    """Whether Cost Explorer answers. DENIED: the caller has no permission. OFF: nobody enabled it in the account."""
+
+    ON = "on"
+    OFF = "off"
+    DENIED = "denied"
+
+
+class _Commitment(_Value):
+    """Something bought for one or three years from `start` on, at `discount` off the list price."""
+
+    id: str
+    start: date
+    years: Literal[1, 3] = 1
+    payment: Payment = "No Upfront"
+    discount: Discount
+
+    @property
+    def begin(self) -> datetime:
+        return datetime.combine(self.start, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after the term."""
+        return self.begin.replace(year=self.begin.year + self.years)
+
+    @property
+    def upfront(self) -> float:
+        """The share of the price that is paid on the first day."""
+        return UPFRONT[self.payment]
+
+
+class Reservation(_Commitment):
+    """Reserved EC2 instances (regional, Linux, default tenancy), RDS instances or ElastiCache nodes of one type."""
+
+    kind: str
+    count: PositiveInt
+    region: str = "us-east-1"
+
+
+class SavingsPlan(_Commitment):
+    """So many US dollars an hour, after the discount, whatever is used. An EC2 Instance plan is for one family."""
+
+    type: Literal["Compute", "EC2Instance"] = "Compute"
+    per_hour: Annotated[float, Field(gt=0)]
+    family: str | None = None
+    region: str | None = None
+
+
+class Adjustment(_Value):
+    """Money that AWS gives back, on the first day of a month."""
+
+    month: date
+    service: str
+    usd: Annotated[float, Field(gt=0)]
+    kind: Literal["Credit", "Refund"] = "Credit"
+
+
+class Currency(_Value):
+    """In what the account is billed: Cost Explorer shows the amounts and the unit in it."""
+
+    code: str = "USD"
+    per_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+
+
+class BillingSpec(_Value):
+    """What the bill shows beyond the lived days. `earlier_months`: how long the account had existed before them."""
+
+    earlier_months: NonNegativeInt = 12
+    cost_explorer: Access = Access.ON
+    reservations: tuple[Reservation, ...] = ()
+    savings_plans: tuple[SavingsPlan, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    currency: Currency = Currency()
+    offered: Discount = 0.3  # what AWS takes off for a commitment that nobody has bought yet
