@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from optimizer.aws import Aws
-from optimizer.consolidate.layout import merged_indexes, table_shape
+from optimizer.consolidate.layout import table_shape
 from optimizer.consolidate.merge import Merge
 from optimizer.errors import MoveFailed
 from optimizer.observe.tables import is_settled, read_table
+from stages.indexes import merged_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -110,7 +110,7 @@ def put_item(account: EmulatedAccount, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "UpdateItem",
-    rule="Denied as a put is.",
+    rule="Denied by a policy as a put is.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def update_item(account: EmulatedAccount, call: Call) -> Answer | None:
@@ -121,7 +121,7 @@ def update_item(account: EmulatedAccount, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "DeleteItem",
-    rule="Denied as a put is.",
+    rule="Denied by a policy as a put is.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def delete_item(account: EmulatedAccount, call: Call) -> Answer | None:
