@@ -10,9 +10,10 @@ from functools import cached_property, partial
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
 from optimizer.observe.assembly import Assembly, Stack
-from optimizer.observe.costs import bill, footprint_now
+from optimizer.observe.costs import bill
 from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
+from optimizer.observe.running import footprint_now
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms
