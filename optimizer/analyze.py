@@ -38,7 +38,7 @@ def analyze(
     """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
     regions = (settings.primary_region, *settings.secondary_regions)
     inventory = take_inventory(aws, regions)
-    pairs = [(action, each) for action in actions for each in inventory.of(action.kind)]
+    pairs = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
     decided = [_decide(aws, action, governed, measured, policy) for action, governed in pairs]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_pipes import EventBridgePipesClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_service_quotas import ServiceQuotasClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
 
@@ -127,6 +128,10 @@ class Aws:
     @cached_property
     def pipes(self) -> EventBridgePipesClient:
         return self.session.client("pipes", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def quotas(self) -> ServiceQuotasClient:
+        return self.session.client("service-quotas", region_name=self.region, config=RETRIES)
 
     @cached_property
     def rds(self) -> RDSClient:
