@@ -110,8 +110,9 @@ class Action:
     read in the fewest calls; `collect(aws, governed, measured)` makes the Evidence; `decide(evidence,
     policy)` is pure; `describe(aws, governed)` is the state that a decision rests on and that undo
     restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
-    acceptance writes into the sizing record. Of its kind, the action asks about the resources that it
-    `applies_to`: of the others it has nothing to say, not even KEEP.
+    acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
+    capacity of a group that scales: no sign of somebody's hand. Of its kind, the action asks about the
+    resources that it `applies_to`: of the others it has nothing to say, not even KEEP.
     """
 
     id: str
@@ -127,3 +128,4 @@ class Action:
     permissions: tuple[Permission, ...]
     order: Order = Order()
     applies_to: Callable[[Governed], bool] = _to_all
+    varies: tuple[str, ...] = ()

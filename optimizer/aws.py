@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_pipes import EventBridgePipesClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_s3 import S3Client
     from types_boto3_service_quotas import ServiceQuotasClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
@@ -140,6 +141,10 @@ class Aws:
     @cached_property
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self.session.client("s3", region_name=self.region, config=RETRIES)
 
     @cached_property
     def sns(self) -> SNSClient:

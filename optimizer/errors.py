@@ -12,10 +12,12 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
     |   +-- Stopped                   the kill switch is set
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    |   +-- NotNow                    the calendar keeps the phase from beginning today
     +-- Breach                    3   errors or latency left their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
@@ -78,6 +80,10 @@ class AssemblyRefused(Refused):
     pass
 
 
+class ReconcileRefused(Refused):
+    pass
+
+
 class Stopped(Refused):
     pass
 
@@ -96,6 +102,10 @@ class LeaseLost(OptimizerError):
 
 class Unhealthy(OptimizerError):
     exit_code = 4
+
+
+class NotNow(Unhealthy):
+    pass
 
 
 class Breach(OptimizerError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,8 +38,9 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
 from optimizer.execute.pen import Pen
+from optimizer.execute.publish import upload, write_export
+from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
-from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
 from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
@@ -50,6 +52,8 @@ from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
 
 AWS_FAILED = 7
+FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what main tells in one line
+PUBLISHED = (".html", ".json", ".csv")
 
 app = typer.Typer(
     help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
@@ -122,6 +126,7 @@ def analyze(
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
     _dashboard(life, out, spending)
+    _upload(life, out)
     _print_plan(plan)
 
 
@@ -164,6 +169,7 @@ def watch(context: typer.Context) -> int:
         phase, assessment = life.watch()
     except OptimizerError:
         life.tell()  # what was rolled back just now
+        _publish_if_possible(life)
         raise
     if phase is None or assessment is None:
         typer.echo("No window is open.")
@@ -175,7 +181,9 @@ def watch(context: typer.Context) -> int:
 @app.command()
 def accept(context: typer.Context, phase: PhaseNumber) -> None:
     """After 48 healthy hours: the irreversible moves, then the sizing record."""
-    record = _life(context).accept(Phase(phase))
+    life = _life(context)
+    with _published(life):
+        record = life.accept(Phase(phase))
     typer.echo(f"Phase {phase} is {record.state.value}.")
 
 
@@ -187,7 +195,7 @@ def rollback(
 ) -> None:
     """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
     life = _life(context)
-    with _telling(life):
+    with _published(life), _telling(life):
         record = life.rollback(Phase(phase), reason)
     typer.echo(f"Phase {phase} is {record.state.value}.")
 
@@ -201,16 +209,23 @@ def gate_failed(
 ) -> None:
     """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
     life = _life(context)
-    with _telling(life):
+    with _published(life), _telling(life):
         typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
 
 
 @app.command()
 def reconcile(context: typer.Context, assembly: Assembly) -> None:
-    """Compare a fresh assembly with the account; with no difference, accepted phases are reconciled."""
+    """Compare a fresh assembly with the account, and bring the deployed templates after both.
+
+    Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
+    """
     life = _life(context)
-    report = compare(assembly, life.production)
-    phases = life.reconciled()
+    with _published(life):
+        stacks = production_stacks(assembly, life.journal.sizing().revision)
+        report = compare(stacks, life.production)
+        if life.agree(stacks):
+            report = compare(stacks, life.production)  # what was executed is looked at again
+        phases = life.reconciled()
     typer.echo(f"{report.compared} properties compared, 0 differences.")
     for phase in phases:
         typer.echo(f"Phase {phase.number} is reconciled.")
@@ -272,9 +287,17 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def dashboard(context: typer.Context, out: OutDir) -> None:
-    """Write the dashboard of the plan in force."""
+    """Write the dashboard of the plan in force, its plan.json and its journal."""
     life = _life(context)
     typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
+
+
+@app.command()
+def publish(context: typer.Context, out: OutDir) -> None:
+    """Write what `dashboard` writes, and file it in the bucket beside the journal."""
+    life = _life(context)
+    _dashboard(life, out, _spending(life))
+    _upload(life, out)
 
 
 @lru_cache(maxsize=1)
@@ -311,6 +334,38 @@ def _telling(life: Life) -> Iterator[None]:
     life.tell()
 
 
+@contextmanager
+def _published(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb failed, what the plan looks like is filed."""
+    try:
+        yield
+    except FAILURES:
+        _publish_if_possible(life)
+        raise
+    _publish_if_possible(life)
+
+
+def _publish_if_possible(life: Life) -> None:
+    """A dashboard that cannot be filed changes nothing of how the verb ended: it is said, and can be made again."""
+    if life.settings.records_bucket is None:
+        return
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made)
+        try:
+            _dashboard(life, out, _spending(life))
+            _upload(life, out)
+        except FAILURES as error:
+            life.say(f"The plan's dashboard was not published: {error} Run publish --out DIR when that is mended.")
+
+
+def _upload(life: Life, out: Path) -> None:
+    bucket, current = life.settings.records_bucket, life.journal.current()
+    if bucket is None or current is None:
+        return
+    files = sorted(path for path in out.iterdir() if path.suffix in PUBLISHED)
+    life.say(f"Published in {upload(life.tooling, bucket, current.plan.hash, files)}")
+
+
 def _freeze(life: Life) -> Freeze:
     return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
@@ -328,6 +383,7 @@ def _spending(life: Life) -> Spending | None:
 
 def _dashboard(life: Life, out: Path, spending: Spending | None) -> Path:
     history = replace(life.journal.history(), cost_now=spending[0].monthly if spending else None)
+    write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
 
 

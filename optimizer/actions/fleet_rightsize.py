@@ -389,6 +389,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    varies=("desired",),  # target tracking moves it
     permissions=(
         *permissions(
             *(

@@ -10,6 +10,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
                       move#<n>#<seq>     one move: intent, done, undoing, undone
+                      left#<n>#<a>#<r>   a resource as the phase left it when its window opened
                       override#<commit>  the freeze set aside for a commit: by whom, why
                       window#<n>         the window's samples, kept when it closed
                       event#<time>#<k>   what happened, in words
@@ -41,6 +42,7 @@ from optimizer.execute.records import (
     Acceptance,
     Event,
     History,
+    Left,
     MoveRecord,
     Override,
     PhaseRecord,
@@ -64,6 +66,7 @@ _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,11 @@ class Journal:
         """The resource as it was before the action touched it; None when it did not yet."""
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(item["document"]["S"])
+
+    def left(self, plan: Plan, phase: Phase) -> list[Left]:
+        """What a phase left behind when its window opened; nothing before."""
+        items = self._query(f"plan#{plan.hash}", f"left#{phase.number}#")
+        return [_LEFT.validate_json(item["record"]["S"]) for item in items]
 
     def override(self, plan: Plan, commit: str) -> Override | None:
         """The freeze set aside for this commit; None when it was not."""
@@ -186,6 +194,10 @@ class Journal:
             evidence=_EVIDENCE.validate_json(unpacked(items["evidence"]["document"])) if "evidence" in items else None,
             baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
         )
+
+    def items(self, pk: str) -> Sequence[Item]:
+        """Everything under one partition key, as it is stored: for the export."""
+        return self._query(pk, "")
 
     def _get(self, pk: str, sk: str) -> Item | None:
         key: Mapping[str, AttributeValueTypeDef] = {"pk": {"S": pk}, "sk": {"S": sk}}

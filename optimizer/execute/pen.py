@@ -24,6 +24,7 @@ from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    Left,
     MoveRecord,
     MoveState,
     Override,
@@ -45,6 +46,7 @@ _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 class Pen:
@@ -172,6 +174,11 @@ class Pen:
         document = json.dumps(before, sort_keys=True)
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
+
+    def keep_left(self, plan: Plan, phase: Phase, left: Left) -> None:
+        """Keep a resource's state when the phase's window opens, or as it was found changed."""
+        key = f"left#{phase.number}#{left.action}#{left.resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""

@@ -104,6 +104,18 @@ class MoveRecord:
 
 
 @dataclass(frozen=True)
+class Left:
+    """A resource as a phase left it, in its action's description."""
+
+    action: str
+    resource: str
+    kind: str
+    name: str
+    region: str
+    state: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
 class Override:
     """The freeze set aside for one commit. `deployed`: the pipeline has deployed it since."""
 

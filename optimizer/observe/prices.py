@@ -20,7 +20,7 @@ HOURS_PER_MONTH = Decimal(730)
 
 @dataclass(frozen=True)
 class Price:
-    """One list price: US dollars for one `unit` (hour, GB-month or key-month).
+    """One list price: US dollars for one `unit` (hour, GB, GB-month, key-month, or million requests).
 
     `source` is the page that publishes it; `dated`, `note`: when and with what it was last compared.
     """

@@ -144,6 +144,7 @@ class Person(_Value):
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    confirms_alone: bool = False  # answers the second approver's gate as well
     leaves_gates: NonNegativeInt = 0
     approve_early_after_hours: PositiveFloat | None = None
 
@@ -164,6 +165,7 @@ class Expectation(_Value):
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants

@@ -88,9 +88,7 @@ def test_a_deleted_version_is_gone_and_its_number_does_not_come_again(ec2):
     assert create(ec2)["VersionNumber"] == 3
 
 
-@pytest.mark.parametrize(
-    ("version", "code"), [("1", "unexpectedError"), ("7", "launchTemplateVersionDoesNotExist")]
-)
+@pytest.mark.parametrize(("version", "code"), [("1", "unexpectedError"), ("7", "launchTemplateVersionDoesNotExist")])
 def test_a_version_that_cannot_be_deleted_is_told(ec2, version, code):
     answer = ec2.delete_launch_template_versions(LaunchTemplateName="tap-fleet", Versions=[version])
     (failed,) = answer["UnsuccessfullyDeletedLaunchTemplateVersions"]
