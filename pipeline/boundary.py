@@ -34,6 +34,8 @@ AT_MOST = (
     "osis:ListPipelines",
     "pipes:ListPipes",
     "rds:*",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "ssm:PutParameter",
