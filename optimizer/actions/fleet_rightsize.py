@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 from optimizer.action import Action, Before, Move, Permission, When, permissions
 from optimizer.aws import Aws
 from optimizer.decide.arithmetic import largest, ratio, times, total
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.execute.capacity_reservation import CapacityReservation
 from optimizer.execute.fleet_capacity import FleetCapacity, TargetTracking
@@ -41,6 +41,7 @@ from stages.sizing import FleetSizing, Sizing
 
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
+REFRESH_HOURS = 2.0
 STEP = 0.8  # capacity goes down by a fifth at a time: 15, 12, 10, 8
 
 
@@ -173,7 +174,22 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         target={**target.model_dump(mode="json"), **({"held": dict(held)} if held else {})},
         projected=projected,
         undo=_undo(evidence, held),
+        costs=tuple(_costs(evidence, count, target.instance_type, held, policy.window)),
     )
+
+
+def _costs(
+    evidence: Evidence, count: int, target: str, held: Mapping[str, int], window: timedelta
+) -> Iterator[ChangeCost]:
+    """New instances join before old ones leave, and what is held is paid for with no instance in it."""
+    region, kind = evidence.group.split(":")[3], evidence.before["instance_type"]
+    more = fleet.refresh_surplus(count)
+    name = f"{more} instances beside the old ones, for about {REFRESH_HOURS:g} hours"
+    yield ChangeCost(name, "fleet", target, region, more * REFRESH_HOURS)
+    if held:
+        reserved, hours = sum(held.values()), window / timedelta(hours=1)
+        name = f"{reserved} x {kind} held for the way back, for the {hours:g} hours of the window"
+        yield ChangeCost(name, "fleet", kind, region, reserved * hours)
 
 
 def _quota_used(evidence: Evidence, policy: Policy) -> float | None:

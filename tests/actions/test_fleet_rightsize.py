@@ -225,6 +225,7 @@ def test_the_old_instances_capacity_is_held_until_the_phase_ends(aws: Aws, fleet
     policy = replace(Policy(), fleet=replace(Policy().fleet, reserve_way_back=True))
     decision = ACTION.decide(_collect(aws, fleet), policy)
     assert "15 x m5.4xlarge stay reserved" in decision.undo
+    assert [(each.item, each.quantity) for each in decision.costs] == [("m5.2xlarge", 2.0), ("m5.4xlarge", 15 * 48.0)]
     hold, *others, release = ACTION.moves(fleet, decision.before, decision)
     assert (hold.name, hold.when, release.name, release.when) == ("hold", When.APPLY, "release", When.ACCEPT)
     assert ACTION.resize(Sizing.AS_DESIGNED, decision).fleet == Policy().fleet.target
