@@ -10,7 +10,7 @@ SYNTH := cdk.out
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup rehearse check test synth deploy destroy clean
+.PHONY: help setup rehearse check test spark synth deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,12 @@ $(VENV)/.dev: $(VENV)/.rehearsal setup.py
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+# Spark is a third of a gigabyte and needs Java: CI has both, and a laptop that asks for them by `make spark`.
+$(VENV)/.spark: $(VENV)/.dev setup.py
+	@echo "Installing Spark (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[spark]'
+	@touch $@
+
 node_modules/.installed: package-lock.json $(VENV)/.rehearsal
 	@$(BIN)/npm ci --silent --no-fund --no-audit
 	@touch $@
@@ -44,12 +50,15 @@ check: $(VENV)/.dev ## Format, lint, types and the quick tests
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup -m 'not slow'
 
-test: $(VENV)/.dev node_modules/.installed ## Every check, with strict synthesis by the pinned CLI
+test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.installed ## Every check, with strict synthesis by the pinned CLI
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
+
+spark: $(VENV)/.spark ## The copying job of large tables, in Spark's local mode; needs Java 17
+	$(BIN)/pytest -m spark
 
 synth: node_modules/.installed ## Strict synthesis: CloudFormation validation findings are errors, no look-ups
 	node_modules/.bin/cdk synth --quiet --no-lookups --strict --output $(SYNTH) \

@@ -3,7 +3,7 @@
 from setuptools import find_packages, setup
 
 REHEARSAL = [
-    "moto[autoscaling,awslambda,ce,cloudwatch,dynamodb,ec2,elasticache,elbv2,iam,kms,rds,resourcegroupstaggingapi,server,sns,ssm,sts]==5.2.5",
+    "moto[autoscaling,awslambda,ce,cloudwatch,dynamodb,ec2,elasticache,elbv2,iam,kms,rds,resourcegroupstaggingapi,s3,server,sns,ssm,sts]==5.2.5",
     "time-machine==3.*",
     "aws-cdk-lib==2.275.0",
     "constructs==10.8.1",
@@ -49,9 +49,9 @@ setup(
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",
-            "types-boto3[autoscaling,ce,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,ec2,elasticache,elbv2,lambda,osis,pipes,pricing,rds,resourcegroupstaggingapi,savingsplans,ssm,sts]",
+            "types-boto3[autoscaling,ce,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,ec2,elasticache,elbv2,lambda,osis,pipes,pricing,rds,resourcegroupstaggingapi,s3,savingsplans,sns,ssm,sts]",
             "types-PyYAML",
         ],
-        "spark": ["pyspark==3.5.*"],
+        "spark": ["pyspark==3.5.4"],  # the Spark of Glue 5.0, which the copying job aims at
     },
 )

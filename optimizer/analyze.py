@@ -15,7 +15,7 @@ from optimizer.decide.plan import Plan, PlannedAction
 from optimizer.decide.plan_costs import PlanCosts, plan_costs
 from optimizer.decide.policy import Policy
 from optimizer.errors import PriceMissing
-from optimizer.evidence import Shape, evidence_of, steps_of
+from optimizer.evidence import Shape, evidence_of, start_of, steps_of
 from optimizer.execute.records import PlanEvidence
 from optimizer.observe.inventory import Governed, Inventory, Kind, take_inventory
 from optimizer.observe.metrics import Measurements, Query, read_metrics
@@ -139,7 +139,7 @@ def _costs(
     committing = billed.committing
     try:
         return plan_costs(
-            running.footprint,
+            start_of(decisions, running),
             steps_of(actions, decisions, shape, running),
             prices=running.prices,
             commitments=committing.commitments if committing else None,

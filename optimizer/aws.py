@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from types_boto3_pricing import PricingClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from types_boto3_s3 import S3Client
     from types_boto3_savingsplans import SavingsPlansClient
+    from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
 
 # Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
@@ -150,8 +152,16 @@ class Aws:
         return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def s3(self) -> S3Client:
+        return self.session.client("s3", region_name=self.region, config=RETRIES)
+
+    @cached_property
     def savings_plans(self) -> SavingsPlansClient:
         return self.session.client("savingsplans", region_name=BILLING, config=RETRIES)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        return self.session.client("sns", region_name=self.region, config=RETRIES)
 
     @cached_property
     def ssm(self) -> SSMClient:

@@ -14,13 +14,16 @@
     |   +-- AssemblyRefused           the assembly must not be deployed now
     |   +-- PriceMissing              what is billed has no known price
     |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
     |   +-- Stopped                   the kill switch is set
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    |   +-- NotNow                    the calendar keeps the phase from beginning today
     +-- Breach                    3   errors or latency left their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
+    |   +-- TurnedBack                AWS took the change back because an alarm rang: the phase is rolled back
     +-- AwsFailed                 7   an AWS call failed after botocore's retries
 
 Each class carries the exit code of the command line. Exit code 1 is left to Python itself.
@@ -79,6 +82,10 @@ class AssemblyRefused(Refused):
     pass
 
 
+class ReconcileRefused(Refused):
+    pass
+
+
 class Stopped(Refused):
     pass
 
@@ -107,6 +114,10 @@ class Unhealthy(OptimizerError):
     exit_code = 4
 
 
+class NotNow(Unhealthy):
+    pass
+
+
 class Breach(OptimizerError):
     exit_code = 3
 
@@ -117,6 +128,10 @@ class Differences(OptimizerError):
 
 class MoveFailed(OptimizerError):
     exit_code = 7
+
+
+class TurnedBack(MoveFailed):
+    pass
 
 
 class AwsFailed(OptimizerError):

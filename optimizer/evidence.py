@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -54,8 +54,9 @@ def evidence_of(
 ) -> PlanEvidence:
     """The evidence to keep with a plan; no costs when a price is missing."""
     steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running)
-    target = steps[-1].footprint if steps else running.footprint
-    costs, money = _costs(plan, steps, running), _money(running, target, billed)
+    start = start_of(plan.decisions, running)
+    target = steps[-1].footprint if steps else start
+    costs, money = _costs(plan, start, steps, running.prices), _money(running, target, billed)
     return PlanEvidence(loads_of(measured), costs, tenants, money)
 
 
@@ -67,7 +68,7 @@ def steps_of(
     A held plan changes it as it would if it ran.
     """
     steps: list[Step] = []
-    sizing, footprint, prices = shape.sizing, running.footprint, running.prices
+    sizing, footprint, prices = shape.sizing, start_of(decisions, running), running.prices
     for action in actions:
         for decision in decisions:
             if decision.action != action.id or decision.choice is not Choice.APPLY:
@@ -80,8 +81,15 @@ def steps_of(
     return tuple(steps)
 
 
+def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:
+    """What runs, and the use that the decisions to apply end: what else is billed by use does not change."""
+    applied = [each for each in decisions if each.choice is Choice.APPLY]
+    ended = [usage for each in applied for usage in _kept(each, running.prices) if usage.quantity < 0]
+    return running.footprint.plus(replace(usage, quantity=-usage.quantity) for usage in ended)
+
+
 def _kept(decision: Decision, prices: PriceBook) -> list[Usage]:
-    """What the change leaves behind and is billed each month, as far as it is measured and has a price."""
+    """What the change leaves behind or ends and is billed each month, as far as it is measured and has a price."""
     return [
         Usage(each.part, each.item, each.region, Decimal(str(each.quantity)))
         for each in decision.costs
@@ -89,16 +97,14 @@ def _kept(decision: Decision, prices: PriceBook) -> list[Usage]:
     ]
 
 
-def _costs(plan: Plan, steps: Sequence[Step], running: Running) -> tuple[CostLine, ...] | None:
-    if running.bill is None:
-        return None
+def _costs(plan: Plan, start: Footprint, steps: Sequence[Step], prices: PriceBook) -> tuple[CostLine, ...] | None:
     phase_of = {each.id: each.phase for each in plan.actions}
     then = []
     for phase in Phase:
         done = [step.footprint for step in steps if phase_of[step.action] <= phase.number]
-        then.append(done[-1] if done else running.footprint)
+        then.append(done[-1] if done else start)
     try:
-        return breakdown(running.bill, [bill(each, running.prices) for each in then])
+        return breakdown(bill(start, prices), [bill(each, prices) for each in then])
     except PriceMissing:
         return None
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,8 +38,9 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
 from optimizer.execute.pen import Pen
+from optimizer.execute.publish import upload, write_export
+from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
-from optimizer.execute.reconcile import reconcile as compare
 from optimizer.execute.records import PlanState
 from optimizer.execute.savings import measure_savings as measure
 from optimizer.execute.service import Service
@@ -48,6 +52,8 @@ from optimizer.settings import Settings
 from optimizer.spending import read_running
 
 AWS_FAILED = 7
+FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what main tells in one line
+PUBLISHED = (".html", ".json", ".csv")
 
 app = typer.Typer(
     help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
@@ -122,6 +128,7 @@ def analyze(
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
     _dashboard(life, out)
+    _upload(life, out)
     _print_plan(plan)
 
 
@@ -159,7 +166,13 @@ def apply(
 @app.command()
 def watch(context: typer.Context) -> int:
     """Assess the open window; on a breach roll the phase back. Exits 0, 3 on a breach, 4 when inconclusive."""
-    phase, assessment = _life(context).watch()
+    life = _life(context)
+    try:
+        phase, assessment = life.watch()
+    except OptimizerError:
+        life.tell()  # what was rolled back just now
+        _publish_if_possible(life)
+        raise
     if phase is None or assessment is None:
         typer.echo("No window is open.")
         return 0
@@ -170,7 +183,9 @@ def watch(context: typer.Context) -> int:
 @app.command()
 def accept(context: typer.Context, phase: PhaseNumber) -> None:
     """After 48 healthy hours: the irreversible moves, then the sizing record."""
-    record = _life(context).accept(Phase(phase))
+    life = _life(context)
+    with _published(life):
+        record = life.accept(Phase(phase))
     typer.echo(f"Phase {phase} is {record.state.value}.")
 
 
@@ -181,16 +196,38 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why, in words; it is kept and shown.")],
 ) -> None:
     """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
-    record = _life(context).rollback(Phase(phase), reason)
+    life = _life(context)
+    with _published(life), _telling(life):
+        record = life.rollback(Phase(phase), reason)
     typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command(name="gate-failed")
+def gate_failed(
+    context: typer.Context,
+    phase: PhaseNumber,
+    execution: Annotated[str, typer.Option("--execution", help="The pipeline execution whose gate it was.")],
+    timeout_minutes: Annotated[int, typer.Option("--timeout-minutes", min=5, help="How long the gate may wait.")],
+) -> None:
+    """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
+    life = _life(context)
+    with _published(life), _telling(life):
+        typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
 
 
 @app.command()
 def reconcile(context: typer.Context, assembly: Assembly) -> None:
-    """Compare a fresh assembly with the account; with no difference, accepted phases are reconciled."""
+    """Compare a fresh assembly with the account, and bring the deployed templates after both.
+
+    Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
+    """
     life = _life(context)
-    report = compare(assembly, life.production)
-    phases = life.reconciled()
+    with _published(life):
+        stacks = production_stacks(assembly, life.journal.sizing().revision)
+        report = compare(stacks, life.production)
+        if life.agree(stacks):
+            report = compare(stacks, life.production)  # what was executed is looked at again
+        phases = life.reconciled()
     typer.echo(f"{report.compared} properties compared, 0 differences.")
     for phase in phases:
         typer.echo(f"Phase {phase.number} is reconciled.")
@@ -239,6 +276,8 @@ def measure_savings(context: typer.Context) -> None:
             f"Week of {week.start}: ${week.realised:,} saved (${week.low:,} to ${week.high:,}), "
             f"${week.projected:,} expected; ${week.measured:,} in the place of ${week.without:,}"
         )
+    if measured.waits:
+        typer.echo(measured.waits)
     typer.echo(
         f"{measured.new} weeks measured now; {measured.explorer.requests} Cost Explorer requests, "
         f"${measured.explorer.spent:.2f}."
@@ -268,9 +307,17 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def dashboard(context: typer.Context, out: OutDir) -> None:
-    """Write the dashboard of the plan in force."""
+    """Write the dashboard of the plan in force, its plan.json and its journal."""
     life = _life(context)
     typer.echo(f"The dashboard is {_dashboard(life, out)}.")
+
+
+@app.command()
+def publish(context: typer.Context, out: OutDir) -> None:
+    """Write what `dashboard` writes, and file it in the bucket beside the journal."""
+    life = _life(context)
+    _dashboard(life, out)
+    _upload(life, out)
 
 
 @lru_cache(maxsize=1)
@@ -296,6 +343,49 @@ def _life(context: typer.Context) -> Life:
     )
 
 
+@contextmanager
+def _telling(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb ended with an error of ours, people are told what is due."""
+    try:
+        yield
+    except OptimizerError:
+        life.tell()
+        raise
+    life.tell()
+
+
+@contextmanager
+def _published(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb failed, what the plan looks like is filed."""
+    try:
+        yield
+    except FAILURES:
+        _publish_if_possible(life)
+        raise
+    _publish_if_possible(life)
+
+
+def _publish_if_possible(life: Life) -> None:
+    """A dashboard that cannot be filed changes nothing of how the verb ended: it is said, and can be made again."""
+    if life.settings.records_bucket is None:
+        return
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made)
+        try:
+            _dashboard(life, out)
+            _upload(life, out)
+        except FAILURES as error:
+            life.say(f"The plan's dashboard was not published: {error} Run publish --out DIR when that is mended.")
+
+
+def _upload(life: Life, out: Path) -> None:
+    bucket, current = life.settings.records_bucket, life.journal.current()
+    if bucket is None or current is None:
+        return
+    files = sorted(path for path in out.iterdir() if path.suffix in PUBLISHED)
+    life.say(f"Published in {upload(life.tooling, bucket, current.plan.hash, files)}")
+
+
 def _freeze(life: Life) -> Freeze:
     return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
@@ -304,6 +394,7 @@ def _dashboard(life: Life, out: Path) -> Path:
     governed = take_inventory(life.production, life.regions).governed
     billed = read_running(life.production, governed).bill
     history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
+    write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
 
 

@@ -1,10 +1,12 @@
-"""What runs beside the pipeline: the watch every 15 minutes, the rollback of a rejected gate, the alarms.
+"""What runs beside the pipeline: the watch every 15 minutes, what follows a failed gate, the alarms, weekly savings.
 
-CodePipeline cannot watch while a gate waits, so a schedule does. Both projects stand outside the
+CodePipeline cannot watch while a gate waits, so a schedule does. All projects stand outside the
 pipeline and take their source from the branch, through the pipeline's connection.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -19,9 +21,10 @@ from aws_cdk import aws_sns_subscriptions as sns_subscriptions
 from constructs import Construct
 
 from pipeline import roles
+from pipeline.early_call import CalledEarly
 from pipeline.environment import Environment
 from pipeline.grants import acknowledge_log
-from pipeline.jobs import LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec
+from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec
 
 EVERY = cdk.Duration.minutes(15)
 
@@ -60,10 +63,18 @@ class Watch(Construct):
         self._environment = environment
         self._jobs = jobs
         self._key = key
-        watch = self._project("Watch", "watch", "Judges the open observation window; rolls back on a breach")
-        rollback = self._project("Rollback", "rollback", "Rolls back the phase whose Observe gate was rejected")
+        self._topic = notifications.topic
+        watch = self._undoing("Watch", "watch", "Judges the open observation window; rolls back on a breach")
+        rollback = self._undoing(
+            "Rollback",
+            "rollback",
+            "Rolls back the phase whose Observe gate was rejected; asks again when nobody answered",
+            {"GATE_TIMEOUT_MINUTES": str(round(GATE_TIMEOUT.to_minutes()))},
+        )
         self._every_quarter_of_an_hour(watch)
-        self._on_rejected_gate(rollback)
+        self._every_week()
+        CalledEarly(self, "CalledEarly", environment=environment, watch=watch)
+        self._on_failed_gate(rollback)
         self._alarms(watch, rollback, notifications.topic)
 
     def _every_quarter_of_an_hour(self, watch: codebuild.Project) -> None:
@@ -76,15 +87,36 @@ class Watch(Construct):
             targets=[events_targets.CodeBuildProject(watch)],
         )
 
-    def _on_rejected_gate(self, rollback: codebuild.Project) -> None:
-        # The override is StartBuild's own input; EventBridge passes the target's input on as it is
-        # (EventBridge User Guide, "CodeBuild projects as targets").
-        stage = {"name": "STAGE", "type": "PLAINTEXT", "value": events.EventField.from_path("$.detail.stage")}
+    def _every_week(self) -> None:
+        """It reads what production costs, and writes only the journal."""
+        job = "measure-savings"
+        told = self._jobs.variables(roles.ANALYZE)
+        savings = self._project(
+            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told
+        )
         events.Rule(
             self,
-            "RejectedGate",
-            rule_name="tap-gate-rejected",
-            description="Roll back the phase whose Observe gate was rejected",
+            "Weekly",
+            rule_name=f"tap-{job}",
+            description="Measure the week that Cost Explorer has settled",
+            schedule=events.Schedule.rate(cdk.Duration.days(7)),
+            targets=[events_targets.CodeBuildProject(savings)],
+        )
+
+    def _on_failed_gate(self, rollback: codebuild.Project) -> None:
+        """A gate fails when it is rejected and when its time runs out: the job tells them apart."""
+
+        # The override is StartBuild's own input; EventBridge passes the target's input on as it is
+        # (EventBridge User Guide, "CodeBuild projects as targets").
+        def told(name: str, path: str) -> dict[str, str]:
+            return {"name": name, "type": "PLAINTEXT", "value": events.EventField.from_path(path)}
+
+        overrides = [told("STAGE", "$.detail.stage"), told("EXECUTION", "$.detail.execution-id")]
+        events.Rule(
+            self,
+            "FailedGate",
+            rule_name="tap-gate-failed",
+            description="Roll back the phase whose Observe gate was rejected, ask again when nobody answered",
             event_pattern=events.EventPattern(
                 source=["aws.codepipeline"],
                 detail_type=["CodePipeline Action Execution State Change"],
@@ -97,7 +129,7 @@ class Watch(Construct):
             ),
             targets=[
                 events_targets.CodeBuildProject(
-                    rollback, event=events.RuleTargetInput.from_object({"environmentVariablesOverride": [stage]})
+                    rollback, event=events.RuleTargetInput.from_object({"environmentVariablesOverride": overrides})
                 )
             ],
         )
@@ -109,28 +141,36 @@ class Watch(Construct):
             self,
             "Silent",
             alarm_name="tap-watch-silent",
-            alarm_description="The watch did not run for an hour: an open window is not guarded. See docs/pipeline.md.",
+            alarm_description="The watch did not run for an hour: an open window is not guarded. See docs/runbook.md.",
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             threshold=1,
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
         silent.add_alarm_action(tell)
-        for project, name in ((watch, "watch"), (rollback, "rollback")):
+        # One failed watch is mended by the next: a window's first minutes are unclear, a breach is told by mail.
+        for project, name, runs in ((watch, "watch", 2), (rollback, "rollback", 1)):
             failed = project.metric_failed_builds(statistic="Sum", period=EVERY).create_alarm(
                 self,
                 f"{name.capitalize()}Failed",
                 alarm_name=f"tap-{name}-failed",
-                alarm_description=f"The job {name} ended with an error, a breach or an unclear window: read its log.",
+                alarm_description=f"The job {name} ended with an error or an unclear window: see docs/runbook.md.",
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
                 threshold=1,
-                evaluation_periods=1,
+                evaluation_periods=runs,
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             )
             failed.add_alarm_action(tell)
 
-    def _project(self, id: str, job: str, description: str) -> codebuild.Project:
+    def _undoing(self, id: str, job: str, description: str, more: Mapping[str, str] | None = None) -> codebuild.Project:
         role = self._jobs.rolling_back_role(job)
+        self._topic.grant_publish(role)
+        told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
+        return self._project(id, job, description, role, told)
+
+    def _project(
+        self, id: str, job: str, description: str, role: iam.Role, told: Mapping[str, str]
+    ) -> codebuild.Project:
         owner, repository = self._environment.repository.split("/")
         project = codebuild.Project(
             self,
@@ -149,8 +189,7 @@ class Watch(Construct):
             build_spec=buildspec(job),
             environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
             environment_variables={
-                name: codebuild.BuildEnvironmentVariable(value=value)
-                for name, value in self._jobs.variables(roles.ACT).items()
+                name: codebuild.BuildEnvironmentVariable(value=value) for name, value in told.items()
             },
             encryption_key=self._key,
             timeout=LONG,

@@ -17,6 +17,9 @@ from stages.cache import Cache
 from stages.governed import mark_part
 from stages.tables import Tables
 
+HEALTH_ALARMS = ("tap-error-rate", "tap-p99", "tap-unhealthy-hosts")
+"""The alarms of `Alarms.watch_balancer`: how the service does for its users. An outage is an error rate of 100 %."""
+
 
 class Alarms(Construct):
     """The encrypted topic `tap-alarms` and the alarms that go to it.

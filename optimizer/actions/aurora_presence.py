@@ -16,10 +16,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.aws import Aws
@@ -256,7 +259,7 @@ def _volume(arn: str) -> Query:
     )
 
 
-def _gigabytes(sizes: Sequence[float]) -> float | None:
+def _gigabytes(sizes: NDArray[np.float64]) -> float | None:
     """The newest size; None where none was published."""
     return round(float(sizes[-1]) / 1024**3, 3) if len(sizes) else None
 

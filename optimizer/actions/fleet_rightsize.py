@@ -26,6 +26,7 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.execute.instance_refresh import InstanceRefresh, active_refresh
+from optimizer.observe.health_alarms import health_alarms
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.phase import Phase
@@ -337,6 +338,9 @@ def _obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Before) -> Iter
         yield "the image is an SSM alias: a refresh could not be rolled back"
     if refresh := active_refresh(aws, group["AutoScalingGroupName"]):
         yield f"an instance refresh is {refresh['Status']}"
+    for alarm in health_alarms(aws, group["AutoScalingGroupName"]):
+        if alarm.state != "OK":
+            yield f"the alarm {alarm.name} is {alarm.state}: it would turn the refresh back, or could not watch it"
     if suspended := sorted(each["ProcessName"] for each in group.get("SuspendedProcesses", [])):
         yield f"suspended processes: {', '.join(suspended)}"
     if len(group["AvailabilityZones"]) == 1:
@@ -400,6 +404,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    varies=("desired",),  # target tracking moves it
     permissions=(
         *(
             Permission(f"autoscaling:{name}", source=f"{_REFERENCE}autoscaling.html")
@@ -414,6 +419,9 @@ ACTION = Action(
             Permission(f"ec2:{name}", source=f"{_REFERENCE}.html")
             for name in ("DescribeInstanceTypes", "DescribeLaunchTemplateVersions")
         ),
+        # A refresh that is given alarms reads them with the rights of the caller who starts it.
+        Permission("cloudwatch:DescribeAlarms", source=f"{SOURCE}/instance-refresh-rollback.html"),
+        Permission("elasticloadbalancing:DescribeTargetGroups", source=f"{SOURCE}/attach-load-balancer-asg.html"),
         *(
             Permission(f"autoscaling:{name}", _GROUPS, writes=True, source=f"{_REFERENCE}autoscaling.html")
             for name in (

@@ -80,7 +80,7 @@ class ChangeCost:
     """What a change itself costs, as a quantity of a billed item: once in all, or `monthly` from then on.
 
     `part` is the part of the platform that pays; hours for what is priced by the hour, GB-months and so on.
-    A `quantity` that was not measured is None, and said.
+    A `quantity` that was not measured is None, and said; below zero it is use that ends with the change.
     """
 
     name: str

@@ -186,6 +186,9 @@ def _settled(saving: Saving, step: Step, prices: PriceBook, day: date) -> Saving
         except PriceMissing as missing:
             return replace(saving, notes=(*saving.notes, f"{cost.name}: {missing}"))
         amount = Decimal(str(cost.quantity)) * (price.monthly if cost.monthly else price.usd)
+        if amount < 0:  # use that ends: the saving itself holds it
+            notes.append(f"{cost.name}: ${in_cents(-amount):,} a month less")
+            continue
         kept, once = (kept + amount, once) if cost.monthly else (kept, once + amount)
         notes.append(f"{cost.name}: ${in_cents(amount):,}{' a month' if cost.monthly else ' once'}")
     return replace(

@@ -124,6 +124,30 @@ class ConsolidationPolicy:
 
 
 @dataclass(frozen=True)
+class CalendarPolicy:
+    """When a phase may begin: only when its window ends before the next weekend or announced peak."""
+
+    zone: str = "UTC"  # in which days begin and end
+    weekend: tuple[int, ...] = (5, 6)  # days on which nobody is there, Monday is 0; none: every day is open
+    applying: timedelta = timedelta(hours=8)  # what a phase may take before its window opens
+
+
+@dataclass(frozen=True)
+class CopyPolicy:
+    """How two tables are copied into one, and how fast. Assumed speeds hold until a copying has told real ones."""
+
+    one_process_gib: float = 50.0  # both tables; what is larger is copied by Spark
+    units_per_second: float = 2_000.0  # write units: half of what a new on-demand table is known to take
+    items_per_second: float = 1_500.0  # of one process, assumed; its progress tells the real figure
+    spark_workers: int = 10  # of type G.1X, one DPU each
+    spark_gib_per_worker_hour: float = 10.0  # assumed
+    managed_gib_per_hour: float = 100.0  # DynamoDB's export and its import, each; assumed
+    managed_least: timedelta = timedelta(minutes=30)  # for either, however small; assumed
+    # A stream keeps a change for 24 hours, and is read only once the import has ended.
+    until_followed: timedelta = timedelta(hours=20)
+
+
+@dataclass(frozen=True)
 class Policy:
     """Everything configurable about deciding and executing."""
 
@@ -133,12 +157,14 @@ class Policy:
     indexes: IndexPolicy = IndexPolicy()
     streams: StreamPolicy = StreamPolicy()
     consolidation: ConsolidationPolicy = ConsolidationPolicy()
+    copying: CopyPolicy = CopyPolicy()
     fleet: FleetPolicy = FleetPolicy()
     cache: CachePolicy = CachePolicy()
     presence: PresencePolicy = PresencePolicy()
     writer: WriterPolicy = WriterPolicy()
     readers: ReadersPolicy = ReadersPolicy()
     backups: BackupPolicy = BackupPolicy()
+    calendar: CalendarPolicy = CalendarPolicy()
     max_changes_per_phase: int = 40  # blast radius: resources one phase may change
     lifted: frozenset[str] = field(default_factory=frozenset)  # guards set aside, as "action/criterion name"
 

@@ -2,6 +2,7 @@
 
 EC2 Auto Scaling User Guide, "Use an instance refresh": one refresh at a time; the group takes the
 desired configuration on when the refresh succeeds; a rollback works only while it is in progress.
+An alarm that the refresh was given turns it back as soon as it rings.
 """
 
 from __future__ import annotations
@@ -10,14 +11,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimizer.aws import Aws
-from optimizer.errors import MoveFailed
+from optimizer.errors import MoveFailed, TurnedBack
+from optimizer.observe.health_alarms import health_alarms
 
 if TYPE_CHECKING:
-    from types_boto3_autoscaling.type_defs import InstanceRefreshTypeDef
+    from types_boto3_autoscaling.type_defs import InstanceRefreshTypeDef, RefreshPreferencesTypeDef
 
 UNDER_WAY = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress")
 ENDED_BADLY = ("Failed", "Cancelled", "RollbackFailed")
 TURNED_BACK = "RollbackSuccessful"  # bad on the way there, good on the way back
+
+# New instances come before old ones go: capacity never falls below today's.
+_BACK: RefreshPreferencesTypeDef = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110, "SkipMatching": True}
+# A fifth first, then as long as three periods of five minutes and a margin: the alarms judge it before the rest goes.
+_THERE: RefreshPreferencesTypeDef = {
+    **_BACK,
+    "AutoRollback": True,
+    "CheckpointPercentages": [20, 100],
+    "CheckpointDelay": 1800,
+}
 
 
 @dataclass
@@ -34,16 +46,24 @@ class InstanceRefresh:
     _back: bool = field(default=False, init=False)
 
     def start(self, aws: Aws, version: str) -> None:
-        """Begin the refresh to a template version, or join it. Raises MoveFailed when another is under way."""
+        """Begin the refresh to a template version, or join it. Raises MoveFailed when another is under way.
+
+        AWS turns it back by itself when an alarm on the group's load balancer rings.
+        """
         self._back = False
-        self._begin(aws, version, roll_back=True)
+        alarms = [each.name for each in health_alarms(aws, self.group)]
+        watched: RefreshPreferencesTypeDef = {"AlarmSpecification": {"Alarms": alarms}} if alarms else {}
+        self._begin(aws, version, {**_THERE, **watched})
 
     def go_back(self, aws: Aws, version: str) -> None:
-        """Turn the refresh under way round, where there is one; else begin one to the old version."""
+        """Turn the refresh under way round, where there is one; else begin one to the old version.
+
+        No alarm stops the way back.
+        """
         active = active_refresh(aws, self.group)
         self._back = True
         if active is None or _version_of(active) == version:
-            self._begin(aws, version, roll_back=False)
+            self._begin(aws, version, _BACK)
             return
         self._joined = active["InstanceRefreshId"]
         if active["Status"] in ("Pending", "InProgress", "Baking"):
@@ -59,7 +79,7 @@ class InstanceRefresh:
         versions = {each.get("LaunchTemplate", {}).get("Version") for each in (shown, *shown["Instances"])}
         return versions == {version} and active_refresh(aws, self.group) is None
 
-    def _begin(self, aws: Aws, version: str, *, roll_back: bool) -> None:
+    def _begin(self, aws: Aws, version: str, preferences: RefreshPreferencesTypeDef) -> None:
         if active := active_refresh(aws, self.group):
             if _version_of(active) != version or active["Status"] in ("Cancelling", "RollbackInProgress"):
                 raise MoveFailed(
@@ -71,13 +91,7 @@ class InstanceRefresh:
         self._joined = aws.autoscaling.start_instance_refresh(
             AutoScalingGroupName=self.group,
             DesiredConfiguration={"LaunchTemplate": {"LaunchTemplateId": self.template, "Version": version}},
-            # New instances come before old ones go: capacity never falls below today's.
-            Preferences={
-                "MinHealthyPercentage": 100,
-                "MaxHealthyPercentage": 110,
-                "SkipMatching": True,
-                "AutoRollback": roll_back,
-            },
+            Preferences=preferences,
         )["InstanceRefreshId"]
 
     def _refuse_failed(self, aws: Aws) -> None:
@@ -86,12 +100,23 @@ class InstanceRefresh:
         (refresh,) = aws.autoscaling.describe_instance_refreshes(
             AutoScalingGroupName=self.group, InstanceRefreshIds=[self._joined]
         )["InstanceRefreshes"]
-        if refresh["Status"] in ENDED_BADLY or (refresh["Status"] == TURNED_BACK and not self._back):
-            reason = refresh.get("RollbackDetails", {}).get("RollbackReason") or refresh.get("StatusReason", "")
-            raise MoveFailed(
-                f"{self.group}: the instance refresh {self._joined} ended {refresh['Status']}: {reason} "
-                "Run the same command again for another try, or roll back."
-            )
+        turned_back = refresh["Status"] == TURNED_BACK and not self._back
+        if refresh["Status"] not in ENDED_BADLY and not turned_back:
+            return
+        reason = refresh.get("RollbackDetails", {}).get("RollbackReason") or refresh.get("StatusReason", "")
+        told = f"{self.group}: the instance refresh {self._joined} ended {refresh['Status']}: {reason}"
+        if turned_back and (rang := self._rang(aws, refresh)):
+            raise TurnedBack(f"{told} Since it began, {', '.join(rang)} rang; the instances are as before.")
+        raise MoveFailed(f"{told} Run the same command again for another try, or roll back.")
+
+    def _rang(self, aws: Aws, refresh: InstanceRefreshTypeDef) -> list[str]:
+        """The alarms of the refresh that ring, or changed their state since it began."""
+        names = refresh["Preferences"].get("AlarmSpecification", {}).get("Alarms", [])
+        return [
+            each.name
+            for each in health_alarms(aws, self.group)
+            if each.name in names and (each.state == "ALARM" or each.since >= refresh["StartTime"])
+        ]
 
 
 def active_refresh(aws: Aws, group: str) -> InstanceRefreshTypeDef | None:

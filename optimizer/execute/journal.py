@@ -10,11 +10,13 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
                       move#<n>#<seq>     one move: intent, done, undoing, undone
+                      left#<n>#<a>#<r>   a resource as the phase left it when its window opened
                       override#<commit>  the freeze set aside for a commit: by whom, why
                       window#<n>         the window's samples, kept when it closed
                       realised#<date>    what a week after acceptance cost, against what it would have
                       event#<time>#<k>   what happened, in words
-    savings           current            which plan was accepted last: its savings are measured
+                      told#<key>         a notice that people were sent: nothing is decided by it
+    accepted          last               which phase was accepted last, of which plan, and when
     sizing            current            the sizing record
     lease             lease              the lock (lease.py)
 """
@@ -39,8 +41,10 @@ from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import UsageError
 from optimizer.execute.lease import Held, Purpose
 from optimizer.execute.records import (
+    Acceptance,
     Event,
     History,
+    Left,
     MoveRecord,
     Override,
     PhaseRecord,
@@ -65,6 +69,7 @@ _MOVE = TypeAdapter(MoveRecord)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 @dataclass(frozen=True)
@@ -126,15 +131,36 @@ class Journal:
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(item["document"]["S"])
 
+    def left(self, plan: Plan, phase: Phase) -> list[Left]:
+        """What a phase left behind when its window opened; nothing before."""
+        items = self._query(f"plan#{plan.hash}", f"left#{phase.number}#")
+        return [_LEFT.validate_json(item["record"]["S"]) for item in items]
+
     def override(self, plan: Plan, commit: str) -> Override | None:
         """The freeze set aside for this commit; None when it was not."""
         item = self._get(f"plan#{plan.hash}", f"override#{commit}")
         return None if item is None else _OVERRIDE.validate_json(item["record"]["S"])
 
-    def baseline(self, plan: Plan) -> Baseline | None:
+    def baseline(self, plan_hash: str) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""
-        item = self._get(f"plan#{plan.hash}", "baseline")
+        item = self._get(f"plan#{plan_hash}", "baseline")
         return None if item is None else _baseline(bytes(item["document"]["B"]))
+
+    def accepted_last(self) -> Acceptance | None:
+        """The latest acceptance, also when another plan is in force by now."""
+        item = self._get("accepted", "last")
+        if item is None:
+            return None
+        return Acceptance(item["hash"]["S"], Phase(int(item["phase"]["N"])), _time(item["at"]))
+
+    def told(self, plan_hash: str) -> frozenset[str]:
+        """The keys of the notices that people were sent about a plan."""
+        return frozenset(item["sk"]["S"].removeprefix("told#") for item in self._query(f"plan#{plan_hash}", "told#"))
+
+    def tell(self, plan_hash: str, key: str) -> None:
+        """Remember a notice that was sent. The one write without the lease: it moves nothing."""
+        item: dict[str, AttributeValueTypeDef] = {"pk": {"S": f"plan#{plan_hash}"}, "sk": {"S": f"told#{key}"}}
+        self.aws.dynamodb.put_item(TableName=self.table, Item={**item, "at": {"S": self.aws.clock.now().isoformat()}})
 
     def sizing(self) -> SizingRecord:
         """The sizing in force; the design when nothing was ever accepted."""
@@ -145,7 +171,7 @@ class Journal:
 
     def accepted(self) -> Plan | None:
         """The plan of which a phase was accepted last; None before any was. A newer one may be in force."""
-        head = self._get("savings", "current")
+        head = self._get("accepted", "last")
         body = self._get(f"plan#{head['hash']['S']}", "plan") if head else None
         return _plan(bytes(body["document"]["B"])) if body else None
 
@@ -184,6 +210,10 @@ class Journal:
             baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
             realised=self.realised(accepted) if accepted else (),
         )
+
+    def items(self, pk: str) -> Sequence[Item]:
+        """Everything under one partition key, as it is stored: for the export."""
+        return self._query(pk, "")
 
     def _get(self, pk: str, sk: str) -> Item | None:
         key: Mapping[str, AttributeValueTypeDef] = {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -9,9 +9,10 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from optimizer.action import Action, When
 from optimizer.analyze import measure
@@ -20,15 +21,20 @@ from optimizer.decide.decision import Decision
 from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, Unhealthy, WrongState
+from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, TurnedBack, Unhealthy, WrongState
+from optimizer.execute.agreement import Agreement
+from optimizer.execute.direct_changes import DirectChanges
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
-from optimizer.execute.gates import approver, reject
+from optimizer.execute.gates import answered, ask_again, failed_gate, reject
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
+from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
+from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.observe.assembly import Stack
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 from optimizer.settings import Settings
@@ -36,6 +42,7 @@ from stages.sizing import Sizing, SizingRecord
 
 SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
+WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
@@ -61,9 +68,14 @@ class Life:
     def switch(self) -> Switch:
         return Switch(self.tooling, self.settings.switch_parameter)
 
+    @property
+    def direct_changes(self) -> DirectChanges:
+        return DirectChanges(self.production, self.actions)
+
     def approve(self, plan: Plan) -> str:
-        """Record that the gate was passed for exactly this plan; returns the approver."""
-        who = approver(self.tooling, self.settings.pipeline_name, "Approve")
+        """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
+        by_gate = answered(self.tooling, self.settings.pipeline_name, "Approve")
+        who = self.settings.approvals.require(plan, by_gate)
         with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
             Pen(self.journal, lease).approve(plan, who)
         return who
@@ -104,7 +116,12 @@ class Life:
                         f"{decision.resource} was under change and is gone, or owned by a tenant, by now."
                     )
                 change = engine.change(plan, phase, decision, governed[decision.resource], pen)
-                engine.run(plan, phase, change, When.APPLY, pen)
+                try:
+                    engine.run(plan, phase, change, When.APPLY, pen)
+                except TurnedBack as turned:
+                    self._roll_back_now(phase, str(turned))
+            touched = {(each.action, each.resource): governed[each.resource] for each in wanted}
+            self.direct_changes.keep(plan, phase, touched, pen)
             if not wanted:
                 return pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
             now = self.production.clock.now()
@@ -113,17 +130,50 @@ class Life:
             return pen.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=now, window_end=end)
 
     def watch(self) -> tuple[Phase | None, Assessment | None]:
-        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed."""
+        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed.
+
+        With no window open, what was accepted in the last day is assessed, and never rolled back.
+        """
         current = self.journal.current()
         if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
-            return None, None
-        for phase, record in self.journal.phases(current.plan).items():
+            return self._afterwards()
+        records = self.journal.phases(current.plan)
+        observed = None
+        for phase, record in records.items():
             if record.state is PhaseState.ROLLING_BACK:
                 self.rollback(phase, record.reason)
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
-                return phase, self._assess(current.plan, record)
-        return None, None
+                observed = phase, self._assess(current.plan, record)
+                if _is_due(record, self.production.clock.now()):
+                    self._begin_anew_when_changed(current.plan, phase)
+                break
+        self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
+        return observed or self._afterwards()
+
+    def tell(self) -> None:
+        """Send people the notices that the plan's state calls for, each once."""
+        current = self.journal.current()
+        if current is not None:
+            records = self.journal.phases(current.plan).values()
+            self._send(due(records, self.production.clock.now()), current.plan.hash)
+
+    def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:
+        """What a failed Observe gate means: a rejection rolls back, one that nobody answered is asked again."""
+        plan = self._current().plan
+        record = self.journal.phase(plan, phase)
+        if record.state is not PhaseState.OBSERVING:
+            # The job that rolls back answers the gate after it has said so in the journal.
+            return f"Phase {phase.number} is {record.state.value}: its gate was no person's to answer, nothing to do."
+        answer = failed_gate(self.tooling, self.settings.pipeline_name, phase.stage_name, execution, timeout)
+        if answer.rejected:
+            done = self.rollback(phase, f"The Observe gate was rejected by {answer.by or 'somebody unnamed'}.")
+            return f"Phase {phase.number} is {done.state.value}."
+        again = ask_again(self.tooling, self.settings.pipeline_name, phase.stage_name, execution)
+        self._send([gate_expired(phase, answer.id, asked_again=again)], plan.hash)
+        return f"Phase {phase.number} stays observed: nobody answered its gate" + (
+            ", which asks anew." if again else "."
+        )
 
     def accept(self, phase: Phase) -> PhaseRecord:
         """After a healthy window: the ACCEPT moves, then the sizing record. Finds itself done when it is."""
@@ -164,6 +214,9 @@ class Life:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.ROLLED_BACK:
                 return record  # somebody finished it while this run waited for the lease
+            if record.state in (PhaseState.ACCEPTED, *FINISHED):
+                raise WrongState(f"Phase {phase.number} was accepted meanwhile: there is nothing to roll back.")
+            refuse_one_way(self.journal.moves(plan, phase))  # an acceptance may have begun one until this moment
             if record.state is not PhaseState.ROLLING_BACK:
                 text = f"Phase {phase.number} is rolled back: {reason}"
                 record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
@@ -174,6 +227,19 @@ class Life:
             engine.undo(plan, phase, self._changes(plan, phase, engine), pen)
             self._keep_window(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
+
+    def agree(self, stacks: Sequence[Stack]) -> bool:
+        """Bring the deployed templates of `stacks` after the account; whether anything was executed."""
+        current = self.journal.current()
+        with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+
+            def note(text: str) -> None:
+                self.say(text)
+                if current is not None:
+                    pen.note(current.plan, None, text)
+
+            return Agreement(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
 
     def reconciled(self) -> list[Phase]:
         """Mark every accepted phase as reconciled; the last one ends the plan."""
@@ -194,13 +260,14 @@ class Life:
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
+        require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
         recent = self.service.baseline(now)
         assessment = judge(recent, [], now)
         if assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(
                 f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
             )
-        if self.journal.baseline(plan) is None:
+        if self.journal.baseline(plan.hash) is None:
             pen.keep_baseline(plan, recent)
         return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
 
@@ -255,6 +322,25 @@ class Life:
         assessment = self._assess(plan, record)
         if assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
+        if text := self._begin_anew_when_changed(plan, record.phase):
+            raise Unhealthy(f"Phase {record.phase.number} is held, not accepted. {text}. Retry the stage then.")
+
+    def _begin_anew_when_changed(self, plan: Plan, phase: Phase) -> str:
+        """Begin the window anew when somebody changed what the phase left; returns what was said, or nothing."""
+        found = self.direct_changes.since(self.journal.left(plan, phase))
+        if not found:
+            return ""
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            record = self.journal.phase(plan, phase)
+            if record.state is not PhaseState.OBSERVING:
+                return ""  # accepted or rolled back meanwhile: by its own hand
+            why = f"changed past the pipeline: {'; '.join(str(each) for each in found)}"
+            text = pen.begin_window_anew(plan, record, self.policy.window, why)
+            for each in found:
+                pen.keep_left(plan, phase, each.now)
+        self.say(text)
+        return text
 
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"
@@ -268,6 +354,25 @@ class Life:
             self.rollback(record.phase, assessment.reason)
             raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
         return assessment
+
+    def _afterwards(self) -> tuple[Phase | None, Assessment | None]:
+        """The service since the latest acceptance, for a day; a breach is told and raised, never undone."""
+        last, now = self.journal.accepted_last(), self.production.clock.now()
+        if last is None or now - last.at >= WATCHED_ON:
+            return None, None
+        baseline = self.journal.baseline(last.plan_hash)
+        window = self.service.samples(last.at, now)
+        if baseline is None or not window:
+            return None, None
+        assessment = baseline.judge(window, now)
+        if notice := afterwards(last, assessment):
+            self._send([notice], last.plan_hash)
+            raise Breach(f"Phase {last.phase.number} is accepted, and nothing is undone: {assessment.reason}")
+        return last.phase, assessment
+
+    def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:
+        for subject in send(notices, plan_hash, self.journal, self.tooling, self.settings.topic_arn):
+            self.say(f"people are told: {subject}")
 
     def _keep_window(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
         if record.window_start is not None:
@@ -309,11 +414,15 @@ class Life:
         window = self.service.samples(record.applied_at, clock.now())
         assessment = self._baseline(plan).judge(window, clock.now()) if window else NOTHING_YET
         if assessment.verdict is Health.BREACH:
-            self.rollback(phase, assessment.reason)
-            raise Breach(f"Phase {phase.number} was rolled back while it was applied: {assessment.reason}")
+            self._roll_back_now(phase, assessment.reason)
+
+    def _roll_back_now(self, phase: Phase, reason: str) -> NoReturn:
+        """Undo a phase in the middle of its application."""
+        self.rollback(phase, reason)
+        raise Breach(f"Phase {phase.number} was rolled back while it was applied: {reason}")
 
     def _baseline(self, plan: Plan) -> Baseline:
-        baseline = self.journal.baseline(plan)
+        baseline = self.journal.baseline(plan.hash)
         assert baseline is not None, "it is kept before the first change"
         return baseline
 
@@ -359,9 +468,12 @@ class Life:
 
 def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool:
     """Whether the journal should learn of an assessment: a new verdict, or none kept for an hour."""
-    if record.assessment is None or record.assessed_at is None:
-        return True
-    return record.assessment.verdict is not assessment.verdict or now - record.assessed_at >= REMEMBERED
+    return record.assessment is None or record.assessment.verdict is not assessment.verdict or _is_due(record, now)
+
+
+def _is_due(record: PhaseRecord, now: datetime) -> bool:
+    """Whether nothing was written of an observed phase for an hour; so often is it looked for direct changes."""
+    return record.assessed_at is None or now - record.assessed_at >= REMEMBERED
 
 
 def _key(decision: Decision) -> str:

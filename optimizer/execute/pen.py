@@ -18,13 +18,14 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 
 from optimizer.decide.decision import Json
-from optimizer.decide.health import Assessment, Sample
+from optimizer.decide.health import Assessment, Health, Sample
 from optimizer.decide.plan import Plan
 from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    Left,
     MoveRecord,
     MoveState,
     Override,
@@ -47,6 +48,7 @@ _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 class Pen:
@@ -119,7 +121,10 @@ class Pen:
         text = ""
         if record.assessment is None or record.assessment.verdict is not assessment.verdict:
             text = f"Health of phase {record.phase.number}: {assessment.verdict.value}, {assessment.reason}"
-        return self._write_phase(plan, record, replace(record, assessment=assessment, assessed_at=self._clock()), text)
+        now, unclear = self._clock(), assessment.verdict is Health.INCONCLUSIVE
+        since = (record.unclear_since or now) if unclear else None
+        assessed = replace(record, assessment=assessment, assessed_at=now, unclear_since=since)
+        return self._write_phase(plan, record, assessed, text)
 
     def begin_window_anew(self, plan: Plan, record: PhaseRecord, window: timedelta, why: str) -> str:
         """The observed phase is watched for a whole window from now on; returns what was written."""
@@ -133,10 +138,14 @@ class Pen:
     def accept(self, plan: Plan, record: PhaseRecord, sizing: SizingRecord) -> PhaseRecord:
         """Accept the phase and put its sizing in force, together or not at all."""
         sized: TransactWriteItemTypeDef = self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}})
-        measured = self._put("savings", "current", {"hash": {"S": plan.hash}})
         accepted = replace(record, state=PhaseState.ACCEPTED, since=self._clock(), accepted_at=self._clock())
         text = f"Phase {record.phase.number} accepted; sizing revision {sizing.revision} in force"
-        return self._write_phase(plan, record, accepted, text, sized, measured)
+        last: dict[str, AttributeValueTypeDef] = {
+            "hash": {"S": plan.hash},
+            "phase": {"N": str(record.phase.number)},
+            "at": {"S": self._now()},
+        }
+        return self._write_phase(plan, record, accepted, text, sized, self._put("accepted", "last", last))
 
     def close(self, plan: Plan, state: PlanState, text: str) -> None:
         """End the plan: STOPPED after a rollback, DONE when every phase is."""
@@ -167,6 +176,11 @@ class Pen:
         document = json.dumps(before, sort_keys=True)
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
+
+    def keep_left(self, plan: Plan, phase: Phase, left: Left) -> None:
+        """Keep a resource's state when the phase's window opens, or as it was found changed."""
+        key = f"left#{phase.number}#{left.action}#{left.resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""

@@ -77,7 +77,17 @@ class PhaseRecord:
     reason: str = ""
     assessment: Assessment | None = None
     assessed_at: datetime | None = None
+    unclear_since: datetime | None = None  # the verdict has been INCONCLUSIVE from then on
     vetoed: Mapping[str, str] | None = None  # "action resource" to the reason of the veto
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The latest acceptance, of whatever plan: the watch goes on for a day after it."""
+
+    plan_hash: str
+    phase: Phase
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,18 @@ class MoveRecord:
     one_way: bool
     state: MoveState
     at: datetime
+
+
+@dataclass(frozen=True)
+class Left:
+    """A resource as a phase left it, in its action's description."""
+
+    action: str
+    resource: str
+    kind: str
+    name: str
+    region: str
+    state: Mapping[str, Json]
 
 
 @dataclass(frozen=True)

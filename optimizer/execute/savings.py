@@ -15,7 +15,7 @@ from optimizer.aws import Aws
 from optimizer.decide.commitments import Committed
 from optimizer.decide.plan import Plan
 from optimizer.decide.realised import BASELINE, Accepted, RealisedWeek, days_of, due_weeks, realised_week
-from optimizer.errors import CostsUnknown, WrongState
+from optimizer.errors import CostsUnknown
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
@@ -36,22 +36,23 @@ SAVINGS_PLANS = "Savings Plans for"  # where Cost Explorer shows what of a plan 
 
 @dataclass(frozen=True)
 class Measured:
-    """All weeks that are measured, the newest of them in this run, and what asking cost."""
+    """All weeks that are measured, how many of them in this run, what asking cost; or why it waits."""
 
     weeks: tuple[RealisedWeek, ...]
     new: int
     explorer: CostExplorer
+    waits: str = ""
 
 
 def measure_savings(journal: Journal, production: Aws, actions: Mapping[str, Action], who: str) -> Measured:
-    """Measure the weeks that are due. Raises WrongState before a plan has come to rest, CostsUnknown."""
-    plan = journal.accepted()
+    """Measure the weeks that are due; nothing before a plan has come to rest. Raises CostsUnknown."""
+    plan, explorer = journal.accepted(), CostExplorer(production)
     if plan is None:
-        raise WrongState("Nothing was accepted yet: there is no saving to measure.")
-    phases = journal.phases(plan)
+        return Measured((), 0, explorer, "Nothing was accepted yet: there is no saving to measure.")
+    phases, known = journal.phases(plan), journal.realised(plan)
     if under_way := [phase for phase, record in phases.items() if record.state in UNDER_WAY]:
-        raise WrongState(f"Phase {under_way[0].number} is under way: savings are measured once the plan is at rest.")
-    known, explorer = journal.realised(plan), CostExplorer(production)
+        waits = f"Phase {under_way[0].number} is under way: savings are measured once the plan is at rest."
+        return Measured(known, 0, explorer, waits)
     due = due_weeks(_at_rest(phases), explorer.settled, (week.start for week in known))
     if not due:
         return Measured(known, 0, explorer)

@@ -20,6 +20,7 @@ LOAD_BALANCER = "Application Load Balancer"
 KEY = "KMS key"
 STORAGE = "Aurora storage"
 BACKUP = "Aurora backup"
+WRITES = "DynamoDB write request units"
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class Footprint:
         return _sorted(Usage(*key, quantity) for key, quantity in now.items())
 
     def plus(self, usages: Iterable[Usage]) -> Footprint:
-        """This footprint and these beside it."""
-        return _sorted((*self.usages, *usages))
+        """This footprint and these with it."""
+        counted = Footprint((*self.usages, *usages)).quantities
+        return _sorted(Usage(*key, quantity) for key, quantity in counted.items())
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ FIXED: Mapping[str, Product] = {
 }
 
 
+def is_listed(item: str) -> bool:
+    """Whether the Price List is asked for an item: what exists, and instance types; not what is billed by request."""
+    return item in FIXED or "." in item
+
+
 def product_of(item: str) -> Product:
     """How to ask for an item."""
     if item in FIXED:
@@ -62,7 +67,7 @@ def read_prices(aws: Aws, items: Iterable[Item]) -> tuple[dict[Item, Price], tup
     """The prices that the Price List names exactly, and in words what it did not."""
     found: dict[Item, Price] = {}
     missed: list[str] = []
-    for region, item in sorted(set(items)):
+    for region, item in sorted({each for each in items if is_listed(each[1])}):
         try:
             prices = set(_prices(aws, product_of(item), region))
         except ClientError as error:

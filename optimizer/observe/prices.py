@@ -24,7 +24,7 @@ Item = tuple[str, str]  # Region, item
 
 @dataclass(frozen=True)
 class Price:
-    """One list price: US dollars for one `unit` (hour, GB-month or key-month).
+    """One list price: US dollars for one `unit` (hour, GB, GB-month, key-month, or million requests).
 
     `source` is the page that publishes it; `dated`, `note`: when and with what it was last compared.
     """
@@ -84,3 +84,8 @@ def price_table() -> Mapping[Item, Price]:
 
 
 EMBEDDED = PriceBook(price_table())
+
+
+def price_of(item: str, region: str) -> Price:
+    """The embedded list price of one item in one Region. Raises PriceMissing."""
+    return EMBEDDED.of(item, region)

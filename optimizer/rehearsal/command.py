@@ -38,6 +38,12 @@ def rehearse(
     fault_rate: Annotated[
         float, typer.Option("--fault-rate", min=0, max=0.9, help="Share of the AWS calls that fail.")
     ] = 0.0,
+    weeks_after: Annotated[
+        int,
+        typer.Option(
+            "--weeks-after", min=0, max=52, help="Weeks to live on after the plan, to see what it really saved."
+        ),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")] = False,
 ) -> int:
     """Live 60 days, walk the synthesized pipeline, write the dashboard. Exits 1 unless it ends as the scenario says."""
@@ -50,7 +56,8 @@ def rehearse(
     from optimizer.rehearsal.scenario import load_scenario
     from optimizer.rehearsal.setting import Request
 
-    return run(Request(out, load_scenario(scenario), seed, crash_at, fault_rate), as_json=as_json)
+    request = Request(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after)
+    return run(request, as_json=as_json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optimizer.rehearsal.alarms import StateChange
 from optimizer.rehearsal.execution import Gate
 
 Event = Mapping[str, Any]
@@ -38,17 +39,38 @@ class Reaction:
         return {each["name"]: each["value"] for each in given.get("environmentVariablesOverride", ())}
 
 
-def gate_rejected(pipeline: str, gate: Gate) -> Event:
-    """The event of a rejected approval (CodePipeline User Guide, "Monitoring CodePipeline events")."""
+def gate_failed(pipeline: str, execution: str, gate: Gate) -> Event:
+    """The event of a rejected or expired approval (CodePipeline User Guide, "Monitoring CodePipeline events")."""
     return {
         "source": "aws.codepipeline",
         "detail-type": "CodePipeline Action Execution State Change",
         "detail": {
             "pipeline": pipeline,
+            "execution-id": execution,
             "stage": gate.stage,
             "action": gate.action,
             "state": "FAILED",
             "type": {"owner": "AWS", "provider": "Manual", "category": "Approval", "version": "1"},
+        },
+    }
+
+
+def alarm_changed(change: StateChange) -> Event:
+    """The event of an alarm's new state (CloudWatch User Guide, "Alarm events and EventBridge")."""
+    account, region = change.alarm.place
+    at = change.at.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    return {
+        "source": "aws.cloudwatch",
+        "detail-type": "CloudWatch Alarm State Change",
+        "account": account,
+        "region": region,
+        "time": f"{change.at:%Y-%m-%dT%H:%M:%SZ}",
+        "resources": [change.alarm.arn],
+        "detail": {
+            "alarmName": change.alarm.name,
+            "state": {"value": change.after.value, "reason": change.reason, "timestamp": at},
+            "previousState": {"value": change.before.value},
+            "configuration": {"metrics": [dict(each) for each in change.alarm.queries]},
         },
     }
 

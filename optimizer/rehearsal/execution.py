@@ -22,7 +22,7 @@ class GateRefused(Exception):
 
 @dataclass
 class Gate:
-    """A manual approval that was reached. `approved` is None until somebody answered."""
+    """A manual approval that was reached. `approved` is None until somebody answered; `expired` when nobody did."""
 
     stage: str
     action: str
@@ -33,6 +33,7 @@ class Gate:
     summary: str = ""
     answered_by: str = ""
     answered_at: datetime | None = None
+    expired: bool = False
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Execution:
     stages: Mapping[str, tuple[str, ...]]  # the stages in order, with the names of their actions
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)
     gates: dict[tuple[str, str], Gate] = field(default_factory=dict)
+    reached: list[Gate] = field(default_factory=list)  # every gate each time, the latest last
+    to_retry: set[str] = field(default_factory=set)  # stages that RetryStageExecution asked for
     _tokens: int = 0
 
     def begin(self, stage: str, action: str) -> None:
@@ -60,7 +63,19 @@ class Execution:
         token = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.id}/{stage}/{action}/{self._tokens}"))
         self.begin(stage, action)
         self.gates[stage, action] = gate = Gate(stage, action, text, token, now)
+        self.reached.append(gate)
         return gate
+
+    def expire(self, gate: Gate, now: datetime) -> None:
+        """The gate's timeout has passed without an answer."""
+        gate.expired, gate.answered_at = True, now
+        self.end(gate.stage, gate.action, succeeded=False)
+
+    def retry(self, stage: str) -> None:
+        """RetryStageExecution: the stage must have failed."""
+        if "Failed" not in [status for (name, _), status in self.statuses.items() if name == stage]:
+            raise GateRefused("StageNotRetryableException", f"{stage} has not failed.")
+        self.to_retry.add(stage)
 
     def answer(
         self, stage: str, action: str, token: str, approved: bool, summary: str, who: str, now: datetime
@@ -71,6 +86,8 @@ class Execution:
             if action not in self.stages.get(stage, ()):
                 raise GateRefused("ActionNotFoundException", f"{stage} has no action {action}.")
             raise GateRefused("InvalidApprovalTokenException", f"{action} does not wait for an answer.")
+        if gate.expired:
+            raise GateRefused("InvalidApprovalTokenException", f"{action} has expired.")
         if gate.approved is not None:
             raise GateRefused("ApprovalAlreadyCompletedException", f"{action} was answered already.")
         if token != gate.token:
@@ -84,6 +101,25 @@ class Execution:
             "pipelineName": self.pipeline,
             "pipelineVersion": 1,
             "stageStates": [self._stage(name, actions) for name, actions in self.stages.items()],
+        }
+
+    def approvals(self) -> list[dict[str, Any]]:
+        """The approvals in the answer of ListActionExecutions, the newest first."""
+        return [self._approval(gate) for gate in reversed(self.reached)]
+
+    def _approval(self, gate: Gate) -> dict[str, Any]:
+        kind = {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}
+        status = {None: "Failed" if gate.expired else "InProgress", True: "Succeeded", False: "Failed"}[gate.approved]
+        return {
+            "pipelineExecutionId": self.id,
+            "actionExecutionId": gate.token,
+            "stageName": gate.stage,
+            "actionName": gate.action,
+            "startTime": gate.opened_at,
+            "lastUpdateTime": gate.answered_at or gate.opened_at,
+            "status": status,
+            "input": {"actionTypeId": kind},
+            **({"updatedBy": gate.answered_by} if gate.answered_by else {}),
         }
 
     def _stage(self, name: str, actions: tuple[str, ...]) -> dict[str, Any]:
@@ -100,9 +136,9 @@ class Execution:
             return {"actionName": action}
         latest: dict[str, Any] = {"status": status}
         gate = self.gates.get((stage, action))
-        if gate is not None and gate.approved is None:
+        if gate is not None and status == "InProgress":
             latest["token"] = gate.token
-        elif gate is not None:
+        elif gate is not None and gate.approved is not None:
             latest |= {"summary": gate.summary, "lastUpdatedBy": gate.answered_by}
         return {"actionName": action, "latestExecution": latest}
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from pathlib import Path
 
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
@@ -18,18 +16,19 @@ from optimizer.observe.inventory import Governed, take_inventory
 from optimizer.observe.running import footprint_now
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
+from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
-from optimizer.rehearsal.billing.ledger import Billing
+from optimizer.rehearsal.billing.ledger import Billing, stranded, week
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
-from optimizer.rehearsal.events import gate_rejected
-from optimizer.rehearsal.execution import Execution, Executions
+from optimizer.rehearsal.events import gate_failed
+from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import ByHand
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
-from optimizer.rehearsal.summary import MonthlyCost, Summary, metric_calls, phases_of
+from optimizer.rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
 from optimizer.rehearsal.synthesized import Project, SynthesizedPipeline, WalkFailed
 from optimizer.rehearsal.taggings import Owned, put_tags, tenant_resources_touched
 from optimizer.rehearsal.walker import Walk, Walker
@@ -37,7 +36,9 @@ from optimizer.rehearsal.workload import Workload
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
+PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
 RETRIES = 8
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
 
 
@@ -62,6 +63,7 @@ class PlatformLife:
         account.part(Billing).spec = self.scenario.billing
         self.owned: list[Owned] = []
         self.cost_before = 0.0
+        self.weeks: tuple[WeekCost, ...] = ()
 
     def begin(self) -> None:
         """Deploy everything once, let the scenario's days pass, put its tags on."""
@@ -97,6 +99,8 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            confirms_alone=self.scenario.person.confirms_alone,
+            leaves_gates=self.scenario.person.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
         )
         walk = Walker(
@@ -109,22 +113,42 @@ class PlatformLife:
             person=person,
             now=self.account.clock.now,
             milestone=self._reached,
+            gate_failed=lambda gate: self._react(pipeline, execution, gate),
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
         ).walk()
-        self._react(pipeline, execution)
         watch.settle()
         return walk
 
-    def publish(self, walk: Walk) -> None:
-        """The dashboard and its evidence: the last stage's artifact, or made now when the walk ended before it."""
-        made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
-        found = [each for each in made if each.is_file()]
-        if walk.failed is not None or not found:
-            found = [self._publish_now()]
-        for name in ("dashboard.html", "evidence.json", "decisions.csv"):
-            shutil.copy(found[-1].with_name(name), self.request.out / name)
+    def live_on(self, weeks: int) -> None:
+        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        slow = [each for each in pipeline.schedules if each.period >= DAY]
+        begun, costs = self.account.clock.now(), [self._week(WALKED_AT - WEEK)] if weeks else []
+        for number in range(weeks):
+            for day in range(1, 8):
+                self.account.clock.advance_to(begun + number * WEEK + day * DAY)
+                for each in slow:
+                    if day % (each.period // DAY) == 0:
+                        self._until_it_ends(pipeline.projects[each.project], {})
+            self._publish_now()
+            costs.append(self._week(begun + number * WEEK))
+            self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
+        self.weeks = tuple(costs)
+
+    def publish(self) -> None:
+        """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
+        bucket = project.environment["TAP_RECORDS_BUCKET"]
+        head = self.journal.head()
+        if head is None:
+            raise WalkFailed("No plan was ever proposed: there is nothing to publish.")
+        s3 = self.account.client("s3", self.account.tooling, self.home.region)
+        for name in PUBLISHED:
+            found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
+            (self.request.out / name).write_bytes(found["Body"].read())
 
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""
@@ -139,12 +163,23 @@ class PlatformLife:
             seed=self.request.seed,
             phases=phases_of(self.journal),
             drift_differences=len(found.differences),
+            next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
-            monthly_cost=MonthlyCost(before=self.cost_before, after=self._monthly_cost(), stranded=None),
+            monthly_cost=MonthlyCost(
+                before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
+            ),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
             wall_seconds=round(wall_seconds, 2),
+            weeks=self.weeks,
         )
+
+    def _next_deployment(self, stacks: Sequence[Stack]) -> int:
+        """How many resources the Production stage would change, were the same code deployed again now."""
+        changes = [change for stack in stacks for change in self.deployments.changes(stack)]
+        for each in changes:
+            self.progress.say(f"  the next deployment: {each}")
+        return len(changes)
 
     @cached_property
     def aws(self) -> Aws:
@@ -172,6 +207,7 @@ class PlatformLife:
     def _reached(self, milestone: str, at: datetime) -> None:
         """What the scenario hangs on a milestone: events, late tags, calls by hand."""
         self.workload.milestone(milestone, at)
+        self.account.part(Alarms).look_soon(self.account)
         self._tag(milestone)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
             if each.after_minutes:
@@ -190,28 +226,28 @@ class PlatformLife:
             owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
             self.owned += [owned] if owned else []
 
+    def _week(self, start: datetime) -> WeekCost:
+        return WeekCost(start=f"{start:%Y-%m-%d}", usd=round(week(self.account, start), 2))
+
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
-        for schedule in pipeline.schedules:
+        for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.setting.source}, "branch")
             clock = self.account.clock
             return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
 
-    def _react(self, pipeline: SynthesizedPipeline, execution: Execution) -> None:
-        """Start what the rules of the pipeline's stack start when a gate was rejected."""
-        rejected = [gate for gate in execution.gates.values() if gate.approved is False]
-        for event in (gate_rejected(pipeline.name, gate) for gate in rejected):
-            for reaction in (each for each in pipeline.reactions if each.matches(event)):
-                try:
-                    self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
-                except WalkFailed as unfinished:
-                    self.progress.say(f"{unfinished} The schedule goes on with it.")
+    def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:
+        """Start what the rules of the pipeline's stack start when a gate was rejected, or answered by nobody."""
+        event = gate_failed(pipeline.name, execution.id, gate)
+        for reaction in (each for each in pipeline.reactions if each.matches(event)):
+            try:
+                self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
+            except WalkFailed as unfinished:
+                self.progress.say(f"{unfinished} The schedule goes on with it.")
 
-    def _publish_now(self) -> Path:
+    def _publish_now(self) -> None:
         pipeline = deployed_pipeline(self.account, self.home)
-        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
-        job = self._until_it_ends(project, {})
-        return job.folder / project.base_directory("") / "dashboard.html"
+        self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""

@@ -97,6 +97,7 @@ class Replacement:
         self._refresh = refresh
         self._checkpoints = list(refresh.preferences.get("CheckpointPercentages", ()))
         self._waiting_since: datetime | None = None
+        self._resumes: datetime | None = None  # when the checkpoint that was reached is over
 
     def begin(self) -> None:
         """Choose whom to replace, and start."""
@@ -145,7 +146,7 @@ class Replacement:
         if suspended(refresh.group, "Launch", "Terminate"):
             return self._after(LOOK, self._step)
         if (wait := self._checkpoint()) is not None:
-            return self._after(wait, self._step)
+            return self._after(wait, self._step)  # an alarm ends the wait early
         if self._obstacle():
             return self._wait_for_people()
         batch = self._replaceable()
@@ -233,13 +234,17 @@ class Replacement:
         refresh.turn += 1
 
     def _checkpoint(self) -> timedelta | None:
-        """How long to stand at a checkpoint that was just reached. The last, 100, is the end itself."""
-        refresh = self._refresh
-        if refresh.rolling_back or not self._checkpoints or refresh.percent < self._checkpoints[0]:
+        """How long to wait before looking again, at a checkpoint. The last one, 100, is the end itself."""
+        refresh, now = self._refresh, self._account.clock.now()
+        if refresh.rolling_back:
             return None
-        reached = self._checkpoints.pop(0)
-        delay = refresh.preferences.get("CheckpointDelay", CHECKPOINT_DELAY)
-        return timedelta(seconds=delay) if reached < 100 else None
+        if self._checkpoints and refresh.percent >= self._checkpoints[0]:
+            reached = self._checkpoints.pop(0)
+            delay = refresh.preferences.get("CheckpointDelay", CHECKPOINT_DELAY)
+            self._resumes = now + timedelta(seconds=delay) if reached < 100 else None
+        if self._resumes is None or now >= self._resumes:
+            return None
+        return min(self._resumes - now, 5 * LOOK)
 
     def _obstacle(self) -> bool:
         """Whether there are protected or standby instances that the preferences say to wait for."""

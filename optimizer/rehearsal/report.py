@@ -56,8 +56,19 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
         f"Monthly cost at list price: ${cost.before:,.0f} before, ${cost.after:,.0f} after "
         f"(${abs(saved):,} {'more' if saved < 0 else 'less'})."
     )
+    if cost.stranded:
+        console.print(
+            f"Commitments that nothing uses any more cost ${cost.stranded:,.0f} a month on top, until they end."
+        )
+    if summary.weeks:
+        first, *_, last = summary.weeks
+        console.print(
+            f"Billed for a week: ${first.usd:,.0f} before the plan, ${last.usd:,.0f} in the last of the "
+            f"{len(summary.weeks) - 1} weeks after it."
+        )
     console.print(
         f"Code and account differ in {summary.drift_differences} properties; "
+        f"the next deployment would change {summary.next_deployment_changes} resources; "
         f"{summary.tenant_resources_touched} resources of tenants were touched; "
         f"{summary.api_calls:,} AWS calls, {summary.metric_calls:,} of them for metrics; "
         f"{summary.wall_seconds:.1f} s."

@@ -135,7 +135,7 @@ class Event(_Value):
 
 
 class Person(_Value):
-    """The person at the gates: how they answer, and how long they take.
+    """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
 
     With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
     first time it is asked, whatever its window says; asked anew, the person waits.
@@ -144,6 +144,8 @@ class Person(_Value):
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    confirms_alone: bool = False  # answers the second approver's gate as well
+    leaves_gates: NonNegativeInt = 0
     approve_early_after_hours: PositiveFloat | None = None
 
 
@@ -163,6 +165,7 @@ class Expectation(_Value):
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants

@@ -23,13 +23,14 @@ PRODUCTION = "Production"
 
 @dataclass(frozen=True)
 class Request:
-    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls."""
+    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls; `weeks_after` come after the plan."""
 
     out: Path
     scenario: Scenario
     seed: int = 0
     crash_at: int | None = None
     fault_rate: float = 0.0
+    weeks_after: int = 0
 
 
 @dataclass(frozen=True)

@@ -52,25 +52,34 @@ class PhaseSummary(_Value):
 
 
 class MonthlyCost(_Value):
-    """US dollars a month at list price. `stranded` is null until commitments are known."""
+    """US dollars a month: `before` and `after` at list price, `stranded` for commitments that nothing uses any more."""
 
     before: float
     after: float
-    stranded: float | None
+    stranded: float
+
+
+class WeekCost(_Value):
+    """A week that began on `start`, as the account was billed for it: amortized, credits and taxes left out."""
+
+    start: str
+    usd: float
 
 
 class Summary(_Value):
-    """summary.json."""
+    """summary.json. `next_deployment_changes`: resources that the next deployment of the same code would change."""
 
     scenario: str
     seed: int
     phases: tuple[PhaseSummary, ...]
     drift_differences: int
+    next_deployment_changes: int
     tenant_resources_touched: int
     monthly_cost: MonthlyCost
     api_calls: int
     metric_calls: int
     wall_seconds: float
+    weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
 
 
 def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:
@@ -110,6 +119,11 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
         found.append(
             f"code and account differ in {summary.drift_differences} properties, "
             f"expected were {expect.drift_differences}"
+        )
+    if expect.next_deployment_changes not in (None, summary.next_deployment_changes):
+        found.append(
+            f"the next deployment would change {summary.next_deployment_changes} resources, "
+            f"expected were {expect.next_deployment_changes}"
         )
     found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
     return found

@@ -76,7 +76,10 @@ class Walk:
 
 
 class _ActionFailed(Exception):
-    """An action failed as it may: a job ended with an error, or (`rejected`) somebody answered a gate with no."""
+    """An action failed as it may: a job ended with an error, or (`rejected`) somebody answered a gate with no.
+
+    A gate that nobody answered fails too, and is not `rejected`.
+    """
 
     def __init__(self, message: str, ended: Ended | None = None, *, rejected: bool = False) -> None:
         super().__init__(message)
@@ -90,7 +93,10 @@ class _ActionFailed(Exception):
 
 @dataclass
 class Walker:
-    """One execution. `source` is the artifact the Source action brings; `milestone` is told what was reached."""
+    """One execution. `source` is the artifact the Source action brings; `milestone` is told what was reached.
+
+    `gate_failed` starts what AWS starts then, and returns when it has ended.
+    """
 
     pipeline: SynthesizedPipeline
     execution: Execution
@@ -101,6 +107,7 @@ class Walker:
     person: Person
     now: Callable[[], datetime]
     milestone: Callable[[str, datetime], None]
+    gate_failed: Callable[[Gate], None]
     say: Callable[[str], None]
     said_by: Callable[[str], Callable[[str], None]]
     retry_failures: bool = False  # faults are injected: a person would press Retry
@@ -129,6 +136,10 @@ class Walker:
                 for action in stage.actions:
                     self._action(stage, action)
             except _ActionFailed as failure:
+                if stage.name in self.execution.to_retry:
+                    self.execution.to_retry.discard(stage.name)
+                    self.say(f"stage {stage.name}: {failure}; retried with all actions, by the job that was told")
+                    continue
                 held = failure.ended is not None and failure.ended.exit_code == Unhealthy.exit_code
                 if held and failure.ended and self.person.retries(stage.name, failure.ended):
                     self.say(f"stage {stage.name}: retried with all actions")
@@ -166,8 +177,14 @@ class Walker:
         gate = self.execution.open(stage.name, action.name, str(configuration.get("CustomData", "")), self.now())
         self.say(f"gate {stage.name}.{action.name}: {gate.text}")
         self.person.answer(gate, action)
-        if not gate.approved:
-            raise _ActionFailed(f"{action.name} was rejected: {gate.summary}", rejected=True)
+        if gate.approved:
+            return
+        if gate.approved is None:
+            self.execution.expire(gate, self.now())
+        self.gate_failed(gate)
+        if gate.expired:
+            raise _ActionFailed(f"{action.name} was answered by nobody in time")
+        raise _ActionFailed(f"{action.name} was rejected: {gate.summary}", rejected=True)
 
     def _deploy(
         self, where: str, action: PipelineAction, configuration: Mapping[str, Any], inputs: Mapping[str, Path]

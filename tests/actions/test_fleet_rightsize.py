@@ -16,7 +16,7 @@ from optimizer.actions.fleet_rightsize import ACTION, Evidence, InstanceType, st
 from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.policy import Policy
-from optimizer.errors import MoveFailed
+from optimizer.errors import MoveFailed, TurnedBack
 from optimizer.observe.inventory import Governed
 from optimizer.observe.metrics import Measurements, Series
 from optimizer.rehearsal.account import EmulatedAccount
@@ -250,6 +250,45 @@ def test_a_refresh_that_fails_says_why_and_can_be_tried_again(aws: Aws, fleet: G
     assert group_of(aws)["serving"] == {"m5.2xlarge": 15}
 
 
+def test_a_refresh_is_watched_by_the_alarms_on_the_load_balancer(aws: Aws, fleet: Governed) -> None:
+    _watched(aws)
+    decision = _approved(aws, fleet)
+    (change_type, *_) = ACTION.moves(fleet, decision.before, decision)
+    change_type.do(aws)
+    preferences = _refreshes(aws)[0]["Preferences"]
+    assert preferences["AlarmSpecification"] == {"Alarms": ["tap-lag"]}
+    assert preferences["AutoRollback"]
+    assert preferences["CheckpointPercentages"] == [20, 100]
+    _ring(aws, 9.0)
+    with pytest.raises(TurnedBack, match=r"RollbackSuccessful.*tap-lag rang; the instances are as before"):
+        wait(change_type, aws, change_type.is_done)
+    assert group_of(aws)["serving"] == {"m5.4xlarge": 15}
+    take_back([ACTION.moves(fleet, decision.before, decision)[0]], aws)  # what the rollback of the phase does
+    assert ACTION.describe(aws, fleet) == decision.before
+
+
+def test_no_alarm_stops_the_way_back(aws: Aws, fleet: Governed) -> None:
+    _watched(aws)
+    decision = _approved(aws, fleet)
+    moves = ACTION.moves(fleet, decision.before, decision)[:1]
+    carry_out(moves, aws)
+    _ring(aws, 9.0)
+    take_back(moves, aws)
+    assert group_of(aws)["serving"] == {"m5.4xlarge": 15}
+    assert "AlarmSpecification" not in _refreshes(aws)[0]["Preferences"]
+
+
+@pytest.mark.parametrize(("value", "told"), [(9.0, "tap-lag is ALARM"), (None, "tap-lag is INSUFFICIENT_DATA")])
+def test_an_alarm_that_is_not_ok_is_an_obstacle(aws: Aws, fleet: Governed, value: float | None, told: str) -> None:
+    _watched(aws, 0.5 if value else None)
+    if value:
+        _ring(aws, value)
+        aws.clock.sleep(600)
+    decision = ACTION.decide(_collect(aws, fleet), Policy())
+    assert decision.choice is Choice.KEEP
+    assert told in decision.reason
+
+
 def test_somebody_elses_refresh_is_not_taken_for_ours(aws: Aws, fleet: Governed) -> None:
     decision = _approved(aws, fleet)
     aws.autoscaling.start_instance_refresh(AutoScalingGroupName="tap-fleet")
@@ -287,6 +326,44 @@ def _collect(aws: Aws, fleet: Governed) -> Evidence:
 
 def _instance(aws: Aws) -> str:
     return aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"][0]["InstanceId"]
+
+
+def _watched(aws: Aws, value: float | None = 0.5) -> None:
+    """A load balancer in front of the fleet with an alarm of its own, another alarm, and one datapoint."""
+    subnets = [each["SubnetId"] for each in aws.ec2.describe_subnets()["Subnets"]]
+    balancer = aws.elbv2.create_load_balancer(Name="tap", Subnets=subnets[:2])["LoadBalancers"][0]["LoadBalancerArn"]
+    vpc = aws.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    made = aws.elbv2.create_target_group(Name="tap", Protocol="HTTPS", Port=443, VpcId=vpc)["TargetGroups"][0]
+    forward = [{"Type": "forward", "TargetGroupArn": made["TargetGroupArn"]}]
+    aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=forward)  # type: ignore[arg-type]
+    aws.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName="tap-fleet", TargetGroupARNs=[made["TargetGroupArn"]]
+    )
+    for name, dimensions in (("tap-lag", [_balancer(aws)]), ("tap-other", [])):
+        aws.cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="tap",
+            MetricName="lag",
+            Dimensions=dimensions,  # type: ignore[arg-type]
+            Statistic="Maximum",
+            Period=300,
+            EvaluationPeriods=1,
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=1.0,
+        )
+    if value is not None:
+        _ring(aws, value)
+    aws.clock.sleep(600)
+
+
+def _balancer(aws: Aws) -> dict[str, str]:
+    (found,) = aws.elbv2.describe_load_balancers()["LoadBalancers"]
+    return {"Name": "LoadBalancer", "Value": found["LoadBalancerArn"].split(":loadbalancer/")[1]}
+
+
+def _ring(aws: Aws, value: float) -> None:
+    data = {"MetricName": "lag", "Value": value, "Dimensions": [_balancer(aws)]}
+    aws.cloudwatch.put_metric_data(Namespace="tap", MetricData=[data])  # type: ignore[list-item]
 
 
 def _refreshes(aws: Aws) -> list[Any]:

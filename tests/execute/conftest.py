@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from optimizer.execute.pen import Pen
 from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
 from optimizer.phase import Phase
 from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.execution import Execution, Executions
 from optimizer.settings import Settings
 from stages.sizing import Sizing
 
@@ -137,6 +139,8 @@ class World:
     service: Service
     said: list[str]
     environ: Mapping[str, str] = field(default_factory=lambda: ENVIRON)
+    topic: str | None = None
+    queue: str = ""
 
     def fresh(self) -> Life:
         settings = Settings.from_environ(self.environ)
@@ -152,6 +156,22 @@ class World:
             service=self.service,  # type: ignore[arg-type]
             say=self.said.append,
         )
+
+    def listen(self) -> None:
+        """Make the topic that people are told by, a queue that reads it, and the pipeline whose gates wait."""
+        execution = Execution("tap", "id-1", {"Phase2": ("Apply", "Observe", "Accept")})
+        self.account.part(Executions).by_pipeline["tap"] = execution
+        sns, sqs = (self.account.client(each, "111111111111", "us-east-1") for each in ("sns", "sqs"))
+        self.topic = sns.create_topic(Name="tap-pipeline")["TopicArn"]
+        self.queue = sqs.create_queue(QueueName="mail")["QueueUrl"]
+        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:111111111111:mail")
+        self.environ = {**self.environ, "TAP_TOPIC_ARN": self.topic, "TAP_PIPELINE_NAME": "tap"}
+
+    def mail(self) -> list[Mapping[str, str]]:
+        """All that was published since the last look."""
+        sqs = self.account.client("sqs", "111111111111", "us-east-1")
+        found = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(each["Body"]) for each in found]
 
     def table(self) -> Before:
         aws = Aws(self.account.session("222222222222", "us-east-1"), "222222222222", "us-east-1", self.account.clock)

@@ -18,6 +18,7 @@ from optimizer.errors import (
     PlanChanged,
     PlanSuperseded,
     TenantOwned,
+    TurnedBack,
     Unhealthy,
     WrongState,
 )
@@ -27,6 +28,7 @@ from optimizer.execute.records import MoveState, PhaseState, PlanState
 from optimizer.phase import Phase
 from optimizer.rehearsal.account import Crash
 from optimizer.rehearsal.faults import Faults
+from tests.execute.conftest import ACTION
 
 DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
 APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
@@ -158,6 +160,29 @@ def test_a_breach_rolls_back_and_stops_the_plan(world):
     assert "p99 300 ms" in journal.phase(plan, Phase.COMPUTE).reason
     assert journal.current().state is PlanState.STOPPED
     assert {move.state for move in journal.moves(plan, Phase.COMPUTE)} == {MoveState.UNDONE}
+
+
+def test_a_change_that_aws_turned_back_rolls_the_phase_back(world):
+    """As an instance refresh whose alarm rang: the move fails, and the moves before it are undone as well."""
+
+    def moves(*args):
+        first, second, *rest = ACTION.moves(*args)
+
+        def turned_back(aws):
+            raise TurnedBack("the refresh ended RollbackSuccessful: tap-p99 rang.")
+
+        return [first, replace(second, do=turned_back), *rest]
+
+    plan = world.approved()
+    life = world.fresh()
+    life = replace(life, actions={ACTION.id: replace(ACTION, moves=moves)})
+    with pytest.raises(Breach, match=r"Phase 2 was rolled back while it was applied: .*tap-p99 rang"):
+        life.apply(plan, Phase.COMPUTE)
+    journal = world.fresh().journal
+    assert world.table() == DESIGNED
+    assert journal.phase(plan, Phase.COMPUTE).state is PhaseState.ROLLED_BACK
+    assert "tap-p99 rang" in journal.phase(plan, Phase.COMPUTE).reason
+    assert journal.current().state is PlanState.STOPPED
 
 
 def test_an_inconclusive_window_is_held(world):

@@ -111,7 +111,7 @@ def test_every_price_has_a_source_and_a_date() -> None:
     for (region, item), price in price_table().items():
         assert price.usd > 0, (region, item)
         assert price.source.startswith("https://aws.amazon.com/"), (region, item)
-        assert price.unit in {"hour", "GB-month", "key-month"}, (region, item)
+        assert price.unit in {"hour", "GB", "GB-month", "key-month", "million"}, (region, item)
 
 
 @mock_aws

@@ -18,10 +18,11 @@ COMMANDS = {
         'export GATE_TEXT="$(cat out/gate-text)"',
     ],
     "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
-    "tap-publish": [f"{OPTIMIZER} dashboard --out out"],
+    "tap-publish": [f"{OPTIMIZER} publish --out out"],
     "tap-watch": [f"{OPTIMIZER} watch"],
     "tap-rollback": [
-        f'{OPTIMIZER} rollback --phase "${{STAGE#Phase}}" --reason "The Observe gate of $STAGE was rejected."'
+        f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '
+        '--timeout-minutes "$GATE_TIMEOUT_MINUTES"'
     ],
 } | {
     f"tap-phase{number}-{job}": commands

@@ -18,6 +18,18 @@ def project_id(pipeline: Any, name: str) -> str:
     return next(id for id, each in pipeline.of_type("AWS::CodeBuild::Project").items() if each.get("Name") == name)
 
 
+def test_savings_are_measured_every_week_by_a_job_that_only_reads_production(pipeline: Any) -> None:
+    schedule = rule(pipeline, "tap-measure-savings")
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(7 days)", "ENABLED")
+    (target,) = schedule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [project_id(pipeline, "tap-measure-savings"), "Arn"]}
+    told = {
+        each["Name"]: each["Value"]
+        for each in pipeline.project("tap-measure-savings")["Environment"]["EnvironmentVariables"]
+    }
+    assert "role/tap-analyze" in json.dumps(told["TAP_ROLE_ARN"])
+
+
 def test_the_watch_runs_every_quarter_of_an_hour(pipeline: Any) -> None:
     schedule = rule(pipeline, "tap-watch")
     assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(15 minutes)", "ENABLED")
@@ -25,8 +37,8 @@ def test_the_watch_runs_every_quarter_of_an_hour(pipeline: Any) -> None:
     assert target["Arn"] == {"Fn::GetAtt": [project_id(pipeline, "tap-watch"), "Arn"]}
 
 
-def test_a_rejected_observe_gate_rolls_its_phase_back(pipeline: Any) -> None:
-    rejected = rule(pipeline, "tap-gate-rejected")
+def test_a_failed_observe_gate_starts_the_job_that_knows_why(pipeline: Any) -> None:
+    rejected = rule(pipeline, "tap-gate-failed")
     assert rejected["EventPattern"] == {
         "source": ["aws.codepipeline"],
         "detail-type": ["CodePipeline Action Execution State Change"],
@@ -41,17 +53,38 @@ def test_a_rejected_observe_gate_rolls_its_phase_back(pipeline: Any) -> None:
     assert target["Arn"] == {"Fn::GetAtt": [project_id(pipeline, "tap-rollback"), "Arn"]}
 
 
-def test_the_stage_of_the_rejected_gate_is_passed_on(pipeline: Any) -> None:
-    (target,) = rule(pipeline, "tap-gate-rejected")["Targets"]
+def test_stage_and_execution_of_the_failed_gate_are_passed_on(pipeline: Any) -> None:
+    (target,) = rule(pipeline, "tap-gate-failed")["Targets"]
     transformer = target["InputTransformer"]
-    ((name, path),) = transformer["InputPathsMap"].items()
-    assert path == "$.detail.stage"
-    started_with = json.loads(transformer["InputTemplate"].replace(f"<{name}>", '"Phase2"'))  # EventBridge quotes it
-    assert started_with == {"environmentVariablesOverride": [{"name": "STAGE", "type": "PLAINTEXT", "value": "Phase2"}]}
+    assert set(transformer["InputPathsMap"].values()) == {"$.detail.stage", "$.detail.execution-id"}
+    values = {"$.detail.stage": '"Phase2"', "$.detail.execution-id": '"1-2"'}  # EventBridge quotes them
+    text = transformer["InputTemplate"]
+    for name, path in transformer["InputPathsMap"].items():
+        text = text.replace(f"<{name}>", values[path])
+    given = {each["name"]: each["value"] for each in json.loads(text)["environmentVariablesOverride"]}
+    assert given == {"STAGE": "Phase2", "EXECUTION": "1-2"}
 
 
-@pytest.mark.parametrize("project", ["tap-watch", "tap-rollback"])
-def test_both_projects_read_the_branch_by_the_connection(pipeline: Any, project: str) -> None:
+def test_the_job_after_a_failed_gate_knows_the_gates_own_timeout(pipeline: Any) -> None:
+    timeouts = {str(pipeline.action(f"Phase{n}", "Observe")["TimeoutInMinutes"]) for n in (1, 2, 3)}
+    assert {pipeline.variables("tap-rollback")["GATE_TIMEOUT_MINUTES"]} == timeouts
+
+
+def test_only_the_rollback_may_retry_a_stage_and_only_those_of_the_phases(pipeline: Any) -> None:
+    asking = [
+        each for each in pipeline.allowed("tap-job-rollback") if each["Action"] == "codepipeline:RetryStageExecution"
+    ]
+    (statement,) = asking
+    assert [json.dumps(arn).rsplit(":", 1)[1].strip('"]}') for arn in statement["Resource"]] == [
+        "tap/Phase1",
+        "tap/Phase2",
+        "tap/Phase3",
+    ]
+    assert "codepipeline:RetryStageExecution" not in pipeline.actions_allowed("tap-job-watch")
+
+
+@pytest.mark.parametrize("project", ["tap-watch", "tap-rollback", "tap-measure-savings"])
+def test_all_projects_read_the_branch_by_the_connection(pipeline: Any, project: str) -> None:
     source = pipeline.project(project)["Source"]
     assert (source["Type"], source["Location"]) == ("GITHUB", "https://github.com/example/tap-optimizer.git")
     assert source["Auth"]["Type"] == "CODECONNECTIONS"
@@ -64,19 +97,38 @@ def test_both_projects_read_the_branch_by_the_connection(pipeline: Any, project:
 
 
 @pytest.mark.parametrize(
-    ("alarm", "metric", "operator", "missing"),
+    ("alarm", "metric", "operator", "periods", "missing"),
     [
-        ("tap-watch-silent", "Builds", "LessThanThreshold", "breaching"),
-        ("tap-watch-failed", "FailedBuilds", "GreaterThanOrEqualToThreshold", "notBreaching"),
-        ("tap-rollback-failed", "FailedBuilds", "GreaterThanOrEqualToThreshold", "notBreaching"),
+        ("tap-watch-silent", "Builds", "LessThanThreshold", 1, "breaching"),
+        ("tap-watch-failed", "FailedBuilds", "GreaterThanOrEqualToThreshold", 2, "notBreaching"),
+        ("tap-rollback-failed", "FailedBuilds", "GreaterThanOrEqualToThreshold", 1, "notBreaching"),
     ],
 )
-def test_alarms_on_the_watch_itself(pipeline: Any, alarm: str, metric: str, operator: str, missing: str) -> None:
+def test_alarms_on_the_watch_itself(
+    pipeline: Any, alarm: str, metric: str, operator: str, periods: int, missing: str
+) -> None:
     found = next(each for each in pipeline.of_type("AWS::CloudWatch::Alarm").values() if each["AlarmName"] == alarm)
     assert (found["Namespace"], found["MetricName"], found["Statistic"]) == ("AWS/CodeBuild", metric, "Sum")
-    assert (found["ComparisonOperator"], found["Threshold"]) == (operator, 1)
+    assert (found["ComparisonOperator"], found["Threshold"], found["EvaluationPeriods"]) == (operator, 1, periods)
     assert found["TreatMissingData"] == missing
     assert found["AlarmActions"] == [{"Ref": next(iter(pipeline.of_type("AWS::SNS::Topic")))}]
+
+
+def test_the_heartbeat_is_quiet_between_runs_and_rings_when_they_stop(pipeline: Any) -> None:
+    """Runs come every quarter of an hour; the alarm looks at whole hours, wherever they begin."""
+    silent = next(
+        each for each in pipeline.of_type("AWS::CloudWatch::Alarm").values() if each["AlarmName"] == "tap-watch-silent"
+    )
+    every, period = 15, silent["Period"] // 60
+    assert rule(pipeline, "tap-watch")["ScheduleExpression"] == f"rate({every} minutes)"
+    late = 2  # EventBridge starts a scheduled target within the minute, CodeBuild a little later
+
+    def rings(stopped_at: int, begins: int) -> bool:
+        runs = [start + late * (start % 2) for start in range(0, stopped_at, every)]
+        return len([each for each in runs if begins <= each < begins + period]) < silent["Threshold"]
+
+    assert not any(rings(24 * 60, begins) for begins in range(20 * 60))
+    assert rings(stopped_at=6 * 60, begins=6 * 60)
 
 
 def test_notifications_are_encrypted_and_alarms_may_publish(pipeline: Any) -> None:
@@ -90,3 +142,9 @@ def test_notifications_are_encrypted_and_alarms_may_publish(pipeline: Any) -> No
     assert any(each["Effect"] == "Allow" and each["Principal"] == alarms for each in statements)
     key_statements = pipeline.only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
     assert any(each["Principal"] == alarms for each in key_statements)
+
+
+@pytest.mark.parametrize("project", ["tap-watch", "tap-rollback"])
+def test_what_rolls_back_tells_people(pipeline: Any, project: str) -> None:
+    assert pipeline.variables(project)["TAP_TOPIC_ARN"] == {"Ref": next(iter(pipeline.of_type("AWS::SNS::Topic")))}
+    assert "sns:Publish" in pipeline.actions_allowed(f"tap-job-{project.removeprefix('tap-')}")

@@ -113,6 +113,9 @@ class Recorded:
     exits: dict[str, list[int | BaseException]] = field(default_factory=dict)
     seen: list[dict[str, str]] = field(default_factory=list)
     approves: bool = True
+    leaves: int = 0  # gates that nobody answers
+    asks_again: bool = True
+    failed_gates: list[str] = field(default_factory=list)
     held: int = 0
     skip: str | None = None
     gates: list[str] = field(default_factory=list)
@@ -139,7 +142,16 @@ class Recorded:
     def answer(self, gate: Gate, action: PipelineAction) -> None:
         self.gates.append(gate.text)
         assert self.execution is not None
+        if self.leaves:
+            self.leaves -= 1
+            return
         self.execution.answer(gate.stage, gate.action, gate.token, self.approves, "too slow", "me", START)
+
+    def gate_failed(self, gate: Gate) -> None:
+        self.failed_gates.append("expired" if gate.expired else "rejected")
+        assert self.execution is not None
+        if gate.expired and self.asks_again:
+            self.execution.retry(gate.stage)
 
     def retries(self, stage: str, ended: Ended) -> bool:
         self.held -= 1
@@ -172,6 +184,7 @@ def walker(template: Mapping[str, Any], recorded: Recorded, scratch: Path, **mor
         person=recorded,
         now=lambda: START + timedelta(minutes=1),
         milestone=lambda name, at: recorded.milestones.append(name),
+        gate_failed=recorded.gate_failed,
         say=recorded.lines.append,
         said_by=lambda where: recorded.lines.append,
         **more,

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.events import Reaction, gate_rejected
+from optimizer.rehearsal.events import Reaction, gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 
 NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -102,6 +102,48 @@ def test_a_gate_is_answered_once(codepipeline: Any) -> None:
 def test_a_rule_reacts_to_the_events_its_pattern_names(gate: Gate, pattern: dict[str, Any], matches: bool) -> None:
     template = '{"environmentVariablesOverride":[{"name":"STAGE","type":"PLAINTEXT","value":<stage>}]}'
     reaction = Reaction(pattern, "Rollback", {"stage": "$.detail.stage"}, template)
-    event = gate_rejected("tap", gate)
+    event = gate_failed("tap", "id-1", gate)
     assert reaction.matches(event) is matches
     assert reaction.overrides(event) == {"STAGE": "Phase1"}
+
+
+def approvals(codepipeline: Any) -> list[dict[str, Any]]:
+    found = codepipeline.list_action_executions(pipelineName="tap", filter={"pipelineExecutionId": "id-1"})
+    return list(found["actionExecutionDetails"])
+
+
+def test_rejected_and_expired_gates_are_both_failed_and_differ_in_their_time(
+    account: EmulatedAccount, codepipeline: Any, gate: Gate
+) -> None:
+    account.clock.sleep(3600)
+    reject(codepipeline, token=token(codepipeline))
+    execution = account.part(Executions).by_pipeline["tap"]
+    again = execution.open("Phase1", "Observe", "look", account.clock.now())
+    account.clock.sleep(14 * 86400)
+    execution.expire(again, account.clock.now())
+    last, first = approvals(codepipeline)
+    assert (last["status"], first["status"]) == ("Failed", "Failed")
+    assert [(each["lastUpdateTime"] - each["startTime"]).total_seconds() for each in (first, last)] == [
+        3600,
+        14 * 86400,
+    ]
+    assert ("updatedBy" in first, "updatedBy" in last) == (True, False)
+
+
+def test_an_expired_gate_cannot_be_answered(account: EmulatedAccount, codepipeline: Any, gate: Gate) -> None:
+    valid = token(codepipeline)
+    account.part(Executions).by_pipeline["tap"].expire(gate, NOW)
+    with pytest.raises(ClientError, match="InvalidApprovalTokenException"):
+        reject(codepipeline, token=valid)
+
+
+def test_a_stage_is_retried_only_after_it_failed(account: EmulatedAccount, codepipeline: Any, gate: Gate) -> None:
+    asked = {"pipelineName": "tap", "stageName": "Phase1", "pipelineExecutionId": "id-1", "retryMode": "ALL_ACTIONS"}
+    with pytest.raises(ClientError, match="StageNotRetryableException"):
+        codepipeline.retry_stage_execution(**asked)
+    execution = account.part(Executions).by_pipeline["tap"]
+    execution.expire(gate, NOW)
+    codepipeline.retry_stage_execution(**asked)
+    assert execution.to_retry == {"Phase1"}
+    with pytest.raises(ClientError, match="NotLatestPipelineExecutionException"):
+        codepipeline.retry_stage_execution(**{**asked, "pipelineExecutionId": "id-0"})

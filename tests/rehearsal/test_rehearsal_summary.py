@@ -129,6 +129,7 @@ def test_a_tenant_s_resource_is_touched_by_a_change_that_landed_and_names_it(mad
     ("change", "told"),
     [
         ({}, []),
+        ({"next_deployment_changes": 3}, ["the next deployment would change 3 resources, expected were 0"]),
         ({"drift_differences": 2}, ["code and account differ in 2 properties, expected were 0"]),
         ({"tenant_resources_touched": 1}, ["1 resources of tenants were touched, expected were 0"]),
     ],
@@ -140,8 +141,9 @@ def test_each_difference_from_the_expectation_is_a_sentence(change: dict[str, in
             "seed": 0,
             "phases": phases_of(journal({"state": "reconciled"})),
             "drift_differences": 0,
+            "next_deployment_changes": 0,
             "tenant_resources_touched": 0,
-            "monthly_cost": MonthlyCost(before=2, after=1, stranded=None),
+            "monthly_cost": MonthlyCost(before=2, after=1, stranded=0),
             "api_calls": 1,
             "metric_calls": 1,
             "wall_seconds": 1.0,

@@ -30,7 +30,14 @@ def outcomes(summary: Json) -> dict[int, str]:
     return {phase["phase"]: phase["outcome"] for phase in summary["phases"]}
 
 
-TOLD_APART = {"quiet", "regression", "young-account", "silent-metrics", "tenant-owned"}  # each has a test of its own
+TOLD_APART = {
+    "quiet",
+    "regression",
+    "young-account",
+    "silent-metrics",
+    "tenant-owned",
+    "reserved",
+}  # each has a test of its own
 
 
 @pytest.mark.slow
@@ -42,8 +49,19 @@ def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_
     assert summary["drift_differences"] == 0
     assert summary["tenant_resources_touched"] == 0
     assert summary["monthly_cost"]["after"] < summary["monthly_cost"]["before"]
-    assert summary["monthly_cost"]["stranded"] is None
+    assert summary["monthly_cost"]["stranded"] == 0
     assert 0 < summary["metric_calls"] < summary["api_calls"]
+
+
+@pytest.mark.slow
+def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "reserved", weeks_after=2)
+    assert code == 0
+    cost, weeks = summary["monthly_cost"], [each["usd"] for each in summary["weeks"]]
+    assert 0 < cost["stranded"] < cost["before"] - cost["after"]
+    assert summary["weeks"][0]["start"] == "2027-02-22"
+    # What runs at list price is less than what is billed: the commitments that nothing uses come on top.
+    assert cost["after"] / 4.35 < weeks[-1] < weeks[0] < cost["before"] / 4.35
 
 
 @pytest.mark.slow
@@ -57,6 +75,11 @@ def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     progress = capsys.readouterr().err
     assert "Observe was rejected: p99" in progress
     assert "stage Phase3" not in progress
+    assert "Watch: Published in s3://" in progress, "nothing but the watch was left to publish it"
+    items = json.loads((tmp_path / "journal.json").read_text())["items"]
+    states = {each["sk"]: each["state"] for each in items if "state" in each}
+    assert states["phase#2"] == "rolled_back"
+    assert (tmp_path / "dashboard.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow

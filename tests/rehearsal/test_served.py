@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
 from optimizer.errors import UsageError
@@ -144,3 +145,17 @@ def test_only_the_loopback_interface_listens(port):
 def test_nobody_there_is_one_clear_line():
     with pytest.raises(UsageError, match="rehearse serve --port 1"):
         execute(1, ["status"])
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "asked", "member"),
+    [
+        ("pricing", "get_products", {"ServiceCode": "awskms"}, "PriceList"),
+        ("savingsplans", "describe_savings_plans", {}, "savingsPlans"),
+    ],
+)
+def test_services_that_moto_lacks_are_served_as_well(account, port, service, call, asked, member):
+    key = account.credentials.of_user(account.production)
+    session = boto3.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name="us-east-1")
+    client = session.client(service, endpoint_url=f"http://127.0.0.1:{port}")
+    assert isinstance(getattr(client, call)(**asked)[member], list)

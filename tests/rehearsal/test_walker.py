@@ -67,6 +67,22 @@ def test_a_rejected_gate_fails_the_stage_and_ends_the_walk(tmp_path: Path) -> No
     assert walk.stage("Publish") is None
 
 
+def test_a_gate_that_nobody_answers_is_asked_again_when_somebody_retries_the_stage(tmp_path: Path) -> None:
+    recorded = Recorded(leaves=2)
+    walk = walker(small_template(), recorded, tmp_path).walk()
+    assert walk.failed is None
+    assert (len(recorded.gates), recorded.failed_gates) == (3, ["expired", "expired"])
+    assert [verb[0] for verb in recorded.verbs].count("apply") == 3, "with all actions"
+
+
+def test_a_gate_that_nobody_answers_and_nobody_retries_ends_the_walk_without_a_rollback(tmp_path: Path) -> None:
+    recorded = Recorded(leaves=1, asks_again=False)
+    walk = walker(small_template(), recorded, tmp_path).walk()
+    assert walk.failed is not None
+    assert walk.failed.reason == "Observe was answered by nobody in time"
+    assert "phase1.rolled_back" not in recorded.milestones
+
+
 @pytest.mark.parametrize(
     ("held", "accepts", "status"),
     [(2, [4, 4], "Succeeded"), (1, [4, 4], "Failed"), (5, [2], "Failed")],

@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
+from optimizer.errors import PriceMissing
 from optimizer.observe.prices import Price, price_table
 
 EC2, EC2_OTHER = "Amazon Elastic Compute Cloud - Compute", "EC2 - Other"
@@ -172,5 +173,10 @@ def prices() -> Mapping[tuple[str, str], Price]:
 
 
 def rate(name: str, region: str) -> float:
-    """US dollars for one unit. KeyError where no price is known: nothing is billed at a guess."""
+    """US dollars for one unit. Raises PriceMissing: nothing is billed at a guess."""
+    if (region, name) not in prices():
+        raise PriceMissing(
+            f"no price is known for {name} in {region}, so the emulated account cannot be billed for it: "
+            "add it with its source and date to optimizer/observe/prices.json."
+        )
     return float(prices()[region, name].usd)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optimizer.observe.prices import HOURS_PER_MONTH
 from optimizer.rehearsal.billing.catalog import COST_EXPLORER, item, normalized, rate
 from optimizer.rehearsal.billing.commitments import Coverage, PlanUse, ReservationUse, active, cover
 from optimizer.rehearsal.billing.metering import Metered, meter
@@ -85,6 +86,21 @@ def ledger(account: EmulatedAccount) -> Ledger:
     made = billing.made[1]
     asked = _requests(account, made.first, made.hours)
     return Ledger(made.first, (*made.lines, *asked), made.coverage, made.running)
+
+
+def stranded(account: EmulatedAccount) -> float:
+    """US dollars a month, at the rate of the last hour, for commitments that nothing uses."""
+    coverage = ledger(account).coverage
+    unused = [each.unused * each.cost for each in coverage.reservations]
+    unused += [each.committed - each.used for each in coverage.plans]
+    return float(sum(each[-1] for each in unused if len(each))) * float(HOURS_PER_MONTH)
+
+
+def week(account: EmulatedAccount, start: datetime) -> float:
+    """What a week cost, in US dollars: fees of commitments spread over their term, without credits and refunds."""
+    book = ledger(account)
+    hours = book.slice(start, start + timedelta(weeks=1))
+    return float(sum(each.amortized[hours].sum() for each in book.lines if each.record not in ("Credit", "Refund")))
 
 
 def begun(spec: BillingSpec, lived: float) -> int:

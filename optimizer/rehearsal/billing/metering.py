@@ -112,7 +112,7 @@ def _stored(scene: Scene, lived: Scene) -> dict[str, Array]:
 def _used(scene: Scene, lived: Scene) -> dict[str, Array]:
     """What requests consume where there is something to consume it of."""
     serving = scene.of(lambda r: bool(r.balancers and r.fleets))
-    writing = scene.of(lambda r: any(not each.secondary for each in r.databases.values()))
+    writing = scene.of(lambda r: any(each.writer and not each.secondary for each in r.databases.values()))
     if not (serving.any() or writing.any() or scene.of(lambda r: bool(r.tables)).any()):
         return {}
     demand = scene.demand * earlier(scene, lived)

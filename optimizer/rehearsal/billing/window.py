@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.rehearsal.billing.ledger import Billing, Ledger, begun, empty, ledger
-from optimizer.rehearsal.billing.spec import Access
+from optimizer.rehearsal.billing.spec import Access, Currency
 from optimizer.rehearsal.noise import Array
 from optimizer.rehearsal.overlay import AwsError
 from optimizer.rehearsal.workload import Sources
@@ -55,10 +55,20 @@ class Window:
     end: date
     periods: tuple[Period, ...]
     known: Array
+    currency: Currency
+
+    def money(self, usd: float) -> str:
+        """A sum in the account's currency, as Cost Explorer writes it."""
+        return amount(usd * float(self.currency.per_usd))
+
+    def whole(self) -> Period:
+        """All of the range as one period."""
+        hours = slice(self.periods[0].hours.start, self.periods[-1].hours.stop)
+        return Period(self.start, self.end, hours, self.periods[-1].estimated)
 
     def sum(self, amounts: Array, period: Period | None = None) -> float:
         """What is known of `amounts` in a period, or in all of the range."""
-        where = period.hours if period else self.book.slice(_midnight(self.start), _midnight(self.end))
+        where = period.hours if period else self.book.slice(midnight(self.start), midnight(self.end))
         return float((amounts[where] * self.known[where]).sum())
 
 
@@ -77,6 +87,11 @@ def opened(account: EmulatedAccount, call: Call) -> None:
         )
 
 
+def unavailable() -> AwsError:
+    """What Cost Explorer says where it has no data."""
+    return AwsError("DataUnavailableException", _UNAVAILABLE)
+
+
 def window(account: EmulatedAccount, call: Call, granularity: str | None) -> Window:
     """The range that a call asks for. Raises AwsError where Cost Explorer refuses it."""
     opened(account, call)
@@ -90,13 +105,23 @@ def window(account: EmulatedAccount, call: Call, granularity: str | None) -> Win
         raise NotImplementedError("Cost Explorer by the hour is not emulated: it must be enabled in the account first.")
     if start < _earliest(now):
         raise AwsError("ValidationException", f"You haven't enabled historical data beyond {_MONTHS} months.")
-    book = ledger(account) if call.account == account.production else empty(0)
-    if _midnight(end) <= _history(account, now):
-        raise AwsError("DataUnavailableException", _UNAVAILABLE)
-    ages = now.timestamp() / 3600 - (book.first + np.arange(book.hours))
-    known = np.clip((ages - _BEGINS) / (_COMPLETE - _BEGINS), 0.0, 1.0)
+    if midnight(end) <= _history(account, now):
+        raise unavailable()
+    book = book_of(account, call)
+    known = share_known(book, now)
     periods = tuple(_periods(book, start, end, granularity or "DAILY", now))
-    return Window(book, start, end, periods, known)
+    return Window(book, start, end, periods, known, account.part(Billing).spec.currency)
+
+
+def book_of(account: EmulatedAccount, call: Call) -> Ledger:
+    """The bill of the account that asks; the tooling account's is not kept."""
+    return ledger(account) if call.account == account.production else empty(0)
+
+
+def share_known(book: Ledger, now: datetime) -> Array:
+    """By hour of the ledger, what share of it has arrived in Cost Explorer."""
+    ages = now.timestamp() / 3600 - (book.first + np.arange(book.hours))
+    return np.clip((ages - _BEGINS) / (_COMPLETE - _BEGINS), 0.0, 1.0)
 
 
 def amount(value: float) -> str:
@@ -127,11 +152,16 @@ def _history(account: EmulatedAccount, now: datetime) -> datetime:
 
 
 def _periods(book: Ledger, start: date, end: date, granularity: str, now: datetime) -> Iterator[Period]:
+    for first, last in spans(start, end, granularity):
+        final = midnight(_next_month(first)) + _FINAL
+        yield Period(first, last, book.slice(midnight(first), midnight(last)), estimated=now < final)
+
+
+def spans(start: date, end: date, granularity: str) -> Iterator[tuple[date, date]]:
     """Days, or months cut to the range."""
     while start < end:
         stop = min(end, _next_month(start) if granularity == "MONTHLY" else start + timedelta(days=1))
-        final = _midnight(_next_month(start)) + _FINAL
-        yield Period(start, stop, book.slice(_midnight(start), _midnight(stop)), estimated=now < final)
+        yield start, stop
         start = stop
 
 
@@ -139,5 +169,6 @@ def _next_month(day: date) -> date:
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When a day of the bill begins: bills are in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from optimizer.rehearsal.billing.ledger import Billing, Line
+from optimizer.rehearsal.billing.ledger import Line
 from optimizer.rehearsal.billing.selection import chosen, dimension, grouping
 from optimizer.rehearsal.billing.window import Period, Window, amount, window
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
@@ -42,9 +42,7 @@ def get_cost_and_usage(account: EmulatedAccount, call: Call) -> Answer:
     keys = grouping(asked.get("GroupBy") or ())
     found = window(account, call, asked["Granularity"])
     lines = [each for each in found.book.lines if chosen(each, asked.get("Filter"), call.account)]
-    scale = float(account.part(Billing).spec.currency.per_usd)
-    unit = account.part(Billing).spec.currency.code
-    measure = _Measure(found, metrics, scale, unit)
+    measure = _Measure(found, metrics)
     if not keys:
         results = [{**_period(each), "Total": measure.of(lines, each), "Groups": []} for each in found.periods]
         return {"ResultsByTime": results, "DimensionValueAttributes": []}
@@ -61,8 +59,8 @@ def get_cost_and_usage(account: EmulatedAccount, call: Call) -> Answer:
 class _Measure:
     """The metrics asked for, over some lines in one period."""
 
-    def __init__(self, found: Window, metrics: Sequence[str], scale: float, unit: str) -> None:
-        self._found, self._metrics, self._scale, self._unit = found, metrics, scale, unit
+    def __init__(self, found: Window, metrics: Sequence[str]) -> None:
+        self._found, self._metrics = found, metrics
 
     def of(self, lines: Sequence[Line], period: Period) -> dict[str, dict[str, str]]:
         return {each: self._one(each, lines, period) for each in self._metrics}
@@ -73,7 +71,7 @@ class _Measure:
             total = sum(self._found.sum(each.quantity, period) for each in lines)
             return {"Amount": amount(total), "Unit": units.pop() if len(units) == 1 else "N/A"}
         total = sum(self._found.sum(getattr(each, _COSTS[metric]), period) for each in lines)
-        return {"Amount": amount(total * self._scale), "Unit": self._unit}
+        return {"Amount": self._found.money(total), "Unit": self._found.currency.code}
 
 
 def _metrics(asked: Sequence[str]) -> Sequence[str]:

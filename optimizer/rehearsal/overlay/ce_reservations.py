@@ -38,7 +38,7 @@ def get_reservation_coverage(account: EmulatedAccount, call: Call) -> Answer:
     service = service_of(asked.get("Filter"), EC2)
     keys = [key for key in found.book.running if item(key[1]).service == service]
     groups = _groups(asked.get("GroupBy") or (), keys)
-    periods = [_whole(found)] if groups else found.periods
+    periods = [found.whole()] if groups else found.periods
     rows = [
         {
             "TimePeriod": each.shown(),
@@ -67,7 +67,7 @@ def get_reservation_utilization(account: EmulatedAccount, call: Call) -> Answer:
     grouped = [each["Key"] for each in asked.get("GroupBy") or ()]
     if any(each != "SUBSCRIPTION_ID" for each in grouped):
         raise AwsError("ValidationException", "GroupBy only supports SUBSCRIPTION_ID")
-    periods = [_whole(found)] if grouped else found.periods
+    periods = [found.whole()] if grouped else found.periods
     rows = [
         {
             "TimePeriod": each.shown(),
@@ -84,12 +84,6 @@ def _granularity(asked: Mapping[str, Any]) -> str | None:
     if granularity and asked.get("GroupBy"):
         raise AwsError("ValidationException", "Cannot specify Granularity and GroupBy at the same time")
     return granularity or "MONTHLY"
-
-
-def _whole(found: Window) -> Period:
-    """All of the range as one period."""
-    first, last = found.periods[0], found.periods[-1]
-    return Period(found.start, found.end, slice(first.hours.start, last.hours.stop), last.estimated)
 
 
 def _groups(
@@ -130,7 +124,7 @@ def _coverage(found: Window, keys: Sequence[Key], period: Period | None) -> dict
             "TotalRunningNormalizedUnits": amount(units),
             "CoverageNormalizedUnitsPercentage": percentage(reserved_units, units),
         },
-        "CoverageCost": {"OnDemandCost": amount(on_demand)},
+        "CoverageCost": {"OnDemandCost": found.money(on_demand)},
     }
 
 
@@ -157,15 +151,15 @@ def _utilization(found: Window, uses: Sequence[ReservationUse], period: Period |
         "TotalActualUnits": amount(used),
         "UnusedHours": amount(purchased_hours - used_hours),
         "UnusedUnits": amount(purchased - used),
-        "OnDemandCostOfRIHoursUsed": amount(list_price),
-        "NetRISavings": amount(list_price - fees),
-        "TotalPotentialRISavings": amount(potential),
-        "AmortizedUpfrontFee": amount(upfront),
-        "AmortizedRecurringFee": amount(fees - upfront),
-        "TotalAmortizedFee": amount(fees),
-        "RICostForUnusedHours": amount(unused),
-        "RealizedSavings": amount(list_price - (fees - unused)),
-        "UnrealizedSavings": amount(potential - (list_price - (fees - unused))),
+        "OnDemandCostOfRIHoursUsed": found.money(list_price),
+        "NetRISavings": found.money(list_price - fees),
+        "TotalPotentialRISavings": found.money(potential),
+        "AmortizedUpfrontFee": found.money(upfront),
+        "AmortizedRecurringFee": found.money(fees - upfront),
+        "TotalAmortizedFee": found.money(fees),
+        "RICostForUnusedHours": found.money(unused),
+        "RealizedSavings": found.money(list_price - (fees - unused)),
+        "UnrealizedSavings": found.money(potential - (list_price - (fees - unused))),
     }
 
 

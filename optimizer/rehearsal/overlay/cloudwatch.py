@@ -1,7 +1,8 @@
 """CloudWatch: metrics of AWS and of the application from the workload, everybody else's from what was put.
 
 Where moto answers any question, this refuses and limits as CloudWatch does: 500 queries a call, pages
-of 100,800 datapoints, retention by period, percentiles. Metric math is not emulated and says so.
+of 100,800 datapoints, retention by period, percentiles. Metric math is what `metric_math` knows; the
+rest says that it is not emulated.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from optimizer.rehearsal.custom_metrics import put_samples
+from optimizer.rehearsal.alarms import Alarms
+from optimizer.rehearsal.metric_queries import Queries
 from optimizer.rehearsal.overlay import AwsError, emulates
+from optimizer.rehearsal.published import samples_of
 from optimizer.rehearsal.signals.points import percentile_of
-from optimizer.rehearsal.workload import Asked, Samples, Sources
+from optimizer.rehearsal.workload import Asked, Samples
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
 _API = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference"
 _QUERIES, _DATAPOINTS, _STATISTICS_DATAPOINTS = 500, 100_800, 1_440
-_DAY = 86_400
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 _STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
 _HIGH_RESOLUTION = (1, 5, 10, 20, 30)
@@ -34,13 +36,15 @@ _HIGH_RESOLUTION = (1, 5, 10, 20, 30)
     "cloudwatch",
     "GetMetricData",
     rule="At most 500 queries; pages of 100,800 datapoints; percentiles; 1-minute data for 15 days, 5-minute for 63, "
-    "1-hour for 455",
+    "1-hour for 455; metric math over the other queries",
     source=f"{_API}/API_GetMetricData.html",
 )
 def get_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
     asked = call.parameters
     queries: Sequence[Mapping[str, Any]] = asked.get("MetricDataQueries", ())
     _check_queries(queries)
+    named = Queries.of(account, (call.account, call.region), queries)
+    queries = [each for each in queries if each.get("ReturnData", True)]
     start, end = _times(asked)
     limit = int(asked.get("MaxDatapoints") or _DATAPOINTS)
     if not 0 < limit <= _DATAPOINTS:
@@ -49,7 +53,7 @@ def get_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
     place, offset = _place(asked.get("NextToken"), len(queries))
     results: list[dict[str, Any]] = []
     for number in range(place, len(queries)):
-        at, values = _series(account, call, queries[number], start, end)
+        at, values = _series(named, queries[number], start, end)
         if not ascending:
             at, values = at[::-1], values[::-1]
         taken = slice(offset, offset + limit)
@@ -81,7 +85,8 @@ def get_metric_statistics(account: EmulatedAccount, call: Call) -> Mapping[str, 
             f"You have requested up to {(end - start) // period:,} datapoints, which exceeds the limit of 1,440. "
             "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
         )
-    samples = _samples(account, call, asked, asked.get("Unit"), Asked(start, end, period))
+    place, span = (call.account, call.region), Asked(start, end, period)
+    samples = samples_of(account, place, asked, asked.get("Unit"), span, account.clock.now())
     points: dict[int, dict[str, Any]] = {}
     if samples is None:
         return {"Label": asked["MetricName"], "Datapoints": []}
@@ -98,9 +103,10 @@ def get_metric_statistics(account: EmulatedAccount, call: Call) -> Mapping[str, 
     rule="Namespaces that begin with AWS/ belong to AWS",
     source=f"{_API}/API_PutMetricData.html",
 )
-def put_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:  # noqa: ARG001 -- an operation's signature
+def put_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
     if call.parameters["Namespace"].startswith("AWS/"):
         raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
+    account.part(Alarms).look_soon(account)
     return call.forward()
 
 
@@ -119,10 +125,8 @@ def _check_queries(queries: Sequence[Mapping[str, Any]]) -> None:
         if query["Id"] in seen:
             raise AwsError("ValidationError", f"The id {query['Id']} is used more than once in MetricDataQueries.")
         seen.add(query["Id"])
-        if "Expression" in query:
-            raise NotImplementedError(f"metric math ({query['Expression']}) is not emulated: ask for its metrics.")
-        if "MetricStat" not in query:
-            raise AwsError("ValidationError", f"The query {query['Id']} has neither MetricStat nor Expression.")
+        if ("MetricStat" in query) == ("Expression" in query):
+            raise AwsError("ValidationError", f"The query {query['Id']} needs either MetricStat or Expression.")
 
 
 def _times(asked: Mapping[str, Any]) -> tuple[int, int]:
@@ -146,41 +150,15 @@ def _place(token: str | None, queries: int) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _series(account: EmulatedAccount, call: Call, query: Mapping[str, Any], start: int, end: int) -> tuple[Any, Any]:
-    wanted = query["MetricStat"]
-    span = Asked(start, end, _checked_period(wanted["Period"]))
-    samples = _samples(account, call, wanted["Metric"], wanted.get("Unit"), span)
-    if samples is None:
-        _check_statistic(wanted["Stat"])
-        return np.zeros(0, dtype=np.int64), np.zeros(0)
-    return _statistic(samples, wanted["Stat"])
-
-
-def _samples(
-    account: EmulatedAccount, call: Call, metric: Mapping[str, Any], unit: str | None, asked: Asked
-) -> Samples | None:
-    """The metric over the part of the range that CloudWatch still keeps; None when it has no such metric."""
-    now = account.clock.now()
-    span = _kept(asked, int(now.timestamp()))
-    if span is None:
-        return None
-    dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions") or ()}
-    name, namespace, samples = metric["MetricName"], metric["Namespace"], None
-    if call.account == account.production and (workload := account.part(Sources).workload) and span.period >= 60:
-        samples = workload.samples(call.region, namespace, name, dimensions, span, now)
-    if samples is None and not namespace.startswith("AWS/"):
-        samples = put_samples(call.account, call.region, namespace, name, dimensions, span)
-    return samples if samples and unit in (None, samples.unit) else None
-
-
-def _kept(asked: Asked, now: int) -> Asked | None:
-    """The whole periods asked for, cut to how long datapoints of this period are kept."""
-    period = asked.period
-    days = 455 if period % 3600 == 0 else 63 if period % 300 == 0 else 15 if period % 60 == 0 else 0.125
-    oldest = now - int(days * _DAY)
-    start = max(asked.start // period * period, -(-oldest // period) * period)
-    end = min(-(-asked.end // period) * period, (now // period + 1) * period)
-    return Asked(start, end, period) if start < end else None
+def _series(named: Queries, query: Mapping[str, Any], start: int, end: int) -> tuple[Any, Any]:
+    """The datapoints of one query, oldest first."""
+    period = _checked_period(named.period(query["Id"]))
+    if "MetricStat" in query:
+        _check_statistic(query["MetricStat"]["Stat"])
+    span = Asked(start // period * period, -(-end // period) * period, period)
+    values = named.values(query["Id"], span, named.account.clock.now())
+    there = ~np.isnan(values)
+    return span.starts()[there], values[there]
 
 
 def _statistic(samples: Samples, name: str) -> tuple[Any, Any]:
@@ -200,7 +178,8 @@ def _check_statistic(name: str) -> None:
 def _result(query: Mapping[str, Any], at: Any, values: Any, *, whole: bool) -> dict[str, Any]:
     return {
         "Id": query["Id"],
-        "Label": query.get("Label") or query["MetricStat"]["Metric"]["MetricName"],
+        "Label": query.get("Label")
+        or (query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"]),
         "Timestamps": [_moment(each) for each in at.tolist()],
         "Values": values.tolist(),
         "StatusCode": "Complete" if whole else "PartialData",

@@ -53,6 +53,37 @@ def put_approval_result(account: EmulatedAccount, call: Call) -> Answer:
 
 @emulates(
     "codepipeline",
+    "ListActionExecutions",
+    rule="the approvals of one execution, the newest first; a rejected and an expired one are both Failed",
+    source=f"{API}/API_ListActionExecutions.html",
+)
+def list_action_executions(account: EmulatedAccount, call: Call) -> Answer:
+    execution = _execution(account, call.parameters["pipelineName"])
+    wanted = call.parameters.get("filter", {}).get("pipelineExecutionId", execution.id)
+    if wanted != execution.id:
+        raise AwsError("PipelineExecutionNotFoundException", f"There is no pipeline execution {wanted}.")
+    return {"actionExecutionDetails": execution.approvals()}
+
+
+@emulates(
+    "codepipeline",
+    "RetryStageExecution",
+    rule="a stage is retried after it failed, within its own execution",
+    source=f"{API}/API_RetryStageExecution.html",
+)
+def retry_stage_execution(account: EmulatedAccount, call: Call) -> Answer:
+    execution = _execution(account, call.parameters["pipelineName"])
+    if call.parameters["pipelineExecutionId"] != execution.id:
+        raise AwsError("NotLatestPipelineExecutionException", "The stage has failed in a later run of the pipeline.")
+    try:
+        execution.retry(call.parameters["stageName"])
+    except GateRefused as refused:
+        raise AwsError(refused.code, str(refused)) from refused
+    return {"pipelineExecutionId": execution.id}
+
+
+@emulates(
+    "codepipeline",
     "PutJobSuccessResult",
     rule="a function answers the job it was given",
     source=f"{API}/API_PutJobSuccessResult.html",

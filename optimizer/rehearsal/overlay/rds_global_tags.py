@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
+from optimizer.rehearsal.overlay.tagging import OnceTagged
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
@@ -69,6 +70,7 @@ def add_tags_to_resource(account: EmulatedAccount, call: Call) -> Answer:
 def remove_tags_from_resource(account: EmulatedAccount, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     if not _is_global(arn):
+        account.part(OnceTagged).arns.add(arn)
         return call.forward()
     tags = _tags_of(account, arn).by_arn[arn]
     for key in call.parameters["TagKeys"]:

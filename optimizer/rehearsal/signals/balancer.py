@@ -93,3 +93,13 @@ def response_time(scene: Scene, count: Array, slower: float = 1.0) -> Points:
     scatter = 1 + 0.0187 * np.sqrt(7_000 / np.maximum(count, 50)) * scene.white("latency sampling")
     width = (_WIDTH + np.log(tail) / _Z99) * scatter
     return Points.latency(count, _MEDIAN * slower * level, width)
+
+
+@signal(NAMESPACE, "UnHealthyHostCount", unit="Count", resolution=60)
+def unhealthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Per target group: all of its instances in an outage, none otherwise."""
+    share = _share(scene, {key: value for key, value in dimensions.items() if key != "TargetGroup"})
+    if share is None or "TargetGroup" not in dimensions:
+        return None
+    hosts = scene.of(lambda region: sum(len(fleet.instances) for fleet in region.fleets.values()))
+    return Points.gauge(np.where(scene.effects.outage, hosts, 0.0), (share > 0) & (hosts > 0))

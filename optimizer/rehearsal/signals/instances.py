@@ -122,6 +122,16 @@ def replica_lag(scene: Scene, dimensions: Dimensions) -> Points | None:
     """Of readers alone: a writer has none to report."""
     if not _covers(dimensions):
         return None
+    return _lag(scene, dimensions)
+
+
+@signal(NAMESPACE, "AuroraReplicaLagMaximum", unit="Milliseconds", resolution=60)
+def replica_lag_maximum(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Of the cluster: the slowest of its readers."""
+    return _lag(scene, dimensions) if set(dimensions) == {"DBClusterIdentifier"} else None
+
+
+def _lag(scene: Scene, dimensions: Dimensions) -> Points:
     readers = _count(scene, dimensions, lambda m: m.serving and m.role == READER)
     median = _REPLICA_LAG_MS * queueing(scene.writer_utilization) * np.exp(0.06 * scene.wander("replica lag", 1))
     return Points.latency(5 * readers, median, np.full_like(median, 0.25))

@@ -85,3 +85,18 @@ def _stream_reads(scene: Scene, table: str, label: str) -> Points:
     consumers = scene.of(lambda r: r.consumers.get(table, 0) if r.streams.get(table) == label else 0)
     median = np.full_like(consumers, 3.0)
     return Points.latency(consumers * _POLLS, median, np.full_like(median, 0.35))
+
+
+@signal(NAMESPACE, "ReadThrottleEvents", unit="Count", resolution=60)
+def read_throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _throttles(scene, dimensions)
+
+
+@signal(NAMESPACE, "WriteThrottleEvents", unit="Count", resolution=60)
+def write_throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _throttles(scene, dimensions)
+
+
+def _throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Never: the tables are on demand, and the load stays under the limits of a partition."""
+    return Points.counter(np.zeros(len(scene.periods))) if _is_table(dimensions) else None

@@ -194,16 +194,55 @@ def test_a_bake_keeps_the_refresh_open_for_a_rollback(account, fleet, ec2):
 
 
 def test_an_alarm_rolls_back_by_itself(account, fleet, ec2):
-    cloudwatch = account.client("cloudwatch", account.production, REGION)
-    cloudwatch.put_metric_alarm(
-        AlarmName="p99", ComparisonOperator="GreaterThanThreshold", EvaluationPeriods=1, MetricName="m", Namespace="n"
-    )
-    refresh(fleet, smaller(ec2), AutoRollback=True, AlarmSpecification={"Alarms": ["p99"]})
+    alarm(account)
+    refresh(fleet, smaller(ec2), AutoRollback=True, AlarmSpecification={"Alarms": ["lag"]})
     account.clock.sleep(3600)
-    cloudwatch.set_alarm_state(AlarmName="p99", StateValue="ALARM", StateReason="test")
+    assert latest(fleet)["Status"] == "InProgress"  # the alarm has no data yet, and that stops nothing
+    ring(account)
     live(account, fleet, "RollbackSuccessful")
-    assert "p99" in latest(fleet)["RollbackDetails"]["RollbackReason"]
+    assert "lag" in latest(fleet)["RollbackDetails"]["RollbackReason"]
     assert states(fleet) == {("m5.4xlarge", "InService"): 15}
+
+
+def test_without_auto_rollback_an_alarm_fails_the_refresh(account, fleet, ec2):
+    alarm(account)
+    refresh(fleet, smaller(ec2), AlarmSpecification={"Alarms": ["lag"]})
+    account.clock.sleep(3600)
+    ring(account)
+    live(account, fleet, "Failed")
+    assert {kind for kind, _ in states(fleet)} == {"m5.4xlarge", "m5.2xlarge"}
+
+
+def test_a_checkpoint_holds_the_refresh_and_an_alarm_ends_the_wait(account, fleet, ec2):
+    alarm(account)
+    checkpoint = {"CheckpointPercentages": [20, 100], "CheckpointDelay": 7200}
+    refresh(fleet, smaller(ec2), AutoRollback=True, AlarmSpecification={"Alarms": ["lag"]}, **checkpoint)
+    account.clock.sleep(3600)
+    assert latest(fleet)["PercentageComplete"] == 20
+    account.clock.sleep(1800)
+    assert latest(fleet)["PercentageComplete"] == 20
+    ring(account)
+    account.clock.sleep(900)
+    assert latest(fleet)["Status"] == "RollbackInProgress"
+
+
+def alarm(account):
+    account.client("cloudwatch", account.production, REGION).put_metric_alarm(
+        AlarmName="lag",
+        Namespace="tap",
+        MetricName="lag",
+        Statistic="Maximum",
+        Period=300,
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=1.0,
+    )
+
+
+def ring(account):
+    account.client("cloudwatch", account.production, REGION).put_metric_data(
+        Namespace="tap", MetricData=[{"MetricName": "lag", "Value": 2.0}]
+    )
 
 
 def test_a_cancelled_refresh_keeps_what_it_replaced(account, fleet, ec2):

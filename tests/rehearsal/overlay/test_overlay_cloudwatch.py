@@ -138,9 +138,19 @@ def test_too_many_queries_a_double_id_a_backward_range_and_a_wrong_token_are_ref
     assert refused(ask, cloudwatch, query(account), NextToken="nonsense") == "InvalidNextToken"
 
 
-def test_metric_math_is_not_pretended(cloudwatch):
+def test_metric_math_over_the_other_queries(account, cloudwatch):
+    requests, errors = query(account), query(account, "HTTPCode_Target_5XX_Count", id="b")
+    rate = {"Id": "rate", "Expression": "100 * FILL(b, 0) / a"}
+    answer = ask(cloudwatch, rate, requests, {**errors, "ReturnData": False}, ScanBy="TimestampAscending")
+    found, asked = answer["MetricDataResults"]
+    assert (found["Id"], asked["Id"]) == ("rate", "a")
+    assert found["Timestamps"] == asked["Timestamps"]
+    assert 0 < sum(found["Values"]) / len(found["Values"]) < 0.1
+
+
+def test_metric_math_that_is_not_known_is_not_pretended(cloudwatch):
     with pytest.raises(NotImplementedError, match="metric math"):
-        ask(cloudwatch, {"Id": "a", "Expression": "SUM(METRICS())"})
+        ask(cloudwatch, {"Id": "a", "Expression": "SUM(METRICS())", "Period": 300})
 
 
 def test_another_unit_another_account_and_another_region_have_no_datapoints(account, cloudwatch):

@@ -1,0 +1,63 @@
+"""Who copies, as a table; what it takes and costs, by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from optimizer.consolidate.engines import GIB, Engine, Load, choose_engine
+from optimizer.decide.policy import CopyPolicy
+
+POLICY = CopyPolicy()
+HOME = "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("gib", "engine"),
+    [(0, Engine.THREADS), (0.5, Engine.THREADS), (50, Engine.THREADS), (50.01, Engine.SPARK), (5_000, Engine.SPARK)],
+)
+def test_the_size_decides(gib: float, engine: Engine) -> None:
+    choice = choose_engine(Load(round(gib * GIB), round(gib * 1e6), 4), POLICY, HOME)
+    assert choice.engine is engine
+    assert f"{gib:,.1f} GiB" in choice.reason
+    assert "50 GiB" in choice.reason
+
+
+def test_threads_are_held_back_by_their_share_of_the_capacity_or_by_themselves() -> None:
+    large_items = Load(size=1_000_000 * 10_240, items=1_000_000, indexes=0)  # 10 units each, twice in a transaction
+    assert choose_engine(large_items, POLICY, HOME).takes == timedelta(seconds=1_000_000 * 20 / 2_000)
+    small_items = Load(size=1_500_000 * 100, items=1_500_000, indexes=0)
+    fast = CopyPolicy(units_per_second=1e9)
+    assert choose_engine(small_items, fast, HOME).takes == timedelta(seconds=1_000)
+
+
+def test_threads_cost_their_units() -> None:
+    """A million items of 1,024 bytes and two indexes: 4 million writes, three times an eighth of a million reads."""
+    choice = choose_engine(Load(size=1_024 * 10**6, items=10**6, indexes=2), POLICY, HOME)
+    assert choice.usd == round(4 * Decimal("0.625") + 3 * Decimal("0.125") * Decimal("0.125"), 2) == Decimal("2.55")
+
+
+def test_spark_takes_and_costs_export_job_and_import() -> None:
+    choice = choose_engine(Load(size=100 * GIB, items=10**8, indexes=4), POLICY, HOME)
+    assert choice.takes == 2 * (timedelta(minutes=30) + timedelta(hours=1)) + timedelta(hours=1)
+    moved = Decimal(100 * GIB) / 10**9 * Decimal("0.25")
+    compared = 2 * Decimal(100 * GIB) / 8192 / 10**6 * Decimal("0.125")
+    assert choice.usd == round(moved + 10 * Decimal("0.44") + compared, 2)
+
+
+def test_import_is_the_cheaper_way_for_much() -> None:
+    """Writes are paid by the unit, an import by the gigabyte."""
+    load = Load(size=200 * GIB, items=2 * 10**8, indexes=4)
+    spark = choose_engine(load, POLICY, HOME)
+    threads = choose_engine(load, CopyPolicy(one_process_gib=1e6), HOME)
+    assert spark.usd is not None
+    assert threads.usd is not None
+    assert spark.usd < threads.usd
+    assert spark.takes < threads.takes
+
+
+def test_without_a_price_there_is_a_choice_and_no_cost() -> None:
+    choice = choose_engine(Load(GIB, 10**6, 4), POLICY, "sa-east-1")
+    assert (choice.engine, choice.usd) == (Engine.THREADS, None)

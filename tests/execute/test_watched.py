@@ -1,0 +1,236 @@
+"""The watch and the gates together: who is told, what a failed gate means, who wins a race."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from optimizer.decide.health import Health
+from optimizer.errors import Breach, LeaseLost, OneWayBegun, WrongState
+from optimizer.execute.lease import Purpose
+from optimizer.execute.pen import Pen
+from optimizer.execute.records import PhaseState, PlanState
+from optimizer.phase import Phase
+from optimizer.rehearsal.execution import Executions, Gate
+
+TIMEOUT = timedelta(days=14)
+STAGE = "Phase2"
+DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
+APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
+PERSON = "arn:aws:iam::111111111111:user/release-engineer"
+
+
+@pytest.fixture
+def applied(world):
+    """A world whose phase is observed behind a waiting gate, and somebody reads the mail."""
+    world.listen()
+    execution = world.account.part(Executions).by_pipeline["tap"]
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.gate = execution.open(STAGE, "Observe", "look", world.account.clock.now())
+    world.plan_applied = plan
+    return world
+
+
+def sick(world, hours: float = 1) -> None:
+    world.service.p99_ms, world.service.since = 300.0, world.account.clock.now()
+    world.account.clock.sleep(hours * 3600)
+
+
+def answer(world, approved: bool, who: str = PERSON) -> None:
+    gate: Gate = world.gate
+    execution = world.account.part(Executions).by_pipeline["tap"]
+    execution.answer(gate.stage, gate.action, gate.token, approved, "said so", who, world.account.clock.now())
+
+
+def state(world) -> PhaseState:
+    return world.fresh().journal.phase(world.plan_applied, Phase.COMPUTE).state
+
+
+def test_a_rejected_gate_rolls_back_and_says_who_rejected_it(applied):
+    applied.account.clock.sleep(3600)
+    answer(applied, approved=False)
+    assert "rolled_back" in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert applied.table() == DESIGNED
+    assert PERSON in applied.fresh().journal.phase(applied.plan_applied, Phase.COMPUTE).reason
+
+
+@pytest.mark.parametrize(("after", "outcome"), [(TIMEOUT, APPLIED), (TIMEOUT - timedelta(minutes=6), DESIGNED)])
+def test_a_gate_that_nobody_answered_stays_observed(applied, after, outcome):
+    """What tells the two apart is the time alone: here nobody's name stands by either."""
+    applied.account.clock.sleep(after.total_seconds())
+    execution = applied.account.part(Executions).by_pipeline["tap"]
+    execution.expire(applied.gate, applied.account.clock.now())
+    applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert applied.table() == outcome
+
+
+def test_a_gate_that_nobody_answered_is_asked_again_and_people_are_told_once(applied):
+    applied.account.clock.sleep(TIMEOUT.total_seconds())
+    execution = applied.account.part(Executions).by_pipeline["tap"]
+    execution.expire(applied.gate, applied.account.clock.now())
+    for _ in range(2):
+        assert "asks anew" in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert execution.to_retry == {STAGE}
+    assert [each["Subject"] for each in applied.mail()] == ["tap: phase 2 (EC2 and Redis) was not answered in time"]
+    assert state(applied) is PhaseState.OBSERVING
+
+
+def test_a_stage_that_cannot_be_retried_is_left_to_a_person(applied):
+    applied.account.clock.sleep(TIMEOUT.total_seconds())
+    execution = applied.account.part(Executions).by_pipeline["tap"]
+    execution.expire(applied.gate, applied.account.clock.now())
+    execution.statuses.clear()  # a newer execution has taken the stage
+    assert "asks anew" not in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert "retry the stage Phase2 with all actions" in applied.mail()[0]["Message"]
+
+
+def test_the_jobs_own_rejection_rolls_back_once(applied):
+    sick(applied)
+    with pytest.raises(Breach):
+        applied.fresh().watch()
+    assert applied.gate.approved is False
+    before = len(applied.account.calls.mutating())
+    assert "nothing to do" in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert len(applied.account.calls.mutating()) == before
+
+
+def test_a_failed_gate_that_codepipeline_does_not_show_yet_is_an_error_and_no_rollback(applied):
+    with pytest.raises(WrongState, match="run this again"):
+        applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert applied.table() == APPLIED
+
+
+def test_an_approval_that_came_first_is_tolerated_by_the_rollback(applied):
+    answer(applied, approved=True)
+    sick(applied)
+    with pytest.raises(Breach):
+        applied.fresh().watch()
+    assert (applied.gate.approved, applied.table()) == (True, DESIGNED)
+
+
+def test_an_approval_that_comes_after_the_rollback_began_is_refused(applied):
+    sick(applied)
+    with pytest.raises(Breach):
+        applied.fresh().watch()
+    gate = applied.gate
+    with pytest.raises(ClientError, match="ApprovalAlreadyCompletedException"):
+        applied.fresh().tooling.codepipeline.put_approval_result(
+            pipelineName="tap",
+            stageName=STAGE,
+            actionName="Observe",
+            result={"summary": "fine", "status": "Approved"},
+            token=gate.token,
+        )
+    with pytest.raises(WrongState):
+        applied.fresh().accept(Phase.COMPUTE)
+
+
+def test_an_acceptance_loses_the_lock_to_a_rollback_before_its_first_one_way_move(applied):
+    applied.account.clock.sleep(48 * 3600)
+    life, plan = applied.fresh(), applied.plan_applied
+    with life.journal.lease(Purpose.ACCEPT, "accept") as lease:
+        pen = Pen(life.journal, lease)
+        accepting = pen.move_phase(plan, life.journal.phase(plan, Phase.COMPUTE), PhaseState.ACCEPTING, "begins")
+        applied.fresh().rollback(Phase.COMPUTE, "asked")
+        with pytest.raises(LeaseLost):
+            pen.accept(plan, accepting, life.journal.sizing())
+    assert (state(applied), applied.table()) == (PhaseState.ROLLED_BACK, DESIGNED)
+
+
+def test_a_rollback_that_waited_for_the_lock_does_not_undo_what_was_accepted_meanwhile(applied, monkeypatch):
+    applied.account.clock.sleep(48 * 3600)
+    late = applied.fresh()
+    take = late.journal.lease
+
+    def after_an_acceptance(purpose, who):
+        applied.fresh().accept(Phase.COMPUTE)
+        return take(purpose, who)
+
+    object.__setattr__(late, "journal", _Slow(late.journal, after_an_acceptance))
+    with pytest.raises((WrongState, OneWayBegun)):
+        late.rollback(Phase.COMPUTE, "asked")
+    assert applied.table()["stream"]
+    assert state(applied) is PhaseState.ACCEPTED
+
+
+class _Slow:
+    """A journal whose lease comes late."""
+
+    def __init__(self, journal, lease) -> None:
+        self._journal, self.lease = journal, lease
+
+    def __getattr__(self, name: str):
+        return getattr(self._journal, name)
+
+
+def accepted(world) -> None:
+    world.account.clock.sleep(48 * 3600)
+    world.fresh().accept(Phase.COMPUTE)
+    world.fresh().reconciled()
+    assert world.fresh().journal.current().state is PlanState.DONE
+
+
+def test_after_acceptance_the_watch_goes_on_and_tells_without_undoing(applied):
+    accepted(applied)
+    before = applied.table()
+    sick(applied)
+    for _ in range(2):
+        with pytest.raises(Breach, match="nothing is undone"):
+            applied.fresh().watch()
+    assert applied.table() == before
+    assert [each["Subject"] for each in applied.mail()] == [
+        "tap: phase 2 (EC2 and Redis) was accepted, and now the service is in breach"
+    ]
+
+
+def test_after_acceptance_a_healthy_service_is_healthy_for_a_day_and_then_no_longer_watched(applied):
+    accepted(applied)
+    applied.account.clock.sleep(3600)
+    phase, assessment = applied.fresh().watch()
+    assert (phase, assessment.verdict) == (Phase.COMPUTE, Health.HEALTHY)
+    sick(applied, hours=24)
+    assert applied.fresh().watch() == (None, None)
+
+
+def test_a_plan_proposed_meanwhile_does_not_end_the_watch_after_acceptance(applied):
+    accepted(applied)
+    applied.account.clock.sleep(60)
+    life = applied.fresh()
+    with life.journal.lease(Purpose.ANALYZE, "test") as lease:
+        Pen(life.journal, lease).propose(applied.plan())
+    sick(applied)
+    with pytest.raises(Breach, match="nothing is undone"):
+        applied.fresh().watch()
+
+
+def test_people_are_told_of_a_rollback_once_also_when_the_watch_died_before_it_could(applied):
+    sick(applied)
+    with pytest.raises(Breach):
+        applied.fresh().watch()  # and dies here
+    assert applied.mail() == []
+    for _ in range(3):
+        applied.fresh().tell()
+    assert [each["Subject"] for each in applied.mail()] == ["tap: phase 2 (EC2 and Redis) was rolled back"]
+
+
+def test_since_when_a_window_is_unclear_is_kept_and_forgotten(applied):
+    journal = applied.fresh().journal
+    sleep = applied.account.clock.sleep
+    began = applied.account.clock.now()
+    applied.service.p99_ms, applied.service.since = None, began
+    for _ in range(3):
+        sleep(3600)
+        applied.fresh().watch()
+    since = journal.phase(applied.plan_applied, Phase.COMPUTE).unclear_since
+    assert since == began + timedelta(hours=1)
+    sleep(3 * 3600)
+    applied.fresh().watch()
+    applied.fresh().tell()
+    assert applied.mail() == []
+    sleep(3600)
+    applied.fresh().watch()
+    applied.fresh().tell()
+    assert "cannot be judged" in applied.mail()[0]["Subject"]
