@@ -20,7 +20,7 @@ from optimizer.dashboard.tenants import tenant_impact
 from optimizer.dashboard.timeline import timeline_of
 from optimizer.dashboard.view import Costs, EventRow, ExcludedRow, Fact, Station, View
 from optimizer.dashboard.windows import windows_of
-from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, quantity, short_moment
+from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, person_in, quantity, short_moment
 from optimizer.decide.decision import Json
 from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan import Plan
@@ -133,7 +133,7 @@ def _approval(record: PlanRecord) -> Station:
     if record.approved_at is None:
         mark = Mark("Waiting", Tone.ACTIVE) if record.state is PlanState.PROPOSED else Mark("Not given", Tone.QUIET)
         return Station("Approve", "The plan's gate", mark, "a person decides")
-    who = f" by {record.approver}" if record.approver else ""
+    who = f" by {person_in(record.approver)}" if record.approver else ""
     return Station("Approve", "The plan's gate", Mark("Approved", Tone.GOOD), short_moment(record.approved_at) + who)
 
 
@@ -163,6 +163,7 @@ def _facts(history: History, record: PlanRecord) -> tuple[Fact, ...]:
             f"{day(plan.period_start)} to {day(plan.period_end)}",
             f"{plan.covered_days:.3g} days of metrics, times in UTC",
         ),
+        Fact("Approved by", record.approver or NO_VALUE, "as CodePipeline tells it"),
         Fact("Sizing", f"revision {history.sizing.revision}", f"the plan was made on revision {plan.sizing_revision}"),
         Fact("Code", plan.code_revision, "the commit that analyzed"),
         Fact("Prices", plan.costs.prices_dated if plan.costs else NO_VALUE, "US dollars, on demand, list price"),

@@ -96,6 +96,11 @@ def name_in(arn: str) -> str:
     return last.split("/")[-1].split(":")[-1] if "/index/" not in last else last.removeprefix("table/")
 
 
+def person_in(arns: str) -> str:
+    """Who people are, by their ARNs: the user or the session's name, which is the last part of each."""
+    return " and ".join(each.rsplit("/", 1)[-1] for each in arns.split(" and "))
+
+
 def visible(text: str) -> str:
     """Text in which nothing turns the reading direction unseen: such control characters are shown as �."""
     return text.translate(DIRECTION_CONTROLS)
