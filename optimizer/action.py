@@ -99,7 +99,8 @@ class Action:
     read in the fewest calls; `collect(aws, governed, measured)` makes the Evidence; `decide(evidence,
     policy)` is pure; `describe(aws, governed)` is the state that a decision rests on and that undo
     restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
-    acceptance writes into the sizing record.
+    acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
+    capacity of a group that scales: no sign of somebody's hand.
     """
 
     id: str
@@ -114,3 +115,4 @@ class Action:
     resize: Callable[[Sizing, Decision], Sizing]
     permissions: tuple[Permission, ...]
     order: Order = Order()
+    varies: tuple[str, ...] = ()

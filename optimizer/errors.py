@@ -12,10 +12,14 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- PriceMissing              what is billed has no known price
+    |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
     |   +-- Stopped                   the kill switch is set
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
     +-- LeaseLost                 6   somebody else holds the plan's lock
     +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    |   +-- NotNow                    the calendar keeps the phase from beginning today
     +-- Breach                    3   errors or latency left their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
@@ -78,6 +82,10 @@ class AssemblyRefused(Refused):
     pass
 
 
+class ReconcileRefused(Refused):
+    pass
+
+
 class Stopped(Refused):
     pass
 
@@ -90,12 +98,24 @@ class PriceMissing(Refused):
     pass
 
 
+class CostsUnknown(Refused):
+    """`code` is AWS's error code, where AWS refused."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class LeaseLost(OptimizerError):
     exit_code = 6
 
 
 class Unhealthy(OptimizerError):
     exit_code = 4
+
+
+class NotNow(Unhealthy):
+    pass
 
 
 class Breach(OptimizerError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from optimizer.errors import UsageError
+from optimizer.execute.approvals import ApprovalRule
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class Settings:
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
     caller's own credentials. The three parameters are what people set in the tooling account (the
-    kill switch, the freeze override, announced peaks), the topic is where people are told; None means
-    that there is none. `revision` is the commit the job runs; `build_id` names the job's run.
+    kill switch, the freeze override, announced peaks), the topic is where people are told, the bucket
+    where plans are published; None means that there is none. `revision` is the commit the job runs;
+    `build_id` names the job's run.
     """
 
     journal_table: str
@@ -32,9 +34,11 @@ class Settings:
     switch_parameter: str | None
     override_parameter: str | None
     peaks_parameter: str | None
+    approvals: ApprovalRule
     revision: str
     build_id: str
     topic_arn: str | None = None
+    records_bucket: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -57,7 +61,12 @@ class Settings:
             switch_parameter=environ.get("TAP_SWITCH_PARAMETER") or None,
             override_parameter=environ.get("TAP_OVERRIDE_PARAMETER") or None,
             peaks_parameter=environ.get("TAP_PEAKS_PARAMETER") or None,
+            approvals=ApprovalRule(
+                second=environ.get("TAP_SECOND_APPROVER") == "true",
+                committers=tuple(each for each in environ.get("TAP_COMMITTERS", "").split(",") if each),
+            ),
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,
+            records_bucket=environ.get("TAP_RECORDS_BUCKET") or None,
         )

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from optimizer.decide.change_set import PREFIX
 from stages.acknowledged import acknowledge
 from stages.database import NAME as DATABASE
 from stages.sizing import Sizing
@@ -17,6 +18,13 @@ NAME = "tap-optimizer-boundary"
 AT_MOST = (
     "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
+    "ce:GetCostAndUsage",
+    "ce:GetReservationCoverage",
+    "ce:GetReservationPurchaseRecommendation",
+    "ce:GetReservationUtilization",
+    "ce:GetSavingsPlansCoverage",
+    "ce:GetSavingsPlansPurchaseRecommendation",
+    "ce:GetSavingsPlansUtilization",
     "cloudformation:*",
     "cloudwatch:*",
     "dynamodb:*",
@@ -32,12 +40,17 @@ AT_MOST = (
     "osis:GetPipeline",
     "osis:ListPipelines",
     "pipes:ListPipes",
+    "pricing:GetProducts",
     "rds:*",
+    "savingsplans:DescribeSavingsPlans",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "ssm:PutParameter",
     "tag:GetResources",
 )
+# The objects of this prefix alone, in the bucket that bootstrapping made for templates in each Region.
+STAGING = "arn:{partition}:s3:::cdk-hnb659fds-assets-{account}-{region}"
+TEMPLATES = ("s3:GetObject", "s3:PutObject")
 # What no action may ever do: ways to lose the platform's data, to carry it off, or to open the network.
 NEVER = (
     "cloudformation:DeleteStack",
@@ -64,6 +77,10 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
     stack = cdk.Stack.of(scope)
     tables = [f"arn:{stack.partition}:dynamodb:*:{stack.account}:table/{name}" for name in Sizing.AS_DESIGNED.tables]
     primary = f"arn:{stack.partition}:rds:*:{stack.account}:cluster:{DATABASE}"
+    staged, told = (
+        STAGING.format(partition=each, account=stack.account, region="*")
+        for each in (cdk.Aws.PARTITION, "<AWS::Partition>")
+    )
     deny = iam.Effect.DENY
     policy = iam.ManagedPolicy(
         scope,
@@ -72,9 +89,15 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
         description="The most a role of the cost optimizer may do",
         statements=[
             iam.PolicyStatement(sid="AtMost", actions=list(AT_MOST), resources=["*"]),
+            iam.PolicyStatement(sid="OwnTemplates", actions=list(TEMPLATES), resources=[f"{staged}/{PREFIX}/*"]),
             iam.PolicyStatement(sid="Never", effect=deny, actions=list(NEVER), resources=["*"]),
             iam.PolicyStatement(sid="NeverGone", effect=deny, actions=list(NEVER_GONE), resources=[*tables, primary]),
         ],
+    )
+    acknowledge(
+        policy,
+        f"IAM5[Resource::{told}/{PREFIX}/*]",
+        "The templates that reconcile puts into each Region's bucket, under its own prefix",
     )
     acknowledge(policy, "IAM5[Resource::*]", "A boundary names actions; the roles' own policies name resources")
     for service in (action for action in AT_MOST if action.endswith("*")):

@@ -58,7 +58,7 @@ DRAWN: tuple[tuple[str, str, Callable[[Sequence[Properties]], str]], ...] = (
     ("AWS::CodePipeline::Pipeline", "Pipeline", lambda found: _names(found, "Name")),
     ("AWS::CodeBuild::Project", "Jobs", lambda found: f"{len(found)} projects"),
     ("AWS::IAM::Role", "Roles of the jobs", _assumed),
-    ("AWS::IAM::ManagedPolicy", "Boundary", lambda found: _names(found, "ManagedPolicyName")),
+    ("AWS::IAM::ManagedPolicy", "Managed policies", lambda found: _names(found, "ManagedPolicyName")),
     ("AWS::KMS::Key", "Keys", lambda found: str(len(found))),
     ("AWS::KMS::ReplicaKey", "Replica of the tables' key", lambda found: str(len(found))),
     ("AWS::EC2::Subnet", "Subnets", lambda found: f"{len({each['AvailabilityZone'] for each in found})} zones"),

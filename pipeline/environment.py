@@ -77,7 +77,9 @@ class Environment(_Value):
     """Accounts, Regions, source and addresses. `replicas` are Regions 2 and 3, in that order.
 
     `domain` is the name the platform answers at; the certificate covers it. `table_replicas` adds
-    DynamoDB replicas in Regions 2 and 3.
+    DynamoDB replicas in Regions 2 and 3. With `second_approver`, a plan with one-way moves wants a
+    second person, who is none of `committers` (the names of users or sessions that push to the
+    branch). `weekly_start` releases the newest commit every Monday.
     """
 
     accounts: Accounts
@@ -90,6 +92,9 @@ class Environment(_Value):
     branch: str = Field(default="main", min_length=1)
     alarm_email: EmailAddress
     table_replicas: bool = False
+    second_approver: bool = True
+    committers: tuple[str, ...] = ()
+    weekly_start: bool = True
 
     @model_validator(mode="after")
     def _regions_differ(self) -> Self:

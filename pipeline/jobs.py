@@ -21,11 +21,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import pipelines as cdk_pipelines
 from constructs import Construct
 
+from optimizer.execute.approvals import APPROVE, CONFIRM
 from optimizer.phase import Phase
 from pipeline import roles
 from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
+from pipeline.records import Records
 from stages.acknowledged import acknowledge
 
 PIPELINE_NAME = "tap"
@@ -55,6 +57,7 @@ class Jobs(Construct):
         *,
         environment: Environment,
         journal: JournalTable,
+        records: Records,
         controls: Controls,
         notifications: sns.ITopic,
         log_group: logs.ILogGroup,
@@ -63,6 +66,7 @@ class Jobs(Construct):
         self._log_group = log_group
         self._environment = environment
         self._journal = journal
+        self._records = records
         self._controls = controls
         self._notifications = notifications
         self.source = cdk_pipelines.CodePipelineSource.connection(
@@ -89,22 +93,37 @@ class Jobs(Construct):
         """Evidence and plan. Exports PLAN_HASH and GATE_TEXT; its output holds plan.json and dashboard.html."""
         role = self.role("analyze", production=(roles.ANALYZE,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
-    def plan_gate(self, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
-        """A person reads what the plan would do, and approves or rejects it."""
+    def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
+        """The gates of the plan, then the record of who passed them."""
+        return cdk_pipelines.Step.sequence([*self._plan_gates(analyze), self._approve(analyze)])
+
+    def _plan_gates(self, analyze: cdk_pipelines.CodeBuildStep) -> list[TimedApproval]:
+        """People read what the plan would do, and approve or reject it: one, or two where that is wanted."""
+        gates = [self._plan_gate(APPROVE, analyze, "")]
+        if self._environment.second_approver:
+            second = "SECOND approval, which counts for one-way moves: by another person, who does not push here. "
+            gates.append(self._plan_gate(CONFIRM, analyze, second))
+        return gates
+
+    def _plan_gate(self, id: str, analyze: cdk_pipelines.CodeBuildStep, before: str) -> TimedApproval:
         text = (
-            f"{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
+            f"{before}{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
             f"Dashboard: the output of Analyze in this execution. Runbook: {self._runbook}"
         )
-        return self._gate("ApprovePlan", text)
+        return self._gate(id, text)
 
-    def approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
+    def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         """The first command after the plan's gate: records what was approved."""
         role = self.role("approve")
         self._journal.grant_write(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState"))
-        return self._step("Record", "approve", role, None, timeout=MINUTES(30), plan=analyze)
+        more = {"TAP_SECOND_APPROVER": str(self._environment.second_approver).lower()}
+        if self._environment.committers:
+            more["TAP_COMMITTERS"] = ",".join(self._environment.committers)
+        return self._step("Record", "approve", role, None, timeout=MINUTES(30), more=more, plan=analyze)
 
     def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """One phase: apply, wait for the window and a person, accept and reconcile."""
@@ -126,19 +145,27 @@ class Jobs(Construct):
         return f"https://github.com/{self._environment.repository}/blob/{self._environment.branch}/docs/runbook.md"
 
     def publish(self) -> cdk_pipelines.CodeBuildStep:
-        """The dashboard as the execution's artifact."""
+        """Dashboard, plan and journal as the execution's artifact, and filed beside the journal."""
         role = self.role("publish", production=(roles.ANALYZE,))
         self._journal.grant_read(role)
+        self._records.grant_publish(role)
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
         """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
         if job == "rollback":
             for statement in self._may_ask_again():
                 role.add_to_policy(statement)
+        return role
+
+    def measuring_role(self) -> iam.Role:
+        """The role of `measure-savings`: read what production costs, and keep it in the journal."""
+        role = self.role("measure-savings", production=(roles.ANALYZE,))
+        self._journal.grant_write(role)
         return role
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
@@ -168,6 +195,7 @@ class Jobs(Construct):
         environment = self._environment
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
+            "TAP_RECORDS_BUCKET": self._records.bucket.bucket_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
             **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
@@ -205,6 +233,7 @@ class Jobs(Construct):
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         more = {
             "PHASE": str(phase.number),
             "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),

@@ -4,7 +4,9 @@
 - `tap-act` may do what the actions declare (`optimizer/actions/*.py`), nothing else, and nothing on
   what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
   backstop; the inventory is the guard.
-- `tap-reconcile` compares code, template and account: it reads.
+- `tap-reconcile` compares code, template and account, and brings the deployed templates after the
+  account by change sets of its own name. It passes no role: what CloudFormation does, it does as the
+  role that the stack was deployed with, so what holds it is that only harmless change sets are executed.
 
 Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
 the boundary of `pipeline/boundary.py`.
@@ -22,9 +24,10 @@ from constructs import Construct
 
 from optimizer.action import Permission
 from optimizer.actions import registry
+from optimizer.decide.change_set import PREFIX
 from optimizer.observe.inventory import TENANT_TAG
 from optimizer.observe.tenants import DECLARATION as TIERS
-from pipeline.boundary import make_boundary
+from pipeline.boundary import STAGING, make_boundary
 from pipeline.environment import Environment
 from stages.acknowledged import acknowledge
 from stages.regional_stack import RegionalStack
@@ -34,7 +37,7 @@ ACT = "tap-act"
 RECONCILE = "tap-reconcile"
 
 JOBS: Mapping[str, tuple[str, ...]] = {
-    ANALYZE: ("build", "analyze", "publish"),
+    ANALYZE: ("build", "analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
     RECONCILE: ("accept",),
 }
@@ -107,6 +110,23 @@ OBSERVE: tuple[Permission, ...] = (
     ),
 )
 
+# What the account costs. Nobody decides by it, and only analyze asks: each Cost Explorer request is billed. The actions
+# of the three services take no resource (Service Authorization Reference), hence "*".
+MONEY: tuple[Permission, ...] = (
+    *_read(
+        "awscostexplorerservice",
+        "ce:GetCostAndUsage",
+        "ce:GetReservationCoverage",
+        "ce:GetReservationPurchaseRecommendation",
+        "ce:GetReservationUtilization",
+        "ce:GetSavingsPlansCoverage",
+        "ce:GetSavingsPlansPurchaseRecommendation",
+        "ce:GetSavingsPlansUtilization",
+    ),
+    *_read("awspricelist", "pricing:GetProducts"),
+    *_read("awssavingsplans", "savingsplans:DescribeSavingsPlans"),
+)
+
 COMPARE: tuple[Permission, ...] = (
     *_read(
         "awscloudformation",
@@ -122,6 +142,30 @@ COMPARE: tuple[Permission, ...] = (
         "ssm:GetParameter",
         resources=("arn:{partition}:ssm:{region}:{account}:parameter/tap/*",),
     ),
+)
+
+_OWN_CHANGE_SETS = {"StringLike": {"cloudformation:ChangeSetName": f"{PREFIX}-*"}}
+_NO_ROLE = {"Null": {"cloudformation:RoleArn": "true"}}
+
+
+_PAGES = {"cloudformation": "awscloudformation", "s3": "amazons3", "ssm": "awssystemsmanager"}
+
+
+def _agree(action: str, within: str, **more: Any) -> Permission:
+    source = f"{_REFERENCE}{_PAGES[action.partition(':')[0]]}.html"
+    return Permission(action, resources=(f"{within}/*",), source=source, **more)
+
+
+# CloudFormation reads a template at a URL, and the bootstrap version, with the caller's credentials.
+AGREE: tuple[Permission, ...] = (
+    _agree("cloudformation:CreateChangeSet", _OF_TAP, writes=True, conditions={**_OWN_CHANGE_SETS, **_NO_ROLE}),
+    _agree("cloudformation:DeleteChangeSet", _OF_TAP, writes=True, conditions=_OWN_CHANGE_SETS),
+    _agree("cloudformation:ExecuteChangeSet", _OF_TAP, writes=True, conditions=_OWN_CHANGE_SETS),
+    _agree("cloudformation:DescribeChangeSet", _OF_TAP),
+    _agree("cloudformation:DescribeStackEvents", _OF_TAP),
+    _agree("s3:PutObject", f"{STAGING}/{PREFIX}", writes=True),
+    _agree("s3:GetObject", f"{STAGING}/{PREFIX}"),
+    _agree("ssm:GetParameters", "arn:{partition}:ssm:{region}:{account}:parameter/cdk-bootstrap"),
 )
 
 
@@ -145,9 +189,9 @@ class OptimizerRoles(Construct):
         reads = [permission for permission in declared if not permission.writes]
         writes = [permission for permission in declared if permission.writes]
 
-        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *COMPARE, *reads])
+        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *MONEY, *COMPARE, *reads])
         self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
-        self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *reads])
+        self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *AGREE, *reads])
         if writes:
             self.act.add_to_policy(never_on_tenants(writes))
 

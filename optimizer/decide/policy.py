@@ -124,6 +124,15 @@ class ConsolidationPolicy:
 
 
 @dataclass(frozen=True)
+class CalendarPolicy:
+    """When a phase may begin: only when its window ends before the next weekend or announced peak."""
+
+    zone: str = "UTC"  # in which days begin and end
+    weekend: tuple[int, ...] = (5, 6)  # days on which nobody is there, Monday is 0; none: every day is open
+    applying: timedelta = timedelta(hours=8)  # what a phase may take before its window opens
+
+
+@dataclass(frozen=True)
 class CopyPolicy:
     """How two tables are copied into one, and how fast. Assumed speeds hold until a copying has told real ones."""
 
@@ -155,6 +164,7 @@ class Policy:
     writer: WriterPolicy = WriterPolicy()
     readers: ReadersPolicy = ReadersPolicy()
     backups: BackupPolicy = BackupPolicy()
+    calendar: CalendarPolicy = CalendarPolicy()
     max_changes_per_phase: int = 40  # blast radius: resources one phase may change
     lifted: frozenset[str] = field(default_factory=frozenset)  # guards set aside, as "action/criterion name"
 

@@ -23,16 +23,17 @@ class FailedGate:
     by: str
 
 
-def approver(aws: Aws, pipeline: str | None, stage: str) -> str:
-    """Who approved the stage's gate, by ARN; "unknown" where the pipeline does not say."""
+def answered(aws: Aws, pipeline: str | None, stage: str) -> dict[str, str]:
+    """Who answered each gate of the stage last, by ARN, by the gate's name; none where the pipeline does not say."""
     if pipeline is None:
-        return "unknown"
-    for state in aws.codepipeline.get_pipeline_state(name=pipeline)["stageStates"]:
-        if state.get("stageName") == stage:
-            for action in state.get("actionStates", []):
-                if by := action.get("latestExecution", {}).get("lastUpdatedBy"):
-                    return by
-    return "unknown"
+        return {}
+    return {
+        action["actionName"]: by
+        for state in aws.codepipeline.get_pipeline_state(name=pipeline)["stageStates"]
+        if state.get("stageName") == stage
+        for action in state.get("actionStates", [])
+        if (by := action.get("latestExecution", {}).get("lastUpdatedBy"))
+    }
 
 
 def reject(aws: Aws, pipeline: str | None, stage: str, reason: str) -> bool:

@@ -22,15 +22,19 @@ from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, TurnedBack, Unhealthy, WrongState
+from optimizer.execute.agreement import Agreement
+from optimizer.execute.direct_changes import DirectChanges
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
-from optimizer.execute.gates import approver, ask_again, failed_gate, reject
+from optimizer.execute.gates import answered, ask_again, failed_gate, reject
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
+from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.observe.assembly import Stack
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 from optimizer.settings import Settings
@@ -64,9 +68,14 @@ class Life:
     def switch(self) -> Switch:
         return Switch(self.tooling, self.settings.switch_parameter)
 
+    @property
+    def direct_changes(self) -> DirectChanges:
+        return DirectChanges(self.production, self.actions)
+
     def approve(self, plan: Plan) -> str:
-        """Record that the gate was passed for exactly this plan; returns the approver."""
-        who = approver(self.tooling, self.settings.pipeline_name, "Approve")
+        """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
+        by_gate = answered(self.tooling, self.settings.pipeline_name, "Approve")
+        who = self.settings.approvals.require(plan, by_gate)
         with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
             Pen(self.journal, lease).approve(plan, who)
         return who
@@ -111,6 +120,8 @@ class Life:
                     engine.run(plan, phase, change, When.APPLY, pen)
                 except TurnedBack as turned:
                     self._roll_back_now(phase, str(turned))
+            touched = {(each.action, each.resource): governed[each.resource] for each in wanted}
+            self.direct_changes.keep(plan, phase, touched, pen)
             if not wanted:
                 return pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
             now = self.production.clock.now()
@@ -134,6 +145,8 @@ class Life:
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
                 observed = phase, self._assess(current.plan, record)
+                if _is_due(record, self.production.clock.now()):
+                    self._begin_anew_when_changed(current.plan, phase)
                 break
         self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
         return observed or self._afterwards()
@@ -215,6 +228,19 @@ class Life:
             self._keep_window(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
 
+    def agree(self, stacks: Sequence[Stack]) -> bool:
+        """Bring the deployed templates of `stacks` after the account; whether anything was executed."""
+        current = self.journal.current()
+        with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+
+            def note(text: str) -> None:
+                self.say(text)
+                if current is not None:
+                    pen.note(current.plan, None, text)
+
+            return Agreement(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
+
     def reconciled(self) -> list[Phase]:
         """Mark every accepted phase as reconciled; the last one ends the plan."""
         current = self._current()
@@ -234,6 +260,7 @@ class Life:
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
+        require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
         recent = self.service.baseline(now)
         assessment = judge(recent, [], now)
         if assessment.verdict is not Health.HEALTHY:
@@ -295,6 +322,25 @@ class Life:
         assessment = self._assess(plan, record)
         if assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
+        if text := self._begin_anew_when_changed(plan, record.phase):
+            raise Unhealthy(f"Phase {record.phase.number} is held, not accepted. {text}. Retry the stage then.")
+
+    def _begin_anew_when_changed(self, plan: Plan, phase: Phase) -> str:
+        """Begin the window anew when somebody changed what the phase left; returns what was said, or nothing."""
+        found = self.direct_changes.since(self.journal.left(plan, phase))
+        if not found:
+            return ""
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            record = self.journal.phase(plan, phase)
+            if record.state is not PhaseState.OBSERVING:
+                return ""  # accepted or rolled back meanwhile: by its own hand
+            why = f"changed past the pipeline: {'; '.join(str(each) for each in found)}"
+            text = pen.begin_window_anew(plan, record, self.policy.window, why)
+            for each in found:
+                pen.keep_left(plan, phase, each.now)
+        self.say(text)
+        return text
 
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"
@@ -422,9 +468,12 @@ class Life:
 
 def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool:
     """Whether the journal should learn of an assessment: a new verdict, or none kept for an hour."""
-    if record.assessment is None or record.assessed_at is None:
-        return True
-    return record.assessment.verdict is not assessment.verdict or now - record.assessed_at >= REMEMBERED
+    return record.assessment is None or record.assessment.verdict is not assessment.verdict or _is_due(record, now)
+
+
+def _is_due(record: PhaseRecord, now: datetime) -> bool:
+    """Whether nothing was written of an observed phase for an hour; so often is it looked for direct changes."""
+    return record.assessed_at is None or now - record.assessed_at >= REMEMBERED
 
 
 def _key(decision: Decision) -> str:

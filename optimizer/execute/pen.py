@@ -20,10 +20,12 @@ from pydantic import TypeAdapter
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Assessment, Health, Sample
 from optimizer.decide.plan import Plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    Left,
     MoveRecord,
     MoveState,
     Override,
@@ -44,7 +46,9 @@ _MOVE = TypeAdapter(MoveRecord)
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
+_LEFT = TypeAdapter(Left)
 
 
 class Pen:
@@ -173,6 +177,11 @@ class Pen:
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
 
+    def keep_left(self, plan: Plan, phase: Phase, left: Left) -> None:
+        """Keep a resource's state when the phase's window opens, or as it was found changed."""
+        key = f"left#{phase.number}#{left.action}#{left.resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
+
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""
         document = packed(_SAMPLES.dump_json(tuple(samples)).decode())
@@ -191,6 +200,16 @@ class Pen:
     def mark_deployed(self, plan: Plan, override: Override) -> None:
         """The commit of an override was deployed."""
         self.lease.write(self._override(plan, replace(override, deployed=True)))
+
+    def keep_weeks(self, plan: Plan, weeks: Sequence[RealisedWeek]) -> None:
+        """Keep what was measured of weeks after acceptance."""
+        for week in weeks:
+            text = f"In the week of {week.start} ${week.realised:,} were saved; ${week.projected:,} were expected"
+            record: AttributeValueTypeDef = {"S": _WEEK.dump_json(week).decode()}
+            self.lease.write(
+                self._put(f"plan#{plan.hash}", f"realised#{week.start}", {"record": record}),
+                self._event(plan, None, text),
+            )
 
     def note(self, plan: Plan, phase: Phase | None, text: str) -> None:
         """Record that something happened."""

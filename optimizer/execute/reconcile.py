@@ -1,6 +1,6 @@
 """Code, template and account agree: checked after each acceptance, and before a build may deploy.
 
-`reconcile` holds the synthesized production templates against the account, property by property.
+`compare` holds the synthesized production templates against the account, property by property.
 `freeze_check` guards the build: while a plan is under way, nothing but what is deployed already may
 be deployed, and no assembly may carry an older sizing than the record's.
 """
@@ -16,18 +16,25 @@ from typing import Any
 from optimizer.aws import Aws
 from optimizer.errors import AssemblyRefused, Differences
 from optimizer.observe.assembly import Assembly, Stack, read_assembly
-from optimizer.observe.deployed import deployed_template
+from optimizer.observe.deployed import deployed_template, same_template
 from optimizer.observe.drift import Difference, DriftReport, differences
 
 PRODUCTION_STAGE = "Production"
 
 
-def reconcile(assembly_dir: Path, production: Aws) -> DriftReport:
-    """Compare the assembly's production stacks with the account.
+def production_stacks(assembly_dir: Path, record_revision: int) -> tuple[Stack, ...]:
+    """The assembly's production stacks; raises AssemblyRefused when their sizing is older than the record's."""
+    assembly = read_assembly(assembly_dir)
+    _refuse_outdated(assembly, record_revision)
+    return assembly.stage(PRODUCTION_STAGE)
+
+
+def compare(stacks: Sequence[Stack], production: Aws) -> DriftReport:
+    """Compare what the stacks declare with the account.
 
     Raises Differences, with a table a person can read, when they do not agree.
     """
-    report = differences(read_assembly(assembly_dir).stage(PRODUCTION_STAGE), production.at)
+    report = differences(stacks, production.at)
     if report.differences:
         raise Differences(
             f"code and account differ in {len(report.differences)} of {report.compared} compared properties:\n"
@@ -111,4 +118,8 @@ def _refuse_outdated(assembly: Assembly, record_revision: int) -> None:
 
 def _changed(stacks: Sequence[Stack], at: Callable[[str], Aws]) -> tuple[str, ...]:
     """The stacks whose template is not the deployed one; one that is not deployed at all is among them."""
-    return tuple(stack.name for stack in stacks if deployed_template(at(stack.region), stack.name) != stack.template)
+    return tuple(
+        stack.name
+        for stack in stacks
+        if not same_template(deployed_template(at(stack.region), stack.name), stack.template)
+    )

@@ -17,7 +17,8 @@ REVISION_KEY = "tap:sizing-revision"
 class Stack:
     """One synthesized stack. `stage` is its cdk.Stage's path ("tap-pipeline/Production"), empty for the app itself.
 
-    `tags` are the stack's own, which CloudFormation puts on every resource that can carry tags.
+    `tags` are the stack's own, which CloudFormation puts on every resource that can carry tags. `staging`
+    is the bucket of its account and Region that CDK keeps templates in; empty when the assembly names none.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Stack:
     stage: str
     template: Mapping[str, Any]
     tags: Mapping[str, str]
+    staging: str = ""
 
     @property
     def sizing_revision(self) -> int | None:
@@ -74,7 +76,13 @@ def _stacks(path: Path, stage: str) -> Iterator[Stack]:
                 stage=stage,
                 template=_read_json(path / properties["templateFile"]),
                 tags=properties.get("tags", {}),
+                staging=_bucket(properties.get("stackTemplateAssetObjectUrl", "")),
             )
+
+
+def _bucket(url: str) -> str:
+    """The bucket of an s3://BUCKET/KEY."""
+    return url.removeprefix("s3://").partition("/")[0]
 
 
 def _deployment_order(artifacts: Mapping[str, Mapping[str, Any]]) -> list[str]:

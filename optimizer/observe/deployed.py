@@ -42,6 +42,20 @@ def deployed_template(aws: Aws, stack: str) -> Template | None:
     return body
 
 
+def same_template(one: Template | None, other: Template | None) -> bool:
+    """Whether two templates say the same, apart from their own Metadata.
+
+    CloudFormation does not update that section by itself ("You can update it only when you include
+    changes that add, modify, or delete resources": User Guide, Metadata section), so a stack keeps the
+    sizing revision of its last real change.
+    """
+
+    def said(template: Template | None) -> Template | None:
+        return template and {name: part for name, part in template.items() if name != "Metadata"}
+
+    return said(one) == said(other)
+
+
 def _is_absent(error: ClientError) -> bool:
     """CloudFormation has no code of its own for a stack that is not there."""
     details = error.response["Error"]

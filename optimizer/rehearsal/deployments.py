@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.observe.assembly import Stack, read_assembly
+from optimizer.observe.deployed import same_template
 from optimizer.observe.template import Place, Resolver, Unresolved
 from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.change_sets import Update
 from optimizer.rehearsal.jobs import Say
 from optimizer.rehearsal.loader import Deployment, LoadRefused, deploy
 from optimizer.rehearsal.loader.leftout import stand_in_attribute
@@ -34,6 +36,17 @@ class Deployments:
             return deploy(self.account, stack)
         except LoadRefused as refused:
             raise WalkFailed(f"{stack.name} cannot be deployed: {refused}") from refused
+
+    def changes(self, stack: Stack) -> list[str]:
+        """What a deployment of the stack would change now, each as "stack: action resource"."""
+        before = self.account.part(StackStore).find(Place(stack.account, stack.region, stack.name))
+        if before is None:
+            return [f"{stack.name}: Create the stack"]
+        found = Update(self.account, before, stack, drift_aware=False, imports=False).changes()
+        told = [f"{stack.name}: {each['Action']} {each['LogicalResourceId']}" for each in found]
+        if not told and not same_template(before.template, stack.template):
+            told.append(f"{stack.name}: Modify its template alone")
+        return told
 
     def change_set(self, stack: str, region: str | None, assembly: Path, template: str) -> None:
         """Prepare a stack of the assembly."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from optimizer.clock import Clock
 from optimizer.errors import AwsFailed, Unhealthy
+from optimizer.execute.approvals import CONFIRM
 from optimizer.rehearsal.execution import Execution, Gate
 from optimizer.rehearsal.faults import Crash
 from optimizer.rehearsal.jobs import Ended, Job
@@ -20,6 +21,7 @@ from optimizer.rehearsal.synthesized import PipelineAction
 
 OBSERVE = "Observe"
 PERSON = "arn:aws:iam::111111111111:user/release-engineer"
+SECOND = "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_platform/lead@example.com"
 AFTERWARDS = timedelta(minutes=20)  # how long after the window's end the person looks
 RETRY = timedelta(days=1)
 GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
@@ -101,6 +103,7 @@ class Person:
     approves_plan_after: timedelta
     approves_phases: bool = True
     leaves_gates: int = 0  # so many Observe gates time out before the first is answered
+    confirms_alone: bool = False
     approves_early_after: timedelta | None = None  # the first time a phase's gate asks
     held_since: dict[str, datetime] = field(default_factory=dict)
     _hurried: set[str] = field(default_factory=set)
@@ -109,7 +112,8 @@ class Person:
         """Wait as long as this gate takes, then answer it, unless the watch did."""
         if action.name != OBSERVE:
             self.advance_to(self.clock.now() + self.approves_plan_after)
-            self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now")
+            who = SECOND if action.name == CONFIRM and not self.confirms_alone else PERSON
+            self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now", who)
             return
         timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
         if self.leaves_gates:
@@ -151,8 +155,8 @@ class Person:
         if gate.approved is None:
             self._decide(gate, True, "looks fine to me")
 
-    def _decide(self, gate: Gate, approved: bool, summary: str) -> None:
-        self.execution.answer(gate.stage, gate.action, gate.token, approved, summary, PERSON, self.clock.now())
+    def _decide(self, gate: Gate, approved: bool, summary: str, who: str = PERSON) -> None:
+        self.execution.answer(gate.stage, gate.action, gate.token, approved, summary, who, self.clock.now())
 
 
 def next_tick(now: datetime, period: timedelta) -> datetime:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from pathlib import Path
 
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
 from optimizer.observe.assembly import Assembly, Stack
-from optimizer.observe.costs import bill, footprint_now
+from optimizer.observe.costs import bill
 from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
+from optimizer.observe.running import footprint_now
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms
@@ -37,6 +36,8 @@ from optimizer.rehearsal.workload import Workload
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
+PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
+NEXT_EXECUTION = "00000000-0000-4000-8000-000000000002"
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -83,10 +84,18 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails."""
+        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        if self.scenario.execution_dies_at is not None:
+            self._execute(EXECUTION, self.scenario.execution_dies_at)
+            self.progress.say("the execution is gone, and the same commit is released again")
+            return self._execute(NEXT_EXECUTION, None)
+        return self._execute(EXECUTION, None)
+
+    def _execute(self, id: str, dies_at: str | None) -> Walk:
+        """One execution of the deployed pipeline, until it enters the stage `dies_at`."""
         pipeline = deployed_pipeline(self.account, self.home)
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
-        execution = Execution(pipeline.name, EXECUTION, stages)
+        execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         watch = self._watch(pipeline)
         early = self.scenario.person.approve_early_after_hours
@@ -99,6 +108,7 @@ class PlatformLife:
             approves_plan=self.scenario.person.approve_plan,
             approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
             approves_phases=self.scenario.person.approve_phases,
+            confirms_alone=self.scenario.person.confirms_alone,
             leaves_gates=self.scenario.person.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
         )
@@ -116,6 +126,7 @@ class PlatformLife:
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
+            dies_at=dies_at,
         ).walk()
         watch.settle()
         return walk
@@ -136,14 +147,18 @@ class PlatformLife:
             self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
         self.weeks = tuple(costs)
 
-    def publish(self, walk: Walk) -> None:
-        """The dashboard and its evidence: the last stage's artifact, or made now when that is not the last word."""
-        made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
-        found = [each for each in made if each.is_file()]
-        if walk.failed is not None or self.weeks or not found:
-            found = [self._publish_now()]
-        for name in ("dashboard.html", "evidence.json", "decisions.csv"):
-            shutil.copy(found[-1].with_name(name), self.request.out / name)
+    def publish(self) -> None:
+        """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
+        bucket = project.environment["TAP_RECORDS_BUCKET"]
+        head = self.journal.head()
+        if head is None:
+            raise WalkFailed("No plan was ever proposed: there is nothing to publish.")
+        s3 = self.account.client("s3", self.account.tooling, self.home.region)
+        for name in PUBLISHED:
+            found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
+            (self.request.out / name).write_bytes(found["Body"].read())
 
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""
@@ -158,6 +173,7 @@ class PlatformLife:
             seed=self.request.seed,
             phases=phases_of(self.journal),
             drift_differences=len(found.differences),
+            next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
             monthly_cost=MonthlyCost(
                 before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
@@ -167,6 +183,13 @@ class PlatformLife:
             wall_seconds=round(wall_seconds, 2),
             weeks=self.weeks,
         )
+
+    def _next_deployment(self, stacks: Sequence[Stack]) -> int:
+        """How many resources the Production stage would change, were the same code deployed again now."""
+        changes = [change for stack in stacks for change in self.deployments.changes(stack)]
+        for each in changes:
+            self.progress.say(f"  the next deployment: {each}")
+        return len(changes)
 
     @cached_property
     def aws(self) -> Aws:
@@ -232,11 +255,9 @@ class PlatformLife:
             except WalkFailed as unfinished:
                 self.progress.say(f"{unfinished} The schedule goes on with it.")
 
-    def _publish_now(self) -> Path:
+    def _publish_now(self) -> None:
         pipeline = deployed_pipeline(self.account, self.home)
-        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
-        job = self._until_it_ends(project, {})
-        return job.folder / project.base_directory("") / "dashboard.html"
+        self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""

@@ -38,7 +38,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             _spare_the_collector()
             walk = life.walk()
             life.live_on(request.weeks_after)
-            life.publish(walk)
+            life.publish()
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += broken_off(walk, summary, request.scenario)
@@ -60,7 +60,8 @@ def _spare_the_collector() -> None:
 def broken_off(walk: Walk, summary: Summary, scenario: Scenario) -> list[str]:
     """Why the walk should not have ended where it did; empty when the outcomes explain it."""
     failed = walk.failed
-    if failed is None or (failed.name == "Approve" and not scenario.person.approve_plan):
+    person = scenario.person
+    if failed is None or (failed.name == "Approve" and (person.confirms_alone or not person.approve_plan)):
         return []
     outcomes = {f"Phase{each.phase}": each.outcome for each in summary.phases}
     if outcomes.get(failed.name) in UNFINISHED:

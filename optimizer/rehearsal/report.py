@@ -68,6 +68,7 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
         )
     console.print(
         f"Code and account differ in {summary.drift_differences} properties; "
+        f"the next deployment would change {summary.next_deployment_changes} resources; "
         f"{summary.tenant_resources_touched} resources of tenants were touched; "
         f"{summary.api_calls:,} AWS calls, {summary.metric_calls:,} of them for metrics; "
         f"{summary.wall_seconds:.1f} s."

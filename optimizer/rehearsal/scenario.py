@@ -144,6 +144,7 @@ class Person(_Value):
     approve_plan: bool = True
     approve_after_minutes: NonNegativeFloat = 60
     approve_phases: bool = True
+    confirms_alone: bool = False  # answers the second approver's gate as well
     leaves_gates: NonNegativeInt = 0
     approve_early_after_hours: PositiveFloat | None = None
 
@@ -159,18 +160,24 @@ class Expectation(_Value):
     """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
 
     `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
+    `stranded`: US dollars a month that go on for commitments that nothing uses, at least.
     """
 
     phases: dict[Literal["1", "2", "3"], Outcome]
     tenant_resources_touched: NonNegativeInt = 0
     drift_differences: NonNegativeInt | None = 0
+    next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
+    stranded: NonNegativeFloat = 0
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 
 class Scenario(_Value):
-    """One life of the platform. `days` is its age when the pipeline proposes the plan."""
+    """One life of the platform. `days` is its age when the pipeline proposes the plan.
+
+    With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
+    """
 
     name: str
     summary: str
@@ -183,6 +190,7 @@ class Scenario(_Value):
     events: tuple[Event, ...] = ()
     person: Person = Person()
     billing: BillingSpec = BillingSpec()
+    execution_dies_at: str | None = None
     expect: Expectation
 
 

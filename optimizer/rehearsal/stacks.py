@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,13 @@ class DeployedStack:
     updated: datetime | None = None
 
 
+@dataclass
+class Bootstrapped:
+    """The buckets that `cdk bootstrap` made, as far as a stack named them."""
+
+    buckets: set[str] = field(default_factory=set)
+
+
 class StackStore:
     """Every deployed stack of the emulated accounts. One per account: `account.part(StackStore)`."""
 
@@ -71,3 +78,44 @@ class StackStore:
         if stack is None or name not in stack.outputs:
             raise Unresolved(f"stack {place.stack} in {place.region} has no output {name}")
         return stack.outputs[name]
+
+
+@dataclass
+class StackEvents:
+    """Updates by change set: until when one is under way, and how the last one failed, if it did."""
+
+    busy: dict[Place, datetime] = field(default_factory=dict)
+    failures: dict[Place, tuple[str, datetime]] = field(default_factory=dict)
+    forced: dict[Place, tuple[str, str]] = field(default_factory=dict)  # a status that a test or a scenario sets
+
+    def begin(self, place: Place, until: datetime) -> None:
+        """An update is under way until then."""
+        self.busy[place] = until
+        self.failures.pop(place, None)
+
+    def force(self, account: str, region: str, stack: str, status: str, reason: str) -> None:
+        """The stack is stuck in a status that no change set here leads to."""
+        self.forced[Place(account, region, stack)] = status, reason
+
+    def fail(self, place: Place, reason: str, at: datetime) -> None:
+        """It failed, and is rolled back."""
+        self.failures[place] = reason, at
+
+    def failure(self, place: Place) -> tuple[str, datetime] | None:
+        return self.failures.get(place)
+
+    def status(self, stack: DeployedStack, now: datetime) -> tuple[str, str | None]:
+        """The stack's status, and its reason where there is one."""
+        place = stack.place
+        if place in self.forced:
+            return self.forced[place]
+        failed = place in self.failures
+        if place in self.busy and now < self.busy[place]:
+            return ("UPDATE_ROLLBACK_IN_PROGRESS" if failed else "UPDATE_IN_PROGRESS"), None
+        if failed:
+            return "UPDATE_ROLLBACK_COMPLETE", self.failures[place][0]
+        return ("UPDATE_COMPLETE" if stack.updated else "CREATE_COMPLETE"), None
+
+    def updated(self, stack: DeployedStack) -> datetime | None:
+        """When the last update began; None when there was none."""
+        return self.failures[stack.place][1] if stack.place in self.failures else stack.updated

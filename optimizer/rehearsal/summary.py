@@ -67,12 +67,13 @@ class WeekCost(_Value):
 
 
 class Summary(_Value):
-    """summary.json."""
+    """summary.json. `next_deployment_changes`: resources that the next deployment of the same code would change."""
 
     scenario: str
     seed: int
     phases: tuple[PhaseSummary, ...]
     drift_differences: int
+    next_deployment_changes: int
     tenant_resources_touched: int
     monthly_cost: MonthlyCost
     api_calls: int
@@ -119,6 +120,13 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
             f"code and account differ in {summary.drift_differences} properties, "
             f"expected were {expect.drift_differences}"
         )
+    if expect.next_deployment_changes not in (None, summary.next_deployment_changes):
+        found.append(
+            f"the next deployment would change {summary.next_deployment_changes} resources, "
+            f"expected were {expect.next_deployment_changes}"
+        )
+    if (stranded := summary.monthly_cost.stranded) < expect.stranded:
+        found.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
     found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
     return found
 

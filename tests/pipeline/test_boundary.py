@@ -11,7 +11,7 @@ import pytest
 
 from optimizer.actions import registry
 from pipeline import roles
-from pipeline.boundary import AT_MOST, NAME, NEVER, NEVER_GONE
+from pipeline.boundary import AT_MOST, NAME, NEVER, NEVER_GONE, TEMPLATES
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -43,9 +43,11 @@ def joined(value: Any) -> Any:
 
 def test_it_cuts_nothing_that_is_declared() -> None:
     declared = {each.action for action in registry() for each in action.permissions}
-    needed = declared | {each.action for each in (*roles.OBSERVE, *roles.COMPARE)}
+    needed = declared | {each.action for each in (*roles.OBSERVE, *roles.COMPARE, *roles.MONEY)}
     assert needed
     assert not [action for action in sorted(needed) if not allowed(action)]
+    own = [each.action for each in roles.AGREE if each.action not in TEMPLATES]
+    assert not [action for action in own if not allowed(action)]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,10 @@ def test_it_lets_nothing_through_that_loses_data_or_widens_access(action: str) -
 
 def test_the_designed_tables_and_the_primary_cluster_cannot_be_deleted(production_roles: dict[str, Any]) -> None:
     policy = production_roles[boundary(production_roles)]
-    allow, never, gone = policy["Properties"]["PolicyDocument"]["Statement"]
-    assert (allow["Effect"], never["Effect"], gone["Effect"]) == ("Allow", "Deny", "Deny")
+    allow, templates, never, gone = policy["Properties"]["PolicyDocument"]["Statement"]
+    effects = [each["Effect"] for each in (allow, templates, never, gone)]
+    assert effects == ["Allow", "Allow", "Deny", "Deny"]
+    assert joined(templates["Resource"]) == "arn:aws:s3:::cdk-hnb659fds-assets-222222222222-*/tap-reconcile/*"
     assert (never["Action"], gone["Action"]) == (list(NEVER), list(NEVER_GONE))
     kept = {arn.rsplit(":", 1)[1] for arn in gone["Resource"]}
     assert kept == {"table/tenants", "table/users", "table/audit_logs", "tap-database"}

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of the
 PHASES = ("Phase1", "Phase2", "Phase3")
 STAGES = ["Source", "Build", "UpdatePipeline", "Production", "Analyze", "Approve", *PHASES, "Publish"]
 DAYS_14 = 14 * 24 * 60
+GATES = [("Approve", "ApprovePlan"), ("Approve", "ConfirmPlan"), *((phase, "Observe") for phase in PHASES)]
 
 
 def test_stages_come_in_this_order(pipeline: Any) -> None:
@@ -43,6 +44,7 @@ PROJECTS = {
     "tap-publish",
     "tap-watch",
     "tap-rollback",
+    "tap-measure-savings",
     *(f"tap-{phase.lower()}-{job}" for phase in PHASES for job in ("apply", "accept")),
 }
 
@@ -61,7 +63,7 @@ def test_a_push_to_the_branch_starts_it_by_the_connection(pipeline: Any) -> None
         ("Build", [("Synth", 1)]),
         ("UpdatePipeline", [("SelfMutate", 1)]),
         ("Analyze", [("Analyze", 1)]),
-        ("Approve", [("ApprovePlan", 1), ("Record", 2)]),
+        ("Approve", [("ApprovePlan", 1), ("ConfirmPlan", 2), ("Record", 3)]),
         *((phase, [("Apply", 1), ("Observe", 2), ("Accept", 3)]) for phase in PHASES),
         ("Publish", [("Publish", 1)]),
     ],
@@ -80,7 +82,7 @@ def test_production_deploys_keys_before_primary_before_replicas(pipeline: Any) -
     assert deployed["tap-keys"] < deployed["tap-primary"] < deployed["tap-replica-2"] == deployed["tap-replica-3"]
 
 
-@pytest.mark.parametrize(("stage", "gate"), [("Approve", "ApprovePlan"), *((phase, "Observe") for phase in PHASES)])
+@pytest.mark.parametrize(("stage", "gate"), GATES)
 def test_gates_wait_fourteen_days_and_name_the_plan(pipeline: Any, stage: str, gate: str) -> None:
     action = pipeline.action(stage, gate)
     assert action["ActionTypeId"] == {"Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}
@@ -95,7 +97,7 @@ def test_the_plans_gate_shows_the_exported_text_within_the_limit(pipeline: Any) 
     assert variable in text
     # A field takes 1,000 characters; the repository's name in the links may be 100 longer than here.
     hash_variable = f"#{{{namespace(pipeline)}.PLAN_HASH}}"
-    for stage, gate in [("Approve", "ApprovePlan"), *((phase, "Observe") for phase in PHASES)]:
+    for stage, gate in GATES:
         text = pipeline.action(stage, gate)["Configuration"]["CustomData"]
         assert len(text.replace(variable, "x" * LIMIT).replace(hash_variable, "x" * 64)) <= 900
         assert "https://github.com/example/tap-optimizer/blob/main/docs/runbook.md" in text
@@ -108,7 +110,7 @@ def test_an_observed_phase_s_gate_says_when_its_window_ends(pipeline: Any, phase
     assert f"#{{{apply['Namespace']}.WINDOW_END}}" in pipeline.action(phase, "Observe")["Configuration"]["CustomData"]
 
 
-@pytest.mark.parametrize(("stage", "gate"), [("Approve", "ApprovePlan"), *((phase, "Observe") for phase in PHASES)])
+@pytest.mark.parametrize(("stage", "gate"), GATES)
 def test_a_gate_links_to_its_execution_where_the_dashboard_is(pipeline: Any, stage: str, gate: str) -> None:
     link = pipeline.action(stage, gate)["Configuration"]["ExternalEntityLink"]
     assert link.startswith("https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/tap/executions/")
@@ -175,7 +177,8 @@ def test_no_job_runs_docker(pipeline: Any) -> None:
 
 
 def test_artifacts_outlive_a_plan_and_are_encrypted_with_our_key(pipeline: Any) -> None:
-    (bucket,) = [each for each in pipeline.of_type("AWS::S3::Bucket").values() if "LoggingConfiguration" in each]
+    buckets = pipeline.of_type("AWS::S3::Bucket").items()
+    (bucket,) = [each for id, each in buckets if id.startswith("Artifacts")]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] >= 4 * 14 + 60  # four gates and the days a plan is proposed from
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]

@@ -77,6 +77,18 @@ def test_act_may_what_the_actions_declare_where_they_declare_it(production: Mapp
     } == (REGIONS)
 
 
+CHANGE_SETS = {
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:ExecuteChangeSet",
+    "s3:PutObject",
+}
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
 REGIONS = {"us-east-1", "us-west-2", "eu-west-1"}
 
 
@@ -92,17 +104,33 @@ def test_act_may_nothing_on_a_tenants_resource(production: Mapping[str, Any]) ->
     assert deny["Resource"] == "*"
 
 
-@pytest.mark.parametrize("role_name", ["tap-analyze", "tap-reconcile"])
-def test_the_other_roles_only_read(production: Mapping[str, Any], role_name: str) -> None:
+@pytest.mark.parametrize(("role_name", "writes"), [("tap-analyze", set()), ("tap-reconcile", CHANGE_SETS)])
+def test_the_other_roles_read_and_reconcile_makes_change_sets(
+    production: Mapping[str, Any], role_name: str, writes: set[str]
+) -> None:
     reading = ("Describe", "Get", "List")
-    assert not [each for each in allowed(production, role_name) if not each.split(":")[1].startswith(reading)]
+    assert {each for each in allowed(production, role_name) if not each.split(":")[1].startswith(reading)} == writes
     assert "rds:DescribeDBClusterSnapshots" in allowed(production, role_name)
+
+
+def test_reconcile_makes_change_sets_of_its_own_name_alone_and_passes_no_role(production: Mapping[str, Any]) -> None:
+    made = [each for each in statements(production, "tap-reconcile") if CHANGE_SETS & {*listed(each["Action"])}]
+    own = {"cloudformation:ChangeSetName": "tap-reconcile-*"}
+    conditions = {action: each.get("Condition") for each in made for action in listed(each["Action"])}
+    assert conditions["cloudformation:CreateChangeSet"] == {
+        "StringLike": own,
+        "Null": {"cloudformation:RoleArn": "true"},
+    }
+    assert conditions["cloudformation:ExecuteChangeSet"] == {"StringLike": own}
+    assert "iam:PassRole" not in allowed(production, "tap-reconcile")
+    (put,) = [each for each in made if "s3:PutObject" in listed(each["Action"])]
+    assert all("/tap-reconcile/*" in json.dumps(each) for each in put["Resource"])
 
 
 @pytest.mark.parametrize(
     ("role_name", "jobs"),
     [
-        ("tap-analyze", ["build", "analyze", "publish"]),
+        ("tap-analyze", ["build", "analyze", "publish", "measure-savings"]),
         ("tap-act", ["apply", "accept", "watch", "rollback"]),
         ("tap-reconcile", ["accept"]),
     ],
@@ -143,3 +171,10 @@ def test_the_stack_says_from_which_sizing_it_was_made(production: Mapping[str, A
 def test_every_permission_of_our_own_names_its_source() -> None:
     assert all(each.source.startswith("https://docs.aws.amazon.com/") for each in (*roles.OBSERVE, *roles.COMPARE))
     assert not [each.action for each in (*roles.OBSERVE, *roles.COMPARE) if each.writes]
+
+
+def test_only_analyze_asks_what_the_account_costs(production: Mapping[str, Any]) -> None:
+    money = {each.action for each in roles.MONEY}
+    assert money <= allowed(production, "tap-analyze")
+    assert not money & (allowed(production, "tap-act") | allowed(production, "tap-reconcile"))
+    assert all(each.split(":")[1].startswith(("Get", "Describe")) for each in money)

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from optimizer.aws import production, tooling
+from optimizer.execute.approvals import ApprovalRule
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.settings import Settings
 
@@ -24,6 +25,7 @@ SETTINGS = Settings(
     switch_parameter=None,
     override_parameter=None,
     peaks_parameter=None,
+    approvals=ApprovalRule(second=False),
     revision="abc",
     build_id="local",
 )

@@ -129,6 +129,7 @@ def test_a_tenant_s_resource_is_touched_by_a_change_that_landed_and_names_it(mad
     ("change", "told"),
     [
         ({}, []),
+        ({"next_deployment_changes": 3}, ["the next deployment would change 3 resources, expected were 0"]),
         ({"drift_differences": 2}, ["code and account differ in 2 properties, expected were 0"]),
         ({"tenant_resources_touched": 1}, ["1 resources of tenants were touched, expected were 0"]),
     ],
@@ -140,6 +141,7 @@ def test_each_difference_from_the_expectation_is_a_sentence(change: dict[str, in
             "seed": 0,
             "phases": phases_of(journal({"state": "reconciled"})),
             "drift_differences": 0,
+            "next_deployment_changes": 0,
             "tenant_resources_touched": 0,
             "monthly_cost": MonthlyCost(before=2, after=1, stranded=0),
             "api_calls": 1,
@@ -153,3 +155,5 @@ def test_each_difference_from_the_expectation_is_a_sentence(change: dict[str, in
     wrong = Expectation(phases={"2": Outcome.KEPT}, drift_differences=None, tenant_resources_touched=0, excluded=("x",))
     assert "phase 2 is accepted, expected was kept" in unexpected(summary, frozenset(), wrong)
     assert "x is not listed as excluded" in unexpected(summary, frozenset(), wrong)
+    stranded = unexpected(summary, frozenset(), Expectation(phases={}, stranded=100))
+    assert "$0.00 a month are stranded in commitments, expected were $100.00" in stranded

@@ -29,6 +29,15 @@ def create_replication_group(site: Site, resource: Declared) -> Created:
     if token.startswith("{{resolve:"):  # CloudFormation reads the secret; its value matters to nobody here
         parameters["AuthToken"] = "rehearsal-auth-token"
     elasticache.create_replication_group(**{**parameters, "ReplicationGroupId": name})
+    return _named(site, resource, name)
+
+
+def adopt_replication_group(site: Site, resource: Declared) -> Created:
+    """An import calls nothing but the reading operation."""
+    return _named(site, resource, _group(site, resource["ReplicationGroupId"])["ReplicationGroupId"])
+
+
+def _named(site: Site, resource: Declared, name: str) -> Created:
     endpoint = f"clustercfg.{name}.rehearsal.{site.place.region}.cache.amazonaws.com"
     return Created(
         name,
@@ -91,5 +100,6 @@ TYPES: Mapping[str, ResourceType] = {
         create_replication_group,
         update_replication_group,
         frozenset({"NumNodeGroups", "CacheNodeType", "ReplicasPerNodeGroup"}),
+        adopt=adopt_replication_group,
     ),
 }

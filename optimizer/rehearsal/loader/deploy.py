@@ -13,11 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optimizer.observe.assembly import Stack
+from optimizer.observe.deployed import same_template
 from optimizer.observe.template import Json, Place, Resolver, Unresolved, references
 from optimizer.rehearsal.loader.leftout import stand_in, stand_in_attribute
-from optimizer.rehearsal.loader.resource import Account, Created, Declared, LoadRefused, Properties, Site
+from optimizer.rehearsal.loader.resource import (
+    Account,
+    Created,
+    Declared,
+    LoadRefused,
+    Properties,
+    ResourceType,
+    Site,
+)
 from optimizer.rehearsal.loader.types import TYPES
-from optimizer.rehearsal.stacks import DeployedResource, DeployedStack, StackStore
+from optimizer.rehearsal.stacks import Bootstrapped, DeployedResource, DeployedStack, StackStore
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class _Session:
     stack: Stack
     store: StackStore
     before: DeployedStack | None
+    planned: Mapping[str, Planned] = field(default_factory=dict)
     done: dict[str, DeployedResource] = field(default_factory=dict)
 
     def ref(self, logical_id: str) -> Json:
@@ -68,20 +78,33 @@ class _Session:
         return self.done[logical_id]
 
 
-def deploy(account: Account, stack: Stack) -> Deployment:
+@dataclass(frozen=True)
+class Planned:
+    """How a drift-aware change set treats one resource: the action it told, and the actual values it would change."""
+
+    action: str
+    actual: Properties = field(default_factory=dict)
+
+
+def deploy(account: Account, stack: Stack, planned: Mapping[str, Planned] | None = None) -> Deployment:
     """Bring one synthesized stack into the emulated account and keep its template.
 
-    Raises LoadRefused when the change is one that the loader has no call for, before anything is
-    changed, and when a reference cannot be resolved; AWS's own errors come through as they are.
+    `planned`, by logical id, is what a drift-aware change set found; without it templates alone are
+    compared. A stack in which nothing changes keeps its template, Metadata included, as CloudFormation
+    has it. Raises LoadRefused when the change is one that the loader has no call for, before anything
+    is changed, and when a reference cannot be resolved; AWS's own errors come through as they are.
     """
     place = Place(stack.account, stack.region, stack.name)
     store = account.part(StackStore)
-    session = _Session(Site(account, place), stack, store, store.find(place))
+    session = _Session(Site(account, place), stack, store, store.find(place), planned or {})
+    _bootstrap(session.site, stack)
     _refuse_the_impossible(session)
     resolver = Resolver(stack.template, place, session, _ssm_parameters(stack))
     outcomes = {logical_id: _bring(session, resolver, logical_id) for logical_id in _creation_order(stack.template)}
     deleted = _delete_the_undeclared(session)
-    store.record(_deployed(session, resolver))
+    changed = bool(deleted) or set(outcomes.values()) != {"unchanged"}
+    if session.before is None or changed or not same_template(session.before.template, stack.template):
+        store.record(_deployed(session, resolver))
     left_out = Counter(each.type for each in session.done.values() if not each.loaded)
     return Deployment(
         created=tuple(name for name, outcome in outcomes.items() if outcome == "created"),
@@ -103,7 +126,7 @@ def _bring(session: _Session, resolver: Resolver, logical_id: str) -> str:
         raise LoadRefused(f"{place.stack}/{logical_id} ({body['Type']}): {missing}") from missing
     declared = Declared(logical_id, body["Type"], properties, session.stack.tags, place, body.get("UpdatePolicy", {}))
     before = session.before.resources.get(logical_id) if session.before else None
-    made, outcome = _made(session.site, declared, before)
+    made, outcome = _made(session.site, declared, before, session.planned.get(logical_id))
     session.done[logical_id] = DeployedResource(
         logical_id=logical_id,
         type=declared.type,
@@ -116,19 +139,44 @@ def _bring(session: _Session, resolver: Resolver, logical_id: str) -> str:
     return outcome
 
 
-def _made(site: Site, declared: Declared, before: DeployedResource | None) -> tuple[Created, str]:
+def _made(
+    site: Site, declared: Declared, before: DeployedResource | None, planned: Planned | None
+) -> tuple[Created, str]:
     known = TYPES.get(declared.type)
     if known is None:
-        return stand_in(declared), "unchanged"
+        changed = before is not None and bool(declared.changed_since(before.properties))
+        return stand_in(declared), "updated" if changed else "unchanged"
     if before is None:
+        if planned is not None and planned.action == "Import":
+            return _adopted(site, declared, known), "imported"
         return known.create(site, declared), "created"
     made = Created(before.physical_id, before.attributes)
-    changed = declared.changed_since(before.properties)
-    if not changed:
+    if planned is not None and planned.action == "SyncWithActual":
+        return made, "synced"
+    deployed = {**before.properties, **(planned.actual if planned else {})}
+    changed_names = declared.changed_since(deployed)
+    if not changed_names:
         return made, "unchanged"
-    _refuse_change(declared.place, declared.logical_id, declared.type, changed)
+    _refuse_change(declared.place, declared.logical_id, declared.type, changed_names)
     assert known.update is not None
-    return known.update(site, declared, made, before.properties), "updated"
+    return known.update(site, declared, made, deployed), "updated"
+
+
+def _adopted(site: Site, declared: Declared, known: ResourceType) -> Created:
+    if known.adopt is None:
+        raise LoadRefused(
+            f"{declared.place.stack}/{declared.logical_id} ({declared.type}): nobody rehearsed its import."
+        )
+    return known.adopt(site, declared)
+
+
+def _bootstrap(site: Site, stack: Stack) -> None:
+    """The bucket that `cdk bootstrap` made for templates, before the first deployment."""
+    if stack.staging and stack.staging not in site.account.part(Bootstrapped).buckets:
+        place = {} if stack.region == "us-east-1" else {"LocationConstraint": stack.region}
+        extra = {"CreateBucketConfiguration": place} if place else {}
+        site.client("s3").create_bucket(Bucket=stack.staging, **extra)
+        site.account.part(Bootstrapped).buckets.add(stack.staging)
 
 
 def _refuse_the_impossible(session: _Session) -> None:
@@ -148,6 +196,8 @@ def _refuse_the_impossible(session: _Session) -> None:
             continue
         if new[logical_id]["Type"] != old["Type"]:
             raise LoadRefused(f"{place.stack}/{logical_id}: a resource cannot change its type.")
+        if (planned := session.planned.get(logical_id)) is not None and planned.action == "SyncWithActual":
+            continue
         _refuse_change(place, logical_id, old["Type"], _changed(old, new[logical_id]))
 
 

@@ -100,6 +100,7 @@ class Created:
 
 
 Create = Callable[[Site, Declared], Created]
+Adopt = Callable[[Site, Declared], Created]  # takes the existing resource of that name into the stack
 Update = Callable[[Site, Declared, Created, Properties], Created]  # the last: its properties as deployed before
 Delete = Callable[[Site, str], None]  # by physical id
 
@@ -108,13 +109,15 @@ Delete = Callable[[Site, str], None]  # by physical id
 class ResourceType:
     """How one CloudFormation type is made. `updatable` names the properties that `update` can change.
 
-    Without `delete`, a template that no longer declares the resource has to retain it.
+    Without `delete`, a template that no longer declares the resource has to retain it; without `adopt`
+    it cannot be imported.
     """
 
     create: Create
     update: Update | None = None
     updatable: frozenset[str] = frozenset()
     delete: Delete | None = None
+    adopt: Adopt | None = None
 
     def cannot_change(self, changed: frozenset[str]) -> frozenset[str]:
         """Those of the changed properties that the loader has no way to change."""

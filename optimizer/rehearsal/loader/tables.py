@@ -96,6 +96,11 @@ def _created(table: Mapping[str, Any]) -> Created:
     return Created(table["TableName"], attributes)
 
 
+def adopt_table(site: Site, resource: Declared) -> Created:
+    """An import calls nothing but the reading operation."""
+    return _created(site.client("dynamodb").describe_table(TableName=resource["TableName"])["Table"])
+
+
 def update_table(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
     """Indexes and stream, as CloudFormation changes them: it compares templates, and never looks at the account."""
     dynamodb = site.client("dynamodb")
@@ -138,6 +143,6 @@ def _update_indexes(dynamodb: Any, resource: Declared, table: str, before: list[
 _UPDATABLE = frozenset({"GlobalSecondaryIndexes", "AttributeDefinitions", "StreamSpecification"})
 
 TYPES: Mapping[str, ResourceType] = {
-    "AWS::DynamoDB::GlobalTable": ResourceType(create_global_table, update_table, _UPDATABLE),
+    "AWS::DynamoDB::GlobalTable": ResourceType(create_global_table, update_table, _UPDATABLE, adopt=adopt_table),
     "AWS::DynamoDB::Table": ResourceType(create_table, update_table, _UPDATABLE),
 }

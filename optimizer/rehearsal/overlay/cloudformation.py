@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.observe.template import Place
 from optimizer.rehearsal import cloudformation_service
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
-from optimizer.rehearsal.stacks import DeployedResource, DeployedStack, StackStore
+from optimizer.rehearsal.stacks import DeployedResource, DeployedStack, StackEvents, StackStore
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
@@ -38,8 +38,9 @@ def get_template(account: EmulatedAccount, call: Call) -> Answer:
 )
 def describe_stacks(account: EmulatedAccount, call: Call) -> Answer:
     if "StackName" in call.parameters:
-        return {"Stacks": [_described(_stack(account, call))]}
-    return {"Stacks": [_described(each) for each in account.part(StackStore).of(call.account, call.region)]}
+        return {"Stacks": [_described(account, _stack(account, call))]}
+    here = account.part(StackStore).of(call.account, call.region)
+    return {"Stacks": [_described(account, each) for each in here]}
 
 
 @emulates(
@@ -114,7 +115,10 @@ def _resource(resource: DeployedResource) -> dict[str, Any]:
     }
 
 
-def _described(stack: DeployedStack) -> dict[str, Any]:
+def _described(account: EmulatedAccount, stack: DeployedStack) -> dict[str, Any]:
+    events = account.part(StackEvents)
+    status, reason = events.status(stack, account.clock.now())
+    updated = events.updated(stack)
     names = {value: name for name, value in stack.exports.items()}
     outputs = [
         {"OutputKey": name, "OutputValue": str(value), **({"ExportName": names[value]} if value in names else {})}
@@ -124,8 +128,9 @@ def _described(stack: DeployedStack) -> dict[str, Any]:
         "StackName": stack.place.stack,
         "StackId": stack.place.stack_id,
         "CreationTime": stack.created,
-        "StackStatus": "UPDATE_COMPLETE" if stack.updated else "CREATE_COMPLETE",
+        "StackStatus": status,
         "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
         "Outputs": outputs,
     }
-    return {**described, "LastUpdatedTime": stack.updated} if stack.updated else described
+    described |= {"StackStatusReason": reason} if reason else {}
+    return {**described, "LastUpdatedTime": updated} if updated else described

@@ -1,0 +1,73 @@
+"""What people may do: who answers which gate, who retries, who steers; nobody by a wildcard."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
+APPROVER = {"Approve/ApprovePlan", "Phase1/Observe", "Phase2/Observe", "Phase3/Observe"}
+
+
+def statements(pipeline: Any, policy: str) -> list[Any]:
+    found = next(
+        each for each in pipeline.of_type("AWS::IAM::ManagedPolicy").values() if each.get("ManagedPolicyName") == policy
+    )
+    return list(found["PolicyDocument"]["Statement"])
+
+
+def places(pipeline: Any, policy: str, action: str) -> set[str]:
+    """Where the policy allows the action, below the pipeline."""
+    return {
+        json.dumps(arn).rsplit(":tap", 1)[1].rstrip('"]}').lstrip("/")
+        for each in statements(pipeline, policy)
+        if action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])
+        for arn in (each["Resource"] if isinstance(each["Resource"], list) else [each["Resource"]])
+    }
+
+
+@pytest.mark.parametrize(
+    ("policy", "action", "where"),
+    [
+        ("tap-approver", "codepipeline:PutApprovalResult", APPROVER),
+        ("tap-approver", "codepipeline:RetryStageExecution", {"Approve", "Phase1", "Phase2", "Phase3"}),
+        ("tap-approver", "codepipeline:StartPipelineExecution", {""}),
+        ("tap-second-approver", "codepipeline:PutApprovalResult", {"Approve/ConfirmPlan"}),
+        ("tap-second-approver", "codepipeline:RetryStageExecution", set()),
+        ("tap-steering", "codepipeline:PutApprovalResult", set()),
+    ],
+)
+def test_who_may_do_what_where(pipeline: Any, policy: str, action: str, where: set[str]) -> None:
+    assert places(pipeline, policy, action) == where
+
+
+def test_only_steering_sets_parameters_and_no_job_does(pipeline: Any) -> None:
+    (allowed,) = statements(pipeline, "tap-steering")
+    assert "ssm:PutParameter" in allowed["Action"]
+    assert len(allowed["Resource"]) == 3
+    for policy in pipeline.of_type("AWS::IAM::Policy").values():
+        assert "ssm:PutParameter" not in json.dumps(policy["PolicyDocument"])
+
+
+def test_every_gate_may_be_answered_by_somebody(pipeline: Any) -> None:
+    gates = {
+        f"{stage['Name']}/{action['Name']}"
+        for stage in pipeline.stages
+        for action in stage["Actions"]
+        if action["ActionTypeId"]["Category"] == "Approval"
+    }
+    first, second = (
+        places(pipeline, policy, "codepipeline:PutApprovalResult") for policy in ("tap-approver", "tap-second-approver")
+    )
+    assert first | second == gates
+    assert not first & second
+
+
+def test_the_pipeline_starts_every_monday_morning(pipeline: Any) -> None:
+    (rule,) = [each for each in pipeline.of_type("AWS::Events::Rule").values() if each["Name"] == "tap-weekly"]
+    assert rule["ScheduleExpression"] == "cron(0 6 ? * MON *)"
+    (target,) = rule["Targets"]
+    assert "codepipeline" in json.dumps(target["Arn"])
