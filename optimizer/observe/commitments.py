@@ -149,7 +149,7 @@ def _savings_plans(
 ) -> tuple[tuple[SavingsPlan, ...], tuple[Used, ...], tuple[CommittedMonth, ...], tuple[str, ...]]:
     """Plans that cover EC2, and what they did; asks Cost Explorer only when there is one."""
     try:
-        active = explorer.aws.savings_plans.describe_savings_plans(states=["active"])["savingsPlans"]
+        active = list(_active_plans(explorer))
     except ClientError as error:
         if error.response["Error"].get("Code") != "AccessDeniedException":
             raise
@@ -170,16 +170,23 @@ def _savings_plans(
     }
     answer = explorer.page(explorer.aws.cost_explorer.get_savings_plans_utilization, asked)
     months = tuple(_plan_month(each) for each in answer["SavingsPlansUtilizationsByTime"])
-    last = answer["SavingsPlansUtilizationsByTime"][-1]
-    spent, worth = Decimal(last["Utilization"]["UsedCommitment"]), Decimal(last["Savings"]["OnDemandCostEquivalent"])
-    rate = spent / worth if worth else Decimal(1)
-    used = Used(
-        "Savings Plans",
-        _spending_covered(explorer),
-        float(last["Utilization"]["UtilizationPercentage"]),
-        Decimal(last["Utilization"]["UnusedCommitment"]),
-    )
-    return tuple(_plan(each, rate) for each in plans), (used,), months, notes
+    # The month under way has no figures in its first days; what nothing was ever covered by has no discount to show.
+    last = max((each for each in months if each.covered), key=lambda each: each.month, default=None)
+    if last is None:
+        raise CostsUnknown("No use of the Savings Plans is reported yet: what they save is not known.", NO_DATA)
+    spent = last.cost - last.unused
+    used = Used("Savings Plans", _spending_covered(explorer), _percent(spent, last.cost), last.unused)
+    return tuple(_plan(each, spent / last.covered) for each in plans), (used,), months, notes
+
+
+def _active_plans(explorer: CostExplorer) -> Iterator[Mapping[str, Any]]:
+    following: dict[str, str] = {}
+    while True:
+        page = explorer.aws.savings_plans.describe_savings_plans(states=["active"], **following)  # type: ignore[arg-type]
+        yield from page["savingsPlans"]
+        if not page.get("nextToken"):
+            return
+        following = {"nextToken": page["nextToken"]}
 
 
 def _plan(shown: Mapping[str, Any], rate: Decimal) -> SavingsPlan:
