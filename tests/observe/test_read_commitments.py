@@ -8,7 +8,8 @@ import pytest
 
 from optimizer.decide.commitments import Commitments, Committed, Reservation
 from optimizer.errors import CostsUnknown
-from optimizer.observe.commitments import CommittedMonth, Used, read_commitments
+from optimizer.observe.commitments import read_commitments
+from optimizer.observe.committed import CommittedMonth, Used
 from optimizer.observe.cost_explorer import CostExplorer
 from tests.observe.answers import ACCESS_DENIED, Recorded
 
