@@ -24,6 +24,7 @@ from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
+from optimizer.rehearsal.iam_actions import by_role
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import ByHand
@@ -145,6 +146,10 @@ class PlatformLife:
             found = [self._publish_now()]
         for name in ("dashboard.html", "evidence.json", "decisions.csv"):
             shutil.copy(found[-1].with_name(name), self.request.out / name)
+
+    def calls_by_role(self) -> dict[str, dict[str, int]]:
+        """What each role was seen to ask for, as IAM actions: to be held against what it may."""
+        return by_role(self.account.calls, self.account.credentials)
 
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""
