@@ -38,6 +38,7 @@ from optimizer.rehearsal.workload import Workload
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
+AGAIN = "00000000-0000-4000-8000-000000000002"
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -84,12 +85,10 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails."""
+        """One execution of the deployed pipeline, to its end or to the stage that fails; another when it was stopped."""
         pipeline = deployed_pipeline(self.account, self.home)
-        stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
-        execution = Execution(pipeline.name, EXECUTION, stages)
-        self.account.part(Executions).by_pipeline[pipeline.name] = execution
         watch = self._watch(pipeline)
+        execution = self._execution(pipeline, EXECUTION)
         early = self.scenario.person.approve_early_after_hours
         person = Person(
             execution=execution,
@@ -103,8 +102,25 @@ class PlatformLife:
             confirms_alone=self.scenario.person.confirms_alone,
             leaves_gates=self.scenario.person.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
+            stops=self.scenario.person.stops,
         )
-        walk = Walker(
+        walk = self._walk(pipeline, execution, person)
+        if walk.stopped:
+            self.progress.say("the same commit is released again: a new execution")
+            person.execution = self._execution(pipeline, AGAIN)
+            walk = self._walk(pipeline, person.execution, person)
+        watch.settle()
+        return walk
+
+    def _execution(self, pipeline: SynthesizedPipeline, id: str) -> Execution:
+        """A new execution, which CodePipeline shows from now on."""
+        stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
+        execution = Execution(pipeline.name, id, stages)
+        self.account.part(Executions).by_pipeline[pipeline.name] = execution
+        return execution
+
+    def _walk(self, pipeline: SynthesizedPipeline, execution: Execution, person: Person) -> Walk:
+        return Walker(
             pipeline=pipeline,
             execution=execution,
             source=self.setting.source,
@@ -119,8 +135,6 @@ class PlatformLife:
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
         ).walk()
-        watch.settle()
-        return walk
 
     def live_on(self, weeks: int) -> None:
         """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""
