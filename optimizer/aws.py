@@ -21,6 +21,7 @@ from optimizer.settings import Settings
 
 if TYPE_CHECKING:
     from types_boto3_autoscaling import AutoScalingClient
+    from types_boto3_ce import CostExplorerClient
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_dynamodb import DynamoDBClient
@@ -30,14 +31,19 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_osis import OpenSearchIngestionClient
     from types_boto3_pipes import EventBridgePipesClient
+    from types_boto3_pricing import PricingClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_s3 import S3Client
+    from types_boto3_savingsplans import SavingsPlansClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
 
 # Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, user_agent_extra="tap-optimizer")
+
+# Cost Explorer, Price List and Savings Plans answer here for all Regions (AWS General Reference, "Service endpoints").
+BILLING = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,10 @@ class Aws:
         return self.session.client("codepipeline", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def cost_explorer(self) -> CostExplorerClient:
+        return self.session.client("ce", region_name=BILLING, config=RETRIES)
+
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         return self.session.client("dynamodb", region_name=self.region, config=RETRIES)
 
@@ -130,16 +140,24 @@ class Aws:
         return self.session.client("pipes", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def pricing(self) -> PricingClient:
+        return self.session.client("pricing", region_name=BILLING, config=RETRIES)
+
+    @cached_property
     def rds(self) -> RDSClient:
         return self.session.client("rds", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def tagging(self) -> ResourceGroupsTaggingAPIClient:
+        return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
 
     @cached_property
     def s3(self) -> S3Client:
         return self.session.client("s3", region_name=self.region, config=RETRIES)
 
     @cached_property
-    def tagging(self) -> ResourceGroupsTaggingAPIClient:
-        return self.session.client("resourcegroupstaggingapi", region_name=self.region, config=RETRIES)
+    def savings_plans(self) -> SavingsPlansClient:
+        return self.session.client("savingsplans", region_name=BILLING, config=RETRIES)
 
     @cached_property
     def sns(self) -> SNSClient:

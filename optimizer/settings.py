@@ -19,8 +19,9 @@ class Settings:
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
     caller's own credentials. The three parameters are what people set in the tooling account (the
-    kill switch, the freeze override, announced peaks), the topic is where people are told; None means
-    that there is none. `revision` is the commit the job runs; `build_id` names the job's run.
+    kill switch, the freeze override, announced peaks), the topic is where people are told, the bucket
+    where plans are published; None means that there is none. `revision` is the commit the job runs;
+    `build_id` names the job's run.
     """
 
     journal_table: str
@@ -37,6 +38,7 @@ class Settings:
     revision: str
     build_id: str
     topic_arn: str | None = None
+    records_bucket: str | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -66,4 +68,5 @@ class Settings:
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,
+            records_bucket=environ.get("TAP_RECORDS_BUCKET") or None,
         )

@@ -18,6 +18,13 @@ NAME = "tap-optimizer-boundary"
 AT_MOST = (
     "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
+    "ce:GetCostAndUsage",
+    "ce:GetReservationCoverage",
+    "ce:GetReservationPurchaseRecommendation",
+    "ce:GetReservationUtilization",
+    "ce:GetSavingsPlansCoverage",
+    "ce:GetSavingsPlansPurchaseRecommendation",
+    "ce:GetSavingsPlansUtilization",
     "cloudformation:*",
     "cloudwatch:*",
     "dynamodb:*",
@@ -33,11 +40,12 @@ AT_MOST = (
     "osis:GetPipeline",
     "osis:ListPipelines",
     "pipes:ListPipes",
+    "pricing:GetProducts",
     "rds:*",
+    "savingsplans:DescribeSavingsPlans",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "ssm:PutParameter",
-    "tag:GetResources",
 )
 # The objects of this prefix alone, in the bucket that bootstrapping made for templates in each Region.
 STAGING = "arn:{partition}:s3:::cdk-hnb659fds-assets-{account}-{region}"

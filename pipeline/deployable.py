@@ -21,8 +21,9 @@ LEAVES = """\
   in production   every stack (tap-replica-2, tap-replica-3, tap-primary, tap-keys, tap-roles) with all data: delete
                   them by hand, in this order, after lifting their termination protection. Tables, clusters, the
                   replication group, keys, buckets and log groups are protected or retained even then
-  in tooling      the journal table tap-journal, the buckets of artifacts and of their access logs, the key
-                  tap-pipeline, the log group /tap/jobs, and a stack tap-pipeline-support-REGION in each other Region"""
+  in tooling      the journal table tap-journal, the buckets of artifacts, of records and of their access logs,
+                  the key tap-pipeline, the log group /tap/jobs, and a stack tap-pipeline-support-REGION in each other
+                  Region"""
 FILL_IN = (
     "accounts, primary (name, zones, image_id), replicas (name, zones), domain, certificate_arn, connection_arn, "
     "repository, branch and alarm_email"

@@ -27,6 +27,7 @@ from pipeline import roles
 from pipeline.controls import Controls
 from pipeline.environment import Environment
 from pipeline.journal_table import JournalTable
+from pipeline.records import Records
 from stages.acknowledged import acknowledge
 
 PIPELINE_NAME = "tap"
@@ -56,6 +57,7 @@ class Jobs(Construct):
         *,
         environment: Environment,
         journal: JournalTable,
+        records: Records,
         controls: Controls,
         notifications: sns.ITopic,
         log_group: logs.ILogGroup,
@@ -64,6 +66,7 @@ class Jobs(Construct):
         self._log_group = log_group
         self._environment = environment
         self._journal = journal
+        self._records = records
         self._controls = controls
         self._notifications = notifications
         self.source = cdk_pipelines.CodePipelineSource.connection(
@@ -90,6 +93,7 @@ class Jobs(Construct):
         """Evidence and plan. Exports PLAN_HASH and GATE_TEXT; its output holds plan.json and dashboard.html."""
         role = self.role("analyze", production=(roles.ANALYZE,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
     def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
@@ -107,9 +111,9 @@ class Jobs(Construct):
     def _plan_gate(self, id: str, analyze: cdk_pipelines.CodeBuildStep, before: str) -> TimedApproval:
         text = (
             f"{before}{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
-            f"Dashboard: the output of Analyze in this execution. Runbook: {self._runbook}"
+            f"Dashboard: the link below. Runbook: {self._runbook}"
         )
-        return self._gate(id, text)
+        return self._gate(id, text, analyze)
 
     def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         """The first command after the plan's gate: records what was approved."""
@@ -127,33 +131,41 @@ class Jobs(Construct):
         gate = self._observe_gate(phase, analyze, apply)
         return cdk_pipelines.Step.sequence([apply, gate, self._accept(phase)])
 
-    def _gate(self, id: str, text: str) -> TimedApproval:
-        region = self._environment.primary.name
-        # The reader finds the execution there, with its artifacts: the dashboard is one of them.
-        execution = (
-            f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{PIPELINE_NAME}"
-            f"/executions/#{{codepipeline.PipelineExecutionId}}/visualization?region={region}"
+    def _gate(self, id: str, text: str, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
+        """A gate that links to the plan's dashboard, where Analyze, Accept and Rollback leave it."""
+        region, bucket = self._environment.primary.name, self._records.bucket.bucket_name
+        dashboard = (
+            f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}"
+            f"&prefix=plans/{analyze.exported_variable('PLAN_HASH')}/dashboard.html"
         )
-        return TimedApproval(id, text=text, link=execution, notify=self._notifications)
+        return TimedApproval(id, text=text, link=dashboard, notify=self._notifications)
 
     @property
     def _runbook(self) -> str:
         return f"https://github.com/{self._environment.repository}/blob/{self._environment.branch}/docs/runbook.md"
 
     def publish(self) -> cdk_pipelines.CodeBuildStep:
-        """The dashboard as the execution's artifact."""
+        """Dashboard, plan and journal as the execution's artifact, and filed beside the journal."""
         role = self.role("publish", production=(roles.ANALYZE,))
         self._journal.grant_read(role)
+        self._records.grant_publish(role)
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
         """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
         if job == "rollback":
             for statement in self._may_ask_again():
                 role.add_to_policy(statement)
+        return role
+
+    def measuring_role(self) -> iam.Role:
+        """The role of `measure-savings`: read what production costs, and keep it in the journal."""
+        role = self.role("measure-savings", production=(roles.ANALYZE,))
+        self._journal.grant_write(role)
         return role
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
@@ -183,6 +195,7 @@ class Jobs(Construct):
         environment = self._environment
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
+            "TAP_RECORDS_BUCKET": self._records.bucket.bucket_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
             **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
@@ -215,11 +228,12 @@ class Jobs(Construct):
             "refused, and the stage has to be retried with all actions. Reject to roll this phase back. "
             f"Runbook: {self._runbook}"
         )
-        return self._gate(OBSERVE, text)
+        return self._gate(OBSERVE, text, analyze)
 
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         more = {
             "PHASE": str(phase.number),
             "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),
@@ -289,7 +303,7 @@ class TimedApproval(cdk_pipelines.Step):
         super().__init__(id)
         self._text = text
         self._link = link
-        self._discover_referenced_outputs({"text": text})
+        self._discover_referenced_outputs({"text": text, "link": link})
         self._notify = notify
 
     @jsii.member(jsii_name="produceAction")

@@ -28,6 +28,7 @@ from pipeline.grants import (
 from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
 from pipeline.journal_table import JournalTable
 from pipeline.people import People
+from pipeline.records import Records
 from pipeline.roles import RolesStack
 from pipeline.watch import Notifications, Watch
 from pipeline.weekly_start import WeeklyStart
@@ -50,6 +51,8 @@ class PipelineStack(cdk.Stack):
         key = _key(self)
         log_group = _log_group(self, key)
         journal = JournalTable(self, "Journal", key=key)
+        access_logs = _access_logs(self)
+        records = Records(self, "Records", key=key, access_logs=access_logs)
         notifications = Notifications(self, "Notifications", environment=environment, key=key)
         controls = Controls(self, "Controls")
         People(self, "People", controls=controls)
@@ -58,12 +61,13 @@ class PipelineStack(cdk.Stack):
             "Jobs",
             environment=environment,
             journal=journal,
+            records=records,
             controls=controls,
             notifications=notifications.topic,
             log_group=log_group,
         )
 
-        artifacts = _artifacts(self, key)
+        artifacts = _artifacts(self, key, access_logs)
         pipeline = cdk_pipelines.CodePipeline(
             self,
             "Pipeline",
@@ -116,7 +120,7 @@ def _production(scope: Construct, environment: Environment, sizing: SizingRecord
     return stage
 
 
-def _artifacts(scope: Construct, key: kms.IKey) -> s3.Bucket:
+def _artifacts(scope: Construct, key: kms.IKey, access_logs: s3.IBucket) -> s3.Bucket:
     """Plans and dashboards: kept longer than a plan can last (three gates of 14 days, retried)."""
     return s3.Bucket(
         scope,
@@ -127,7 +131,7 @@ def _artifacts(scope: Construct, key: kms.IKey) -> s3.Bucket:
         enforce_ssl=True,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         versioned=True,
-        server_access_logs_bucket=_access_logs(scope),
+        server_access_logs_bucket=access_logs,
         lifecycle_rules=[
             s3.LifecycleRule(expiration=cdk.Duration.days(400), noncurrent_version_expiration=cdk.Duration.days(30))
         ],

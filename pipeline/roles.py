@@ -37,7 +37,7 @@ ACT = "tap-act"
 RECONCILE = "tap-reconcile"
 
 JOBS: Mapping[str, tuple[str, ...]] = {
-    ANALYZE: ("build", "analyze", "publish"),
+    ANALYZE: ("build", "analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
     RECONCILE: ("accept",),
 }
@@ -53,7 +53,6 @@ def _read(source: str, *actions: str, resources: tuple[str, ...] = ("*",)) -> tu
 
 # Describe and list actions take no resource, or lose their list when one is named: hence "*".
 OBSERVE: tuple[Permission, ...] = (
-    *_read("amazonresourcegrouptaggingapi", "tag:GetResources"),
     *_read("amazoncloudwatch", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
     *_read(
         "amazonec2autoscaling",
@@ -66,19 +65,15 @@ OBSERVE: tuple[Permission, ...] = (
     *_read(
         "amazonec2",
         "ec2:DescribeInstanceTypes",
-        "ec2:DescribeInstances",
         "ec2:DescribeLaunchTemplateVersions",
-        "ec2:DescribeLaunchTemplates",
         "ec2:DescribeNatGateways",
         "ec2:DescribeTags",
     ),
     *_read(
         "awselasticloadbalancingv2",
-        "elasticloadbalancing:DescribeLoadBalancerAttributes",
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeTags",
         "elasticloadbalancing:DescribeTargetGroups",
-        "elasticloadbalancing:DescribeTargetHealth",
     ),
     *_read(
         "amazonrds",
@@ -102,12 +97,27 @@ OBSERVE: tuple[Permission, ...] = (
     *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read(
         "amazondynamodb",
-        "dynamodb:DescribeContinuousBackups",
         "dynamodb:DescribeTable",
-        "dynamodb:DescribeTimeToLive",
         "dynamodb:ListTagsOfResource",
         resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
     ),
+)
+
+# What the account costs. Nobody decides by it, and only analyze asks: each Cost Explorer request is billed. The actions
+# of the three services take no resource (Service Authorization Reference), hence "*".
+MONEY: tuple[Permission, ...] = (
+    *_read(
+        "awscostexplorerservice",
+        "ce:GetCostAndUsage",
+        "ce:GetReservationCoverage",
+        "ce:GetReservationPurchaseRecommendation",
+        "ce:GetReservationUtilization",
+        "ce:GetSavingsPlansCoverage",
+        "ce:GetSavingsPlansPurchaseRecommendation",
+        "ce:GetSavingsPlansUtilization",
+    ),
+    *_read("awspricelist", "pricing:GetProducts"),
+    *_read("awssavingsplans", "savingsplans:DescribeSavingsPlans"),
 )
 
 COMPARE: tuple[Permission, ...] = (
@@ -120,6 +130,13 @@ COMPARE: tuple[Permission, ...] = (
         resources=(f"{_OF_TAP}/*",),
     ),
     *_read("awscloudformation", "cloudformation:ListExports"),
+    *_read("awselasticloadbalancingv2", "elasticloadbalancing:DescribeLoadBalancerAttributes"),
+    *_read(
+        "amazondynamodb",
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTimeToLive",
+        resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
+    ),
     *_read(
         "awssystemsmanager",
         "ssm:GetParameter",
@@ -172,7 +189,7 @@ class OptimizerRoles(Construct):
         reads = [permission for permission in declared if not permission.writes]
         writes = [permission for permission in declared if permission.writes]
 
-        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *COMPARE, *reads])
+        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *MONEY, *COMPARE, *reads])
         self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
         self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *AGREE, *reads])
         if writes:

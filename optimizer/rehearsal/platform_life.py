@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from pathlib import Path
 
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
 from optimizer.observe.assembly import Assembly, Stack
-from optimizer.observe.costs import bill, footprint_now
+from optimizer.observe.costs import bill
 from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
+from optimizer.observe.running import footprint_now
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms
@@ -39,6 +38,7 @@ from optimizer.rehearsal.workload import Workload
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
 AGAIN = "00000000-0000-4000-8000-000000000002"
+PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -85,7 +85,7 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails; another when it was stopped."""
+        """One execution of the deployed pipeline, to its end or to the stage that fails; a second if it was stopped."""
         pipeline = deployed_pipeline(self.account, self.home)
         watch = self._watch(pipeline)
         execution = self._execution(pipeline, EXECUTION)
@@ -152,14 +152,18 @@ class PlatformLife:
             self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
         self.weeks = tuple(costs)
 
-    def publish(self, walk: Walk) -> None:
-        """The dashboard and its evidence: the last stage's artifact, or made now when that is not the last word."""
-        made = [folder / "dashboard.html" for folder in walk.artifacts.values()]
-        found = [each for each in made if each.is_file()]
-        if walk.failed is not None or self.weeks or not found:
-            found = [self._publish_now()]
-        for name in ("dashboard.html", "evidence.json", "decisions.csv"):
-            shutil.copy(found[-1].with_name(name), self.request.out / name)
+    def publish(self) -> None:
+        """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
+        bucket = project.environment["TAP_RECORDS_BUCKET"]
+        head = self.journal.head()
+        if head is None:
+            raise WalkFailed("No plan was ever proposed: there is nothing to publish.")
+        s3 = self.account.client("s3", self.account.tooling, self.home.region)
+        for name in PUBLISHED:
+            found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
+            (self.request.out / name).write_bytes(found["Body"].read())
 
     def calls_by_role(self) -> dict[str, dict[str, int]]:
         """What each role was seen to ask for, as IAM actions: to be held against what it may."""
@@ -260,11 +264,9 @@ class PlatformLife:
             except WalkFailed as unfinished:
                 self.progress.say(f"{unfinished} The schedule goes on with it.")
 
-    def _publish_now(self) -> Path:
+    def _publish_now(self) -> None:
         pipeline = deployed_pipeline(self.account, self.home)
-        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
-        job = self._until_it_ends(project, {})
-        return job.folder / project.base_directory("") / "dashboard.html"
+        self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""

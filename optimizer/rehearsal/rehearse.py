@@ -39,7 +39,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             _spare_the_collector()
             walk = life.walk()
             life.live_on(request.weeks_after)
-            life.publish(walk)
+            life.publish()
             (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)

@@ -61,7 +61,7 @@ def test_destroy_says_what_it_leaves(capsys, assembly):
         "AWS::DynamoDB::GlobalTable": "tap-journal",
         "AWS::KMS::Key": "key tap-pipeline",
         "AWS::Logs::LogGroup": "/tap/jobs",
-        "AWS::S3::Bucket": "access logs",
+        "AWS::S3::Bucket": "buckets of artifacts, of records",
     }
     kept = {each["Type"] for each in pipeline if each.get("DeletionPolicy", "Delete") != "Delete"}
     assert kept - {"AWS::S3::BucketPolicy"} == words.keys()

@@ -18,7 +18,7 @@ COMMANDS = {
         'export GATE_TEXT="$(cat out/gate-text)"',
     ],
     "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
-    "tap-publish": [f"{OPTIMIZER} dashboard --out out"],
+    "tap-publish": [f"{OPTIMIZER} publish --out out"],
     "tap-watch": [f"{OPTIMIZER} watch"],
     "tap-rollback": [
         f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '

@@ -44,6 +44,7 @@ PROJECTS = {
     "tap-publish",
     "tap-watch",
     "tap-rollback",
+    "tap-measure-savings",
     *(f"tap-{phase.lower()}-{job}" for phase in PHASES for job in ("apply", "accept")),
 }
 
@@ -110,10 +111,12 @@ def test_an_observed_phase_s_gate_says_when_its_window_ends(pipeline: Any, phase
 
 
 @pytest.mark.parametrize(("stage", "gate"), GATES)
-def test_a_gate_links_to_its_execution_where_the_dashboard_is(pipeline: Any, stage: str, gate: str) -> None:
-    link = pipeline.action(stage, gate)["Configuration"]["ExternalEntityLink"]
-    assert link.startswith("https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/tap/executions/")
-    assert "#{codepipeline.PipelineExecutionId}" in link
+def test_a_gate_links_to_the_plan_s_dashboard(pipeline: Any, stage: str, gate: str) -> None:
+    link = json.dumps(pipeline.action(stage, gate)["Configuration"]["ExternalEntityLink"])
+    bucket = pipeline.variables("tap-analyze")["TAP_RECORDS_BUCKET"]
+    assert "https://us-east-1.console.aws.amazon.com/s3/object/" in link
+    assert json.dumps(bucket) in link
+    assert f"&prefix=plans/#{{{namespace(pipeline)}.PLAN_HASH}}/dashboard.html" in link
 
 
 def namespace(pipeline: Any) -> str:
@@ -176,7 +179,8 @@ def test_no_job_runs_docker(pipeline: Any) -> None:
 
 
 def test_artifacts_outlive_a_plan_and_are_encrypted_with_our_key(pipeline: Any) -> None:
-    (bucket,) = [each for each in pipeline.of_type("AWS::S3::Bucket").values() if "LoggingConfiguration" in each]
+    buckets = pipeline.of_type("AWS::S3::Bucket").items()
+    (bucket,) = [each for id, each in buckets if id.startswith("Artifacts")]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["ExpirationInDays"] >= 4 * 14 + 60  # four gates and the days a plan is proposed from
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from optimizer.rehearsal.scenario import known_scenarios, load_scenario
 from optimizer.rehearsal.setting import Request
 from optimizer.rehearsal.synthesis import Synthesis
 from optimizer.rehearsal.synthesized import WalkFailed
+from tests.pipeline.production_roles import permitted
 
 Json = dict[str, Any]
 
@@ -23,14 +25,35 @@ Json = dict[str, Any]
 def rehearsed(out: Path, scenario: str, **more: Any) -> tuple[int, Json]:
     code = rehearse(Request(out, load_scenario(scenario), **more))
     assert (out / "dashboard.html").stat().st_size > 1000
+    assert not_permitted(out / "calls.json") == {}
     return code, json.loads((out / "summary.json").read_text())
+
+
+def not_permitted(calls: Path) -> dict[str, list[str]]:
+    """What each production role was seen to call without a permission."""
+    may = roles_may()
+    asked = {role: used for role, used in json.loads(calls.read_text()).items() if role}
+    found = {role: sorted(used.keys() - may["Allow", role]) for role, used in asked.items()}
+    return {role: actions for role, actions in found.items() if actions}
+
+
+@cache
+def roles_may() -> dict[tuple[str, str], set[str]]:
+    return permitted()
 
 
 def outcomes(summary: Json) -> dict[int, str]:
     return {phase["phase"]: phase["outcome"] for phase in summary["phases"]}
 
 
-TOLD_APART = {"quiet", "regression", "young-account", "silent-metrics", "tenant-owned"}  # each has a test of its own
+TOLD_APART = {
+    "quiet",
+    "regression",
+    "young-account",
+    "silent-metrics",
+    "tenant-owned",
+    "reserved",
+}  # each has a test of its own
 
 
 @pytest.mark.slow
@@ -47,6 +70,17 @@ def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_
 
 
 @pytest.mark.slow
+def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "reserved", weeks_after=2)
+    assert code == 0
+    cost, weeks = summary["monthly_cost"], [each["usd"] for each in summary["weeks"]]
+    assert 0 < cost["stranded"] < cost["before"] - cost["after"]
+    assert summary["weeks"][0]["start"] == "2027-02-22"
+    # What runs at list price is less than what is billed: the commitments that nothing uses come on top.
+    assert cost["after"] / 4.35 < weeks[-1] < weeks[0] < cost["before"] / 4.35
+
+
+@pytest.mark.slow
 def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +91,11 @@ def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     progress = capsys.readouterr().err
     assert "Observe was rejected: p99" in progress
     assert "stage Phase3" not in progress
+    assert "Watch: Published in s3://" in progress, "nothing but the watch was left to publish it"
+    items = json.loads((tmp_path / "journal.json").read_text())["items"]
+    states = {each["sk"]: each["state"] for each in items if "state" in each}
+    assert states["phase#2"] == "rolled_back"
+    assert (tmp_path / "dashboard.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optimizer.rehearsal.loader import balancer, cache, database, fleet, keys, network, roles, tables, telemetry
+from optimizer.rehearsal.loader import (
+    balancer,
+    cache,
+    database,
+    fleet,
+    keys,
+    network,
+    roles,
+    storage,
+    tables,
+    telemetry,
+)
 from optimizer.rehearsal.loader.resource import ResourceType
 
 TYPES: Mapping[str, ResourceType] = {
@@ -16,5 +27,6 @@ TYPES: Mapping[str, ResourceType] = {
     **tables.TYPES,
     **cache.TYPES,
     **database.TYPES,
+    **storage.TYPES,
     **telemetry.TYPES,
 }

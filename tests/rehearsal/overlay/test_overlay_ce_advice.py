@@ -119,6 +119,15 @@ def test_advice_on_savings_plans():
     assert "SavingsPlansPurchaseRecommendationDetails" not in database
 
 
+def test_the_advice_is_in_the_accounts_currency():
+    with billed(BillingSpec.model_validate({"currency": {"code": "EUR", "per_usd": "0.5"}})) as account:
+        (found,) = reservations(account)
+        (plan,) = plans(account)["SavingsPlansPurchaseRecommendationDetails"]
+    assert (found["CurrencyCode"], plan["CurrencyCode"]) == ("EUR", "EUR")
+    assert float(found["EstimatedMonthlySavingsAmount"]) == pytest.approx(4 * 730 * LIST * 0.3 / 2)
+    assert float(plan["HourlyCommitmentToPurchase"]) == pytest.approx(4 * LIST * 0.7 / 2, rel=1e-3)
+
+
 def test_there_is_no_advice_on_what_does_not_run():
     with billed() as account:
         assert reservations(account, Service="Amazon ElastiCache") == []

@@ -1,0 +1,48 @@
+"""The bucket beside the journal: what every plan looked like, and the code that applied it."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stages.acknowledged import acknowledge, logical_id
+
+PLANS, VERSIONS = "plans/", "versions/"
+KEPT = cdk.Duration.days(400)  # longer than a plan can last (three gates of 14 days, retried)
+
+
+class Records(Construct):
+    """One versioned bucket. Under `plans/` dashboards and exports, under `versions/` archives by their hash.
+
+    No job may delete from it: what was published stays in its older versions.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, key: kms.IKey, access_logs: s3.IBucket) -> None:
+        super().__init__(scope, id)
+        self._key = key
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            versioned=True,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix="records/",
+            lifecycle_rules=[s3.LifecycleRule(expiration=KEPT, noncurrent_version_expiration=KEPT)],
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+    def grant_publish(self, role: iam.Role) -> None:
+        """Write what a plan looks like."""
+        self._grant(role, PLANS, "s3:PutObject", "Plans are filed under their hash, which is known later")
+        self._key.grant_encrypt_decrypt(role)
+
+    def _grant(self, role: iam.Role, prefix: str, action: str, reason: str) -> None:
+        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[self.bucket.arn_for_objects(f"{prefix}*")]))
+        acknowledge(role, f"IAM5[Resource::<{logical_id(self.bucket)}.Arn>/{prefix}*]", reason)

@@ -1,0 +1,43 @@
+"""What is filed of a plan: all of the journal, under the plan's hash, version upon version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from optimizer.execute.publish import export, upload, write_export
+from optimizer.phase import Phase
+
+
+def test_every_item_of_the_plan_is_exported_readable(world) -> None:
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    journal = world.fresh().journal
+    exported = json.loads(json.dumps(export(journal)))
+    kept = {item["sk"] for item in exported["items"] if item["pk"] == f"plan#{plan.hash}"}
+    assert kept == {item["sk"]["S"] for item in journal.items(f"plan#{plan.hash}")}
+    by_key = {item["sk"]: item for item in exported["items"]}
+    assert exported["plan"] == plan.hash
+    assert by_key["plan"]["document"]["plan"]["decisions"][0]["action"] == "tidy_table"
+    assert by_key["phase#2"]["record"]["state"] == "observing"
+    assert by_key["current"]["phases"] == [2]
+    assert len(by_key["baseline"]["document"]) > 8000, "samples, unpacked"
+
+
+def test_without_a_plan_the_export_says_so(world, tmp_path: Path) -> None:
+    write_export(world.fresh().journal, tmp_path)
+    assert json.loads((tmp_path / "journal.json").read_text()) == {"items": [], "plan": None}
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_a_second_publication_is_a_second_version(world, tmp_path: Path) -> None:
+    s3 = world.account.client("s3", "111111111111", "us-east-1")
+    s3.create_bucket(Bucket="records")
+    s3.put_bucket_versioning(Bucket="records", VersioningConfiguration={"Status": "Enabled"})
+    page = tmp_path / "dashboard.html"
+    for text in ("first", "second"):
+        page.write_text(text)
+        assert upload(world.fresh().tooling, "records", "abc", [page]) == "s3://records/plans/abc/"
+    found = s3.get_object(Bucket="records", Key="plans/abc/dashboard.html")
+    assert (found["Body"].read(), found["ContentType"]) == (b"second", "text/html")
+    assert len(s3.list_object_versions(Bucket="records")["Versions"]) == 2
