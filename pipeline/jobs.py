@@ -186,7 +186,7 @@ class Jobs(Construct):
         )
         arns = [roles.production_role_arn(self._environment, name) for name in production]
         if arns:
-            role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=arns))
+            role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole", "sts:TagSession"], resources=arns))
         self._controls.grant_read(role)
         return role
 
