@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodbstreams import DynamoDBStreamsClient
     from types_boto3_ec2 import EC2Client
     from types_boto3_elasticache import ElastiCacheClient
     from types_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from types_boto3_savingsplans import SavingsPlansClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
+    from types_boto3_sts import STSClient
 
 # Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, user_agent_extra="tap-optimizer")
@@ -170,6 +172,16 @@ class Aws:
     @cached_property
     def ssm(self) -> SSMClient:
         return self.session.client("ssm", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def streams(self) -> DynamoDBStreamsClient:
+        """DynamoDB Streams, at the Region's endpoint: that of the account answers for tables only."""
+        config = RETRIES.merge(Config(account_id_endpoint_mode="disabled"))
+        return self.session.client("dynamodbstreams", region_name=self.region, config=config)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        return self.session.client("sts", region_name=self.region, config=RETRIES)
 
 
 def tooling(world: World, settings: Settings) -> Aws:

@@ -26,7 +26,7 @@ from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.iam_actions import by_role
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
-from optimizer.rehearsal.scenario import ByHand
+from optimizer.rehearsal.scenario import ByHand, StopSpec
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
@@ -37,8 +37,8 @@ from optimizer.rehearsal.workload import Workload
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
-AGAIN = "00000000-0000-4000-8000-000000000002"
 PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
+NEXT_EXECUTION = "00000000-0000-4000-8000-000000000002"
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -85,42 +85,22 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails; a second if it was stopped."""
-        pipeline = deployed_pipeline(self.account, self.home)
-        watch = self._watch(pipeline)
-        execution = self._execution(pipeline, EXECUTION)
-        early = self.scenario.person.approve_early_after_hours
-        person = Person(
-            execution=execution,
-            watch=watch,
-            clock=self.account.clock,
-            advance_to=self.account.clock.advance_to,
-            window_end=self.journal.window_end,
-            approves_plan=self.scenario.person.approve_plan,
-            approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
-            approves_phases=self.scenario.person.approve_phases,
-            confirms_alone=self.scenario.person.confirms_alone,
-            leaves_gates=self.scenario.person.leaves_gates,
-            approves_early_after=None if early is None else timedelta(hours=early),
-            stops=self.scenario.person.stops,
-        )
-        walk = self._walk(pipeline, execution, person)
-        if walk.stopped:
-            self.progress.say("the same commit is released again: a new execution")
-            person.execution = self._execution(pipeline, AGAIN)
-            walk = self._walk(pipeline, person.execution, person)
-        watch.settle()
-        return walk
+        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        walk = self._execute(EXECUTION, self.scenario.execution_dies_at, self.scenario.person.stops)
+        if not walk.stopped:
+            return walk
+        self.progress.say("the execution is gone, and the same commit is released again")
+        return self._execute(NEXT_EXECUTION, None, None)
 
-    def _execution(self, pipeline: SynthesizedPipeline, id: str) -> Execution:
-        """A new execution, which CodePipeline shows from now on."""
+    def _execute(self, id: str, dies_at: str | None, stops: StopSpec | None) -> Walk:
+        """One execution of the deployed pipeline, until it enters the stage `dies_at`, or somebody stops it."""
+        pipeline = deployed_pipeline(self.account, self.home)
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
         execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
-        return execution
-
-    def _walk(self, pipeline: SynthesizedPipeline, execution: Execution, person: Person) -> Walk:
-        return Walker(
+        watch = self._watch(pipeline)
+        person = self._person(execution, watch, stops)
+        walk = Walker(
             pipeline=pipeline,
             execution=execution,
             source=self.setting.source,
@@ -134,7 +114,29 @@ class PlatformLife:
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
+            dies_at=dies_at,
         ).walk()
+        watch.settle()
+        return walk
+
+    def _person(self, execution: Execution, watch: Watch, stops: StopSpec | None) -> Person:
+        """Who answers the gates, as the scenario has them."""
+        spec = self.scenario.person
+        early = spec.approve_early_after_hours
+        return Person(
+            execution=execution,
+            watch=watch,
+            clock=self.account.clock,
+            advance_to=self.account.clock.advance_to,
+            window_end=self.journal.window_end,
+            approves_plan=spec.approve_plan,
+            approves_plan_after=timedelta(minutes=spec.approve_after_minutes),
+            approves_phases=spec.approve_phases,
+            confirms_alone=spec.confirms_alone,
+            leaves_gates=spec.leaves_gates,
+            approves_early_after=None if early is None else timedelta(hours=early),
+            stops=stops,
+        )
 
     def live_on(self, weeks: int) -> None:
         """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""

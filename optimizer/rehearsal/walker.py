@@ -117,6 +117,7 @@ class Walker:
     say: Callable[[str], None]
     said_by: Callable[[str], Callable[[str], None]]
     retry_failures: bool = False  # faults are injected: a person would press Retry
+    dies_at: str | None = None  # the stage that this execution never enters, and nobody says why
     artifacts: dict[str, Path] = field(default_factory=dict)
     variables: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -134,6 +135,8 @@ class Walker:
         return Walk(tuple(runs), self.artifacts)
 
     def _stage(self, stage: Stage) -> StageRun:
+        if stage.name == self.dies_at:
+            raise ExecutionStopped(f"the execution died before {stage.name}")
         condition = enter(stage, self.pipeline, self.invoke)
         if condition is not None:
             status = {"SKIP": "Skipped", "FAIL": "Failed"}[condition.result]
