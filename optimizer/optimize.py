@@ -145,6 +145,9 @@ def apply(
     plan: PlanFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Folder of this code, kept for whoever undoes the phase.")
+    ] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""
     document = read_plan(plan)
@@ -153,7 +156,7 @@ def apply(
         for line in life.preview(document, Phase(phase)):
             typer.echo(line)
         return
-    record = life.apply(document, Phase(phase))
+    record = life.apply(document, Phase(phase), source)
     end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
     typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
     if out is not None:

@@ -7,6 +7,7 @@ pipeline and take their source from the branch, through the pipeline's connectio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -24,9 +25,10 @@ from pipeline import roles
 from pipeline.early_call import CalledEarly
 from pipeline.environment import Environment
 from pipeline.grants import acknowledge_log
-from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec
+from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, read_buildspec
 
 EVERY = cdk.Duration.minutes(15)
+SCRIPT_ENDS = "APPLIED_VERSION"
 
 
 class Notifications(Construct):
@@ -164,7 +166,7 @@ class Watch(Construct):
                 webhook=False,
                 report_build_status=False,
             ),
-            build_spec=buildspec(job),
+            build_spec=_with_applied_version(job),
             environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
             environment_variables={
                 name: codebuild.BuildEnvironmentVariable(value=value) for name, value in told.items()
@@ -192,3 +194,12 @@ class Watch(Construct):
                 resources=[connection],
             )
         )
+
+
+def _with_applied_version(job: str) -> codebuild.BuildSpec:
+    """The job's buildspec, in which the code that applied is laid out first: inline, so that no commit changes it."""
+    spec = read_buildspec(job)
+    script = (Path(__file__).parent / "applied_version.py").read_text()
+    commands = spec["phases"]["pre_build"]["commands"]
+    commands.insert(0, f"python - <<'{SCRIPT_ENDS}'\n{script}{SCRIPT_ENDS}")
+    return codebuild.BuildSpec.from_object(spec)

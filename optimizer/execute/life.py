@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NoReturn
 
 from optimizer.action import Action, When
@@ -31,9 +32,10 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
 from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
+from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.execute.versions import keep
 from optimizer.observe.assembly import Stack
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
@@ -92,8 +94,11 @@ class Life:
                 lines.append(f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}")
         return lines
 
-    def apply(self, plan: Plan, phase: Phase) -> PhaseRecord:
-        """The APPLY moves of one phase, up to its open window. Finds itself done when it is."""
+    def apply(self, plan: Plan, phase: Phase, source: Path | None = None) -> PhaseRecord:
+        """The APPLY moves of one phase, up to its open window. Finds itself done when it is.
+
+        The code in `source`, which must be this code, is kept for whoever undoes the phase.
+        """
         self._require_approved(plan)
         decisions = plan.to_apply(phase)
         record = self.journal.phase(plan, phase)
@@ -101,6 +106,7 @@ class Life:
             return self._already(record, decisions)
         self.switch.allow_change()
         self._require_turn(plan, phase)
+        version = self._kept(source)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             engine = self._engine(plan, phase, pen)
@@ -108,6 +114,8 @@ class Life:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.WAITING:
                 record = self._begin(plan, phase, record, pen)
+            if version and version != record.version:
+                record = pen.applied_by(plan, record, version)
             record, wanted = self._wanted(plan, record, decisions, engine, pen)
             governed = engine.find(wanted)
             for decision in wanted:
@@ -256,6 +264,13 @@ class Life:
             if all(self.journal.phase(plan, phase).state in FINISHED for phase in Phase if plan.to_apply(phase)):
                 pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
         return [record.phase for record in accepted]
+
+    def _kept(self, source: Path | None) -> CodeVersion | None:
+        """This code, filed before anything is changed by it."""
+        bucket = self.settings.records_bucket
+        if source is None or bucket is None:
+            return None
+        return keep(self.tooling, bucket, source, self.settings.revision)
 
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: the service is surely well, and its baseline is kept."""
