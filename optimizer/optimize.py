@@ -31,7 +31,7 @@ from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan, read_plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import OptimizerError, PriceMissing, UsageError
+from optimizer.errors import Breach, OptimizerError, PriceMissing, UsageError
 from optimizer.evidence import Spending, evidence_of
 from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
@@ -178,7 +178,7 @@ def watch(context: typer.Context) -> int:
         typer.echo("No window is open.")
         return 0
     typer.echo(f"Phase {phase.number}: {assessment.verdict.value}: {assessment.reason}")
-    return 0 if assessment.verdict is Health.HEALTHY else 4
+    return {Health.HEALTHY: 0, Health.BREACH: Breach.exit_code, Health.INCONCLUSIVE: 4}[assessment.verdict]
 
 
 @app.command()

@@ -9,7 +9,7 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,6 +46,7 @@ SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
+MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
 
@@ -157,7 +158,7 @@ class Life:
                     self._begin_anew_when_changed(current.plan, phase)
                 break
         self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
-        return observed or self._afterwards()
+        return observed or self._afterwards(records.values())
 
     def tell(self) -> None:
         """Send people the notices that the plan's state calls for, each once."""
@@ -370,19 +371,22 @@ class Life:
             raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
         return assessment
 
-    def _afterwards(self) -> tuple[Phase | None, Assessment | None]:
-        """The service since the latest acceptance, for a day; a breach is told and raised, never undone."""
+    def _afterwards(self, phases: Collection[PhaseRecord] = ()) -> tuple[Phase | None, Assessment | None]:
+        """The service since the latest acceptance, for a day; a breach is told, never undone.
+
+        What another phase of the plan does to the service meanwhile is that phase's own.
+        """
         last, now = self.journal.accepted_last(), self.production.clock.now()
-        if last is None or now - last.at >= WATCHED_ON:
+        if last is None or now - last.at >= WATCHED_ON or any(each.state in MOVING for each in phases):
             return None, None
         baseline = self.journal.baseline(last.plan_hash)
-        window = self.service.samples(last.at, now)
+        undone = [each.since for each in phases if each.state is PhaseState.ROLLED_BACK]
+        window = self.service.samples(max([last.at, *undone]), now)
         if baseline is None or not window:
             return None, None
         assessment = baseline.judge(window, now)
         if notice := afterwards(last, assessment):
             self._send([notice], last.plan_hash)
-            raise Breach(f"Phase {last.phase.number} is accepted, and nothing is undone: {assessment.reason}")
         return last.phase, assessment
 
     def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:
