@@ -10,7 +10,7 @@ SYNTH := cdk.out
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup rehearse check test spark synth deploy destroy clean
+.PHONY: help setup rehearse check test campaign spark synth deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.insta
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
+
+campaign: $(VENV)/.dev ## The long run of the tables' consolidation: 50,000 items, written all the while
+	$(BIN)/pytest -m campaign
 
 spark: $(VENV)/.spark ## The copying job of large tables, in Spark's local mode; needs Java 17
 	$(BIN)/pytest -m spark

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from optimizer.action import Action, When
 from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision, Json, guard
-from optimizer.decide.plan import Plan, PlanCosts, PlannedAction
+from optimizer.decide.plan import Plan, PlannedAction
+from optimizer.decide.plan_costs import PlanCosts, plan_costs
 from optimizer.decide.policy import Policy
 from optimizer.errors import PriceMissing
-from optimizer.observe.costs import footprint_now, plan_costs
+from optimizer.evidence import Shape, evidence_of, start_of, steps_of
+from optimizer.execute.records import PlanEvidence
 from optimizer.observe.inventory import Governed, Inventory, Kind, take_inventory
 from optimizer.observe.metrics import Measurements, Query, read_metrics
+from optimizer.observe.tenants import tenants_now
 from optimizer.settings import Settings
-from stages.sizing import Sizing, SizingRecord
+from optimizer.spending import Billed, Running, read_bill, read_running
+from stages.sizing import SizingRecord
 
 SLACK = timedelta(hours=12)  # the first and last hours of a period may still lack datapoints
 
@@ -32,12 +36,21 @@ def measure(
     return read_metrics(aws, tuple(dict.fromkeys([*queries, *extra])), end - policy.period, end)
 
 
-def analyze(
-    aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord
-) -> tuple[Plan, Measurements]:
+@dataclass(frozen=True)
+class Analysis:
+    """A plan and the evidence to keep with it."""
+
+    plan: Plan
+    measured: Measurements
+    evidence: PlanEvidence
+
+
+def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord) -> Analysis:
     """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
     regions = (settings.primary_region, *settings.secondary_regions)
     inventory = take_inventory(aws, regions)
+    running, billed = read_running(aws, inventory.governed), read_bill(aws)
+    shape = Shape(sizing.sizing, regions, running.storage)
     pairs = [(action, each) for action in actions for each in inventory.of(action.kind)]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
@@ -55,10 +68,12 @@ def analyze(
         decisions=decisions,
         excluded=inventory.excluded,
         policy=_recorded(policy),
-        costs=_costs(aws, inventory, actions, decisions, sizing.sizing, regions),
+        costs=_costs(actions, decisions, shape, running, billed, aws.clock.now().date()),
         held=_held(covered, policy),
     )
-    return plan, measured
+    by_id = {each.id: each for each in actions}
+    kept = evidence_of(plan, measured, by_id, shape, running, billed, tenants_now(aws))
+    return Analysis(plan, measured, kept)
 
 
 def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements, policy: Policy) -> Decision:
@@ -115,27 +130,22 @@ def _held(covered: timedelta, policy: Policy) -> str | None:
 
 
 def _costs(
-    aws: Aws,
-    inventory: Inventory,
-    actions: Sequence[Action],
-    decisions: Sequence[Decision],
-    sizing: Sizing,
-    regions: Sequence[str],
+    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, running: Running, billed: Billed, day: date
 ) -> PlanCosts | None:
-    """Monthly list cost before and after, each saving as what its change takes off in execution order.
+    """Monthly cost before and after, each saving as what its change takes off in execution order.
 
     None when a price is missing: money is said or left out, never guessed, and it decides nothing.
     """
-    steps: list[tuple[str, str, Sizing]] = []
-    current = sizing
-    for action in actions:
-        for decision in decisions:
-            if decision.action == action.id and decision.choice is Choice.APPLY:
-                current = action.resize(current, decision)
-                steps.append((decision.action, decision.resource, current))
+    committing = billed.committing
     try:
-        footprint, storage = footprint_now(aws, inventory.governed)
-        return plan_costs(sizing, steps, regions=regions, storage=storage, today=footprint)
+        return plan_costs(
+            start_of(decisions, running),
+            steps_of(actions, decisions, shape, running),
+            prices=running.prices,
+            commitments=committing.commitments if committing else None,
+            day=day,
+            notes=(*running.notes, *billed.notes),
+        )
     except PriceMissing:
         return None
 

@@ -21,23 +21,31 @@ from optimizer.settings import Settings
 
 if TYPE_CHECKING:
     from types_boto3_autoscaling import AutoScalingClient
+    from types_boto3_ce import CostExplorerClient
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodbstreams import DynamoDBStreamsClient
     from types_boto3_ec2 import EC2Client
     from types_boto3_elasticache import ElastiCacheClient
     from types_boto3_elbv2 import ElasticLoadBalancingv2Client
     from types_boto3_lambda import LambdaClient
     from types_boto3_osis import OpenSearchIngestionClient
     from types_boto3_pipes import EventBridgePipesClient
+    from types_boto3_pricing import PricingClient
     from types_boto3_rds import RDSClient
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_s3 import S3Client
+    from types_boto3_savingsplans import SavingsPlansClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
+    from types_boto3_sts import STSClient
 
 # Ten attempts ride out a throttled control plane; standard mode adds jitter and a retry quota.
 RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, user_agent_extra="tap-optimizer")
+
+# Cost Explorer, Price List and Savings Plans answer here for all Regions (AWS General Reference, "Service endpoints").
+BILLING = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,10 @@ class Aws:
         return self.session.client("codepipeline", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def cost_explorer(self) -> CostExplorerClient:
+        return self.session.client("ce", region_name=BILLING, config=RETRIES)
+
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         return self.session.client("dynamodb", region_name=self.region, config=RETRIES)
 
@@ -130,6 +142,10 @@ class Aws:
         return self.session.client("pipes", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def pricing(self) -> PricingClient:
+        return self.session.client("pricing", region_name=BILLING, config=RETRIES)
+
+    @cached_property
     def rds(self) -> RDSClient:
         return self.session.client("rds", region_name=self.region, config=RETRIES)
 
@@ -142,12 +158,26 @@ class Aws:
         return self.session.client("s3", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def savings_plans(self) -> SavingsPlansClient:
+        return self.session.client("savingsplans", region_name=BILLING, config=RETRIES)
+
+    @cached_property
     def sns(self) -> SNSClient:
         return self.session.client("sns", region_name=self.region, config=RETRIES)
 
     @cached_property
     def ssm(self) -> SSMClient:
         return self.session.client("ssm", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def streams(self) -> DynamoDBStreamsClient:
+        """DynamoDB Streams, at the Region's endpoint: that of the account answers for tables only."""
+        config = RETRIES.merge(Config(account_id_endpoint_mode="disabled"))
+        return self.session.client("dynamodbstreams", region_name=self.region, config=config)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        return self.session.client("sts", region_name=self.region, config=RETRIES)
 
 
 def tooling(world: World, settings: Settings) -> Aws:

@@ -12,6 +12,8 @@
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- AssemblyRefused           the assembly must not be deployed now
+    |   +-- PriceMissing              what is billed has no known price
+    |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
     |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
     |   +-- Stopped                   the kill switch is set
     |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
@@ -94,6 +96,14 @@ class ItemRefused(Refused):
 
 class PriceMissing(Refused):
     pass
+
+
+class CostsUnknown(Refused):
+    """`code` is AWS's error code, where AWS refused."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class LeaseLost(OptimizerError):

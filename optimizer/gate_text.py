@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.ht
 from __future__ import annotations
 
 from optimizer.decide.plan import Plan
+from optimizer.decide.plan_costs import PlanCosts
 from optimizer.phase import Phase
 
 LIMIT = 560  # what the pipeline's own words, the whole hash and the links leave of 1,000
@@ -19,10 +20,23 @@ def gate_text(plan: Plan) -> str:
     if plan.held:
         return f"{head[0]} Held: {plan.held}."
     if plan.costs:
-        saved, before = plan.costs.before - plan.costs.after, plan.costs.before
-        head.append(f"Saves ${saved:,.0f} of ${before:,.0f} a month at list price.")
+        head.append(_saves(plan.costs))
     head.append(_one_way(plan))
     return _fitted(head, [_phase(plan, phase) for phase in Phase if plan.to_apply(phase)])
+
+
+def _saves(costs: PlanCosts) -> str:
+    """At list price, and net where commitments make that another figure."""
+    said = f"Saves ${costs.before - costs.after:,.0f} of ${costs.before:,.0f} a month at list price"
+    before, after = costs.totals_before, costs.totals_after
+    if before is None or after is None:
+        return f"{said}; what is reserved of it is not known."
+    net = before.effective_cost - after.effective_cost
+    if net == costs.before - costs.after:
+        return f"{said}."
+    ends = [each.since for saving in costs.savings for each in saving.later]
+    rest = f", the rest once commitments have ended by {max(ends):%Y-%m-%d}" if ends else ""
+    return f"{said}, ${net:,.0f} net of commitments now{rest}."
 
 
 def _phase(plan: Plan, phase: Phase) -> str:

@@ -30,9 +30,9 @@ from optimizer.aws import World, production, tooling
 from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan, read_plan
+from optimizer.decide.plan_costs import PlanCosts
 from optimizer.decide.policy import Policy
-from optimizer.errors import Breach, OptimizerError, PriceMissing, UsageError
-from optimizer.evidence import Spending, evidence_of
+from optimizer.errors import Breach, OptimizerError, UsageError
 from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
@@ -42,14 +42,14 @@ from optimizer.execute.publish import upload, write_export
 from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.records import PlanState
+from optimizer.execute.savings import measure_savings as measure
 from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
-from optimizer.observe.costs import bill, footprint_now
 from optimizer.observe.inventory import take_inventory
-from optimizer.observe.tenants import tenants_now
 from optimizer.phase import Phase
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
+from optimizer.spending import read_running
 
 AWS_FAILED = 7
 FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what main tells in one line
@@ -104,7 +104,6 @@ def analyze(
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
     life = _life(context)
-    spending = _spending(life)
     current = life.journal.current()
     under_way = current is not None and (
         current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
@@ -115,17 +114,20 @@ def analyze(
         _freeze(life).deployed(plan, life.settings.revision)
     else:
         record = life.journal.sizing()
-        plan, measured = make_plan(life.production, life.settings, registry(), life.policy, record)
+        made = make_plan(life.production, life.settings, registry(), life.policy, record)
+        plan, measured, money = made.plan, made.measured, made.evidence.money
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
-        tenants = tenants_now(life.production)
-        evidence = evidence_of(plan, measured, life.actions, record.sizing, life.regions, spending, tenants)
+        if money is not None:
+            life.say(f"Read the bill: {money.summary}.")
+            for note in money.notes:
+                life.say(note)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
-            Pen(life.journal, lease).propose(plan, evidence)
+            Pen(life.journal, lease).propose(plan, made.evidence)
     out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
-    _dashboard(life, out, spending)
+    _dashboard(life, out)
     _upload(life, out)
     _print_plan(plan)
 
@@ -267,6 +269,24 @@ def freeze_check(context: typer.Context, assembly: Assembly) -> None:
     typer.echo(report)
 
 
+@app.command(name="measure-savings")
+def measure_savings(context: typer.Context) -> None:
+    """Measure each settled week since the last acceptance against what it would have cost, and keep it."""
+    life = _life(context)
+    measured = measure(life.journal, life.production, life.actions, life.settings.build_id)
+    for week in measured.weeks:
+        typer.echo(
+            f"Week of {week.start}: ${week.realised:,} saved (${week.low:,} to ${week.high:,}), "
+            f"${week.projected:,} expected; ${week.measured:,} in the place of ${week.without:,}"
+        )
+    if measured.waits:
+        typer.echo(measured.waits)
+    typer.echo(
+        f"{measured.new} weeks measured now; {measured.explorer.requests} Cost Explorer requests, "
+        f"${measured.explorer.spent:.2f}."
+    )
+
+
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Where the plan stands, phase by phase."""
@@ -292,14 +312,14 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force, its plan.json and its journal."""
     life = _life(context)
-    typer.echo(f"The dashboard is {_dashboard(life, out, _spending(life))}.")
+    typer.echo(f"The dashboard is {_dashboard(life, out)}.")
 
 
 @app.command()
 def publish(context: typer.Context, out: OutDir) -> None:
     """Write what `dashboard` writes, and file it in the bucket beside the journal."""
     life = _life(context)
-    _dashboard(life, out, _spending(life))
+    _dashboard(life, out)
     _upload(life, out)
 
 
@@ -355,7 +375,7 @@ def _publish_if_possible(life: Life) -> None:
     with tempfile.TemporaryDirectory() as made:
         out = Path(made)
         try:
-            _dashboard(life, out, _spending(life))
+            _dashboard(life, out)
             _upload(life, out)
         except FAILURES as error:
             life.say(f"The plan's dashboard was not published: {error} Run publish --out DIR when that is mended.")
@@ -373,19 +393,10 @@ def _freeze(life: Life) -> Freeze:
     return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
 
-def _spending(life: Life) -> Spending | None:
-    """What the account is billed for now; None when a price is missing."""
+def _dashboard(life: Life, out: Path) -> Path:
     governed = take_inventory(life.production, life.regions).governed
-    try:
-        footprint, storage = footprint_now(life.production, governed)
-        return bill(footprint), storage
-    except PriceMissing as missing:
-        life.say(f"No cost is shown: {missing}")
-        return None
-
-
-def _dashboard(life: Life, out: Path, spending: Spending | None) -> Path:
-    history = replace(life.journal.history(), cost_now=spending[0].monthly if spending else None)
+    billed = read_running(life.production, governed).bill
+    history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
     write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
 
@@ -397,6 +408,23 @@ def _print_plan(plan: Plan) -> None:
         typer.echo(f"  {decision.choice.value:8} {decision.action:20} {name}: {decision.reason}")
     for each in plan.excluded:
         typer.echo(f"  excluded {each.kind.name.lower():20} {each.name}: {each.reason}")
+    if plan.costs is not None:
+        _print_costs(plan.costs)
+
+
+def _print_costs(costs: PlanCosts) -> None:
+    typer.echo(f"Cost: ${costs.before:,.2f} a month at list price, ${costs.after:,.2f} after the plan.")
+    for when, totals in (("now", costs.totals_before), ("after", costs.totals_after)):
+        if totals is not None:
+            typer.echo(
+                f"  {when:8} ListCost ${totals.list_cost:,.2f}, BilledCost ${totals.billed_cost:,.2f}, "
+                f"EffectiveCost ${totals.effective_cost:,.2f}, committed and unused ${totals.stranded:,.2f}"
+            )
+    for saving in costs.savings:
+        name = saving.resource.rsplit(":", 1)[-1]
+        typer.echo(f"  saves    {saving.action:20} {name}: ${saving.monthly:,.2f} at list price, net {saving.words}")
+        for note in saving.notes:
+            typer.echo(f"           {'':20} {note}")
 
 
 def _tell(line: str) -> None:

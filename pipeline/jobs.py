@@ -170,6 +170,12 @@ class Jobs(Construct):
                 role.add_to_policy(statement)
         return role
 
+    def measuring_role(self) -> iam.Role:
+        """The role of `measure-savings`: read what production costs, and keep it in the journal."""
+        role = self.role("measure-savings", production=(roles.ANALYZE,))
+        self._journal.grant_write(role)
+        return role
+
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
         """A job's own role; `production` names the roles it may assume there. Made once a job."""
         id = f"{job.capitalize()}Role"

@@ -37,7 +37,7 @@ ACT = "tap-act"
 RECONCILE = "tap-reconcile"
 
 JOBS: Mapping[str, tuple[str, ...]] = {
-    ANALYZE: ("build", "analyze", "publish"),
+    ANALYZE: ("build", "analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
     RECONCILE: ("accept",),
 }
@@ -110,6 +110,23 @@ OBSERVE: tuple[Permission, ...] = (
     ),
 )
 
+# What the account costs. Nobody decides by it, and only analyze asks: each Cost Explorer request is billed. The actions
+# of the three services take no resource (Service Authorization Reference), hence "*".
+MONEY: tuple[Permission, ...] = (
+    *_read(
+        "awscostexplorerservice",
+        "ce:GetCostAndUsage",
+        "ce:GetReservationCoverage",
+        "ce:GetReservationPurchaseRecommendation",
+        "ce:GetReservationUtilization",
+        "ce:GetSavingsPlansCoverage",
+        "ce:GetSavingsPlansPurchaseRecommendation",
+        "ce:GetSavingsPlansUtilization",
+    ),
+    *_read("awspricelist", "pricing:GetProducts"),
+    *_read("awssavingsplans", "savingsplans:DescribeSavingsPlans"),
+)
+
 COMPARE: tuple[Permission, ...] = (
     *_read(
         "awscloudformation",
@@ -172,7 +189,7 @@ class OptimizerRoles(Construct):
         reads = [permission for permission in declared if not permission.writes]
         writes = [permission for permission in declared if permission.writes]
 
-        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *COMPARE, *reads])
+        self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *MONEY, *COMPARE, *reads])
         self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
         self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *AGREE, *reads])
         if writes:

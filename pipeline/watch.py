@@ -1,6 +1,6 @@
-"""What runs beside the pipeline: the watch every 15 minutes, what follows a failed gate, the alarms.
+"""What runs beside the pipeline: the watch every 15 minutes, what follows a failed gate, the alarms, weekly savings.
 
-CodePipeline cannot watch while a gate waits, so a schedule does. Both projects stand outside the
+CodePipeline cannot watch while a gate waits, so a schedule does. All projects stand outside the
 pipeline and take their source from the branch, through the pipeline's connection.
 """
 
@@ -66,14 +66,15 @@ class Watch(Construct):
         self._jobs = jobs
         self._key = key
         self._topic = notifications.topic
-        watch = self._project("Watch", "watch", "Judges the open observation window; rolls back on a breach")
-        rollback = self._project(
+        watch = self._undoing("Watch", "watch", "Judges the open observation window; rolls back on a breach")
+        rollback = self._undoing(
             "Rollback",
             "rollback",
             "Rolls back the phase whose Observe gate was rejected; asks again when nobody answered",
             {"GATE_TIMEOUT_MINUTES": str(round(GATE_TIMEOUT.to_minutes()))},
         )
         self._every_quarter_of_an_hour(watch)
+        self._every_week()
         CalledEarly(self, "CalledEarly", environment=environment, watch=watch)
         self._on_failed_gate(rollback)
         self._alarms(watch, rollback, notifications.topic)
@@ -86,6 +87,22 @@ class Watch(Construct):
             description="Judge the open observation window",
             schedule=events.Schedule.rate(EVERY),
             targets=[events_targets.CodeBuildProject(watch)],
+        )
+
+    def _every_week(self) -> None:
+        """It reads what production costs, and writes only the journal."""
+        job = "measure-savings"
+        told = self._jobs.variables(roles.ANALYZE)
+        savings = self._project(
+            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told
+        )
+        events.Rule(
+            self,
+            "Weekly",
+            rule_name=f"tap-{job}",
+            description="Measure the week that Cost Explorer has settled",
+            schedule=events.Schedule.rate(cdk.Duration.days(7)),
+            targets=[events_targets.CodeBuildProject(savings)],
         )
 
     def _on_failed_gate(self, rollback: codebuild.Project) -> None:
@@ -147,10 +164,15 @@ class Watch(Construct):
             )
             failed.add_alarm_action(tell)
 
-    def _project(self, id: str, job: str, description: str, more: Mapping[str, str] | None = None) -> codebuild.Project:
+    def _undoing(self, id: str, job: str, description: str, more: Mapping[str, str] | None = None) -> codebuild.Project:
         role = self._jobs.rolling_back_role(job)
         self._topic.grant_publish(role)
         told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
+        return self._project(id, job, description, role, told)
+
+    def _project(
+        self, id: str, job: str, description: str, role: iam.Role, told: Mapping[str, str]
+    ) -> codebuild.Project:
         owner, repository = self._environment.repository.split("/")
         project = codebuild.Project(
             self,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from optimizer.decide.decision import Choice, Decision
-from optimizer.decide.plan import Plan, PlanCosts, PlannedAction
+from optimizer.decide.plan import Plan, PlannedAction
+from optimizer.decide.plan_costs import Later, PlanCosts, Saving, Totals
 from optimizer.gate_text import LIMIT, gate_text
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
@@ -30,7 +31,14 @@ PLAN = Plan(
     ),
     excluded=(),
     policy={},
-    costs=PlanCosts(Decimal(30_000), Decimal(12_500), (), "2026-11"),
+    costs=PlanCosts(
+        Decimal(30_000),
+        Decimal(12_500),
+        (),
+        "2026-11",
+        Totals(*[Decimal(30_000)] * 3, Decimal(0)),
+        Totals(*[Decimal(12_500)] * 3, Decimal(0)),
+    ),
     held=None,
 )
 
@@ -61,3 +69,24 @@ def test_what_does_not_fit_is_counted_and_what_matters_stays_whole() -> None:
     assert len(text) <= LIMIT
     assert text.endswith("What each phase changes is on the dashboard.")
     assert all(f"{each.id} (12)" in text for each in long)
+
+
+def test_what_is_reserved_is_said_with_its_end() -> None:
+    assert PLAN.costs is not None
+    saving = Saving(
+        "fleet_rightsize",
+        "tap-fleet",
+        Decimal(17_500),
+        Decimal(4_000),
+        Decimal(9_000),
+        (Later(date(2027, 12, 1), Decimal(17_500), Decimal(0)),),
+    )
+    reserved = replace(
+        PLAN.costs,
+        savings=(saving,),
+        totals_after=Totals(Decimal(12_500), Decimal(20_000), Decimal(26_000), Decimal(9_000)),
+    )
+    text = gate_text(replace(PLAN, costs=reserved))
+    assert "at list price, $4,000 net of commitments now, the rest once commitments have ended by 2027-12-01." in text
+    unknown = replace(PLAN.costs, totals_before=None, totals_after=None)
+    assert "what is reserved of it is not known" in gate_text(replace(PLAN, costs=unknown))

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed
 from optimizer.observe import aurora
-from optimizer.observe.costs import Storage
+from optimizer.observe.footprint import BACKUP
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.storage import Storage
 from optimizer.phase import Phase
 from stages.sizing import Sizing
 
@@ -122,6 +123,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         before=evidence.before,
         target={"retention_days": target},
         projected=projected,
+        costs=(
+            ChangeCost(
+                "the snapshot, as long as it is needed", "database", BACKUP, evidence.cluster.split(":")[3], kept
+            ),
+        ),
         undo="in the window the snapshot is deleted; after acceptance none: lost restore points do not come back",
     )
 

@@ -17,21 +17,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.decide.decision import brief as by_brief
 from optimizer.decide.policy import Policy
 from optimizer.execute.aurora_instance import DELETING_AND_CREATING, AuroraInstance
 from optimizer.execute.aurora_secondary import SecondaryCluster
 from optimizer.observe import aurora
-from optimizer.observe.costs import bill, footprint_in
+from optimizer.observe.costs import bill
+from optimizer.observe.footprint import BACKUP
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.running import footprint_in
 from optimizer.phase import Phase
 from stages.sizing import Sizing
 
@@ -60,11 +65,13 @@ class Evidence:
     forwarding: tuple[str, ...]
     stays_monthly: float
     obstacles: tuple[str, ...]
+    volume_gb: Mapping[str, float | None] = field(default_factory=dict)  # by secondary: its final snapshot's size
 
 
 def queries(database: Governed) -> tuple[Query, ...]:
     """Of each secondary, in its own Region, where its metrics are; and the load of the primary's writer."""
-    own = tuple(query for arn in database.attributes.get("secondaries", ()) for query in _of_cluster(arn))
+    secondaries = database.attributes.get("secondaries", ())
+    own = tuple(query for arn in secondaries for query in (*_of_cluster(arn), _volume(arn)))
     return (*own, *_of_writer(database))
 
 
@@ -85,6 +92,7 @@ def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
         forwarding=tuple(_forwarding(aws, shown)),
         stays_monthly=_stays_monthly(aws, before),
         obstacles=tuple(_obstacles(aws, shown, before)),
+        volume_gb={arn: _gigabytes(measured.of(_volume(arn), "Average").values) for arn in before["secondaries"]},
     )
 
 
@@ -131,6 +139,17 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         before=evidence.before,
         target={"secondaries": [], "snapshots": {arn: _snapshot_name(arn, evidence.before) for arn in secondaries}},
         projected=projected,
+        costs=tuple(
+            ChangeCost(
+                f"final snapshot of {_name(arn)}, until it is deleted",
+                "database",
+                BACKUP,
+                _region(arn),
+                evidence.volume_gb.get(arn),
+                monthly=True,
+            )
+            for arn in secondaries
+        ),
         undo="in the window the instances are made again, ten minutes; after acceptance a full copy, hours",
     )
 
@@ -232,6 +251,17 @@ def _of_cluster(arn: str) -> tuple[Query, Query]:
         Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=_region(arn)),
         Query("AWS/RDS", "AuroraGlobalDBReplicationLag", dimensions, ("Maximum",), region=_region(arn)),
     )
+
+
+def _volume(arn: str) -> Query:
+    return Query(
+        "AWS/RDS", "VolumeBytesUsed", (("DBClusterIdentifier", _name(arn)),), ("Average",), region=_region(arn)
+    )
+
+
+def _gigabytes(sizes: NDArray[np.float64]) -> float | None:
+    """The newest size; None where none was published."""
+    return round(float(sizes[-1]) / 1024**3, 3) if len(sizes) else None
 
 
 def _secondaries(shown: GlobalClusterTypeDef) -> list[str]:

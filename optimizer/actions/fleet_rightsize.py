@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.aws import Aws
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.execute.instance_refresh import InstanceRefresh, active_refresh
 from optimizer.observe.health_alarms import health_alarms
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
+BESIDE, REFRESH_HOURS = 0.1, 2.0  # the share that runs beside the old ones, for about two hours
 STEP = 0.8  # capacity goes down by a fifth at a time: 15, 12, 10, 8
 
 
@@ -144,8 +145,16 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         before=before,
         target=target.model_dump(mode="json"),
         projected=projected,
+        costs=(_double_running(evidence, count, target.instance_type),),
         undo=undo,
     )
+
+
+def _double_running(evidence: Evidence, count: int, target: str) -> ChangeCost:
+    """New instances join before old ones leave: at most a tenth more than there are (execute/instance_refresh.py)."""
+    more = math.ceil(count * BESIDE)
+    name = f"{more} instances beside the old ones, for about {REFRESH_HOURS:g} hours"
+    return ChangeCost(name, "fleet", target, evidence.group.split(":")[3], more * REFRESH_HOURS)
 
 
 def describe(aws: Aws, group: Governed) -> Before:

@@ -31,6 +31,7 @@ from botocore.exceptions import ClientError
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.aws import Aws
 from optimizer.decide.decision import (
+    ChangeCost,
     Choice,
     Criterion,
     Decision,
@@ -51,6 +52,7 @@ from optimizer.execute.table_policy import (
     remove_statement,
     with_statement,
 )
+from optimizer.observe.footprint import WRITES
 from optimizer.observe.index_use import IndexUse, read_use
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
@@ -129,11 +131,18 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         )
         if remove
         else (),
+        costs=(_writes_ended(evidence.table, writes),) if remove else (),
         undo="until acceptance the deny is lifted, in seconds; after it an index is created anew and filled: "
         "minutes to hours, and its writes are billed",
     )
     reason = _reason(remove, alone) if decision.choice is Choice.APPLY else decision.reason
     return replace(decision, criteria=whole + every, reason=reason)
+
+
+def _writes_ended(table: str, monthly: float) -> ChangeCost:
+    """Each write of an item that an index holds is billed again for the index (GUIDE/GSI.html)."""
+    name = "writes to the indexes that go"
+    return ChangeCost(name, "tables", WRITES, table.split(":")[3], -monthly / 1e6, monthly=True)
 
 
 def describe(aws: Aws, table: Governed) -> Before:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.aws import RETRIES, Aws
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import CachePolicy, Policy
 from optimizer.execute.replication_group import ReplicationGroup, shards_of
 from optimizer.observe.inventory import Governed, Kind
@@ -149,8 +149,17 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         before=before,
         target=target,
         projected=projected,
+        costs=(_snapshot_cost(evidence),),
         undo="replicas, node type and shards come up again online, in an hour or more; evicted keys are gone",
     )
+
+
+def _snapshot_cost(evidence: Evidence) -> ChangeCost:
+    """The snapshot holds what the shards hold, and stays until a person deletes it."""
+    sizes = list(evidence.shard_bytes.values())
+    whole = None if None in sizes else round(sum(each or 0.0 for each in sizes) / 1024**3, 3)
+    region = evidence.group.split(":")[3]
+    return ChangeCost("snapshot, until it is deleted", "cache", "ElastiCache backup", region, whole, monthly=True)
 
 
 def _fits(evidence: Evidence, limits: CachePolicy, over: Callable[..., Criterion]) -> Iterator[Criterion]:

@@ -76,11 +76,27 @@ class Projection:
 
 
 @dataclass(frozen=True)
+class ChangeCost:
+    """What a change itself costs, as a quantity of a billed item: once in all, or `monthly` from then on.
+
+    `part` is the part of the platform that pays; hours for what is priced by the hour, GB-months and so on.
+    A `quantity` that was not measured is None, and said; below zero it is use that ends with the change.
+    """
+
+    name: str
+    part: str
+    item: str
+    region: str
+    quantity: float | None
+    monthly: bool = False
+
+
+@dataclass(frozen=True)
 class Decision:
     """What is to happen to one resource by one action, and why.
 
     `before` is the resource as the decision saw it (its fingerprint); `target` is what it shall
-    become, in the action's own words; `undo` says what the way back costs.
+    become, in the action's own words; `undo` says what the way back costs; `costs` what the way there does.
     """
 
     action: str
@@ -92,6 +108,7 @@ class Decision:
     target: Mapping[str, Json] = field(default_factory=dict)
     projected: tuple[Projection, ...] = ()
     undo: str = ""
+    costs: tuple[ChangeCost, ...] = ()
 
 
 def brief(name: str, observed: Measured, *, unit: str = "", source: str = "the brief", **limit: Measured) -> Criterion:
@@ -116,6 +133,7 @@ def decide_by(
     target: Mapping[str, Json],
     projected: tuple[Projection, ...] = (),
     undo: str = "",
+    costs: tuple[ChangeCost, ...] = (),
 ) -> Decision:
     """APPLY when every criterion passed; NO_DATA when any was not measured; else KEEP, with the reasons."""
     failed = [c for c in criteria if c.verdict is Verdict.FAIL]
@@ -126,7 +144,7 @@ def decide_by(
         choice, reason = Choice.NO_DATA, "; ".join(c.sentence() for c in unknown) or "nothing was measured"
     else:
         choice, reason = Choice.APPLY, f"all {len(criteria)} criteria hold"
-    return Decision(action, resource, choice, reason, criteria, before, target, projected, undo)
+    return Decision(action, resource, choice, reason, criteria, before, target, projected, undo, costs)
 
 
 def _criterion(

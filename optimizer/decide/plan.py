@@ -7,35 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from optimizer.decide.decision import Choice, Decision, Json
+from optimizer.decide.plan_costs import PlanCosts
 from optimizer.errors import PlanTampered, UsageError
 from optimizer.observe.inventory import Excluded
 from optimizer.phase import Phase
-
-
-@dataclass(frozen=True)
-class Saving:
-    """What one APPLY decision would save a month, in US dollars, in execution order."""
-
-    action: str
-    resource: str
-    monthly: Decimal
-
-
-@dataclass(frozen=True)
-class PlanCosts:
-    """Monthly cost in US dollars at list price: today, after the whole plan, and per decision."""
-
-    before: Decimal
-    after: Decimal
-    savings: tuple[Saving, ...]
-    prices_dated: str
 
 
 @dataclass(frozen=True)

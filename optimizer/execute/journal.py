@@ -13,6 +13,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       left#<n>#<a>#<r>   a resource as the phase left it when its window opened
                       override#<commit>  the freeze set aside for a commit: by whom, why
                       window#<n>         the window's samples, kept when it closed
+                      realised#<date>    what a week after acceptance cost, against what it would have
                       event#<time>#<k>   what happened, in words
                       told#<key>         a notice that people were sent: nothing is decided by it
     code              applied            the archive of the code that ran apply last (versions.py)
@@ -37,6 +38,7 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Baseline, Sample
 from optimizer.decide.plan import Plan, load_plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import UsageError
 from optimizer.execute.lease import Held, Purpose
 from optimizer.execute.records import (
@@ -66,6 +68,7 @@ _WINDOW = TypeAdapter(WindowEvidence)
 _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
 _LEFT = TypeAdapter(Left)
 
@@ -167,12 +170,24 @@ class Journal:
             return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
         return SizingRecord.model_validate_json(item["record"]["S"])
 
+    def accepted(self) -> Plan | None:
+        """The plan of which a phase was accepted last; None before any was. A newer one may be in force."""
+        head = self._get("accepted", "last")
+        body = self._get(f"plan#{head['hash']['S']}", "plan") if head else None
+        return _plan(bytes(body["document"]["B"])) if body else None
+
+    def realised(self, plan: Plan) -> tuple[RealisedWeek, ...]:
+        """The weeks that were measured since its acceptance, in order."""
+        items = self._query(f"plan#{plan.hash}", "realised#")
+        return tuple(_WEEK.validate_json(item["record"]["S"]) for item in items)
+
     def history(self) -> History:
         """Everything of the plan in force, for the dashboard."""
         record = self.current()
         sizing = self.sizing()
         if record is None:
             return History(None, (), (), (), {}, sizing, None, {})
+        accepted = self.accepted()
         plan = record.plan
         items = {item["sk"]["S"]: item for item in self._query(f"plan#{plan.hash}", "")}
 
@@ -194,6 +209,7 @@ class Journal:
             before={key: json.loads(item["document"]["S"]) for key, item in items.items() if key.startswith("before#")},
             evidence=_EVIDENCE.validate_json(unpacked(items["evidence"]["document"])) if "evidence" in items else None,
             baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
+            realised=self.realised(accepted) if accepted else (),
         )
 
     def items(self, pk: str) -> Sequence[Item]:

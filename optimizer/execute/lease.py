@@ -39,6 +39,7 @@ class Purpose(Enum):
     ACCEPT = "accept"
     RECONCILE = "reconcile"
     FREEZE = "freeze"
+    MEASURE = "measure"
     ROLLBACK = "rollback"
 
 

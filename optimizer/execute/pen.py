@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Assessment, Health, Sample
 from optimizer.decide.plan import Plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
@@ -46,6 +47,7 @@ _MOVE = TypeAdapter(MoveRecord)
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
+_WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
 _LEFT = TypeAdapter(Left)
 
@@ -211,6 +213,16 @@ class Pen:
     def mark_deployed(self, plan: Plan, override: Override) -> None:
         """The commit of an override was deployed."""
         self.lease.write(self._override(plan, replace(override, deployed=True)))
+
+    def keep_weeks(self, plan: Plan, weeks: Sequence[RealisedWeek]) -> None:
+        """Keep what was measured of weeks after acceptance."""
+        for week in weeks:
+            text = f"In the week of {week.start} ${week.realised:,} were saved; ${week.projected:,} were expected"
+            record: AttributeValueTypeDef = {"S": _WEEK.dump_json(week).decode()}
+            self.lease.write(
+                self._put(f"plan#{plan.hash}", f"realised#{week.start}", {"record": record}),
+                self._event(plan, None, text),
+            )
 
     def note(self, plan: Plan, phase: Phase | None, text: str) -> None:
         """Record that something happened."""

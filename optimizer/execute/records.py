@@ -10,7 +10,9 @@ from enum import Enum
 
 from optimizer.decide.decision import Json
 from optimizer.decide.health import Assessment, Sample
+from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan import Plan
+from optimizer.decide.realised import RealisedWeek
 from optimizer.observe.breakdown import CostLine
 from optimizer.observe.load import Load
 from optimizer.observe.tenants import TierUse
@@ -158,12 +160,14 @@ class WindowEvidence:
 class PlanEvidence:
     """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
 
-    `costs` is None when a price was missing, `tenants` when the application does not say how many there are.
+    `costs` is None when a price was missing, `tenants` when the application does not say how many there are,
+    `money` for a plan that was made before the bill was read.
     """
 
     loads: tuple[Load, ...]
     costs: tuple[CostLine, ...] | None
     tenants: int | None = None
+    money: MoneyEvidence | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ class History:
     """The whole journal of one plan: what the dashboard shows.
 
     `evidence` is None for a plan that was kept without it; `baseline` holds the samples from before the
-    plan's first change, and nothing before there was one.
+    plan's first change, and nothing before there was one. `realised` holds the measured weeks since acceptance.
     """
 
     record: PlanRecord | None
@@ -184,3 +188,4 @@ class History:
     before: Mapping[str, Json]
     evidence: PlanEvidence | None = None
     baseline: tuple[Sample, ...] = ()
+    realised: tuple[RealisedWeek, ...] = ()

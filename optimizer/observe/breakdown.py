@@ -27,20 +27,12 @@ class CostLine:
     after: tuple[Decimal, ...]
 
 
-def breakdown(today: Bill, before: Bill, then: Sequence[Bill]) -> tuple[CostLine, ...]:
-    """Every line of today's bill, as it is now and after each phase.
-
-    `before` and `then` are bills of the sizing before the plan and after each phase. Only their
-    difference is taken: today's bill may hold what no sizing knows, as gateways and keys.
-    """
-    now, less, after = _amounts(today), _amounts(before), [_amounts(each) for each in then]
+def breakdown(today: Bill, then: Sequence[Bill]) -> tuple[CostLine, ...]:
+    """Every line of today's bill, as it is now and after each phase."""
+    now, after = _amounts(today), [_amounts(each) for each in then]
     return tuple(
-        CostLine(
-            *key,
-            now.get(key, ZERO),
-            tuple(now.get(key, ZERO) + amounts.get(key, ZERO) - less.get(key, ZERO) for amounts in after),
-        )
-        for key in sorted({*now, *less, *(key for amounts in after for key in amounts)})
+        CostLine(*key, now.get(key, ZERO), tuple(amounts.get(key, ZERO) for amounts in after))
+        for key in sorted({*now, *(key for amounts in after for key in amounts)})
     )
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
 from optimizer.observe.assembly import Assembly, Stack
-from optimizer.observe.costs import bill, footprint_now
+from optimizer.observe.costs import bill
 from optimizer.observe.drift import differences as drift
 from optimizer.observe.inventory import Governed, take_inventory
+from optimizer.observe.running import footprint_now
 from optimizer.rehearsal import conditions, jobs
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms
@@ -38,6 +39,7 @@ from optimizer.rehearsal.workload import Workload
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
 PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
+NEXT_EXECUTION = "00000000-0000-4000-8000-000000000002"
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -85,10 +87,18 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails."""
+        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        if self.scenario.execution_dies_at is not None:
+            self._execute(EXECUTION, self.scenario.execution_dies_at)
+            self.progress.say("the execution is gone, and the same commit is released again")
+            return self._execute(NEXT_EXECUTION, None)
+        return self._execute(EXECUTION, None)
+
+    def _execute(self, id: str, dies_at: str | None) -> Walk:
+        """One execution of the deployed pipeline, until it enters the stage `dies_at`."""
         pipeline = deployed_pipeline(self.account, self.home)
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
-        execution = Execution(pipeline.name, EXECUTION, stages)
+        execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         self.watching = watch = self._watch(pipeline)
         early = self.scenario.person.approve_early_after_hours
@@ -119,6 +129,7 @@ class PlatformLife:
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
+            dies_at=dies_at,
         ).walk()
         watch.settle()
         return walk

@@ -172,6 +172,7 @@ class Expectation(_Value):
     """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
 
     `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
+    `stranded`: US dollars a month that go on for commitments that nothing uses, at least.
     """
 
     phases: dict[Literal["1", "2", "3"], Outcome]
@@ -180,11 +181,15 @@ class Expectation(_Value):
     next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
+    stranded: NonNegativeFloat = 0
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 
 class Scenario(_Value):
-    """One life of the platform. `days` is its age when the pipeline proposes the plan."""
+    """One life of the platform. `days` is its age when the pipeline proposes the plan.
+
+    With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
+    """
 
     name: str
     summary: str
@@ -198,6 +203,7 @@ class Scenario(_Value):
     events: tuple[Event, ...] = ()
     person: Person = Person()
     billing: BillingSpec = BillingSpec()
+    execution_dies_at: str | None = None
     expect: Expectation
 
 

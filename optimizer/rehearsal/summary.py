@@ -125,6 +125,8 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
             f"the next deployment would change {summary.next_deployment_changes} resources, "
             f"expected were {expect.next_deployment_changes}"
         )
+    if (stranded := summary.monthly_cost.stranded) < expect.stranded:
+        found.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
     found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
     return found
 

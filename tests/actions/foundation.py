@@ -63,7 +63,7 @@ class Foundation:
     def plan(self, action: Action) -> Plan:
         """A fresh plan with this action's decisions alone."""
         with self.account.acting(JOB):
-            plan, _ = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing())
+            plan = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing()).plan
         return replace(plan, decisions=tuple(each for each in plan.decisions if each.action == action.id), held=None)
 
     def approved(self, action: Action) -> Plan:

@@ -17,9 +17,9 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.policy import BackupPolicy, Policy
 from optimizer.errors import MoveFailed
-from optimizer.observe.costs import Storage
 from optimizer.observe.inventory import Governed
 from optimizer.observe.metrics import Measurements, Series
+from optimizer.observe.storage import Storage
 from optimizer.rehearsal.account import EmulatedAccount
 from stages.sizing import Sizing
 from tests.actions.carrying import carry_out, take_back, wait

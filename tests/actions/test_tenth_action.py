@@ -216,7 +216,7 @@ def _proposed(world: small_world.World) -> Plan:
     life = world.fresh()
     policy = Policy(period=SLACK)  # so short that nothing measured is enough
     settings = replace(life.settings, secondary_regions=("us-west-2", "eu-west-1"))  # where the sizing has secondaries
-    plan, _ = analyze(life.production, settings, registry(), policy, life.journal.sizing())
+    plan = analyze(life.production, settings, registry(), policy, life.journal.sizing()).plan
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
         Pen(life.journal, lease).propose(plan)
     return plan

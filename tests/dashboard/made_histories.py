@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from optimizer.decide.decision import Choice, Decision, Projection, brief, decide_by, guard
 from optimizer.decide.health import Assessment, Health, Sample
-from optimizer.decide.plan import Plan, PlanCosts, PlannedAction, Saving
+from optimizer.decide.plan import Plan, PlannedAction
+from optimizer.decide.plan_costs import PlanCosts, Saving
 from optimizer.execute.records import (
     Event,
     History,

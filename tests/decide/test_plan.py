@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 
 from optimizer.decide.decision import Choice, Decision, brief
-from optimizer.decide.plan import Plan, PlanCosts, PlannedAction, Saving, load_plan, read_plan
+from optimizer.decide.plan import Plan, PlannedAction, load_plan, read_plan
+from optimizer.decide.plan_costs import PlanCosts, Saving
 from optimizer.errors import PlanTampered, UsageError
 from optimizer.observe.inventory import Excluded, Kind
 from optimizer.phase import Phase

@@ -1,6 +1,6 @@
 """The bill follows the footprint, the savings add up, and a missing price is an error."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import boto3
@@ -9,33 +9,18 @@ from moto import mock_aws
 
 from optimizer.aws import Aws
 from optimizer.clock import SystemClock
-from optimizer.observe.costs import (
-    Footprint,
-    Storage,
-    Surroundings,
-    Usage,
-    bill,
-    footprint_in,
-    footprint_of,
-    plan_costs,
-    storage_in,
-)
+from optimizer.errors import PriceMissing
+from optimizer.observe.costs import bill, in_cents
+from optimizer.observe.footprint import Footprint, Surroundings, Usage, footprint_of
 from optimizer.observe.inventory import GOVERNED_TAG, Governed, Kind
-from optimizer.observe.prices import PriceMissing, price_of, price_table
+from optimizer.observe.prices import EMBEDDED, OLD, Price, PriceBook, price_table
+from optimizer.observe.running import footprint_in
+from optimizer.observe.storage import Storage, storage_in
 from stages.sizing import Sizing
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 STORAGE = Storage(volume_gb=Decimal(500), changed_gb_per_day=Decimal(20))
 DESIGN = Sizing.AS_DESIGNED
-
-
-def fleet_halved(sizing: Sizing) -> Sizing:
-    target = sizing.fleet.model_copy(update={"instance_type": "m5.2xlarge", "minimum": 6, "desired": 8, "maximum": 15})
-    return sizing.model_copy(update={"fleet": target})
-
-
-def backups_14_days(sizing: Sizing) -> Sizing:
-    return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"backup_retention_days": 14})})
 
 
 def quantity(footprint: Footprint, item: str, region: str = "us-east-1") -> Decimal:
@@ -59,11 +44,24 @@ def test_a_month_of_the_design_by_hand() -> None:
     assert bill(footprint_of(DESIGN, REGIONS)).monthly == fleet + cache + database == Decimal("30525.68")
 
 
-def test_lines_are_rounded_to_the_cent_and_add_up() -> None:
+def test_lines_are_rounded_to_the_cent_and_add_up_to_the_rounded_total() -> None:
     footprint = footprint_of(DESIGN, REGIONS, storage=Storage(Decimal("333.3333"), Decimal("7.7777")))
     lines = bill(footprint).lines
     assert all(line.monthly == line.monthly.quantize(Decimal("0.01")) for line in lines)
     assert sum(line.monthly for line in lines) == bill(footprint).monthly
+    exact = sum(line.usage.quantity * line.price.monthly for line in lines)
+    assert bill(footprint).monthly == in_cents(Decimal(exact))
+
+
+def test_what_a_change_does_away_with_is_gone_however_many_there_were() -> None:
+    def instances(**quantities: int) -> Footprint:
+        return Footprint(tuple(Usage("fleet", item, "us-east-1", Decimal(n)) for item, n in quantities.items()))
+
+    scaled_out, key = instances(old=20, other=2), ("fleet", "us-east-1")
+    after = scaled_out.with_change(instances(old=15), instances(new=8))
+    assert {(u.part, u.region): u.quantity for u in after.usages if u.item == "new"} == {key: 8}
+    assert {u.item for u in after.usages} == {"new", "other"}
+    assert scaled_out.with_change(instances(old=15), instances(old=14)).quantities["fleet", "old", "us-east-1"] == 19
 
 
 @pytest.mark.parametrize(
@@ -86,25 +84,6 @@ def test_storage_from_metrics_bills_what_was_measured() -> None:
     assert storage.billed_backup_gb(30) == 580
 
 
-def test_savings_add_up_to_the_cent_in_execution_order() -> None:
-    fleet, both = fleet_halved(DESIGN), backups_14_days(fleet_halved(DESIGN))
-    steps = [("fleet_rightsize", "tap-fleet", fleet), ("aurora_backups", "tap-database", both)]
-    costs = plan_costs(DESIGN, steps, regions=REGIONS, storage=STORAGE)
-    assert [(each.action, each.monthly) for each in costs.savings] == [
-        ("fleet_rightsize", Decimal("6167.04")),  # 8,409.60 - 0.384 x 730 x 8
-        ("aurora_backups", Decimal("6.72")),  # 320 GB x 0.021; the secondaries keep a day as before
-    ]
-    assert costs.before - costs.after == sum(each.monthly for each in costs.savings)
-    assert costs.after == bill(footprint_of(both, REGIONS, storage=STORAGE)).monthly
-
-
-def test_a_measured_account_is_where_the_plan_starts() -> None:
-    today = Footprint((Usage("fleet", "m5.4xlarge", "us-east-1", Decimal(20)),))
-    costs = plan_costs(DESIGN, [("fleet_rightsize", "tap-fleet", fleet_halved(DESIGN))], regions=REGIONS, today=today)
-    assert costs.before == Decimal("11212.80")
-    assert costs.before - costs.after == Decimal("6167.04")
-
-
 def test_surroundings_are_billed_where_they_stand() -> None:
     around = Surroundings({"us-east-1": 3}, {"us-east-1": 1}, {"us-east-1": 4, "eu-west-1": 2})
     extra = (
@@ -116,7 +95,16 @@ def test_surroundings_are_billed_where_they_stand() -> None:
 @pytest.mark.parametrize(("item", "region"), [("m5.8xlarge", "us-east-1"), ("m5.4xlarge", "sa-east-1")])
 def test_a_missing_price_is_named_and_never_guessed(item: str, region: str) -> None:
     with pytest.raises(PriceMissing, match=f"{item} in {region}"):
-        price_of(item, region)
+        EMBEDDED.of(item, region)
+
+
+def test_an_old_price_is_named() -> None:
+    dated = date(2026, 11, 23)
+    book = PriceBook({("us-east-1", "m5.4xlarge"): Price(Decimal("0.768"), "hour", "https://aws.amazon.com/", dated)})
+    used = [("us-east-1", "m5.4xlarge"), ("us-east-1", "unknown")]
+    assert book.old(used, dated + OLD) == ()
+    assert book.old(used, dated + OLD + timedelta(days=1)) == (("us-east-1", "m5.4xlarge"),)
+    assert book.old([], dated + 2 * OLD) == ()
 
 
 def test_every_price_has_a_source_and_a_date() -> None:

@@ -44,6 +44,7 @@ PROJECTS = {
     "tap-publish",
     "tap-watch",
     "tap-rollback",
+    "tap-measure-savings",
     *(f"tap-{phase.lower()}-{job}" for phase in PHASES for job in ("apply", "accept")),
 }
 

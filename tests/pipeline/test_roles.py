@@ -130,7 +130,7 @@ def test_reconcile_makes_change_sets_of_its_own_name_alone_and_passes_no_role(pr
 @pytest.mark.parametrize(
     ("role_name", "jobs"),
     [
-        ("tap-analyze", ["build", "analyze", "publish"]),
+        ("tap-analyze", ["build", "analyze", "publish", "measure-savings"]),
         ("tap-act", ["apply", "accept", "watch", "rollback"]),
         ("tap-reconcile", ["accept"]),
     ],
@@ -171,3 +171,10 @@ def test_the_stack_says_from_which_sizing_it_was_made(production: Mapping[str, A
 def test_every_permission_of_our_own_names_its_source() -> None:
     assert all(each.source.startswith("https://docs.aws.amazon.com/") for each in (*roles.OBSERVE, *roles.COMPARE))
     assert not [each.action for each in (*roles.OBSERVE, *roles.COMPARE) if each.writes]
+
+
+def test_only_analyze_asks_what_the_account_costs(production: Mapping[str, Any]) -> None:
+    money = {each.action for each in roles.MONEY}
+    assert money <= allowed(production, "tap-analyze")
+    assert not money & (allowed(production, "tap-act") | allowed(production, "tap-reconcile"))
+    assert all(each.split(":")[1].startswith(("Get", "Describe")) for each in money)

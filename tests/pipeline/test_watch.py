@@ -18,6 +18,18 @@ def project_id(pipeline: Any, name: str) -> str:
     return next(id for id, each in pipeline.of_type("AWS::CodeBuild::Project").items() if each.get("Name") == name)
 
 
+def test_savings_are_measured_every_week_by_a_job_that_only_reads_production(pipeline: Any) -> None:
+    schedule = rule(pipeline, "tap-measure-savings")
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(7 days)", "ENABLED")
+    (target,) = schedule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": [project_id(pipeline, "tap-measure-savings"), "Arn"]}
+    told = {
+        each["Name"]: each["Value"]
+        for each in pipeline.project("tap-measure-savings")["Environment"]["EnvironmentVariables"]
+    }
+    assert "role/tap-analyze" in json.dumps(told["TAP_ROLE_ARN"])
+
+
 def test_the_watch_runs_every_quarter_of_an_hour(pipeline: Any) -> None:
     schedule = rule(pipeline, "tap-watch")
     assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(15 minutes)", "ENABLED")
@@ -71,8 +83,8 @@ def test_only_the_rollback_may_retry_a_stage_and_only_those_of_the_phases(pipeli
     assert "codepipeline:RetryStageExecution" not in pipeline.actions_allowed("tap-job-watch")
 
 
-@pytest.mark.parametrize("project", ["tap-watch", "tap-rollback"])
-def test_both_projects_read_the_branch_by_the_connection(pipeline: Any, project: str) -> None:
+@pytest.mark.parametrize("project", ["tap-watch", "tap-rollback", "tap-measure-savings"])
+def test_all_projects_read_the_branch_by_the_connection(pipeline: Any, project: str) -> None:
     source = pipeline.project(project)["Source"]
     assert (source["Type"], source["Location"]) == ("GITHUB", "https://github.com/example/tap-optimizer.git")
     assert source["Auth"]["Type"] == "CODECONNECTIONS"

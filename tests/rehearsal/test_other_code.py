@@ -44,7 +44,9 @@ def test_what_the_verbs_run_makes_it_other_code(copy: Path, changed: str, other:
 
 
 @pytest.mark.slow
-def test_other_code_is_what_runs(copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_code_is_what_runs(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = copy / "optimizer" / "optimize.py"
     command.write_text(command.read_text().replace("There is no plan yet.", "So speaks the other code."))
     monkeypatch.chdir(copy)

@@ -155,3 +155,5 @@ def test_each_difference_from_the_expectation_is_a_sentence(change: dict[str, in
     wrong = Expectation(phases={"2": Outcome.KEPT}, drift_differences=None, tenant_resources_touched=0, excluded=("x",))
     assert "phase 2 is accepted, expected was kept" in unexpected(summary, frozenset(), wrong)
     assert "x is not listed as excluded" in unexpected(summary, frozenset(), wrong)
+    stranded = unexpected(summary, frozenset(), Expectation(phases={}, stranded=100))
+    assert "$0.00 a month are stranded in commitments, expected were $100.00" in stranded

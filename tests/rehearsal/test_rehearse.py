@@ -30,7 +30,16 @@ def outcomes(summary: Json) -> dict[int, str]:
     return {phase["phase"]: phase["outcome"] for phase in summary["phases"]}
 
 
-TOLD_APART = {"quiet", "broken-undo", "regression", "young-account", "silent-metrics", "tenant-owned"}  # each has a test of its own
+TOLD_APART = {
+    "quiet",
+    "broken-undo",
+    "regression",
+    "young-account",
+    "silent-metrics",
+    "tenant-owned",
+    "released-again",
+    "reserved",
+}  # each has a test of its own
 
 
 @pytest.mark.slow
@@ -44,6 +53,17 @@ def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_
     assert summary["monthly_cost"]["after"] < summary["monthly_cost"]["before"]
     assert summary["monthly_cost"]["stranded"] == 0
     assert 0 < summary["metric_calls"] < summary["api_calls"]
+
+
+@pytest.mark.slow
+def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "reserved", weeks_after=2)
+    assert code == 0
+    cost, weeks = summary["monthly_cost"], [each["usd"] for each in summary["weeks"]]
+    assert 0 < cost["stranded"] < cost["before"] - cost["after"]
+    assert summary["weeks"][0]["start"] == "2027-02-22"
+    # What runs at list price is less than what is billed: the commitments that nothing uses come on top.
+    assert cost["after"] / 4.35 < weeks[-1] < weeks[0] < cost["before"] / 4.35
 
 
 @pytest.mark.slow
@@ -74,6 +94,21 @@ def test_a_commit_whose_undo_raises_keeps_no_phase_from_its_rollback(
     pushed = told.index("pushed: optimizer/execute/engine.py")
     assert pushed < told.rindex("Watch: Running the code that applied the phase")
     assert "undo is broken" not in told
+
+
+@pytest.mark.slow
+def test_the_same_commit_released_again_deploys_nothing_and_carries_the_plan_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, summary = rehearsed(tmp_path, "released-again")
+    assert (code, outcomes(summary)) == (0, {1: "accepted", 2: "accepted", 3: "accepted"})
+    assert summary["next_deployment_changes"] == 0
+    _, again = capsys.readouterr().err.split("the same commit is released again")
+    assert "every stack is as deployed" in again  # the freeze check, with a plan under way
+    deployed = [line for line in again.splitlines() if "  deployed tap-" in line]
+    assert len(deployed) == 6
+    assert all(line.endswith(": no change") for line in deployed)
+    assert [f"stage {name}: skipped" in again for name in ("Approve", "Phase1", "Phase2")] == [True, True, False]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import numpy as np
 
 from optimizer.rehearsal.billing.catalog import EC2, family, item, normalized, rate
 from optimizer.rehearsal.billing.ledger import Ledger
+from optimizer.rehearsal.billing.spec import BillingSpec
 from optimizer.rehearsal.noise import Array
 
 
@@ -29,7 +30,7 @@ class Purchase:
 
     @property
     def saved(self) -> float:
-        """US dollars, in the hours looked back on."""
+        """In the hours looked back on, in the account's currency."""
         return saving(self.used, self.count, self.price, self.discount)
 
     @property
@@ -39,7 +40,7 @@ class Purchase:
 
 @dataclass(frozen=True)
 class Commitment:
-    """A Savings Plan of so many US dollars an hour. `spend` is what it could cover, at list price, by hour."""
+    """A Savings Plan of so much an hour, in the account's currency. `spend` is what it could cover, by hour."""
 
     per_hour: float
     spend: Array
@@ -54,28 +55,28 @@ class Commitment:
 
     @property
     def saved(self) -> float:
-        """US dollars, in the hours looked back on."""
+        """In the hours looked back on, in the account's currency."""
         return float((self.covered - self.per_hour).sum())
 
 
-def reservations(book: Ledger, service: str, hours: slice, discount: float) -> list[Purchase]:
+def reservations(book: Ledger, service: str, hours: slice, spec: BillingSpec) -> list[Purchase]:
     """The reservations worth buying for one service, one for each family and Region; sizes count by their units."""
     kin: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key in sorted(book.running):
         if item(key[1]).service == service:
             kin.setdefault((key[0], family(key[1])), []).append(key)
-    found = [_purchase(book, region, keys, hours, discount) for (region, _), keys in kin.items()]
+    found = [_purchase(book, region, keys, hours, spec) for (region, _), keys in kin.items()]
     return [each for each in found if each is not None and each.saved > 0]
 
 
-def savings_plans(book: Ledger, hours: slice, discount: float, *, by_family: bool) -> list[Commitment]:
+def savings_plans(book: Ledger, hours: slice, spec: BillingSpec, *, by_family: bool) -> list[Commitment]:
     """The Savings Plans worth buying: one Compute plan for all of EC2, or an EC2 Instance plan for each family."""
     spend: dict[tuple[str | None, str | None], Array] = {}
     for key in sorted(book.running):
         if item(key[1]).service == EC2:
             whose = (key[0], family(key[1])) if by_family else (None, None)
-            spend[whose] = spend.get(whose, 0.0) + at_list(book, key)[hours] * rate(key[1], key[0])
-    found = [_commitment(amounts, discount, *whose) for whose, amounts in spend.items() if amounts.any()]
+            spend[whose] = spend.get(whose, 0.0) + at_list(book, key)[hours] * _price(key, spec)
+    found = [_commitment(amounts, spec.offered, *whose) for whose, amounts in spend.items() if amounts.any()]
     return [each for each in found if each.saved > 0]
 
 
@@ -91,15 +92,22 @@ def saving(used: Array, count: float, price: float, discount: float) -> float:
     return float((np.minimum(used, count) * price - count * price * (1 - discount)).sum())
 
 
-def _purchase(book: Ledger, region: str, keys: list[tuple[str, str]], hours: slice, discount: float) -> Purchase | None:
+def _purchase(
+    book: Ledger, region: str, keys: list[tuple[str, str]], hours: slice, spec: BillingSpec
+) -> Purchase | None:
     """For one family: in instances of the type that ran most."""
     units = {key: at_list(book, key)[hours] * normalized(key[1]) for key in keys}
     kind = max(units, key=lambda key: float(units[key].sum()))[1]
     used = np.sum(list(units.values()), axis=0) / normalized(kind)
-    price = rate(kind, region)
+    price, discount = _price((region, kind), spec), spec.offered
     counts = range(1, int(np.ceil(used.max(initial=0.0))) + 1)
     best = max(counts, key=lambda count: saving(used, count, price, discount), default=0)
     return Purchase(region, kind, best, used, price, discount) if best else None
+
+
+def _price(key: tuple[str, str], spec: BillingSpec) -> float:
+    """The list price of an hour, in the account's currency."""
+    return rate(key[1], key[0]) * float(spec.currency.per_usd)
 
 
 def _commitment(spend: Array, discount: float, region: str | None, kin: str | None) -> Commitment:

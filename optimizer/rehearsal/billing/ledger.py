@@ -17,7 +17,7 @@ from optimizer.observe.prices import HOURS_PER_MONTH
 from optimizer.rehearsal.billing.catalog import COST_EXPLORER, item, normalized, rate
 from optimizer.rehearsal.billing.commitments import Coverage, PlanUse, ReservationUse, active, cover
 from optimizer.rehearsal.billing.metering import Metered, meter
-from optimizer.rehearsal.billing.spec import Adjustment, BillingSpec, Reservation
+from optimizer.rehearsal.billing.spec import Adjustment, BillingSpec, Reservation, SavingsPlan
 from optimizer.rehearsal.noise import Array
 from optimizer.rehearsal.workload import Sources
 
@@ -162,26 +162,30 @@ def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[L
     recurring = hours * price * (1 - each.upfront)
     yield Line(what.service, fee_type, each.region, "RIFee", "Hrs", hours, recurring, use.unused * use.cost)
     if each.upfront:
-        paid = zero.copy()
-        at = int(each.begin.timestamp() // 3600) - first
-        if 0 <= at < count:
-            paid[at] = price * each.count * each.upfront * (each.end - each.begin).total_seconds() / 3600
+        paid = _upfront(each, price * each.count, first, count)
         yield Line(what.service, fee_type, each.region, "Upfront", "Quantity", zero, paid, zero)
 
 
 def _plan_lines(use: PlanUse, first: int, count: int) -> Iterator[Line]:
-    """The commitment of every hour; amortized is what of it went unused."""
+    """The commitment of every hour, and what was paid upfront; amortized is what of it went unused."""
     plan = use.plan
-    kind = (
-        f"ComputeSP:{plan.years}yrNoUpfront"
-        if plan.type == "Compute"
-        else f"EC2SP:{plan.family}.{plan.years}yrNoUpfront"
-    )
-    hours = active(plan, first, count)
-    yield Line(
-        SAVINGS_PLANS, kind, plan.region or "global", "SavingsPlanRecurringFee", "Hrs",
-        hours, use.committed * (1 - plan.upfront), use.committed - use.used,
-    )  # fmt: skip
+    what = "ComputeSP:" if plan.type == "Compute" else f"EC2SP:{plan.family}."
+    kind = f"{what}{plan.years}yr{plan.payment.replace(' ', '')}"
+    region, unused = plan.region or "global", use.committed - use.used
+    hours, recurring = active(plan, first, count), use.committed * (1 - plan.upfront)
+    yield Line(SAVINGS_PLANS, kind, region, "SavingsPlanRecurringFee", "Hrs", hours, recurring, unused)
+    if plan.upfront:
+        zero, paid = np.zeros(count), _upfront(plan, plan.per_hour, first, count)
+        yield Line(SAVINGS_PLANS, kind, region, "SavingsPlanUpfrontFee", "Quantity", zero, paid, zero)
+
+
+def _upfront(bought: Reservation | SavingsPlan, per_hour: float, first: int, count: int) -> Array:
+    """What is paid for the whole term when it begins."""
+    paid = np.zeros(count)
+    at = int(bought.begin.timestamp() // 3600) - first
+    if 0 <= at < count:
+        paid[at] = per_hour * bought.upfront * (bought.end - bought.begin).total_seconds() / 3600
+    return paid
 
 
 def _monthly_hours(reservation: Reservation, first: int, count: int) -> Array:

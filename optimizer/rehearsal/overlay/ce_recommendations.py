@@ -39,16 +39,20 @@ def get_reservation_purchase_recommendation(account: EmulatedAccount, call: Call
     days = asked.get("LookbackPeriodInDays", "SEVEN_DAYS")
     term, payment = asked.get("TermInYears", "ONE_YEAR"), asked.get("PaymentOption", "NO_UPFRONT")
     book, hours = _looked_back(account, call, days)
-    found = advice.reservations(book, service, hours, account.part(Billing).spec.offered)
+    found = advice.reservations(book, service, hours, account.part(Billing).spec)
     upfront = UPFRONT[payment.replace("_", " ").title()]
-    details = [_details(call, service, each, upfront, _YEARS[term]) for each in found]
+    code = account.part(Billing).spec.currency.code
+    details = [
+        {"AccountId": call.account, "CurrencyCode": code, **_details(service, each, upfront, _YEARS[term])}
+        for each in found
+    ]
     recommendation: dict[str, Any] = {
         "AccountScope": asked.get("AccountScope", "PAYER"),
         "LookbackPeriodInDays": days,
         "TermInYears": term,
         "PaymentOption": payment,
         "RecommendationDetails": details,
-        "RecommendationSummary": _summary(found),
+        "RecommendationSummary": {"CurrencyCode": code, **_summary(found)},
     }
     if service == EC2:
         recommendation["ServiceSpecification"] = {"EC2Specification": {"OfferingClass": "STANDARD"}}
@@ -67,16 +71,17 @@ def get_savings_plans_purchase_recommendation(account: EmulatedAccount, call: Ca
     book, hours = _looked_back(account, call, asked["LookbackPeriodInDays"])
     kind, found = asked["SavingsPlansType"], list[advice.Commitment]()
     if kind in ("COMPUTE_SP", "EC2_INSTANCE_SP"):
-        offered = account.part(Billing).spec.offered
-        found = advice.savings_plans(book, hours, offered, by_family=kind == "EC2_INSTANCE_SP")
+        found = advice.savings_plans(book, hours, account.part(Billing).spec, by_family=kind == "EC2_INSTANCE_SP")
     same = ("SavingsPlansType", "TermInYears", "PaymentOption", "LookbackPeriodInDays")
     recommendation: dict[str, Any] = {
         **{name: asked[name] for name in same},
         "AccountScope": asked.get("AccountScope", "PAYER"),
     }
     if found:
-        recommendation["SavingsPlansPurchaseRecommendationDetails"] = [_plan(call, each) for each in found]
-        recommendation["SavingsPlansPurchaseRecommendationSummary"] = _plans_summary(found)
+        code = {"CurrencyCode": account.part(Billing).spec.currency.code}
+        details = [{"AccountId": call.account, **code, **_plan(each)} for each in found]
+        recommendation["SavingsPlansPurchaseRecommendationDetails"] = details
+        recommendation["SavingsPlansPurchaseRecommendationSummary"] = {**code, **_plans_summary(found)}
     return {"Metadata": _metadata(account), "SavingsPlansPurchaseRecommendation": recommendation}
 
 
@@ -97,7 +102,7 @@ def _metadata(account: EmulatedAccount) -> dict[str, str]:
     }
 
 
-def _details(call: Call, service: str, each: advice.Purchase, upfront: float, years: int) -> dict[str, Any]:
+def _details(service: str, each: advice.Purchase, upfront: float, years: int) -> dict[str, Any]:
     factor = normalized(each.kind)
     hours = len(each.used)
     monthly = each.count * each.price * (1 - each.discount) * _MONTHLY
@@ -123,9 +128,7 @@ def _details(call: Call, service: str, each: advice.Purchase, upfront: float, ye
         "RecurringStandardMonthlyCost": monthly * (1 - upfront),
     }
     return {
-        "AccountId": call.account,
         "InstanceDetails": _instance(service, each),
-        "CurrencyCode": "USD",
         **{name: amount(float(value)) for name, value in figures.items()},
     }
 
@@ -169,18 +172,15 @@ def _summary(found: list[advice.Purchase]) -> dict[str, str]:
     return {
         "TotalEstimatedMonthlySavingsAmount": amount(saved),
         "TotalEstimatedMonthlySavingsPercentage": percentage(saved, on_demand),
-        "CurrencyCode": "USD",
     }
 
 
-def _plan(call: Call, each: advice.Commitment) -> dict[str, Any]:
+def _plan(each: advice.Commitment) -> dict[str, Any]:
     hours = len(each.spend)
     place = {"Region": each.region, "InstanceFamily": each.family} if each.region and each.family else {}
     cost = each.per_hour * hours
     return {
         "SavingsPlansDetails": {**place, "OfferingId": f"offering-{each.family or 'compute'}"},
-        "AccountId": call.account,
-        "CurrencyCode": "USD",
         "UpfrontCost": "0",
         "HourlyCommitmentToPurchase": amount(each.per_hour),
         "EstimatedROI": percentage(each.saved, cost),
@@ -202,7 +202,6 @@ def _plans_summary(found: list[advice.Commitment]) -> dict[str, str]:
     per_hour = sum(each.per_hour for each in found)
     saved, spend = sum(each.saved for each in found), sum(float(each.spend.sum()) for each in found)
     return {
-        "CurrencyCode": "USD",
         "TotalRecommendationCount": str(len(found)),
         "HourlyCommitmentToPurchase": amount(per_hour),
         "DailyCommitmentToPurchase": amount(24 * per_hour),

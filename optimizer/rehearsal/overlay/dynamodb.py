@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -11,26 +11,50 @@ from unittest.mock import patch
 from moto.dynamodb import models
 from moto.dynamodb.comparisons import get_filter_expression
 
-from optimizer.rehearsal.overlay import Answer, emulates
+from optimizer.rehearsal.overlay import Answer, AwsError, emulates
+from optimizer.rehearsal.overlay.dynamodb_policies import refuse_denied_by
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
     from optimizer.rehearsal.calls import Call
 
+# The permission of each write in a transaction (Developer Guide, "Using IAM with DynamoDB transactions").
+ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+
 
 @emulates(
     "dynamodb",
     "TransactWriteItems",
-    rule="A transaction whose conditions all hold is written at once; one that fails changes nothing",
+    rule="A transaction whose conditions all hold is written at once; one that fails changes nothing, and says which "
+    "failed; each write in it needs its own permission",
     source="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html",
 )
-def transact_write_items(_account: EmulatedAccount, call: Call) -> Answer | None:
-    """moto's backup of the tables is only needed when a condition fails: then moto answers as it stands."""
+def transact_write_items(account: EmulatedAccount, call: Call) -> Answer | None:
+    """moto's backup of the tables is only needed when a condition fails, and that is seen before."""
     backend = models.dynamodb_backends[call.account][call.region]
-    if not all(_holds(backend, item) for item in call.parameters["TransactItems"]):
-        return None
+    items = call.parameters["TransactItems"]
+    if backend.resource_policies:
+        for item in items:
+            ((kind, operation),) = item.items()
+            refuse_denied_by(account, call, f"dynamodb:{ACTIONS[kind]}", operation["TableName"])
+    held = [_holds(backend, item) for item in items]
+    if not all(held):
+        raise TransactionCanceled(held)
     with _tables_not_copied():
         return call.forward()
+
+
+class TransactionCanceled(AwsError):
+    """Says of each item whether its condition failed, in the order of the request."""
+
+    def __init__(self, held: Sequence[bool]) -> None:
+        codes = ["None" if each else "ConditionalCheckFailed" for each in held]
+        super().__init__(
+            "TransactionCanceledException",
+            f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(codes)}]",
+        )
+        told = {"None": {}, "ConditionalCheckFailed": {"Message": "The conditional request failed"}}
+        self.CancellationReasons = [{"Code": code, **told[code]} for code in codes]
 
 
 def _holds(backend: Any, item: Mapping[str, Mapping[str, Any]]) -> bool:

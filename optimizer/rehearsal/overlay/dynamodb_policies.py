@@ -96,6 +96,73 @@ def scan(account: EmulatedAccount, call: Call) -> Answer | None:
     return None
 
 
+@emulates(
+    "dynamodb",
+    "PutItem",
+    rule="Denied by a policy as a query is; a statement can leave out a role by its condition.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def put_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "PutItem")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "UpdateItem",
+    rule="Denied by a policy as a put is.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def update_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "UpdateItem")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "DeleteItem",
+    rule="Denied by a policy as a put is.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def delete_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "DeleteItem")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "BatchWriteItem",
+    rule="Denied as a whole when it is denied on one of its tables.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def batch_write_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "BatchWriteItem")
+    return None
+
+
+def refuse_denied_write(account: EmulatedAccount, call: Call, action: str) -> None:
+    """Raises AwsError when the policy of a table that the call writes to denies it to the caller."""
+    backend = dynamodb_backends[call.account][call.region]
+    if not backend.resource_policies:
+        return
+    asked: Mapping[str, Any] = call.parameters
+    for name in asked.get("RequestItems", {asked.get("TableName"): None}):
+        refuse_denied_by(account, call, f"dynamodb:{action}", name)
+
+
+def refuse_denied_by(account: EmulatedAccount, call: Call, action: str, name: str) -> None:
+    """Raises AwsError when the policy of this table denies the action to the caller."""
+    backend = dynamodb_backends[call.account][call.region]
+    table = backend.tables.get(name.rsplit("/", 1)[-1])
+    policy = backend.resource_policies.get(table.table_arn) if table is not None else None
+    if policy is not None and denies(policy.policy_doc, action, table.table_arn, account.caller_arn(call)):
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {account.caller_arn(call)} is not authorized to perform: {action} on resource: "
+            f"{table.table_arn} with an explicit deny in a resource-based policy",
+        )
+
+
 def _policies(call: Call, arn: str) -> tuple[dict[str, Any], str]:
     backend = dynamodb_backends[call.account][call.region]
     name = arn.split(":table/", 1)[-1]
@@ -160,7 +227,7 @@ def _refuse_denied(account: EmulatedAccount, call: Call, action: str) -> None:
     name = asked.get("IndexName")
     policy = backend.resource_policies.get(table.table_arn)
     resource = f"{table.table_arn}/index/{name}" if name else table.table_arn
-    if policy is not None and denies(policy.policy_doc, action, resource):
+    if policy is not None and denies(policy.policy_doc, action, resource, account.caller_arn(call)):
         raise AwsError(
             "AccessDeniedException",
             f"User: {account.caller_arn(call)} is not authorized to perform: {action} on resource: {resource} "

@@ -50,6 +50,54 @@ def test_what_is_stranded_is_paid_for_by_the_month_until_the_term_ends():
         assert stranded(account) == 0
 
 
+@pytest.mark.parametrize(
+    ("bought", "unblended"),
+    [
+        # A year that began on 11 January: 21 days of the fee in the first month.
+        ({"reservations": [{"id": "r", "kind": "m5.4xlarge", "count": 2, "start": "2027-01-11", "discount": 0.4}]},
+         {"RIFee": 2 * 0.6 * LIST * 21 * 24}),
+        ({"reservations": [{"id": "r", "kind": "m5.4xlarge", "count": 2, "start": "2026-01-11", "discount": 0.4}]},
+         {"RIFee": 2 * 0.6 * LIST * 10 * 24}),
+        ({"reservations": [{"id": "r", "kind": "m5.4xlarge", "count": 2, "start": "2027-01-11", "discount": 0.4,
+                            "payment": "Partial Upfront"}]},
+         {"RIFee": 0.6 * LIST * 21 * 24, "Upfront": 0.6 * LIST * 365 * 24}),
+        ({"savings_plans": [{"id": "p", "per_hour": 2, "start": "2027-01-11", "discount": 0.2,
+                             "payment": "Partial Upfront"}]},
+         {"SavingsPlanRecurringFee": 21 * 24, "SavingsPlanUpfrontFee": 365 * 24}),
+    ],
+)  # fmt: skip
+def test_fees_are_charged_when_they_are_due(bought, unblended):
+    with billed(BillingSpec.model_validate(bought)) as account:
+        (found,) = explorer(account).get_cost_and_usage(**MONTH, GroupBy=by("RECORD_TYPE"))["ResultsByTime"]
+    fees = {
+        each["Keys"][0]: float(each["Metrics"]["UnblendedCost"]["Amount"])
+        for each in found["Groups"]
+        if "Fee" in each["Keys"][0] or each["Keys"][0] == "Upfront"
+    }
+    assert fees == pytest.approx(unblended)
+
+
+@pytest.mark.parametrize("payment", ["No Upfront", "Partial Upfront", "All Upfront"])
+def test_however_it_is_paid_it_is_amortized_the_same(payment):
+    plan = {"id": "p", "per_hour": 1, "start": "2026-06-01", "discount": 0.2, "payment": payment}
+    reservation = {
+        "id": "r",
+        "kind": "m5.4xlarge",
+        "count": 6,
+        "start": "2026-06-01",
+        "discount": 0.4,
+        "payment": payment,
+    }
+    spec = BillingSpec.model_validate({"reservations": [reservation], "savings_plans": [plan]})
+    with billed(spec) as account:
+        asked = {**MONTH, "Metrics": ["AmortizedCost"], "Filter": {"Not": of_service("EC2 - Other")}}
+        (found,) = explorer(account).get_cost_and_usage(**asked, GroupBy=by("RECORD_TYPE"))["ResultsByTime"]
+    amounts = {each["Keys"][0]: float(each["Metrics"]["AmortizedCost"]["Amount"]) for each in found["Groups"]}
+    assert amounts["DiscountedUsage"] == pytest.approx(4 * 0.6 * LIST * 744)
+    assert amounts["RIFee"] == pytest.approx(2 * 0.6 * LIST * 744)
+    assert amounts["SavingsPlanRecurringFee"] == pytest.approx(744)  # reservations left nothing for it
+
+
 def test_a_week_after_the_change_costs_less_by_what_is_gone():
     with billed() as account:
         before = week(account, NOW - timedelta(days=7))

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from optimizer.observe.prices import price_of
 from optimizer.rehearsal.billing.spec import BillingSpec
-from tests.rehearsal.billing.emulated import billed, by, explorer, figures, halve, of_service, period
+from tests.rehearsal.billing.emulated import EC2, billed, by, explorer, figures, halve, of_service, period
 from tests.rehearsal.life import NOW, REGION
 
 DAY = period(date(2027, 2, 10), date(2027, 2, 11))
@@ -48,7 +48,7 @@ def test_a_savings_plan_covers_what_reservations_leave():
             Granularity="DAILY",
             Metrics=["UnblendedCost", "AmortizedCost"],
             GroupBy=by("RECORD_TYPE"),
-            Filter={"Not": of_service("EC2 - Other")},
+            Filter={"Dimensions": {"Key": "SERVICE", "Values": [EC2, "Savings Plans for AWS Compute usage"]}},
         )
     assert figures(row["Coverage"]) == pytest.approx(
         {
@@ -64,6 +64,7 @@ def test_a_savings_plan_covers_what_reservations_leave():
         for each in cost["ResultsByTime"][0]["Groups"]
     }
     assert by_record["SavingsPlanCoveredUsage"] == pytest.approx([36 * LIST, 27 * LIST])
+    assert by_record["Usage"] == pytest.approx([36 * LIST, 36 * LIST])
     assert by_record["SavingsPlanNegation"] == pytest.approx([-36 * LIST, 0])
     assert by_record["SavingsPlanRecurringFee"] == pytest.approx([27 * LIST, 0])
 
@@ -117,6 +118,15 @@ def test_advice_on_savings_plans():
         "OfferingId": "",
     }
     assert "SavingsPlansPurchaseRecommendationDetails" not in database
+
+
+def test_the_advice_is_in_the_accounts_currency():
+    with billed(BillingSpec.model_validate({"currency": {"code": "EUR", "per_usd": "0.5"}})) as account:
+        (found,) = reservations(account)
+        (plan,) = plans(account)["SavingsPlansPurchaseRecommendationDetails"]
+    assert (found["CurrencyCode"], plan["CurrencyCode"]) == ("EUR", "EUR")
+    assert float(found["EstimatedMonthlySavingsAmount"]) == pytest.approx(4 * 730 * LIST * 0.3 / 2)
+    assert float(plan["HourlyCommitmentToPurchase"]) == pytest.approx(4 * LIST * 0.7 / 2, rel=1e-3)
 
 
 def test_there_is_no_advice_on_what_does_not_run():

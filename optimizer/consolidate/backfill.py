@@ -1,0 +1,95 @@
+"""The copying: both sources in segments side by side, page by page, never over what is there already.
+
+An item that is in the target came by a change, which is newer, or by an earlier run; a tombstone
+says that it was deleted since. So the copying only ever inserts. What it reads a moment too early is
+put right by the change itself, which follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from optimizer.aws import Aws
+from optimizer.clock import Clock
+from optimizer.consolidate.item_size import Item, item_size
+from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.merge import Merge
+from optimizer.consolidate.writes import insert, write_all
+
+UNIT = 1_024  # bytes of a write unit
+IN_TRANSACTION = 2  # units for one
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of one source, and how far it was copied: `after` is the last key read."""
+
+    source: Entity
+    number: int
+    of: int
+    after: Mapping[str, Any] | None = None
+    items: int = 0
+    done: bool = False
+
+
+@dataclass
+class Pace:
+    """Holds the copying to so many write units a second, on average since it began."""
+
+    clock: Clock
+    units: float
+    _since: float | None = None
+    _taken: float = 0.0
+
+    def take(self, units: float) -> None:
+        """Wait until so many units are due."""
+        now = self.clock.now().timestamp()
+        self._since = now if self._since is None else self._since
+        self._taken += units
+        ahead = self._taken / self.units - (now - self._since)
+        if ahead > 0:
+            self.clock.sleep(ahead)
+
+
+def segments_of(merge: Merge, count: int) -> tuple[Segment, ...]:
+    return tuple(Segment(source, number, count) for source in merge.sources for number in range(count))
+
+
+def copy_round(
+    aws: Aws, merge: Merge, segments: Sequence[Segment], page: int, pace: Pace, workers: Executor | None
+) -> tuple[Segment, ...]:
+    """One page of every segment that is not done; the segments as they stand afterwards."""
+
+    def one(segment: Segment) -> tuple[Segment, float]:
+        return (segment, 0.0) if segment.done else copy_page(aws, merge, segment, page)
+
+    results = list((workers.map if workers else map)(one, segments))
+    pace.take(sum(units for _, units in results))
+    return tuple(segment for segment, _ in results)
+
+
+def copy_page(aws: Aws, merge: Merge, segment: Segment, page: int) -> tuple[Segment, float]:
+    """Read a page and insert what is not there yet; returns the write units it took as well.
+
+    The read is eventually consistent: it may miss the last second, which is in the stream.
+    """
+    start = {"ExclusiveStartKey": dict(segment.after)} if segment.after else {}
+    answer = aws.dynamodb.scan(
+        TableName=segment.source,
+        TotalSegments=segment.of,
+        Segment=segment.number,
+        Limit=page,
+        **start,  # type: ignore[arg-type]  # a key as an earlier page gave it
+    )
+    items = [merge.merged(segment.source, item) for item in answer["Items"]]
+    write_all(aws, (insert(merge.target, item) for item in items))
+    last = answer.get("LastEvaluatedKey")
+    copied = replace(segment, after=last, items=segment.items + len(items), done=last is None)
+    return copied, sum(map(_units, items))
+
+
+def _units(item: Item) -> float:
+    return IN_TRANSACTION * -(-item_size(item) // UNIT)

@@ -1,0 +1,130 @@
+"""From two tables to one while both are written: copy and follow, until the target is a few moments behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from optimizer.aws import Aws
+from optimizer.consolidate.backfill import Pace, copy_round, segments_of
+from optimizer.consolidate.follow import forward
+from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.merge import Merge, Say, Speed
+from optimizer.consolidate.state import Notes, Stage, State, write_state
+from optimizer.consolidate.stream import Position, Reader
+from optimizer.errors import MoveFailed
+from optimizer.observe.tables import read_table
+
+MARGIN = timedelta(minutes=5)  # changes so long before the copying began are followed too: clocks differ
+HORIZON = timedelta(hours=23)  # a stream keeps a change for 24 hours
+FOLLOWED_A_ROUND = 5_000  # changes of one source between two rounds of copying
+TOLD_EVERY = timedelta(minutes=1)
+
+
+def begin(aws: Aws, merge: Merge, speed: Speed) -> State:
+    """The state from which everything follows: written down before the first item is read."""
+    now = aws.clock.now()
+    forward = {each: Position(read_table(aws, each)["LatestStreamArn"]) for each in merge.sources}
+    return State(now, Stage.COPYING, segments_of(merge, speed.segments), forward, now)
+
+
+@dataclass
+class Follower:
+    """Carries the sources' changes to the target, each batch with its checkpoint."""
+
+    aws: Aws
+    merge: Merge
+    notes: Notes
+    state: State
+
+    def __post_init__(self) -> None:
+        self._readers: Mapping[Entity, Reader] = {
+            entity: Reader(self.aws, position) for entity, position in self.state.forward.items()
+        }
+
+    def keep(self, state: State) -> None:
+        """Write down how far everything is."""
+        write_state(self.notes, state)
+        self.state = state
+
+    def follow(self, most: int | None = None) -> int:
+        """Carry over what is there; returns how many changes that were. Raises MoveFailed past the horizon."""
+        refuse_too_late(self.state, self.aws.clock.now())
+        begun, count = self.aws.clock.now(), 0
+        for entity, reader in self._readers.items():
+            for records in reader.batches(most):
+                forward(self.aws, self.merge, entity, reader, records, self.state.begun - MARGIN)
+                count += len(records)
+                self.keep(replace(self.state, forward={**self.state.forward, entity: reader.position}))
+        if most is None or count < most:
+            self.state = replace(self.state, read_at=begun)
+        return count
+
+
+def refuse_too_late(state: State, now: datetime) -> None:
+    """Raises MoveFailed while there is still something to say about it: later the changes are gone."""
+    if now - state.read_at > HORIZON:
+        raise MoveFailed(
+            f"The streams were last read at {state.read_at:%Y-%m-%d %H:%M} UTC, more than 23 h ago, and keep changes "
+            "for 24 h: what was written since may be lost to the copy. "
+            "Roll the phase back, and propose anew."
+        )
+
+
+def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, say: Say) -> State:
+    """Copy until every segment is done, following meanwhile; then follow until a look finds next to nothing."""
+    follower = Follower(aws, merge, notes, state)
+    progress = _Progress(aws, merge, say)
+    pace = Pace(aws.clock, speed.units)
+    with ExitStack() as stack:
+        workers: Executor | None = None
+        if speed.workers > 1:
+            workers = stack.enter_context(ThreadPoolExecutor(speed.workers))
+        while not all(segment.done for segment in follower.state.segments):
+            segments = copy_round(aws, merge, follower.state.segments, speed.page, pace, workers)
+            follower.keep(replace(follower.state, segments=segments))
+            follower.follow(FOLLOWED_A_ROUND)
+            progress.tell(follower.state)
+    follower.follow()
+    follower.keep(replace(follower.state, stage=Stage.FOLLOWING))
+    catch_up(follower, say)
+    return follower.state
+
+
+def catch_up(follower: Follower, say: Say) -> None:
+    """Follow until what is new was made while the look before was under way."""
+    while True:
+        begun = follower.aws.clock.now()
+        count = follower.follow()
+        took = follower.aws.clock.now() - begun
+        if took < timedelta(minutes=1):
+            return
+        say(f"followed {count:,} changes in {took}: not caught up yet")
+
+
+@dataclass
+class _Progress:
+    """Says once a minute how far the copying is; of how many is an estimate, which AWS renews every six hours."""
+
+    aws: Aws
+    merge: Merge
+    say: Say
+
+    def __post_init__(self) -> None:
+        self._since = self._told = self.aws.clock.now()
+        self._expected = sum(read_table(self.aws, each).get("ItemCount", 0) for each in self.merge.sources)
+        self._before: int | None = None
+
+    def tell(self, state: State) -> None:
+        now = self.aws.clock.now()
+        self._before = state.copied if self._before is None else self._before
+        if now - self._told < TOLD_EVERY:
+            return
+        self._told = now
+        rate = (state.copied - self._before) / (now - self._since).total_seconds()
+        left = max(0, self._expected - state.copied)
+        time = f"about {timedelta(seconds=round(left / rate))} left" if rate else "no item yet in this run"
+        self.say(f"copied {state.copied:,} of about {self._expected:,} items, {rate:,.0f} items/s, {time}")

@@ -1,0 +1,172 @@
+"""The flip, the way back while the window is open, and the return.
+
+Only one side is ever written by the application. For the seconds in which that side changes, writes
+are denied on the side that is left; the changes on their way are followed to the last; only then are
+the pointers turned. So no two writes of one item can cross, and there is no loop to break: the way
+back begins at a position of the target's stream from before the application's first write there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+from optimizer.aws import Aws
+from optimizer.consolidate.copying import Follower, refuse_too_late
+from optimizer.consolidate.fence import fenced, is_fenced, lift_fence, raise_fence
+from optimizer.consolidate.follow import backward, buried, created, foreign
+from optimizer.consolidate.merge import Merge, Say, Speed
+from optimizer.consolidate.pointers import read_pointers, turn_pointers
+from optimizer.consolidate.proof import compare, refuse_difference, sampled, still_different
+from optimizer.consolidate.state import Notes, Stage, State, write_state
+from optimizer.consolidate.stream import Position, Reader
+from optimizer.consolidate.writes import unbury, write_all
+from optimizer.errors import MoveFailed
+from optimizer.observe.tables import read_table
+
+QUIET = timedelta(seconds=10)  # behind a fence: no change for so long, and there is none
+PAUSE = timedelta(minutes=3)  # the longest that writes may be denied before the pointers turn
+POLL = 1.0  # seconds
+CLOSE = 5.0  # seconds between two looks while old pointers may still be remembered
+LOOKS = 8  # at items that are written all the time, until both sides agree
+SAMPLE = 200  # items of each entity in the shadow read
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far the sources were behind when the way back was last run: the age of the oldest change then."""
+
+    changes: int
+    age: timedelta
+
+
+def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, say: Say) -> State:
+    """Compare everything; raises MoveFailed that names the items which do not agree."""
+    follower = Follower(aws, merge, notes, state)
+    follower.follow()
+    found = compare(aws, merge, speed.page)
+    suspects = found.suspects
+    for _ in range(LOOKS):
+        follower.follow()
+        suspects = still_different(aws, merge, suspects)
+        if not suspects:
+            break
+        aws.clock.sleep(POLL)
+    refuse_difference(suspects, "after all changes were followed")
+    written = f"; {len(found.suspects)} were written meanwhile and agree by themselves" if found.suspects else ""
+    proof = {str(entity): f"{tally}{written}" for entity, tally in found.target.items()}
+    for entity, text in proof.items():
+        say(f"{entity}: {text}")
+    follower.keep(replace(follower.state, stage=Stage.PROVEN, proof=proof))
+    return follower.state
+
+
+def flip(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, random: Random) -> State:
+    """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lifts the fence again."""
+    if state.stage is not Stage.FLIPPED:
+        with fenced(aws, merge.sources):
+            state = _prepare(aws, merge, notes, state, random)
+    turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
+    return _outlast(aws, merge, notes, state, speed.pointer_age)
+
+
+def _prepare(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
+    deadline = aws.clock.now() + PAUSE
+    follower = Follower(aws, merge, notes, state)
+    _until_quiet(aws, follower.follow, deadline)
+    refuse_difference(sampled(aws, merge, SAMPLE, random), "behind the fence, of a sample")
+    reader = Reader(aws, Position(read_table(aws, merge.target)["LatestStreamArn"]))
+    _until_quiet(aws, lambda: _discard(aws, merge, reader, follower.state), deadline)
+    follower.keep(replace(follower.state, stage=Stage.FLIPPED, backward=reader.position, read_at=aws.clock.now()))
+    return follower.state
+
+
+def _discard(aws: Aws, merge: Merge, reader: Reader, state: State) -> int:
+    """Read the target's own stream on, past what the following did there; take the last tombstones away."""
+    labels = [position.label for position in state.forward.values()]
+    count = 0
+    for records in reader.batches():
+        count += len(records)
+        if strangers := foreign(merge, records, labels):
+            raise MoveFailed(
+                f"Somebody else wrote to {merge.target}: {'; '.join(strangers[:10])}. "
+                "Find out who; then roll back, and propose anew."
+            )
+        keys = {(key["pk"]["S"], key["sk"]["S"]): key for key in buried(records)}
+        write_all(aws, (unbury(merge.target, key) for key in keys.values()))
+    return count
+
+
+def _outlast(aws: Aws, merge: Merge, notes: Notes, state: State, age: timedelta) -> State:
+    """Keep the sources close behind for as long as somebody may still read them by an old pointer."""
+    until = aws.clock.now() + age
+    while aws.clock.now() < until:
+        state, _ = sync_back(aws, merge, notes, state)
+        aws.clock.sleep(CLOSE)
+    return state
+
+
+def sync_back(aws: Aws, merge: Merge, notes: Notes, state: State) -> tuple[State, Lag]:
+    """Carry the target's changes to the sources, each batch with its checkpoint."""
+    assert state.backward is not None, "it is set when the pointers turn"
+    refuse_too_late(state, aws.clock.now())
+    begun, oldest, count = aws.clock.now(), None, 0
+    reader = Reader(aws, state.backward)
+    for records in reader.batches():
+        oldest = oldest or created(records[0])
+        count += len(records)
+        backward(aws, merge, reader, records)
+        state = replace(state, backward=reader.position)
+        write_state(notes, state)
+    state = replace(state, backward=reader.position, read_at=begun)
+    write_state(notes, state)
+    return state, Lag(count, max(begun - oldest, timedelta(0)) if oldest else timedelta(0))
+
+
+def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
+    """Return to the sources without losing a write: stop writes, follow the last of them, turn the pointers."""
+    if state.stage is Stage.FLIPPED:
+        raise_fence(aws, [merge.target])
+        current = state
+
+        def drain() -> int:
+            nonlocal current
+            current, lag = sync_back(aws, merge, notes, current)
+            return lag.changes
+
+        _until_quiet(aws, drain, aws.clock.now() + timedelta(hours=6))
+        refuse_difference(sampled(aws, merge, SAMPLE, random), "after the last change was followed back, of a sample")
+        state = replace(current, stage=Stage.RETURNING)
+        write_state(notes, state)
+    lift_fence(aws, merge.sources)
+    turn_pointers(aws, {str(each): str(each) for each in merge.sources})
+    state = replace(state, stage=Stage.RETURNED)
+    write_state(notes, state)
+    return state
+
+
+def is_flipped(aws: Aws, merge: Merge) -> bool:
+    """Whether every pointer points to the target."""
+    return read_pointers(aws, merge) == dict.fromkeys(map(str, merge.sources), merge.target)
+
+
+def is_turned_back(aws: Aws, merge: Merge) -> bool:
+    """Whether every pointer points to its source, and all may write there."""
+    pointers = {str(each): str(each) for each in merge.sources}
+    return read_pointers(aws, merge) == pointers and not any(is_fenced(aws, each) for each in merge.sources)
+
+
+def _until_quiet(aws: Aws, follow: Callable[[], int], deadline: datetime) -> None:
+    """Follow until no change has come for a while; raises MoveFailed when the deadline comes first."""
+    last = aws.clock.now()
+    while (now := aws.clock.now()) - last < QUIET:
+        if now >= deadline:
+            raise MoveFailed(
+                "Changes kept coming behind the fence until the pause was over; writes are let through again. "
+                "Find out who still writes, then run the same command again."
+            )
+        if follow():
+            last = aws.clock.now()
+        aws.clock.sleep(POLL)

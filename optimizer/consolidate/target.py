@@ -1,0 +1,88 @@
+"""The merged table: made beside its sources and like them, removed again when the phase is rolled back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optimizer.aws import Aws
+from optimizer.consolidate.layout import table_shape
+from optimizer.consolidate.merge import Merge
+from optimizer.errors import MoveFailed
+from optimizer.observe.tables import is_settled, read_table
+from stages.indexes import merged_indexes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+POLL = 5.0  # seconds
+PATIENCE = 1_800.0
+
+
+def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Make the table without a stream: that begins when the copying has ended. Finds itself done, part by part."""
+    if find_target(aws, merge) is None:
+        encryption = {"SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": like["encryption"]}}
+        aws.dynamodb.create_table(
+            **table_shape(merge.target, merged_indexes(merge.kept)),
+            TableName=merge.target,
+            BillingMode="PAY_PER_REQUEST",
+            TableClass=like["class"],
+            DeletionProtectionEnabled=like["protected"],
+            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+            **(encryption if like["encryption"] else {}),  # type: ignore[arg-type]  # the SSESpecification above
+        )
+    deadline = aws.clock.now().timestamp() + PATIENCE
+    while (table := find_target(aws, merge)) is None or not is_settled(table):
+        if aws.clock.now().timestamp() >= deadline:
+            raise MoveFailed(f"{merge.target} did not become ACTIVE in half an hour. Run the same command again.")
+        aws.clock.sleep(POLL)
+    if like["recovery"] == "ENABLED" and not _recoverable(aws, merge):
+        days = {"RecoveryPeriodInDays": like["recovery_days"]} if like["recovery_days"] else {}
+        aws.dynamodb.update_continuous_backups(
+            TableName=merge.target,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, **days},  # type: ignore[typeddict-item]
+        )
+    if like["expiry"] and _expiry(aws, merge) is None:
+        aws.dynamodb.update_time_to_live(
+            TableName=merge.target, TimeToLiveSpecification={"Enabled": True, "AttributeName": like["expiry"]}
+        )
+
+
+def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
+    table = find_target(aws, merge)
+    if table is None or not is_settled(table):
+        return False
+    return _recoverable(aws, merge) is (like["recovery"] == "ENABLED") and _expiry(aws, merge) == like["expiry"]
+
+
+def delete_target(aws: Aws, merge: Merge) -> None:
+    """Remove the table. One with point-in-time recovery leaves a backup of its own, kept for 35 days.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
+    """
+    table = find_target(aws, merge)
+    if table is None or table["TableStatus"] == "DELETING":
+        return
+    if table.get("DeletionProtectionEnabled"):
+        aws.dynamodb.update_table(TableName=merge.target, DeletionProtectionEnabled=False)
+    try:
+        aws.dynamodb.delete_table(TableName=merge.target)
+    except aws.dynamodb.exceptions.ResourceNotFoundException:
+        return  # botocore repeats a call whose answer was lost
+
+
+def find_target(aws: Aws, merge: Merge) -> Any:
+    """The table as DescribeTable shows it; None when there is none."""
+    try:
+        return read_table(aws, merge.target)
+    except aws.dynamodb.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _recoverable(aws: Aws, merge: Merge) -> bool:
+    shown = aws.dynamodb.describe_continuous_backups(TableName=merge.target)["ContinuousBackupsDescription"]
+    return shown.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
+
+
+def _expiry(aws: Aws, merge: Merge) -> str | None:
+    return aws.dynamodb.describe_time_to_live(TableName=merge.target)["TimeToLiveDescription"].get("AttributeName")

@@ -1,0 +1,98 @@
+"""DynamoDB Streams: records that are gone after a day, iterators that expire, positions that were trimmed away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from moto.dynamodb.models import dynamodb_backends
+
+from optimizer.rehearsal.overlay import Answer, AwsError, emulates
+
+if TYPE_CHECKING:
+    from optimizer.rehearsal.account import EmulatedAccount
+    from optimizer.rehearsal.calls import Call
+
+API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
+
+KEPT = timedelta(hours=24)
+VALID = timedelta(minutes=15)
+
+
+@dataclass
+class Iterators:
+    """When each iterator was given out."""
+
+    given: dict[str, datetime] = field(default_factory=dict)
+
+
+@emulates(
+    "dynamodbstreams",
+    "GetShardIterator",
+    rule="Good for 15 minutes; a position after a record that is older than 24 hours was trimmed away; a stream that "
+    "was disabled and is not the table's latest any more is not found.",
+    source=f"{API}/API_streams_GetShardIterator.html",
+)
+def get_shard_iterator(account: EmulatedAccount, call: Call) -> Answer:
+    asked = call.parameters
+    shard = _shard(call, asked["StreamArn"])
+    kind, sequence = asked["ShardIteratorType"], asked.get("SequenceNumber")
+    first = _first_kept(account, shard)
+    if sequence is not None and kind.endswith("SEQUENCE_NUMBER") and first and _place(shard, sequence) < first - 1:
+        raise AwsError(
+            "TrimmedDataAccessException",
+            f"The operation attempted to read past the oldest stream record in shard {shard.id}: {sequence}",
+        )
+    if kind == "TRIM_HORIZON" and first:
+        number = str(shard.starting_sequence_number + first)
+        answer = call.forward({**asked, "ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": number})
+    else:
+        answer = call.forward()
+    account.part(Iterators).given[answer["ShardIterator"]] = account.clock.now()
+    return answer
+
+
+@emulates(
+    "dynamodbstreams",
+    "GetRecords",
+    rule="An iterator is good for 15 minutes.",
+    source=f"{API}/API_streams_GetRecords.html",
+)
+def get_records(account: EmulatedAccount, call: Call) -> Answer:
+    given, now = account.part(Iterators).given, account.clock.now()
+    at = given.pop(call.parameters["ShardIterator"], None)
+    if at is not None and now - at > VALID:
+        raise AwsError(
+            "ExpiredIteratorException", "Iterator expired. The iterator was created more than 15 minutes ago."
+        )
+    answer = call.forward()
+    if "NextShardIterator" in answer:
+        given[answer["NextShardIterator"]] = now
+    return answer
+
+
+def _shard(call: Call, stream: str) -> Any:
+    name, label = stream.split(":table/", 1)[1].split("/stream/")
+    table = dynamodb_backends[call.account][call.region].tables.get(name)
+    if table is None or table.stream_shard is None or table.latest_stream_label != label:
+        raise AwsError("ResourceNotFoundException", f"Requested resource not found: Stream: {stream} not found")
+    return table.stream_shard
+
+
+def _first_kept(account: EmulatedAccount, shard: Any) -> int:
+    """The place of the oldest record that is younger than a day."""
+    oldest = account.clock.now() - KEPT
+    low, high = 0, len(shard.items)
+    while low < high:
+        middle = (low + high) // 2
+        made = shard.items[middle].record["dynamodb"]["ApproximateCreationDateTime"]
+        if (made if made.tzinfo else made.replace(tzinfo=UTC)) < oldest:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _place(shard: Any, sequence: str) -> int:
+    return int(sequence) - int(shard.starting_sequence_number)

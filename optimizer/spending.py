@@ -1,0 +1,90 @@
+"""What the account costs: counted from what runs, and as Cost Explorer shows the bill. Reads only.
+
+Money decides nothing here, so what cannot be read is said in words and the plan goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from optimizer.aws import Aws
+from optimizer.errors import CostsUnknown, PriceMissing
+from optimizer.observe.commitments import Committing, read_commitments
+from optimizer.observe.cost_explorer import DAYS, Cost, CostExplorer, daily_costs, given_back, monthly_costs
+from optimizer.observe.costs import Bill, bill
+from optimizer.observe.footprint import Footprint
+from optimizer.observe.inventory import Governed
+from optimizer.observe.price_list import read_prices
+from optimizer.observe.prices import EMBEDDED, OLD, PriceBook
+from optimizer.observe.purchases import Offers, read_offers
+from optimizer.observe.running import footprint_now
+from optimizer.observe.storage import Storage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs now and what it is priced at. `bill` is None when a price is missing, which `notes` name."""
+
+    footprint: Footprint
+    storage: Storage | None
+    prices: PriceBook
+    bill: Bill | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What Cost Explorer told: None where it did not, for which `notes` have the reason."""
+
+    monthly: tuple[Cost, ...] | None
+    daily: tuple[Cost, ...] | None
+    given_back: tuple[Cost, ...] | None
+    committing: Committing | None
+    offers: Offers | None
+    explorer: CostExplorer
+    notes: tuple[str, ...]
+
+
+def read_running(aws: Aws, governed: Sequence[Governed]) -> Running:
+    """Count what runs and price it, by the Price List where it answers."""
+    footprint, storage = footprint_now(aws, governed)
+    used = [(each.region, each.item) for each in footprint.usages]
+    newer, notes = read_prices(aws, {*used, *EMBEDDED.prices})
+    prices = EMBEDDED.with_newer(newer)
+    if old := prices.old(used, aws.clock.now().date()):
+        named = ", ".join(f"{item} in {region}" for region, item in old)
+        notes = (*notes, f"These prices were compared more than {OLD.days} days ago and may be wrong by now: {named}.")
+    try:
+        return Running(footprint, storage, prices, bill(footprint, prices), notes)
+    except PriceMissing as missing:
+        return Running(footprint, storage, prices, None, (*notes, f"No cost is shown: {missing}"))
+
+
+def read_bill(aws: Aws) -> Billed:
+    """All that Cost Explorer is asked, in the fewest requests; each part is told or left out for itself."""
+    explorer, notes = CostExplorer(aws), list[str]()
+    start = explorer.settled.fromordinal(explorer.settled.toordinal() - DAYS)
+
+    def told(read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except CostsUnknown as unknown:
+            if str(unknown) not in notes:
+                notes.append(str(unknown))
+            return None
+
+    monthly = told(lambda: monthly_costs(explorer))
+    # Without the months there is nothing that days and credits could explain.
+    daily = told(lambda: daily_costs(explorer, start, explorer.settled)) if monthly else None
+    back = told(lambda: given_back(explorer)) if monthly else None
+    committing = told(lambda: read_commitments(explorer))
+    offers = told(lambda: read_offers(explorer)) if committing is not None else None
+    if monthly == ():
+        notes.append("Cost Explorer shows no cost yet: the account is new, its first figures follow within a day.")
+    return Billed(
+        monthly, daily, back, committing, offers, explorer, (*notes, *(committing.notes if committing else ()))
+    )

@@ -1,0 +1,13 @@
+"""The same way through the emulated account, with botocore in between: policies that spread, real answers."""
+
+import pytest
+
+from tests.consolidate.campaign import migrate_there_and_back
+from tests.consolidate.platform import emulated
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_doubled_stale_or_resurrected():
+    with emulated(80, 7) as platform:
+        migrate_there_and_back(platform)
+        assert platform.application.writes > 100
