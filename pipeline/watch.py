@@ -25,7 +25,7 @@ from pipeline import roles
 from pipeline.early_call import CalledEarly
 from pipeline.environment import Environment
 from pipeline.grants import acknowledge_log
-from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, read_buildspec
+from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec, read_buildspec
 
 EVERY = cdk.Duration.minutes(15)
 SCRIPT_ENDS = "APPLIED_VERSION"
@@ -94,7 +94,7 @@ class Watch(Construct):
         job = "measure-savings"
         told = self._jobs.variables(roles.ANALYZE)
         savings = self._project(
-            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told
+            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told, buildspec(job)
         )
         events.Rule(
             self,
@@ -168,10 +168,16 @@ class Watch(Construct):
         role = self._jobs.rolling_back_role(job)
         self._topic.grant_publish(role)
         told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
-        return self._project(id, job, description, role, told)
+        return self._project(id, job, description, role, told, _with_applied_version(job))
 
     def _project(
-        self, id: str, job: str, description: str, role: iam.Role, told: Mapping[str, str]
+        self,
+        id: str,
+        job: str,
+        description: str,
+        role: iam.Role,
+        told: Mapping[str, str],
+        spec: codebuild.BuildSpec,
     ) -> codebuild.Project:
         owner, repository = self._environment.repository.split("/")
         project = codebuild.Project(
@@ -188,7 +194,7 @@ class Watch(Construct):
                 webhook=False,
                 report_build_status=False,
             ),
-            build_spec=_with_applied_version(job),
+            build_spec=spec,
             environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
             environment_variables={
                 name: codebuild.BuildEnvironmentVariable(value=value) for name, value in told.items()
