@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_s3 import S3Client
     from types_boto3_savingsplans import SavingsPlansClient
+    from types_boto3_service_quotas import ServiceQuotasClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
     from types_boto3_sts import STSClient
@@ -46,6 +47,10 @@ RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, user_ag
 
 # Cost Explorer, Price List and Savings Plans answer here for all Regions (AWS General Reference, "Service endpoints").
 BILLING = "us-east-1"
+
+
+# CloudTrail shows them with the session: which build of which job, of which commit.
+SESSION_TAGS = ("tap:build", "tap:commit")
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,10 @@ class Aws:
         return self.session.client("pipes", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def quotas(self) -> ServiceQuotasClient:
+        return self.session.client("service-quotas", region_name=self.region, config=RETRIES)
+
+    @cached_property
     def pricing(self) -> PricingClient:
         return self.session.client("pricing", region_name=BILLING, config=RETRIES)
 
@@ -199,7 +208,7 @@ def production(world: World, settings: Settings) -> Aws:
     if who not in world.opened:
         session = world.open_session()
         if settings.role_arn is not None:
-            session = _assumed(world, session, settings.role_arn, settings.external_id)
+            session = _assumed(world, session, settings, settings.role_arn)
         region = settings.primary_region
         world.opened[who] = Aws(
             boto3.Session(botocore_session=session), settings.production_account, region, world.clock
@@ -208,9 +217,14 @@ def production(world: World, settings: Settings) -> Aws:
 
 
 def _assumed(
-    world: World, own: botocore.session.Session, role_arn: str, external_id: str | None
+    world: World, own: botocore.session.Session, settings: Settings, role_arn: str
 ) -> botocore.session.Session:
-    extra = {"RoleSessionName": "tap-optimizer", **({"ExternalId": external_id} if external_id else {})}
+    tags = dict(zip(SESSION_TAGS, (settings.build_id, settings.revision), strict=True))
+    extra = {
+        "RoleSessionName": "tap-optimizer",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        **({"ExternalId": settings.external_id} if settings.external_id else {}),
+    }
     fetcher = AssumeRoleCredentialFetcher(own.create_client, own.get_credentials(), role_arn, extra_args=extra)
     session = world.open_session()
     session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's only seam for it

@@ -43,10 +43,11 @@ AT_MOST = (
     "pricing:GetProducts",
     "rds:*",
     "savingsplans:DescribeSavingsPlans",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "ssm:PutParameter",
-    "tag:GetResources",
 )
 # The objects of this prefix alone, in the bucket that bootstrapping made for templates in each Region.
 STAGING = "arn:{partition}:s3:::cdk-hnb659fds-assets-{account}-{region}"

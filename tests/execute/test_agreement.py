@@ -20,6 +20,7 @@ from optimizer.observe.assembly import Stack
 from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.loader import deploy
 from optimizer.rehearsal.stacks import StackEvents
+from pipeline import roles
 
 PRODUCTION, REGION = "222222222222", "us-east-1"
 BUCKET = "cdk-hnb659fds-assets-222222222222-us-east-1"
@@ -257,3 +258,32 @@ def test_a_crash_around_any_change_is_carried_on_by_the_next_run() -> None:
             assert made.deployed() == stack(AFTER).template, f"crashed at call {number}"
             assert made.actual() == made.there, f"crashed at call {number}"
             assert made.left_over() == [], f"crashed at call {number}"
+
+
+def test_reconcile_may_what_it_calls_and_calls_what_it_may(deployed: Platform) -> None:
+    """Reading a template from the bucket and a parameter of it is CloudFormation's doing: no call of ours shows it."""
+    with pytest.raises(ReconcileRefused):
+        deployed.bring(harmful())
+    deployed.bring(stack(AFTER, Mappings={"M": {"a": {"b": "x" * 60_000}}}))
+    monitored = {f"{each.service}:{each.operation}" for each in deployed.account.calls if each.number}
+    may = {each.action for each in (*roles.OBSERVE, *roles.COMPARE, *roles.AGREE)}
+    assert monitored <= may
+    unseen = {"s3:GetObject", "s3:PutObject", "ssm:GetParameters", "cloudformation:DescribeStackEvents"}
+    assert {each.action for each in roles.AGREE} - monitored == unseen
+
+
+def test_a_table_that_the_optimizer_made_is_imported_along(deployed: Platform) -> None:
+    merged = copy.deepcopy(table("one"))
+    merged["Properties"]["TableName"] = "merged"
+    deployed.aws.dynamodb.create_table(
+        TableName="merged",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=merged["Properties"]["AttributeDefinitions"],
+        KeySchema=merged["Properties"]["KeySchema"],
+        GlobalSecondaryIndexes=merged["Properties"]["GlobalSecondaryIndexes"],
+    )
+    deployed.account.clock.sleep(3600)
+    wanted = stack({**AFTER, "Merged": merged})
+    deployed.bring(wanted)
+    assert deployed.deployed() == wanted.template
+    assert not [each for each in deployed.account.calls.mutating() if each.service == "dynamodb" and each.number]

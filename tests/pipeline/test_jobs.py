@@ -20,6 +20,7 @@ COMMANDS = {
     "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
     "tap-publish": [f"{OPTIMIZER} publish --out out"],
     "tap-watch": ["cd applied", f"{OPTIMIZER} watch"],
+    "tap-reconcile": [*SYNTHESIS, f"{OPTIMIZER} reconcile --assembly cdk.out"],
     "tap-rollback": [
         "cd applied",
         f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '
@@ -48,6 +49,7 @@ PRODUCTION_ROLE = {
     "tap-publish": "tap-analyze",
     "tap-watch": "tap-act",
     "tap-rollback": "tap-act",
+    "tap-reconcile": "tap-reconcile",
 } | {f"tap-phase{number}-{job}": "tap-act" for number in (1, 2, 3) for job in ("apply", "accept")}
 MAY_ASSUME = {
     "build": {"tap-analyze"},
@@ -58,6 +60,7 @@ MAY_ASSUME = {
     "accept": {"tap-act", "tap-reconcile"},
     "watch": {"tap-act"},
     "rollback": {"tap-act"},
+    "reconcile": {"tap-reconcile"},
 }
 HOURS_8 = 8 * 60
 
@@ -119,7 +122,7 @@ def test_the_plan_is_linked_as_the_folder_plan(pipeline: Any, project: str) -> N
 
 @pytest.mark.parametrize("job", MAY_ASSUME)
 def test_a_job_may_assume_its_production_role_alone(pipeline: Any, job: str) -> None:
-    assumed = [each for each in pipeline.allowed(f"tap-job-{job}") if each["Action"] == "sts:AssumeRole"]
+    assumed = [each for each in pipeline.allowed(f"tap-job-{job}") if "sts:AssumeRole" in each["Action"]]
     arns = [
         arn
         for each in assumed
