@@ -132,13 +132,19 @@ class PlatformLife:
         return walk
 
     def live_on(self, weeks: int) -> None:
-        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""
+        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish.
+
+        The watch runs once a day: with no window open, every quarter of an hour shows nothing more.
+        """
+        if not weeks:
+            return
         pipeline = deployed_pipeline(self.account, self.home)
         slow = [each for each in pipeline.schedules if each.period >= DAY]
-        begun, costs = self.account.clock.now(), [self._week(WALKED_AT - WEEK)] if weeks else []
+        begun, costs, watch = self.account.clock.now(), [self._week(WALKED_AT - WEEK)], self._watch(pipeline)
         for number in range(weeks):
             for day in range(1, 8):
                 self.account.clock.advance_to(begun + number * WEEK + day * DAY)
+                watch.run()
                 for each in slow:
                     if day % (each.period // DAY) == 0:
                         self._until_it_ends(pipeline.projects[each.project], {})
