@@ -233,7 +233,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
             f"The sources were {lag.age} behind the merged table before this run of the watch, more than {LATEST_LAG}. "
             "They are up to date now; find out why the watch did not run, before the next 24 h go by."
         )
-    return f"{lag.changes:,} changes carried back to the sources, which were {lag.age} behind" if lag.changes else ""
+    return f"the sources were {lag.age} behind {work.merge.target}" if lag.age > LATEST_LAG / 2 else ""
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:

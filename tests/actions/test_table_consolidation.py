@@ -1,4 +1,4 @@
-"""Whether two tables support being one: all criteria, and for now never a yes."""
+"""Whether two tables support being one, and what the watch does for them while the window is open."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,11 +6,16 @@ from datetime import timedelta
 import pytest
 
 from optimizer.actions import table_consolidation
-from optimizer.actions.table_consolidation import DECLARATION, Evidence, collect, decide, describe
+from optimizer.actions.table_consolidation import DECLARATION, Evidence, collect, decide, describe, tend
+from optimizer.consolidate.merge import Speed
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
+from optimizer.errors import MoveFailed, Unhealthy
+from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import read_metrics
 from tests.actions.made_tables import live, make_table, nothing_measured
+from tests.consolidate import campaign
+from tests.consolidate.platform import KEPT, lived
 
 ONE = {
     "keys": [{"AttributeName": "pk", "KeyType": "HASH", "AttributeType": "S"}],
@@ -124,3 +129,43 @@ def test_a_missing_table_is_a_reason_and_no_error(aws):
     alone = make_table(aws, "users")
     evidence = collect(aws, alone, nothing_measured(aws.clock.now(), table_consolidation.queries(alone)))
     assert "both tables are there" in failed(evidence)
+
+
+USERS = Governed(Kind.TABLE, "users", SUPPORTED.table, "us-east-1", {})
+
+
+def applied(platform):
+    """Consolidated in the model, with the notes of that; the decision it came from."""
+    campaign.migrate(platform, Speed(units=1e6, segments=1, workers=1))
+    platform.application.busy = False
+    return replace(decide(SUPPORTED, Policy()), target={"kept": list(KEPT), "units_per_second": 1e6, "run": "r"})
+
+
+def tended_often(platform, decision):
+    for _ in range(8):  # an answer may be empty although there is more
+        tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes)
+
+
+def test_the_watch_carries_writes_back_and_says_when_it_was_late():
+    with lived(100, 0) as platform:
+        decision = applied(platform)
+        platform.write(30)
+        platform.clock.sleep(900)
+        assert tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes) == ""
+        campaign.standing_still(platform)
+        assert platform.missing_in_sources() == []
+        platform.application.busy = False
+        platform.write(30)
+        platform.clock.sleep(2 * 3600)
+        with pytest.raises(Unhealthy, match="behind the merged table"):
+            tended_often(platform, decision)
+        campaign.standing_still(platform)
+        assert platform.missing_in_sources() == []
+
+
+def test_after_a_day_without_the_watch_it_stops_and_says_so():
+    with lived(100, 0) as platform:
+        decision = applied(platform)
+        platform.clock.sleep(23.5 * 3600)
+        with pytest.raises(MoveFailed, match="more than 23 h ago"):
+            tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes)
