@@ -358,7 +358,7 @@ def _way_back(work: _Work) -> Move:
         name="way-back",
         when=When.APPLY,
         summary=f"record the changes of {work.merge.target}",
-        is_done=lambda aws: is_streaming(aws, work.merge.target, on=True),
+        is_done=lambda aws: find_target(aws, work.merge) is not None and is_streaming(aws, work.merge.target, on=True),
         do=lambda aws: set_streams(aws, [work.merge.target], on=True),
         undo=_nothing_to_undo,
         is_undone=_always,  # the stream goes with its table
