@@ -94,12 +94,23 @@ class Permission:
     source: str = ""
 
 
+def permissions(
+    *actions: str, resources: tuple[str, ...] = ("*",), writes: bool = False, source: str
+) -> tuple[Permission, ...]:
+    """Several IAM actions on the same resources, by the same page."""
+    return tuple(Permission(each, resources, writes=writes, source=source) for each in actions)
+
+
 @dataclass(frozen=True)
 class Order:
     """`after`: actions whose moves must come first in the same phase. `conflicts`: never on one resource."""
 
     after: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+
+
+def _to_all(_governed: Governed) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,8 @@ class Action:
     policy)` is pure; `describe(aws, governed)` is the state that a decision rests on and that undo
     restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
     acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
-    capacity of a group that scales: no sign of somebody's hand.
+    capacity of a group that scales: no sign of somebody's hand. Of its kind, the action asks about the
+    resources that it `applies_to`: of the others it has nothing to say, not even KEEP.
 
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
     `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
@@ -130,6 +142,7 @@ class Action:
     resize: Callable[[Sizing, Decision], Sizing]
     permissions: tuple[Permission, ...]
     order: Order = Order()
+    applies_to: Callable[[Governed], bool] = _to_all
     varies: tuple[str, ...] = ()
     keeps_notes: bool = False
     tend: Callable[[Aws, Governed, Before, Decision, Notes], str] | None = None

@@ -51,7 +51,7 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     inventory = take_inventory(aws, regions)
     running, billed = read_running(aws, inventory.governed), read_bill(aws)
     shape = Shape(sizing.sizing, regions, running.storage)
-    pairs = [(action, each) for action in actions for each in inventory.of(action.kind)]
+    pairs = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
     decided = [_decide(aws, action, governed, measured, policy) for action, governed in pairs]

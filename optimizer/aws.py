@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from types_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from types_boto3_s3 import S3Client
     from types_boto3_savingsplans import SavingsPlansClient
+    from types_boto3_service_quotas import ServiceQuotasClient
     from types_boto3_sns import SNSClient
     from types_boto3_ssm import SSMClient
     from types_boto3_sts import STSClient
@@ -140,6 +141,10 @@ class Aws:
     @cached_property
     def pipes(self) -> EventBridgePipesClient:
         return self.session.client("pipes", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def quotas(self) -> ServiceQuotasClient:
+        return self.session.client("service-quotas", region_name=self.region, config=RETRIES)
 
     @cached_property
     def pricing(self) -> PricingClient:

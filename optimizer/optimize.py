@@ -29,8 +29,7 @@ from optimizer.analyze import analyze as make_plan
 from optimizer.aws import World, production, tooling
 from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
-from optimizer.decide.plan import Plan, read_plan
-from optimizer.decide.plan_costs import PlanCosts
+from optimizer.decide.plan import read_plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import OptimizerError, UsageError
 from optimizer.execute.freeze import Freeze, read_override
@@ -47,6 +46,7 @@ from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
 from optimizer.observe.inventory import take_inventory
 from optimizer.phase import Phase
+from optimizer.plan_text import money_lines, plan_lines
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
 from optimizer.spending import read_running
@@ -119,8 +119,8 @@ def analyze(
         life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
         if money is not None:
             life.say(f"Read the bill: {money.summary}.")
-            for note in money.notes:
-                life.say(note)
+            for line in (*money.notes, *money_lines(money)):
+                life.say(line)
         with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
             Pen(life.journal, lease).propose(plan, made.evidence)
     out.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,8 @@ def analyze(
     (out / "gate-text").write_text(gate_text(plan) + "\n")
     _dashboard(life, out)
     _upload(life, out)
-    _print_plan(plan)
+    for line in plan_lines(plan):
+        typer.echo(line)
 
 
 @app.command()
@@ -396,32 +397,6 @@ def _dashboard(life: Life, out: Path) -> Path:
     history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
     write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
-
-
-def _print_plan(plan: Plan) -> None:
-    typer.echo(f"Plan {plan.hash[:12]}" + (f", held: {plan.held}" if plan.held else ""))
-    for decision in plan.decisions:
-        name = decision.resource.rsplit(":", 1)[-1]
-        typer.echo(f"  {decision.choice.value:8} {decision.action:20} {name}: {decision.reason}")
-    for each in plan.excluded:
-        typer.echo(f"  excluded {each.kind.name.lower():20} {each.name}: {each.reason}")
-    if plan.costs is not None:
-        _print_costs(plan.costs)
-
-
-def _print_costs(costs: PlanCosts) -> None:
-    typer.echo(f"Cost: ${costs.before:,.2f} a month at list price, ${costs.after:,.2f} after the plan.")
-    for when, totals in (("now", costs.totals_before), ("after", costs.totals_after)):
-        if totals is not None:
-            typer.echo(
-                f"  {when:8} ListCost ${totals.list_cost:,.2f}, BilledCost ${totals.billed_cost:,.2f}, "
-                f"EffectiveCost ${totals.effective_cost:,.2f}, committed and unused ${totals.stranded:,.2f}"
-            )
-    for saving in costs.savings:
-        name = saving.resource.rsplit(":", 1)[-1]
-        typer.echo(f"  saves    {saving.action:20} {name}: ${saving.monthly:,.2f} at list price, net {saving.words}")
-        for note in saving.notes:
-            typer.echo(f"           {'':20} {note}")
 
 
 def _tell(line: str) -> None:

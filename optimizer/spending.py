@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from optimizer.aws import Aws
@@ -67,7 +68,7 @@ def read_running(aws: Aws, governed: Sequence[Governed]) -> Running:
 def read_bill(aws: Aws) -> Billed:
     """All that Cost Explorer is asked, in the fewest requests; each part is told or left out for itself."""
     explorer, notes = CostExplorer(aws), list[str]()
-    start = explorer.settled.fromordinal(explorer.settled.toordinal() - DAYS)
+    start = explorer.settled - timedelta(days=DAYS)
 
     def told(read: Callable[[], T]) -> T | None:
         try:
@@ -78,10 +79,10 @@ def read_bill(aws: Aws) -> Billed:
             return None
 
     monthly = told(lambda: monthly_costs(explorer))
-    # Without the months there is nothing that days and credits could explain.
     daily = told(lambda: daily_costs(explorer, start, explorer.settled)) if monthly else None
     back = told(lambda: given_back(explorer)) if monthly else None
-    committing = told(lambda: read_commitments(explorer))
+    # Reports of commitments do not name their currency: it is known from the months.
+    committing = told(lambda: read_commitments(explorer)) if monthly is not None else None
     offers = told(lambda: read_offers(explorer)) if committing is not None else None
     if monthly == ():
         notes.append("Cost Explorer shows no cost yet: the account is new, its first figures follow within a day.")

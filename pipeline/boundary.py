@@ -43,6 +43,8 @@ AT_MOST = (
     "pricing:GetProducts",
     "rds:*",
     "savingsplans:DescribeSavingsPlans",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "ssm:GetParameter",
     "ssm:GetParameters",
     "ssm:PutParameter",

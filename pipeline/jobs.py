@@ -168,6 +168,12 @@ class Jobs(Construct):
         self._journal.grant_write(role)
         return role
 
+    def reconciling_role(self) -> iam.Role:
+        """The role of `reconcile`, the last part of accept by itself."""
+        role = self.role("reconcile", production=(roles.RECONCILE,))
+        self._journal.grant_write(role)
+        return role
+
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
         """A job's own role; `production` names the roles it may assume there. Made once a job."""
         id = f"{job.capitalize()}Role"

@@ -39,7 +39,7 @@ RECONCILE = "tap-reconcile"
 JOBS: Mapping[str, tuple[str, ...]] = {
     ANALYZE: ("build", "analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
-    RECONCILE: ("accept",),
+    RECONCILE: ("accept", "reconcile"),
 }
 """Which jobs may assume which production role."""
 

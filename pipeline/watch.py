@@ -47,7 +47,7 @@ class Notifications(Construct):
 
 
 class Watch(Construct):
-    """The projects `tap-watch` and `tap-rollback`, what starts them, and the alarms on the watch itself."""
+    """The projects beside the pipeline, what starts them, and the alarms on the watch itself."""
 
     def __init__(
         self,
@@ -73,6 +73,7 @@ class Watch(Construct):
         )
         self._every_quarter_of_an_hour(watch)
         self._every_week()
+        self._by_hand()
         CalledEarly(self, "CalledEarly", environment=environment, watch=watch)
         self._on_failed_gate(rollback)
         self._alarms(watch, rollback, notifications.topic)
@@ -102,6 +103,12 @@ class Watch(Construct):
             schedule=events.Schedule.rate(cdk.Duration.days(7)),
             targets=[events_targets.CodeBuildProject(savings)],
         )
+
+    def _by_hand(self) -> None:
+        """Nothing starts it: a person does, for an accepted phase whose execution cannot come back to reconcile it."""
+        told = self._jobs.variables(roles.RECONCILE)
+        what = "Brings the deployed templates after an accepted phase; started by hand, with the applied commit"
+        self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), told)
 
     def _on_failed_gate(self, rollback: codebuild.Project) -> None:
         """A gate fails when it is rejected and when its time runs out: the job tells them apart."""

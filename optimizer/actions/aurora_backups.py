@@ -254,6 +254,7 @@ ACTION = Action(
     phase=Phase.DATABASE,
     title="Keep Aurora backups for fewer days",
     kind=Kind.DATABASE,
+    applies_to=aurora.is_no_copy,
     queries=queries,
     collect=collect,
     decide=decide,

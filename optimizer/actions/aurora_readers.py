@@ -19,6 +19,7 @@ from typing import Any
 
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.aws import RETRIES, Aws
+from optimizer.decide.arithmetic import times
 from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.execute.aurora_instance import DELETING_AND_CREATING, AuroraInstance
@@ -113,8 +114,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     after = min(known, key=lambda each: each.vcpus) if len(known) == 2 else None
     today = max((DATABASE_CLASSES.get(m.instance_class, _UNKNOWN).vcpus for m in evidence.members), default=0)
     scale = today / after.vcpus if after and today else None
-    cpu_after = _times(evidence.cpu_p95, readers * scale if scale else None)
-    connections = _times(evidence.connections_max, readers * 100 / after.max_connections if after else None)
+    cpu_after = times(evidence.cpu_p95, readers * scale if scale else None)
+    connections = times(evidence.connections_max, readers * 100 / after.max_connections if after else None)
     reads_of_writes = 100 * evidence.reads / evidence.writes if evidence.reads is not None and evidence.writes else None
 
     def over(name: str, observed: Measured, unit: str = "", **limit: Any) -> Criterion:
@@ -136,7 +137,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     projected = (
         Projection("readers", readers, limits.keep, ""),
         Projection("p95 CPU of a reader", evidence.cpu_p95, cpu_after, "%"),
-        Projection("connections of a reader", evidence.connections_max, _times(evidence.connections_max, readers), ""),
+        Projection("connections of a reader", evidence.connections_max, times(evidence.connections_max, readers), ""),
     )
     leaving = {each.id: {"class": each.instance_class, "tier": each.tier} for each in evidence.leaving}
     return decide_by(
@@ -211,10 +212,6 @@ def _autoscaled_to(aws: Aws, name: str) -> int:
     return max((each["MinCapacity"] for each in found["ScalableTargets"]), default=0)
 
 
-def _times(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor
-
-
 _SERVICES = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 _REFERENCE = f"{_SERVICES}/list_amazonrds.html"
 
@@ -223,6 +220,7 @@ ACTION = Action(
     phase=Phase.DATABASE,
     title="Go down to one Aurora reader",
     kind=Kind.DATABASE,
+    applies_to=aurora.is_no_copy,
     queries=queries,
     collect=collect,
     decide=decide,

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from optimizer.action import Action, Before, Move, Order, Permission, When
+from optimizer.action import Action, Before, Move, Order, Permission, When, permissions
 from optimizer.aws import Aws
+from optimizer.decide.arithmetic import times
 from optimizer.decide.decision import Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.execute.aurora_instance import AuroraInstance
@@ -100,10 +101,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     today = DATABASE_CLASSES.get(writer["class"]) if writer else None
     after = DATABASE_CLASSES.get(limits.target_class)
     smaller = today.vcpus / after.vcpus if today and after else None
-    writer_after = _times(evidence.writer_cpu_p95, smaller)
-    reader_after = _times(evidence.reader_cpu_p95, smaller)
-    connections = _times(evidence.connections_max, 100 / after.max_connections if after else None)
-    memory = _times(evidence.freeable_gib, 100 / today.memory_gib if today else None)
+    writer_after = times(evidence.writer_cpu_p95, smaller)
+    reader_after = times(evidence.reader_cpu_p95, smaller)
+    connections = times(evidence.connections_max, 100 / after.max_connections if after else None)
+    memory = times(evidence.freeable_gib, 100 / today.memory_gib if today else None)
 
     def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, source=source, lifted=policy.is_lifted(ID, name), **limit)
@@ -137,7 +138,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         ),
         Projection(
             "connections of max_connections",
-            _times(evidence.connections_max, 100 / today.max_connections if today else None),
+            times(evidence.connections_max, 100 / today.max_connections if today else None),
             connections,
             "%",
         ),
@@ -238,10 +239,6 @@ def _fail_over(cluster: Governed, leaving: str, coming: str) -> Move:
     )
 
 
-def _times(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor
-
-
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"
 _CLUSTERS = "arn:{partition}:rds:{region}:{account}:cluster:tap-database*"
 _INSTANCES = "arn:{partition}:rds:{region}:{account}:db:tap-database-*"
@@ -251,6 +248,7 @@ ACTION = Action(
     phase=Phase.DATABASE,
     title="Make the Aurora writer smaller",
     kind=Kind.DATABASE,
+    applies_to=aurora.is_no_copy,
     queries=queries,
     collect=collect,
     decide=decide,
@@ -258,9 +256,9 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     permissions=(
-        Permission("rds:DescribeDBClusters", source=_REFERENCE),
-        Permission("rds:DescribeDBInstances", source=_REFERENCE),
-        Permission("rds:DescribeGlobalClusters", source=_REFERENCE),
+        *permissions(
+            "rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeGlobalClusters", source=_REFERENCE
+        ),
         Permission("rds:ModifyDBInstance", (_INSTANCES,), writes=True, source=_REFERENCE),
         Permission("rds:FailoverDBCluster", (_CLUSTERS,), writes=True, source=_REFERENCE),
     ),

@@ -3,12 +3,14 @@
 Saves most of the EC2 spend: 15 x m5.4xlarge to 8 x m5.2xlarge is 240 to 64 vCPU. Risks saturation at
 peak, since CPU rises 3.75 times, and 5.6 times with one of three zones lost; both are computed from 60
 days before anything is proposed. The type goes first, by an instance refresh at the same count, then
-the count step by step, health being watched after each; then target tracking may scale in.
+the count step by step, health being watched after each; then target tracking may scale in. The alarms
+on the load balancer watch the refresh, and AWS turns it back by itself when one rings.
 
 Undone in reverse: scale-in off, capacity back at once, then a second instance refresh to the old
-template version. It takes as long as launching the old instances takes (about two hours for 15, one
-at a time, with warm-up and drain), needs their capacity to be there, and touches no data. The
-template version that was made stays behind, unused and free of charge.
+template version, then the new version is deleted. It takes as long as launching the old instances
+takes (about two hours for 15, one at a time, with warm-up and drain), needs their capacity to be
+there, and touches no data. With `reserve_way_back` that capacity is held, and paid for, until the phase
+ends; without, the quota is checked and the capacity itself is AWS's to have.
 """
 
 from __future__ import annotations
@@ -19,35 +21,28 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from optimizer.action import Action, Before, Move, Permission, When
+from optimizer.action import Action, Before, Move, Permission, When, permissions
 from optimizer.aws import Aws
+from optimizer.decide.arithmetic import largest, ratio, times, total
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
-from optimizer.execute.instance_refresh import InstanceRefresh, active_refresh
-from optimizer.observe.health_alarms import health_alarms
+from optimizer.execute.capacity_reservation import CapacityReservation
+from optimizer.execute.fleet_capacity import FleetCapacity, TargetTracking
+from optimizer.execute.instance_refresh import InstanceRefresh
+from optimizer.execute.launch_template import LaunchTemplateVersion
+from optimizer.observe import fleet
+from optimizer.observe.fleet import InstanceType, Room
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.phase import Phase
 from stages.sizing import FleetSizing, Sizing
 
-if TYPE_CHECKING:
-    from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef, TargetTrackingConfigurationTypeDef
-    from types_boto3_ec2.literals import InstanceTypeType
-
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
-BESIDE, REFRESH_HOURS = 0.1, 2.0  # the share that runs beside the old ones, for about two hours
+REFRESH_HOURS = 2.0
 STEP = 0.8  # capacity goes down by a fifth at a time: 15, 12, 10, 8
-
-
-@dataclass(frozen=True)
-class InstanceType:
-    """What one instance of a type has: virtual processors, and Gbps it can rely on."""
-
-    vcpus: int
-    baseline_gbps: float
 
 
 @dataclass(frozen=True)
@@ -55,17 +50,22 @@ class Evidence:
     """60 days of one Auto Scaling group, and what could undo or spoil a refresh.
 
     CPU in percent: p95 over the 5-minute averages of the group, and over the maximums of its busiest
-    instance. Network: p95 of the whole group, the busier direction, in Gbps. `obstacles` are in words.
+    instance. Of the whole group, p95: network, the busier direction, in Gbps; EBS in MB/s and in
+    operations per second, reads and writes together. `obstacles` are in words.
     """
 
     group: str
     before: Before
+    placement: Mapping[str, int]  # instances by zone
     zones: int
     types: Mapping[str, InstanceType]  # of the group's family, by name
     cpu_p95: float | None
     cpu_busiest_p95: float | None
     network_gbps_p95: float | None
+    ebs_mbps_p95: float | None
+    ebs_iops_p95: float | None
     coverage: float
+    room: Room
     obstacles: tuple[str, ...]
 
 
@@ -76,30 +76,43 @@ def queries(group: Governed) -> tuple[Query, ...]:
         Query("AWS/EC2", name, dimensions, statistics, period=300, region=group.region)
         for name, statistics in (
             ("CPUUtilization", ("Average", "Maximum")),
-            ("NetworkIn", ("Sum",)),
-            ("NetworkOut", ("Sum",)),
+            *((name, ("Sum",)) for name in ("NetworkIn", "NetworkOut")),
+            *((name, ("Sum",)) for name in ("EBSReadBytes", "EBSWriteBytes", "EBSReadOps", "EBSWriteOps")),
         )
     )
 
 
 def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
-    """Read the group and its family of instance types; take the rest from what was measured."""
-    shown = _group(aws, group.name)
+    """Read the group, its family of instance types and the Region's room; take the rest from what was measured."""
+    shown = fleet.group_of(aws, group.name)
     before = describe(aws, group)
-    cpu, network_in, network_out = queries(group)
-    network = [measured.percentile(query, "Sum", 95) for query in (network_in, network_out)]
-    known = [8 * each / cpu.period / 1e9 for each in network if each is not None]
-    asked = ((cpu, "Average"), (cpu, "Maximum"), (network_in, "Sum"), (network_out, "Sum"))
+    types = fleet.family(aws, str(before["instance_type"]))
+    today = types.get(str(before["instance_type"]))
+    cpu, network_in, network_out, read_bytes, written_bytes, reads, writes = queries(group)
+
+    def per_second(query: Query) -> float | None:
+        total = measured.percentile(query, "Sum", 95)
+        return None if total is None else total / query.period
+
+    network = [per_second(query) for query in (network_in, network_out)]
+    asked = [(cpu, "Average"), (cpu, "Maximum"), (network_in, "Sum"), (network_out, "Sum")]
+    if today is not None and today.ebs_measured:
+        asked += [(query, "Sum") for query in (read_bytes, written_bytes, reads, writes)]
     return Evidence(
         group=group.arn,
         before=before,
+        placement=fleet.placement(shown),
         zones=len(shown["AvailabilityZones"]),
-        types=_family(aws, str(before["instance_type"])),
+        types=types,
         cpu_p95=measured.percentile(cpu, "Average", 95),
         cpu_busiest_p95=measured.percentile(cpu, "Maximum", 95),
-        network_gbps_p95=max(known) if len(known) == len(network) else None,
+        network_gbps_p95=times(largest(network), 8 / 1e9),
+        # Of reads and writes each: together they are hardly ever that high, which errs toward keeping.
+        ebs_mbps_p95=times(total([per_second(read_bytes), per_second(written_bytes)]), 1 / 1e6),
+        ebs_iops_p95=total([per_second(reads), per_second(writes)]),
         coverage=min(measured.coverage(*each) for each in asked),
-        obstacles=tuple(_obstacles(aws, shown, before)),
+        room=fleet.room(aws, own=len(shown["Instances"]) * (today.vcpus if today else 0)),
+        obstacles=tuple(fleet.obstacles(aws, shown, before)),
     )
 
 
@@ -108,58 +121,100 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     limits, target, before = policy.fleet, policy.fleet.target, evidence.before
     count, kind = before["desired"], before["instance_type"]
     today, after = evidence.types.get(kind), evidence.types.get(target.instance_type)
-    fewer = _ratio(count * today.vcpus, target.desired * after.vcpus) if today and after else None
+    fewer = ratio(count * today.vcpus, target.desired * after.vcpus) if today and after else None
     zone_lost = evidence.zones / (evidence.zones - 1) if evidence.zones > 1 else None
-    cpu_after = _times(evidence.cpu_p95, fewer)
-    network = _times(evidence.network_gbps_p95, 100)
-    network_today = _ratio(network, count * today.baseline_gbps) if today else None
-    network_after = _ratio(network, target.desired * after.baseline_gbps) if after else None
+    cpu_after = times(evidence.cpu_p95, fewer)
+    network = times(evidence.network_gbps_p95, 100)
+    network_today = ratio(network, count * today.baseline_gbps) if today else None
+    network_after = ratio(network, target.desired * after.baseline_gbps) if after else None
 
     def over(name: str, observed: Measured, unit: str = "%", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)
 
+    def of_ebs(observed: float | None, baseline: float) -> float | None:
+        return ratio(times(observed, 100), target.desired * baseline)
+
+    disks = (
+        over(
+            "p95 EBS throughput of the baseline after",
+            of_ebs(evidence.ebs_mbps_p95, after.ebs_mbps) if after else None,
+            at_most=limits.ebs_after,
+        ),
+        over(
+            "p95 EBS operations of the baseline after",
+            of_ebs(evidence.ebs_iops_p95, after.ebs_iops) if after else None,
+            at_most=limits.ebs_after,
+        ),
+    )
     criteria = (
         brief("p95 CPU", evidence.cpu_p95, unit="%", at_most=limits.cpu_p95),
         brief("p95 network of the baseline bandwidth", network_today, unit="%", at_most=limits.network_p95),
         over("periods with metrics", evidence.coverage, at_least=limits.coverage),
         over("vCPU today for each one after", fewer, "", at_least=1.0),
         over("already as the target", _sizing(before) == target, "", equals=False),
-        over("p95 CPU after, one zone lost", _times(cpu_after, zone_lost), at_most=limits.cpu_after),
-        over(
-            "p95 CPU of the busiest instance after", _times(evidence.cpu_busiest_p95, fewer), at_most=limits.cpu_after
-        ),
+        over("p95 CPU after, one zone lost", times(cpu_after, zone_lost), at_most=limits.cpu_after),
+        over("p95 CPU of the busiest instance after", times(evidence.cpu_busiest_p95, fewer), at_most=limits.cpu_after),
         over("p95 network of the baseline bandwidth after", network_after, at_most=limits.network_after),
+        *(disks if today is None or today.ebs_measured else ()),
+        over("On-Demand vCPU quota used on the way back", _quota_used(evidence, policy), at_most=100.0),
         over("obstacles to an instance refresh", "; ".join(evidence.obstacles) or "none", "", equals="none"),
     )
     projected = (
         Projection("p95 CPU", evidence.cpu_p95, cpu_after, "%"),
-        Projection("p95 CPU, one zone lost", _times(evidence.cpu_p95, zone_lost), _times(cpu_after, zone_lost), "%"),
+        Projection("p95 CPU, one zone lost", times(evidence.cpu_p95, zone_lost), times(cpu_after, zone_lost), "%"),
         Projection("p95 network of the baseline", network_today, network_after, "%"),
         Projection("instances", count, target.desired, ""),
     )
-    undo = f"capacity back to {count} at once, then an instance refresh to {kind}: about two hours, no data involved"
+    held = evidence.placement if limits.reserve_way_back else {}
     return decide_by(
         ID,
         evidence.group,
         criteria,
         before=before,
-        target=target.model_dump(mode="json"),
+        target={**target.model_dump(mode="json"), **({"held": dict(held)} if held else {})},
         projected=projected,
-        costs=(_double_running(evidence, count, target.instance_type),),
-        undo=undo,
+        undo=_undo(evidence, held),
+        costs=tuple(_costs(evidence, count, target.instance_type, held, policy.window)),
     )
 
 
-def _double_running(evidence: Evidence, count: int, target: str) -> ChangeCost:
-    """New instances join before old ones leave: at most a tenth more than there are (execute/instance_refresh.py)."""
-    more = math.ceil(count * BESIDE)
+def _costs(
+    evidence: Evidence, count: int, target: str, held: Mapping[str, int], window: timedelta
+) -> Iterator[ChangeCost]:
+    """New instances join before old ones leave, and what is held is paid for with no instance in it."""
+    region, kind = evidence.group.split(":")[3], evidence.before["instance_type"]
+    more = fleet.refresh_surplus(count)
     name = f"{more} instances beside the old ones, for about {REFRESH_HOURS:g} hours"
-    return ChangeCost(name, "fleet", target, evidence.group.split(":")[3], more * REFRESH_HOURS)
+    yield ChangeCost(name, "fleet", target, region, more * REFRESH_HOURS)
+    if held:
+        reserved, hours = sum(held.values()), window / timedelta(hours=1)
+        name = f"{reserved} x {kind} held for the way back, for the {hours:g} hours of the window"
+        yield ChangeCost(name, "fleet", kind, region, reserved * hours)
+
+
+def _quota_used(evidence: Evidence, policy: Policy) -> float | None:
+    """Percent, at the way back's highest point: the last old instances come while the new ones are all there."""
+    today = evidence.types.get(evidence.before["instance_type"])
+    after = evidence.types.get(policy.fleet.target.instance_type)
+    if today is None or after is None:
+        return None
+    count = evidence.before["desired"]
+    # What is held counts as used, though no instance is in it: then all new ones come on top.
+    beside = count * after.vcpus if policy.fleet.reserve_way_back else fleet.refresh_surplus(count) * today.vcpus
+    return evidence.room.used_by(count * today.vcpus + beside)
+
+
+def _undo(evidence: Evidence, held: Mapping[str, int]) -> str:
+    count, kind = evidence.before["desired"], evidence.before["instance_type"]
+    told = f"capacity back to {count} at once, then an instance refresh to {kind}: about two hours, no data involved"
+    if not held:
+        return told
+    return f"{told}. For it {sum(held.values())} x {kind} stay reserved until the phase ends, at their On-Demand price"
 
 
 def describe(aws: Aws, group: Governed) -> Before:
     """Capacity, template version and target tracking: what the decision rests on and undo restores."""
-    shown = _group(aws, group.name)
+    shown = fleet.group_of(aws, group.name)
     template = shown.get("LaunchTemplate", {})
     data: Mapping[str, Any] = {}
     if template:
@@ -187,20 +242,29 @@ def describe(aws: Aws, group: Governed) -> Before:
 
 
 def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
-    """Type at the same count, capacity step by step, then scale-in."""
-    target = FleetSizing.model_validate(decision.target)
-    found = [_change_type(group, before, decision, target)] if before["instance_type"] != target.instance_type else []
+    """Capacity for the way back, type at the same count, capacity step by step, then scale-in."""
+    target, held = _target(decision)
+    found = [_hold(before, decision, held)] if held else []
+    if before["instance_type"] != target.instance_type:
+        found += _change_type(group, before, decision, target)
     found += [_change_capacity(group, before, target, count) for count in steps(before["desired"], target.desired)]
     found += [
         _change_scale_in(group, name, configuration, target.scale_in)
         for name, configuration in before["target_tracking"].items()
         if configuration.get("DisableScaleIn", False) is target.scale_in
     ]
-    return found
+    return [*found, _release(before, decision, held)] if held else found
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
-    return sizing.model_copy(update={"fleet": FleetSizing.model_validate(decision.target)})
+    return sizing.model_copy(update={"fleet": _target(decision)[0]})
+
+
+def _target(decision: Decision) -> tuple[FleetSizing, Mapping[str, int]]:
+    """The sizing, and by zone how many of the old instances to hold capacity for."""
+    target = dict(decision.target)
+    held: Mapping[str, int] = target.pop("held", {})
+    return FleetSizing.model_validate(target), held
 
 
 def steps(today: int, target: int) -> list[int]:
@@ -211,155 +275,98 @@ def steps(today: int, target: int) -> list[int]:
     return found[1:] or [target]
 
 
-def _change_type(group: Governed, before: Before, decision: Decision, target: FleetSizing) -> Move:
+def _hold(before: Before, decision: Decision, held: Mapping[str, int]) -> Move:
+    """First of all, while the old instances run: their capacity goes over into the reservation."""
+    kind = before["instance_type"]
+    reservation = CapacityReservation(kind, held, f"{ID} {_fingerprint(decision)}")
+    return Move(
+        name="hold",
+        when=When.APPLY,
+        summary=f"reserve {sum(held.values())} x {kind} for the way back",
+        is_done=reservation.is_held,
+        do=reservation.hold,
+        undo=reservation.release,
+        is_undone=reservation.is_released,
+    )
+
+
+def _release(before: Before, decision: Decision, held: Mapping[str, int]) -> Move:
+    kind = before["instance_type"]
+    reservation = CapacityReservation(kind, held, f"{ID} {_fingerprint(decision)}")
+    return Move(
+        name="release",
+        when=When.ACCEPT,
+        summary=f"release the reservation of {sum(held.values())} x {kind}",
+        is_done=reservation.is_released,
+        do=reservation.release,
+    )
+
+
+def _change_type(group: Governed, before: Before, decision: Decision, target: FleetSizing) -> list[Move]:
     """Make a template version that differs in the type alone, and refresh every instance to it."""
     template, old = str(before["launch_template"]), str(before["version"])
-    made_for = f"{ID} {_fingerprint(decision)}"
+    version = LaunchTemplateVersion(template, old, f"{ID} {_fingerprint(decision)}")
     refresh = InstanceRefresh(group.name, template)
 
-    def new_version(aws: Aws) -> str | None:
-        pages = aws.ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
-        versions = [each for page in pages for each in page["LaunchTemplateVersions"]]
-        return next((str(v["VersionNumber"]) for v in versions if v.get("VersionDescription") == made_for), None)
-
-    def make_version(aws: Aws) -> str:
-        made = aws.ec2.create_launch_template_version(
-            LaunchTemplateId=template,
-            SourceVersion=old,
-            VersionDescription=made_for,
-            LaunchTemplateData={"InstanceType": cast("InstanceTypeType", target.instance_type)},
-            ClientToken=hashlib.sha256(f"{template} {made_for}".encode()).hexdigest()[:32],
-        )
-        return str(made["LaunchTemplateVersion"]["VersionNumber"])
-
     def is_done(aws: Aws) -> bool:
-        version = new_version(aws)
-        return version is not None and refresh.reached(aws, version)
+        number = version.number(aws)
+        return number is not None and refresh.reached(aws, number)
 
-    return Move(
+    make = Move(
+        name="template-version",
+        when=When.APPLY,
+        summary=f"a version of the launch template with {target.instance_type}",
+        is_done=lambda aws: version.number(aws) is not None,
+        do=lambda aws: version.make(aws, target.instance_type),
+        undo=version.delete,
+        is_undone=lambda aws: version.number(aws) is None,
+        deadline=timedelta(minutes=10),
+    )
+    change = Move(
         name="instance-type",
         when=When.APPLY,
         summary=f"{before['instance_type']} to {target.instance_type}, by instance refresh at {before['desired']}",
         is_done=is_done,
-        do=lambda aws: refresh.start(aws, new_version(aws) or make_version(aws)),
+        do=lambda aws: refresh.start(aws, str(version.number(aws))),
         undo=lambda aws: refresh.go_back(aws, old),
         is_undone=lambda aws: refresh.reached(aws, old),
         deadline=timedelta(hours=8),
         poll=timedelta(minutes=2),
         settle=timedelta(minutes=30),
     )
+    return [make, change]
 
 
 def _change_capacity(group: Governed, before: Before, target: FleetSizing, count: int) -> Move:
     """One step. Its undo goes the whole way back: in a rollback capacity cannot come too soon."""
     last = count == target.desired
-    minimum = target.minimum if last else min(before["minimum"], count)
-    maximum = target.maximum if last else before["maximum"]
-
-    def reached(aws: Aws, bounds: tuple[int, int], least: int, most: int) -> bool:
-        shown = _group(aws, group.name)
-        serving = [each for each in shown["Instances"] if each["LifecycleState"] == "InService"]
-        desired = shown["DesiredCapacity"]
-        same = (shown["MinSize"], shown["MaxSize"]) == bounds
-        return same and least <= desired <= most and len(serving) == desired == len(shown["Instances"])
-
-    def set_to(aws: Aws, bounds: tuple[int, int], desired: int) -> None:
-        aws.autoscaling.update_auto_scaling_group(
-            AutoScalingGroupName=group.name, MinSize=bounds[0], MaxSize=bounds[1], DesiredCapacity=desired
-        )
-
+    capacity = FleetCapacity(group.name)
+    new = (target.minimum, target.maximum) if last else (min(before["minimum"], count), before["maximum"])
     old = (before["minimum"], before["maximum"])
     return Move(
         name=f"capacity-{count}",
         when=When.APPLY,
-        summary=f"capacity to {count} instances, {minimum} to {maximum}",
-        is_done=lambda aws: reached(aws, (minimum, maximum), minimum, count),
-        do=lambda aws: set_to(aws, (minimum, maximum), count),
-        undo=lambda aws: set_to(aws, old, before["desired"]),
-        is_undone=lambda aws: reached(aws, old, before["desired"], before["maximum"]),
+        summary=f"capacity to {count} instances, {new[0]} to {new[1]}",
+        is_done=lambda aws: capacity.is_at(aws, new, new[0], count),
+        do=lambda aws: capacity.bring(aws, new, count),
+        undo=lambda aws: capacity.bring(aws, old, before["desired"]),
+        is_undone=lambda aws: capacity.is_at(aws, old, before["desired"], before["maximum"]),
         settle=timedelta(minutes=15),
     )
 
 
-def _change_scale_in(group: Governed, policy: str, configuration: Mapping[str, Any], scale_in: bool) -> Move:
-    def disabled(aws: Aws) -> bool:
-        (shown,) = aws.autoscaling.describe_policies(AutoScalingGroupName=group.name, PolicyNames=[policy])[
-            "ScalingPolicies"
-        ]
-        return bool(shown["TargetTrackingConfiguration"].get("DisableScaleIn", False))
-
-    def put(aws: Aws, disable: bool) -> None:
-        aws.autoscaling.put_scaling_policy(
-            AutoScalingGroupName=group.name,
-            PolicyName=policy,
-            PolicyType="TargetTrackingScaling",
-            TargetTrackingConfiguration=cast(
-                "TargetTrackingConfigurationTypeDef", {**configuration, "DisableScaleIn": disable}
-            ),
-        )
-
+def _change_scale_in(group: Governed, name: str, configuration: Mapping[str, Any], scale_in: bool) -> Move:
+    policy = TargetTracking(group.name, name, configuration)
     return Move(
-        name=f"scale-in {policy}",
+        name=f"scale-in {name}",
         when=When.APPLY,
-        summary=f"scale-in {'on' if scale_in else 'off'} for target tracking {policy}",
-        is_done=lambda aws: disabled(aws) is not scale_in,
-        do=lambda aws: put(aws, not scale_in),
-        undo=lambda aws: put(aws, scale_in),
-        is_undone=lambda aws: disabled(aws) is scale_in,
+        summary=f"scale-in {'on' if scale_in else 'off'} for target tracking {name}",
+        is_done=lambda aws: policy.scales_in(aws) is scale_in,
+        do=lambda aws: policy.put(aws, scale_in),
+        undo=lambda aws: policy.put(aws, not scale_in),
+        is_undone=lambda aws: policy.scales_in(aws) is not scale_in,
         deadline=timedelta(minutes=10),
     )
-
-
-def _group(aws: Aws, name: str) -> AutoScalingGroupTypeDef:
-    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
-    return group
-
-
-def _family(aws: Aws, instance_type: str) -> dict[str, InstanceType]:
-    """What all sizes of a type's family have, by name."""
-    pages = aws.ec2.get_paginator("describe_instance_types").paginate(
-        Filters=[{"Name": "instance-type", "Values": [f"{instance_type.split('.')[0]}.*"]}]
-    )
-    return {
-        each["InstanceType"]: InstanceType(
-            each["VCpuInfo"]["DefaultVCpus"],
-            sum(card.get("BaselineBandwidthInGbps", 0.0) for card in each["NetworkInfo"]["NetworkCards"]),
-        )
-        for page in pages
-        for each in page["InstanceTypes"]
-    }
-
-
-def _obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Before) -> Iterator[str]:
-    """What would stop an instance refresh, keep it from being rolled back, or undo the new capacity."""
-    if not str(before["version"]).isdigit():
-        yield f"launch template version {before['version']} is no number: a refresh could not be rolled back"
-    if str(before["image"]).startswith("resolve:ssm:"):
-        yield "the image is an SSM alias: a refresh could not be rolled back"
-    if refresh := active_refresh(aws, group["AutoScalingGroupName"]):
-        yield f"an instance refresh is {refresh['Status']}"
-    for alarm in health_alarms(aws, group["AutoScalingGroupName"]):
-        if alarm.state != "OK":
-            yield f"the alarm {alarm.name} is {alarm.state}: it would turn the refresh back, or could not watch it"
-    if suspended := sorted(each["ProcessName"] for each in group.get("SuspendedProcesses", [])):
-        yield f"suspended processes: {', '.join(suspended)}"
-    if len(group["AvailabilityZones"]) == 1:
-        yield "all instances are in one zone, whose loss no size survives"
-    if "WarmPoolConfiguration" in group:
-        yield "a warm pool holds instances of the old type"
-    scheduled = aws.autoscaling.get_paginator("describe_scheduled_actions").paginate(
-        AutoScalingGroupName=group["AutoScalingGroupName"]
-    )
-    if names := sorted(
-        each["ScheduledActionName"] for page in scheduled for each in page["ScheduledUpdateGroupActions"]
-    ):
-        yield f"scheduled actions set the capacity: {', '.join(names)}"
-    if protected := [each for each in group["Instances"] if each["ProtectedFromScaleIn"]]:
-        yield f"{len(protected)} instances are protected from scale-in"
-    if elsewhere := [each for each in group["Instances"] if each["LifecycleState"] != "InService"]:
-        yield f"{len(elsewhere)} instances are {elsewhere[0]['LifecycleState']}"
-    if unhealthy := [each for each in group["Instances"] if each["HealthStatus"].casefold() != "healthy"]:
-        yield f"{len(unhealthy)} instances are not healthy"
 
 
 def _sizing(before: Before) -> FleetSizing:
@@ -379,17 +386,11 @@ def _fingerprint(decision: Decision) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def _times(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor
-
-
-def _ratio(value: float | None, whole: float) -> float | None:
-    return None if value is None or not whole else value / whole
-
-
-_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2"
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazon"
 _GROUPS = ("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/tap-*",)
 _TEMPLATES = ("arn:{partition}:ec2:{region}:{account}:launch-template/*",)
+_RESERVATIONS = ("arn:{partition}:ec2:{region}:{account}:capacity-reservation/*",)
+_QUOTAS = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_servicequotas.html"
 _LAUNCHES = f"{SOURCE}/ec2-auto-scaling-launch-template-permissions.html"
 
 
@@ -406,32 +407,51 @@ ACTION = Action(
     resize=resize,
     varies=("desired",),  # target tracking moves it
     permissions=(
-        *(
-            Permission(f"autoscaling:{name}", source=f"{_REFERENCE}autoscaling.html")
-            for name in (
-                "DescribeAutoScalingGroups",
-                "DescribeInstanceRefreshes",
-                "DescribePolicies",
-                "DescribeScheduledActions",
-            )
+        *permissions(
+            *(
+                f"autoscaling:Describe{name}"
+                for name in ("AutoScalingGroups", "InstanceRefreshes", "Policies", "ScheduledActions")
+            ),
+            source=f"{_REFERENCE}ec2autoscaling.html",
         ),
-        *(
-            Permission(f"ec2:{name}", source=f"{_REFERENCE}.html")
-            for name in ("DescribeInstanceTypes", "DescribeLaunchTemplateVersions")
+        *permissions(
+            *(
+                f"ec2:Describe{name}"
+                for name in ("CapacityReservations", "Instances", "InstanceTypes", "LaunchTemplateVersions")
+            ),
+            source=f"{_REFERENCE}ec2.html",
         ),
         # A refresh that is given alarms reads them with the rights of the caller who starts it.
         Permission("cloudwatch:DescribeAlarms", source=f"{SOURCE}/instance-refresh-rollback.html"),
         Permission("elasticloadbalancing:DescribeTargetGroups", source=f"{SOURCE}/attach-load-balancer-asg.html"),
-        *(
-            Permission(f"autoscaling:{name}", _GROUPS, writes=True, source=f"{_REFERENCE}autoscaling.html")
-            for name in (
-                "PutScalingPolicy",
-                "RollbackInstanceRefresh",
-                "StartInstanceRefresh",
-                "UpdateAutoScalingGroup",
-            )
+        *permissions(
+            "servicequotas:GetServiceQuota",
+            "servicequotas:GetAWSDefaultServiceQuota",
+            source=_QUOTAS,
         ),
-        Permission("ec2:CreateLaunchTemplateVersion", _TEMPLATES, writes=True, source=f"{_REFERENCE}.html"),
+        *permissions(
+            "autoscaling:PutScalingPolicy",
+            "autoscaling:RollbackInstanceRefresh",
+            "autoscaling:StartInstanceRefresh",
+            "autoscaling:UpdateAutoScalingGroup",
+            resources=_GROUPS,
+            writes=True,
+            source=f"{_REFERENCE}ec2autoscaling.html",
+        ),
+        *permissions(
+            "ec2:CreateLaunchTemplateVersion",
+            "ec2:DeleteLaunchTemplateVersions",
+            resources=_TEMPLATES,
+            writes=True,
+            source=f"{_REFERENCE}ec2.html",
+        ),
+        *permissions(
+            "ec2:CreateCapacityReservation",
+            "ec2:CancelCapacityReservation",
+            resources=_RESERVATIONS,
+            writes=True,
+            source=f"{_REFERENCE}ec2.html",
+        ),
         # A refresh to a template version launches on the caller's behalf: AWS checks both without a call of ours.
         Permission(
             "ec2:RunInstances",
@@ -445,7 +465,7 @@ ACTION = Action(
             ("arn:{partition}:ec2:{region}:{account}:*/*",),
             writes=True,
             dependent=True,
-            conditions={"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+            conditions={"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateCapacityReservation"]}},
             source=_LAUNCHES,
         ),
         Permission(

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.aws import RETRIES, Aws
+from optimizer.decide.arithmetic import times
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import CachePolicy, Policy
 from optimizer.execute.replication_group import ReplicationGroup, shards_of
@@ -116,8 +117,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     shards: Mapping[str, int] = before["shards"]  # replicas by shard
     nodes = len(shards) + sum(shards.values())
     fewer_nodes = nodes / (len(limits.target.shards) * (1 + limits.target.replicas_per_shard))
-    engine_after = _times(evidence.engine_cpu_p95, fewer_nodes)
-    connections_after = _times(evidence.connections_max, fewer_nodes * 100 / MAXCLIENTS)
+    engine_after = times(evidence.engine_cpu_p95, fewer_nodes)
+    connections_after = times(evidence.connections_max, fewer_nodes * 100 / MAXCLIENTS)
 
     def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, source=source, lifted=policy.is_lifted(ID, name), **limit)
@@ -169,8 +170,8 @@ def _fits(evidence: Evidence, limits: CachePolicy, over: Callable[..., Criterion
     room = node.usable(limits.reserved_memory) * limits.fill_after / 100 / GIB if node else 0.0
     count = len(limits.target.shards)
     total, fullest = _after(evidence, count)
-    yield over("data with its growth", _times(total, 1 / GIB), "GiB", at_most=round(room * count, 1))
-    yield over("fullest shard after", _times(fullest, 1 / GIB), "GiB", at_most=round(room, 1))
+    yield over("data with its growth", times(total, 1 / GIB), "GiB", at_most=round(room * count, 1))
+    yield over("fullest shard after", times(fullest, 1 / GIB), "GiB", at_most=round(room, 1))
     usable = today.usable(limits.reserved_memory) if today else None
     yield over(
         "free on the kept shards, of what the others hold",
@@ -277,7 +278,7 @@ def _after(evidence: Evidence, shards: int) -> tuple[float | None, float | None]
 def _fill_after(evidence: Evidence, limits: CachePolicy) -> float | None:
     node = CACHE_NODES.get(limits.target.node_type)
     _, fullest = _after(evidence, len(limits.target.shards))
-    return _times(fullest, 100 / node.usable(limits.reserved_memory)) if node else None
+    return times(fullest, 100 / node.usable(limits.reserved_memory)) if node else None
 
 
 def _free_over_removed(evidence: Evidence, limits: CachePolicy, usable: float | None) -> float | None:
@@ -308,10 +309,6 @@ def _snapshot_name(evidence: Evidence) -> str:
     told = json.dumps([evidence.group, evidence.before], sort_keys=True)
     name = evidence.group.rsplit(":", 1)[-1]
     return f"{name}-before-rightsize-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
 
 
 def _obstacles(aws: Aws, group: ReplicationGroupTypeDef) -> Iterator[str]:

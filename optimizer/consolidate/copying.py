@@ -12,6 +12,7 @@ from optimizer.action import Notes
 from optimizer.aws import Aws
 from optimizer.consolidate.backfill import Pace, copy_round, segments_of
 from optimizer.consolidate.follow import forward
+from optimizer.consolidate.imported import exported_at
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Say, Speed
 from optimizer.consolidate.state import Stage, State, write_state
@@ -26,10 +27,15 @@ TOLD_EVERY = timedelta(minutes=1)
 
 
 def begin(aws: Aws, merge: Merge, speed: Speed) -> State:
-    """The state from which everything follows: written down before the first item is read."""
-    now = aws.clock.now()
+    """The state from which everything follows: written down before the first item is read.
+
+    Of a target that was imported every segment is done, and what came since its export is followed.
+    """
+    exported = exported_at(aws, merge)
+    since = exported or aws.clock.now()
     forward = {each: Position(read_table(aws, each)["LatestStreamArn"]) for each in merge.sources}
-    return State(now, Stage.COPYING, segments_of(merge, speed.segments), forward, now)
+    segments = tuple(replace(each, done=exported is not None) for each in segments_of(merge, speed.segments))
+    return State(since, Stage.COPYING, segments, forward, since)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from datetime import datetime
 from optimizer.dashboard.marks import Mark, SavingState, Tone
 from optimizer.dashboard.savings import total
 from optimizer.dashboard.view import NOTHING_ASKED, Answer, Costs
-from optimizer.dashboard.words import count, dollars, listed, moment, short_moment
+from optimizer.dashboard.words import count, dollars, listed, moment, person_in, short_moment
 from optimizer.decide.decision import Choice
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan
@@ -222,7 +222,7 @@ def _kept(plan: Plan) -> str:
 
 
 def _by(record: PlanRecord) -> str:
-    who = f" by {record.approver}" if record.approver else ""
+    who = f" by {person_in(record.approver)}" if record.approver else ""
     return f"{who} on {moment(record.approved_at)}" if record.approved_at else who
 
 

@@ -29,7 +29,7 @@ from optimizer.dashboard.heat import BEYOND, DAYS
 from optimizer.dashboard.marks import SavingState
 from optimizer.dashboard.risks import HIGHEST
 from optimizer.dashboard.timeline import added_up
-from optimizer.dashboard.words import dollars
+from optimizer.dashboard.words import day, dollars
 
 # A share of the limit, and its colour: up to half, up to 80 %, up to the limit, beyond.
 BANDS = ((0.0, COOL), (0.5, MILD), (0.8, WARM), (1.0, HOT))
@@ -91,7 +91,7 @@ def load(heat: LoadMap) -> go.Figure:
     figure = framed(trace, height=250)
     figure.update_xaxes(showgrid=False, tickvals=HOURS, ticktext=[f"{hour:02d}:00" for hour in HOURS], ticks="")
     figure.update_yaxes(
-        autorange="reversed", showgrid=False, tickvals=list(DAYS), ticktext=[day[:3] for day in DAYS], ticks="",
+        autorange="reversed", showgrid=False, tickvals=list(DAYS), ticktext=[name[:3] for name in DAYS], ticks="",
         ticksuffix="  ",
     )  # fmt: skip
     return figure
@@ -177,7 +177,7 @@ def savings(timeline: Timeline) -> go.Figure:
             go.Scatter(
                 name=f"{each.label}, {each.state.value}",
                 x=[axis_time(at) for at in times],
-                y=[round(float(added_up(each.monthly, each.begins, at)), 2) for at in times],
+                y=[round(float(added_up(each, at)), 2) for at in times],
                 stackgroup="saved",
                 mode="lines",
                 line={"width": 1.5, "color": PAPER},
@@ -189,13 +189,23 @@ def savings(timeline: Timeline) -> go.Figure:
     )
     figure.add_trace(
         go.Scatter(
-            name="Saved so far", x=[axis_time(timeline.as_of)], y=[round(float(timeline.realised), 2)],
+            name="Saved so far", x=[axis_time(timeline.as_of)], y=[round(float(timeline.expected), 2)],
             mode="markers", marker={"size": 9, "color": INK, "line": {"color": PAPER, "width": 2}},
             hovertemplate="%{y:$,.0f}<extra>saved so far</extra>",
         )
     )  # fmt: skip
+    if timeline.measured:
+        figure.add_trace(_measured(timeline))
     figure.update_layout(hovermode="x unified", margin={"l": 64, "t": 28, "r": 12})
-    top = max(float(timeline.high), 1.0)
+    top = max(float(timeline.high), *(float(each.high) for each in timeline.measured), 1.0)
+    for at in timeline.ends:
+        when = axis_time(at)
+        figure.add_shape(type="line", x0=when, x1=when, y0=0, y1=1, yref="paper",
+                         line={"color": INK, "width": 1, "dash": "dot"})  # fmt: skip
+        figure.add_annotation(
+            x=when, xanchor="right", y=1, yref="paper", yanchor="bottom", showarrow=False,
+            text=f"commitment ends {day(at)}", font={"size": 12, "color": INK},
+        )  # fmt: skip
     figure.update_xaxes(
         type="date", showgrid=False, tickformat="%b\n%Y", nticks=7, tickangle=0, hoverformat="%-d %b %Y",
         range=[axis_time(timeline.start), axis_time(timeline.end)],
@@ -203,6 +213,26 @@ def savings(timeline: Timeline) -> go.Figure:
     figure.update_yaxes(range=[0, top * 1.08], nticks=5, tickprefix="$", tickformat="~s", automargin=False)
     _band_labels(figure, timeline, [(each.label, float(each.by_end)) for each in order], top)
     return figure
+
+
+def _measured(timeline: Timeline) -> go.Scatter:
+    """What the bill shows, week by week, with its interval."""
+    return go.Scatter(
+        name="Measured on the bill",
+        x=[axis_time(each.at) for each in timeline.measured],
+        y=[float(each.saved) for each in timeline.measured],
+        mode="markers",
+        marker={"size": 8, "symbol": "diamond", "color": PAPER, "line": {"color": INK, "width": 2}},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [float(each.high - each.saved) for each in timeline.measured],
+            "arrayminus": [float(each.saved - each.low) for each in timeline.measured],
+            "color": INK,
+            "thickness": 1.5,
+        },
+        hovertemplate="%{y:$,.0f}<extra>measured on the bill</extra>",
+    )
 
 
 def _band_labels(figure: go.Figure, timeline: Timeline, bands: Sequence[tuple[str, float]], top: float) -> None:
@@ -221,6 +251,7 @@ def _times(timeline: Timeline) -> list[datetime]:
     """Every month, and every moment at which a line bends."""
     months = [timeline.start + (timeline.end - timeline.start) * number / 12 for number in range(13)]
     bends = [each.begins for each in timeline.phases if timeline.start < each.begins < timeline.end]
+    bends += timeline.ends
     now = [timeline.as_of] if timeline.start < timeline.as_of < timeline.end else []
     return sorted({*months, *bends, *now})
 

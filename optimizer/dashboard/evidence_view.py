@@ -99,27 +99,53 @@ class Bills:
 
 @dataclass(frozen=True)
 class PhaseSaving:
-    """What one phase saves, in US dollars: a month, and by the end of the timeline."""
+    """What one phase saves, in US dollars: a month, and by the end of the timeline.
+
+    `later` holds the days on which a commitment ends, each with what is saved a month from then on.
+    """
 
     label: str
     monthly: Decimal
     begins: datetime
     state: SavingState
     by_end: Decimal
+    later: tuple[tuple[datetime, Decimal], ...] = ()
+
+
+@dataclass(frozen=True)
+class MeasuredPoint:
+    """What was really saved by the end of a measured week, added up since acceptance, with its 95 % interval."""
+
+    at: datetime
+    saved: Decimal
+    low: Decimal
+    high: Decimal
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Cumulative savings over a year. `realised` is what was saved by `as_of`; the year ends between low and high."""
+    """Cumulative savings over a year. `expected` is what the plan says for `as_of`; the year ends between low and high.
+
+    `net` says whether commitments are reckoned with; `measured` is what the bill shows, week by week, and
+    `projected` what the plan said of those same weeks.
+    """
 
     start: datetime
     end: datetime
     as_of: datetime
     phases: tuple[PhaseSaving, ...]
-    realised: Decimal
+    expected: Decimal
     low: Decimal
     high: Decimal
+    net: bool
+    measured: tuple[MeasuredPoint, ...]
+    projected: Decimal
     summary: str
+
+    @property
+    def ends(self) -> tuple[datetime, ...]:
+        """When commitments end that change what is saved."""
+        return tuple(sorted({at for phase in self.phases for at, _ in phase.later if self.start < at < self.end}))
 
 
 @dataclass(frozen=True)

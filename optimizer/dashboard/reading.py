@@ -13,14 +13,16 @@ from optimizer.dashboard.heat import limit_maps, load_maps
 from optimizer.dashboard.kinds import KINDS
 from optimizer.dashboard.listing import WHOLE, most_telling, split
 from optimizer.dashboard.marks import Mark, SavingState, Tone
+from optimizer.dashboard.money import money_of, monthly_bill, net_of, why_unknown, worth_of
 from optimizer.dashboard.risks import risks_of
 from optimizer.dashboard.savings import costs_of, share, total
 from optimizer.dashboard.tenants import tenant_impact
 from optimizer.dashboard.timeline import timeline_of
 from optimizer.dashboard.view import Costs, EventRow, ExcludedRow, Fact, Station, View
 from optimizer.dashboard.windows import windows_of
-from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, quantity, short_moment
+from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, person_in, quantity, short_moment
 from optimizer.decide.decision import Json
+from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
@@ -35,7 +37,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
     as_of = now or latest(history)
     record, costs = history.record, costs_of(history)
     plan = record.plan if record else None
-    evidence = history.evidence
+    evidence, money = history.evidence, money_of(history)
     decisions, more_decisions = split(most_telling(decision_rows(history, record)) if record else [])
     excluded, more_excluded = split(_excluded(plan))
     events, more_events = split(_events(history))
@@ -53,6 +55,11 @@ def view_of(history: History, now: datetime | None = None) -> View:
         costs_empty=_no_costs(plan),
         bills=bills_of(evidence, plan),
         bills_empty="The bill by part was not kept with this plan: a price was missing, or there is no plan yet.",
+        monthly=monthly_bill(money),
+        monthly_empty=why_unknown(money),
+        net=net_of(plan, money),
+        worth=worth_of(money),
+        money_notes=_money_notes(plan, money),
         timeline=timeline_of(history, as_of),
         timeline_empty="There is no saving to add up: nothing was accepted and nothing is still expected.",
         risks=risks_of(plan),
@@ -126,7 +133,7 @@ def _approval(record: PlanRecord) -> Station:
     if record.approved_at is None:
         mark = Mark("Waiting", Tone.ACTIVE) if record.state is PlanState.PROPOSED else Mark("Not given", Tone.QUIET)
         return Station("Approve", "The plan's gate", mark, "a person decides")
-    who = f" by {record.approver}" if record.approver else ""
+    who = f" by {person_in(record.approver)}" if record.approver else ""
     return Station("Approve", "The plan's gate", Mark("Approved", Tone.GOOD), short_moment(record.approved_at) + who)
 
 
@@ -156,6 +163,7 @@ def _facts(history: History, record: PlanRecord) -> tuple[Fact, ...]:
             f"{day(plan.period_start)} to {day(plan.period_end)}",
             f"{plan.covered_days:.3g} days of metrics, times in UTC",
         ),
+        Fact("Approved by", record.approver or NO_VALUE, "as CodePipeline tells it"),
         Fact("Sizing", f"revision {history.sizing.revision}", f"the plan was made on revision {plan.sizing_revision}"),
         Fact("Code", plan.code_revision, "the commit that analyzed"),
         Fact("Prices", plan.costs.prices_dated if plan.costs else NO_VALUE, "US dollars, on demand, list price"),
@@ -178,6 +186,13 @@ def _no_costs(plan: Plan | None) -> str:
     if plan is None:
         return "Costs are told with the first plan."
     return "This plan has no cost figures: a price or the inventory could not be read. No decision rests on them."
+
+
+def _money_notes(plan: Plan | None, money: MoneyEvidence | None) -> tuple[str, ...]:
+    """What is missing or old among prices and bill, and what asking for it cost."""
+    said = [*(plan.costs.notes if plan and plan.costs else ()), *(money.notes if money else ())]
+    asked = [f"Asked for this plan: {money.summary}."] if money else []
+    return tuple(dict.fromkeys([*said, *asked]))
 
 
 def _no_windows(history: History) -> str:

@@ -22,13 +22,13 @@ import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from optimizer.dashboard import charts, evidence_charts
+from optimizer.dashboard import charts, evidence_charts, money_charts
 from optimizer.dashboard.export import write_evidence
 from optimizer.dashboard.frame import TOKENS
 from optimizer.dashboard.listing import decisions_as_data
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import View
-from optimizer.dashboard.words import day, dollars, dollars_and_cents, moment, visible
+from optimizer.dashboard.words import date_of, day, dollars, dollars_and_cents, moment, month_of, visible
 from optimizer.execute.records import History
 
 # The bundle of the plotly.js version that plotly itself carries, without maps and 3D: it is a third in size.
@@ -63,7 +63,14 @@ def render(view: View) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cents": dollars_and_cents, "dollars": dollars, "day": day, "moment": moment}
+    environment.filters |= {
+        "cents": dollars_and_cents,
+        "dollars": dollars,
+        "day": day,
+        "date": date_of,
+        "month": month_of,
+        "moment": moment,
+    }
     scripts = {"plotly": asset(PLOTLY), "page": asset("dashboard.js")}
     return environment.get_template("dashboard.html").render(
         view=view,
@@ -84,6 +91,8 @@ def charts_of(view: View) -> Mapping[str, Chart]:
         figures["chart-costs"] = charts.cost_steps(view.costs)
     if view.bills:
         figures["chart-bills"] = evidence_charts.by_part(view.bills)
+    if view.monthly:
+        figures["chart-months"] = money_charts.by_month(view.monthly)
     if view.timeline:
         figures["chart-timeline"] = evidence_charts.savings(view.timeline)
     if view.risks:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from optimizer.dashboard.evidence_view import PhaseSaving, Timeline
+from optimizer.dashboard.evidence_view import MeasuredPoint, PhaseSaving, Timeline
 from optimizer.dashboard.marks import SavingState
-from optimizer.dashboard.savings import saving_state, savings_by_decision
-from optimizer.dashboard.words import dollars, short_moment
+from optimizer.dashboard.savings import saving_state
+from optimizer.dashboard.words import day, dollars, short_moment
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan
+from optimizer.decide.plan_costs import DAYS_PER_MONTH, Saving
+from optimizer.decide.realised import RealisedWeek
 from optimizer.execute.records import History, PhaseRecord, PlanRecord
 from optimizer.phase import Phase
 
 SHOWN = timedelta(days=365)
-MONTH = Decimal("30.4375")  # days, in the mean
 WINDOW = timedelta(hours=48)
 
 
@@ -28,23 +30,68 @@ def timeline_of(history: History, as_of: datetime | None) -> Timeline | None:
     start, end = record.proposed_at, record.proposed_at + SHOWN
     begins = beginnings(history, record, as_of)
     phases = tuple(
-        PhaseSaving(f"Phase {phase.number}", monthly, begins[phase], state, added_up(monthly, begins[phase], end))
+        _phase_saving(f"Phase {phase.number}", savings, begins[phase], state, end)
         for phase in Phase
-        for state, monthly in _monthly(history, record, phase).items()
-        if monthly and state is not SavingState.DROPPED
+        for state, savings in _savings(history, record, phase).items()
+        if state is not SavingState.DROPPED and any(each.monthly for each in savings)
     )
     if not phases:
         return None
     taken = [each for each in phases if each.state is SavingState.TAKEN]
     low = sum((each.by_end for each in taken), Decimal(0))
     high = sum((each.by_end for each in phases), Decimal(0))
-    realised = sum((added_up(each.monthly, each.begins, as_of) for each in taken), Decimal(0))
-    return Timeline(start, end, as_of, phases, realised, low, high, _summary(phases, realised, low, high))
+    expected = sum((added_up(each, as_of) for each in taken), Decimal(0))
+    costs = record.plan.costs
+    net = costs is not None and costs.totals_before is not None
+    measured, projected = _measured(history.realised)
+    return Timeline(
+        start, end, as_of, phases, expected, low, high, net, measured, projected,
+        _summary(phases, expected, low, high, measured, projected),
+    )  # fmt: skip
 
 
-def added_up(monthly: Decimal, begins: datetime, until: datetime) -> Decimal:
-    """What a monthly saving comes to between two moments."""
-    return monthly * max(Decimal((until - begins) / timedelta(days=1)), Decimal(0)) / MONTH
+def added_up(phase: PhaseSaving, until: datetime) -> Decimal:
+    """What a phase's saving comes to from its beginning, at the rate in force on each day."""
+    rates = [(phase.begins, phase.monthly), *((at, rate) for at, rate in phase.later if at > phase.begins)]
+    ends = [*(at for at, _ in rates[1:]), until]
+    return sum(
+        (rate * max(Decimal((min(end, until) - at) / timedelta(days=1)), Decimal(0)) / DAYS_PER_MONTH
+         for (at, rate), end in zip(rates, ends, strict=True)),
+        Decimal(0),
+    )  # fmt: skip
+
+
+def _phase_saving(
+    label: str, savings: Sequence[Saving], begins: datetime, state: SavingState, end: datetime
+) -> PhaseSaving:
+    """The sum of these savings, with every day on which it changes."""
+    days = sorted({each.since for saving in savings for each in saving.later})
+    later = tuple((_midnight(day), sum((_rate(each, day) for each in savings), Decimal(0))) for day in days)
+    monthly = sum((_rate(each, begins.date()) for each in savings), Decimal(0))
+    made = PhaseSaving(label, monthly, begins, state, Decimal(0), later)
+    return replace(made, by_end=added_up(made, end))
+
+
+def _rate(saving: Saving, day: date) -> Decimal:
+    """What it takes off a month on that day: net where commitments are known, else at list price."""
+    known = saving.monthly if saving.net is None else saving.net
+    return next((each.net for each in reversed(saving.later) if each.since <= day), known)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _measured(weeks: Sequence[RealisedWeek]) -> tuple[tuple[MeasuredPoint, ...], Decimal]:
+    """The weeks added up; independent weeks' intervals add up by their squares."""
+    points: list[MeasuredPoint] = []
+    saved, spread = Decimal(0), Decimal(0)
+    for week in weeks:
+        saved += week.realised
+        spread += (week.high - week.realised) ** 2
+        wide = spread.sqrt()
+        points.append(MeasuredPoint(_midnight(week.end), saved, saved - wide, saved + wide))
+    return tuple(points), sum((week.projected for week in weeks), Decimal(0))
 
 
 def beginnings(history: History, record: PlanRecord, as_of: datetime) -> Mapping[Phase, datetime]:
@@ -72,25 +119,35 @@ def _due(state: PhaseRecord | None, as_of: datetime) -> datetime | None:
     return max(state.window_end, as_of)
 
 
-def _monthly(history: History, record: PlanRecord, phase: Phase) -> Mapping[SavingState, Decimal]:
-    """What the phase's changes save a month, by what became of them."""
+def _savings(history: History, record: PlanRecord, phase: Phase) -> Mapping[SavingState, list[Saving]]:
+    """The savings of the phase's changes, by what became of them."""
     plan: Plan = record.plan
     state = next((each for each in history.phases if each.phase is phase), None)
-    sums: dict[SavingState, Decimal] = {}
-    monthly = savings_by_decision(plan)
+    known = {(each.action, each.resource): each for each in (plan.costs.savings if plan.costs else ())}
+    found: dict[SavingState, list[Saving]] = {}
     for decision in plan.to_apply(phase):
         key = (decision.action, decision.resource)
-        outcome = saving_state(plan, record.state, state, *key)
-        sums[outcome] = sums.get(outcome, Decimal(0)) + monthly.get(key, Decimal(0))
-    return sums
+        if key in known:
+            found.setdefault(saving_state(plan, record.state, state, *key), []).append(known[key])
+    return found
 
 
-def _summary(phases: tuple[PhaseSaving, ...], realised: Decimal, low: Decimal, high: Decimal) -> str:
+def _summary(
+    phases: Sequence[PhaseSaving],
+    expected: Decimal,
+    low: Decimal,
+    high: Decimal,
+    measured: Sequence[MeasuredPoint],
+    projected: Decimal,
+) -> str:
     """The chart in sentences."""
     each = [
-        f"{it.label} {dollars(it.by_end)} from {short_moment(it.begins)} ({dollars(it.monthly)} a month, "
-        f"{it.state.value})"
+        f"{it.label} {dollars(it.by_end)} from {short_moment(it.begins)} ({dollars(it.monthly)} a month"
+        + "".join(f", {dollars(rate)} from {day(at)}" for at, rate in it.later)
+        + f", {it.state.value})"
         for it in phases
     ]
     sure = "all of it from what was accepted" if low == high else f"{dollars(low)} of it from what was accepted"
-    return f"{dollars(high)} by the end of the year, {sure}; {dollars(realised)} so far. {'. '.join(each)}."
+    seen = f" Measured on the bill by {day(measured[-1].at)}: {dollars(measured[-1].saved)}, " if measured else ""
+    seen += f"where {dollars(projected)} were expected." if measured else ""
+    return f"{dollars(high)} by the end of the year, {sure}; {dollars(expected)} so far.{seen} {'. '.join(each)}."

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from optimizer.dashboard.evidence_view import Bills, LimitMap, LoadMap, Risks, TenantImpact, Timeline
 from optimizer.dashboard.marks import Mark, SavingState
+from optimizer.dashboard.money_view import MonthlyBill, Net, Worth
 from optimizer.phase import Phase
 
 NOTHING_ASKED = "Nothing is asked of you"
@@ -226,6 +227,11 @@ class View:
     costs_empty: str
     bills: Bills | None
     bills_empty: str
+    monthly: MonthlyBill | None
+    monthly_empty: str
+    net: Net | None
+    worth: Worth | None
+    money_notes: tuple[str, ...]
     timeline: Timeline | None
     timeline_empty: str
     risks: Risks | None

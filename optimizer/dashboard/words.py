@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from optimizer.decide.decision import Measured
@@ -43,8 +43,17 @@ def short_moment(at: datetime) -> str:
 
 def day(at: datetime) -> str:
     """`1 Mar 2027`."""
-    there = at.astimezone(UTC)
-    return f"{there.day} {there:%b %Y}"
+    return date_of(at.astimezone(UTC).date())
+
+
+def date_of(at: date) -> str:
+    """The same of a date."""
+    return f"{at.day} {at:%b %Y}"
+
+
+def month_of(at: date) -> str:
+    """`Mar 2027`."""
+    return f"{at:%b %Y}"
 
 
 def hours(span: timedelta) -> str:
@@ -85,6 +94,11 @@ def name_in(arn: str) -> str:
     if last.startswith("loadbalancer/"):
         return last.split("/")[-2]
     return last.split("/")[-1].split(":")[-1] if "/index/" not in last else last.removeprefix("table/")
+
+
+def person_in(arns: str) -> str:
+    """Who people are, by their ARNs: the user or the session's name, which is the last part of each."""
+    return " and ".join(each.rsplit("/", 1)[-1] for each in arns.split(" and "))
 
 
 def visible(text: str) -> str:

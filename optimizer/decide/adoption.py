@@ -18,6 +18,7 @@ NAMED: Mapping[str, str] = {
     "AWS::DynamoDB::GlobalTable": "TableName",
     "AWS::ElastiCache::ReplicationGroup": "ReplicationGroupId",
 }
+SEEN = ("IN_SYNC", "MODIFIED")  # drift states of what was compared, as far as it can be read
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 
 Known = Mapping[tuple[str, str], str]
@@ -32,7 +33,7 @@ def adoptable(found: Sequence[Refusal], deployed: Template, wanted: Template) ->
 def _unread(refusal: Refusal) -> bool:
     change = refusal.change
     blind = bool(change.real) and all(each.before_from == PREVIOUS for each in change.real)
-    return change.action == "Modify" and change.replacement == "False" and change.drift == "MODIFIED" and blind
+    return change.action == "Modify" and change.replacement == "False" and change.drift in SEEN and blind
 
 
 def _stays(refusal: Refusal, template: Template) -> bool:

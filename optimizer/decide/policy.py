@@ -25,6 +25,9 @@ class FleetPolicy:
     network_p95: float = 60.0  # the brief: p95 network, percent of the baseline bandwidth of today's type
     cpu_after: float = 60.0  # guard: p95 CPU after the change with one of three zones lost
     network_after: float = 60.0  # guard: p95 network, percent of the target type's baseline
+    ebs_after: float = 60.0  # guard: p95 EBS throughput and operations, percent of the target type's baseline
+    # Hold the old instances' capacity by On-Demand Capacity Reservations until the phase ends, at their price.
+    reserve_way_back: bool = False
     coverage: float = 95.0  # guard: percent of the period with datapoints
 
 

@@ -49,7 +49,8 @@ class ServiceMonth:
 class Trend:
     """How the daily cost moves, in percent of its level: over 30 days with its 95 % interval, and over a year.
 
-    `yearly` is the last whole month against the same month a year before; None before there is one.
+    `yearly` is the last whole month against the same month a year before, at list price where that is known;
+    None before there is one.
     """
 
     daily: Decimal
@@ -186,10 +187,13 @@ def _spread(days: Mapping[date, Decimal]) -> float:
 
 
 def _a_day(months: Sequence[ServiceMonth], today: date) -> dict[date, float]:
-    """Effective cost of a day in each whole month; not of the first, in which the account may have begun."""
+    """Cost of a day in each whole month; not of the first, in which the account may have begun.
+
+    At list price where it is known: a reservation bought in between is no season.
+    """
     totals: dict[date, Decimal] = defaultdict(Decimal)
     for each in months:
-        totals[each.month] += each.effective_cost
+        totals[each.month] += each.effective_cost if each.list_cost is None else each.list_cost
     whole = [month for month in sorted(totals) if month < months_before(today, 0)]
     kept = whole if len(whole) > 12 else whole[1:]
     return {month: float(totals[month]) / (months_before(month, -1) - month).days for month in kept}

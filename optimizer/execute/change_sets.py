@@ -83,7 +83,7 @@ class StackChanges:
         self._client.create_change_set(
             StackName=self.stack.name,
             ChangeSetName=name,
-            ClientToken=f"{name}-{self.aws.clock.now():%Y%m%d%H%M%S}",
+            ClientToken=self._token(name),
             Description="Brings the template after the account; made by the cost optimizer",
             ChangeSetType="UPDATE",
             DeploymentMode="REVERT_DRIFT",
@@ -114,7 +114,9 @@ class StackChanges:
         """Execute it, until the stack is at `template`. Raises MoveFailed when it rolled back or takes too long."""
         before = self._shown().get("LastUpdatedTime")
         self._client.execute_change_set(
-            ChangeSetName=change_set.name, StackName=self.stack.name, ClientRequestToken=change_set.name
+            ChangeSetName=change_set.name,
+            StackName=self.stack.name,
+            ClientRequestToken=self._token(change_set.name),
         )
 
         def over(stack: StackTypeDef) -> bool:
@@ -198,6 +200,10 @@ class StackChanges:
         self.aws.s3.put_object(Bucket=self.stack.staging, Key=key, Body=body.encode(), ContentType="application/json")
         suffix = Place(self.stack.account, self.stack.region, self.stack.name).pseudo_parameter("AWS::URLSuffix")
         return {"TemplateURL": f"https://{self.stack.staging}.s3.{self.stack.region}.{suffix}/{key}"}
+
+    def _token(self, name: str) -> str:
+        """The same for botocore's own retries of one call, another one for the next call."""
+        return f"{name}-{self.aws.clock.now():%Y%m%d%H%M%S}"
 
     def _why(self) -> str:
         """The first failure of the last update, in CloudFormation's own words."""

@@ -21,8 +21,13 @@ UNDER_WAY = ("Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgres
 ENDED_BADLY = ("Failed", "Cancelled", "RollbackFailed")
 TURNED_BACK = "RollbackSuccessful"  # bad on the way there, good on the way back
 
+MOST_HEALTHY = 110  # percent of the count, at most, while a refresh is under way
 # New instances come before old ones go: capacity never falls below today's.
-_BACK: RefreshPreferencesTypeDef = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110, "SkipMatching": True}
+_BACK: RefreshPreferencesTypeDef = {
+    "MinHealthyPercentage": 100,
+    "MaxHealthyPercentage": MOST_HEALTHY,
+    "SkipMatching": True,
+}
 # A fifth first, then as long as three periods of five minutes and a margin: the alarms judge it before the rest goes.
 _THERE: RefreshPreferencesTypeDef = {
     **_BACK,

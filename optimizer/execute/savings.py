@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from optimizer.action import Action
 from optimizer.aws import Aws
 from optimizer.decide.commitments import Committed
 from optimizer.decide.plan import Plan
-from optimizer.decide.realised import BASELINE, Accepted, RealisedWeek, days_of, due_weeks, realised_week
+from optimizer.decide.realised import BASELINE, WEEK, Accepted, RealisedWeek, days_of, due_weeks, realised_week
 from optimizer.errors import CostsUnknown
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
@@ -64,6 +64,11 @@ def measure_savings(journal: Journal, production: Aws, actions: Mapping[str, Act
     return Measured(tuple(sorted((*known, *new), key=lambda week: week.start)), len(new), explorer)
 
 
+def service_of(action: Action) -> str:
+    """The service on whose bill an action's change shows."""
+    return SERVICES.get(action.kind, Committed.RDS.value)
+
+
 def _weeks(
     plan: Plan,
     phases: Mapping[Phase, PhaseRecord],
@@ -73,7 +78,7 @@ def _weeks(
     first_change: date,
 ) -> list[RealisedWeek]:
     accepted = _accepted(plan, phases)
-    changed = {SERVICES.get(actions[each.saving.action].kind, Committed.RDS.value) for each in accepted}
+    changed = {service_of(actions[each.saving.action]) for each in accepted}
     names = {cost.group[0] for cost in costs}
     if Committed.EC2.value in changed:
         changed |= {name for name in names if name.startswith(SAVINGS_PLANS)}
@@ -83,6 +88,9 @@ def _weeks(
         raise CostsUnknown(
             f"Cost Explorer shows {len(before)} days before {first_change}, {BASELINE.days} are needed to compare with."
         )
+    for day in (start + timedelta(days=number) for start in due for number in range(WEEK.days)):
+        if day not in days:
+            raise CostsUnknown(f"Cost Explorer shows no cost for {day}: the week is measured once it does.")
     return [realised_week(start, days, before, accepted) for start in due]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optimizer.aws import Aws
+from optimizer.observe.inventory import Governed
 from optimizer.observe.metrics import Query
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ def successor(members: Sequence[Member]) -> Member | None:
     writing = writer_of(members)
     readers = [each for each in members if writing and not each.is_writer and each.zone != writing.zone]
     return min(readers, key=lambda each: (each.tier, each.id), default=None)
+
+
+def is_no_copy(cluster: Governed) -> bool:
+    """Whether a cluster is sized by itself: a global database's secondaries go or stay with their Region."""
+    return not cluster.attributes.get("secondary", False)
 
 
 def is_primary(aws: Aws, name: str) -> bool:

@@ -37,8 +37,9 @@ class Bill:
 
 
 def bill(footprint: Footprint, prices: PriceBook = EMBEDDED) -> Bill:
-    """Price a footprint. Raises PriceMissing for the first item without a price."""
+    """Price a footprint, the dearest line last. Raises PriceMissing for the first item without a price."""
     priced = [(usage, prices.of(usage.item, usage.region)) for usage in footprint.usages]
+    priced.sort(key=lambda each: each[0].quantity * each[1].monthly)  # the dearest takes what rounding leaves
     exact = [usage.quantity * price.monthly for usage, price in priced]
     rounded = to_the_cent(exact, in_cents(sum(exact, Decimal(0))))
     return Bill(tuple(Line(*each, monthly) for each, monthly in zip(priced, rounded, strict=True)))

@@ -217,9 +217,12 @@ def _cache_tags(aws: Aws, arn: str) -> Tags:
 
 
 def _find_clusters(aws: Aws) -> Iterator[Found]:
+    """With whether each is a global database's secondary: a copy, that has no sizing of its own."""
+    copies = {arn for _, _, database in _find_global_clusters(aws) for arn in database["secondaries"]}
     for page in aws.rds.get_paginator("describe_db_clusters").paginate():
         for cluster in page["DBClusters"]:
-            yield cluster["DBClusterIdentifier"], cluster["DBClusterArn"], {}
+            arn = cluster["DBClusterArn"]
+            yield cluster["DBClusterIdentifier"], arn, {"secondary": arn in copies}
 
 
 def _find_instances(aws: Aws) -> Iterator[Found]:

@@ -19,43 +19,14 @@ from optimizer.observe.actual import Observed
 from optimizer.observe.assembly import Stack
 from optimizer.observe.drift import differences
 from optimizer.observe.template import Json, Place, Resolver, Unresolved
+from optimizer.rehearsal.change_details import AFTER_APPLY, attributes, dynamic, replacement, static
 from optimizer.rehearsal.loader.leftout import stand_in_attribute
 from optimizer.rehearsal.loader.resource import Declared
+from optimizer.rehearsal.resource_schemas import GROUP, TEMPLATE, UNREAD, UNSUPPORTED
 from optimizer.rehearsal.stacks import DeployedStack, StackStore
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
-
-AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
-TABLE, GROUP, TEMPLATE = "AWS::DynamoDB::GlobalTable", "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate"
-CACHE = "AWS::ElastiCache::ReplicationGroup"
-# writeOnlyProperties, createOnlyProperties and conditionalCreateOnlyProperties of the resource schemas
-# (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html), of what is governed.
-UNREAD: Mapping[str, frozenset[str]] = {
-    TEMPLATE: frozenset({"LaunchTemplateData", "VersionDescription", "TagSpecifications"}),
-    CACHE: frozenset(
-        {"AuthToken", "CacheParameterGroupName", "CacheSubnetGroupName", "EngineVersion", "KmsKeyId", "NumNodeGroups"}
-    )
-    | {"PreferredMaintenanceWindow", "SecurityGroupIds"},
-    "AWS::RDS::DBCluster": frozenset({"MasterUserPassword"}),
-}
-REPLACING: Mapping[str, frozenset[str]] = {
-    TABLE: frozenset({"TableName"}),
-    GROUP: frozenset({"AutoScalingGroupName"}),
-    TEMPLATE: frozenset({"LaunchTemplateName"}),
-    CACHE: frozenset({"AtRestEncryptionEnabled", "CacheSubnetGroupName", "KmsKeyId", "Port", "ReplicationGroupId"}),
-    "AWS::RDS::DBCluster": frozenset({"DBClusterIdentifier", "DBSubnetGroupName", "KmsKeyId", "StorageEncrypted"}),
-    "AWS::RDS::DBInstance": frozenset({"DBClusterIdentifier", "DBInstanceIdentifier"}),
-    "AWS::RDS::GlobalCluster": frozenset({"Engine", "GlobalClusterIdentifier", "StorageEncrypted"}),
-}
-PERHAPS_REPLACING: Mapping[str, frozenset[str]] = {
-    TABLE: frozenset({"KeySchema", "LocalSecondaryIndexes"}),
-    GROUP: frozenset({"LaunchTemplate", "VPCZoneIdentifier"}),
-    "AWS::RDS::DBCluster": frozenset({"Engine", "GlobalClusterIdentifier", "MasterUsername"}),
-    "AWS::RDS::DBInstance": frozenset({"AvailabilityZone", "AutoMinorVersionUpgrade", "Engine"}),
-}
-# No read handler to compare with (resource-import-supported-resources lists what drift detection supports).
-UNSUPPORTED = ("AWS::IAM::Policy", "AWS::SNS::TopicPolicy")
 
 
 @dataclass(frozen=True)
@@ -93,21 +64,21 @@ class Update:
         declared, before = self._declared(logical_id), self.before.resources[logical_id].properties
         changed = {name for name in {*declared, *before} if declared.get(name) != before.get(name)}
         caused = dict(self._caused(logical_id))
-        details = [_dynamic(name, cause) for name, cause in caused.items()]
+        details = [dynamic(name, cause) for name, cause in caused.items()]
         changed -= caused.keys()
         unread = UNREAD.get(type_name, frozenset()) if self.drift_aware else frozenset(changed)
         governed = self.drift_aware and type_name in COMPARED
         if governed:
             actual = self.actual(logical_id)
             details += [
-                _detail(name, actual.get(name), declared.get(name), "ACTUAL_STATE")
+                static(name, actual.get(name), declared.get(name), "ACTUAL_STATE")
                 for name in sorted(self._wanted.get(logical_id, set()) - unread - caused.keys())
             ]
             details += self._capacity(type_name, declared, actual)
         else:
             unread = frozenset(changed)
         source = "PREVIOUS_DEPLOYMENT_STATE" if governed else "ACTUAL_STATE"
-        details += [_detail(name, before.get(name), declared.get(name), source) for name in sorted(changed & unread)]
+        details += [static(name, before.get(name), declared.get(name), source) for name in sorted(changed & unread)]
         drift = self._drift(logical_id) if self.drift_aware else None
         if not details and not changed and drift in (None, "IN_SYNC", "UNSUPPORTED"):
             return {}
@@ -117,7 +88,7 @@ class Update:
         after = {name: declared.get(name, AFTER_APPLY) for name in declared}
         return {
             **told,
-            "Replacement": _replacement(type_name, details),
+            "Replacement": replacement(type_name, details),
             "Scope": ["Properties"],
             "Details": details,
             "BeforeContext": json.dumps({"Properties": before}, default=str),
@@ -183,7 +154,7 @@ class Update:
         """
         properties = self.stack.template["Resources"][logical_id].get("Properties", {})
         for name, value in properties.items():
-            for source, attribute in sorted(_attributes(value)):
+            for source, attribute in sorted(attributes(value)):
                 version = source in self._new_versions and attribute == "LatestVersionNumber"
                 if version or source not in self.before.resources:
                     yield name, f"{source}.{attribute}"
@@ -196,7 +167,7 @@ class Update:
         if type_name != GROUP or "DesiredCapacity" not in declared or not actual:
             return []
         wanted, there = str(declared["DesiredCapacity"]), str(actual["DesiredCapacity"])
-        return [_detail("DesiredCapacity", there, wanted, "ACTUAL_STATE")] if wanted != there else []
+        return [static("DesiredCapacity", there, wanted, "ACTUAL_STATE")] if wanted != there else []
 
     @cached_property
     def _new_versions(self) -> frozenset[str]:
@@ -295,53 +266,3 @@ class _Known:
             shown = self.update._aws.at(region).ec2.describe_availability_zones()["AvailabilityZones"]  # noqa: SLF001
             self._zones[region] = sorted(zone["ZoneName"] for zone in shown)
         return self._zones[region]
-
-
-def _detail(name: str, before: Json, after: Json, source: str) -> dict[str, Any]:
-    target: dict[str, Any] = {
-        "Attribute": "Properties",
-        "Name": name,
-        "Path": f"/Properties/{name}",
-        "AttributeChangeType": "Add" if before is None else "Remove" if after is None else "Modify",
-        "BeforeValueFrom": source,
-        "AfterValueFrom": "TEMPLATE",
-        "RequiresRecreation": "Never",
-    }
-    values = {"BeforeValue": before, "AfterValue": after}
-    target |= {key: _text(value) for key, value in values.items() if value is not None}
-    return {"Target": target, "Evaluation": "Static", "ChangeSource": "DirectModification"}
-
-
-def _dynamic(name: str, cause: str) -> dict[str, Any]:
-    target = {
-        "Attribute": "Properties",
-        "Name": name,
-        "RequiresRecreation": "Conditionally",
-        "AfterValue": AFTER_APPLY,
-        "AttributeChangeType": "Modify",
-    }
-    return {"Target": target, "Evaluation": "Dynamic", "ChangeSource": "ResourceAttribute", "CausingEntity": cause}
-
-
-def _attributes(value: Json) -> set[tuple[str, str]]:
-    """The pairs of `Fn::GetAtt` in a value."""
-    match value:
-        case {"Fn::GetAtt": [str(source), str(attribute)]}:
-            return {(source, attribute)}
-        case dict():
-            return set().union(*map(_attributes, value.values()))
-        case list():
-            return set().union(*map(_attributes, value))
-        case _:
-            return set()
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def _replacement(type_name: str, details: Sequence[Mapping[str, Any]]) -> str:
-    names = {each["Target"]["Name"] for each in details}
-    if names & REPLACING.get(type_name, frozenset()):
-        return "True"
-    return "Conditional" if names & PERHAPS_REPLACING.get(type_name, frozenset()) else "False"

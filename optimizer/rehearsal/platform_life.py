@@ -38,6 +38,7 @@ from optimizer.rehearsal.workload import Workload
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
 PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
+NEXT_EXECUTION = "00000000-0000-4000-8000-000000000002"
 RETRIES = 8
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
@@ -91,10 +92,18 @@ class PlatformLife:
         self.cost_before = self._monthly_cost()
 
     def walk(self) -> Walk:
-        """One execution of the deployed pipeline, to its end or to the stage that fails."""
+        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        if self.scenario.execution_dies_at is not None:
+            self._execute(EXECUTION, self.scenario.execution_dies_at)
+            self.progress.say("the execution is gone, and the same commit is released again")
+            return self._execute(NEXT_EXECUTION, None)
+        return self._execute(EXECUTION, None)
+
+    def _execute(self, id: str, dies_at: str | None) -> Walk:
+        """One execution of the deployed pipeline, until it enters the stage `dies_at`."""
         pipeline = deployed_pipeline(self.account, self.home)
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
-        execution = Execution(pipeline.name, EXECUTION, stages)
+        execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         watch = self._watch(pipeline)
         early = self.scenario.person.approve_early_after_hours
@@ -125,18 +134,25 @@ class PlatformLife:
             say=self.progress.say,
             said_by=self.progress.by,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
+            dies_at=dies_at,
         ).walk()
         watch.settle()
         return walk
 
     def live_on(self, weeks: int) -> None:
-        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish."""
+        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish.
+
+        The watch runs once a day: with no window open, every quarter of an hour shows nothing more.
+        """
+        if not weeks:
+            return
         pipeline = deployed_pipeline(self.account, self.home)
         slow = [each for each in pipeline.schedules if each.period >= DAY]
-        begun, costs = self.account.clock.now(), [self._week(WALKED_AT - WEEK)] if weeks else []
+        begun, costs, watch = self.account.clock.now(), [self._week(WALKED_AT - WEEK)], self._watch(pipeline)
         for number in range(weeks):
             for day in range(1, 8):
                 self.account.clock.advance_to(begun + number * WEEK + day * DAY)
+                watch.run()
                 for each in slow:
                     if day % (each.period // DAY) == 0:
                         self._until_it_ends(pipeline.projects[each.project], {})

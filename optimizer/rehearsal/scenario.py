@@ -184,7 +184,10 @@ class FollowedPointers(_Value):
 
 
 class Scenario(_Value):
-    """One life of the platform. `days` is its age when the pipeline proposes the plan."""
+    """One life of the platform. `days` is its age when the pipeline proposes the plan.
+
+    With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
+    """
 
     name: str
     summary: str
@@ -198,6 +201,7 @@ class Scenario(_Value):
     events: tuple[Event, ...] = ()
     person: Person = Person()
     billing: BillingSpec = BillingSpec()
+    execution_dies_at: str | None = None
     expect: Expectation
 
 

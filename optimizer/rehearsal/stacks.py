@@ -93,6 +93,10 @@ class StackEvents:
         self.busy[place] = until
         self.failures.pop(place, None)
 
+    def force(self, account: str, region: str, stack: str, status: str, reason: str) -> None:
+        """The stack is stuck in a status that no change set here leads to."""
+        self.forced[Place(account, region, stack)] = status, reason
+
     def fail(self, place: Place, reason: str, at: datetime) -> None:
         """It failed, and is rolled back."""
         self.failures[place] = reason, at

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optimizer.action import Move
+from optimizer.action import Move, When
 from optimizer.actions import fleet_rightsize
-from optimizer.actions.fleet_rightsize import ACTION, Evidence, InstanceType, steps
+from optimizer.actions.fleet_rightsize import ACTION, Evidence, steps
 from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed, TurnedBack
+from optimizer.observe.fleet import InstanceType, Room
 from optimizer.observe.inventory import Governed
 from optimizer.observe.metrics import Measurements, Series
 from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.overlay.service_quotas import Quotas
 from stages.sizing import FleetSizing, Sizing
 from tests.actions.carrying import carry_out, group_of, take_back, wait
 
@@ -41,14 +43,20 @@ RIGHT_SIZED = {
     "instance_type": "m5.2xlarge",
     "target_tracking": {"cpu": {"TargetValue": 50.0}},
 }
+M5_4XLARGE, M5_2XLARGE = InstanceType(16, 5.0, 593.75, 18_750), InstanceType(8, 2.5, 287.5, 12_000)
+XEN = replace(M5_4XLARGE, ebs_measured=False)
 EVIDENCE = Evidence(
     group="arn:aws:autoscaling:us-east-1:222222222222:autoScalingGroup:1:autoScalingGroupName/tap-fleet",
     before=AS_DESIGNED,
     zones=3,
-    types={"m5.4xlarge": InstanceType(16, 5.0), "m5.2xlarge": InstanceType(8, 2.5)},
+    placement={"us-east-1a": 5, "us-east-1b": 5, "us-east-1c": 5},
+    types={"m5.4xlarge": M5_4XLARGE, "m5.2xlarge": M5_2XLARGE},
     cpu_p95=8.0,
     cpu_busiest_p95=10.0,
     network_gbps_p95=3.0,
+    ebs_mbps_p95=100.0,
+    ebs_iops_p95=4_000.0,
+    room=Room(running=300, own=240, quota=640.0),
     coverage=99.9,
     obstacles=(),
 )
@@ -69,7 +77,20 @@ EVIDENCE = Evidence(
         ("no CPU", {"cpu_p95": None}, Choice.NO_DATA),
         ("no network", {"network_gbps_p95": None}, Choice.NO_DATA),
         ("gaps in the metrics", {"coverage": 94.0}, Choice.KEEP),
-        ("target of another family", {"types": {"m5.4xlarge": InstanceType(16, 5.0)}}, Choice.NO_DATA),
+        ("EBS 1,380 MB/s: 60 % of 8 x 287.5", {"ebs_mbps_p95": 1380.0}, Choice.APPLY),
+        ("EBS 1,400 MB/s", {"ebs_mbps_p95": 1400.0}, Choice.KEEP),
+        ("EBS 57,600 operations a second: 60 % of 8 x 12,000", {"ebs_iops_p95": 57_600.0}, Choice.APPLY),
+        ("EBS 58,000 operations a second", {"ebs_iops_p95": 58_000.0}, Choice.KEEP),
+        ("no EBS metrics on Nitro", {"ebs_mbps_p95": None}, Choice.NO_DATA),
+        (
+            "no EBS metrics on Xen, which publishes none",
+            {"ebs_mbps_p95": None, "ebs_iops_p95": None, "types": {"m5.4xlarge": XEN, "m5.2xlarge": M5_2XLARGE}},
+            Choice.APPLY,
+        ),
+        ("316 vCPU on the way back, 316 allowed", {"room": Room(300, 240, 316.0)}, Choice.APPLY),
+        ("316 vCPU on the way back, 315 allowed", {"room": Room(300, 240, 315.0)}, Choice.KEEP),
+        ("no quota to be read", {"room": Room(300, 240, None)}, Choice.NO_DATA),
+        ("target of another family", {"types": {"m5.4xlarge": M5_4XLARGE}}, Choice.NO_DATA),
         ("a refresh is under way", {"obstacles": ("an instance refresh is InProgress",)}, Choice.KEEP),
         ("right-sized already", {"before": RIGHT_SIZED}, Choice.KEEP),
         ("smaller than the target", {"before": {**RIGHT_SIZED, "minimum": 3, "desired": 4}}, Choice.KEEP),
@@ -90,7 +111,7 @@ def test_the_way_down_is_a_fifth_at_a_time() -> None:
 def test_moves_of_the_design() -> None:
     decision = ACTION.decide(EVIDENCE, Policy())
     found = [move.name for move in _moves(decision)]
-    assert found == ["instance-type", "capacity-12", "capacity-10", "capacity-8", "scale-in cpu"]
+    assert found == ["template-version", "instance-type", "capacity-12", "capacity-10", "capacity-8", "scale-in cpu"]
     assert ACTION.resize(Sizing.AS_DESIGNED, decision).fleet == FleetSizing(
         instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True
     )
@@ -106,7 +127,10 @@ def test_evidence_is_read_from_the_group_and_its_metrics(aws: Aws, fleet: Govern
     evidence = _collect(aws, fleet)
     assert evidence.before["instance_type"] == "m5.4xlarge"
     assert (evidence.zones, evidence.obstacles) == (3, ())
-    assert evidence.types["m5.2xlarge"] == InstanceType(8, 2.5)
+    assert evidence.types["m5.2xlarge"] == M5_2XLARGE
+    assert evidence.placement == {"us-east-1a": 5, "us-east-1b": 5, "us-east-1c": 5}
+    assert evidence.room == Room(running=240, own=240, quota=640.0)
+    assert (evidence.ebs_mbps_p95, evidence.ebs_iops_p95) == (3.0, 300.0)  # reads and writes together
     assert (evidence.cpu_p95, evidence.cpu_busiest_p95) == (8.0, 10.0)
     assert evidence.network_gbps_p95 == 3.0  # the busier direction
     assert evidence.coverage == 100.0
@@ -181,9 +205,9 @@ def test_the_fingerprint_sees_what_matters(
 def test_there_and_back(account: EmulatedAccount, aws: Aws, fleet: Governed) -> None:
     decision = _approved(aws, fleet)
     moves = ACTION.moves(fleet, decision.before, decision)
-    carry_out(moves[:1], aws)
+    carry_out(moves[:2], aws)
     assert group_of(aws) == {"capacity": (12, 15, 25), "serving": {"m5.2xlarge": 15}}
-    carry_out(moves[1:], aws)
+    carry_out(moves[2:], aws)
     assert group_of(aws) == {"capacity": (6, 8, 15), "serving": {"m5.2xlarge": 8}}
     assert _collect(aws, fleet).before["target_tracking"]["cpu"]["DisableScaleIn"] is False
     calls = len(account.calls)
@@ -192,6 +216,42 @@ def test_there_and_back(account: EmulatedAccount, aws: Aws, fleet: Governed) -> 
     take_back(moves, aws)
     assert group_of(aws) == {"capacity": (12, 15, 25), "serving": {"m5.4xlarge": 15}}
     assert ACTION.describe(aws, fleet) == decision.before
+    assert len(aws.ec2.describe_launch_template_versions(LaunchTemplateName="tap-fleet")["LaunchTemplateVersions"]) == 1
+    carry_out(moves, aws)  # the same plan anew: the number of the deleted version does not come again
+    assert ACTION.describe(aws, fleet)["version"] == "3"
+
+
+def test_the_old_instances_capacity_is_held_until_the_phase_ends(aws: Aws, fleet: Governed) -> None:
+    policy = replace(Policy(), fleet=replace(Policy().fleet, reserve_way_back=True))
+    decision = ACTION.decide(_collect(aws, fleet), policy)
+    assert "15 x m5.4xlarge stay reserved" in decision.undo
+    assert [(each.item, each.quantity) for each in decision.costs] == [("m5.2xlarge", 2.0), ("m5.4xlarge", 15 * 48.0)]
+    hold, *others, release = ACTION.moves(fleet, decision.before, decision)
+    assert (hold.name, hold.when, release.name, release.when) == ("hold", When.APPLY, "release", When.ACCEPT)
+    assert ACTION.resize(Sizing.AS_DESIGNED, decision).fleet == Policy().fleet.target
+
+    carry_out([hold, *others], aws)
+    assert _held(aws) == {("m5.4xlarge", zone, 5, 5) for zone in ("us-east-1a", "us-east-1b", "us-east-1c")}
+    take_back([hold, *others], aws)
+    assert _held(aws) == set()
+    carry_out([hold, release], aws)
+    assert _held(aws) == set()
+
+
+def test_what_is_held_counts_for_the_quota() -> None:
+    policy = replace(Policy(), fleet=replace(Policy().fleet, reserve_way_back=True))
+    most = 60 + 240 + 15 * 8  # others, held or old, and all new ones
+    for quota, choice in ((most, Choice.APPLY), (most - 1, Choice.KEEP)):
+        assert ACTION.decide(replace(EVIDENCE, room=Room(300, 240, quota)), policy).choice is choice
+
+
+def test_the_default_quota_counts_where_nobody_asked_for_more(
+    account: EmulatedAccount, aws: Aws, fleet: Governed
+) -> None:
+    account.part(Quotas).standard_vcpus = None
+    evidence = _collect(aws, fleet)
+    assert evidence.room.quota == 5.0
+    assert "vCPU quota" in ACTION.decide(evidence, Policy()).reason
 
 
 def test_the_new_template_differs_in_the_type_alone(aws: Aws, fleet: Governed) -> None:
@@ -216,11 +276,10 @@ def test_capacity_comes_back_in_one_step(aws: Aws, fleet: Governed) -> None:
 
 def test_a_rollback_turns_a_refresh_under_way_round(aws: Aws, fleet: Governed) -> None:
     decision = _approved(aws, fleet)
-    (change_type, *_) = ACTION.moves(fleet, decision.before, decision)
-    change_type.do(aws)
+    _begun(aws, fleet, decision)
     aws.clock.sleep(timedelta(minutes=30).total_seconds())
     assert len(group_of(aws)["serving"]) == 2
-    (afterwards, *_) = ACTION.moves(fleet, decision.before, decision)  # another process
+    _, afterwards, *_ = ACTION.moves(fleet, decision.before, decision)  # another process
     take_back([afterwards], aws)
     assert group_of(aws)["serving"] == {"m5.4xlarge": 15}
     statuses = [each["Status"] for each in _refreshes(aws)]
@@ -229,8 +288,8 @@ def test_a_rollback_turns_a_refresh_under_way_round(aws: Aws, fleet: Governed) -
 
 def test_a_run_that_crashed_joins_the_refresh_it_began(aws: Aws, fleet: Governed) -> None:
     decision = _approved(aws, fleet)
-    ACTION.moves(fleet, decision.before, decision)[0].do(aws)
-    (again, *_) = ACTION.moves(fleet, decision.before, decision)
+    _begun(aws, fleet, decision)
+    _, again, *_ = ACTION.moves(fleet, decision.before, decision)
     assert not again.is_done(aws)
     again.do(aws)
     wait(again, aws, again.is_done)
@@ -240,21 +299,19 @@ def test_a_run_that_crashed_joins_the_refresh_it_began(aws: Aws, fleet: Governed
 
 def test_a_refresh_that_fails_says_why_and_can_be_tried_again(aws: Aws, fleet: Governed) -> None:
     decision = _approved(aws, fleet)
-    (change_type, *_) = ACTION.moves(fleet, decision.before, decision)
-    change_type.do(aws)
+    change_type = _begun(aws, fleet, decision)
     aws.clock.sleep(600)
     aws.autoscaling.cancel_instance_refresh(AutoScalingGroupName="tap-fleet")
     with pytest.raises(MoveFailed, match=r"Cancelled.*user request"):
         wait(change_type, aws, change_type.is_done)
-    carry_out([ACTION.moves(fleet, decision.before, decision)[0]], aws)
+    carry_out([ACTION.moves(fleet, decision.before, decision)[1]], aws)
     assert group_of(aws)["serving"] == {"m5.2xlarge": 15}
 
 
 def test_a_refresh_is_watched_by_the_alarms_on_the_load_balancer(aws: Aws, fleet: Governed) -> None:
     _watched(aws)
     decision = _approved(aws, fleet)
-    (change_type, *_) = ACTION.moves(fleet, decision.before, decision)
-    change_type.do(aws)
+    change_type = _begun(aws, fleet, decision)
     preferences = _refreshes(aws)[0]["Preferences"]
     assert preferences["AlarmSpecification"] == {"Alarms": ["tap-lag"]}
     assert preferences["AutoRollback"]
@@ -263,14 +320,14 @@ def test_a_refresh_is_watched_by_the_alarms_on_the_load_balancer(aws: Aws, fleet
     with pytest.raises(TurnedBack, match=r"RollbackSuccessful.*tap-lag rang; the instances are as before"):
         wait(change_type, aws, change_type.is_done)
     assert group_of(aws)["serving"] == {"m5.4xlarge": 15}
-    take_back([ACTION.moves(fleet, decision.before, decision)[0]], aws)  # what the rollback of the phase does
+    take_back(ACTION.moves(fleet, decision.before, decision)[:2], aws)  # what the rollback of the phase does
     assert ACTION.describe(aws, fleet) == decision.before
 
 
 def test_no_alarm_stops_the_way_back(aws: Aws, fleet: Governed) -> None:
     _watched(aws)
     decision = _approved(aws, fleet)
-    moves = ACTION.moves(fleet, decision.before, decision)[:1]
+    moves = ACTION.moves(fleet, decision.before, decision)[:2]
     carry_out(moves, aws)
     _ring(aws, 9.0)
     take_back(moves, aws)
@@ -293,7 +350,24 @@ def test_somebody_elses_refresh_is_not_taken_for_ours(aws: Aws, fleet: Governed)
     decision = _approved(aws, fleet)
     aws.autoscaling.start_instance_refresh(AutoScalingGroupName="tap-fleet")
     with pytest.raises(MoveFailed, match="another instance refresh"):
-        ACTION.moves(fleet, decision.before, decision)[0].do(aws)
+        _begun(aws, fleet, decision)
+
+
+def _begun(aws: Aws, fleet: Governed, decision: Decision) -> Move:
+    """The change of type, asked for."""
+    make, change_type, *_ = ACTION.moves(fleet, decision.before, decision)
+    carry_out([make], aws)
+    change_type.do(aws)
+    return change_type
+
+
+def _held(aws: Aws) -> set[tuple[str, str, int, int]]:
+    """Active reservations: type, zone, how many, how many of them without an instance."""
+    active = aws.ec2.describe_capacity_reservations(Filters=[{"Name": "state", "Values": ["active"]}])
+    return {
+        (each["InstanceType"], each["AvailabilityZone"], each["TotalInstanceCount"], each["AvailableInstanceCount"])
+        for each in active["CapacityReservations"]
+    }
 
 
 def _moves(decision: Decision) -> list[Move]:
@@ -311,6 +385,7 @@ def _approved(aws: Aws, fleet: Governed) -> Decision:
 def _collect(aws: Aws, fleet: Governed) -> Evidence:
     """With metrics of an hour: 8 % CPU, 10 % at the busiest instance, 3 Gbps out and 1 in."""
     values = {"Average": 8.0, "Maximum": 10.0, "NetworkIn": 1e9 * 300 / 8, "NetworkOut": 3e9 * 300 / 8}
+    values |= {"EBSReadBytes": 3e8, "EBSWriteBytes": 6e8, "EBSReadOps": 3e4, "EBSWriteOps": 6e4}
     end = aws.clock.now()
     start = end - timedelta(hours=1)
     at = np.arange(12) * 300 + int(start.timestamp())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from optimizer.consolidate.layout import table_shape
+from optimizer.execute.agreement import Agreement
+from optimizer.observe.deployed import deployed_template
 from stages.indexes import MERGED, SOURCES, merged_indexes
 from stages.sizing import Sizing
-from tests.actions.sized_foundation import Foundation, foundation
+from tests.actions.sized_foundation import Foundation, foundation, synthesized
 
 pytestmark = pytest.mark.slow
 
@@ -55,3 +59,32 @@ def test_template_and_account_agree_once_the_pointers_are_turned() -> None:
         assert loaded.drift(CONSOLIDATED) == ()
         turned(loaded, to=None)
         assert {each.name for each in loaded.drift(CONSOLIDATED)} == {f"/tap/tables/{name}" for name in SOURCES}
+
+
+def test_the_deployed_template_follows_and_nothing_is_touched() -> None:
+    """The change set imports the table as it is; the pointers are as the template says already."""
+    with foundation() as loaded:
+        made_as_its_source_is(loaded)
+        turned(loaded, to=MERGED)
+        loaded.aws.dynamodb.put_item(TableName=MERGED, Item={"pk": {"S": "TENANT#t"}, "sk": {"S": "users#USER#u"}})
+        before = actual(loaded)
+        stacks = synthesized(CONSOLIDATED.model_dump_json())
+        with loaded.account.acting("reconcile"):
+            assert Agreement(loaded.aws, lambda: None, lambda: None, print).bring(stacks)
+        assert actual(loaded) == before
+        deployed = {stack.name: deployed_template(loaded.aws.at(stack.region), stack.name) for stack in stacks}
+        assert deployed == {stack.name: stack.template for stack in stacks}
+        assert loaded.drift(CONSOLIDATED) == ()
+        loaded.push(CONSOLIDATED)
+        assert actual(loaded) == before
+
+
+def actual(loaded: Foundation) -> dict[str, Any]:
+    """What must not change: every table with its items, and where the pointers lead."""
+    dynamodb, ssm = loaded.aws.dynamodb, loaded.aws.ssm
+    names = (*SOURCES, MERGED, "audit_logs")
+    return {
+        "tables": {name: dynamodb.describe_table(TableName=name)["Table"] for name in names},
+        "items": dynamodb.scan(TableName=MERGED)["Items"],
+        "pointers": [ssm.get_parameter(Name=f"/tap/tables/{name}")["Parameter"]["Value"] for name in SOURCES],
+    }

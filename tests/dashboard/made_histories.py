@@ -6,13 +6,19 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from optimizer.decide.commitments import Commitments, Committed, Reservation
 from optimizer.decide.decision import Choice, Decision, Projection, brief, decide_by, guard
+from optimizer.decide.findings import Finding
 from optimizer.decide.health import Assessment, Health, Sample
+from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan import Plan, PlannedAction
-from optimizer.decide.plan_costs import PlanCosts, Saving
+from optimizer.decide.plan_costs import Later, PlanCosts, Saving, Totals
+from optimizer.decide.purchase_advice import PurchaseAdvice
+from optimizer.decide.realised import RealisedWeek
+from optimizer.decide.spend import ForecastMonth, ServiceMonth, Trend
 from optimizer.execute.records import (
     Event,
     History,
@@ -26,6 +32,7 @@ from optimizer.execute.records import (
     WindowEvidence,
 )
 from optimizer.observe.breakdown import CostLine
+from optimizer.observe.costs import in_cents
 from optimizer.observe.inventory import Excluded, Kind
 from optimizer.observe.load import Load, Use
 from optimizer.observe.tenants import Figures, TierUse
@@ -194,6 +201,85 @@ def kept_evidence() -> PlanEvidence:
     return PlanEvidence(loads, lines, tenants=2500)
 
 
+MONTHS = (*(date(2026, month, 1) for month in range(1, 13)), date(2027, 1, 1), date(2027, 2, 1))
+SERVICES = {
+    "Amazon ElastiCache": Decimal("14400.00"),
+    "Amazon Elastic Compute Cloud - Compute": Decimal("8400.00"),
+    "Amazon Relational Database Service": Decimal("7900.00"),
+    "EC2 - Other": Decimal("700.00"),
+    "Amazon DynamoDB": Decimal("410.00"),
+    "Amazon CloudWatch": Decimal("120.00"),
+    "AWS Key Management Service": Decimal("8.00"),
+}
+RESERVED_UNTIL = date(2027, 9, 15)
+
+
+def money() -> MoneyEvidence:
+    """14 months of seven services, growing by 1 % a month; the last is not closed. Half the fleet is reserved."""
+    months = tuple(
+        ServiceMonth(
+            month, name, (cost := in_cents(monthly * (100 + number) / 100)) + (800 if "Compute" in name else 0),
+            cost, cost, None, Decimal("12.50") if "Compute" in name else Decimal("0.00"),
+            estimated=month == MONTHS[-1],
+        )
+        for number, month in enumerate(MONTHS)
+        for name, monthly in SERVICES.items()
+    )  # fmt: skip
+    reservation = Reservation(
+        "ri-1", Committed.EC2, "us-east-1", "m5.4xlarge", Decimal(240), RESERVED_UNTIL, Decimal("2650.00"), Decimal(0)
+    )
+    return MoneyEvidence(
+        months=months,
+        given_back=(),
+        days=(),
+        trend=Trend(Decimal("1080.40"), 0.9, -0.2, 2.0, None),
+        forecast=(
+            ForecastMonth(date(2027, 3, 1), Decimal("33400.00"), Decimal("32100.00"), Decimal("34700.00"), False),
+        ),
+        commitments=Commitments(reservations=(reservation,)),
+        used=(),
+        advice=(PurchaseAdvice("Amazon ElastiCache", "us-east-1", "cache.r6g", Decimal(384), Decimal("4700.00"),
+                               Decimal(384), Decimal(32), Decimal("391.67")),),
+        savings_plan=None,
+        findings=(Finding("Graviton", "m5 instances came to $8,400 in February 2027", "Try the image on arm64",
+                          Decimal("8400.00"), date(2027, 2, 1), "https://aws.amazon.com/ec2/graviton/"),),
+        requests=14,
+        spent=Decimal("0.14"),
+        notes=("Savings Plans could not be read: the role may not (ce:GetSavingsPlansCoverage).",),
+    )  # fmt: skip
+
+
+def reserved() -> History:
+    """A plan that is done, net of a reservation that ends in September, with two measured weeks."""
+    seen = accepted()
+    assert seen.record is not None
+    fleet, backups = COSTS.savings
+    net = replace(
+        fleet, net=Decimal("3517.04"), stranded=Decimal("2650.00"), once=Decimal("0.00"),
+        later=(Later(RESERVED_UNTIL, Decimal("6167.04"), Decimal("0.00")),), payback_months=Decimal(0),
+    )  # fmt: skip
+    snapshot = replace(backups, net=backups.monthly, stranded=Decimal("0.00"), once=Decimal("12.50"),
+                       payback_months=Decimal("0.6"))  # fmt: skip
+    costs = replace(
+        COSTS, savings=(net, snapshot),
+        totals_before=Totals(COSTS.before, Decimal("29800.00"), Decimal("30443.18"), Decimal("12.50")),
+        totals_after=Totals(COSTS.after, Decimal("26262.80"), Decimal("26905.98"), Decimal("2662.50")),
+    )  # fmt: skip
+    start = (ACCEPTED_AT + 2 * DAYS).date()
+    weeks = tuple(
+        RealisedWeek(start + timedelta(weeks=n), start + timedelta(weeks=n + 1), Decimal("7000.00"), Decimal("6200.00"),
+                     Decimal("800.00"), Decimal("650.00"), Decimal("950.00"), Decimal("813.50"))
+        for n in range(2)
+    )  # fmt: skip
+    kept = kept_evidence()
+    return replace(
+        seen,
+        record=replace(seen.record, plan=plan(costs=costs)),
+        evidence=replace(kept, money=money()),
+        realised=weeks,
+    )
+
+
 def history(record: PlanRecord | None, **changes: object) -> History:
     made = History(
         record, (), (), (), {}, SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED), None, {},
@@ -342,5 +428,5 @@ def hostile() -> History:
 
 
 ALL: dict[str, Callable[[], History]] = {
-    each.__name__: each for each in (empty, proposed, held, kept, observing, accepted, rolled_back, hostile)
+    each.__name__: each for each in (empty, proposed, held, kept, observing, accepted, reserved, rolled_back, hostile)
 }

@@ -153,6 +153,7 @@ def test_every_section_is_there_for_everybody(
         ("accepted", 1440, "light", True),
         ("rolled_back", 390, "dark", False),
         ("many", 1440, "light", False),
+        ("reserved", 1440, "dark", True),
         ("empty", 390, "light", False),
     ],
 )
@@ -330,6 +331,27 @@ def test_one_changed_value_of_the_journal_changes_the_page(
     changed = visit(write_dashboard(change(made.accepted()), tmp_path))
     assert read(accepted) != read(changed)
     changed.page.close()
+
+
+def test_the_bill_and_what_is_net_are_those_of_the_journal(
+    visit: Callable[..., Visit], written: Callable[[str], Path]
+) -> None:
+    it, money = visit(written("reserved")), made.money()
+    listed, ahead = it.chart("chart-months")[-2:]
+    january = sum(float(each.effective_cost) for each in money.months if each.month == made.MONTHS[0])
+    bars = it.chart("chart-months")[:-2]
+    assert sum(each["y"][0] for each in bars) == pytest.approx(january)
+    assert listed["y"][0] == pytest.approx(january + 800)
+    assert ahead["y"] == [float(money.forecast[0].cost)]
+    assert [row[1:4] for row in it.cells(".net")] == [
+        ["$6,167.04", "$3,517.04", "from 15 Sep 2027: $6,167.04"],
+        ["$20.16", "$20.16", "the same"],
+    ]
+    assert [row[1:] for row in it.cells(".totals")][-1] == ["$12.50", "$2,662.50"]
+    assert it.cells(".commitments") == [["m5.4xlarge, 240 units reserved", "us-east-1", "$2,650.00", "15 Sep 2027"]]
+    assert it.chart("chart-timeline")[-1]["y"] == [800, 1600]
+    assert it.complaints == []
+    it.page.close()
 
 
 def test_hostile_names_do_nothing(visit: Callable[..., Visit], written: Callable[[str], Path]) -> None:

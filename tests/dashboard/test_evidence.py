@@ -146,16 +146,16 @@ def test_savings_begin_with_acceptance() -> None:
     fleet, backups = line.phases
     assert (fleet.begins, fleet.state, fleet.monthly) == (made.ACCEPTED_AT, SavingState.TAKEN, Decimal("6167.04"))
     assert line.low == line.high == fleet.by_end + backups.by_end
-    assert line.realised == added_up(fleet.monthly, fleet.begins, line.as_of) + added_up(
-        backups.monthly, backups.begins, line.as_of
-    )
+    assert line.expected == added_up(fleet, line.as_of) + added_up(backups, line.as_of)
+    days = Decimal((line.as_of - fleet.begins) / timedelta(days=1))
+    assert added_up(fleet, line.as_of) == pytest.approx(fleet.monthly * days / Decimal("30.4375"))
 
 
 def test_expected_savings_begin_when_their_windows_end() -> None:
     line = timeline_of(made.observing(), made.PHASE_2 + timedelta(hours=31))
     assert line is not None
     assert [each.begins for each in line.phases] == [made.PHASE_2 + 2 * made.DAYS, made.PHASE_2 + 4 * made.DAYS]
-    assert line.low == line.realised == 0 < line.high
+    assert line.low == line.expected == 0 < line.high
 
 
 def test_a_window_that_cannot_be_judged_is_as_good_as_not_begun() -> None:

@@ -1,6 +1,7 @@
 """Where the money goes: months by service, a trend that the week does not fool, a forecast with the year's season."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -69,6 +70,17 @@ def test_a_month_is_compared_with_the_same_month_a_year_ago() -> None:
     found = trend(days(lambda n, day: 110.0), months, TODAY)
     assert found is not None
     assert found.yearly == 10.0
+
+
+def test_a_reservation_bought_in_between_is_no_season() -> None:
+    def paid(each: ServiceMonth, share: str) -> ServiceMonth:
+        return replace(each, effective_cost=each.effective_cost * Decimal(share))
+
+    months = [paid(each, "1" if each.month < date(2026, 9, 1) else "0.7") for each in year(lambda number: 100.0)]
+    found = trend(days(lambda n, day: 70.0), months, TODAY)
+    assert found is not None
+    assert found.yearly == 0.0
+    assert forecast(days(lambda n, day: 70.0), months, TODAY)[0].cost == Decimal("2100.00")
 
 
 def test_too_few_days_give_neither_trend_nor_forecast() -> None:

@@ -14,6 +14,7 @@ import boto3
 from botocore.stub import Stubber
 
 from optimizer.aws import Aws
+from optimizer.clock import Clock
 
 NOW = datetime(2027, 3, 10, 12, tzinfo=UTC)
 ACCESS_DENIED = "AccessDeniedException"
@@ -32,8 +33,9 @@ class Noon:
 class Recorded:
     """Answers in the order in which they will be asked for, by client."""
 
-    def __init__(self) -> None:
-        self.aws = Aws(boto3.Session("x", "x", region_name="us-east-1"), "222222222222", "us-east-1", Noon())
+    def __init__(self, clock: Clock | None = None) -> None:
+        session = boto3.Session("x", "x", region_name="us-east-1")
+        self.aws = Aws(session, "222222222222", "us-east-1", clock or Noon())
         self.stubs = {name: Stubber(getattr(self.aws, name)) for name in ("cost_explorer", "savings_plans", "pricing")}
         for stub in self.stubs.values():
             stub.activate()

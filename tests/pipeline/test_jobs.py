@@ -20,6 +20,7 @@ COMMANDS = {
     "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
     "tap-publish": [f"{OPTIMIZER} publish --out out"],
     "tap-watch": [f"{OPTIMIZER} watch"],
+    "tap-reconcile": [*SYNTHESIS, f"{OPTIMIZER} reconcile --assembly cdk.out"],
     "tap-rollback": [
         f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '
         '--timeout-minutes "$GATE_TIMEOUT_MINUTES"'
@@ -47,6 +48,7 @@ PRODUCTION_ROLE = {
     "tap-publish": "tap-analyze",
     "tap-watch": "tap-act",
     "tap-rollback": "tap-act",
+    "tap-reconcile": "tap-reconcile",
 } | {f"tap-phase{number}-{job}": "tap-act" for number in (1, 2, 3) for job in ("apply", "accept")}
 MAY_ASSUME = {
     "build": {"tap-analyze"},
@@ -57,6 +59,7 @@ MAY_ASSUME = {
     "accept": {"tap-act", "tap-reconcile"},
     "watch": {"tap-act"},
     "rollback": {"tap-act"},
+    "reconcile": {"tap-reconcile"},
 }
 HOURS_8 = 8 * 60
 

@@ -45,6 +45,7 @@ PROJECTS = {
     "tap-watch",
     "tap-rollback",
     "tap-measure-savings",
+    "tap-reconcile",
     *(f"tap-{phase.lower()}-{job}" for phase in PHASES for job in ("apply", "accept")),
 }
 

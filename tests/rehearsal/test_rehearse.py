@@ -36,6 +36,7 @@ TOLD_APART = {
     "young-account",
     "silent-metrics",
     "tenant-owned",
+    "released-again",
     "reserved",
 }  # each has a test of its own
 
@@ -80,6 +81,21 @@ def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     states = {each["sk"]: each["state"] for each in items if "state" in each}
     assert states["phase#2"] == "rolled_back"
     assert (tmp_path / "dashboard.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_the_same_commit_released_again_deploys_nothing_and_carries_the_plan_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, summary = rehearsed(tmp_path, "released-again")
+    assert (code, outcomes(summary)) == (0, {1: "accepted", 2: "accepted", 3: "accepted"})
+    assert summary["next_deployment_changes"] == 0
+    _, again = capsys.readouterr().err.split("the same commit is released again")
+    assert "every stack is as deployed" in again  # the freeze check, with a plan under way
+    deployed = [line for line in again.splitlines() if "  deployed tap-" in line]
+    assert len(deployed) == 6
+    assert all(line.endswith(": no change") for line in deployed)
+    assert [f"stage {name}: skipped" in again for name in ("Approve", "Phase1", "Phase2")] == [True, True, False]
 
 
 @pytest.mark.slow

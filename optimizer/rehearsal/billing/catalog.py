@@ -26,6 +26,9 @@ COST_EXPLORER = "AWS Cost Explorer"
 # The prefix of usage types by Region: "Billing and cost management, Region billing codes".
 _PREFIXES = {"us-east-1": "", "us-west-2": "USW2-", "eu-west-1": "EU-"}
 LOCATIONS = {"us-east-1": "US East (N. Virginia)", "us-west-2": "US West (Oregon)", "eu-west-1": "EU (Ireland)"}
+# How many of what the bill counts are in the unit that a price is for.
+_IN_UNIT = {"million": 1_000_000}
+_INSTANCE_TYPE = re.compile(r"(?:db\.|cache\.)?[a-z]+\d[a-z0-9-]*\.(?:\d*xlarge|nano|micro|small|medium|large)")
 _SIZE = re.compile(r"\.(\d*)xlarge$")
 _SMALLER = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
 
@@ -84,7 +87,7 @@ _FIXED = {
         Item("Aurora backup", RDS, "AmazonRDS", "Storage Snapshot", "Aurora:BackupUsage", "CreateDBInstance", "GB-Mo"),
         Item("Aurora I/O", RDS, "AmazonRDS", "System Operation", "Aurora:StorageIOUsage", "CreateDBInstance", "IOs"),
         Item(
-            "DynamoDB write request unit",
+            "DynamoDB write request units",
             DYNAMODB,
             "AmazonDynamoDB",
             "Amazon DynamoDB PayPerRequest Throughput",
@@ -93,7 +96,7 @@ _FIXED = {
             "WriteRequestUnits",
         ),
         Item(
-            "DynamoDB read request unit",
+            "DynamoDB read request units",
             DYNAMODB,
             "AmazonDynamoDB",
             "Amazon DynamoDB PayPerRequest Throughput",
@@ -117,6 +120,11 @@ _FIXED = {
         ),
     )
 }
+
+
+def is_billed(name: str) -> bool:
+    """Whether the emulated account knows how an item of the price tables is billed."""
+    return name in _FIXED or _INSTANCE_TYPE.fullmatch(name) is not None
 
 
 @cache
@@ -161,7 +169,7 @@ def family(kind: str) -> str:
 
 @cache
 def prices() -> Mapping[tuple[str, str], Price]:
-    """Every price that is known, by Region and item: the optimizer's own table, and what is billed by use."""
+    """The price of everything that is billed here, by Region and item: the optimizer's own table, and a second one."""
     document = json.loads(files("optimizer.rehearsal.billing").joinpath("usage_prices.json").read_text())
     by_use = {
         (row["region"], row["item"]): Price(
@@ -169,7 +177,7 @@ def prices() -> Mapping[tuple[str, str], Price]:
         )
         for row in document["prices"]
     }
-    return {**by_use, **price_table()}
+    return {key: price for key, price in {**by_use, **price_table()}.items() if is_billed(key[1])}
 
 
 def rate(name: str, region: str) -> float:
@@ -179,4 +187,9 @@ def rate(name: str, region: str) -> float:
             f"no price is known for {name} in {region}, so the emulated account cannot be billed for it: "
             "add it with its source and date to optimizer/observe/prices.json."
         )
-    return float(prices()[region, name].usd)
+    return float(per_unit(prices()[region, name]))
+
+
+def per_unit(price: Price) -> Decimal:
+    """US dollars for one of what the bill counts."""
+    return price.usd / _IN_UNIT.get(price.unit, 1)

@@ -125,8 +125,8 @@ def _used(scene: Scene, lived: Scene) -> dict[str, Array]:
         "NAT gateway data": served * _BYTES_THROUGH_NAT / GIB * (_hours(scene, lambda r: r.gateways) > 0),
         "Aurora I/O": _summed(demand * per_request * writing),
         "KMS request": served * _KMS_REQUESTS,
-        "DynamoDB read request unit": _summed(reads),
-        "DynamoDB write request unit": _summed(writes),
+        "DynamoDB read request units": _summed(reads),
+        "DynamoDB write request units": _summed(writes),
     }
 
 

@@ -1,4 +1,4 @@
-"""Amazon EC2: launch template versions that build on one another."""
+"""Amazon EC2: launch template versions that build on one another, and can be taken away."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ class TemplateTokens:
     """What was asked under each client token, and what was answered."""
 
     given: dict[tuple[str, str, str], tuple[Mapping[str, Any], Answer]] = field(default_factory=dict)
+
+
+@dataclass
+class DeletedVersions:
+    """The numbers that were deleted, by launch template: moto keeps what counts them."""
+
+    by_template: dict[str, set[int]] = field(default_factory=dict)
+
+    def of(self, template: str) -> set[int]:
+        return self.by_template.setdefault(template, set())
 
 
 @emulates(
@@ -48,6 +58,60 @@ def create_launch_template_version(account: EmulatedAccount, call: Call) -> Answ
     return answer
 
 
+@emulates(
+    "ec2",
+    "DeleteLaunchTemplateVersions",
+    rule="Not the default version; the number is not given out again; what could not be deleted is told, not raised.",
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplateVersions.html",
+)
+def delete_launch_template_versions(account: EmulatedAccount, call: Call) -> Answer:
+    template = _template(ec2_backends[call.account][call.region], call.parameters)
+    if template is None:
+        raise AwsError("InvalidLaunchTemplateId.NotFound", "The specified launch template does not exist.")
+    gone = account.part(DeletedVersions).of(template.id)
+    done, failed = [], []
+    for version in call.parameters["Versions"]:
+        told = {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "VersionNumber": int(version)}
+        if why := _undeletable(template, int(version), gone):
+            failed.append({**told, "ResponseError": {"Code": why[0], "Message": why[1]}})
+        else:
+            gone.add(int(version))
+            done.append(told)
+    return {
+        "SuccessfullyDeletedLaunchTemplateVersions": done,
+        "UnsuccessfullyDeletedLaunchTemplateVersions": failed,
+    }
+
+
+def _undeletable(template: Any, version: int, gone: set[int]) -> tuple[str, str] | None:
+    if not 1 <= version <= len(template.versions) or version in gone:
+        return "launchTemplateVersionDoesNotExist", f"The launch template version {version} does not exist."
+    if version == template.default_version_number:
+        return "unexpectedError", "Cannot delete the default version of a launch template."
+    return None
+
+
+@emulates(
+    "ec2",
+    "DescribeLaunchTemplateVersions",
+    rule="A version that was deleted is not there.",
+    source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html",
+)
+def describe_launch_template_versions(account: EmulatedAccount, call: Call) -> Answer | None:
+    template = _template(ec2_backends[call.account][call.region], call.parameters)
+    gone = account.part(DeletedVersions).of(template.id) if template is not None else set()
+    if not gone:
+        return None
+    if missing := [each for each in call.parameters.get("Versions", ()) if each.isdigit() and int(each) in gone]:
+        raise AwsError(
+            "InvalidLaunchTemplateId.VersionNotFound",
+            f"Could not find launch template version {missing[0]} of launch template {template.id}",
+        )
+    answer = call.forward()
+    versions = [each for each in answer["LaunchTemplateVersions"] if each["VersionNumber"] not in gone]
+    return {**answer, "LaunchTemplateVersions": versions}
+
+
 def _create(account: EmulatedAccount, call: Call, asked: Mapping[str, Any]) -> Answer:
     if ("LaunchTemplateId" in asked) == ("LaunchTemplateName" in asked):
         raise AwsError("InvalidParameterCombination", "Give either LaunchTemplateId or LaunchTemplateName.")
@@ -68,7 +132,8 @@ def _create(account: EmulatedAccount, call: Call, asked: Mapping[str, Any]) -> A
 
 
 def _template(backend: Any, asked: Mapping[str, Any]) -> Any:
-    identifier = asked.get("LaunchTemplateId") or backend.launch_template_name_to_ids.get(asked["LaunchTemplateName"])
+    name = asked.get("LaunchTemplateName")
+    identifier = asked.get("LaunchTemplateId") or backend.launch_template_name_to_ids.get(name)
     return backend.launch_templates.get(identifier)
 
 

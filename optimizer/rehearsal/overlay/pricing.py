@@ -9,7 +9,17 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from optimizer.observe.prices import Price
-from optimizer.rehearsal.billing.catalog import EC2, ELASTICACHE, LOCATIONS, RDS, Item, item, normalized, prices
+from optimizer.rehearsal.billing.catalog import (
+    EC2,
+    ELASTICACHE,
+    LOCATIONS,
+    RDS,
+    Item,
+    item,
+    normalized,
+    per_unit,
+    prices,
+)
 from optimizer.rehearsal.machines import memory_bytes, vcpus
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
 
@@ -120,8 +130,8 @@ def _product(what: Item, region: str, price: Price) -> Mapping[str, Any]:
         "beginRange": "0",
         "endRange": "Inf",
         "appliesTo": [],
-        "description": f"${price.usd} per {what.unit} of {what.usage_type_in(region)}",
-        "pricePerUnit": {"USD": f"{price.usd:.10f}"},
+        "description": f"${per_unit(price)} per {what.unit} of {what.usage_type_in(region)}",
+        "pricePerUnit": {"USD": f"{per_unit(price):.10f}"},
     }
     term = {
         "sku": sku,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from optimizer.rehearsal.signals.table import Dimensions, signal
 NAMESPACE = "AWS/EC2"
 
 _BYTES_IN, _BYTES_OUT = 250_000, 750_000  # of one request, with what the fleet asks of cache and database
+# The instances keep logs and their image on EBS, and no data of the platform.
+_WRITTEN_BYTES, _BYTES_OF_A_WRITE = 6_000, 16_384  # of one request
+_BYTES_READ, _BYTES_OF_A_READ = 500, 32_768
 _BACKGROUND_BYTES = 20e6  # in five minutes: logs and metrics
 
 
@@ -71,6 +75,40 @@ def _bytes(scene: Scene, dimensions: Dimensions, of_request: float, direction: s
     noise = np.exp(0.08 * scene.white(f"network {direction} {_label(dimensions)}"))
     mean = (_BACKGROUND_BYTES + scene.demand * share * of_request) * noise
     return Points.spread(count, mean, 0.08 * mean, ceiling=25e9 / 8 * PERIOD)
+
+
+@signal(NAMESPACE, "EBSReadBytes", unit="Bytes")
+def ebs_read_bytes(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _bytes(scene, dimensions, _BYTES_READ, "ebs read")
+
+
+@signal(NAMESPACE, "EBSWriteBytes", unit="Bytes")
+def ebs_write_bytes(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _bytes(scene, dimensions, _WRITTEN_BYTES, "ebs write")
+
+
+@signal(NAMESPACE, "EBSReadOps", unit="Count")
+def ebs_read_ops(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _operations(_bytes(scene, dimensions, _BYTES_READ, "ebs read"), _BYTES_OF_A_READ)
+
+
+@signal(NAMESPACE, "EBSWriteOps", unit="Count")
+def ebs_write_ops(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _operations(_bytes(scene, dimensions, _WRITTEN_BYTES, "ebs write"), _BYTES_OF_A_WRITE)
+
+
+def _operations(of_bytes: Points | None, each: int) -> Points | None:
+    """As many operations as carry those bytes."""
+    if of_bytes is None:
+        return None
+    return replace(
+        of_bytes,
+        mean=of_bytes.mean / each,
+        low=of_bytes.low / each,
+        high=of_bytes.high / each,
+        centre=of_bytes.centre / each,
+        width=of_bytes.width / each,
+    )
 
 
 @signal(NAMESPACE, "StatusCheckFailed", unit="Count", resolution=60)

@@ -16,7 +16,7 @@ from optimizer.rehearsal.setting import PROJECT, Request, Setting
 
 pytestmark = pytest.mark.slow
 
-BY_USE = {"request", "GB"}
+BY_USE = {"request", "million", "GB"}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from optimizer.observe.prices import price_table
 from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.billing.catalog import is_billed, per_unit, prices
 from tests.rehearsal.life import NOW
 
 
@@ -42,11 +43,10 @@ def test_an_instances_price_in_any_region(account, endpoint):
     assert usd(found) == float(price_table()["eu-west-1", "m5.4xlarge"].usd)
 
 
-def test_every_price_of_the_table_is_there(account):
+def test_every_price_that_the_account_is_billed_by_is_there_and_no_other(account):
     codes = account.client("pricing", account.production, "us-east-1").describe_services()["Services"]
     found = [usd(each) for code in codes for each in products(account, code["ServiceCode"])]
-    known = [float(each.usd) for each in price_table().values()]
-    assert set(known) <= set(found)
+    assert sorted(found) == pytest.approx(sorted(float(per_unit(each)) for each in prices().values()))
 
 
 def test_the_pages_fit_together(account):
@@ -70,3 +70,11 @@ def test_the_pages_fit_together(account):
 def test_what_is_not_there_is_refused(account, asked, code):
     with pytest.raises(ClientError, match=code):
         account.client("pricing", account.production, "us-east-1").get_products(**asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "billed"),
+    [("m5.4xlarge", True), ("db.r6g.xlarge", True), ("cache.r6g.large", True), ("KMS key", True), ("Glue DPU", False)],
+)
+def test_what_the_account_cannot_have_is_not_priced(name, billed):
+    assert is_billed(name) is billed
