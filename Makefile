@@ -57,8 +57,10 @@ test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.insta
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
 
-campaign: $(VENV)/.dev ## The long run of the tables' consolidation: 50,000 items, written all the while
+campaign: $(VENV)/.dev ## Long runs: tables merged under load, jobs that die at many calls, whole plans under 20 loads
 	$(BIN)/pytest -m campaign
+	$(BIN)/python benchmarks/crashes.py --logs $(OUT)/crashes
+	$(BIN)/python benchmarks/loads.py
 
 spark: $(VENV)/.spark ## The copying job of large tables, in Spark's local mode; needs Java 17
 	$(BIN)/pytest -m spark

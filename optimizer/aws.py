@@ -49,6 +49,10 @@ RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 10}, user_ag
 BILLING = "us-east-1"
 
 
+# CloudTrail shows them with the session: which build of which job, of which commit.
+SESSION_TAGS = ("tap:build", "tap:commit")
+
+
 @dataclass(frozen=True)
 class World:
     """All that is outside: time, the environment's variables, and how to open an AWS session."""
@@ -204,7 +208,7 @@ def production(world: World, settings: Settings) -> Aws:
     if who not in world.opened:
         session = world.open_session()
         if settings.role_arn is not None:
-            session = _assumed(world, session, settings.role_arn, settings.external_id)
+            session = _assumed(world, session, settings, settings.role_arn)
         region = settings.primary_region
         world.opened[who] = Aws(
             boto3.Session(botocore_session=session), settings.production_account, region, world.clock
@@ -213,9 +217,14 @@ def production(world: World, settings: Settings) -> Aws:
 
 
 def _assumed(
-    world: World, own: botocore.session.Session, role_arn: str, external_id: str | None
+    world: World, own: botocore.session.Session, settings: Settings, role_arn: str
 ) -> botocore.session.Session:
-    extra = {"RoleSessionName": "tap-optimizer", **({"ExternalId": external_id} if external_id else {})}
+    tags = dict(zip(SESSION_TAGS, (settings.build_id, settings.revision), strict=True))
+    extra = {
+        "RoleSessionName": "tap-optimizer",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        **({"ExternalId": settings.external_id} if settings.external_id else {}),
+    }
     fetcher = AssumeRoleCredentialFetcher(own.create_client, own.get_credentials(), role_arn, extra_args=extra)
     session = world.open_session()
     session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]  # noqa: SLF001 -- botocore's only seam for it

@@ -111,9 +111,9 @@ class Jobs(Construct):
     def _plan_gate(self, id: str, analyze: cdk_pipelines.CodeBuildStep, before: str) -> TimedApproval:
         text = (
             f"{before}{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
-            f"Dashboard: the output of Analyze in this execution. Runbook: {self._runbook}"
+            f"Dashboard: the link below. Runbook: {self._runbook}"
         )
-        return self._gate(id, text)
+        return self._gate(id, text, analyze)
 
     def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         """The first command after the plan's gate: records what was approved."""
@@ -131,14 +131,14 @@ class Jobs(Construct):
         gate = self._observe_gate(phase, analyze, apply)
         return cdk_pipelines.Step.sequence([apply, gate, self._accept(phase)])
 
-    def _gate(self, id: str, text: str) -> TimedApproval:
-        region = self._environment.primary.name
-        # The reader finds the execution there, with its artifacts: the dashboard is one of them.
-        execution = (
-            f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{PIPELINE_NAME}"
-            f"/executions/#{{codepipeline.PipelineExecutionId}}/visualization?region={region}"
+    def _gate(self, id: str, text: str, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
+        """A gate that links to the plan's dashboard, where Analyze, Accept and Rollback leave it."""
+        region, bucket = self._environment.primary.name, self._records.bucket.bucket_name
+        dashboard = (
+            f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}"
+            f"&prefix=plans/{analyze.exported_variable('PLAN_HASH')}/dashboard.html"
         )
-        return TimedApproval(id, text=text, link=execution, notify=self._notifications)
+        return TimedApproval(id, text=text, link=dashboard, notify=self._notifications)
 
     @property
     def _runbook(self) -> str:
@@ -192,7 +192,7 @@ class Jobs(Construct):
         )
         arns = [roles.production_role_arn(self._environment, name) for name in production]
         if arns:
-            role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=arns))
+            role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole", "sts:TagSession"], resources=arns))
         self._controls.grant_read(role)
         return role
 
@@ -234,7 +234,7 @@ class Jobs(Construct):
             "refused, and the stage has to be retried with all actions. Reject to roll this phase back. "
             f"Runbook: {self._runbook}"
         )
-        return self._gate(OBSERVE, text)
+        return self._gate(OBSERVE, text, analyze)
 
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
@@ -309,7 +309,7 @@ class TimedApproval(cdk_pipelines.Step):
         super().__init__(id)
         self._text = text
         self._link = link
-        self._discover_referenced_outputs({"text": text})
+        self._discover_referenced_outputs({"text": text, "link": link})
         self._notify = notify
 
     @jsii.member(jsii_name="produceAction")

@@ -24,6 +24,7 @@ from constructs import Construct
 
 from optimizer.action import Permission
 from optimizer.actions import registry
+from optimizer.aws import SESSION_TAGS
 from optimizer.decide.change_set import PREFIX
 from optimizer.observe.inventory import TENANT_TAG
 from optimizer.observe.tenants import DECLARATION as TIERS
@@ -53,7 +54,6 @@ def _read(source: str, *actions: str, resources: tuple[str, ...] = ("*",)) -> tu
 
 # Describe and list actions take no resource, or lose their list when one is named: hence "*".
 OBSERVE: tuple[Permission, ...] = (
-    *_read("amazonresourcegrouptaggingapi", "tag:GetResources"),
     *_read("amazoncloudwatch", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
     *_read(
         "amazonec2autoscaling",
@@ -66,19 +66,15 @@ OBSERVE: tuple[Permission, ...] = (
     *_read(
         "amazonec2",
         "ec2:DescribeInstanceTypes",
-        "ec2:DescribeInstances",
         "ec2:DescribeLaunchTemplateVersions",
-        "ec2:DescribeLaunchTemplates",
         "ec2:DescribeNatGateways",
         "ec2:DescribeTags",
     ),
     *_read(
         "awselasticloadbalancingv2",
-        "elasticloadbalancing:DescribeLoadBalancerAttributes",
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeTags",
         "elasticloadbalancing:DescribeTargetGroups",
-        "elasticloadbalancing:DescribeTargetHealth",
     ),
     *_read(
         "amazonrds",
@@ -102,9 +98,7 @@ OBSERVE: tuple[Permission, ...] = (
     *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read(
         "amazondynamodb",
-        "dynamodb:DescribeContinuousBackups",
         "dynamodb:DescribeTable",
-        "dynamodb:DescribeTimeToLive",
         "dynamodb:ListTagsOfResource",
         resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
     ),
@@ -137,6 +131,13 @@ COMPARE: tuple[Permission, ...] = (
         resources=(f"{_OF_TAP}/*",),
     ),
     *_read("awscloudformation", "cloudformation:ListExports"),
+    *_read("awselasticloadbalancingv2", "elasticloadbalancing:DescribeLoadBalancerAttributes"),
+    *_read(
+        "amazondynamodb",
+        "dynamodb:DescribeContinuousBackups",
+        "dynamodb:DescribeTimeToLive",
+        resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
+    ),
     *_read(
         "awssystemsmanager",
         "ssm:GetParameter",
@@ -203,6 +204,8 @@ class OptimizerRoles(Construct):
             description=f"What the cost optimizer's jobs {', '.join(JOBS[name])} may do here",
             assumed_by=_only_the_jobs(environment, JOBS[name]),
         )
+        assert role.assume_role_policy is not None, "a role of our own has one"
+        role.assume_role_policy.add_statements(_may_tag(environment, JOBS[name]))
         for statement in statements(may, environment):
             role.add_to_policy(statement)
         _acknowledge_patterns(role, may, environment)
@@ -253,19 +256,27 @@ def external_id(environment: Environment) -> str:
 
 
 def _only_the_jobs(environment: Environment, jobs: Sequence[str]) -> iam.IPrincipal:
+    external = {"StringEquals": {"sts:ExternalId": external_id(environment)}}
+    return _jobs(environment, jobs, external)
+
+
+def _may_tag(environment: Environment, jobs: Sequence[str]) -> iam.PolicyStatement:
+    """A job says with its session which build of which commit it is, for CloudTrail; it may say nothing else.
+
+    The external id is no condition key of TagSession, so this is a statement of its own.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
+    these = {"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS)}}
+    return iam.PolicyStatement(actions=["sts:TagSession"], principals=[_jobs(environment, jobs, these)])
+
+
+def _jobs(environment: Environment, jobs: Sequence[str], conditions: Mapping[str, Any]) -> iam.IPrincipal:
     # The account is the principal and the condition names the roles: a role named as principal must exist
     # before this stack, and a role made anew would no longer be the one that was meant.
     tooling = environment.accounts.tooling
+    names = [f"arn:{cdk.Aws.PARTITION}:iam::{tooling}:role/{job_role_name(job)}" for job in jobs]
     return iam.PrincipalWithConditions(
-        iam.AccountPrincipal(tooling),
-        {
-            "StringEquals": {"sts:ExternalId": external_id(environment)},
-            "ArnEquals": {
-                "aws:PrincipalArn": [
-                    f"arn:{cdk.Aws.PARTITION}:iam::{tooling}:role/{job_role_name(job)}" for job in jobs
-                ]
-            },
-        },
+        iam.AccountPrincipal(tooling), {**conditions, "ArnEquals": {"aws:PrincipalArn": names}}
     )
 
 

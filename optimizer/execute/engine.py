@@ -142,6 +142,7 @@ class Engine:
         if not self._reached(move, change.governed, move.is_done, pen):
             self.say(f"{change.governed.name}: {move.summary}")
             self.switch.allow_change()
+            pen.lease.hold()
             move.do(aws)
             self._wait(move, change.governed, move.is_done, pen)
         pen.move(plan, record, MoveState.DONE)
@@ -155,6 +156,7 @@ class Engine:
         if not self._reached(move, change.governed, move.is_undone, pen):
             self.say(f"{change.governed.name}: undo: {move.summary}")
             self.switch.allow_undo()
+            pen.lease.hold()
             move.undo(aws)
             self._wait(move, change.governed, move.is_undone, pen)
         pen.move(plan, record, MoveState.UNDONE)

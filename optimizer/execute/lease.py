@@ -87,6 +87,10 @@ class Lease:
         if self.aws.clock.now().timestamp() - self.renewed > DURATION.total_seconds() / 3:
             self.write()
 
+    def hold(self) -> None:
+        """Be sure that it is still ours, right before a call to AWS that must be nobody else's; raises LeaseLost."""
+        self.write()
+
     def release(self) -> None:
         """Give the lease back at once. One that was taken over already is simply left."""
         try:

@@ -20,6 +20,10 @@ class GateRefused(Exception):
         self.code = code
 
 
+class ExecutionStopped(Exception):
+    """Somebody stopped the execution while it waited: it will run nothing any more."""
+
+
 @dataclass
 class Gate:
     """A manual approval that was reached. `approved` is None until somebody answered; `expired` when nobody did."""

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from optimizer.clock import Clock
 from optimizer.errors import AwsFailed, Unhealthy
 from optimizer.execute.approvals import CONFIRM
-from optimizer.rehearsal.execution import Execution, Gate
+from optimizer.rehearsal.execution import Execution, ExecutionStopped, Gate
 from optimizer.rehearsal.faults import Crash
 from optimizer.rehearsal.jobs import Ended, Job
+from optimizer.rehearsal.scenario import StopSpec
 from optimizer.rehearsal.synthesized import PipelineAction
 
 OBSERVE = "Observe"
@@ -105,6 +106,7 @@ class Person:
     leaves_gates: int = 0  # so many Observe gates time out before the first is answered
     confirms_alone: bool = False
     approves_early_after: timedelta | None = None  # the first time a phase's gate asks
+    stops: StopSpec | None = None  # the execution, once
     held_since: dict[str, datetime] = field(default_factory=dict)
     _hurried: set[str] = field(default_factory=set)
 
@@ -115,6 +117,9 @@ class Person:
             who = SECOND if action.name == CONFIRM and not self.confirms_alone else PERSON
             self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now", who)
             return
+        if self.stops is not None and self.stops.stage == gate.stage:
+            after, self.stops = timedelta(hours=self.stops.after_hours), None
+            self._stop(gate, gate.opened_at + after)
         timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
         if self.leaves_gates:
             self.leaves_gates -= 1
@@ -148,6 +153,13 @@ class Person:
         while self.clock.now() < until:
             self.watch.pass_time(until, UNHURRIED)
         return True
+
+    def _stop(self, gate: Gate, at: datetime) -> None:
+        """Stop the execution while its gate waits, unless the watch answered it before."""
+        while gate.approved is None and self.clock.now() < at:
+            self.watch.pass_time(at)
+        if gate.approved is None:
+            raise ExecutionStopped(f"somebody stopped the execution while {gate.stage} waited for an answer")
 
     def _decide_early(self, gate: Gate, at: datetime) -> None:
         while gate.approved is None and self.clock.now() < at:

@@ -23,10 +23,11 @@ from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
+from optimizer.rehearsal.iam_actions import by_role
 from optimizer.rehearsal.item_writer import ItemWriter
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
-from optimizer.rehearsal.scenario import ByHand
+from optimizer.rehearsal.scenario import ByHand, StopSpec
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
@@ -93,33 +94,20 @@ class PlatformLife:
 
     def walk(self) -> Walk:
         """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
-        if self.scenario.execution_dies_at is not None:
-            self._execute(EXECUTION, self.scenario.execution_dies_at)
-            self.progress.say("the execution is gone, and the same commit is released again")
-            return self._execute(NEXT_EXECUTION, None)
-        return self._execute(EXECUTION, None)
+        walk = self._execute(EXECUTION, self.scenario.execution_dies_at, self.scenario.person.stops)
+        if not walk.stopped:
+            return walk
+        self.progress.say("the execution is gone, and the same commit is released again")
+        return self._execute(NEXT_EXECUTION, None, None)
 
-    def _execute(self, id: str, dies_at: str | None) -> Walk:
-        """One execution of the deployed pipeline, until it enters the stage `dies_at`."""
+    def _execute(self, id: str, dies_at: str | None, stops: StopSpec | None) -> Walk:
+        """One execution of the deployed pipeline, until it enters the stage `dies_at`, or somebody stops it."""
         pipeline = deployed_pipeline(self.account, self.home)
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
         execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         watch = self._watch(pipeline)
-        early = self.scenario.person.approve_early_after_hours
-        person = Person(
-            execution=execution,
-            watch=watch,
-            clock=self.account.clock,
-            advance_to=self.account.clock.advance_to,
-            window_end=self.journal.window_end,
-            approves_plan=self.scenario.person.approve_plan,
-            approves_plan_after=timedelta(minutes=self.scenario.person.approve_after_minutes),
-            approves_phases=self.scenario.person.approve_phases,
-            confirms_alone=self.scenario.person.confirms_alone,
-            leaves_gates=self.scenario.person.leaves_gates,
-            approves_early_after=None if early is None else timedelta(hours=early),
-        )
+        person = self._person(execution, watch, stops)
         walk = Walker(
             pipeline=pipeline,
             execution=execution,
@@ -138,6 +126,25 @@ class PlatformLife:
         ).walk()
         watch.settle()
         return walk
+
+    def _person(self, execution: Execution, watch: Watch, stops: StopSpec | None) -> Person:
+        """Who answers the gates, as the scenario has them."""
+        spec = self.scenario.person
+        early = spec.approve_early_after_hours
+        return Person(
+            execution=execution,
+            watch=watch,
+            clock=self.account.clock,
+            advance_to=self.account.clock.advance_to,
+            window_end=self.journal.window_end,
+            approves_plan=spec.approve_plan,
+            approves_plan_after=timedelta(minutes=spec.approve_after_minutes),
+            approves_phases=spec.approve_phases,
+            confirms_alone=spec.confirms_alone,
+            leaves_gates=spec.leaves_gates,
+            approves_early_after=None if early is None else timedelta(hours=early),
+            stops=stops,
+        )
 
     def live_on(self, weeks: int) -> None:
         """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish.
@@ -173,6 +180,10 @@ class PlatformLife:
         for name in PUBLISHED:
             found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
             (self.request.out / name).write_bytes(found["Body"].read())
+
+    def calls_by_role(self) -> dict[str, dict[str, int]]:
+        """What each role was seen to ask for, as IAM actions: to be held against what it may."""
+        return by_role(self.account.calls, self.account.credentials)
 
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 import tempfile
 import time
@@ -39,6 +40,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             walk = life.walk()
             life.live_on(request.weeks_after)
             life.publish()
+            (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += broken_off(walk, summary, request.scenario)

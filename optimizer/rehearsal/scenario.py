@@ -134,6 +134,13 @@ class Event(_Value):
         return self
 
 
+class StopSpec(_Value):
+    """Somebody stops the execution so long after the Observe gate of a stage opened, and releases the commit again."""
+
+    stage: Annotated[str, Field(pattern=r"^Phase[123]$")]
+    after_hours: PositiveFloat
+
+
 class Person(_Value):
     """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
 
@@ -146,6 +153,7 @@ class Person(_Value):
     approve_phases: bool = True
     confirms_alone: bool = False  # answers the second approver's gate as well
     leaves_gates: NonNegativeInt = 0
+    stops: StopSpec | None = None
     approve_early_after_hours: PositiveFloat | None = None
 
 

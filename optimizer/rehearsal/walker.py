@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from optimizer.errors import Breach, Unhealthy
 from optimizer.rehearsal.conditions import Invoke, enter
-from optimizer.rehearsal.execution import Execution, Gate
+from optimizer.rehearsal.execution import Execution, ExecutionStopped, Gate
 from optimizer.rehearsal.faults import Crash
 from optimizer.rehearsal.jobs import Ended, Jobs
 from optimizer.rehearsal.synthesized import PipelineAction, Project, Stage, SynthesizedPipeline, WalkFailed
@@ -24,6 +24,7 @@ from optimizer.rehearsal.synthesized import PipelineAction, Project, Stage, Synt
 VARIABLE = re.compile(r"#\{([^.}]+)\.([^}]+)\}")
 SELF_MUTATION = re.compile(r"^cdk -a \. deploy (\S+) ")
 MILESTONES = {"approve": "plan.approved", "apply": "{stage}.applied", "accept": "{stage}.accepted"}
+STOPPED = "Stopped"
 RETRIES = 8  # how often a person presses Retry on one action before giving up
 
 
@@ -52,7 +53,7 @@ class Person(Protocol):
 
 @dataclass(frozen=True)
 class StageRun:
-    """What became of one stage: Succeeded, Skipped or Failed, and why."""
+    """What became of one stage: Succeeded, Skipped, Failed, or Stopped with its execution, and why."""
 
     name: str
     status: str
@@ -73,6 +74,11 @@ class Walk:
     def failed(self) -> StageRun | None:
         """The stage at which the walk ended, when it did not reach the end."""
         return next((each for each in self.stages if each.status == "Failed"), None)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped the execution."""
+        return any(each.status == STOPPED for each in self.stages)
 
 
 class _ActionFailed(Exception):
@@ -120,14 +126,17 @@ class Walker:
         self.variables["codepipeline"] = {"PipelineExecutionId": self.execution.id}
         runs: list[StageRun] = []
         for stage in self.pipeline.stages:
-            if stage.name == self.dies_at:
-                break
-            runs.append(self._stage(stage))
-            if runs[-1].status == "Failed":
+            try:
+                runs.append(self._stage(stage))
+            except ExecutionStopped as stopped:
+                runs.append(StageRun(stage.name, STOPPED, str(stopped)))
+            if runs[-1].status in ("Failed", STOPPED):
                 break
         return Walk(tuple(runs), self.artifacts)
 
     def _stage(self, stage: Stage) -> StageRun:
+        if stage.name == self.dies_at:
+            raise ExecutionStopped(f"the execution died before {stage.name}")
         condition = enter(stage, self.pipeline, self.invoke)
         if condition is not None:
             status = {"SKIP": "Skipped", "FAIL": "Failed"}[condition.result]

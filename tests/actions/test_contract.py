@@ -17,19 +17,10 @@ from optimizer.decide.policy import Policy
 from optimizer.execute.records import PhaseState
 from optimizer.observe.inventory import Governed, Kind, take_inventory
 from optimizer.rehearsal.calls import Call
+from optimizer.rehearsal.iam_actions import iam_actions
 from optimizer.rehearsal.taggings import put_tags
 from pipeline.roles import OBSERVE
 from tests.actions.foundation import JOB, Foundation, loaded
-
-# The IAM prefix of each service by boto3's name; an action is called as the operation is.
-# https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-PREFIXES = {"dynamodbstreams": "dynamodb", "elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
-# Where it is not:
-OTHERWISE: dict[tuple[str, str], str] = {
-    # Each write in a transaction needs its own (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions").
-    ("dynamodb", "TransactWriteItems"): "dynamodb:PutItem",
-}
-FREE = {("sts", "GetCallerIdentity")}  # needs no permission (STS API Reference)
 
 ACTIONS = [pytest.param(action, id=action.id) for action in registry()]
 
@@ -209,16 +200,10 @@ def undeclared(action: Action, calls: list[Call]) -> list[str]:
         {
             name
             for call in calls
-            if (call.service, call.operation) not in FREE
-            for name in [iam_action(call)]
+            for name in iam_actions(call.service, call.operation)
             if not any(fnmatchcase(name, each) for each in (writes if call.mutating else reads))
         }
     )
-
-
-def iam_action(call: Call) -> str:
-    default = f"{PREFIXES.get(call.service, call.service)}:{call.operation}"
-    return OTHERWISE.get((call.service, call.operation), default)
 
 
 def take_tag_off(foundation: Foundation, each: Governed, key: str) -> None:

@@ -112,10 +112,12 @@ def test_an_observed_phase_s_gate_says_when_its_window_ends(pipeline: Any, phase
 
 
 @pytest.mark.parametrize(("stage", "gate"), GATES)
-def test_a_gate_links_to_its_execution_where_the_dashboard_is(pipeline: Any, stage: str, gate: str) -> None:
-    link = pipeline.action(stage, gate)["Configuration"]["ExternalEntityLink"]
-    assert link.startswith("https://us-east-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/tap/executions/")
-    assert "#{codepipeline.PipelineExecutionId}" in link
+def test_a_gate_links_to_the_plan_s_dashboard(pipeline: Any, stage: str, gate: str) -> None:
+    link = json.dumps(pipeline.action(stage, gate)["Configuration"]["ExternalEntityLink"])
+    bucket = pipeline.variables("tap-analyze")["TAP_RECORDS_BUCKET"]
+    assert "https://us-east-1.console.aws.amazon.com/s3/object/" in link
+    assert json.dumps(bucket) in link
+    assert f"&prefix=plans/#{{{namespace(pipeline)}.PLAN_HASH}}/dashboard.html" in link
 
 
 def namespace(pipeline: Any) -> str:

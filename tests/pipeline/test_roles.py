@@ -143,8 +143,11 @@ def test_only_the_named_jobs_with_the_external_id_are_trusted(
         for each in production["Resources"].values()
         if each["Properties"].get("RoleName") == role_name
     )
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    trust, tagging = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Action"] == "sts:AssumeRole"
+    assert tagging["Action"] == "sts:TagSession"
+    assert tagging["Condition"]["ForAllValues:StringEquals"] == {"aws:TagKeys": ["tap:build", "tap:commit"]}
+    assert tagging["Condition"]["ArnEquals"] == trust["Condition"]["ArnEquals"]
     assert ":iam::111111111111:root" in json.dumps(trust["Principal"])
     assert trust["Condition"]["StringEquals"] == {"sts:ExternalId": "tap-111111111111"}
     callers = trust["Condition"]["ArnEquals"]["aws:PrincipalArn"]

@@ -175,3 +175,11 @@ def test_faults_are_ridden_out_without_real_time_and_repeat_by_seed():
     assert first == second
     assert len(first[1]) > 5
     assert first[0] > START
+
+
+def test_a_role_session_says_which_build_of_which_commit_it_is(account):
+    with account.acting("job"):
+        production(account.world({}), SETTINGS).dynamodb.list_tables()
+    (asked,) = account.calls.of("sts", "AssumeRole")
+    assert asked.parameters["ExternalId"] == "tap"
+    assert {tag["Key"]: tag["Value"] for tag in asked.parameters["Tags"]} == {"tap:build": "local", "tap:commit": "abc"}

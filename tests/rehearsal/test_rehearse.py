@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from optimizer.rehearsal.scenario import known_scenarios, load_scenario
 from optimizer.rehearsal.setting import Request
 from optimizer.rehearsal.synthesis import Synthesis
 from optimizer.rehearsal.synthesized import WalkFailed
+from tests.pipeline.production_roles import permitted
 
 Json = dict[str, Any]
 
@@ -23,7 +25,21 @@ Json = dict[str, Any]
 def rehearsed(out: Path, scenario: str, **more: Any) -> tuple[int, Json]:
     code = rehearse(Request(out, load_scenario(scenario), **more))
     assert (out / "dashboard.html").stat().st_size > 1000
+    assert not_permitted(out / "calls.json") == {}
     return code, json.loads((out / "summary.json").read_text())
+
+
+def not_permitted(calls: Path) -> dict[str, list[str]]:
+    """What each production role was seen to call without a permission."""
+    may = roles_may()
+    asked = {role: used for role, used in json.loads(calls.read_text()).items() if role}
+    found = {role: sorted(used.keys() - may["Allow", role]) for role, used in asked.items()}
+    return {role: actions for role, actions in found.items() if actions}
+
+
+@cache
+def roles_may() -> dict[tuple[str, str], set[str]]:
+    return permitted()
 
 
 def outcomes(summary: Json) -> dict[int, str]:

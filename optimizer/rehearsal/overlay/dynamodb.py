@@ -40,7 +40,7 @@ def transact_write_items(account: EmulatedAccount, call: Call) -> Answer | None:
     held = [_holds(backend, item) for item in items]
     if not all(held):
         raise TransactionCanceled(held)
-    with _tables_not_copied():
+    with _as_was_seen():
         return call.forward()
 
 
@@ -84,7 +84,24 @@ class _Copying:
         return value if isinstance(value, models.Table) else copy.deepcopy(value, *rest)
 
 
+class _Held:
+    """A condition of which it was seen that it holds: moto would parse and ask it anew."""
+
+    @staticmethod
+    def expr(_item: object) -> bool:
+        return True
+
+
+def _held(*_condition: object) -> type[_Held]:
+    return _Held
+
+
 @contextmanager
-def _tables_not_copied() -> Iterator[None]:
-    with patch.object(models, "copy", _Copying):
+def _as_was_seen() -> Iterator[None]:
+    """Within, moto copies no tables and asks no conditions: every one of them held."""
+    with (
+        patch.object(models, "copy", _Copying),
+        patch.object(models, "get_filter_expression", _held),
+        patch.object(models.table, "get_filter_expression", _held),
+    ):
         yield

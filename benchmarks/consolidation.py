@@ -1,0 +1,218 @@
+"""Copying `tenants` and `users` into one table: ours against the best plain copy, on the same emulated account.
+
+The account is served on loopback by a process of its own, which makes the items beforehand; each contestant runs in a
+fresh process and copies into a table of its own. The plain copy scans in parallel segments and writes by
+BatchWriteItem, as items are; it follows no changes, overwrites what is newer and forgets where it was. Ours maps
+every item, writes on condition, follows the streams and keeps checkpoints; verified, it reads everything again and
+compares. Memory is what a contestant's own process allocates at its peak, traced by itself in a second run.
+
+    python benchmarks/consolidation.py [--items 10000] [--rounds 3] [--memory 10000 100000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+import tracemalloc
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing.connection import Connection
+from random import Random
+from typing import Any
+
+import boto3
+
+from optimizer.aws import Aws
+from optimizer.consolidate import copying, cutover
+from optimizer.consolidate.layout import table_shape
+from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.merge import Merge, Speed
+from optimizer.consolidate.state import State, read_state
+from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.credentials import AccessKey, botocore_session
+from optimizer.rehearsal.remote import HttpClock
+from optimizer.rehearsal.served import serving
+from optimizer.rehearsal.waits import simulated_waits
+from stages.indexes import INDEXES, merged_indexes
+
+START = datetime(2027, 3, 1, tzinfo=UTC)
+TOOLING, PRODUCTION, HOME = "111111111111", "222222222222", "us-east-1"
+ROLE = f"arn:aws:iam::{PRODUCTION}:role/tap-act"
+KEPT = tuple(name for entity in Entity for name in INDEXES[entity])
+SEGMENTS, WORKERS = 4, 4
+PAGE = 1_000  # the account sorts a whole table for each page: small ones would measure that
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+Work = Callable[[Aws, str], int]
+
+
+class Clock:
+    """The account's time, without asking for it each time: it stands still but for waits, which take none of ours."""
+
+    def __init__(self, account: HttpClock) -> None:
+        self._account = account
+        self._now = account.now()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self._account.sleep(seconds)
+        self._now = self._account.now()
+
+
+class Notes:
+    """Checkpoints as the journal takes them, in memory."""
+
+    def __init__(self) -> None:
+        self._text = "null"
+
+    def read(self) -> Mapping[str, Any] | None:
+        return json.loads(self._text)
+
+    def write(self, document: Mapping[str, Any]) -> None:
+        self._text = json.dumps(document)
+
+
+def plain(aws: Aws, target: str) -> int:
+    """Parallel scan and BatchWriteItem."""
+
+    def segment(source: str, number: int) -> int:
+        pages = aws.dynamodb.get_paginator("scan").paginate(TableName=source, TotalSegments=SEGMENTS, Segment=number)
+        count = 0
+        for page in pages:
+            for begin in range(0, len(page["Items"]), 25):
+                writes = [{"PutRequest": {"Item": item}} for item in page["Items"][begin : begin + 25]]
+                count += len(writes)
+                left = {target: writes}
+                while left:
+                    left = aws.dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
+        return count
+
+    work = [(source, number) for source in Entity for number in range(SEGMENTS)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return sum(pool.map(lambda each: segment(*each), work))
+
+
+def ours(aws: Aws, target: str) -> int:
+    """The engine, with verification off: copied, and the streams followed to their end."""
+    return _copied(aws, target)[2].copied
+
+
+def verified(aws: Aws, target: str) -> int:
+    """The same, and every item of both sides compared."""
+    merge, notes, state = _copied(aws, target)
+    cutover.prove(aws, merge, _speed(), notes, state, lambda _: None)
+    return state.copied
+
+
+def _copied(aws: Aws, target: str) -> tuple[Merge, Notes, State]:
+    merge, notes = Merge(KEPT, target=target), Notes()
+    state = copying.begin(aws, merge, _speed())
+    copying.copy(aws, merge, _speed(), notes, state, lambda _: None)
+    kept = read_state(notes)
+    assert kept is not None
+    return merge, notes, kept
+
+
+def _speed() -> Speed:
+    return Speed(units=1e9, segments=SEGMENTS, workers=WORKERS, page=PAGE)
+
+
+def serve(items: int, tables: list[str], ready: Connection) -> None:
+    """An account with the sources, `items` in both together, and an empty table for each contestant's round."""
+
+    with EmulatedAccount(start=START, tooling=TOOLING, production=PRODUCTION) as account:
+        dynamodb = account.client("dynamodb", PRODUCTION, HOME)
+        for name in Entity:
+            shape = table_shape(name, INDEXES[name])
+            dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", StreamSpecification=STREAM, **shape)
+        for name in tables:
+            shape = table_shape("tenants_users", merged_indexes(KEPT))
+            dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **shape)
+        for number in range(items):
+            entity, item = made(number)
+            dynamodb.put_item(TableName=entity, Item=item)
+        account.clock.sleep(25 * 3600)  # the streams have forgotten how the items were made
+        key = account.credentials.assume(ROLE, "benchmark", account.clock.now() + timedelta(days=30))
+        with serving(account, 0, lambda _verb: {}) as port:
+            ready.send((port, key))
+            ready.recv()
+
+
+def made(number: int) -> tuple[Entity, dict[str, Any]]:
+    """A tenth are tenants; about 400 bytes each."""
+    entity = Entity.TENANTS if number % 10 == 0 else Entity.USERS
+    texts = {
+        "pk": f"TENANT#{number // 10}",
+        "sk": "PROFILE" if entity is Entity.TENANTS else f"USER#{number}",
+        "name": f"Name {number}",
+        "status": "active",
+        "domain": f"d{number}.example.com",
+        "plan": "pro",
+        "created_at": "2026-01-01T00:00:00Z",
+        "email": f"{number}@example.com",
+        "tenant_role": f"{number // 10}#member",
+        "notes": "x" * 200,
+    }
+    return entity, {name: {"S": value} for name, value in texts.items()}
+
+
+def timed(work: Work, port: int, key: AccessKey, target: str, *, trace: bool) -> tuple[int, float, float]:
+    """Items, wall seconds and peak MiB of one contestant."""
+    os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
+    session = boto3.Session(botocore_session=botocore_session(key, HOME, endpoint=True))
+    aws, random = Aws(session, PRODUCTION, HOME, Clock(HttpClock(port))), Random(0)
+    with simulated_waits(aws.clock, random.random):
+        aws.dynamodb.describe_table(TableName=target)  # clients are made, connections opened
+        if trace:
+            tracemalloc.start()
+        began = time.perf_counter()
+        count = work(aws, target)
+        wall = time.perf_counter() - began
+        return count, wall, tracemalloc.get_traced_memory()[1] / 2**20 if trace else 0.0
+
+
+def run(items: int, contests: list[tuple[Work, str]], *, trace: bool) -> dict[str, list[tuple[float, float]]]:
+    """Every contest in turn on one account; items a second and peak MiB, by contestant."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    server = spawn.Process(target=serve, args=(items, [target for _, target in contests], there), daemon=True)
+    server.start()
+    port, key = here.recv()
+    found: dict[str, list[tuple[float, float]]] = {}
+    for work, target in contests:
+        with spawn.Pool(1) as fresh:
+            count, wall, memory = fresh.apply(partial(timed, trace=trace), (work, port, key, target))
+        assert count == items, f"{work.__name__} copied {count} of {items}"
+        found.setdefault(work.__name__, []).append((count / wall, memory))
+    here.send("end")
+    server.join()
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Consolidating tables against a plain copy.")
+    parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000])
+    asked = parser.parse_args()
+
+    contests = [(work, f"{work.__name__}-{each}") for each in range(asked.rounds) for work in (plain, ours, verified)]
+    rates = {name: max(rate for rate, _ in each) for name, each in run(asked.items, contests, trace=False).items()}
+    print(f"{asked.items:,} items, the best of {asked.rounds} rounds   items/s")
+    for name, rate in rates.items():
+        print(f"  {name:<36}{rate:>10,.0f}")
+    print(f"ours copies at {rates['ours'] / rates['plain']:.2f} of the plain copy's speed,")
+    print(f"verified at {rates['verified'] / rates['plain']:.2f}: reading and comparing all of it again takes the rest")
+    for items in asked.memory:
+        ((_, memory),) = run(items, [(ours, "traced")], trace=True)["ours"]
+        print(f"ours allocates {memory:.1f} MiB at its peak for {items:,} items")
+
+
+if __name__ == "__main__":
+    main()

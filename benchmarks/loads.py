@@ -1,0 +1,80 @@
+"""Whole rehearsals over loads from 1 to 20 million requests a day: does one end accepted with the service broken?
+
+Each load, with tenants in proportion and a seed of its own, lives through `quiet`'s whole plan. Then a
+week goes by, and is held hour by hour against the same week as designed (optimizer/rehearsal/service_level.py).
+A plan that keeps everything is fine, one that is rolled back is fine; one that is accepted and broke the
+service is not, and makes the exit code 1.
+
+    python benchmarks/loads.py [--millions 1 2 3 ... 20] [--seed 0]
+
+The faithful short form, decisions and the model without the walk, is tests/actions/test_load_sweep.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.platform_life import PlatformLife
+from optimizer.rehearsal.report import Progress
+from optimizer.rehearsal.scenario import Outcome, Scenario, WorkloadSpec, load_scenario
+from optimizer.rehearsal.service_level import ServiceLevel, service_level
+from optimizer.rehearsal.setting import PROJECT, WALKED_AT, Request, Setting
+from optimizer.rehearsal.workload import Sources, Workload
+
+WEEK = timedelta(days=7)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--millions", type=int, nargs="*", default=list(range(1, 21)))
+    parser.add_argument("--seed", type=int, default=0, help="added to the load's own")
+    asked = parser.parse_args()
+    quiet, broken = load_scenario("quiet"), 0
+    for millions in asked.millions:
+        spec = WorkloadSpec(tenants=500 * millions + 1_500, requests_per_day=1_000_000 * millions)
+        outcomes, level = _lived(quiet.model_copy(update={"workload": spec}), asked.seed + millions)
+        bad = level.broken and Outcome.ACCEPTED in outcomes
+        broken += bad
+        told = ", ".join(f"{number} {each.value}" for number, each in enumerate(outcomes, 1))
+        worst = f"worst hour {100 * level.error_rate:.2f} % errors, p99 x {level.slower:.2f}"
+        print(f"{millions:3} M a day  {told:45} {worst}{'  BROKEN' if bad else ''}", flush=True)
+    return 1 if broken else 0
+
+
+def _lived(scenario: Scenario, seed: int) -> tuple[list[Outcome], ServiceLevel]:
+    """How each phase ended, and the week after the walk in the model."""
+    with tempfile.TemporaryDirectory(prefix="loads-") as folder:
+        out, scratch = Path(folder) / "out", Path(folder) / "scratch"
+        out.mkdir()
+        scratch.mkdir()
+        setting = Setting(Request(out, scenario, seed=seed), PROJECT, scratch, Progress(sys.stderr))
+        with setting.account_of(assembly := setting.synthesize()) as account:
+            setting.progress.clock = account.clock
+            life = PlatformLife(setting, account, assembly)
+            life.begin()
+            life.walk()
+            outcomes = [each.outcome for each in life.summary(0.0).phases]
+            return outcomes, _week_after(life, account, scenario.workload, seed)
+
+
+def _week_after(life: PlatformLife, account: EmulatedAccount, spec: WorkloadSpec, seed: int) -> ServiceLevel:
+    """Against a life whose configuration stayed as it was on the day of the walk."""
+    lived = life.workload
+    designed = Workload(spec, account, seed, events=())
+    account.part(Sources).workload = lived
+    for at, present in lived.timeline:
+        if at <= WALKED_AT.timestamp():
+            designed.remember(datetime.fromtimestamp(at, UTC), present)
+    region = life.aws.region
+    (balancer,) = lived.timeline[-1][1][region].balancers
+    hour = account.clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return service_level(lived, designed, (region, balancer), hour, WEEK)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

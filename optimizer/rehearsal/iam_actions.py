@@ -1,0 +1,54 @@
+"""Which IAM actions AWS checks for an API operation: the one table, for tests and for `calls.json`.
+
+An action is called as its operation is, with the service's prefix, but where the Service Authorization
+Reference says otherwise. What AWS checks on the caller beyond the operation called (as iam:PassRole)
+no record can show: the actions declare it as `dependent`, with its source.
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from optimizer.rehearsal.calls import Call
+from optimizer.rehearsal.credentials import Credentials
+
+REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
+
+# The IAM prefix of each service by boto3's name, where the two differ; with the page that names it.
+PREFIXES: dict[str, tuple[str, str]] = {
+    "dynamodbstreams": ("dynamodb", f"{REFERENCE}/list_amazondynamodb.html"),
+    "elbv2": ("elasticloadbalancing", f"{REFERENCE}/list_awselasticloadbalancingv2.html"),
+    "resourcegroupstaggingapi": ("tag", f"{REFERENCE}/list_amazonresourcegrouptaggingapi.html"),
+}
+# Operations that are authorized as others, with the page that says so.
+OTHERWISE: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    # By each write in it; every transaction of ours puts, some delete or update as well.
+    ("dynamodb", "TransactWriteItems"): (
+        ("dynamodb:PutItem",),
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html",
+    ),
+    ("sts", "GetCallerIdentity"): (
+        (),  # "No permissions are required"
+        "https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+    ),
+}
+
+
+def iam_actions(service: str, operation: str) -> tuple[str, ...]:
+    """The IAM actions of one operation, by boto3's service name."""
+    if (service, operation) in OTHERWISE:
+        return OTHERWISE[service, operation][0]
+    prefix, _ = PREFIXES.get(service, (service, ""))
+    return (f"{prefix}:{operation}",)
+
+
+def by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[str, int]]:
+    """How often each IAM action was asked for, by the role that asked; own credentials are the role ''."""
+    found: dict[str, Counter[str]] = {}
+    for call in calls:
+        key = credentials.find(call.access_key)
+        role = key.role_arn.rsplit("/", 1)[-1] if key is not None and key.role_arn else ""
+        found.setdefault(role, Counter()).update(iam_actions(call.service, call.operation))
+    return {role: dict(sorted(counts.items())) for role, counts in sorted(found.items())}

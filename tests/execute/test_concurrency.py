@@ -1,0 +1,176 @@
+"""Never two actors at once: executions beside executions and rollbacks, retried, abandoned, superseded.
+
+Each situation of docs/runbook.md, "Two at once", in the small world. A second actor comes in the
+middle of what the first one does: at something it says, or while it judges health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from optimizer.errors import LeaseLost, OneWayBegun, PlanSuperseded, Unhealthy, WrongState
+from optimizer.execute.life import Life
+from optimizer.execute.records import MoveState, PhaseState, PlanState
+from optimizer.phase import Phase
+from optimizer.rehearsal.account import Crash
+from optimizer.rehearsal.faults import Faults
+from tests.execute.conftest import World
+
+DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
+APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
+ACCEPTED = {"protected": True, "recovery": "ENABLED", "stream": True}
+
+
+def meanwhile(world: World, at: str, second: Callable[[Life], object]) -> Life:
+    """A life that, when it says `at`, finds somebody else at work before its next step."""
+    came: list[str] = []
+
+    def say(line: str) -> None:
+        if at in line and not came:
+            came.append(line)
+            second(world.fresh())
+
+    return replace(world.fresh(), say=say)
+
+
+def state(world: World, plan: Any) -> PhaseState:
+    return world.fresh().journal.phase(plan, Phase.COMPUTE).state
+
+
+# Two executions
+
+
+def test_an_execution_that_stood_still_makes_no_call_once_another_has_taken_over(world: World) -> None:
+    plan = world.approved()
+    # the second waits until the first one's lease has run out, five minutes, and does the phase
+    first = meanwhile(world, "recovery on", lambda life: life.apply(plan, Phase.COMPUTE))
+    with world.account.acting("first"), pytest.raises(LeaseLost, match="taken over"):
+        first.apply(plan, Phase.COMPUTE)
+    assert (state(world, plan), world.table()) == (PhaseState.OBSERVING, APPLIED)
+    recoveries = world.account.calls.of("dynamodb", "UpdateContinuousBackups")
+    assert len(recoveries) == 1, "the second one's; the first was stopped right before its own"
+
+
+def test_another_execution_finds_the_phase_applied_and_changes_nothing(world: World) -> None:
+    """Also a push in the middle of a window, and the execution after a self-mutation: the gate just asks anew."""
+    plan = world.approved()
+    before = world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(3600)
+    since = len(world.account.calls)
+    with world.account.acting("second"):
+        again = world.fresh().apply(plan, Phase.COMPUTE)
+    assert (again.state, again.window_end) == (PhaseState.OBSERVING, before.window_end)
+    made = list(world.account.calls)[since:]
+    assert [call.operation for call in made if call.mutating and call.account == world.account.production] == []
+
+
+def test_an_older_plan_s_execution_is_refused_once_a_newer_plan_is_in_force(world: World) -> None:
+    old = world.approved()
+    world.account.clock.sleep(60)
+    world.approved()
+    with pytest.raises(PlanSuperseded):
+        world.fresh().apply(old, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+
+
+# An execution against a rollback
+
+
+def test_a_rollback_takes_over_from_an_apply_which_makes_no_further_call(world: World) -> None:
+    plan = world.approved()
+    first = meanwhile(world, "recovery on", lambda life: life.rollback(Phase.COMPUTE, "asked"))
+    with pytest.raises(LeaseLost, match="taken over"):
+        first.apply(plan, Phase.COMPUTE)
+    assert (state(world, plan), world.table()) == (PhaseState.ROLLED_BACK, DESIGNED)
+    assert {move.state for move in world.fresh().journal.moves(plan, Phase.COMPUTE)} == {MoveState.UNDONE}
+
+
+def test_two_rollbacks_do_not_undo_side_by_side(world: World) -> None:
+    """A breach that the watch found, and a gate that a person rejected at the same time."""
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    ended: list[PhaseState] = []
+    first = meanwhile(world, "undo", lambda life: ended.append(life.rollback(Phase.COMPUTE, "rejected").state))
+    with pytest.raises(LeaseLost):
+        first.rollback(Phase.COMPUTE, "breach")
+    assert ended == [PhaseState.ROLLED_BACK], "it waited until the lease of the one that stood still had run out"
+    assert (state(world, plan), world.table()) == (PhaseState.ROLLED_BACK, DESIGNED)
+
+
+def test_a_rollback_between_the_person_s_approval_and_acceptance_wins(world: World) -> None:
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(48 * 3600)
+    accepting = world.fresh()
+    samples = world.service.samples
+
+    def judged(start: Any, end: Any) -> Any:
+        world.service.samples = samples  # type: ignore[method-assign]
+        world.fresh().rollback(Phase.COMPUTE, "the watch saw a breach")
+        return samples(start, end)
+
+    world.service.samples = judged  # type: ignore[method-assign]
+    with pytest.raises(WrongState, match="rolled_back"):
+        accepting.accept(Phase.COMPUTE)
+    assert world.table() == DESIGNED
+
+
+def test_a_rollback_after_the_first_one_way_move_began_is_refused_and_acceptance_ends(world: World) -> None:
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(48 * 3600)
+
+    def too_late(life: Life) -> None:
+        with pytest.raises(OneWayBegun):
+            life.rollback(Phase.COMPUTE, "asked")
+
+    meanwhile(world, "for good", too_late).accept(Phase.COMPUTE)
+    assert (state(world, plan), world.table()) == (PhaseState.ACCEPTED, ACCEPTED)
+
+
+# Died, abandoned, retried
+
+
+@pytest.mark.parametrize("call", [12, 18, 24])
+def test_what_a_dead_job_began_another_execution_ends(world: World, call: int) -> None:
+    """The job ran out of its time, or its execution was abandoned: nothing is done twice, nothing is left out."""
+    plan = world.approved()
+    world.account.faults = Faults(call, 0.0, 0)
+    with world.account.acting("dies"), pytest.raises(Crash):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    began = world.account.clock.now()
+    assert world.fresh().apply(plan, Phase.COMPUTE).state is PhaseState.OBSERVING
+    assert world.account.clock.now() - began <= timedelta(minutes=6), "the dead one's lease ends after five"
+    assert world.table() == APPLIED
+
+
+def test_an_execution_that_died_at_its_gate_is_carried_on_by_the_same_commit_released_again(world: World) -> None:
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(30 * 3600)  # the execution is stopped meanwhile: nobody can approve in it
+    with pytest.raises(Unhealthy, match="is observed until"):
+        world.fresh().accept(Phase.COMPUTE)
+    assert world.fresh().apply(plan, Phase.COMPUTE).state is PhaseState.OBSERVING  # by the new execution
+    world.account.clock.sleep(18 * 3600)
+    world.fresh().accept(Phase.COMPUTE)
+    world.fresh().reconciled()
+    current = world.fresh().journal.current()
+    assert current is not None
+    assert (current.state, world.table()) == (PlanState.DONE, ACCEPTED)
+
+
+def test_accept_retried_alone_after_an_early_approval_counts_only_from_the_window_s_end_on(world: World) -> None:
+    """The console's other button, "Retry failed actions", asks nobody anew: the earlier approval stands."""
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    for hours in (3, 40):
+        world.account.clock.sleep(hours * 3600)
+        with pytest.raises(Unhealthy, match="Approving earlier does not count"):
+            world.fresh().accept(Phase.COMPUTE)
+    world.account.clock.sleep(5 * 3600)
+    assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
