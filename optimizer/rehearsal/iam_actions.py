@@ -24,14 +24,14 @@ PREFIXES: dict[str, tuple[str, str]] = {
 }
 # Operations that are authorized as others, with the page that says so.
 OTHERWISE: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    # By each write in it; every transaction of ours puts, some delete or update as well.
+    # By each write in it (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"); every transaction of ours puts, some delete or update as well.
     ("dynamodb", "TransactWriteItems"): (
         ("dynamodb:PutItem",),
-        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html",
+        f"{REFERENCE}/list_amazondynamodb.html",
     ),
     ("sts", "GetCallerIdentity"): (
         (),  # "No permissions are required"
-        "https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+        f"{REFERENCE}/list_awssecuritytokenservice.html",
     ),
 }
 
