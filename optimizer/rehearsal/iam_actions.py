@@ -20,6 +20,7 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 PREFIXES: dict[str, tuple[str, str]] = {
     "dynamodbstreams": ("dynamodb", f"{REFERENCE}/list_amazondynamodb.html"),
     "elbv2": ("elasticloadbalancing", f"{REFERENCE}/list_awselasticloadbalancingv2.html"),
+    "service-quotas": ("servicequotas", f"{REFERENCE}/list_servicequotas.html"),
     "resourcegroupstaggingapi": ("tag", f"{REFERENCE}/list_amazonresourcegrouptaggingapi.html"),
 }
 # Operations that are authorized as others, with the page that says so.
