@@ -25,7 +25,8 @@ PREFIXES: dict[str, tuple[str, str]] = {
 }
 # Operations that are authorized as others, with the page that says so.
 OTHERWISE: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    # By each write in it (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"); every transaction of ours puts, some delete or update as well.
+    # By each write in it (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"): every one of ours
+    # puts, some delete or update as well.
     ("dynamodb", "TransactWriteItems"): (
         ("dynamodb:PutItem",),
         f"{REFERENCE}/list_amazondynamodb.html",
