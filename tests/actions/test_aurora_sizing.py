@@ -131,7 +131,7 @@ CHANGED = members((1, SMALL, 1, "a", False), (2, SMALL, 0, "b", True), (3, LARGE
         ("lag at the brief's limit", {"lag_p99_ms": 100.0}, Choice.KEEP),
         ("reads just below a fifth of writes", {"reads": 27.7}, Choice.APPLY),
         ("reads are a fifth of writes", {"reads": 27.8}, Choice.KEEP),
-        ("two at 7.5 % are 60 % of an xlarge", {"cpu_p95": 7.5}, Choice.APPLY),
+        ("two at 6.25 % are 50 % of an xlarge", {"cpu_p95": 6.25}, Choice.APPLY),
         ("two at 7.6 % are more", {"cpu_p95": 7.6}, Choice.KEEP),
         ("their connections do not fit on one", {"connections_max": 1_050.0}, Choice.KEEP),
         ("one reader only", {"members": READERS.members[:2]}, Choice.KEEP),
