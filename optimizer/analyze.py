@@ -12,8 +12,9 @@ from optimizer.action import Action, When
 from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision, Json, guard
 from optimizer.decide.plan import Plan, PlannedAction
-from optimizer.decide.plan_costs import PlanCosts, plan_costs
+from optimizer.decide.plan_costs import PlanCosts
 from optimizer.decide.policy import Policy
+from optimizer.decide.savings import plan_costs
 from optimizer.errors import PriceMissing
 from optimizer.evidence import Shape, evidence_of, start_of, steps_of
 from optimizer.execute.records import PlanEvidence

@@ -13,8 +13,8 @@ from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.findings import findings
 from optimizer.decide.money import DayCost, GivenBack, MoneyEvidence, whole_months
 from optimizer.decide.plan import Plan
-from optimizer.decide.plan_costs import Step
 from optimizer.decide.purchase_advice import purchase_advice
+from optimizer.decide.savings import Step
 from optimizer.decide.spend import by_day, forecast, service_months, trend
 from optimizer.errors import PriceMissing
 from optimizer.execute.records import PlanEvidence

@@ -9,7 +9,7 @@ from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan_costs import Later, PlanCosts, Saving, Totals
 from optimizer.decide.purchase_advice import PurchaseAdvice
 from optimizer.decide.spend import ForecastMonth, Trend
-from optimizer.observe.commitments import Used
+from optimizer.observe.committed import Used
 from optimizer.plan_text import money_lines, plan_lines
 from tests.decide.test_plan import PLAN
 

@@ -11,7 +11,7 @@ from optimizer.decide.commitments import Commitments
 from optimizer.decide.findings import Finding
 from optimizer.decide.purchase_advice import PurchaseAdvice
 from optimizer.decide.spend import ForecastMonth, ServiceMonth, Trend
-from optimizer.observe.commitments import Used
+from optimizer.observe.committed import Used
 from optimizer.observe.purchases import PlanOffer
 
 

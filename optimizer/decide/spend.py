@@ -16,7 +16,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.observe.commitments import CommittedMonth
+from optimizer.observe.committed import CommittedMonth
 from optimizer.observe.cost_explorer import Cost, months_before
 from optimizer.observe.costs import in_cents
 

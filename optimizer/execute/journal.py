@@ -16,6 +16,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       realised#<date>    what a week after acceptance cost, against what it would have
                       event#<time>#<k>   what happened, in words
                       told#<key>         a notice that people were sent: nothing is decided by it
+    code              applied            the archive of the code that ran apply last (versions.py)
     accepted          last               which phase was accepted last, of which plan, and when
     sizing            current            the sizing record
     lease             lease              the lock (lease.py)

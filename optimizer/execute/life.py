@@ -9,9 +9,10 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NoReturn
 
 from optimizer.action import Action, When
@@ -31,9 +32,10 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
 from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
+from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.execute.versions import keep
 from optimizer.observe.assembly import Stack
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
@@ -44,6 +46,7 @@ SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
+MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
 
@@ -92,8 +95,11 @@ class Life:
                 lines.append(f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}")
         return lines
 
-    def apply(self, plan: Plan, phase: Phase) -> PhaseRecord:
-        """The APPLY moves of one phase, up to its open window. Finds itself done when it is."""
+    def apply(self, plan: Plan, phase: Phase, source: Path | None = None) -> PhaseRecord:
+        """The APPLY moves of one phase, up to its open window. Finds itself done when it is.
+
+        The code in `source`, which must be this code, is kept for whoever undoes the phase.
+        """
         self._require_approved(plan)
         decisions = plan.to_apply(phase)
         record = self.journal.phase(plan, phase)
@@ -101,6 +107,7 @@ class Life:
             return self._already(record, decisions)
         self.switch.allow_change()
         self._require_turn(plan, phase)
+        version = self._kept(source)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             engine = self._engine(plan, phase, pen)
@@ -108,6 +115,8 @@ class Life:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.WAITING:
                 record = self._begin(plan, phase, record, pen)
+            if version and version != record.version:
+                record = pen.applied_by(plan, record, version)
             record, wanted = self._wanted(plan, record, decisions, engine, pen)
             governed = engine.find(wanted)
             for decision in wanted:
@@ -149,7 +158,7 @@ class Life:
                     self._begin_anew_when_changed(current.plan, phase)
                 break
         self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
-        return observed or self._afterwards()
+        return observed or self._afterwards(records.values())
 
     def tell(self) -> None:
         """Send people the notices that the plan's state calls for, each once."""
@@ -257,6 +266,13 @@ class Life:
                 pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
         return [record.phase for record in accepted]
 
+    def _kept(self, source: Path | None) -> CodeVersion | None:
+        """This code, filed before anything is changed by it."""
+        bucket = self.settings.records_bucket
+        if source is None or bucket is None:
+            return None
+        return keep(self.tooling, bucket, source, self.settings.revision)
+
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
@@ -355,19 +371,22 @@ class Life:
             raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
         return assessment
 
-    def _afterwards(self) -> tuple[Phase | None, Assessment | None]:
-        """The service since the latest acceptance, for a day; a breach is told and raised, never undone."""
+    def _afterwards(self, phases: Collection[PhaseRecord] = ()) -> tuple[Phase | None, Assessment | None]:
+        """The service since the latest acceptance, for a day; a breach is told, never undone.
+
+        What another phase of the plan does to the service meanwhile is that phase's own.
+        """
         last, now = self.journal.accepted_last(), self.production.clock.now()
-        if last is None or now - last.at >= WATCHED_ON:
+        if last is None or now - last.at >= WATCHED_ON or any(each.state in MOVING for each in phases):
             return None, None
         baseline = self.journal.baseline(last.plan_hash)
-        window = self.service.samples(last.at, now)
+        undone = [each.since for each in phases if each.state is PhaseState.ROLLED_BACK]
+        window = self.service.samples(max([last.at, *undone]), now)
         if baseline is None or not window:
             return None, None
         assessment = baseline.judge(window, now)
         if notice := afterwards(last, assessment):
             self._send([notice], last.plan_hash)
-            raise Breach(f"Phase {last.phase.number} is accepted, and nothing is undone: {assessment.reason}")
         return last.phase, assessment
 
     def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:

@@ -25,6 +25,7 @@ from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    CodeVersion,
     Left,
     MoveRecord,
     MoveState,
@@ -115,6 +116,18 @@ class Pen:
         """Compare and set the state of a phase; returns the record as written. Raises WrongState."""
         changed = replace(record, state=to, since=self._clock(), **changes)  # type: ignore[arg-type]  # replace checks names
         return self._write_phase(plan, record, changed, text)
+
+    def applied_by(self, plan: Plan, record: PhaseRecord, version: CodeVersion) -> PhaseRecord:
+        """Name the code that changes things from now on, for the phase and for who undoes it."""
+        code: dict[str, AttributeValueTypeDef] = {
+            "plan": {"S": plan.hash},
+            "sha256": {"S": version.sha256},
+            "key": {"S": version.key},
+            "revision": {"S": version.revision},
+        }
+        text = f"Phase {record.phase.number} is applied by the code of commit {version.revision[:12]}"
+        changed = replace(record, version=version)
+        return self._write_phase(plan, record, changed, text, self._put("code", "applied", code))
 
     def assess(self, plan: Plan, record: PhaseRecord, assessment: Assessment) -> PhaseRecord:
         """Record the newest assessment of an open window; the phase's state stays."""

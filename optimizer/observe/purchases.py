@@ -9,7 +9,7 @@ from typing import Any
 
 from optimizer.decide.commitments import Committed
 from optimizer.errors import CostsUnknown
-from optimizer.observe.commitments import NO_DATA
+from optimizer.observe.committed import NO_DATA
 from optimizer.observe.cost_explorer import CostExplorer
 
 LOOK_BACK, TERM, PAYMENT = "SIXTY_DAYS", "ONE_YEAR", "NO_UPFRONT"  # the least that binds

@@ -89,6 +89,18 @@ class ByHand(_Value):
     parameters: dict[str, Any]
 
 
+class Push(_Value):
+    """A commit that reaches the branch at a milestone: in one file, one text is replaced by another.
+
+    The execution under way keeps its own commit; what runs beside it takes its source from the branch.
+    """
+
+    on: Milestone
+    file: str
+    old: str
+    new: str
+
+
 class IndexQueries(_Value):
     """Queries that each request sends to an index, on top of the usual ones."""
 
@@ -195,6 +207,7 @@ class Scenario(_Value):
     jobs: tuple[IndexJob, ...] = ()
     pipes: tuple[Pipe, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
+    pushes: tuple[Push, ...] = ()
     events: tuple[Event, ...] = ()
     person: Person = Person()
     billing: BillingSpec = BillingSpec()

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from optimizer.decide.spend import ServiceMonth, by_day, forecast, service_months, trend
-from optimizer.observe.commitments import CommittedMonth
+from optimizer.observe.committed import CommittedMonth
 from optimizer.observe.cost_explorer import Cost, months_before
 
 TODAY = date(2027, 3, 10)

@@ -8,7 +8,8 @@ import pytest
 
 from optimizer.decide.commitments import Commitments, Committed, Reservation
 from optimizer.errors import CostsUnknown
-from optimizer.observe.commitments import CommittedMonth, Used, read_commitments
+from optimizer.observe.commitments import read_commitments
+from optimizer.observe.committed import CommittedMonth, Used
 from optimizer.observe.cost_explorer import CostExplorer
 from tests.observe.answers import ACCESS_DENIED, Recorded
 
@@ -35,6 +36,7 @@ BOUGHT = {
     },
     "Utilization": UTILIZATION,
 }
+MORE: dict[str, Any] = {"states": ["active"], "nextToken": "more"}
 NO_PLANS: dict[str, Any] = {"savingsPlans": []}
 PERIOD = {"Start": "2027-02-06", "End": "2027-03-08"}
 
@@ -127,7 +129,8 @@ def test_a_savings_plan_and_what_a_dollar_costs_under_it() -> None:
         "end": "2027-06-01T00:00:00.000Z",
     }
     machine_learning = plan | {"savingsPlanType": "SageMaker"}
-    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan, machine_learning]})
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan], "nextToken": "more"})
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [machine_learning]}, **MORE)
     month = {
         "TimePeriod": {"Start": "2027-03-01", "End": "2027-03-10"},
         "Utilization": {
@@ -140,10 +143,16 @@ def test_a_savings_plan_and_what_a_dollar_costs_under_it() -> None:
         "AmortizedCommitment": {"TotalAmortizedCommitment": "432"},
     }
     total = {"Utilization": month["Utilization"]}
+    begun = month | {
+        "TimePeriod": {"Start": "2027-04-01", "End": "2027-04-02"},
+        "Utilization": {"TotalCommitment": "48", "UsedCommitment": "0", "UnusedCommitment": "0"},
+        "Savings": {"NetSavings": "0", "OnDemandCostEquivalent": "0"},
+        "AmortizedCommitment": {"TotalAmortizedCommitment": "0"},
+    }
     recorded.answer(
         "cost_explorer",
         "get_savings_plans_utilization",
-        {"SavingsPlansUtilizationsByTime": [month], "Total": total},
+        {"SavingsPlansUtilizationsByTime": [month, begun], "Total": total},
     )
     coverage = {"SpendCoveredBySavingsPlans": "600", "OnDemandCost": "200", "TotalCost": "800"}
     recorded.answer("cost_explorer", "get_savings_plans_coverage", {"SavingsPlansCoverages": [{"Coverage": coverage}]})
@@ -166,4 +175,16 @@ def test_a_missing_permission_is_not_the_same_as_no_commitment() -> None:
         utilization(recorded, service)
     recorded.refuse("savings_plans", "describe_savings_plans", ACCESS_DENIED)
     with pytest.raises(CostsUnknown, match="savingsplans:DescribeSavingsPlans"):
+        read_commitments(CostExplorer(recorded.aws))
+
+
+def test_a_plan_without_any_reported_use_has_no_discount_to_reckon_with() -> None:
+    recorded = Recorded()
+    for service in Committed:
+        utilization(recorded, service)
+    plan = {"savingsPlanId": "p", "savingsPlanType": "Compute", "commitment": "2.0", "end": "2027-06-01T00:00:00.000Z"}
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan]})
+    nothing = {"SavingsPlansUtilizationsByTime": [], "Total": {"Utilization": {}}}
+    recorded.answer("cost_explorer", "get_savings_plans_utilization", nothing)
+    with pytest.raises(CostsUnknown, match="No use of the Savings Plans is reported yet"):
         read_commitments(CostExplorer(recorded.aws))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from optimizer.decide.commitments import Commitments, Committed, Reservation, SavingsPlan
 from optimizer.decide.decision import ChangeCost
-from optimizer.decide.plan_costs import Later, Saving, Step, payback, plan_costs
+from optimizer.decide.plan_costs import Later, Saving
+from optimizer.decide.savings import Step, payback, plan_costs
 from optimizer.observe.footprint import BACKUP, Footprint, Usage, footprint_of
 from optimizer.observe.prices import EMBEDDED
 from optimizer.observe.storage import Storage
