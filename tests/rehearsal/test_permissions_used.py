@@ -29,8 +29,6 @@ WAY_BACK = "FleetPolicy.reserve_way_back, which is off by default"
 # Permitted, and called in none of these: what would have to be there first.
 UNSEEN = {
     "autoscaling:RollbackInstanceRefresh": "a rollback while the refresh is under way; the contract's tests do that",
-    "dynamodb:DescribeContinuousBackups": "table_consolidation looks at it again only where it applies",
-    "dynamodb:DescribeTimeToLive": "table_consolidation looks at it again only where it applies",
     "ec2:CancelCapacityReservation": WAY_BACK,
     "ec2:CreateCapacityReservation": WAY_BACK,
     "ec2:DescribeCapacityReservations": WAY_BACK,
