@@ -19,6 +19,7 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 # The IAM prefix of each service by boto3's name, where the two differ; with the page that names it.
 PREFIXES: dict[str, tuple[str, str]] = {
     "elbv2": ("elasticloadbalancing", f"{REFERENCE}/list_awselasticloadbalancingv2.html"),
+    "service-quotas": ("servicequotas", f"{REFERENCE}/list_servicequotas.html"),
     "resourcegroupstaggingapi": ("tag", f"{REFERENCE}/list_amazonresourcegrouptaggingapi.html"),
 }
 # Operations that are authorized as others, with the page that says so.
