@@ -154,6 +154,7 @@ class Life:
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
                 observed = phase, self._assess(current.plan, record)
+                self._tend(current.plan, phase)
                 if _is_due(record, self.production.clock.now()):
                     self._begin_anew_when_changed(current.plan, phase)
                 break
@@ -202,7 +203,7 @@ class Life:
             if record.state is PhaseState.OBSERVING:
                 record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
             engine = self._engine(plan, phase, pen)
-            changes = self._changes(plan, phase, engine)
+            changes = self._changes(plan, phase, engine, pen)
             for change in changes.values():
                 engine.run(plan, phase, change, When.ACCEPT, pen)
             sizing = self._resized([change.decision for change in changes.values()])
@@ -233,7 +234,7 @@ class Life:
             if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
                 pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
             engine = self._engine(plan, phase, pen)
-            engine.undo(plan, phase, self._changes(plan, phase, engine), pen)
+            engine.undo(plan, phase, self._changes(plan, phase, engine, pen), pen)
             self._keep_window(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
 
@@ -307,7 +308,7 @@ class Life:
             record = pen.move_phase(plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
         return record, [d for d in decisions if _key(d) not in vetoed]
 
-    def _changes(self, plan: Plan, phase: Phase, engine: Engine) -> dict[tuple[str, str], Change]:
+    def _changes(self, plan: Plan, phase: Phase, engine: Engine, pen: Pen) -> dict[tuple[str, str], Change]:
         """The changes this phase has begun, each with its moves as they were when it was applied."""
         begun = {(move.action, move.resource) for move in self.journal.moves(plan, phase)}
         decisions = [d for d in plan.to_apply(phase) if (d.action, d.resource) in begun]
@@ -321,7 +322,7 @@ class Life:
             before = self.journal.before(plan, phase, decision.action, decision.resource)
             assert before is not None, "it is journaled before the first move"
             action, resource = self.actions[decision.action], governed[decision.resource]
-            moves = tuple(action.moves(resource, before, decision))
+            moves = engine.moves(plan, phase, resource, before, decision, pen)
             changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
         return changes
 
@@ -357,6 +358,23 @@ class Life:
                 pen.keep_left(plan, phase, each.now)
         self.say(text)
         return text
+
+    def _tend(self, plan: Plan, phase: Phase) -> None:
+        """What the changes of an open window ask of the watch, as carrying writes back."""
+        if not any(self.actions[each.action].tend for each in plan.to_apply(phase)):
+            return
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            if self.journal.phase(plan, phase).state is not PhaseState.OBSERVING:
+                return  # accepted or rolled back meanwhile
+            pen = Pen(self.journal, lease)
+            engine = self._engine(plan, phase, pen)
+            for change in self._changes(plan, phase, engine, pen).values():
+                if change.action.tend is None:
+                    continue
+                notes = engine.notes(plan, phase, change.decision, pen)
+                aws = self.production.at(change.governed.region)
+                if line := change.action.tend(aws, change.governed, change.before, change.decision, notes):
+                    self.say(line)
 
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"

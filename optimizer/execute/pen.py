@@ -195,6 +195,11 @@ class Pen:
         key = f"left#{phase.number}#{left.action}#{left.resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
 
+    def keep_notes(self, plan: Plan, phase: Phase, action: str, resource: str, document: Mapping[str, Json]) -> None:
+        """Keep how far a long move of a change is."""
+        key = f"notes#{phase.number}#{action}#{resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": packed(json.dumps(document))}))
+
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""
         document = packed(_SAMPLES.dump_json(tuple(samples)).decode())

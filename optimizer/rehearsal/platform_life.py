@@ -26,6 +26,7 @@ from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.iam_actions import by_role
+from optimizer.rehearsal.item_writer import ItemWriter
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import ByHand, Push, StopSpec
@@ -65,6 +66,9 @@ class PlatformLife:
             jobs=self.scenario.jobs,
         )
         account.part(Billing).spec = self.scenario.billing
+        followed = self.scenario.follows_pointers
+        region = self.production[0].region
+        self.writer = ItemWriter(account, region, followed, setting.request.seed) if followed else None
         self.owned: list[Owned] = []
         self.watching: Watch | None = None
         self.cost_before = 0.0
@@ -80,10 +84,14 @@ class PlatformLife:
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
         declare(self.aws)
+        if self.writer is not None:
+            self.writer.declare()
         for pipe in self.scenario.pipes:
             put_pipe(self.aws, pipe)
         self.account.clock.advance_to(WALKED_AT)
         self.progress.say(f"{self.scenario.days} days of the workload have passed")
+        if self.writer is not None:
+            self.writer.begin(self.account.clock.now())
         self._tag(None)
         self.cost_before = self._monthly_cost()
 

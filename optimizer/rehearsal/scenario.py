@@ -193,6 +193,16 @@ class Expectation(_Value):
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 
+class FollowedPointers(_Value):
+    """The application declares that it follows the pointers to its tables, and really writes there.
+
+    Of its items a sample of this size is there; of its writes one every so many minutes is carried out.
+    """
+
+    items: PositiveInt
+    write_every_minutes: PositiveFloat
+
+
 class Scenario(_Value):
     """One life of the platform. `days` is its age when the pipeline proposes the plan.
 
@@ -203,6 +213,7 @@ class Scenario(_Value):
     summary: str
     days: PositiveInt
     workload: WorkloadSpec
+    follows_pointers: FollowedPointers | None = None
     taggings: tuple[Tagging, ...] = ()
     jobs: tuple[IndexJob, ...] = ()
     pipes: tuple[Pipe, ...] = ()

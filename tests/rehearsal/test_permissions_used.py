@@ -31,6 +31,7 @@ UNSEEN = {
     "dynamodb:DescribeContinuousBackups": "table_consolidation looks at it again only where it applies",
     "dynamodb:DescribeTimeToLive": "table_consolidation looks at it again only where it applies",
     "ec2:RevokeSecurityGroupIngress": "a secondary whose security group lets somebody in: the foundation's let nobody",
+    "servicequotas:GetAWSDefaultServiceQuota": "a quota that has no applied value: the emulated account's has one",
     "osis:GetPipeline": "an OpenSearch Ingestion pipeline in the account: the foundation has none",
 }
 
