@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from optimizer.aws import Aws
 from optimizer.decide.decision import Decision, Json
@@ -65,6 +65,17 @@ class Move:
             raise TypeError(f"move {self.name!r} runs at acceptance, where there is no way back: it cannot have undo")
 
 
+class Notes(Protocol):
+    """Where a move of hours keeps how far it is: in the journal, one document for each change.
+
+    Writing renews the plan's lease, and raises LeaseLost once somebody else holds it.
+    """
+
+    def read(self) -> Mapping[str, Json] | None: ...
+    def write(self, document: Mapping[str, Json]) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class Permission:
     """One IAM action a move or a collect needs, on which resources.
@@ -113,6 +124,10 @@ class Action:
     acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
     capacity of a group that scales: no sign of somebody's hand. Of its kind, the action asks about the
     resources that it `applies_to`: of the others it has nothing to say, not even KEEP.
+
+    An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
+    `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
+    change is open; it returns a line for people, empty when there is nothing to say.
     """
 
     id: str
@@ -123,9 +138,11 @@ class Action:
     collect: Callable[[Aws, Governed, Measurements], Any]
     decide: Callable[[Any, Policy], Decision]
     describe: Callable[[Aws, Governed], Before]
-    moves: Callable[[Governed, Before, Decision], Sequence[Move]]
+    moves: Callable[..., Sequence[Move]]  # (governed, before, decision), and notes where they are kept
     resize: Callable[[Sizing, Decision], Sizing]
     permissions: tuple[Permission, ...]
     order: Order = Order()
     applies_to: Callable[[Governed], bool] = _to_all
     varies: tuple[str, ...] = ()
+    keeps_notes: bool = False
+    tend: Callable[[Aws, Governed, Before, Decision, Notes], str] | None = None

@@ -31,7 +31,7 @@ from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import read_plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import OptimizerError, UsageError
+from optimizer.errors import Breach, OptimizerError, UsageError
 from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
@@ -148,6 +148,9 @@ def apply(
     plan: PlanFile,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Folder of this code, kept for whoever undoes the phase.")
+    ] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""
     document = read_plan(plan)
@@ -156,7 +159,7 @@ def apply(
         for line in life.preview(document, Phase(phase)):
             typer.echo(line)
         return
-    record = life.apply(document, Phase(phase))
+    record = life.apply(document, Phase(phase), source)
     end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
     typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
     if out is not None:
@@ -178,7 +181,7 @@ def watch(context: typer.Context) -> int:
         typer.echo("No window is open.")
         return 0
     typer.echo(f"Phase {phase.number}: {assessment.verdict.value}: {assessment.reason}")
-    return 0 if assessment.verdict is Health.HEALTHY else 4
+    return {Health.HEALTHY: 0, Health.BREACH: Breach.exit_code, Health.INCONCLUSIVE: 4}[assessment.verdict]
 
 
 @app.command()

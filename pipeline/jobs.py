@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 import jsii
@@ -44,7 +45,13 @@ GATE_TIMEOUT = cdk.Duration.days(14)
 
 def buildspec(job: str) -> codebuild.BuildSpec:
     """The buildspec of a job, read from its file."""
-    return codebuild.BuildSpec.from_object(yaml.safe_load((BUILDSPECS / f"{job}.yml").read_text()))
+    return codebuild.BuildSpec.from_object(read_buildspec(job))
+
+
+def read_buildspec(job: str) -> dict[str, Any]:
+    """The document in a job's file."""
+    read: dict[str, Any] = yaml.safe_load((BUILDSPECS / f"{job}.yml").read_text())
+    return read
 
 
 class Jobs(Construct):
@@ -156,6 +163,7 @@ class Jobs(Construct):
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
         self._records.grant_publish(role)
+        self._records.grant_fetch(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
         if job == "rollback":
             for statement in self._may_ask_again():
@@ -222,6 +230,7 @@ class Jobs(Construct):
     def _apply(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         role = self.role("apply", production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._records.grant_keep(role)
         more = {"PHASE": str(phase.number)}
         return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
 

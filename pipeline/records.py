@@ -43,6 +43,16 @@ class Records(Construct):
         self._grant(role, PLANS, "s3:PutObject", "Plans are filed under their hash, which is known later")
         self._key.grant_encrypt_decrypt(role)
 
+    def grant_keep(self, role: iam.Role) -> None:
+        """Write an archive of code."""
+        self._grant(role, VERSIONS, "s3:PutObject", "Archives are filed under their hash, which is known later")
+        self._key.grant_encrypt_decrypt(role)
+
+    def grant_fetch(self, role: iam.Role) -> None:
+        """Read an archive of code."""
+        self._grant(role, VERSIONS, "s3:GetObject", "Archives are filed under their hash, which is known later")
+        self._key.grant_decrypt(role)
+
     def _grant(self, role: iam.Role, prefix: str, action: str, reason: str) -> None:
         role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[self.bucket.arn_for_objects(f"{prefix}*")]))
         acknowledge(role, f"IAM5[Resource::<{logical_id(self.bucket)}.Arn>/{prefix}*]", reason)

@@ -96,6 +96,7 @@ OBSERVE: tuple[Permission, ...] = (
         resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
     ),
     *_read("amazondynamodb", "dynamodb:ListTables"),
+    *_read("awspricelist", "pricing:GetProducts"),  # every job that publishes shows prices; asking is free
     *_read(
         "amazondynamodb",
         "dynamodb:DescribeTable",
@@ -105,7 +106,7 @@ OBSERVE: tuple[Permission, ...] = (
 )
 
 # What the account costs. Nobody decides by it, and only analyze asks: each Cost Explorer request is billed. The actions
-# of the three services take no resource (Service Authorization Reference), hence "*".
+# of the two services take no resource (Service Authorization Reference), hence "*".
 MONEY: tuple[Permission, ...] = (
     *_read(
         "awscostexplorerservice",
@@ -117,7 +118,6 @@ MONEY: tuple[Permission, ...] = (
         "ce:GetSavingsPlansPurchaseRecommendation",
         "ce:GetSavingsPlansUtilization",
     ),
-    *_read("awspricelist", "pricing:GetProducts"),
     *_read("awssavingsplans", "savingsplans:DescribeSavingsPlans"),
 )
 

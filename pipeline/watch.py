@@ -7,6 +7,7 @@ pipeline and take their source from the branch, through the pipeline's connectio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -24,9 +25,10 @@ from pipeline import roles
 from pipeline.early_call import CalledEarly
 from pipeline.environment import Environment
 from pipeline.grants import acknowledge_log
-from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec
+from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec, read_buildspec
 
 EVERY = cdk.Duration.minutes(15)
+SCRIPT_ENDS = "APPLIED_VERSION"
 
 
 class Notifications(Construct):
@@ -93,7 +95,7 @@ class Watch(Construct):
         job = "measure-savings"
         told = self._jobs.variables(roles.ANALYZE)
         savings = self._project(
-            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told
+            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told, buildspec(job)
         )
         events.Rule(
             self,
@@ -108,7 +110,7 @@ class Watch(Construct):
         """Nothing starts it: a person does, for an accepted phase whose execution cannot come back to reconcile it."""
         told = self._jobs.variables(roles.RECONCILE)
         what = "Brings the deployed templates after an accepted phase; started by hand, with the applied commit"
-        self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), told)
+        self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), told, buildspec("reconcile"))
 
     def _on_failed_gate(self, rollback: codebuild.Project) -> None:
         """A gate fails when it is rejected and when its time runs out: the job tells them apart."""
@@ -173,10 +175,16 @@ class Watch(Construct):
         role = self._jobs.rolling_back_role(job)
         self._topic.grant_publish(role)
         told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
-        return self._project(id, job, description, role, told)
+        return self._project(id, job, description, role, told, _with_applied_version(job))
 
     def _project(
-        self, id: str, job: str, description: str, role: iam.Role, told: Mapping[str, str]
+        self,
+        id: str,
+        job: str,
+        description: str,
+        role: iam.Role,
+        told: Mapping[str, str],
+        spec: codebuild.BuildSpec,
     ) -> codebuild.Project:
         owner, repository = self._environment.repository.split("/")
         project = codebuild.Project(
@@ -193,7 +201,7 @@ class Watch(Construct):
                 webhook=False,
                 report_build_status=False,
             ),
-            build_spec=buildspec(job),
+            build_spec=spec,
             environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
             environment_variables={
                 name: codebuild.BuildEnvironmentVariable(value=value) for name, value in told.items()
@@ -221,3 +229,12 @@ class Watch(Construct):
                 resources=[connection],
             )
         )
+
+
+def _with_applied_version(job: str) -> codebuild.BuildSpec:
+    """The job's buildspec, in which the code that applied is laid out first: inline, so that no commit changes it."""
+    spec = read_buildspec(job)
+    script = (Path(__file__).parent / "applied_version.py").read_text()
+    commands = spec["phases"]["pre_build"]["commands"]
+    commands.insert(0, f"python - <<'{SCRIPT_ENDS}'\n{script}{SCRIPT_ENDS}")
+    return codebuild.BuildSpec.from_object(spec)

@@ -312,7 +312,7 @@ def the_act_role_is_what_the_actions_declare(make_world: MakeWorld) -> None:
 
 
 def the_act_role_may_more(off: Patch) -> None:
-    more = SimpleNamespace(permissions=(Permission("dynamodb:DeleteTable", writes=True),))
+    more = SimpleNamespace(permissions=(Permission("dynamodb:ImportTable", writes=True),))
     off.setattr(roles, "registry", lambda: (*registry(), more))
 
 

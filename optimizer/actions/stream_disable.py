@@ -145,6 +145,14 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"tables": {**sizing.tables, name: table}})
 
 
+def readers(aws: Aws, table: Governed) -> tuple[str, ...]:
+    """Everything set up to read the table's stream, by name; none without one."""
+    shown = read_table(aws, table.name)
+    stream = shown.get("LatestStreamArn", "") if stream_view(shown) else ""
+    mappings = _mappings(aws, stream) if stream else ()
+    return (*mappings, *_pipes(aws, f"{table.arn}/stream/"), *_pipelines(aws, table.arn))
+
+
 def _told(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"
 

@@ -2,33 +2,50 @@
 
 Saves no list price by itself, since on-demand tables are billed by use; it saves a table to run, to
 back up and to alarm on, and makes a tenant with its users one query. Risks every item of two tables.
-Undone, while the sources still stand, by copying back what was written since and turning the pointer.
+Undone, throughout the window and without losing a write: the sources are kept up to date from the merged
+table, so that the pointers are turned back once the last change has arrived there.
 
 `audit_logs` stays alone: DynamoDB's guidance is as few tables as possible, except for high-volume
 time series and data with very different access patterns ("Best practices for managing relational
 data"). The other two can share a table because their keys cannot meet (docs/access-patterns.md).
 
-Infrastructure alone cannot consolidate: the application has to read the table's name from its pointer
-each time, and says that it does by the parameter `/tap/application/follows-pointers`. Without that
-declaration, and as long as this version does not carry the copying out, the decision is KEEP.
+Infrastructure alone cannot consolidate: the application has to follow the pointers, and says that it does
+by the parameter `/tap/application/follows-pointers` (docs/application.md). Without that declaration the
+decision is KEEP. It takes the place of removing indexes and disabling streams on its sources: only indexes
+that are needed reach the merged table, by the criteria of gsi_removal.
+
+Both tables get the same decision. The first carries its backup alone; the moves of both are the last one's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.action import Action, Before, Move, Order, Permission
+from optimizer.action import Action, Before, Move, Notes, Order, Permission, When
+from optimizer.actions import gsi_removal, stream_disable
 from optimizer.aws import Aws
-from optimizer.decide.decision import Criterion, Decision, Json, Measured, Projection, brief, decide_by, guard
+from optimizer.consolidate import copying, cutover
+from optimizer.consolidate.backup import back_up, is_backed_up
+from optimizer.consolidate.engines import Engine, Load, choose_engine
+from optimizer.consolidate.merge import POINTER, Merge, Speed
+from optimizer.consolidate.pointers import read_pointers
+from optimizer.consolidate.recording import is_streaming, set_streams
+from optimizer.consolidate.state import Stage, State, read_state, write_state
+from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
+from optimizer.decide.decision import Choice, Criterion, Decision, Json, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.errors import TenantOwned, Unhealthy
+from optimizer.observe.inventory import Governed, Kind, owner_of
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.tables import consumed, is_settled, read_table, replica_regions, stream_view
 from optimizer.phase import Phase
+from stages.indexes import MERGED, SOURCES, merged_indexes
 from stages.sizing import Sizing
 
 if TYPE_CHECKING:
@@ -37,9 +54,10 @@ if TYPE_CHECKING:
 ID = "table_consolidation"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
-SOURCES = ("tenants", "users")
+LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
+BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 DECLARATION = "/tap/application/follows-pointers"
-CARRIED_OUT = False  # whether this version copies, follows, verifies and turns the pointer
+LATEST_LAG = timedelta(hours=1)  # four runs of the watch
 
 
 @dataclass(frozen=True)
@@ -53,6 +71,13 @@ class Evidence:
     peak_writes: float | None
     peak_reads: float | None
     follows_pointers: bool
+    size: int | None = None  # of both, in bytes, and their items: as DescribeTable counts them
+    items: int = 0
+    region: str = "us-east-1"
+    owners: tuple[str, ...] = ()  # why either is not ours to change
+    readers: tuple[str, ...] = ()  # of either stream
+    indexes: Mapping[str, gsi_removal.Evidence] = field(default_factory=dict)
+    at: str = ""
 
 
 def queries(table: Governed) -> tuple[Query, ...]:
@@ -64,6 +89,8 @@ def queries(table: Governed) -> tuple[Query, ...]:
 
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     shown = _shown(aws) if table.name in SOURCES else {}
+    declared = _declared(aws)
+    both = [_sibling(table, name) for name in shown]
     return Evidence(
         table=table.arn,
         name=table.name,
@@ -71,13 +98,21 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         unsettled=tuple(name for name, each in shown.items() if not is_settled(each)),
         peak_writes=_peak(table, "Write", measured),
         peak_reads=_peak(table, "Read", measured),
-        follows_pointers=_declared(aws),
+        follows_pointers=declared,
+        size=sum(each.get("TableSizeBytes", 0) for each in shown.values()) if shown else None,
+        items=sum(each.get("ItemCount", 0) for each in shown.values()),
+        region=table.region,
+        owners=tuple(f"{each.name}: {why}" for each in both if (why := owner_of(aws, each))),
+        readers=tuple(name for each in both for name in stream_disable.readers(aws, each)) if declared else (),
+        indexes={each.name: gsi_removal.collect(aws, each, measured) for each in both} if declared else {},
+        at=f"{aws.clock.now():%Y%m%dT%H%M%SZ}",
     )
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Whether the two support being one; each thing they must have in common is a criterion."""
     limits, tables = policy.consolidation, evidence.before["tables"]
+    kept = _kept(evidence, policy)
 
     def over(
         name: str, observed: Measured, *, unit: str = "", page: str = "bp-general-nosql-design", **limit: Measured
@@ -99,9 +134,15 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         alike("point-in-time recovery", "recovery"),
         alike("table class", "class"),
         alike("deletion protection", "protected"),
-        alike("Regions", "replicas"),
+        over("replicas in other Regions", sum(len(each["replicas"]) for each in tables.values()), at_most=0),
         alike("expiry attribute", "expiry"),
         over("indexes of both", indexes, page="ServiceQuotas", at_most=limits.indexes),
+        over("owners of either", "; ".join(evidence.owners) or "none", equals="none"),
+        over("streams that lack an image", _partial(tables), page="Streams", equals="none"),
+        over("readers of either stream", ", ".join(evidence.readers) or "none", page="Streams", equals="none"),
+        over("the merged table is there already", evidence.before["merged"], equals=False),
+        over("pointers turned elsewhere", _turned(evidence), equals="none"),
+        over("copied by", _engine(evidence, policy, kept), equals=Engine.THREADS.value),
         over(
             "peak writes of both, as if on one partition",
             evidence.peak_writes,
@@ -117,33 +158,302 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             at_most=limits.reads_per_second,
         ),
         over("the application declares that it follows the pointer", evidence.follows_pointers, equals=True),
-        guard("this version carries the consolidation out", CARRIED_OUT, equals=True),
     )
     return decide_by(
         ID,
         evidence.table,
         criteria,
         before=evidence.before,
-        target={"sources": list(SOURCES)},
-        projected=(Projection("tables", 3, 2, ""),),
-        undo="what was written since is copied back, then the pointer turned back; the sources stay meanwhile",
+        target={
+            "sources": list(SOURCES),
+            "kept": list(kept),
+            "units_per_second": policy.copying.units_per_second,
+            "run": evidence.at,
+        },
+        projected=(
+            Projection("tables that the application uses", 3, 2, ""),
+            Projection("indexes of what becomes one table", indexes, len(merged_indexes(kept)), ""),
+        ),
+        undo="throughout the window, without losing a write: the sources are kept up to date, and the pointers are "
+        "turned back when the last change has arrived; writes wait for seconds. After it, only by a person",
     )
 
 
 def describe(aws: Aws, table: Governed) -> Before:
-    """What both sources must have in common; nothing for a table that is none of them."""
-    shown = _shown(aws) if table.name in SOURCES else {}
-    return {"tables": {name: _described(aws, name, each) for name, each in shown.items()}}
+    """What both sources must have in common, and where the application is sent; nothing for any other table."""
+    if table.name not in SOURCES:
+        return {"tables": {}, "pointers": {}, "merged": False}
+    return {
+        "tables": {name: _described(aws, name, each) for name, each in _shown(aws).items()},
+        "pointers": read_pointers(aws, Merge(())),
+        "merged": find_target(aws, Merge(())) is not None,
+    }
 
 
-def moves(_table: Governed, _before: Before, _decision: Decision) -> list[Move]:
-    """None: a decision to apply cannot come about in this version."""
-    return []
+class _Nothing:
+    """Where there is no journal, nothing was noted, and nothing can be."""
+
+    def read(self) -> None:
+        return None
+
+    def write(self, document: Mapping[str, Json]) -> None:  # noqa: ARG002 -- as Notes have it
+        raise TypeError("a move that keeps notes is carried out with a journal")
+
+    def say(self, line: str) -> None:  # noqa: ARG002 -- as Notes have it
+        raise TypeError("a move that keeps notes is carried out with a journal")
 
 
-def resize(sizing: Sizing, _decision: Decision) -> Sizing:
-    """The sizing as it is: nothing is consolidated in this version."""
-    return sizing
+def moves(table: Governed, before: Before, decision: Decision, notes: Notes = _Nothing()) -> list[Move]:  # noqa: B008 -- holds nothing
+    """Back up; then copy and follow, prove, turn the pointers; at acceptance stop carrying writes back."""
+    own = _backup(table, decision)
+    if table.name != LEAD:
+        return [own]
+    work = _Work(table, before, decision, notes)
+    return [
+        own,
+        _streams(work),
+        _target(work),
+        _copy(work),
+        _way_back(work),
+        _prove(work),
+        _flip(work),
+        _stop(work),
+    ]
+
+
+def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
+    """Carry what was written to the merged table back to the sources. Raises Unhealthy when that was late."""
+    work = _Work(table, before, decision, notes)
+    state = work.state()
+    if table.name != LEAD or state is None or state.stage is not Stage.FLIPPED:
+        return ""
+    _, lag = cutover.sync_back(aws, work.merge, notes, state)
+    if lag.age > LATEST_LAG:
+        raise Unhealthy(
+            f"The sources were {lag.age} behind the merged table before this run of the watch, more than {LATEST_LAG}. "
+            "They are up to date now; find out why the watch did not run, before the next 24 h go by."
+        )
+    return f"the sources were {lag.age} behind {work.merge.target}" if lag.age > LATEST_LAG / 2 else ""
+
+
+def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    """The merged table beside its sources, which stay as they are."""
+    if not decision.resource.endswith(f"/{LEAD}"):
+        return sizing
+    return sizing.consolidated(decision.target["kept"])
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One consolidation, as all its moves see it."""
+
+    table: Governed
+    before: Before
+    decision: Decision
+    notes: Notes
+
+    @property
+    def merge(self) -> Merge:
+        return Merge(tuple(self.decision.target["kept"]))
+
+    @property
+    def speed(self) -> Speed:
+        return Speed(units=self.decision.target["units_per_second"])
+
+    @property
+    def like(self) -> Mapping[str, Json]:
+        found: Mapping[str, Json] = self.before["tables"][self.table.name]
+        return found
+
+    def state(self) -> State | None:
+        return read_state(self.notes)
+
+    def at(self, *stages: Stage) -> Callable[[Aws], bool]:
+        """Whether it stands at one of these, asked when the time has come."""
+
+        def reached(_aws: Aws) -> bool:
+            state = self.state()
+            return state is not None and state.stage in stages
+
+        return reached
+
+    def begun(self, aws: Aws) -> State:
+        """The state, written down before anything is read by it."""
+        for source in SOURCES:
+            if reason := owner_of(aws, _sibling(self.table, source)):
+                raise TenantOwned(f"{source} is not changed: {reason}.")
+        state = self.state()
+        if state is None:
+            state = copying.begin(aws, self.merge, self.speed)
+            write_state(self.notes, state)
+        return state
+
+    def chance(self) -> Random:
+        return Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again
+
+
+def _backup(table: Governed, decision: Decision) -> Move:
+    name = f"tap-{table.name}-{decision.target['run']}"
+    return Move(
+        name="back-up",
+        when=When.APPLY,
+        summary=f"back up {table.name}",
+        is_done=lambda aws: is_backed_up(aws, table.name, name),
+        do=lambda aws: back_up(aws, table.name, name),
+        undo=_nothing_to_undo,
+        is_undone=_always,  # a backup is nobody's harm: it stays until a person deletes it
+    )
+
+
+def _streams(work: _Work) -> Move:
+    off = [name for name in SOURCES if work.before["tables"][name]["stream"] is None]
+    return Move(
+        name="streams",
+        when=When.APPLY,
+        summary="record the changes of both tables, with both images",
+        is_done=lambda aws: all(is_streaming(aws, name, on=True) for name in SOURCES),
+        do=lambda aws: set_streams(aws, off, on=True),
+        undo=lambda aws: set_streams(aws, off, on=False),
+        is_undone=lambda aws: all(is_streaming(aws, name, on=False) for name in off),
+        deadline=timedelta(minutes=15),
+        poll=timedelta(seconds=5),
+    )
+
+
+def _target(work: _Work) -> Move:
+    tags = {key: value for key, value in work.table.tags.items() if not key.startswith("aws:")}
+
+    def remove(aws: Aws) -> None:
+        aws.clock.sleep(work.speed.pointer_age.total_seconds())  # somebody may still read by the old pointer
+        delete_target(aws, work.merge)
+
+    return Move(
+        name="make",
+        when=When.APPLY,
+        summary=f"make {work.merge.target}, encrypted, protected and recoverable as its sources are",
+        is_done=lambda aws: is_made(aws, work.merge, work.like),
+        do=lambda aws: create_target(aws, work.merge, work.like, tags),
+        undo=remove,
+        is_undone=lambda aws: find_target(aws, work.merge) is None,
+    )
+
+
+def _copy(work: _Work) -> Move:
+    def copy(aws: Aws) -> None:
+        copying.copy(aws, work.merge, work.speed, work.notes, work.begun(aws))
+
+    return Move(
+        name="copy",
+        when=When.APPLY,
+        summary="copy every item, and follow what is written meanwhile",
+        is_done=work.at(Stage.FOLLOWING, Stage.PROVEN, Stage.FLIPPED, Stage.STOPPED),
+        do=copy,
+        undo=_nothing_to_undo,
+        is_undone=_always,  # the copy goes with its table
+    )
+
+
+def _way_back(work: _Work) -> Move:
+    return Move(
+        name="way-back",
+        when=When.APPLY,
+        summary=f"record the changes of {work.merge.target}",
+        is_done=lambda aws: find_target(aws, work.merge) is not None and is_streaming(aws, work.merge.target, on=True),
+        do=lambda aws: set_streams(aws, [work.merge.target], on=True),
+        undo=_nothing_to_undo,
+        is_undone=_always,  # the stream goes with its table
+        deadline=timedelta(minutes=15),
+        poll=timedelta(seconds=5),
+    )
+
+
+def _prove(work: _Work) -> Move:
+    def prove(aws: Aws) -> None:
+        cutover.prove(aws, work.merge, work.speed, work.notes, work.begun(aws))
+
+    return Move(
+        name="prove",
+        when=When.APPLY,
+        summary="count, hash and compare every item on both sides",
+        is_done=work.at(Stage.PROVEN, Stage.FLIPPED, Stage.STOPPED),
+        do=prove,
+        undo=_nothing_to_undo,
+        is_undone=_always,
+    )
+
+
+def _flip(work: _Work) -> Move:
+    def flip(aws: Aws) -> None:
+        cutover.flip(aws, work.merge, work.speed, work.notes, work.begun(aws), work.chance())
+
+    def turn_back(aws: Aws) -> None:
+        cutover.turn_back(aws, work.merge, work.notes, work.begun(aws), work.chance())
+
+    return Move(
+        name="flip",
+        when=When.APPLY,
+        summary=f"turn both pointers to {work.merge.target}, and carry what is written there back",
+        is_done=lambda aws: cutover.is_flipped(aws, work.merge),
+        do=flip,
+        undo=turn_back,
+        is_undone=lambda aws: cutover.is_turned_back(aws, work.merge),
+        settle=timedelta(minutes=15),
+    )
+
+
+def _stop(work: _Work) -> Move:
+    return Move(
+        name="stop",
+        when=When.ACCEPT,
+        summary="stop carrying writes back: the sources stay, closed to writes, until a person retires them",
+        is_done=work.at(Stage.STOPPED),
+        do=lambda aws: cutover.stop(work.notes, work.begun(aws)),
+    )
+
+
+def _nothing_to_undo(_aws: Aws) -> None:
+    """What was done harms nobody, or goes with the merged table."""
+
+
+def _always(_aws: Aws) -> bool:
+    return True
+
+
+def _sibling(table: Governed, name: str) -> Governed:
+    return Governed(Kind.TABLE, name, f"{table.arn.rsplit('/', 1)[0]}/{name}", table.region, {})
+
+
+def _kept(evidence: Evidence, policy: Policy) -> tuple[str, ...]:
+    """The indexes of both that gsi_removal would leave, by its own criteria."""
+    kept: list[str] = []
+    for name, table in evidence.before["tables"].items():
+        removal = gsi_removal.decide(evidence.indexes[name], policy) if name in evidence.indexes else None
+        unused = removal.target["remove"] if removal and removal.choice is Choice.APPLY else ()
+        kept += [index for index in table["indexes"] if index not in unused]
+    return tuple(kept)
+
+
+def _partial(tables: Mapping[str, Json]) -> str:
+    """The streams that are on and do not show both images: others may rely on what they show."""
+    return ", ".join(name for name, each in tables.items() if each["stream"] not in (None, BOTH_IMAGES)) or "none"
+
+
+def _turned(evidence: Evidence) -> str:
+    """The pointers of both that are missing or name another table."""
+    pointers = evidence.before["pointers"]
+    return ", ".join(f"{name}: {pointers.get(name)}" for name in SOURCES if pointers.get(name) != name) or "none"
+
+
+def _engine(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> str | None:
+    """Which engine would copy so much; above one process's size with what it would take."""
+    if evidence.size is None:
+        return None
+    load = Load(evidence.size, evidence.items, len(merged_indexes(kept)))
+    choice = choose_engine(load, policy.copying, evidence.region)
+    if choice.engine is Engine.THREADS:
+        return choice.engine.value
+    cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
+    return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
 
 
 def _shown(aws: Aws) -> dict[str, TableDescriptionTypeDef]:
@@ -195,6 +505,20 @@ def _declared(aws: Aws) -> bool:
 
 
 TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
+DYNAMODB = f"{REFERENCE}/list_amazondynamodb.html"
+KMS = f"{GUIDE}/encryption.usagenotes.html"
+OURS = tuple(f"arn:{{partition}}:dynamodb:{{region}}:{{account}}:table/{name}" for name in (*SOURCES, MERGED))
+MADE = OURS[-1:]
+STREAMS = tuple(f"{table}/stream/*" for table in OURS)
+POINTERS = tuple(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{POINTER}{name}" for name in SOURCES)
+KEYS = ("arn:{partition}:kms:{region}:{account}:key/*",)
+BY_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
+KEY_READ = ("Decrypt", "DescribeKey")
+READ = ("BatchGetItem", "GetResourcePolicy", "ListTagsOfResource", "Scan")
+# A transaction needs the permission of each write in it (GUIDE/transaction-apis-iam.html).
+WRITTEN = ("CreateBackup", "DeleteItem", "DeleteResourcePolicy", "PutItem", "PutResourcePolicy", "UpdateTable")
+ON_TARGET = ("CreateTable", "DeleteTable", "TagResource", "UpdateContinuousBackups", "UpdateTimeToLive")
+STREAM_READ = ("DescribeStream", "GetRecords", "GetShardIterator")
 PARAMETER = (f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{DECLARATION}",)
 
 ACTION = Action(
@@ -212,7 +536,21 @@ ACTION = Action(
         Permission("dynamodb:DescribeTable", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
         Permission("dynamodb:DescribeContinuousBackups", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
         Permission("dynamodb:DescribeTimeToLive", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
-        Permission("ssm:GetParameter", PARAMETER, source=f"{REFERENCE}/list_awssystemsmanager.html"),
+        Permission("ssm:GetParameter", PARAMETER + POINTERS, source=f"{REFERENCE}/list_awssystemsmanager.html"),
+        Permission("ssm:GetParameters", POINTERS, source=f"{REFERENCE}/list_awssystemsmanager.html"),
+        Permission("ssm:PutParameter", POINTERS, writes=True, source=f"{REFERENCE}/list_awssystemsmanager.html"),
+        *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB) for name in READ),
+        *(Permission(f"dynamodb:{name}", OURS, writes=True, source=DYNAMODB) for name in WRITTEN),
+        *(Permission(f"dynamodb:{name}", MADE, writes=True, source=DYNAMODB) for name in ON_TARGET),
+        *(Permission(f"dynamodb:{name}", STREAMS, source=DYNAMODB) for name in STREAM_READ),
+        Permission("dynamodb:ListBackups", source=DYNAMODB),  # takes no resource
+        # A table is encrypted by the key of its sources, on behalf of whoever writes to it.
+        *(Permission(f"kms:{name}", KEYS, dependent=True, conditions=BY_DYNAMODB, source=KMS) for name in KEY_READ),
+        Permission("kms:CreateGrant", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS),
+        # Removing the indexes that are not needed asks for what gsi_removal and stream_disable ask.
+        *(each for other in (gsi_removal, stream_disable) for each in other.ACTION.permissions if not each.writes),
     ),
+    keeps_notes=True,
+    tend=tend,
     order=Order(conflicts=("gsi_removal", "stream_disable")),
 )

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from optimizer.action import Notes
 from optimizer.aws import Aws
 from optimizer.consolidate.backfill import Pace, copy_round, segments_of
 from optimizer.consolidate.follow import forward
 from optimizer.consolidate.imported import exported_at
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Say, Speed
-from optimizer.consolidate.state import Notes, Stage, State, write_state
+from optimizer.consolidate.state import Stage, State, write_state
 from optimizer.consolidate.stream import Position, Reader
 from optimizer.errors import MoveFailed
 from optimizer.observe.tables import read_table
@@ -76,14 +77,14 @@ def refuse_too_late(state: State, now: datetime) -> None:
         raise MoveFailed(
             f"The streams were last read at {state.read_at:%Y-%m-%d %H:%M} UTC, more than 23 h ago, and keep changes "
             "for 24 h: what was written since may be lost to the copy. "
-            "Roll the phase back, and propose anew."
+            "Before the pointers are turned, roll the phase back and propose anew; afterwards see docs/runbook.md."
         )
 
 
-def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, say: Say) -> State:
+def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> State:
     """Copy until every segment is done, following meanwhile; then follow until a look finds next to nothing."""
     follower = Follower(aws, merge, notes, state)
-    progress = _Progress(aws, merge, say)
+    progress = _Progress(aws, merge, notes.say)
     pace = Pace(aws.clock, speed.units)
     with ExitStack() as stack:
         workers: Executor | None = None
@@ -96,11 +97,11 @@ def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, say: 
             progress.tell(follower.state)
     follower.follow()
     follower.keep(replace(follower.state, stage=Stage.FOLLOWING))
-    catch_up(follower, say)
+    catch_up(follower)
     return follower.state
 
 
-def catch_up(follower: Follower, say: Say) -> None:
+def catch_up(follower: Follower) -> None:
     """Follow until what is new was made while the look before was under way."""
     while True:
         begun = follower.aws.clock.now()
@@ -108,7 +109,7 @@ def catch_up(follower: Follower, say: Say) -> None:
         took = follower.aws.clock.now() - begun
         if took < timedelta(minutes=1):
             return
-        say(f"followed {count:,} changes in {took}: not caught up yet")
+        follower.notes.say(f"followed {count:,} changes in {took}: not caught up yet")
 
 
 @dataclass

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from optimizer.action import Notes
 from optimizer.aws import Aws
 from optimizer.consolidate.copying import Follower, refuse_too_late
 from optimizer.consolidate.fence import fenced, is_fenced, lift_fence, raise_fence
 from optimizer.consolidate.follow import backward, buried, created, foreign
-from optimizer.consolidate.merge import Merge, Say, Speed
+from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.pointers import read_pointers, turn_pointers
 from optimizer.consolidate.proof import compare, refuse_difference, sampled, still_different
-from optimizer.consolidate.state import Notes, Stage, State, write_state
+from optimizer.consolidate.state import Stage, State, write_state
 from optimizer.consolidate.stream import Position, Reader
 from optimizer.consolidate.writes import unbury, write_all
 from optimizer.errors import MoveFailed
@@ -42,7 +43,7 @@ class Lag:
     age: timedelta
 
 
-def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, say: Say) -> State:
+def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> State:
     """Compare everything; raises MoveFailed that names the items which do not agree."""
     follower = Follower(aws, merge, notes, state)
     follower.follow()
@@ -58,7 +59,7 @@ def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, say:
     written = f"; {len(found.suspects)} were written meanwhile and agree by themselves" if found.suspects else ""
     proof = {str(entity): f"{tally}{written}" for entity, tally in found.target.items()}
     for entity, text in proof.items():
-        say(f"{entity}: {text}")
+        notes.say(f"{entity}: {text}")
     follower.keep(replace(follower.state, stage=Stage.PROVEN, proof=proof))
     return follower.state
 
@@ -145,6 +146,11 @@ def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random
     state = replace(state, stage=Stage.RETURNED)
     write_state(notes, state)
     return state
+
+
+def stop(notes: Notes, state: State) -> None:
+    """Carry nothing back any more."""
+    write_state(notes, replace(state, stage=Stage.STOPPED))
 
 
 def is_flipped(aws: Aws, merge: Merge) -> bool:

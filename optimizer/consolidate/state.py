@@ -6,20 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
+from optimizer.action import Notes
 from optimizer.consolidate.backfill import Segment
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.stream import Position
-
-
-class Notes(Protocol):
-    """Where a long move keeps how far it is. Writing renews the plan's lease, and raises LeaseLost without it."""
-
-    def read(self) -> Mapping[str, Any] | None: ...
-    def write(self, document: Mapping[str, Any]) -> None: ...
 
 
 class Stage(StrEnum):

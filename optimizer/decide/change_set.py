@@ -8,11 +8,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceCh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optimizer.decide.narrowing import narrows
+from optimizer.decide.narrowing import lost_resources
 from optimizer.observe.template import Template
 
 PREFIX = "tap-reconcile"  # of the change sets' names, and of their templates' keys
@@ -28,7 +29,7 @@ FOLLOWERS: Mapping[str, tuple[str, ...]] = {
     "AWS::CloudWatch::Alarm": ("Add", "Modify", "Remove"),
     "AWS::CloudWatch::Dashboard": ("Modify",),
     "AWS::EC2::SecurityGroup": ("Remove",),
-    POLICY: ("Modify", "Remove"),
+    POLICY: ("Modify", "Remove"),  # only of what is gone
     "AWS::IAM::Role": ("Remove",),
     "AWS::RDS::DBClusterParameterGroup": ("Remove",),
     "AWS::RDS::DBSubnetGroup": ("Remove",),
@@ -36,6 +37,7 @@ FOLLOWERS: Mapping[str, tuple[str, ...]] = {
     "AWS::SNS::Topic": ("Remove",),
     "AWS::SNS::TopicPolicy": ("Remove",),
 }
+_INDEX = re.compile(r":table/[^/]+/index/[^/*]+$")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def refusals(changes: Sequence[Change], wanted: Template, unmoved: frozenset[str
     """
     versions = frozenset(each.logical_id for each in changes if _is_version(each))
     imported = frozenset(each.logical_id for each in changes if each.action == "Import")
-    seen = _Seen(wanted["Resources"], versions, imported, unmoved)
+    gone = frozenset(each.physical_id for each in changes if (each.action, each.type) == ("Remove", "AWS::IAM::Role"))
+    seen = _Seen(wanted["Resources"], versions, imported, unmoved, gone)
     found = ((change, _refusal(change, seen)) for change in changes)
     return tuple(Refusal(change, reason) for change, reason in found if reason)
 
@@ -109,6 +112,7 @@ class _Seen:
     versions: frozenset[str]  # launch templates that get a new one
     imported: frozenset[str]
     unmoved: frozenset[str]
+    roles_gone: frozenset[str]
 
 
 def _is_version(change: Change) -> bool:
@@ -132,7 +136,7 @@ def _refusal(change: Change, seen: _Seen) -> str | None:
         case "Import":
             return None
         case "Remove":
-            return _removed(change)
+            return _removed(change, seen)
         case "Modify":
             return _blind(change) or _modified(change, seen)
         case "Add" if "Add" in FOLLOWERS.get(change.type, ()):
@@ -153,9 +157,11 @@ def _blind(change: Change) -> str | None:
     return f"its actual state was not compared (drift status {change.drift or 'absent'})"
 
 
-def _removed(change: Change) -> str | None:
+def _removed(change: Change, seen: _Seen) -> str | None:
     if change.policy == "Retain":
         return None  # CloudFormation lets go of it without a call
+    if change.type == POLICY and not _roles(change) <= seen.roles_gone:
+        return "it would be taken from a role that stays, or CloudFormation does not tell from which"
     if change.policy == "Delete" and "Remove" in FOLLOWERS.get(change.type, ()):
         return None
     return f"it would be removed with {change.policy or 'no policy told'}; only Retain leaves it as it is"
@@ -173,7 +179,7 @@ def _modified(change: Change, seen: _Seen) -> str | None:
     if _is_version(change):
         return None
     if change.type == POLICY:
-        return None if _narrower(change) else "its new policy allows more than the one before, or cannot be read"
+        return None if _of_lost_indexes(change) else "its new policy differs in more than indexes that are gone"
     if "Modify" in FOLLOWERS.get(change.type, ()):
         return None
     return f"it would be changed: {_told(change.real) or 'no property told'}"
@@ -212,10 +218,24 @@ def _rises(detail: Detail) -> bool:
     return all(each.isdigit() for each in values) and int(values[0]) <= int(values[1])
 
 
-def _narrower(change: Change) -> bool:
+def _of_lost_indexes(change: Change) -> bool:
+    """Whether the policy only stops to allow what was allowed on a table's indexes: the account has them no more."""
     before, after = _policy_document(change.before), _policy_document(change.after)
     same_owner = {each.property for each in change.real} <= {"PolicyDocument"}
-    return same_owner and before is not None and after is not None and narrows(before, after)
+    if not same_owner or before is None or after is None:
+        return False
+    lost = lost_resources(before, after)
+    return lost is not None and all(_INDEX.search(each) for each in lost)
+
+
+def _roles(change: Change) -> frozenset[str | None]:
+    """The roles that a policy is attached to; one unknown role when that is not told."""
+    try:
+        properties = json.loads(change.before or "")["Properties"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return frozenset({None})
+    others = properties.get("Users") or properties.get("Groups")
+    return frozenset({None}) if others else frozenset(properties.get("Roles", ()))
 
 
 def _policy_document(context: str | None) -> Mapping[str, Any] | None:

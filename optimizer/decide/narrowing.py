@@ -1,43 +1,47 @@
-"""Whether one IAM policy document allows no more than another: a subset, statement by statement.
+"""What one IAM policy document allows less than another, when that is all in which they differ.
 
-Narrower here means literally so: the same conditions, and actions and resources that were there
-before. A document that is narrower in another way counts as broader, which is the safe side.
+Narrower here means literally so: the same statements, with the same actions and conditions, on some
+resources less. A document that is narrower in another way is not called so, which is the safe side.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 Document = Mapping[str, Any]
 
 
-def narrows(before: Document, after: Document) -> bool:
-    """Whether `after` allows at most what `before` allows, and denies at least what it denies."""
-    allowed, denied = _statements(before, "Allow"), _statements(before, "Deny")
-    allows = all(any(_within(new, old) for old in allowed) for new in _statements(after, "Allow"))
-    denies = all(any(_within(old, new) for new in _statements(after, "Deny")) for old in denied)
-    known = len(_all(after)) == len(_statements(after, "Allow")) + len(_statements(after, "Deny"))
-    return allows and denies and known
+def lost_resources(before: Document, after: Document) -> frozenset[str] | None:
+    """The resources that `after` allows no more; None when it differs from `before` in anything else."""
+    old, new = _by_meaning(before), _by_meaning(after)
+    if old.keys() != new.keys():
+        return None
+    lost: frozenset[str] = frozenset()
+    for meaning, resources in old.items():
+        if not new[meaning] <= resources or (new[meaning] != resources and '"Effect": "Allow"' not in meaning):
+            return None
+        lost |= resources - new[meaning]
+    return lost
 
 
-def _within(inner: Document, outer: Document) -> bool:
-    """Whether `outer` says all that `inner` says; Sid aside, statements must have the same shape."""
-    lists = ("Action", "Resource")
-    rest = [{key: each[key] for key in each if key not in (*lists, "Sid")} for each in (inner, outer)]
-    return rest[0] == rest[1] and all(set(_list(inner, name)) <= set(_list(outer, name)) for name in lists)
+def _by_meaning(document: Document) -> Mapping[str, frozenset[str]]:
+    """The resources of each statement, by all else that it says."""
+    found: dict[str, frozenset[str]] = {}
+    for each in _statements(document):
+        rest = {name: part for name, part in each.items() if name not in ("Action", "Resource", "Sid")}
+        meaning = json.dumps({**rest, "Action": sorted(_listed(each, "Action"))}, sort_keys=True)
+        found[meaning] = found.get(meaning, frozenset()) | frozenset(_listed(each, "Resource"))
+    return found
 
 
-def _statements(document: Document, effect: str) -> Sequence[Document]:
-    return [each for each in _all(document) if each.get("Effect") == effect]
-
-
-def _all(document: Document) -> Sequence[Document]:
+def _statements(document: Document) -> Sequence[Document]:
     statements = document.get("Statement", [])
     return [statements] if isinstance(statements, Mapping) else list(statements)
 
 
-def _list(statement: Document, name: str) -> Sequence[str]:
+def _listed(statement: Document, name: str) -> Sequence[str]:
     """One or many, as text: what is not resolved to text is compared as it stands."""
     value = statement.get(name, [])
     return [str(each) for each in (value if isinstance(value, list) else [value])]

@@ -18,6 +18,7 @@ from optimizer.decide.decision import Choice, Decision, Json
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
 from optimizer.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
+from optimizer.execute.notes import JournalNotes
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import MoveRecord, MoveState
 from optimizer.execute.switch import Switch
@@ -93,7 +94,20 @@ class Engine:
         if before is None:
             before = decision.before
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
-        return Change(decision, action, governed, before, tuple(action.moves(governed, before, decision)))
+        return Change(decision, action, governed, before, self.moves(plan, phase, governed, before, decision, pen))
+
+    def moves(
+        self, plan: Plan, phase: Phase, governed: Governed, before: Before, decision: Decision, pen: Pen
+    ) -> tuple[Move, ...]:
+        """The moves of a decision, with the notes that they keep."""
+        action = self.actions[decision.action]
+        if not action.keeps_notes:
+            return tuple(action.moves(governed, before, decision))
+        return tuple(action.moves(governed, before, decision, self.notes(plan, phase, decision, pen)))
+
+    def notes(self, plan: Plan, phase: Phase, decision: Decision, pen: Pen) -> JournalNotes:
+        """Where a change keeps how far it is."""
+        return JournalNotes(pen, plan, phase, decision.action, decision.resource, self.say)
 
     def run(self, plan: Plan, phase: Phase, change: Change, when: When, pen: Pen) -> None:
         """Carry out the change's moves of one kind, resuming where the journal says."""

@@ -9,6 +9,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       baseline           health samples from before the plan's first change
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
+                      notes#<n>#<a>#<r>  how far a long move of a change is, compressed
                       move#<n>#<seq>     one move: intent, done, undoing, undone
                       left#<n>#<a>#<r>   a resource as the phase left it when its window opened
                       override#<commit>  the freeze set aside for a commit: by whom, why
@@ -16,6 +17,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       realised#<date>    what a week after acceptance cost, against what it would have
                       event#<time>#<k>   what happened, in words
                       told#<key>         a notice that people were sent: nothing is decided by it
+    code              applied            the archive of the code that ran apply last (versions.py)
     accepted          last               which phase was accepted last, of which plan, and when
     sizing            current            the sizing record
     lease             lease              the lock (lease.py)
@@ -140,6 +142,11 @@ class Journal:
         """The freeze set aside for this commit; None when it was not."""
         item = self._get(f"plan#{plan.hash}", f"override#{commit}")
         return None if item is None else _OVERRIDE.validate_json(item["record"]["S"])
+
+    def notes(self, plan: Plan, phase: Phase, action: str, resource: str) -> Mapping[str, Json] | None:
+        """How far a long move of a change is; None before it wrote anything."""
+        item = self._get(f"plan#{plan.hash}", f"notes#{phase.number}#{action}#{resource}")
+        return None if item is None else json.loads(unpacked(item["document"]))
 
     def baseline(self, plan_hash: str) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""

@@ -9,9 +9,10 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NoReturn
 
 from optimizer.action import Action, When
@@ -31,9 +32,10 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
 from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
+from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
+from optimizer.execute.versions import keep
 from optimizer.observe.assembly import Stack
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
@@ -44,6 +46,7 @@ SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
+MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
 
@@ -92,8 +95,11 @@ class Life:
                 lines.append(f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}")
         return lines
 
-    def apply(self, plan: Plan, phase: Phase) -> PhaseRecord:
-        """The APPLY moves of one phase, up to its open window. Finds itself done when it is."""
+    def apply(self, plan: Plan, phase: Phase, source: Path | None = None) -> PhaseRecord:
+        """The APPLY moves of one phase, up to its open window. Finds itself done when it is.
+
+        The code in `source`, which must be this code, is kept for whoever undoes the phase.
+        """
         self._require_approved(plan)
         decisions = plan.to_apply(phase)
         record = self.journal.phase(plan, phase)
@@ -101,6 +107,7 @@ class Life:
             return self._already(record, decisions)
         self.switch.allow_change()
         self._require_turn(plan, phase)
+        version = self._kept(source)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             engine = self._engine(plan, phase, pen)
@@ -108,6 +115,8 @@ class Life:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.WAITING:
                 record = self._begin(plan, phase, record, pen)
+            if version and version != record.version:
+                record = pen.applied_by(plan, record, version)
             record, wanted = self._wanted(plan, record, decisions, engine, pen)
             governed = engine.find(wanted)
             for decision in wanted:
@@ -145,11 +154,12 @@ class Life:
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
             if record.state is PhaseState.OBSERVING:
                 observed = phase, self._assess(current.plan, record)
+                self._tend(current.plan, phase)
                 if _is_due(record, self.production.clock.now()):
                     self._begin_anew_when_changed(current.plan, phase)
                 break
         self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
-        return observed or self._afterwards()
+        return observed or self._afterwards(records.values())
 
     def tell(self) -> None:
         """Send people the notices that the plan's state calls for, each once."""
@@ -193,7 +203,7 @@ class Life:
             if record.state is PhaseState.OBSERVING:
                 record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
             engine = self._engine(plan, phase, pen)
-            changes = self._changes(plan, phase, engine)
+            changes = self._changes(plan, phase, engine, pen)
             for change in changes.values():
                 engine.run(plan, phase, change, When.ACCEPT, pen)
             sizing = self._resized([change.decision for change in changes.values()])
@@ -224,7 +234,7 @@ class Life:
             if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
                 pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
             engine = self._engine(plan, phase, pen)
-            engine.undo(plan, phase, self._changes(plan, phase, engine), pen)
+            engine.undo(plan, phase, self._changes(plan, phase, engine, pen), pen)
             self._keep_window(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
 
@@ -256,6 +266,13 @@ class Life:
             if all(self.journal.phase(plan, phase).state in FINISHED for phase in Phase if plan.to_apply(phase)):
                 pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
         return [record.phase for record in accepted]
+
+    def _kept(self, source: Path | None) -> CodeVersion | None:
+        """This code, filed before anything is changed by it."""
+        bucket = self.settings.records_bucket
+        if source is None or bucket is None:
+            return None
+        return keep(self.tooling, bucket, source, self.settings.revision)
 
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: the service is surely well, and its baseline is kept."""
@@ -291,7 +308,7 @@ class Life:
             record = pen.move_phase(plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
         return record, [d for d in decisions if _key(d) not in vetoed]
 
-    def _changes(self, plan: Plan, phase: Phase, engine: Engine) -> dict[tuple[str, str], Change]:
+    def _changes(self, plan: Plan, phase: Phase, engine: Engine, pen: Pen) -> dict[tuple[str, str], Change]:
         """The changes this phase has begun, each with its moves as they were when it was applied."""
         begun = {(move.action, move.resource) for move in self.journal.moves(plan, phase)}
         decisions = [d for d in plan.to_apply(phase) if (d.action, d.resource) in begun]
@@ -305,7 +322,7 @@ class Life:
             before = self.journal.before(plan, phase, decision.action, decision.resource)
             assert before is not None, "it is journaled before the first move"
             action, resource = self.actions[decision.action], governed[decision.resource]
-            moves = tuple(action.moves(resource, before, decision))
+            moves = engine.moves(plan, phase, resource, before, decision, pen)
             changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
         return changes
 
@@ -342,6 +359,23 @@ class Life:
         self.say(text)
         return text
 
+    def _tend(self, plan: Plan, phase: Phase) -> None:
+        """What the changes of an open window ask of the watch, as carrying writes back."""
+        if not any(self.actions[each.action].tend for each in plan.to_apply(phase)):
+            return
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            if self.journal.phase(plan, phase).state is not PhaseState.OBSERVING:
+                return  # accepted or rolled back meanwhile
+            pen = Pen(self.journal, lease)
+            engine = self._engine(plan, phase, pen)
+            for change in self._changes(plan, phase, engine, pen).values():
+                if change.action.tend is None:
+                    continue
+                notes = engine.notes(plan, phase, change.decision, pen)
+                aws = self.production.at(change.governed.region)
+                if line := change.action.tend(aws, change.governed, change.before, change.decision, notes):
+                    self.say(line)
+
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"
         now = self.production.clock.now()
@@ -355,19 +389,22 @@ class Life:
             raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
         return assessment
 
-    def _afterwards(self) -> tuple[Phase | None, Assessment | None]:
-        """The service since the latest acceptance, for a day; a breach is told and raised, never undone."""
+    def _afterwards(self, phases: Collection[PhaseRecord] = ()) -> tuple[Phase | None, Assessment | None]:
+        """The service since the latest acceptance, for a day; a breach is told, never undone.
+
+        What another phase of the plan does to the service meanwhile is that phase's own.
+        """
         last, now = self.journal.accepted_last(), self.production.clock.now()
-        if last is None or now - last.at >= WATCHED_ON:
+        if last is None or now - last.at >= WATCHED_ON or any(each.state in MOVING for each in phases):
             return None, None
         baseline = self.journal.baseline(last.plan_hash)
-        window = self.service.samples(last.at, now)
+        undone = [each.since for each in phases if each.state is PhaseState.ROLLED_BACK]
+        window = self.service.samples(max([last.at, *undone]), now)
         if baseline is None or not window:
             return None, None
         assessment = baseline.judge(window, now)
         if notice := afterwards(last, assessment):
             self._send([notice], last.plan_hash)
-            raise Breach(f"Phase {last.phase.number} is accepted, and nothing is undone: {assessment.reason}")
         return last.phase, assessment
 
     def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:

@@ -25,6 +25,7 @@ from optimizer.errors import PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease, failed_conditions
 from optimizer.execute.records import (
+    CodeVersion,
     Left,
     MoveRecord,
     MoveState,
@@ -116,6 +117,18 @@ class Pen:
         changed = replace(record, state=to, since=self._clock(), **changes)  # type: ignore[arg-type]  # replace checks names
         return self._write_phase(plan, record, changed, text)
 
+    def applied_by(self, plan: Plan, record: PhaseRecord, version: CodeVersion) -> PhaseRecord:
+        """Name the code that changes things from now on, for the phase and for who undoes it."""
+        code: dict[str, AttributeValueTypeDef] = {
+            "plan": {"S": plan.hash},
+            "sha256": {"S": version.sha256},
+            "key": {"S": version.key},
+            "revision": {"S": version.revision},
+        }
+        text = f"Phase {record.phase.number} is applied by the code of commit {version.revision[:12]}"
+        changed = replace(record, version=version)
+        return self._write_phase(plan, record, changed, text, self._put("code", "applied", code))
+
     def assess(self, plan: Plan, record: PhaseRecord, assessment: Assessment) -> PhaseRecord:
         """Record the newest assessment of an open window; the phase's state stays."""
         text = ""
@@ -181,6 +194,11 @@ class Pen:
         """Keep a resource's state when the phase's window opens, or as it was found changed."""
         key = f"left#{phase.number}#{left.action}#{left.resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))
+
+    def keep_notes(self, plan: Plan, phase: Phase, action: str, resource: str, document: Mapping[str, Json]) -> None:
+        """Keep how far a long move of a change is."""
+        key = f"notes#{phase.number}#{action}#{resource}"
+        self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": packed(json.dumps(document))}))
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""

@@ -64,6 +64,15 @@ class PlanRecord:
 
 
 @dataclass(frozen=True)
+class CodeVersion:
+    """The code that applied a phase: the hash of its archive, where that is kept, and its commit."""
+
+    sha256: str
+    key: str
+    revision: str
+
+
+@dataclass(frozen=True)
 class PhaseRecord:
     """Where one phase stands. `reason` says why it was rolled back or held; times are UTC."""
 
@@ -79,6 +88,7 @@ class PhaseRecord:
     assessed_at: datetime | None = None
     unclear_since: datetime | None = None  # the verdict has been INCONCLUSIVE from then on
     vetoed: Mapping[str, str] | None = None  # "action resource" to the reason of the veto
+    version: CodeVersion | None = None  # the code that ran apply last
 
 
 @dataclass(frozen=True)

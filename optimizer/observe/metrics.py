@@ -90,6 +90,9 @@ def read_metrics(aws: Aws, queries: Sequence[Query], start: datetime, end: datet
     asked = tuple(dict.fromkeys(queries))
     unit = max((query.period for query in asked), default=60)
     start, end = _rounded(start, unit), _rounded(end, unit)
+    if start >= end:  # not one whole period, as right after a change: CloudWatch would refuse to be asked
+        nothing = {(query, name): _empty(query) for query in asked for name in query.statistics}
+        return Measurements(start, end, nothing, 0, len(asked))
     batches = list(_batches(asked, aws.region, round((end - start).total_seconds())))
     clients = {region: aws.at(region).metrics for region in {batch.region for batch in batches}}
 
@@ -103,6 +106,10 @@ def read_metrics(aws: Aws, queries: Sequence[Query], start: datetime, end: datet
         answers = [read(batch) for batch in batches]
     series = {key: each for answer, _ in answers for key, each in answer.items()}
     return Measurements(start, end, series, sum(calls for _, calls in answers), len(asked))
+
+
+def _empty(query: Query) -> Series:
+    return Series(np.zeros(0, np.int64), np.zeros(0), query.period)
 
 
 def health_samples(aws: Aws, load_balancer: Governed, start: datetime, end: datetime) -> list[Sample]:

@@ -123,7 +123,9 @@ class Update:
     def _gone(self, logical_id: str) -> dict[str, Any]:
         policy = self.before.template["Resources"][logical_id].get("DeletionPolicy", "Delete")
         told = self._told(logical_id, "Remove", self._drift(logical_id) if self.drift_aware else None)
-        return {**told, "PolicyAction": "Retain" if policy == "RetainExceptOnCreate" else policy}
+        before = json.dumps({"Properties": self.before.resources[logical_id].properties}, default=str)
+        kept = "Retain" if policy == "RetainExceptOnCreate" else policy
+        return {**told, "PolicyAction": kept, "BeforeContext": before}
 
     def _told(self, logical_id: str, action: str, drift: str | None) -> dict[str, Any]:
         resource = self.before.resources[logical_id]

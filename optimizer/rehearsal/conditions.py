@@ -76,7 +76,7 @@ def in_process(account: EmulatedAccount, region: str) -> Invoke:
         session = account.session(account.tooling, region)
         jobs = account.part(JobAnswers)
         jobs.failures.clear()
-        with _lambda(function, region, session):
+        with surroundings(function.environment, region, session):
             try:
                 exec(compile(function.code, f"{function.id}.py", "exec"), namespace)  # noqa: S102 -- our own template
                 namespace[name](event, None)
@@ -88,10 +88,10 @@ def in_process(account: EmulatedAccount, region: str) -> Invoke:
 
 
 @contextlib.contextmanager
-def _lambda(function: Function, region: str, session: boto3.Session) -> Iterator[None]:
-    """The surroundings of a function: its variables, and boto3's default session in its account."""
+def surroundings(variables: Mapping[str, str], region: str, session: boto3.Session) -> Iterator[None]:
+    """What inline code finds: its variables, and boto3's default session in its account."""
     kept, default = dict(os.environ), boto3.DEFAULT_SESSION
-    os.environ.update({**function.environment, "AWS_REGION": region, "AWS_DEFAULT_REGION": region})
+    os.environ.update({**variables, "AWS_REGION": region, "AWS_DEFAULT_REGION": region})
     boto3.DEFAULT_SESSION = session
     try:
         yield

@@ -18,11 +18,24 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 
 # The IAM prefix of each service by boto3's name, where the two differ; with the page that names it.
 PREFIXES: dict[str, tuple[str, str]] = {
+    "dynamodbstreams": ("dynamodb", f"{REFERENCE}/list_amazondynamodb.html"),
     "elbv2": ("elasticloadbalancing", f"{REFERENCE}/list_awselasticloadbalancingv2.html"),
+    "service-quotas": ("servicequotas", f"{REFERENCE}/list_servicequotas.html"),
     "resourcegroupstaggingapi": ("tag", f"{REFERENCE}/list_amazonresourcegrouptaggingapi.html"),
 }
 # Operations that are authorized as others, with the page that says so.
-OTHERWISE: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {}
+OTHERWISE: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    # By each write in it (DynamoDB Developer Guide, "Using IAM with DynamoDB transactions"): every one of ours
+    # puts, some delete or update as well.
+    ("dynamodb", "TransactWriteItems"): (
+        ("dynamodb:PutItem",),
+        f"{REFERENCE}/list_amazondynamodb.html",
+    ),
+    ("sts", "GetCallerIdentity"): (
+        (),  # "No permissions are required"
+        f"{REFERENCE}/list_awssecuritytokenservice.html",
+    ),
+}
 
 
 def iam_actions(service: str, operation: str) -> tuple[str, ...]:

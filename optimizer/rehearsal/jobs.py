@@ -1,10 +1,11 @@
 """Runs the `build` commands of a synthesized CodeBuild project, as far as a laptop can.
 
 A job sees an otherwise empty folder with its declared inputs, its declared environment and what
-CodeBuild itself sets. `python -m optimizer ...` runs in process against the emulated account,
-`python app.py` through the cache of assemblies, everything else in bash; exported variables carry
-on from one command to the next, as in buildspec version 0.2. `install` and `pre_build` are shown as
-not run, but for the links that CDK generates there for additional inputs.
+CodeBuild itself sets. `python -m optimizer ...` runs in process against the emulated account where the
+folder holds the code that runs here, else as a process of its own (`other_code`); a Python script that
+stands in the buildspec runs in process, `python app.py` through the cache of assemblies, everything else
+in bash; exported variables carry on from one command to the next, as in buildspec version 0.2. `install`
+and `pre_build` are shown as not run, but for such scripts and for the links that CDK generates there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -22,6 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from optimizer.rehearsal.conditions import surroundings
+from optimizer.rehearsal.other_code import is_other_code, run_other_code
 from optimizer.rehearsal.synthesis import Synthesis, SynthesisFailed, copy_sources
 from optimizer.rehearsal.synthesized import Project, WalkFailed
 
@@ -32,6 +38,10 @@ Say = Callable[[str], None]
 Verb = Callable[[Sequence[str], Mapping[str, str], str], int]
 """Runs `python -m optimizer` in process: arguments, the job's environment, who calls; gives the exit code."""
 
+Script = Callable[[str, Mapping[str, str], str], int]
+"""Runs a Python script that stands in a buildspec, likewise."""
+
+INLINE = re.compile(r"python - <<'(\w+)'\n(.*?)\1", re.DOTALL)
 OPTIMIZER = ["python", "-m", "optimizer"]
 SYNTHESIS = ["python", "app.py"]
 OPERATORS = frozenset("();<>|&")
@@ -58,10 +68,32 @@ def in_process(account: EmulatedAccount) -> Verb:
     def run(arguments: Sequence[str], environ: Mapping[str, str], actor: str) -> int:
         from optimizer.optimize import main  # the command line imports this package's commands
 
+        if is_other_code(Path.cwd()):
+            return run_other_code(account, arguments, environ)
         with account.acting(actor):
             return main(list(arguments), world=account.world(environ))
 
     return run
+
+
+def script_in_process(account: EmulatedAccount, region: str) -> Script:
+    """A script of the buildspec, with the job's variables and boto3 in the tooling account."""
+
+    def run(script: str, environ: Mapping[str, str], actor: str) -> int:
+        with account.acting(actor), surroundings(environ, region, account.session(account.tooling, region)):
+            try:
+                exec(compile(script, "buildspec", "exec"), {"__name__": "__main__"})  # noqa: S102 -- our own template
+            except (ClientError, OSError) as error:
+                print(f"{type(error).__name__}: {error}")  # noqa: T201 -- the job's log
+                return 1
+        return 0
+
+    return run
+
+
+def no_script(script: str, environ: Mapping[str, str], actor: str) -> int:  # noqa: ARG001 -- a Script's signature
+    """For jobs that have none."""
+    raise WalkFailed(f"{actor}: nothing here runs the script that its buildspec holds.")
 
 
 @dataclass(frozen=True)
@@ -74,6 +106,7 @@ class Jobs:
     region: str
     revision: str
     say: Say
+    script: Script = no_script
     _told: set[str] = field(default_factory=set)
 
     def tell_once(self, line: str) -> None:
@@ -117,6 +150,9 @@ class Job:
         relay = Relay(say or self.jobs.say)
         shell = Shell(self.folder, {**self.declared, **(overrides or {})}, relay)
         self._link_inputs(shell)
+        for command in self._scripts():
+            if code := self._run_script(command, shell, actor):
+                return Ended(code, command.splitlines()[0], {}, tuple(relay.lines), self.folder)
         for command in self.project.commands("build"):
             code = self._run(command, shell, actor)
             if code:
@@ -137,11 +173,22 @@ class Job:
             return
         for phase in ("install", "pre_build"):
             for command in self.project.commands(phase):
+                if INLINE.fullmatch(command):
+                    continue
                 if "CODEBUILD_SRC_DIR_" not in command:
                     self.jobs.tell_once(f"not run here ({phase}): {command.strip().splitlines()[0]}")
                 elif shell.run(command):
                     raise WalkFailed(f"{self.project.name}: an input could not be laid out: {command}")
         self._linked = True
+
+    def _scripts(self) -> list[str]:
+        return [each for each in self.project.commands("pre_build") if INLINE.fullmatch(each)]
+
+    def _run_script(self, command: str, shell: Shell, actor: str) -> int:
+        found = INLINE.fullmatch(command)
+        assert found is not None, "only such commands are asked for"
+        with shell.entered():
+            return self.jobs.script(found[2], shell.environ, actor)
 
     def _run(self, command: str, shell: Shell, actor: str) -> int:
         words = split(command)

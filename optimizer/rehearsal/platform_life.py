@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from pathlib import Path
 
 from optimizer.aws import Aws
 from optimizer.errors import AwsFailed, LeaseLost
@@ -24,9 +26,10 @@ from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
 from optimizer.rehearsal.iam_actions import by_role
+from optimizer.rehearsal.item_writer import ItemWriter
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
-from optimizer.rehearsal.scenario import ByHand, StopSpec
+from optimizer.rehearsal.scenario import ByHand, Push, StopSpec
 from optimizer.rehearsal.setting import PIPELINE_STACK, WALKED_AT, Setting, production_of
 from optimizer.rehearsal.stream_pipes import put_pipe
 from optimizer.rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
@@ -63,7 +66,11 @@ class PlatformLife:
             jobs=self.scenario.jobs,
         )
         account.part(Billing).spec = self.scenario.billing
+        followed = self.scenario.follows_pointers
+        region = self.production[0].region
+        self.writer = ItemWriter(account, region, followed, setting.request.seed) if followed else None
         self.owned: list[Owned] = []
+        self.watching: Watch | None = None
         self.cost_before = 0.0
         self.weeks: tuple[WeekCost, ...] = ()
 
@@ -77,10 +84,14 @@ class PlatformLife:
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
         declare(self.aws)
+        if self.writer is not None:
+            self.writer.declare()
         for pipe in self.scenario.pipes:
             put_pipe(self.aws, pipe)
         self.account.clock.advance_to(WALKED_AT)
         self.progress.say(f"{self.scenario.days} days of the workload have passed")
+        if self.writer is not None:
+            self.writer.begin(self.account.clock.now())
         self._tag(None)
         self.cost_before = self._monthly_cost()
 
@@ -98,7 +109,7 @@ class PlatformLife:
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
         execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
-        watch = self._watch(pipeline)
+        self.watching = watch = self._watch(pipeline)
         person = self._person(execution, watch, stops)
         walk = Walker(
             pipeline=pipeline,
@@ -221,6 +232,13 @@ class PlatformLife:
         return JournalItems(dynamodb, "tap-journal")
 
     @cached_property
+    def branch(self) -> Path:
+        """The branch's newest commit; at first the one that the pipeline carries out."""
+        to = self.setting.scratch / "branch"
+        shutil.copytree(self.setting.source, to)
+        return to
+
+    @cached_property
     def jobs(self) -> Jobs:
         return Jobs(
             verb=jobs.in_process(self.account),
@@ -229,6 +247,7 @@ class PlatformLife:
             region=self.home.region,
             revision=REVISION,
             say=self.progress.say,
+            script=jobs.script_in_process(self.account, self.home.region),
         )
 
     def _reached(self, milestone: str, at: datetime) -> None:
@@ -236,11 +255,24 @@ class PlatformLife:
         self.workload.milestone(milestone, at)
         self.account.part(Alarms).look_soon(self.account)
         self._tag(milestone)
+        for push in (each for each in self.scenario.pushes if each.on == milestone):
+            self._push(push)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
             if each.after_minutes:
                 self.account.schedule(at + timedelta(minutes=each.after_minutes), partial(self._by_hand, each))
             else:
                 self._by_hand(each)
+
+    def _push(self, push: Push) -> None:
+        """Put a commit on the branch: what runs beside the pipeline finds it from its next build on."""
+        changed = self.branch / push.file
+        text = changed.read_text()
+        if push.old not in text:
+            raise WalkFailed(f"The scenario replaces a text that {push.file} does not hold: {push.old}")
+        self.progress.say(f"pushed: {push.file} changes on the branch")
+        changed.write_text(text.replace(push.old, push.new, 1))
+        if self.watching is not None:
+            self.watching.job = self.jobs.prepare(self.watching.job.project, {"branch": self.branch}, "branch")
 
     def _by_hand(self, call: ByHand) -> None:
         self.progress.say(f"by hand: {call.service} {call.call} {call.parameters}")
@@ -258,7 +290,7 @@ class PlatformLife:
 
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
         for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
-            job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.setting.source}, "branch")
+            job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.branch}, "branch")
             clock = self.account.clock
             return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
@@ -281,7 +313,7 @@ class PlatformLife:
         injected = self.request.fault_rate > 0 or self.request.crash_at is not None
         runs = RETRIES if injected else 1  # what AWS itself refuses, it refuses again at the same moment
         for _ in range(runs):
-            job = self.jobs.prepare(project, {"branch": self.setting.source}, "branch")
+            job = self.jobs.prepare(project, {"branch": self.branch}, "branch")
             try:
                 ended = job.run(project.name, variables, self.progress.by(project.name))
             except Crash as crash:

@@ -44,6 +44,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += broken_off(walk, summary, request.scenario)
+            differences += life.writer.differences() if life.writer else []
     (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
     if as_json:
         Console().print_json(summary.model_dump_json())

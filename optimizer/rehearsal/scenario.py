@@ -89,6 +89,18 @@ class ByHand(_Value):
     parameters: dict[str, Any]
 
 
+class Push(_Value):
+    """A commit that reaches the branch at a milestone: in one file, one text is replaced by another.
+
+    The execution under way keeps its own commit; what runs beside it takes its source from the branch.
+    """
+
+    on: Milestone
+    file: str
+    old: str
+    new: str
+
+
 class IndexQueries(_Value):
     """Queries that each request sends to an index, on top of the usual ones."""
 
@@ -181,6 +193,16 @@ class Expectation(_Value):
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 
+class FollowedPointers(_Value):
+    """The application declares that it follows the pointers to its tables, and really writes there.
+
+    Of its items a sample of this size is there; of its writes one every so many minutes is carried out.
+    """
+
+    items: PositiveInt
+    write_every_minutes: PositiveFloat
+
+
 class Scenario(_Value):
     """One life of the platform. `days` is its age when the pipeline proposes the plan.
 
@@ -191,10 +213,12 @@ class Scenario(_Value):
     summary: str
     days: PositiveInt
     workload: WorkloadSpec
+    follows_pointers: FollowedPointers | None = None
     taggings: tuple[Tagging, ...] = ()
     jobs: tuple[IndexJob, ...] = ()
     pipes: tuple[Pipe, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
+    pushes: tuple[Push, ...] = ()
     events: tuple[Event, ...] = ()
     person: Person = Person()
     billing: BillingSpec = BillingSpec()

@@ -1,4 +1,4 @@
-"""Whether two tables support being one: all criteria, and for now never a yes."""
+"""Whether two tables support being one, and what the watch does for them while the window is open."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,11 +6,16 @@ from datetime import timedelta
 import pytest
 
 from optimizer.actions import table_consolidation
-from optimizer.actions.table_consolidation import DECLARATION, Evidence, collect, decide, describe
+from optimizer.actions.table_consolidation import DECLARATION, Evidence, collect, decide, describe, tend
+from optimizer.consolidate.merge import Speed
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
+from optimizer.errors import MoveFailed, Unhealthy
+from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import read_metrics
 from tests.actions.made_tables import live, make_table, nothing_measured
+from tests.consolidate import campaign
+from tests.consolidate.platform import KEPT, lived
 
 ONE = {
     "keys": [{"AttributeName": "pk", "KeyType": "HASH", "AttributeType": "S"}],
@@ -24,38 +29,36 @@ ONE = {
     "expiry": None,
     "stream": "NEW_AND_OLD_IMAGES",
 }
+AROUND = {"pointers": {"tenants": "tenants", "users": "users"}, "merged": False}
 SUPPORTED = Evidence(
     table="arn:aws:dynamodb:us-east-1:222222222222:table/users",
     name="users",
-    before={"tables": {"tenants": ONE, "users": ONE}},
+    before={"tables": {"tenants": ONE, "users": ONE}, **AROUND},
     unsettled=(),
     peak_writes=30.0,
     peak_reads=60.0,
     follows_pointers=True,
+    size=10_000_000,
+    items=20_000,
 )
 
 
 def other(**changes):
-    return {"before": {"tables": {"tenants": ONE, "users": {**ONE, **changes}}}}
+    return around(tables={"tenants": ONE, "users": {**ONE, **changes}})
+
+
+def around(**changes):
+    return {"before": {**SUPPORTED.before, **changes}}
 
 
 def failed(evidence):
     return [c.name for c in decide(evidence, Policy()).criteria if c.verdict is Verdict.FAIL]
 
 
-CARRIED_OUT = "this version carries the consolidation out"
-
-
-def test_all_is_supported_but_this_version_does_not_carry_it_out():
+def test_all_that_is_supported_applies():
     decision = decide(SUPPORTED, Policy())
-    assert decision.choice is Choice.KEEP
-    assert failed(SUPPORTED) == [CARRIED_OUT]
-    assert decision.reason == f"{CARRIED_OUT}: no, is yes asked"
-
-
-def test_with_the_execution_there_it_would_apply(monkeypatch):
-    monkeypatch.setattr(table_consolidation, "CARRIED_OUT", True)
-    assert decide(SUPPORTED, Policy()).choice is Choice.APPLY
+    assert decision.choice is Choice.APPLY
+    assert decision.target["kept"] == ["a", "b", "a", "b"]
     assert decide(replace(SUPPORTED, peak_writes=None), Policy()).choice is Choice.NO_DATA
 
 
@@ -63,14 +66,20 @@ def test_with_the_execution_there_it_would_apply(monkeypatch):
     ("changes", "criterion"),
     [
         ({"name": "audit_logs"}, "one of the tables that belong together"),
-        ({"before": {"tables": {"users": ONE}}}, "both tables are there"),
+        (around(tables={"users": ONE}), "both tables are there"),
+        (around(merged=True), "the merged table is there already"),
+        (around(pointers={"tenants": "tenants", "users": "elsewhere"}), "pointers turned elsewhere"),
+        (other(stream="KEYS_ONLY"), "streams that lack an image"),
+        ({"owners": ("tenants: owned by a tenant",)}, "owners of either"),
+        ({"readers": ("user-events (RUNNING)",)}, "readers of either stream"),
+        ({"size": 2**36}, "copied by"),
         ({"unsettled": ("users",)}, "tables that are being changed"),
         (other(keys=[]), "same key schema"),
         (other(encryption="arn:another"), "same key of encryption"),
         (other(recovery="DISABLED"), "same point-in-time recovery"),
         (other(**{"class": "STANDARD_INFREQUENT_ACCESS"}), "same table class"),
         (other(protected=False), "same deletion protection"),
-        (other(replicas=["us-west-2"]), "same Regions"),
+        (other(replicas=["us-west-2"]), "replicas in other Regions"),
         (other(expiry="expires_at"), "same expiry attribute"),
         (other(indexes=[f"i{n}" for n in range(19)]), "indexes of both"),
         ({"peak_writes": 1000.1}, "peak writes of both, as if on one partition"),
@@ -79,7 +88,7 @@ def test_with_the_execution_there_it_would_apply(monkeypatch):
     ],
 )
 def test_each_thing_they_must_have_in_common(changes, criterion):
-    assert failed(replace(SUPPORTED, **changes)) == [criterion, CARRIED_OUT]
+    assert failed(replace(SUPPORTED, **changes)) == [criterion]
 
 
 def collected(aws, table):
@@ -113,10 +122,50 @@ def test_the_audit_log_stays_alone(aws, tables):
     assert table_consolidation.queries(audit) == ()
     evidence = collect(aws, audit, nothing_measured(aws.clock.now(), ()))
     assert decide(evidence, Policy()).choice is Choice.KEEP
-    assert describe(aws, audit) == {"tables": {}}
+    assert describe(aws, audit)["tables"] == {}
 
 
 def test_a_missing_table_is_a_reason_and_no_error(aws):
     alone = make_table(aws, "users")
     evidence = collect(aws, alone, nothing_measured(aws.clock.now(), table_consolidation.queries(alone)))
     assert "both tables are there" in failed(evidence)
+
+
+USERS = Governed(Kind.TABLE, "users", SUPPORTED.table, "us-east-1", {})
+
+
+def applied(platform):
+    """Consolidated in the model, with the notes of that; the decision it came from."""
+    campaign.migrate(platform, Speed(units=1e6, segments=1, workers=1))
+    platform.application.busy = False
+    return replace(decide(SUPPORTED, Policy()), target={"kept": list(KEPT), "units_per_second": 1e6, "run": "r"})
+
+
+def tended_often(platform, decision):
+    for _ in range(8):  # an answer may be empty although there is more
+        tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes)
+
+
+def test_the_watch_carries_writes_back_and_says_when_it_was_late():
+    with lived(100, 0) as platform:
+        decision = applied(platform)
+        platform.write(30)
+        platform.clock.sleep(900)
+        assert tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes) == ""
+        campaign.standing_still(platform)
+        assert platform.missing_in_sources() == []
+        platform.application.busy = False
+        platform.write(30)
+        platform.clock.sleep(2 * 3600)
+        with pytest.raises(Unhealthy, match="behind the merged table"):
+            tended_often(platform, decision)
+        campaign.standing_still(platform)
+        assert platform.missing_in_sources() == []
+
+
+def test_after_a_day_without_the_watch_it_stops_and_says_so():
+    with lived(100, 0) as platform:
+        decision = applied(platform)
+        platform.clock.sleep(23.5 * 3600)
+        with pytest.raises(MoveFailed, match="more than 23 h ago"):
+            tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes)

@@ -21,10 +21,6 @@ LIKE |= {"expiry": None}
 DEATHS = 2  # of each step
 
 
-def silent(line: str) -> None:
-    """Nobody listens."""
-
-
 def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60, *, alone: bool = False) -> T:
     """Run it as a new process again and again until one survives: it is killed twice, anywhere in what it does.
 
@@ -61,7 +57,7 @@ def migrate(platform: Platform, speed: Speed) -> None:
     create_target(platform.aws, MERGE, LIKE, {})
     until_done(platform, lambda aws: copy(aws, notes, speed), within=400)
     until_done(platform, open_way_back, within=4)
-    until_done(platform, lambda aws: cutover.prove(aws, MERGE, speed, notes, state_of(notes), silent))
+    until_done(platform, lambda aws: cutover.prove(aws, MERGE, speed, notes, state_of(notes)))
     until_done(platform, lambda aws: cutover.flip(aws, MERGE, speed, notes, state_of(notes), Random(1)), within=200)
     assert cutover.is_flipped(platform.aws, MERGE)
     standing_still(platform)
@@ -100,7 +96,7 @@ def copy(aws: Aws, notes: MemoryNotes, speed: Speed) -> State:
     if state is None:
         state = copying.begin(aws, MERGE, speed)
         write_state(notes, state)
-    return copying.copy(aws, MERGE, speed, notes, state, silent) if state.stage is Stage.COPYING else state
+    return copying.copy(aws, MERGE, speed, notes, state) if state.stage is Stage.COPYING else state
 
 
 def open_way_back(aws: Aws) -> None:

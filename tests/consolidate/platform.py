@@ -46,6 +46,9 @@ class MemoryNotes:
         self.text = json.dumps(document)
         self.written += 1
 
+    def say(self, line: str) -> None:
+        """Nobody listens."""
+
 
 @dataclass
 class Between:

@@ -88,7 +88,7 @@ def dies_between_the_two_pointers(platform: Platform) -> None:
     notes = MemoryNotes()
     campaign.copy(platform.aws, notes, SPEED)
     campaign.open_way_back(platform.aws)
-    cutover.prove(platform.aws, MERGE, SPEED, notes, campaign.state_of(notes), campaign.silent)
+    cutover.prove(platform.aws, MERGE, SPEED, notes, campaign.state_of(notes))
     turn = cutover.turn_pointers
 
     def turn_one(aws, wanted):

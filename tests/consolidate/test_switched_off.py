@@ -70,7 +70,7 @@ def test_the_proof_names_what_differs():
             TableName=MERGE.target, Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues={":n": {"N": "0"}}
         )
         with pytest.raises(MoveFailed, match=r"1 items differ .*users TENANT#1, USER#1"):
-            cutover.prove(aws, MERGE, speed, notes, campaign.state_of(notes), campaign.silent)
+            cutover.prove(aws, MERGE, speed, notes, campaign.state_of(notes))
 
 
 def test_behind_a_fence_that_does_not_hold_nothing_is_turned():

@@ -62,6 +62,16 @@ def allow(*resources: str, **more: Any) -> Json:
     return {"Effect": "Allow", "Action": ["dynamodb:Query"], "Resource": list(resources), **more}
 
 
+def gone_role() -> Json:
+    return change("Remove", "AWS::IAM::Role", PhysicalResourceId="monitoring", PolicyAction="Delete")
+
+
+def detached(*from_roles: str) -> Json:
+    context = json.dumps({"Properties": {"PolicyName": "p", "Roles": list(from_roles)}})
+    return change("Remove", "AWS::IAM::Policy", PolicyAction="Delete", BeforeContext=context)
+
+
+INDEX = "arn:aws:dynamodb:us-east-1:222222222222:table/users/index/by-day"
 TABLE, CACHE = "AWS::DynamoDB::GlobalTable", "AWS::ElastiCache::ReplicationGroup"
 CLUSTER, INSTANCE = "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"
 GROUP, TEMPLATE, ALARM = "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::LaunchTemplate", "AWS::CloudWatch::Alarm"
@@ -91,9 +101,10 @@ def refused(*changes: Json, resources: Json | None = None, unmoved: tuple[str, .
         (change("Remove", ALARM, PolicyAction="Delete"),),
         (change("Remove", "AWS::EC2::SecurityGroup", PolicyAction="Delete"),),
         (modify("AWS::CloudWatch::Dashboard", detail("DashboardBody"), ResourceDriftStatus="UNSUPPORTED"),),
-        (policy([allow("a", "b")], [allow("a")]),),
-        (policy(allow("a"), []),),
-        (policy([allow("a"), DENY], [DENY, allow("a")]),),
+        (policy([allow("a", INDEX)], [allow("a")]),),
+        (policy([allow("a", INDEX), DENY], [DENY, allow("a")]),),
+        (policy(allow("a", INDEX), allow("a")),),
+        (detached("monitoring"), gone_role()),
     ],
 )
 def test_what_leaves_everything_as_it_is_passes(changes: tuple[Json, ...]) -> None:
@@ -146,12 +157,23 @@ def test_what_leaves_everything_as_it_is_passes(changes: tuple[Json, ...]) -> No
         ((modify(TABLE, detail("Tags"), ResourceDriftStatus="DELETED"),), "deleted outside CloudFormation"),
         ((change("Modify", "AWS::CloudFormation::Stack", Replacement="False"),), "a nested stack"),
         ((modify(ALARM, detail("Metrics"), ChangeSetId="arn:aws:cloudformation:::changeSet/n"),), "a nested stack"),
-        ((policy([allow("a")], [allow("a", "b")]),), "allows more"),
-        ((policy([allow("a")], [allow("a", Action=["dynamodb:*"])]),), "allows more"),
-        ((policy([allow("a", Condition={"Bool": {"x": "1"}})], [allow("a")]),), "allows more"),
-        ((policy([allow("a"), DENY], [allow("a")]),), "allows more"),
-        ((policy([allow("a")], [allow("a")], AfterContext="{{truncated"),), "cannot be read"),
-        ((policy([allow("a")], [allow("a")], Details=[detail("Roles")]),), "allows more"),
+        ((policy([allow("a", "b")], [allow("a")]),), "more than indexes"),  # it may be a table that serves
+        ((policy([allow("a", f"{INDEX[:-3]}*")], [allow("a")]),), "more than indexes"),
+        ((policy([allow("a")], []),), "more than indexes"),
+        (
+            (policy([allow("a"), {**DENY, "Resource": ["b", INDEX]}], [allow("a"), {**DENY, "Resource": "b"}]),),
+            "more than",
+        ),
+        ((detached("fleet"),), "taken from a role that stays"),
+        ((detached("fleet", "monitoring"), gone_role()), "taken from a role that stays"),
+        ((change("Remove", "AWS::IAM::Policy", PolicyAction="Delete"),), "does not tell from which"),
+        ((policy([allow("a")], [allow("a", INDEX)]),), "more than indexes"),
+        ((policy([allow("a")], [allow("a", "b")]),), "more than indexes"),
+        ((policy([allow("a")], [allow("a", Action=["dynamodb:*"])]),), "more than indexes"),
+        ((policy([allow("a", Condition={"Bool": {"x": "1"}})], [allow("a")]),), "more than indexes"),
+        ((policy([allow("a"), DENY], [allow("a")]),), "more than indexes"),
+        ((policy([allow("a")], [allow("a")], AfterContext="{{truncated"),), "more than indexes"),
+        ((policy([allow("a")], [allow("a")], Details=[detail("Roles")]),), "more than indexes"),
         (({"Type": "Hook"},), "cannot tell"),
     ],
 )

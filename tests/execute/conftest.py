@@ -42,6 +42,7 @@ class Service:
 
     p99_ms: float | None = 180.0
     since: datetime = START
+    until: datetime | None = None
 
     def samples(self, start: datetime, end: datetime) -> list[Sample]:
         steps = int((end - start) / timedelta(minutes=5))
@@ -51,7 +52,8 @@ class Service:
         return self.samples(now - timedelta(days=35), now)
 
     def _sample(self, at: datetime) -> Sample:
-        p99 = 180.0 if at < self.since else self.p99_ms
+        usual = at < self.since or (self.until is not None and at >= self.until)
+        p99 = 180.0 if usual else self.p99_ms
         return Sample(at, None if p99 is None else 7000.0, None, None, p99)
 
 

@@ -11,7 +11,7 @@ from optimizer.decide.health import Health
 from optimizer.errors import Breach, LeaseLost, OneWayBegun, WrongState
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import PhaseState, PlanState
+from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
 from optimizer.phase import Phase
 from optimizer.rehearsal.execution import Executions, Gate
 
@@ -178,8 +178,8 @@ def test_after_acceptance_the_watch_goes_on_and_tells_without_undoing(applied):
     before = applied.table()
     sick(applied)
     for _ in range(2):
-        with pytest.raises(Breach, match="nothing is undone"):
-            applied.fresh().watch()
+        phase, assessment = applied.fresh().watch()
+        assert (phase, assessment.verdict) == (Phase.COMPUTE, Health.BREACH)
     assert applied.table() == before
     assert [each["Subject"] for each in applied.mail()] == [
         "tap: phase 2 (EC2 and Redis) was accepted, and now the service is in breach"
@@ -202,8 +202,26 @@ def test_a_plan_proposed_meanwhile_does_not_end_the_watch_after_acceptance(appli
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
         Pen(life.journal, lease).propose(applied.plan())
     sick(applied)
-    with pytest.raises(Breach, match="nothing is undone"):
-        applied.fresh().watch()
+    _, assessment = applied.fresh().watch()
+    assert assessment.verdict is Health.BREACH
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [(PhaseState.WAITING, Health.BREACH), (PhaseState.APPLYING, None), (PhaseState.ROLLED_BACK, Health.HEALTHY)],
+)
+def test_what_the_next_phase_did_is_not_laid_to_the_accepted_one(applied, other, verdict):
+    accepted(applied)
+    sick(applied)
+    applied.service.p99_ms = 300.0
+    applied.account.clock.sleep(3600)
+    done = applied.account.clock.now()
+    if other is PhaseState.ROLLED_BACK:
+        applied.service.until = done
+        applied.account.clock.sleep(3600)
+    next_phase = PhaseRecord(Phase.DATABASE, other, done)
+    _, assessment = applied.fresh()._afterwards([next_phase])
+    assert (assessment and assessment.verdict) == verdict
 
 
 def test_people_are_told_of_a_rollback_once_also_when_the_watch_died_before_it_could(applied):

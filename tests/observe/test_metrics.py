@@ -129,6 +129,14 @@ def test_short_reads_are_bound_by_500_queries() -> None:
     assert read_metrics(cloudwatch.aws(), queries, START, START + timedelta(hours=2)).calls == 2
 
 
+def test_less_than_a_whole_period_is_not_asked_for() -> None:
+    """As by a rollback a few minutes after the window opened: CloudWatch would refuse the question."""
+    cloudwatch = CloudWatch()
+    measured = read_metrics(cloudwatch.aws(), [hourly(0)], START, START + timedelta(minutes=20))
+    assert cloudwatch.requests == []
+    assert len(measured.of(hourly(0), hourly(0).statistics[0])) == 0
+
+
 def test_all_statistics_of_a_metric_share_a_call() -> None:
     cloudwatch = CloudWatch(value=lambda *_: None)
     read_metrics(cloudwatch.aws(), [hourly(n, "Average", "Maximum", "p95") for n in range(47)], START, START + DAYS_60)

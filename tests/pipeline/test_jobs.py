@@ -19,18 +19,19 @@ COMMANDS = {
     ],
     "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
     "tap-publish": [f"{OPTIMIZER} publish --out out"],
-    "tap-watch": [f"{OPTIMIZER} watch"],
+    "tap-watch": ["cd applied", f"{OPTIMIZER} watch"],
     "tap-reconcile": [*SYNTHESIS, f"{OPTIMIZER} reconcile --assembly cdk.out"],
     "tap-rollback": [
+        "cd applied",
         f'{OPTIMIZER} gate-failed --phase "${{STAGE#Phase}}" --execution "$EXECUTION" '
-        '--timeout-minutes "$GATE_TIMEOUT_MINUTES"'
+        '--timeout-minutes "$GATE_TIMEOUT_MINUTES"',
     ],
 } | {
     f"tap-phase{number}-{job}": commands
     for number in (1, 2, 3)
     for job, commands in {
         "apply": [
-            f'{OPTIMIZER} apply --phase "$PHASE" --plan plan/plan.json --out out',
+            f'{OPTIMIZER} apply --phase "$PHASE" --plan plan/plan.json --source . --out out',
             'export WINDOW_END="$(cat out/window-end)"',
         ],
         "accept": [

@@ -48,6 +48,7 @@ def outcomes(summary: Json) -> dict[int, str]:
 
 TOLD_APART = {
     "quiet",
+    "broken-undo",
     "regression",
     "young-account",
     "silent-metrics",
@@ -97,6 +98,18 @@ def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     states = {each["sk"]: each["state"] for each in items if "state" in each}
     assert states["phase#2"] == "rolled_back"
     assert (tmp_path / "dashboard.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_a_commit_whose_undo_raises_keeps_no_phase_from_its_rollback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, summary = rehearsed(tmp_path, "broken-undo")
+    assert (code, outcomes(summary)) == (0, {1: "accepted", 2: "rolled_back", 3: "skipped"})
+    told = capsys.readouterr().err
+    pushed = told.index("pushed: optimizer/execute/engine.py")
+    assert pushed < told.rindex("Watch: Running the code that applied the phase")
+    assert "undo is broken" not in told
 
 
 @pytest.mark.slow

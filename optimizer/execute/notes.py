@@ -1,0 +1,31 @@
+"""How far a long move is, in the journal: one document for each change, written under the plan's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from optimizer.decide.decision import Json
+from optimizer.decide.plan import Plan
+from optimizer.execute.pen import Pen
+from optimizer.phase import Phase
+
+
+@dataclass(frozen=True)
+class JournalNotes:
+    """The notes of one change."""
+
+    pen: Pen
+    plan: Plan
+    phase: Phase
+    action: str
+    resource: str
+    say: Callable[[str], None]
+
+    def read(self) -> Mapping[str, Json] | None:
+        """What was written last; None before."""
+        return self.pen.journal.notes(self.plan, self.phase, self.action, self.resource)
+
+    def write(self, document: Mapping[str, Json]) -> None:
+        """Keep a document in the place of the last."""
+        self.pen.keep_notes(self.plan, self.phase, self.action, self.resource, document)
