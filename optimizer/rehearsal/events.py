@@ -27,7 +27,7 @@ class Reaction:
 
     def matches(self, event: Event) -> bool:
         """Whether the rule's pattern, of plain values, fits the event."""
-        return _matches(self.pattern, event)
+        return matches(self.pattern, event)
 
     def overrides(self, event: Event) -> dict[str, str]:
         """The environment variables that the target's input gives to the build."""
@@ -75,11 +75,12 @@ def alarm_changed(change: StateChange) -> Event:
     }
 
 
-def _matches(pattern: Event, event: Any) -> bool:
+def matches(pattern: Event, event: Any) -> bool:
+    """Whether a pattern of plain values fits an event."""
     if not isinstance(event, Mapping):
         return False
     return all(
-        _matches(wanted, event.get(name)) if isinstance(wanted, Mapping) else event.get(name) in wanted
+        matches(wanted, event.get(name)) if isinstance(wanted, Mapping) else event.get(name) in wanted
         for name, wanted in pattern.items()
     )
 

@@ -45,9 +45,14 @@ class Watch:
     advance_to: Callable[[datetime], None]
     say: Callable[[str], None]
     _told: tuple[int, datetime] | None = field(default=None, init=False)
+    _slowed: bool = field(default=False, init=False)
 
     def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
         """Move to `until` or to the next tick, whichever is first; True when a tick ran."""
+        if every and not self._slowed:
+            self._slowed = True
+            often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
+            self.say(f"the window is over: from here the watch is rehearsed every {often}")
         tick = next_tick(self.clock.now(), every or self.period)
         self.advance_to(min(tick, until))
         if tick > until:

@@ -106,12 +106,13 @@ def test_a_gate_that_the_watch_rejected_is_not_answered_again() -> None:
 
 def test_a_held_stage_is_retried_daily_until_the_gate_would_time_out() -> None:
     hands = Hands()
-    who, _, _ = person(hands, START)
+    who, _, lines = person(hands, START)
     held = Ended(4, "accept", {}, (), Path())
     tries = 0
     while who.retries("Phase2", held):
         tries += 1
     assert tries == 14
+    assert lines[0] == "the window is over: from here the watch is rehearsed every 6 h, not every 15 minutes"
     assert hands.time == START + timedelta(days=14)
 
 
