@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from optimizer.rehearsal.events import Event, matches
+from optimizer.rehearsal.alarms import Alarms, StateChange
+from optimizer.rehearsal.events import Event, alarm_changed, matches
 from optimizer.rehearsal.stacks import DeployedResource, StackStore
 
 if TYPE_CHECKING:
@@ -36,6 +37,24 @@ def started_by(account: EmulatedAccount, event: Event, region: str) -> list[str]
         if rule.properties.get("EventBusName") == bus.physical_id and matches(rule.properties["EventPattern"], event)
         for name in _projects(account, region, rule)
     ]
+
+
+class Calls:
+    """The alarms of production that start one project of the tooling account, from now on."""
+
+    def __init__(self, account: EmulatedAccount, region: str, project: str) -> None:
+        self._account, self._region, self._project = account, region, project
+        self._heard: list[StateChange] = []
+        account.part(Alarms).listen(account, self._heard.append)
+
+    def since_last(self) -> tuple[str, ...]:
+        """The names of those that rang since this was asked last."""
+        heard = list(self._heard)
+        self._heard.clear()
+        return tuple(each.alarm.name for each in heard if self._project in self._starts(each))
+
+    def _starts(self, change: StateChange) -> list[str]:
+        return started_by(self._account, alarm_changed(change), self._region)
 
 
 def _arn(account: EmulatedAccount, region: str, bus: DeployedResource) -> str:

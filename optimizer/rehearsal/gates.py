@@ -7,7 +7,7 @@ commands run at each. The person approves when the window that the journal names
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -30,13 +30,15 @@ GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
 UNHURRIED = timedelta(hours=6)
 RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks
+LISTENED = timedelta(minutes=5)  # alarms are evaluated no more often
 
 
 @dataclass
 class Watch:
-    """The scheduled project: `job` runs at every tick of `period`. A crash costs one tick.
+    """The scheduled project: `job` runs at every tick of `period`, and when it is called. A crash costs one run.
 
-    What it prints is passed on when its exit code changes, and else twice a day.
+    `called` gives the alarms that started the project since it was asked last. What the job prints is passed
+    on when its exit code changes, and else twice a day.
     """
 
     job: Job
@@ -44,17 +46,24 @@ class Watch:
     clock: Clock
     advance_to: Callable[[datetime], None]
     say: Callable[[str], None]
+    called: Callable[[], Sequence[str]] = tuple
     _told: tuple[int, datetime] | None = field(default=None, init=False)
     _slowed: bool = field(default=False, init=False)
 
     def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
-        """Move to `until` or to the next tick, whichever is first; True when a tick ran."""
+        """Move to `until`, the next tick or the next call, whichever is first; True when the job ran."""
         if every and not self._slowed:
             self._slowed = True
             often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
             self.say(f"the window is over: from here the watch is rehearsed every {often}")
         tick = next_tick(self.clock.now(), every or self.period)
-        self.advance_to(min(tick, until))
+        stop = min(tick, until)
+        while self.clock.now() < stop:
+            self.advance_to(min(self.clock.now() + LISTENED, stop))
+            if alarms := self.called():
+                self.say(f"called by {', '.join(alarms)}")
+                self.run()
+                return True
         if tick > until:
             return False
         self.run()

@@ -22,6 +22,7 @@ from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.application import declare
 from optimizer.rehearsal.billing.ledger import Billing, stranded, week
 from optimizer.rehearsal.deployments import Deployments, deployed_pipeline
+from optimizer.rehearsal.event_routes import Calls
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
@@ -291,8 +292,9 @@ class PlatformLife:
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
         for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.branch}, "branch")
-            clock = self.account.clock
-            return Watch(job, schedule.period, clock, clock.advance_to, self.progress.by("Watch"))
+            clock, say = self.account.clock, self.progress.by("Watch")
+            called = Calls(self.account, self.home.region, pipeline.projects[schedule.project].name)
+            return Watch(job, schedule.period, clock, clock.advance_to, say, called.since_last)
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
 
     def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:

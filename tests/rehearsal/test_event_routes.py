@@ -15,7 +15,7 @@ import pytest
 from optimizer.observe.assembly import Stack, read_assembly
 from optimizer.rehearsal.account import EmulatedAccount
 from optimizer.rehearsal.alarms import Alarms, StateChange
-from optimizer.rehearsal.event_routes import started_by
+from optimizer.rehearsal.event_routes import Calls, started_by
 from optimizer.rehearsal.events import alarm_changed
 from optimizer.rehearsal.loader import deploy
 from pipeline.early_call import CalledEarly, EarlyCall
@@ -94,3 +94,15 @@ def test_a_bus_that_does_not_admit_the_account_starts_nothing(
         }
         deploy(account, replace(stack, template={**stack.template, "Resources": resources}))
     assert ring(account, "tap-p99") == []
+
+
+def test_a_project_is_called_by_its_alarms_alone_and_each_once(
+    account: EmulatedAccount, stacks: tuple[Stack, ...]
+) -> None:
+    for stack in stacks:
+        deploy(account, stack)
+    watch, other = Calls(account, REGION, "tap-watch"), Calls(account, REGION, "tap-rollback")
+    ring(account, "tap-replica-lag")
+    ring(account, "tap-p99")
+    assert (watch.since_last(), other.since_last()) == (("tap-p99",), ())
+    assert watch.since_last() == ()

@@ -76,6 +76,22 @@ def test_an_observed_phase_is_approved_after_its_window_and_watched_at_every_tic
     assert lines == ["the service is well"] * 5, "what does not change is said twice a day"
 
 
+def test_an_alarm_calls_the_watch_between_its_ticks() -> None:
+    hands, lines = Hands(), list[str]()
+    rings_at = START + timedelta(minutes=17)
+
+    def called() -> tuple[str, ...]:
+        rung = rings_at <= hands.time and not any(tick >= rings_at for tick in hands.ticks)
+        return ("tap-error-rate",) if rung else ()
+
+    watch = Watch(hands, QUARTER, hands, hands.advance_to, lines.append, called)  # type: ignore[arg-type]
+    while watch.pass_time(START + timedelta(minutes=45)):
+        pass
+    minutes = [(tick - datetime(2027, 3, 1, 8, tzinfo=UTC)) // timedelta(minutes=1) for tick in hands.ticks]
+    assert minutes == [15, 20, 30, 45]
+    assert "called by tap-error-rate" in lines
+
+
 def test_a_window_that_was_restarted_is_waited_for() -> None:
     hands = Hands()
     who, execution, _ = person(hands, None)

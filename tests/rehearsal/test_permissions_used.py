@@ -23,7 +23,7 @@ from tests.pipeline.production_roles import permitted
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
 # Together they apply, accept and undo what every action does.
-DO_AND_UNDO = ("quiet", "errors", "regression", "slow-failover")
+DO_AND_UNDO = ("quiet", "errors", "rejected-gate", "regression", "slow-failover")
 
 WAY_BACK = "FleetPolicy.reserve_way_back, which is off by default"
 # Permitted, and called in none of these: what would have to be there first.
@@ -32,6 +32,8 @@ UNSEEN = {
     "ec2:CancelCapacityReservation": WAY_BACK,
     "ec2:CreateCapacityReservation": WAY_BACK,
     "ec2:DescribeCapacityReservations": WAY_BACK,
+    "dynamodb:TagResource": "CreateTable with tags is authorized by it too; no call of its own",
+    "dynamodb:UpdateTimeToLive": "consolidated tables with a time to live: the foundation's have none",
     "ec2:RevokeSecurityGroupIngress": "a secondary whose security group lets somebody in: the foundation's let nobody",
     "servicequotas:GetAWSDefaultServiceQuota": "a quota that has no applied value: the emulated account's has one",
     "osis:GetPipeline": "an OpenSearch Ingestion pipeline in the account: the foundation has none",
