@@ -32,13 +32,24 @@ from optimizer.actions import gsi_removal, stream_disable
 from optimizer.aws import Aws
 from optimizer.consolidate import copying, cutover
 from optimizer.consolidate.backup import back_up, is_backed_up
-from optimizer.consolidate.engines import Engine, Load, choose_engine
+from optimizer.consolidate.engines import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
 from optimizer.consolidate.merge import POINTER, Merge, Speed
 from optimizer.consolidate.pointers import read_pointers
 from optimizer.consolidate.recording import is_streaming, set_streams
 from optimizer.consolidate.state import Stage, State, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
-from optimizer.decide.decision import Choice, Criterion, Decision, Json, Measured, Projection, brief, decide_by, guard
+from optimizer.decide.decision import (
+    ChangeCost,
+    Choice,
+    Criterion,
+    Decision,
+    Json,
+    Measured,
+    Projection,
+    brief,
+    decide_by,
+    guard,
+)
 from optimizer.decide.policy import Policy
 from optimizer.errors import TenantOwned, Unhealthy
 from optimizer.observe.inventory import Governed, Kind, owner_of
@@ -176,6 +187,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         ),
         undo="throughout the window, without losing a write: the sources are kept up to date, and the pointers are "
         "turned back when the last change has arrived; writes wait for seconds. After it, only by a person",
+        costs=_copied(evidence, kept),
     )
 
 
@@ -454,6 +466,17 @@ def _engine(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> str | 
         return choice.engine.value
     cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
     return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
+
+
+def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]:
+    """What the copy takes once, told with the table whose change carries it out."""
+    if evidence.size is None or evidence.name != LEAD:
+        return ()
+    writes, reads = units_by_threads(Load(evidence.size, evidence.items, len(merged_indexes(kept))))
+    return (
+        ChangeCost("writes of the copy", "tables", WRITES, evidence.region, writes / 1e6),
+        ChangeCost("reads of the copy and its proof", "tables", READ_REQUESTS, evidence.region, reads / 1e6),
+    )
 
 
 def _shown(aws: Aws) -> dict[str, TableDescriptionTypeDef]:

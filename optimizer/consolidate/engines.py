@@ -24,6 +24,7 @@ WRITE_UNIT, READ_UNIT = 1_024, 4_096  # bytes
 IN_TRANSACTION = 2  # write units of the table for one; an index's writes are not doubled
 READS = 3  # the sources to copy them; sources and target, to compare them
 MILLION, GB = Decimal(10**6), Decimal(10**9)
+WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request units"  # priced by the million
 
 
 class Engine(StrEnum):
@@ -88,9 +89,14 @@ def _job(load: Load, policy: CopyPolicy) -> timedelta:
     return timedelta(hours=load.size / GIB / policy.spark_gib_per_worker_hour / policy.spark_workers)
 
 
+def units_by_threads(load: Load) -> tuple[int, float]:
+    """Write and read request units that a copy by this process takes, its proof included."""
+    return (IN_TRANSACTION + load.indexes) * load.write_units, READS * load.read_units
+
+
 def _threads_usd(load: Load, _policy: CopyPolicy, region: str) -> Decimal:
-    writes = Decimal((IN_TRANSACTION + load.indexes) * load.write_units)
-    return _reads_usd(load, READS, region) + writes / MILLION * price_of("DynamoDB write request units", region).usd
+    writes, _ = units_by_threads(load)
+    return _reads_usd(load, READS, region) + writes / MILLION * price_of(WRITES, region).usd
 
 
 def _spark_usd(load: Load, policy: CopyPolicy, region: str) -> Decimal:
@@ -101,7 +107,7 @@ def _spark_usd(load: Load, policy: CopyPolicy, region: str) -> Decimal:
 
 
 def _reads_usd(load: Load, times: int, region: str) -> Decimal:
-    return Decimal(times * load.read_units) / MILLION * price_of("DynamoDB read request units", region).usd
+    return Decimal(times * load.read_units) / MILLION * price_of(READ_REQUESTS, region).usd
 
 
 def _priced(

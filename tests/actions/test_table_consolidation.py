@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 
 from optimizer.actions import table_consolidation
-from optimizer.actions.table_consolidation import DECLARATION, Evidence, collect, decide, describe, tend
+from optimizer.actions.table_consolidation import DECLARATION, LEAD, Evidence, collect, decide, describe, tend
 from optimizer.consolidate.merge import Speed
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed, Unhealthy
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import read_metrics
+from stages.indexes import SOURCES, merged_indexes
 from tests.actions.made_tables import live, make_table, nothing_measured
 from tests.consolidate import campaign
 from tests.consolidate.platform import KEPT, lived
@@ -60,6 +61,19 @@ def test_all_that_is_supported_applies():
     assert decision.choice is Choice.APPLY
     assert decision.target["kept"] == ["a", "b", "a", "b"]
     assert decide(replace(SUPPORTED, peak_writes=None), Policy()).choice is Choice.NO_DATA
+
+
+def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
+    lead = decide(replace(SUPPORTED, name=LEAD), Policy())
+    writes, reads = lead.costs
+    # 20,000 items of 500 bytes: a transaction takes two units for one, and each of four indexes one more.
+    assert (writes.quantity, writes.monthly) == (
+        pytest.approx((2 + len(merged_indexes(lead.target["kept"]))) * 0.02),
+        False,
+    )
+    assert reads.quantity == pytest.approx(3 * 10_000_000 / 4096 / 2 / 1e6)
+    other = next(name for name in SOURCES if name != LEAD)
+    assert decide(replace(SUPPORTED, name=other), Policy()).costs == ()
 
 
 @pytest.mark.parametrize(
