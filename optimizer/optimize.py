@@ -159,7 +159,8 @@ def apply(
         for line in life.preview(document, Phase(phase)):
             typer.echo(line)
         return
-    record = life.apply(document, Phase(phase), source)
+    with _published(life):
+        record = life.apply(document, Phase(phase), source)
     end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
     typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
     if out is not None:

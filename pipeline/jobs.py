@@ -231,6 +231,7 @@ class Jobs(Construct):
         role = self.role("apply", production=(roles.ACT,))
         self._journal.grant_write(role)
         self._records.grant_keep(role)
+        self._records.grant_publish(role)
         more = {"PHASE": str(phase.number)}
         return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
 

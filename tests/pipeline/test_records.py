@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
-PUBLISHING = ("analyze", "accept", "publish", "rollback", "watch")
+PUBLISHING = ("analyze", "apply", "accept", "publish", "rollback", "watch")
 
 
 def bucket_id(pipeline: Any) -> str:
