@@ -54,6 +54,7 @@ class Forks(Faults):
         return None
 
     def _is_child(self, number: int) -> bool:
+        here = Path.cwd()  # of the job, in the scratch folder
         kept = tempfile.mkdtemp(prefix="fork-")  # the parent alone takes it away: both leave this function
         shutil.copytree(self._scratch, f"{kept}/scratch", symlinks=True)
         sys.stdout.flush()
@@ -67,6 +68,7 @@ class Forks(Faults):
         shutil.rmtree(self._scratch)
         shutil.copytree(f"{kept}/scratch", self._scratch, symlinks=True)
         shutil.rmtree(kept)
+        os.chdir(here)
         return False
 
 

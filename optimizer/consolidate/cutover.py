@@ -20,7 +20,7 @@ from optimizer.consolidate.fence import fenced, is_fenced, lift_fence, raise_fen
 from optimizer.consolidate.follow import backward, buried, created, foreign
 from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.pointers import read_pointers, turn_pointers
-from optimizer.consolidate.proof import compare, refuse_difference, sampled, still_different
+from optimizer.consolidate.proof import as_returned, compare, refuse_difference, sampled, still_different
 from optimizer.consolidate.state import Stage, State, write_state
 from optimizer.consolidate.stream import Position, Reader
 from optimizer.consolidate.writes import unbury, write_all
@@ -138,7 +138,9 @@ def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random
             return lag.changes
 
         _until_quiet(aws, drain, aws.clock.now() + timedelta(hours=6))
-        refuse_difference(sampled(aws, merge, SAMPLE, random), "after the last change was followed back, of a sample")
+        refuse_difference(
+            sampled(aws, merge, SAMPLE, random, as_returned), "after the last change was followed back, of a sample"
+        )
         state = replace(current, stage=Stage.RETURNING)
         write_state(notes, state)
     lift_fence(aws, merge.sources)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from random import Random
@@ -28,6 +28,8 @@ SHOWN = 10
 MODULUS = 2**128
 
 Key = tuple[str, str]
+Agree = Callable[[Merge, Entity, Item | None, Item | None], bool]
+"""Whether a source's item and the target's are the same; None where there is none."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ def compare(aws: Aws, merge: Merge, page: int) -> Comparison:
             held = _read(aws, merge.target, [key_of(each) for each in wanted])
             for item, target in zip(items, wanted, strict=True):
                 found.sources[entity].add(target)
-                if not _agree(merge, entity, item, held.get(_key(target))):
+                if not as_copied(merge, entity, item, held.get(_key(target))):
                     found.suspect(entity, item)
     for items in _pages(aws, merge.target, page):
         write_all(aws, (unbury(merge.target, item) for item in items if GONE in item))
@@ -96,8 +98,11 @@ def compare(aws: Aws, merge: Merge, page: int) -> Comparison:
     return found
 
 
-def still_different(aws: Aws, merge: Merge, suspects: Iterable[tuple[Entity, Key]]) -> set[tuple[Entity, Key]]:
-    """Of these, the ones that do not agree now either."""
+def still_different(
+    aws: Aws, merge: Merge, suspects: Iterable[tuple[Entity, Key]], agree: Agree | None = None
+) -> set[tuple[Entity, Key]]:
+    """Of these, the ones that do not agree now either: as `as_copied` says, if not otherwise."""
+    agree = agree or as_copied
     different: set[tuple[Entity, Key]] = set()
     for entity, group in groupby(sorted(suspects), key=lambda each: each[0]):
         keys = [{"pk": {"S": pk}, "sk": {"S": sk}} for _, (pk, sk) in group]
@@ -105,12 +110,12 @@ def still_different(aws: Aws, merge: Merge, suspects: Iterable[tuple[Entity, Key
         targets = _read(aws, merge.target, [merged_key(entity, key) for key in keys])
         for key in keys:
             source, target = sources.get(_key(key)), targets.get(_key(merged_key(entity, key)))
-            if not _agree(merge, entity, source, target):
+            if not agree(merge, entity, source, target):
                 different.add((entity, _key(key)))
     return different
 
 
-def sampled(aws: Aws, merge: Merge, count: int, random: Random) -> set[tuple[Entity, Key]]:
+def sampled(aws: Aws, merge: Merge, count: int, random: Random, agree: Agree | None = None) -> set[tuple[Entity, Key]]:
     """A shadow read: so many items per entity read on both sides as the application would; those that differ.
 
     They are read from a place in the table that chance chooses.
@@ -126,7 +131,7 @@ def sampled(aws: Aws, merge: Merge, count: int, random: Random) -> set[tuple[Ent
                 TableName=entity, TotalSegments=segments, Segment=segment, Limit=left, ConsistentRead=True
             )["Items"]
             left -= len(items)
-            different |= still_different(aws, merge, [(entity, _key(item)) for item in items])
+            different |= still_different(aws, merge, [(entity, _key(item)) for item in items], agree)
     return different
 
 
@@ -146,11 +151,21 @@ def _named(keys: Iterable[tuple[Entity, Key]]) -> str:
     return "; ".join(f"{entity} {', '.join(key)}" for entity, key in shown[:SHOWN]) + more
 
 
-def _agree(merge: Merge, entity: Entity, source: Item | None, target: Item | None) -> bool:
+def as_copied(merge: Merge, entity: Entity, source: Item | None, target: Item | None) -> bool:
+    """Whether the target holds the source's item, found by every kept index."""
     gone = target is None or GONE in target
     if source is None or target is None or gone:
         return source is None and gone
     return content_hash(merge.merged(entity, source)) == content_hash(target)
+
+
+def as_returned(merge: Merge, entity: Entity, source: Item | None, target: Item | None) -> bool:  # noqa: ARG001 -- as Agree has it
+    """Whether the source holds the target's item. By which indexes the target finds what the application wrote
+    there is the application's own."""
+    gone = target is None or GONE in target
+    if source is None or target is None or gone:
+        return source is None and gone
+    return content_hash(source) == content_hash(merge.split(unmarked(target))[1])
 
 
 def _by_entity(merge: Merge, found: Comparison, items: Iterable[Item]) -> Mapping[Entity, list[Item]]:

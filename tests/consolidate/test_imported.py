@@ -56,8 +56,8 @@ def follow(platform: Platform, *, begun: datetime | None = None) -> None:
     state = copying.begin(aws, MERGE, SPEED)
     assert all(segment.done for segment in state.segments), "it was imported: nothing is left to copy"
     state = replace(state, begun=begun or state.begun)
-    state = copying.copy(aws, MERGE, SPEED, notes, state, print)
-    cutover.prove(aws, MERGE, SPEED, notes, state, print)
+    state = copying.copy(aws, MERGE, SPEED, notes, state)
+    cutover.prove(aws, MERGE, SPEED, notes, state)
 
 
 def test_followed_from_later_on_the_proof_names_what_is_stale() -> None:
