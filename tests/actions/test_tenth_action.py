@@ -33,6 +33,7 @@ from tests.pipeline.production_roles import permitted
 pytestmark = pytest.mark.xdist_group("pipeline")  # one of its tests synthesizes: beside the others that do
 
 ID = "table_recovery"
+OWN = "dynamodb:UpdateContributorInsights"  # which no other action asks for
 TENTH = '''
 """Keep every second of a table's last days.
 
@@ -90,11 +91,14 @@ ACTION = Action(
     moves=moves,
     resize=lambda sizing, decision: sizing,
     permissions=(
-        Permission(
-            "dynamodb:UpdateContinuousBackups",
-            ("arn:{partition}:dynamodb:{region}:{account}:table/*",),
-            writes=True,
-            source="https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
+        *(
+            Permission(
+                action,
+                ("arn:{partition}:dynamodb:{region}:{account}:table/*",),
+                writes=True,
+                source="https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
+            )
+            for action in ("dynamodb:UpdateContinuousBackups", "dynamodb:UpdateContributorInsights")
         ),
     ),
     order=Order(after=("stream_disable",)),
@@ -142,14 +146,14 @@ def test_afterwards_the_registry_is_as_before() -> None:
 
 def test_the_act_role_may_what_it_declares_and_the_reading_roles_may_not(tenth: None) -> None:
     may = permitted()
-    assert "dynamodb:UpdateContinuousBackups" in may["Allow", "tap-act"]
-    assert "dynamodb:UpdateContinuousBackups" in may["Deny", "tap-act"]  # on what a tenant owns
+    assert OWN in may["Allow", "tap-act"]
+    assert OWN in may["Deny", "tap-act"]  # on what a tenant owns
     for role in ("tap-analyze", "tap-reconcile"):
-        assert "dynamodb:UpdateContinuousBackups" not in may["Allow", role]
+        assert OWN not in may["Allow", role]
 
 
 def test_without_it_nobody_may() -> None:
-    assert "dynamodb:UpdateContinuousBackups" not in {name for names in permitted().values() for name in names}
+    assert OWN not in {name for names in permitted().values() for name in names}
 
 
 def test_it_is_documented(tenth: None) -> None:
