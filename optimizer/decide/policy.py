@@ -23,7 +23,9 @@ class FleetPolicy:
     target: FleetSizing = TARGET_FLEET
     cpu_p95: float = 20.0  # the brief: p95 CPU over 60 days
     network_p95: float = 60.0  # the brief: p95 network, percent of the baseline bandwidth of today's type
-    cpu_after: float = 60.0  # guard: p95 CPU after the change with one of three zones lost
+    # guard: p95 CPU after the change with one of three zones lost. Not 60 as for the writer: at 60 the fleet's own queue
+    # lengthens p99 by a tenth in the busiest hour, and with the writer's on top the brief's 20 % are spent.
+    cpu_after: float = 55.0
     network_after: float = 60.0  # guard: p95 network, percent of the target type's baseline
     ebs_after: float = 60.0  # guard: p95 EBS throughput and operations, percent of the target type's baseline
     # Hold the old instances' capacity by On-Demand Capacity Reservations until the phase ends, at their price.
