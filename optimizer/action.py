@@ -109,6 +109,9 @@ class Order:
     conflicts: tuple[str, ...] = ()
 
 
+Tending = Callable[[Aws, Governed, Before, Decision, Notes], str]
+
+
 def _to_all(_governed: Governed) -> bool:
     return True
 
@@ -127,7 +130,8 @@ class Action:
 
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
     `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
-    change is open; it returns a line for people, empty when there is nothing to say.
+    change is open, and `recover`, with the same arguments, what it does at once when the job that applied a
+    change has died in the middle: each returns a line for people, empty when there is nothing to say.
     """
 
     id: str
@@ -145,4 +149,5 @@ class Action:
     applies_to: Callable[[Governed], bool] = _to_all
     varies: tuple[str, ...] = ()
     keeps_notes: bool = False
-    tend: Callable[[Aws, Governed, Before, Decision, Notes], str] | None = None
+    tend: Tending | None = None
+    recover: Tending | None = None

@@ -248,6 +248,13 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
     return f"the sources were {lag.age} behind {work.merge.target}" if lag.age > LATEST_LAG / 2 else ""
 
 
+def recover(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
+    """Let the application write again, when the job that held it back for the cutover has died."""
+    work = _Work(table, before, decision, notes)
+    state = work.state()
+    return cutover.recover(aws, work.merge, state) if table.name == LEAD and state else ""
+
+
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
     """The merged table beside its sources, which stay as they are."""
     if not decision.resource.endswith(f"/{LEAD}"):
@@ -575,5 +582,6 @@ ACTION = Action(
     ),
     keeps_notes=True,
     tend=tend,
+    recover=recover,
     order=Order(conflicts=("gsi_removal", "stream_disable")),
 )

@@ -32,6 +32,7 @@ PAUSE = timedelta(minutes=3)  # the longest that writes may be denied before the
 POLL = 1.0  # seconds
 CLOSE = 5.0  # seconds between two looks while old pointers may still be remembered
 LOOKS = 8  # at items that are written all the time, until both sides agree
+BEFORE_FLIP = (Stage.COPYING, Stage.FOLLOWING, Stage.PROVEN)
 SAMPLE = 200  # items of each entity in the shadow read
 
 
@@ -148,6 +149,20 @@ def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random
     state = replace(state, stage=Stage.RETURNED)
     write_state(notes, state)
     return state
+
+
+def recover(aws: Aws, merge: Merge, state: State) -> str:
+    """Let the application write again after a run that died behind the fence; what that took, or nothing.
+
+    Until the state says that both sides agree the sources are opened; from then on the pointers are turned to the end.
+    """
+    if state.stage is Stage.FLIPPED and not is_flipped(aws, merge):
+        turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
+        return f"a run died while it turned the pointers to {merge.target}: they are turned"
+    if state.stage in BEFORE_FLIP and any(is_fenced(aws, each) for each in merge.sources):
+        lift_fence(aws, merge.sources)
+        return f"a run died while writes to {' and '.join(merge.sources)} were denied: they are let through again"
+    return ""
 
 
 def stop(notes: Notes, state: State) -> None:

@@ -23,8 +23,8 @@ class FleetPolicy:
     target: FleetSizing = TARGET_FLEET
     cpu_p95: float = 20.0  # the brief: p95 CPU over 60 days
     network_p95: float = 60.0  # the brief: p95 network, percent of the baseline bandwidth of today's type
-    # guard: p95 CPU after the change with one of three zones lost. Not 60 as for the writer: at 60 the fleet's own queue
-    # lengthens p99 by a tenth in the busiest hour, and with the writer's on top the brief's 20 % are spent.
+    # guard: p95 CPU after the change with one of three zones lost. Not 60 as for the writer: there the fleet's queue
+    # lengthens p99 by a tenth in the busiest hour; with the writer's on top of it the brief's 20 % are spent.
     cpu_after: float = 55.0
     network_after: float = 60.0  # guard: p95 network, percent of the target type's baseline
     ebs_after: float = 60.0  # guard: p95 EBS throughput and operations, percent of the target type's baseline

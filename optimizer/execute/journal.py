@@ -29,7 +29,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ from optimizer.decide.health import Baseline, Sample
 from optimizer.decide.plan import Plan, load_plan
 from optimizer.decide.realised import RealisedWeek
 from optimizer.errors import UsageError
-from optimizer.execute.lease import Held, Purpose
+from optimizer.execute.lease import PATIENCE, Held, Purpose
 from optimizer.execute.records import (
     Acceptance,
     Event,
@@ -81,9 +81,9 @@ class Journal:
     aws: Aws
     table: str
 
-    def lease(self, purpose: Purpose, who: str) -> Held:
-        """The lease, to be held in a `with` block while writing."""
-        return Held(self.aws, self.table, purpose, who)
+    def lease(self, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> Held:
+        """The lease, to be held in a `with` block while writing; waited for so long."""
+        return Held(self.aws, self.table, purpose, who, patience)
 
     def current(self) -> PlanRecord | None:
         """The plan in force; None before the first analysis."""

@@ -113,13 +113,13 @@ class Held:
     alike; only a crash leaves it to run out by itself.
     """
 
-    def __init__(self, aws: Aws, table: str, purpose: Purpose, who: str) -> None:
-        self._aws, self._table, self._purpose = aws, table, purpose
+    def __init__(self, aws: Aws, table: str, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> None:
+        self._aws, self._table, self._purpose, self._patience = aws, table, purpose, patience
         self._owner = f"{purpose.value} {who} {secrets.token_hex(4)}"
 
     def __enter__(self) -> Lease:
         clock = self._aws.clock
-        deadline = clock.now() + PATIENCE
+        deadline = clock.now() + self._patience
         while (lease := _acquire(self._aws, self._table, self._purpose, self._owner)) is None:
             if clock.now() >= deadline:
                 holder = _current(self._aws, self._table).get("owner", {}).get("S", "somebody")

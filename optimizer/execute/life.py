@@ -9,20 +9,30 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from optimizer.action import Action, When
+from optimizer.action import Action, Tending, When
 from optimizer.analyze import measure
 from optimizer.aws import Aws
 from optimizer.decide.decision import Decision
 from optimizer.decide.health import Assessment, Baseline, Health, judge
 from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import Breach, NotApproved, PlanSuperseded, TenantOwned, TurnedBack, Unhealthy, WrongState
+from optimizer.errors import (
+    Breach,
+    LeaseLost,
+    NotApproved,
+    PlanSuperseded,
+    TenantOwned,
+    TurnedBack,
+    Unhealthy,
+    WrongState,
+)
 from optimizer.execute.agreement import Agreement
 from optimizer.execute.direct_changes import DirectChanges
 from optimizer.execute.engine import Change, Engine, Say, refuse_one_way
@@ -152,6 +162,8 @@ class Life:
             if record.state is PhaseState.ROLLING_BACK:
                 self.rollback(phase, record.reason)
                 raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
+            if record.state is PhaseState.APPLYING:
+                self._recover(current.plan, phase)
             if record.state is PhaseState.OBSERVING:
                 observed = phase, self._assess(current.plan, record)
                 self._tend(current.plan, phase)
@@ -364,17 +376,27 @@ class Life:
         if not any(self.actions[each.action].tend for each in plan.to_apply(phase)):
             return
         with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
-            if self.journal.phase(plan, phase).state is not PhaseState.OBSERVING:
-                return  # accepted or rolled back meanwhile
-            pen = Pen(self.journal, lease)
-            engine = self._engine(plan, phase, pen)
-            for change in self._changes(plan, phase, engine, pen).values():
-                if change.action.tend is None:
-                    continue
-                notes = engine.notes(plan, phase, change.decision, pen)
-                aws = self.production.at(change.governed.region)
-                if line := change.action.tend(aws, change.governed, change.before, change.decision, notes):
-                    self.say(line)
+            if self.journal.phase(plan, phase).state is PhaseState.OBSERVING:  # else accepted or rolled back meanwhile
+                self._for_each_change(plan, phase, Pen(self.journal, lease), lambda action: action.tend)
+
+    def _recover(self, plan: Plan, phase: Phase) -> None:
+        """What the changes under way ask for when the job that applied them has died. Waits for no living one."""
+        if not any(self.actions[each.action].recover for each in plan.to_apply(phase)):
+            return
+        with suppress(LeaseLost), self.journal.lease(Purpose.WATCH, self.settings.build_id, timedelta(0)) as lease:
+            if self.journal.phase(plan, phase).state is PhaseState.APPLYING:
+                self._for_each_change(plan, phase, Pen(self.journal, lease), lambda action: action.recover)
+
+    def _for_each_change(self, plan: Plan, phase: Phase, pen: Pen, asked: Callable[[Action], Tending | None]) -> None:
+        """Do what is asked of each change that was begun, and say what came of it."""
+        engine = self._engine(plan, phase, pen)
+        for change in self._changes(plan, phase, engine, pen).values():
+            if (work := asked(change.action)) is None:
+                continue
+            notes = engine.notes(plan, phase, change.decision, pen)
+            aws = self.production.at(change.governed.region)
+            if line := work(aws, change.governed, change.before, change.decision, notes):
+                self.say(line)
 
     def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         assert record.window_start is not None, "an observed phase has a window"

@@ -66,11 +66,11 @@ EVIDENCE = Evidence(
     ("name", "change", "choice"),
     [
         ("a quiet fleet", {}, Choice.APPLY),
-        ("10.6 % survives the loss of a zone", {"cpu_p95": 10.6}, Choice.APPLY),  # x 3.75 x 1.5 = 59.6 %
-        ("10.7 % does not", {"cpu_p95": 10.7}, Choice.KEEP),
+        ("9.7 % survives the loss of a zone", {"cpu_p95": 9.7}, Choice.APPLY),  # x 3.75 x 1.5 = 54.6 %
+        ("9.8 % does not", {"cpu_p95": 9.8}, Choice.KEEP),
         ("19 % is below the brief's 20 %, and would be 71 %", {"cpu_p95": 19.0}, Choice.KEEP),
-        ("the busiest instance at 16 %", {"cpu_busiest_p95": 16.0}, Choice.APPLY),  # x 3.75 = 60 %
-        ("the busiest instance at 17 %", {"cpu_busiest_p95": 17.0}, Choice.KEEP),
+        ("the busiest instance at 14.6 %", {"cpu_busiest_p95": 14.6}, Choice.APPLY),  # x 3.75 = 54.8 %
+        ("the busiest instance at 14.7 %", {"cpu_busiest_p95": 14.7}, Choice.KEEP),
         ("network 12 Gbps: 60 % of 8 x 2.5", {"network_gbps_p95": 12.0}, Choice.APPLY),
         ("network 13 Gbps", {"network_gbps_p95": 13.0}, Choice.KEEP),
         ("two zones: the loss of one doubles the load", {"zones": 2, "cpu_p95": 8.5}, Choice.KEEP),

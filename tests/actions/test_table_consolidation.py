@@ -1,22 +1,24 @@
 """Whether two tables support being one, and what the watch does for them while the window is open."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from optimizer.actions import table_consolidation
-from optimizer.actions.table_consolidation import DECLARATION, LEAD, Evidence, collect, decide, describe, tend
+from optimizer.actions.table_consolidation import DECLARATION, LEAD, Evidence, collect, decide, describe, recover, tend
 from optimizer.consolidate.merge import Speed
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed, Unhealthy
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import read_metrics
+from optimizer.rehearsal.account import Crash
 from stages.indexes import SOURCES, merged_indexes
 from tests.actions.made_tables import live, make_table, nothing_measured
 from tests.consolidate import campaign
-from tests.consolidate.platform import KEPT, lived
+from tests.consolidate.platform import KEPT, MemoryNotes, lived
 
 ONE = {
     "keys": [{"AttributeName": "pk", "KeyType": "HASH", "AttributeType": "S"}],
@@ -145,14 +147,16 @@ def test_a_missing_table_is_a_reason_and_no_error(aws):
     assert "both tables are there" in failed(evidence)
 
 
+SPEED = Speed(units=1e6, segments=1, workers=1)
+TAKEN = replace(decide(SUPPORTED, Policy()), target={"kept": list(KEPT), "units_per_second": 1e6, "run": "r"})
 USERS = Governed(Kind.TABLE, "users", SUPPORTED.table, "us-east-1", {})
 
 
 def applied(platform):
     """Consolidated in the model, with the notes of that; the decision it came from."""
-    campaign.migrate(platform, Speed(units=1e6, segments=1, workers=1))
+    campaign.migrate(platform, SPEED)
     platform.application.busy = False
-    return replace(decide(SUPPORTED, Policy()), target={"kept": list(KEPT), "units_per_second": 1e6, "run": "r"})
+    return TAKEN
 
 
 def tended_often(platform, decision):
@@ -175,6 +179,32 @@ def test_the_watch_carries_writes_back_and_says_when_it_was_late():
             tended_often(platform, decision)
         campaign.standing_still(platform)
         assert platform.missing_in_sources() == []
+
+
+@pytest.mark.parametrize("calls", range(1, 260, 3))  # a pointer is turned by two calls
+def test_a_run_that_died_in_the_cutover_keeps_nobody_from_writing(calls):
+    """Wherever it died; and the run after it goes on as if nothing had been."""
+    with lived(60, 0) as platform:
+        campaign.copied(platform, SPEED)
+        platform.between.left = [calls]
+        with suppress(Crash):
+            campaign.turn(platform, SPEED)
+        platform.between.end()
+        recover(platform.aws, USERS, SUPPORTED.before, TAKEN, platform.notes)
+        refused, written = platform.application.refused, platform.application.writes
+        platform.write(30)
+        assert platform.application.writes - written > 10, "writes are denied still"
+        assert platform.application.refused - refused <= 2, "an old pointer is noticed at the first write"
+        campaign.turn(platform, SPEED)
+        campaign.standing_still(platform)
+        campaign.agree(platform.missing_in_target() + platform.missing_in_sources())
+
+
+def test_what_nobody_interrupted_needs_no_recovery():
+    with lived(60, 0) as platform:
+        assert recover(platform.aws, USERS, SUPPORTED.before, TAKEN, MemoryNotes()) == ""
+        applied(platform)
+        assert recover(platform.aws, USERS, SUPPORTED.before, TAKEN, platform.notes) == ""
 
 
 def test_after_a_day_without_the_watch_it_stops_and_says_so():

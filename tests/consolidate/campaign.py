@@ -53,15 +53,25 @@ def migrate_there_and_back(platform: Platform, page: int = 20) -> None:
 
 
 def migrate(platform: Platform, speed: Speed) -> None:
+    copied(platform, speed)
+    until_done(platform, lambda _aws: turn(platform, speed), within=200)
+    assert cutover.is_flipped(platform.aws, MERGE)
+    standing_still(platform)
+    agree(platform.missing_in_target() + platform.missing_in_sources())
+
+
+def copied(platform: Platform, speed: Speed) -> None:
+    """Up to the proof that both sides agree."""
     platform.notes = notes = MemoryNotes()
     create_target(platform.aws, MERGE, LIKE, {})
     until_done(platform, lambda aws: copy(aws, notes, speed), within=400)
     until_done(platform, open_way_back, within=4)
     until_done(platform, lambda aws: cutover.prove(aws, MERGE, speed, notes, state_of(notes)))
-    until_done(platform, lambda aws: cutover.flip(aws, MERGE, speed, notes, state_of(notes), Random(1)), within=200)
-    assert cutover.is_flipped(platform.aws, MERGE)
-    standing_still(platform)
-    agree(platform.missing_in_target() + platform.missing_in_sources())
+
+
+def turn(platform: Platform, speed: Speed) -> State:
+    """The cutover, by one process."""
+    return cutover.flip(platform.aws, MERGE, speed, platform.notes, state_of(platform.notes), Random(1))
 
 
 def live_on(platform: Platform) -> None:

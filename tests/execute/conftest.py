@@ -143,6 +143,7 @@ class World:
     environ: Mapping[str, str] = field(default_factory=lambda: ENVIRON)
     topic: str | None = None
     queue: str = ""
+    action: Action = ACTION
 
     def fresh(self) -> Life:
         settings = Settings.from_environ(self.environ)
@@ -154,7 +155,7 @@ class World:
             journal=Journal(home, settings.journal_table),
             settings=settings,
             policy=Policy(),
-            actions={ACTION.id: ACTION},
+            actions={self.action.id: self.action},
             service=self.service,  # type: ignore[arg-type]
             say=self.said.append,
         )

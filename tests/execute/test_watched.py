@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,11 +10,13 @@ from botocore.exceptions import ClientError
 
 from optimizer.decide.health import Health
 from optimizer.errors import Breach, LeaseLost, OneWayBegun, WrongState
-from optimizer.execute.lease import Purpose
+from optimizer.execute.lease import DURATION, Purpose
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
 from optimizer.phase import Phase
+from optimizer.rehearsal.account import Crash
 from optimizer.rehearsal.execution import Executions, Gate
+from tests.execute.conftest import ACTION, ARN
 
 TIMEOUT = timedelta(days=14)
 STAGE = "Phase2"
@@ -47,6 +50,28 @@ def answer(world, approved: bool, who: str = PERSON) -> None:
 
 def state(world) -> PhaseState:
     return world.fresh().journal.phase(world.plan_applied, Phase.COMPUTE).state
+
+
+def test_the_watch_looks_after_what_a_dead_job_left_and_waits_for_no_living_one(make_world):
+    """A job is dead when its lease has run out."""
+    whole, asked = make_world(), []
+    plan = whole.approved()
+    with whole.account.acting("apply"):
+        whole.fresh().apply(plan, Phase.COMPUTE)
+    in_the_middle = next(c.number for c in whole.account.calls if c.operation == "UpdateContinuousBackups")
+    world = make_world(crash_at=in_the_middle)
+    world.action = replace(ACTION, recover=lambda *arguments: asked.append(arguments) or "let go of")
+    plan = world.approved()
+    with pytest.raises(Crash), world.account.acting("apply"):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    world.fresh().watch()
+    assert not asked
+    world.account.clock.sleep(DURATION.total_seconds() + 1)
+    world.fresh().watch()
+    assert [each[1].arn for each in asked] == [ARN]
+    assert world.said[-1] == "let go of"
+    world.fresh().apply(plan, Phase.COMPUTE)
+    assert world.table() == APPLIED
 
 
 def test_a_rejected_gate_rolls_back_and_says_who_rejected_it(applied):
