@@ -1,4 +1,4 @@
-"""The Spark job and the local mapping give the same table from the same export.
+"""The Spark job and the local engine give the same table from the same export.
 
 Spark runs here in local mode: one machine, the real engine. Without Java or the extra [spark] the tests are skipped on
 a laptop, and fail in CI.
@@ -24,19 +24,31 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from optimizer.aws import Aws
+from optimizer.consolidate import copying
 from optimizer.consolidate.exported import read_line, write_line
 from optimizer.consolidate.layout import table_shape
 from optimizer.consolidate.mapping import Entity, merged, unmarked
+from optimizer.consolidate.merge import Merge, Speed
 from optimizer.rehearsal.account import EmulatedAccount
 from stages.indexes import INDEXES, MERGED, merged_indexes
 from tests.consolidate.items import items
 from tests.consolidate.made_platform import platform
+from tests.consolidate.platform import MemoryNotes
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.xdist_group("spark")]  # one Java at a time
 
 ROOT = Path(__file__).parents[2]
 PRODUCTION, REGION = "222222222222", "us-east-1"
 KEPT = ("by-domain", "by-email", "by-role", "by-status")
+ON_DEMAND: Mapping[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
+STREAM: Any = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+# The account's store does not keep every made-up item as DynamoDB does: these are beside the platform's own.
+OF_ALL_TYPES: dict[str, Any] = {
+    "raw": {"B": b"\0\xff"},
+    "tiny": {"N": "1e-9"},
+    "tags": {"SS": ["a", "ä"]},
+    "nested": {"M": {"list": {"L": [{"BOOL": False}, {"M": {"deep": {"N": "1"}}}, {"S": "x"}]}}},
+}
 MISSING = [
     what
     for what, found in {"java": shutil.which("java"), "pyspark": importlib.util.find_spec("pyspark")}.items()
@@ -147,13 +159,15 @@ def run_job(exports: Mapping[Entity, str], target: Path, environment: Mapping[st
 
 
 def test_the_imported_table_is_the_one_that_is_copied(environment: Mapping[str, str], tmp_path: Path) -> None:
-    """Through the account: exported, merged by Spark and imported; and item by item."""
+    """Through the account: exported, merged by Spark and imported; and copied by the local engine."""
     with EmulatedAccount(start=datetime(2027, 3, 1, tzinfo=UTC), tooling="111111111111", production=PRODUCTION) as made:
         aws = Aws(made.session(PRODUCTION, REGION), PRODUCTION, REGION, made.clock)
         for name in Entity:
-            aws.dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **table_shape(name, INDEXES[name]))
+            shape = table_shape(name, INDEXES[name])
+            aws.dynamodb.create_table(TableName=name, **ON_DEMAND, StreamSpecification=STREAM, **shape)
         for entity, item in platform():
-            aws.dynamodb.put_item(TableName=entity, Item={**item, "raw": {"B": b"\0\xff"}, "n": {"N": "1e-9"}})
+            aws.dynamodb.put_item(TableName=entity, Item={**item, **OF_ALL_TYPES})
+        made.clock.sleep(25 * 3600)  # the streams have forgotten how the items were made
         held = [(each, item) for each in Entity for item in rows(aws, each)]
         assert run_job(exported(tmp_path, held), tmp_path / "merged", environment).split() == [str(len(held))]
         import_files(aws, tmp_path / "merged", "imported")
@@ -178,7 +192,7 @@ def import_files(aws: Aws, folder: Path, table: str) -> None:
         InputCompressionType="GZIP",
         TableCreationParameters={
             "TableName": table,
-            "BillingMode": "PAY_PER_REQUEST",
+            **ON_DEMAND,
             **table_shape(MERGED, merged_indexes(KEPT)),
         },
     )["ImportTableDescription"]["ImportArn"]
@@ -191,10 +205,9 @@ def import_files(aws: Aws, folder: Path, table: str) -> None:
 
 def copy(aws: Aws, table: str) -> None:
     shape = table_shape(MERGED, merged_indexes(KEPT))
-    aws.dynamodb.create_table(TableName=table, BillingMode="PAY_PER_REQUEST", **shape)
-    for entity in Entity:
-        for item in rows(aws, entity):
-            aws.dynamodb.put_item(TableName=table, Item=merged(entity, item, KEPT))
+    aws.dynamodb.create_table(TableName=table, **ON_DEMAND, **shape)
+    merge, speed = Merge(KEPT, target=table), Speed(units=1e9)
+    copying.copy(aws, merge, speed, MemoryNotes(), copying.begin(aws, merge, speed))
 
 
 def key_of(item: Mapping[str, Any]) -> tuple[str, str]:
