@@ -34,7 +34,7 @@ def tenant_impact(history: History, costs: Costs | None) -> TenantImpact | None:
     """None before the first plan."""
     if history.record is None:
         return None
-    shared = shared_rows(history.record.plan, history)
+    shared = shared_rows(history.record.plan)
     more = len(shared) - SHOWN
     left_out = f"{count(more, 'further shared resource')}, all in evidence.json." if more > 0 else ""
     watched = [phase for phase in sorted(history.windows, key=lambda each: each.number) if history.windows[phase].tiers]
@@ -85,46 +85,38 @@ TIER_FIGURES: tuple[tuple[str, Callable[[Figures], str]], ...] = (
 )
 
 
-def shared_rows(plan: Plan, history: History) -> list[SharedRow]:
+def shared_rows(plan: Plan) -> list[SharedRow]:
     """Every governed resource that was decided on, those that change first."""
     by_resource: dict[str, list[Decision]] = {}
     for decision in plan.decisions:
         by_resource.setdefault(decision.resource, []).append(decision)
-    rows = [
-        SharedRow(
-            kind_of(arn),
-            f"{name_in(arn)} · {region}" if (region := region_in(arn)) else name_in(arn),
-            _change(plan, decisions),
-            _use(arn, history),
-        )
-        for arn, decisions in by_resource.items()
-    ]
+    rows = [_shared(plan, arn, decisions) for arn, decisions in by_resource.items()]
     return sorted(rows, key=lambda row: row.change == UNCHANGED)
 
 
 UNCHANGED = "stays as it is"
 
 
-def _change(plan: Plan, decisions: Sequence[Decision]) -> str:
+def _shared(plan: Plan, arn: str, decisions: Sequence[Decision]) -> SharedRow:
+    made = [] if plan.held else [each for each in decisions if each.choice is Choice.APPLY]
+    name = f"{name_in(arn)} · {region}" if (region := region_in(arn)) else name_in(arn)
+    return SharedRow(kind_of(arn), name, _change(plan, made), _use(made or decisions, changes=bool(made)))
+
+
+def _change(plan: Plan, made: Sequence[Decision]) -> str:
     titles = {each.id: each.title for each in plan.actions}
-    made = [titles[each.action] for each in decisions if each.choice is Choice.APPLY and not plan.held]
-    return ", ".join(made) or UNCHANGED
+    return ", ".join(titles[each.action] for each in made) or UNCHANGED
 
 
-def _use(arn: str, history: History) -> str:
-    """The first metric in percent that names the resource, else its first metric at all."""
-    name = name_in(arn)
-    uses = [
-        (load, use)
-        for load in (history.evidence.loads if history.evidence else ())
-        for use in load.uses
-        if use.resource == name and (not use.region or use.region == region_in(arn))
-    ]
-    percents = [(load, use) for load, use in uses if load.metric.endswith(("Utilization", "Percentage"))]
-    if not percents:
-        return f"{count(len(uses), 'metric')} read" if uses else "no metric read"
-    load, use = percents[0]
-    return f"{load.metric} p95 {quantity(use.p95, '%')}, at most {quantity(use.highest, '%')}"
+def _use(decisions: Sequence[Decision], *, changes: bool) -> str:
+    """What tells most of how hard it works, as the plan saw and projected it: a percentage, else what becomes less."""
+    figures = [each for decision in decisions for each in decision.projected if each.today is not None]
+    figures.sort(key=lambda each: (each.unit != "%", each.today == each.after))
+    if not figures:
+        return NO_VALUE
+    told = figures[0]
+    after = f", {quantity(told.after, told.unit)} after" if changes and told.after is not None else ""
+    return f"{told.name}: {quantity(told.today, told.unit)}{after}"
 
 
 def _before_after(history: History) -> tuple[BeforeAfter, ...]:

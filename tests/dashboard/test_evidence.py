@@ -185,7 +185,7 @@ def test_before_and_after_compare_the_same_hours_of_the_week() -> None:
     window = history.windows[Phase.COMPUTE]
     assert impact.before_after[0].after == f"{sum(each.requests or 0 for each in window.samples) / 48:,.0f}"
     assert impact.shared[0].change == "Right-size the fleet"
-    assert "CPUUtilization p95 7.121 %" in impact.shared[0].use
+    assert impact.shared[0].use == "p95 CPU: 7.9 %, 29.62 % after"
 
 
 def test_tiers_are_shown_as_the_application_published_them() -> None:
