@@ -174,6 +174,10 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
         shown = _cluster(aws, cluster.name)
         if shown.get("PendingModifiedValues", {}).get("BackupRetentionPeriod") == target:
             return  # asked for already, by a run that did not hear the answer
+        if held := _held_back(shown):
+            raise MoveFailed(
+                f"{cluster.name}: the retention stays, it is {held} by now. Run this again when it is not."
+            )
         if obstacles := list(_obstacles(shown)):
             raise MoveFailed(f"{cluster.name}: the retention stays, {'; '.join(obstacles)}. Run this again then.")
         if not is_taken(aws):
@@ -233,6 +237,13 @@ def _obstacles(shown: DBClusterTypeDef) -> Iterator[str]:
         yield f"the cluster is {shown['Status']}"
     if pending := shown.get("PendingModifiedValues"):
         yield f"other changes are pending: {', '.join(sorted(pending))}"
+
+
+def _held_back(shown: DBClusterTypeDef) -> str | None:
+    """Whose the backups became since the plan: asked once more before restore points are lost."""
+    if hold := _legal_hold({each["Key"]: each["Value"] for each in shown.get("TagList", [])}):
+        return f"under legal hold ({hold})"
+    return "owned by AWS Backup" if shown.get("AwsBackupRecoveryPointArn") else None
 
 
 def _legal_hold(tags: Mapping[str, str]) -> str | None:

@@ -173,12 +173,16 @@ def _delete(cluster: Governed, name: str, description: Mapping[str, Any], was: M
     def is_ready(aws: Aws) -> bool:
         return instance.is_ready(aws) and not instance.writes(aws)
 
+    def delete(aws: Aws) -> None:
+        instance.require_reader(aws)
+        instance.delete(aws, was["class"])
+
     return Move(
         name=f"delete {name}",
         when=When.APPLY,
         summary=f"delete the reader {name}, {was['class']}",
         is_done=instance.is_gone,
-        do=lambda aws: instance.delete(aws, was["class"]),
+        do=delete,
         undo=lambda aws: instance.create(aws, description, was["class"], was["tier"]),
         is_undone=lambda aws: instance.is_back(aws, description, was["class"], was["tier"]),
         is_ready=is_ready,

@@ -204,12 +204,17 @@ def _target(evidence: Evidence, instance_class: str) -> dict[str, Any]:
 
 def _resize(cluster: Governed, name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, settle: timedelta) -> Move:
     instance = AuroraInstance(cluster.name, name)
+
+    def change(aws: Aws) -> None:
+        instance.require_reader(aws)
+        instance.change(aws, new["class"], new["tier"])
+
     return Move(
         name=f"class {name}",
         when=When.APPLY,
         summary=f"{name} from {old['class']} to {new['class']}, promotion tier {new['tier']}",
         is_done=lambda aws: instance.has(aws, new["class"], new["tier"]),
-        do=lambda aws: instance.change(aws, new["class"], new["tier"]),
+        do=change,
         undo=lambda aws: instance.change(aws, old["class"], old["tier"]),
         is_undone=lambda aws: instance.has(aws, old["class"], old["tier"]),
         is_ready=instance.is_ready,

@@ -91,6 +91,15 @@ class AuroraInstance:
         writing = aurora.writer_of(aurora.cluster_members(aws, self.cluster))
         return writing is not None and writing.id == self.id and aurora.is_settled(aurora.instance(aws, self.id))
 
+    def require_reader(self, aws: Aws) -> None:
+        """Raises PlanChanged when it writes, as after a failover that nobody asked for: the change would be an outage."""
+        writing = aurora.writer_of(aurora.cluster_members(aws, self.cluster))
+        if writing is not None and writing.id == self.id:
+            raise PlanChanged(
+                f"{self.id} writes, and is left as it is: the approved plan changes it as a reader. "
+                f"Fail {self.cluster} over to another instance, then run this again; or roll the phase back."
+            )
+
     def promote(self, aws: Aws) -> None:
         """Fail over to it."""
         aws.rds.failover_db_cluster(DBClusterIdentifier=self.cluster, TargetDBInstanceIdentifier=self.id)
@@ -99,7 +108,7 @@ class AuroraInstance:
         return aurora.instance(aws, self.id) is None
 
     def delete(self, aws: Aws, instance_class: str) -> None:
-        """Delete it. Raises PlanChanged when it became the writer, or is of another class than was approved."""
+        """Delete it. Raises PlanChanged when it is of another class than was approved."""
         shown = aurora.instance(aws, self.id)
         if shown is None:
             return

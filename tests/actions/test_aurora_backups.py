@@ -141,6 +141,16 @@ def test_nothing_is_cut_without_the_snapshot(aws: Aws, database: Governed) -> No
     assert _retention(aws) == 30
 
 
+def test_nothing_is_cut_under_a_legal_hold_that_came_in_the_window(aws: Aws, database: Governed) -> None:
+    decision = _approved(aws, database)
+    snapshot, retention = ACTION.moves(database, decision.before, decision)
+    carry_out([snapshot], aws)
+    aws.rds.add_tags_to_resource(ResourceName=database.arn, Tags=[{"Key": "legal-hold", "Value": "case 7"}])
+    with pytest.raises(MoveFailed, match="under legal hold"):
+        retention.do(aws)
+    assert _retention(aws) == 30
+
+
 def test_a_pending_change_of_somebody_else_is_not_applied_along(aws: Aws, database: Governed) -> None:
     decision = _approved(aws, database)
     snapshot, retention = ACTION.moves(database, decision.before, decision)

@@ -12,6 +12,7 @@ from optimizer.actions import aurora_presence, aurora_readers, aurora_writer, re
 from optimizer.decide.decision import Choice
 from optimizer.decide.policy import Policy, PresencePolicy
 from optimizer.errors import MoveFailed, PlanChanged
+from optimizer.execute.aurora_instance import AuroraInstance
 from stages.sizing import Sizing
 from tests.actions.carrying import carry_out, take_back, wait
 from tests.actions.sized_foundation import Foundation, foundation
@@ -91,6 +92,24 @@ def test_a_reader_of_another_class_than_approved_is_not_deleted(quiet: Foundatio
         DBInstanceIdentifier="tap-database-3", DBInstanceClass="db.r6g.4xlarge", ApplyImmediately=True
     )
     quiet.account.clock.sleep(3600)
+
+
+@pytest.mark.parametrize("action", [WRITER, READERS], ids=lambda action: action.id)
+def test_an_instance_that_became_the_writer_is_left_as_it_is(quiet: Foundation, action: Action) -> None:
+    """A failover that nobody asked for, after the plan was made."""
+    moves = [move for move in quiet.moves(action, "tap-database") if move.name != "failover"]
+    for move in moves:
+        name = move.name.split()[-1]
+        fail_over(quiet, name)
+        with pytest.raises(PlanChanged, match=f"{name} writes"):
+            move.do(quiet.aws)
+    fail_over(quiet, "tap-database-1")
+
+
+def fail_over(quiet: Foundation, name: str) -> None:
+    if not AuroraInstance("tap-database", name).writes(quiet.aws):
+        quiet.aws.rds.failover_db_cluster(DBClusterIdentifier="tap-database", TargetDBInstanceIdentifier=name)
+        quiet.account.clock.sleep(600)
 
 
 def test_a_secondary_with_an_instance_again_is_not_removed(quiet: Foundation) -> None:
