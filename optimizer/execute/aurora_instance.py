@@ -92,7 +92,7 @@ class AuroraInstance:
         return writing is not None and writing.id == self.id and aurora.is_settled(aurora.instance(aws, self.id))
 
     def require_reader(self, aws: Aws) -> None:
-        """Raises PlanChanged when it writes, as after a failover that nobody asked for: the change would be an outage."""
+        """Raises PlanChanged when it writes, as after a failover nobody asked for: the change would be an outage."""
         writing = aurora.writer_of(aurora.cluster_members(aws, self.cluster))
         if writing is not None and writing.id == self.id:
             raise PlanChanged(

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.models import InstanceState, autoscaling_backends
 
+from optimizer.rehearsal.capacity import Reservations
 from optimizer.rehearsal.overlay import AwsError
+from optimizer.rehearsal.workload import Sources
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
     from optimizer.rehearsal.calls import Call
 
 LAUNCH = timedelta(seconds=90)  # from the launch to InService; a Linux image without lifecycle hooks
+AGAIN = timedelta(minutes=1)  # until a launch that found no capacity is tried anew
 DRAIN = timedelta(seconds=300)  # the deregistration delay of a target group unless set otherwise
 
 
@@ -153,11 +156,22 @@ def retire(
     account.schedule(account.clock.now() + DRAIN, end)
 
 
+def is_short(account: EmulatedAccount, group: Any, template: dict[str, str]) -> bool:
+    """Whether AWS has no instances of the template's type to give, to one who holds none in reserve."""
+    data = group.ec2_backend.launch_templates[template["LaunchTemplateId"]].get_version(template["Version"])
+    workload = account.part(Sources).workload
+    reserved = account.part(Reservations).active(data.instance_type)
+    return workload is not None and not reserved and workload.lacks(data.instance_type, account.clock.now())
+
+
 def settle(account: EmulatedAccount, group: Any, template: dict[str, str]) -> None:
     """Bring the number of instances to the desired capacity, as the group does by itself."""
     missing = group.desired_capacity - len(serving(group))
     if missing > 0 and not suspended(group, "Launch"):
-        launch(account, group, missing, template)
+        if is_short(account, group, template):
+            account.schedule(account.clock.now() + AGAIN, lambda: settle(account, group, template))
+        else:
+            launch(account, group, missing, template)
     elif missing < 0 and not suspended(group, "Terminate"):
         leaving = _surplus(group, -missing)
         if leaving:

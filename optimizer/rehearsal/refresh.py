@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from optimizer.rehearsal.groups import LAUNCH, current_template, launch, retire, serving, suspended
+from optimizer.rehearsal.groups import LAUNCH, current_template, is_short, launch, retire, serving, suspended
 
 if TYPE_CHECKING:
     from optimizer.rehearsal.account import EmulatedAccount
@@ -174,7 +174,11 @@ class Replacement:
             self._launch(len(batch), lambda: None)
 
     def _launch(self, count: int, then: Callable[[], None]) -> None:
+        """Launch so many; without capacity for them, again and again, as a group does."""
         refresh = self._refresh
+        if is_short(self._account, refresh.group, refresh.target):
+            self._after(LOOK, lambda: self._launch(count, then))
+            return
         launched = launch(self._account, refresh.group, count, refresh.target)
 
         def warmed_up() -> None:

@@ -16,7 +16,7 @@ from optimizer.rehearsal.platform_life import PlatformLife
 from optimizer.rehearsal.report import Progress, show
 from optimizer.rehearsal.scenario import Outcome, Scenario
 from optimizer.rehearsal.setting import PROJECT, Request, Setting
-from optimizer.rehearsal.summary import Summary, excluded_of, unexpected
+from optimizer.rehearsal.summary import Summary, excluded_of, other_sizing, unexpected
 from optimizer.rehearsal.walker import Walk
 
 UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
@@ -43,6 +43,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
+            differences += other_sizing(life.journal.sizing(), request.scenario.expect.sizing)
             differences += broken_off(walk, summary, request.scenario)
             differences += life.writer.differences() if life.writer else []
     (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")

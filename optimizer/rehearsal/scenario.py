@@ -26,6 +26,7 @@ from pydantic import (
 
 from optimizer.errors import UsageError
 from optimizer.rehearsal.billing.spec import BillingSpec
+from stages.sizing import Sizing
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -180,7 +181,7 @@ class Expectation(_Value):
     """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
 
     `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
-    `stranded`: US dollars a month that go on for commitments that nothing uses, at least.
+    `stranded`: US dollars a month that go on for commitments that nothing uses, at least. `sizing`: what is in force.
     """
 
     phases: dict[Literal["1", "2", "3"], Outcome]
@@ -189,6 +190,7 @@ class Expectation(_Value):
     next_deployment_changes: NonNegativeInt | None = 0
     window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
     actions: dict[str, Ending] = Field(default_factory=dict)
+    sizing: Sizing | None = None
     stranded: NonNegativeFloat = 0
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 

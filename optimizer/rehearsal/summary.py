@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from optimizer.rehearsal.calls import Call
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import Expectation, Outcome
+from stages.sizing import Sizing, SizingRecord
 
 PHASES = (1, 2, 3)
 METRIC_OPERATIONS = frozenset({"GetMetricData", "GetMetricStatistics"})
@@ -129,6 +130,18 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
         found.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
     found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
     return found
+
+
+def other_sizing(found: SizingRecord | None, expected: Sizing | None) -> list[str]:
+    """Where the sizing in force is not the expected one, part by part; nothing when none is expected."""
+    if expected is None:
+        return []
+    sizing = found.sizing if found else Sizing.AS_DESIGNED
+    return [
+        f"the sizing has {name} {getattr(sizing, name)}, expected was {wanted}"
+        for name, wanted in expected
+        if getattr(sizing, name) != wanted
+    ]
 
 
 def _unexpected_endings(summary: Summary, expect: Expectation) -> list[str]:

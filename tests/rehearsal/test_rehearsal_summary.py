@@ -12,8 +12,9 @@ import pytest
 from optimizer.rehearsal.calls import Call
 from optimizer.rehearsal.journal_items import JournalItems
 from optimizer.rehearsal.scenario import Expectation, Outcome
-from optimizer.rehearsal.summary import MonthlyCost, Summary, excluded_of, phases_of, unexpected
+from optimizer.rehearsal.summary import MonthlyCost, Summary, excluded_of, other_sizing, phases_of, unexpected
 from optimizer.rehearsal.taggings import Owned, tenant_resources_touched
+from stages.sizing import Sizing, SizingRecord
 
 AT = datetime(2027, 3, 1, 8, tzinfo=UTC)
 
@@ -157,3 +158,14 @@ def test_each_difference_from_the_expectation_is_a_sentence(change: dict[str, in
     assert "x is not listed as excluded" in unexpected(summary, frozenset(), wrong)
     stranded = unexpected(summary, frozenset(), Expectation(phases={}, stranded=100))
     assert "$0.00 a month are stranded in commitments, expected were $100.00" in stranded
+
+
+def test_another_sizing_than_expected_is_told_part_by_part() -> None:
+    designed = Sizing.AS_DESIGNED
+    fleet = designed.fleet.model_copy(update={"desired": 14})
+    found = SizingRecord(revision=1, sizing=designed.model_copy(update={"fleet": fleet}))
+    assert other_sizing(found, None) == []
+    assert other_sizing(None, designed) == []
+    (told,) = other_sizing(found, designed)
+    assert told.startswith("the sizing has fleet ")
+    assert "desired=14" in told

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
 
+from optimizer.rehearsal.capacity import Reservations
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
 from optimizer.rehearsal.workload import Sources
 
@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from optimizer.rehearsal.calls import Call
 
 _API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference"
-
-
-@dataclass
-class Reservations:
-    """All reservations, cancelled ones included, as they are described; by account and Region."""
-
-    by_place: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-
-    def of(self, call: Call) -> list[dict[str, Any]]:
-        return self.by_place.setdefault((call.account, call.region), [])
 
 
 @emulates(

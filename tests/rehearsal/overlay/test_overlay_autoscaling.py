@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.workload import Sources
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 REGION = "us-east-1"
@@ -279,6 +280,25 @@ def test_preferences_that_do_not_fit_are_refused(fleet, ec2, preferences, messag
 def test_a_refresh_to_a_version_that_does_not_exist_is_refused(fleet, version):
     with pytest.raises(ClientError, match="Could not find launch template version"):
         refresh(fleet, version)
+
+
+def test_without_capacity_a_launch_is_tried_until_there_is(account, fleet, ec2):
+    """Nothing is taken out of service for an instance that does not come."""
+
+    class Shortage:
+        until = account.clock.now() + timedelta(hours=3)
+
+        def lacks(self, kind, now):
+            return kind == "m5.2xlarge" and now < self.until
+
+    account.part(Sources).workload = Shortage()
+    refresh(fleet, smaller(ec2))
+    fleet.set_desired_capacity(AutoScalingGroupName=NAME, DesiredCapacity=16)
+    account.clock.sleep(2 * 3600)
+    assert states(fleet) == {("m5.4xlarge", "InService"): 15}
+    assert latest(fleet)["Status"] == "InProgress"
+    live(account, fleet, "Successful")
+    assert states(fleet)[("m5.2xlarge", "InService")] == 16
 
 
 def test_latest_cannot_be_rolled_back(fleet, ec2):
