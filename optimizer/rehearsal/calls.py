@@ -41,6 +41,7 @@ _DATA = frozenset(
         ("dynamodb", "PutItem"),
         ("dynamodb", "TransactWriteItems"),
         ("dynamodb", "UpdateItem"),
+        ("s3", "DeleteObject"),
         ("s3", "PutObject"),
     }
 )

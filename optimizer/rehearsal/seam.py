@@ -7,6 +7,7 @@ patches stand only while an account is active.
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Protocol
 from unittest.mock import patch
+from urllib.parse import parse_qs, urlparse
+from xml.sax.saxutils import escape
 
 from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
@@ -21,9 +24,11 @@ from moto import backend_index, backends, mock_aws, settings
 from moto.core import responses
 from moto.core.models import botocore_stubber
 from moto.core.parse import PROTOCOL_PARSERS
-from moto.core.responses import BaseResponse
+from moto.core.responses import ActionResult, BaseResponse
 from moto.core.serialize import AttributePicker, get_serializer_class
 from moto.core.utils import get_service_model, get_value
+from moto.s3.exceptions import S3ClientError
+from moto.s3.responses import ACTION_MAP, S3Response
 
 from optimizer.rehearsal.missing_services import backend_of, patterns
 from optimizer.rehearsal.overlay import AwsError
@@ -126,6 +131,51 @@ class Request:
         return answer["status_code"], {**self._response.response_headers, **answer["headers"]}, answer["body"]
 
 
+class ObjectRequest(Request):
+    """One call to S3, which moto answers past `call_action`. Its operation is the IAM action, as `ListBucket`."""
+
+    def __init__(self, response: S3Response, asked: Any, url: str, answer: Callable[[], Any]) -> None:
+        self._response = response
+        self._answer = answer
+        self._bucket = response.parse_bucket_name_from_url(asked, url)
+        self._key = response.parse_key_name() if self._bucket else None
+        self.service = "s3"
+        self.operation = (
+            _s3_action(asked.method, "KEY" if self._key else "BUCKET", url) if self._bucket else "ListBuckets"
+        )
+        self.account = response.current_account
+        self.region = response.region
+        self.access_key = response.access_key
+
+    def parameters(self) -> Mapping[str, Any]:
+        return {"Bucket": self._bucket, "Key": self._key}
+
+    def original(self) -> Wire:
+        try:
+            answer = self._answer()
+        except S3ClientError as error:
+            answer = self._response.serialized(ActionResult(error))
+        return (200, {}, answer) if isinstance(answer, str | bytes) else answer
+
+    def parse(self, wire: Wire) -> dict[str, Any]:
+        """Nothing of what it answers is read; raises AwsError for an error answer."""
+        status, _, body = wire
+        if status >= 300:
+            found = re.search("<Code>(.*?)</Code>", body if isinstance(body, str) else body.decode())
+            raise AwsError(found[1] if found else str(status), "", status)
+        return {}
+
+    def serialize_error(self, error: AwsError) -> Wire:
+        return error.status, {}, f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+
+
+def _s3_action(method: str, of: str, url: str) -> str:
+    actions = ACTION_MAP[of].get(method, {})
+    asked = parse_qs(urlparse(url).query, keep_blank_values=True)
+    default = actions.get("DEFAULT", f"{method} {of}")
+    return next((str(action) for part, action in actions.items() if part in asked), str(default))
+
+
 @contextmanager
 def attached(handler: Handler) -> Iterator[None]:
     """moto mocked, with `handler` around every call."""
@@ -134,6 +184,12 @@ def attached(handler: Handler) -> Iterator[None]:
 
     def call_action(response: BaseResponse) -> Wire:
         return handler.handle(Request(response, original))
+
+    def s3(original: Callable[[S3Response, Any, str], Any]) -> Callable[[S3Response, Any, str], Wire]:
+        def answer(response: S3Response, asked: Any, url: str) -> Wire:
+            return handler.handle(ObjectRequest(response, asked, url, lambda: original(response, asked, url)))
+
+        return answer
 
     def current_account(response: BaseResponse) -> str:
         return handler.account_of(response.get_access_key())
@@ -153,6 +209,8 @@ def attached(handler: Handler) -> Iterator[None]:
             (backend_index, "backend_url_patterns", [*patterns(), *backend_index.backend_url_patterns]),
             (backends, "get_backend", backend_of(backends.get_backend)),
             (BaseResponse, "call_action", call_action),
+            (S3Response, "_bucket_response", s3(S3Response._bucket_response)),  # noqa: SLF001 -- the seam
+            (S3Response, "_key_response", s3(S3Response._key_response)),  # noqa: SLF001 -- the seam
             (BaseResponse, "get_current_account", current_account),
             (botocore_stubber, "process_request", process_request),
             # moto lists all methods of the class anew at each call: 1 ms and more for EC2.

@@ -117,6 +117,26 @@ def test_only_jobs_are_recorded_with_their_parameters(account):
     assert (described.account, described.region, described.at) == (TOOLING, "us-east-1", START)
 
 
+def put_objects(s3, *keys):
+    for key in keys:
+        s3.put_object(Bucket="records", Key=key, Body=b"x")
+
+
+@pytest.mark.parametrize(("number", "landed"), [(1, ["a"]), (2, ["a"])])
+def test_objects_are_recorded_and_lost_as_every_call_is(number, landed):
+    with EmulatedAccount(start=START, tooling=TOOLING, production=PRODUCTION, crash_at=number) as account:
+        s3 = account.client("s3", TOOLING, "us-east-1")
+        s3.create_bucket(Bucket="records")
+        with account.acting("job"), pytest.raises(Crash):
+            put_objects(s3, "a", "b")
+        assert [each["Key"] for each in s3.list_objects_v2(Bucket="records")["Contents"]] == landed
+        with account.acting("job"), pytest.raises(ClientError, match="NoSuchKey"):
+            s3.get_object(Bucket="records", Key="absent")
+        *_, last = account.calls
+        assert (last.service, last.operation, last.error) == ("s3", "GetObject", "NoSuchKey")
+        assert last.parameters == {"Bucket": "records", "Key": "absent"}
+
+
 @pytest.mark.parametrize("attempt", range(5))
 def test_one_conditional_write_of_many_wins(account, attempt):
     make_table(account.client("dynamodb", TOOLING, "us-east-1"), "lease")
