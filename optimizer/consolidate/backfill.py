@@ -16,7 +16,7 @@ from optimizer.aws import Aws
 from optimizer.clock import Clock
 from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import Merge
+from optimizer.consolidate.merge import Merge, is_beacon
 from optimizer.consolidate.writes import insert, write_all
 
 UNIT = 1_024  # bytes of a write unit
@@ -84,7 +84,7 @@ def copy_page(aws: Aws, merge: Merge, segment: Segment, page: int) -> tuple[Segm
         Limit=page,
         **start,  # type: ignore[arg-type]  # a key as an earlier page gave it
     )
-    items = [merge.merged(segment.source, item) for item in answer["Items"]]
+    items = [merge.merged(segment.source, item) for item in answer["Items"] if not is_beacon(item)]
     write_all(aws, (insert(merge.target, item) for item in items))
     last = answer.get("LastEvaluatedKey")
     copied = replace(segment, after=last, items=segment.items + len(items), done=last is None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from optimizer.action import Notes
 from optimizer.aws import Aws
 from optimizer.consolidate.backfill import Pace, copy_round, segments_of
+from optimizer.consolidate.beacon import to_now
 from optimizer.consolidate.follow import forward
 from optimizer.consolidate.imported import exported_at
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Say, Speed
 from optimizer.consolidate.state import Stage, State, write_state
-from optimizer.consolidate.stream import Position, Reader
+from optimizer.consolidate.stream import Position, Reader, Record
 from optimizer.errors import MoveFailed
 from optimizer.observe.tables import read_table
 
@@ -62,12 +63,23 @@ class Follower:
         refuse_too_late(self.state, self.aws.clock.now())
         begun, count = self.aws.clock.now(), 0
         for entity, reader in self._readers.items():
-            for records in reader.batches(most):
-                forward(self.aws, self.merge, entity, reader, records, self.state.begun - MARGIN)
-                count += len(records)
-                self.keep(replace(self.state, forward={**self.state.forward, entity: reader.position}))
+            count += self._carry(entity, reader, reader.batches(most))
         if most is None or count < most:
             self.state = replace(self.state, read_at=begun)
+        return count
+
+    def follow_to_now(self, deadline: datetime) -> None:
+        """Carry over all that was written before this began. Only behind a fence: beacons are set in the sources."""
+        for entity, reader in self._readers.items():
+            self._carry(entity, reader, to_now(self.aws, entity, reader, deadline))
+        self.keep(replace(self.state, forward={entity: reader.position for entity, reader in self._readers.items()}))
+
+    def _carry(self, entity: Entity, reader: Reader, batches: Iterable[list[Record]]) -> int:
+        count = 0
+        for records in batches:
+            forward(self.aws, self.merge, entity, reader, records, self.state.begun - MARGIN)
+            count += len(records)
+            self.keep(replace(self.state, forward={**self.state.forward, entity: reader.position}))
         return count
 
 

@@ -8,30 +8,32 @@ back begins at a position of the target's stream from before the application's f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
 from optimizer.action import Notes
 from optimizer.aws import Aws
+from optimizer.consolidate.beacon import put_out, to_now
 from optimizer.consolidate.copying import Follower, refuse_too_late
-from optimizer.consolidate.fence import fenced, is_fenced, lift_fence, raise_fence
+from optimizer.consolidate.fence import fenced, is_fenced, lift_fence
 from optimizer.consolidate.follow import backward, buried, created, foreign
-from optimizer.consolidate.merge import Merge, Speed
+from optimizer.consolidate.merge import VERSION, Merge, Speed, told
 from optimizer.consolidate.pointers import read_pointers, turn_pointers
 from optimizer.consolidate.proof import as_returned, compare, refuse_difference, sampled, still_different
 from optimizer.consolidate.state import Stage, State, write_state
-from optimizer.consolidate.stream import Position, Reader
+from optimizer.consolidate.stream import Position, Reader, Record
 from optimizer.consolidate.writes import unbury, write_all
 from optimizer.errors import MoveFailed
 from optimizer.observe.tables import read_table
 
 QUIET = timedelta(seconds=10)  # behind a fence: no change for so long, and there is none
 PAUSE = timedelta(minutes=3)  # the longest that writes may be denied before the pointers turn
+UP_TO_NOW = timedelta(minutes=10)  # the longest that a stream is read until it shows what was written just now
 POLL = 1.0  # seconds
 CLOSE = 5.0  # seconds between two looks while old pointers may still be remembered
-LOOKS = 8  # at items that are written all the time, until both sides agree
+LOOKS = 40  # at items that are written all the time, or whose changes are still to come out of the stream
 BEFORE_FLIP = (Stage.COPYING, Stage.FOLLOWING, Stage.PROVEN)
 SAMPLE = 200  # items of each entity in the shadow read
 
@@ -68,28 +70,31 @@ def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> S
 def flip(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, random: Random) -> State:
     """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lifts the fence again."""
     if state.stage is not Stage.FLIPPED:
+        follower = Follower(aws, merge, notes, state)
+        follower.follow()  # what takes long, before anybody has to wait
         with fenced(aws, merge.sources):
-            state = _prepare(aws, merge, notes, state, random)
+            state = _prepare(aws, merge, follower, random)
     turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
     return _outlast(aws, merge, notes, state, speed.pointer_age)
 
 
-def _prepare(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
+def _prepare(aws: Aws, merge: Merge, follower: Follower, random: Random) -> State:
     deadline = aws.clock.now() + PAUSE
-    follower = Follower(aws, merge, notes, state)
     _until_quiet(aws, follower.follow, deadline)
+    follower.follow_to_now(deadline)
     refuse_difference(sampled(aws, merge, SAMPLE, random), "behind the fence, of a sample")
     reader = Reader(aws, Position(read_table(aws, merge.target)["LatestStreamArn"]))
-    _until_quiet(aws, lambda: _discard(aws, merge, reader, follower.state), deadline)
+    _until_quiet(aws, lambda: _discard(aws, merge, reader.batches(), follower.state), deadline)
+    _discard(aws, merge, to_now(aws, merge.target, reader, deadline), follower.state)
     follower.keep(replace(follower.state, stage=Stage.FLIPPED, backward=reader.position, read_at=aws.clock.now()))
     return follower.state
 
 
-def _discard(aws: Aws, merge: Merge, reader: Reader, state: State) -> int:
-    """Read the target's own stream on, past what the following did there; take the last tombstones away."""
+def _discard(aws: Aws, merge: Merge, batches: Iterable[list[Record]], state: State) -> int:
+    """Leave the target's own stream behind, past what the following did there; take the last tombstones away."""
     labels = [position.label for position in state.forward.values()]
     count = 0
-    for records in reader.batches():
+    for records in batches:
         count += len(records)
         if strangers := foreign(merge, records, labels):
             raise MoveFailed(
@@ -107,7 +112,25 @@ def _outlast(aws: Aws, merge: Merge, notes: Notes, state: State, age: timedelta)
     while aws.clock.now() < until:
         state, _ = sync_back(aws, merge, notes, state)
         aws.clock.sleep(CLOSE)
+    if strays := _strays(aws, state):
+        raise MoveFailed(
+            f"{len(strays)} writes reached the sources although they were denied, and are not in {merge.target}: "
+            f"{'; '.join(strays[:10])}. Roll the phase back: the sources have them."
+        )
     return state
+
+
+def _strays(aws: Aws, state: State) -> list[str]:
+    """The keys of what was written to the sources since all was followed, but by the way back."""
+    assert state.backward is not None, "it is set when the pointers turn"
+    return [
+        f"{entity} {told(record['dynamodb']['Keys'])}"
+        for entity, position in state.forward.items()
+        for records in Reader(aws, position).batches()
+        for record in records
+        if (image := record["dynamodb"].get("NewImage"))
+        and not image.get(VERSION, {}).get("S", "").startswith(state.backward.label)
+    ]
 
 
 def sync_back(aws: Aws, merge: Merge, notes: Notes, state: State) -> tuple[State, Lag]:
@@ -116,7 +139,7 @@ def sync_back(aws: Aws, merge: Merge, notes: Notes, state: State) -> tuple[State
     refuse_too_late(state, aws.clock.now())
     begun, oldest, count = aws.clock.now(), None, 0
     reader = Reader(aws, state.backward)
-    for records in reader.batches():
+    for records in to_now(aws, merge.target, reader, begun + UP_TO_NOW):
         oldest = oldest or created(records[0])
         count += len(records)
         backward(aws, merge, reader, records)
@@ -130,23 +153,26 @@ def sync_back(aws: Aws, merge: Merge, notes: Notes, state: State) -> tuple[State
 def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
     """Return to the sources without losing a write: stop writes, follow the last of them, turn the pointers."""
     if state.stage is Stage.FLIPPED:
-        raise_fence(aws, [merge.target])
-        current = state
-
-        def drain() -> int:
-            nonlocal current
-            current, lag = sync_back(aws, merge, notes, current)
-            return lag.changes
-
-        _until_quiet(aws, drain, aws.clock.now() + timedelta(hours=6))
-        refuse_difference(
-            sampled(aws, merge, SAMPLE, random, as_returned), "after the last change was followed back, of a sample"
-        )
-        state = replace(current, stage=Stage.RETURNING)
-        write_state(notes, state)
+        state, _ = sync_back(aws, merge, notes, state)  # what takes long, before anybody has to wait
+        with fenced(aws, [merge.target]):
+            state = _prepare_return(aws, merge, notes, state, random)
     lift_fence(aws, merge.sources)
     turn_pointers(aws, {str(each): str(each) for each in merge.sources})
     state = replace(state, stage=Stage.RETURNED)
+    write_state(notes, state)
+    return state
+
+
+def _prepare_return(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
+    def drain() -> int:
+        nonlocal state
+        state, lag = sync_back(aws, merge, notes, state)
+        return lag.changes
+
+    _until_quiet(aws, drain, aws.clock.now() + PAUSE)
+    different = sampled(aws, merge, SAMPLE, random, as_returned)
+    refuse_difference(different, "after the last change was followed back, of a sample", merge.target)
+    state = replace(state, stage=Stage.RETURNING)
     write_state(notes, state)
     return state
 
@@ -160,6 +186,8 @@ def recover(aws: Aws, merge: Merge, state: State) -> str:
         turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
         return f"a run died while it turned the pointers to {merge.target}: they are turned"
     if state.stage in BEFORE_FLIP and any(is_fenced(aws, each) for each in merge.sources):
+        for source in merge.sources:
+            put_out(aws, source)
         lift_fence(aws, merge.sources)
         return f"a run died while writes to {' and '.join(merge.sources)} were denied: they are let through again"
     return ""

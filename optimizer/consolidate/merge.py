@@ -14,6 +14,7 @@ Say = Callable[[str], None]
 
 VERSION = f"{MARK}version"  # which stream record an item was written from: origin and version in one
 GONE = f"{MARK}gone"  # a tombstone: the item was deleted while the copying had not yet come by
+BEACON = f"{MARK}beacon"  # of an item that is there for a moment, to be seen in the stream
 POINTER = "/tap/tables/"
 
 
@@ -51,6 +52,11 @@ class Speed:
 
 def key_of(item: Item) -> dict[str, Value]:
     return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def is_beacon(key: Item) -> bool:
+    """Whether an item under this key is none of the application's, but a beacon of ours."""
+    return str(key["pk"].get("S", "")).startswith(BEACON)
 
 
 def told(key: Item) -> str:

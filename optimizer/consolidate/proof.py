@@ -17,8 +17,8 @@ from typing import Any
 
 from optimizer.aws import Aws
 from optimizer.consolidate.item_size import Item
-from optimizer.consolidate.mapping import Entity, merged_key, unmarked
-from optimizer.consolidate.merge import GONE, Merge, key_of
+from optimizer.consolidate.mapping import Entity, merged_key, split_key, unmarked
+from optimizer.consolidate.merge import GONE, Merge, is_beacon, key_of
 from optimizer.consolidate.writes import unbury, write_all
 from optimizer.errors import MoveFailed
 
@@ -116,32 +116,39 @@ def still_different(
 
 
 def sampled(aws: Aws, merge: Merge, count: int, random: Random, agree: Agree | None = None) -> set[tuple[Entity, Key]]:
-    """A shadow read: so many items per entity read on both sides as the application would; those that differ.
+    """A shadow read: so many items of each table read on both sides as the application would; those that differ.
 
     They are read from a place in the table that chance chooses.
     """
     different: set[tuple[Entity, Key]] = set()
-    for entity in merge.sources:
+    for table in merge.tables:
         segments = 16
         left = count
         for segment in random.sample(range(segments), segments):
             if left <= 0:
                 break
             items = aws.dynamodb.scan(
-                TableName=entity, TotalSegments=segments, Segment=segment, Limit=left, ConsistentRead=True
+                TableName=table, TotalSegments=segments, Segment=segment, Limit=left, ConsistentRead=True
             )["Items"]
             left -= len(items)
-            different |= still_different(aws, merge, [(entity, _key(item)) for item in items], agree)
+            keys = {_source_key(table, item) for item in items if not is_beacon(item)}
+            different |= still_different(aws, merge, keys, agree)
     return different
 
 
-def refuse_difference(different: Iterable[tuple[Entity, Key]], when: str) -> None:
-    """Raises MoveFailed that names the items."""
+def _source_key(table: str, item: Item) -> tuple[Entity, Key]:
+    """Of an item of any of the tables, what it is and its key in its source."""
+    entity, key = (Entity(table), item) if table in tuple(Entity) else split_key(key_of(item))
+    return entity, _key(key)
+
+
+def refuse_difference(different: Iterable[tuple[Entity, Key]], when: str, used: str = "the sources") -> None:
+    """Raises MoveFailed that names the items. `used`: what the application reads and writes at that time."""
     keys = sorted(different)
     if keys:
         raise MoveFailed(
             f"{len(keys)} items differ between sources and target {when}: {_named(keys)}. "
-            "The application still reads and writes the sources. Find out why; then run this again, or roll back."
+            f"The application still reads and writes {used}. Find out why; then run this again, or roll back."
         )
 
 
@@ -185,7 +192,7 @@ def _pages(aws: Aws, table: str, page: int) -> Iterator[Sequence[Item]]:
         TableName=table, PaginationConfig={"PageSize": page}, ConsistentRead=True
     )
     for each in pages:
-        yield each["Items"]
+        yield [item for item in each["Items"] if not is_beacon(item)]
 
 
 def _read(aws: Aws, table: str, keys: Sequence[Item]) -> dict[Key, Item]:

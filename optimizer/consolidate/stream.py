@@ -7,11 +7,12 @@ iterator is good for 15 minutes; an answer may be empty although there is more t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optimizer.aws import Aws
+from optimizer.consolidate.merge import BEACON, is_beacon
 from optimizer.errors import MoveFailed
 
 Record = Mapping[str, Any]
@@ -67,6 +68,7 @@ class Reader:
     aws: Aws
     position: Position
     _iterators: dict[str, str] = field(default_factory=dict)
+    _lit: dict[str, set[str]] = field(default_factory=dict)  # by shard, the beacons that came out of it
 
     def batches(self, most: int | None = None) -> Iterator[list[Record]]:
         """Records in order, until every shard answers with nothing or `most` were read.
@@ -85,6 +87,12 @@ class Reader:
             if self.position.ended == before.ended:  # else there may be children to read
                 return
 
+    def dark(self, tokens: Collection[str]) -> list[str]:
+        """The shards that are not at their end and out of which none of these beacons has come."""
+        return [
+            shard for shard in readable(self._shards(), self.position) if self._lit.get(shard, set()).isdisjoint(tokens)
+        ]
+
     def _shard(self, shard: str) -> Iterator[list[Record]]:
         empty, patience = 0, 1 if shard in self._iterators else EMPTY_ANSWERS
         while empty < patience:
@@ -94,7 +102,8 @@ class Reader:
             if records:
                 empty = 0
                 self.position = self.position.after(shard, records[-1]["dynamodb"]["SequenceNumber"])
-                yield records
+                if own := [each for each in records if not self._noted(shard, each["dynamodb"])]:
+                    yield own
             if "NextShardIterator" not in answer:
                 self.position = self.position.past(shard)
                 return
@@ -103,6 +112,13 @@ class Reader:
                 empty += 1
                 if empty < patience:
                     self.aws.clock.sleep(BETWEEN)
+
+    def _noted(self, shard: str, change: Mapping[str, Any]) -> bool:
+        """Whether a change is of a beacon, which is then known to have come by."""
+        if not is_beacon(change["Keys"]):
+            return False
+        self._lit.setdefault(shard, set()).add(change.get("NewImage", {}).get(BEACON, {}).get("S", ""))
+        return True
 
     def _records(self, shard: str, iterator: str) -> Mapping[str, Any]:
         streams = self.aws.streams

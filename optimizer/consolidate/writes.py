@@ -66,6 +66,16 @@ def delete(table: str, key: Item, version: str) -> TransactWriteItemTypeDef:
     }
 
 
+def set_down(table: str, item: Item) -> TransactWriteItemTypeDef:
+    """Put an item, whatever is there."""
+    return {"Put": {"TableName": table, "Item": dict(item)}}
+
+
+def remove(table: str, key: Item) -> TransactWriteItemTypeDef:
+    """Delete an item, whatever it is."""
+    return {"Delete": {"TableName": table, "Key": dict(key)}}
+
+
 def unbury(table: str, key: Item) -> TransactWriteItemTypeDef:
     """Take a tombstone away."""
     return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 Item = dict[str, Any]
 Key = tuple[str, str]
 KEPT = timedelta(hours=24)
+HOPS = (0, 0, 3, 9)  # answers without a record, before a new iterator has come to one
 
 
 class SteppingClock:
@@ -122,7 +123,8 @@ class Table:
 class Model:
     """One account. `around` is called with the landing of each call that the optimizer makes."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, hops: Sequence[int] = HOPS) -> None:
+        self.hops = hops
         self.clock = SteppingClock()
         self.random = Random(seed)
         self.tables: dict[str, Table] = {}
@@ -338,18 +340,20 @@ class _Streams:
                 raise STREAM_ERRORS.TrimmedDataAccessException(
                     {"Error": {"Code": "TrimmedDataAccessException"}}, "GetShardIterator"
                 )
-        return {"ShardIterator": f"{StreamArn}|{ShardId}|{place}"}
+        return {"ShardIterator": f"{StreamArn}|{ShardId}|{place}|{self._model.random.choice(self._model.hops)}"}
 
     def get_records(self, ShardIterator: str) -> Any:  # noqa: N803
-        """A page of chance length, sometimes none."""
-        arn, shard_id, place = ShardIterator.split("|")
+        """A page of chance length, sometimes none; and none for a while from a new iterator, though there is more."""
+        arn, shard_id, place, hops = ShardIterator.split("|")
+        if int(hops):
+            return {"Records": [], "NextShardIterator": f"{arn}|{shard_id}|{place}|{int(hops) - 1}"}
         shard = next(each for each in self._stream(arn).shards if each.id == shard_id)
         most = self._model.random.choice((0, 7, 40, 200))
         records = shard.records[int(place) : int(place) + most]
         after = int(place) + len(records)
         if shard.closed and after == len(shard.records):
             return {"Records": records}
-        return {"Records": records, "NextShardIterator": f"{arn}|{shard_id}|{after}"}
+        return {"Records": records, "NextShardIterator": f"{arn}|{shard_id}|{after}|0"}
 
 
 class _Parameters:

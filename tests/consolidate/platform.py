@@ -4,7 +4,7 @@ without pause between any two calls of the optimizer, and what it was told was w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from optimizer.rehearsal.account import Crash, EmulatedAccount
 from optimizer.rehearsal.credentials import boto3_session
 from optimizer.rehearsal.faults import Faults
 from stages.indexes import INDEXES
-from tests.consolidate.model import Model
+from tests.consolidate.model import HOPS, Model
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 PRODUCTION, REGION = "222222222222", "us-east-1"
@@ -253,9 +253,9 @@ def _comparable(item: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def lived(items: int, seed: int) -> Iterator[Platform]:
-    """The platform in the model, with so many items."""
-    model = Model(seed)
+def lived(items: int, seed: int, hops: Sequence[int] = HOPS) -> Iterator[Platform]:
+    """The platform in the model, with so many items; `hops` from a new iterator to its first record."""
+    model = Model(seed, hops)
     for entity in Entity:
         model.enable_stream(model.make(entity))
         model.pointers[POINTER + entity] = entity

@@ -51,7 +51,7 @@ def all_of_them():
     ],
 )
 def test_without_it_the_migration_fails(switch_off, monkeypatch):
-    monkeypatch.setattr(proof, "refuse_difference", nothing_refused := lambda different, when: None)
+    monkeypatch.setattr(proof, "refuse_difference", nothing_refused := lambda different, when, used="": None)
     monkeypatch.setattr(cutover, "refuse_difference", nothing_refused)  # the proof would see it first
     switch_off(monkeypatch)
     with pytest.raises((AssertionError, MoveFailed)):
@@ -84,3 +84,23 @@ def test_behind_a_fence_that_does_not_hold_nothing_is_turned():
         with pytest.raises(MoveFailed, match="until the pause was over"):
             cutover.flip(platform.aws, MERGE, speed, notes, campaign.state_of(notes), Random(0))
         assert cutover.is_turned_back(platform.aws, MERGE)
+
+
+def test_a_return_that_is_refused_denies_nobody_and_says_where_the_application_is():
+    with lived(100, 0) as platform:
+        notes, speed = MemoryNotes(), Speed(units=1e6, segments=1, workers=1)
+        campaign.migrate(platform, speed)
+        platform.application.busy = False
+        aws, notes = platform.aws, platform.notes
+        aws.dynamodb.update_item(  # past the application, and against the way back
+            TableName="users",
+            Key={"pk": {"S": "TENANT#1"}, "sk": {"S": "USER#1"}},
+            UpdateExpression="SET n = :n",
+            ExpressionAttributeValues={":n": {"N": "0"}},
+        )
+        with pytest.raises(MoveFailed, match=r"still reads and writes tenants_users"):
+            cutover.turn_back(aws, MERGE, notes, campaign.state_of(notes), Random(1))
+        written = platform.application.writes
+        platform.write(20)
+        assert platform.application.writes == written + 20
+        assert cutover.is_flipped(aws, MERGE)

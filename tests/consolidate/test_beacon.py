@@ -1,0 +1,98 @@
+"""How far a stream was read: what three empty answers hide, a beacon shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from optimizer.consolidate import cutover
+from optimizer.consolidate.beacon import put_out, to_now
+from optimizer.consolidate.merge import Speed
+from optimizer.consolidate.stream import Position, Reader
+from optimizer.errors import MoveFailed
+from tests.consolidate import campaign
+from tests.consolidate.platform import MERGE, Platform, lived
+
+SPEED = Speed(units=1e6, segments=1, workers=1)
+FAR = (30,)  # empty answers from a new iterator to the first record
+
+
+def read(platform: Platform, *, patience: timedelta = timedelta(minutes=10)) -> list[str]:
+    """The sort keys that come out of the stream of users."""
+    aws = platform.aws
+    reader = Reader(aws, Position(aws.dynamodb.describe_table(TableName="users")["Table"]["LatestStreamArn"]))
+    batches = to_now(aws, "users", reader, aws.clock.now() + patience)
+    return [record["dynamodb"]["Keys"]["sk"]["S"] for records in batches for record in records]
+
+
+def test_everything_written_before_comes_out_and_no_beacon_does() -> None:
+    with lived(100, 0, hops=FAR) as platform:
+        platform.application.busy = False
+        found = read(platform)
+        assert len(found) == 50
+        assert all(each.startswith("USER#") for each in found)
+        assert len(platform.stored("users")) == 50
+
+
+def test_every_shard_is_lit_also_those_that_split_meanwhile() -> None:
+    with lived(800, 1, hops=(0, 12)) as platform:
+        platform.write(300)
+        shards = platform.aws.streams.describe_stream(
+            StreamArn=platform.aws.dynamodb.describe_table(TableName="users")["Table"]["LatestStreamArn"]
+        )["StreamDescription"]["Shards"]
+        assert len(shards) > 4
+        before = platform.application.writes
+        assert len(read(platform)) >= 400
+        assert platform.application.writes > before  # it wrote on, and shards split
+
+
+def test_a_stream_that_does_not_come_to_now_is_an_error() -> None:
+    with lived(10, 0, hops=(10**6,)) as platform, pytest.raises(MoveFailed, match="could not be read up to now"):
+        read(platform, patience=timedelta(minutes=1))
+
+
+def test_what_a_dead_run_left_is_taken_away() -> None:
+    with lived(10, 0) as platform:
+        platform.aws.dynamodb.put_item(
+            TableName="users", Item={"pk": {"S": "tap_mark_beacon#3"}, "sk": {"S": "tap_mark_beacon"}}
+        )
+        put_out(platform.aws, "users")
+        assert len(platform.stored("users")) == 5
+
+
+def test_the_way_back_carries_what_lies_far_along_the_stream() -> None:
+    """Writes that only show after many empty answers, and a rollback that comes at once."""
+    with lived(100, 0) as platform:
+        campaign.migrate(platform, SPEED)
+        platform.application.busy = False
+        model = platform.aws.streams._answers._model
+        model.hops = FAR
+        platform.write(60)
+        notes = platform.notes
+        cutover.turn_back(platform.aws, MERGE, notes, campaign.state_of(notes), Random(1))
+        campaign.agree(platform.missing_in_sources())
+
+
+def test_without_beacons_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cutover, "to_now", lambda aws, table, reader, deadline: reader.batches())
+    with pytest.raises((AssertionError, MoveFailed)):
+        test_the_way_back_carries_what_lies_far_along_the_stream()
+
+
+def test_a_write_that_got_past_the_fence_is_named() -> None:
+    """A resource policy is in force everywhere a moment after it is shown."""
+    with lived(100, 0) as platform:
+        campaign.copied(platform, SPEED)
+        platform.application.busy = False
+        turn = cutover.turn_pointers
+
+        def late(aws, wanted):
+            aws.dynamodb.put_item(TableName="users", Item={"pk": {"S": "TENANT#1"}, "sk": {"S": "USER#late"}})
+            turn(aws, wanted)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cutover, "turn_pointers", late)
+            with pytest.raises(MoveFailed, match=r"users TENANT#1, USER#late\. Roll the phase back"):
+                campaign.turn(platform, SPEED)
