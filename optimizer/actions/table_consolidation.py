@@ -144,6 +144,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         alike("key schema", "keys"),
         alike("key of encryption", "encryption"),
         alike("point-in-time recovery", "recovery"),
+        alike("days of recovery", "recovery_days"),
         alike("table class", "class"),
         alike("deletion protection", "protected"),
         over("replicas in other Regions", sum(len(each["replicas"]) for each in tables.values()), at_most=0),
@@ -546,6 +547,15 @@ POINTERS = tuple(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{POINTE
 KEYS = ("arn:{partition}:kms:{region}:{account}:key/*",)
 BY_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
 KEY_READ = ("Decrypt", "DescribeKey")
+# What DynamoDB asks of whoever makes a table with a key of the customer's own.
+KEY_GIVEN = (
+    "CreateGrant",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
 READ = ("BatchGetItem", "GetResourcePolicy", "ListTagsOfResource", "Scan")
 # A transaction needs the permission of each write in it (GUIDE/transaction-apis-iam.html).
 WRITTEN = ("CreateBackup", "DeleteItem", "DeleteResourcePolicy", "PutItem", "PutResourcePolicy", "UpdateTable")
@@ -578,7 +588,10 @@ ACTION = Action(
         Permission("dynamodb:ListBackups", source=DYNAMODB),  # takes no resource
         # A table is encrypted by the key of its sources, on behalf of whoever writes to it.
         *(Permission(f"kms:{name}", KEYS, dependent=True, conditions=BY_DYNAMODB, source=KMS) for name in KEY_READ),
-        Permission("kms:CreateGrant", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS),
+        *(
+            Permission(f"kms:{name}", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS)
+            for name in KEY_GIVEN
+        ),
         # Removing the indexes that are not needed asks for what gsi_removal and stream_disable ask.
         *(each for other in (gsi_removal, stream_disable) for each in other.ACTION.permissions if not each.writes),
     ),

@@ -12,7 +12,7 @@ from optimizer.observe.tables import is_settled, read_table
 from stages.indexes import merged_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 POLL = 5.0  # seconds
 PATIENCE = 1_800.0
@@ -31,17 +31,9 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
             Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
             **(encryption if like["encryption"] else {}),  # type: ignore[arg-type]  # the SSESpecification above
         )
-    deadline = aws.clock.now().timestamp() + PATIENCE
-    while (table := find_target(aws, merge)) is None or not is_settled(table):
-        if aws.clock.now().timestamp() >= deadline:
-            raise MoveFailed(f"{merge.target} did not become ACTIVE in half an hour. Run the same command again.")
-        aws.clock.sleep(POLL)
+    _until(aws, merge, "become ACTIVE", lambda: (table := find_target(aws, merge)) is not None and is_settled(table))
     if like["recovery"] == "ENABLED" and not _recoverable(aws, merge):
-        days = {"RecoveryPeriodInDays": like["recovery_days"]} if like["recovery_days"] else {}
-        aws.dynamodb.update_continuous_backups(
-            TableName=merge.target,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True, **days},  # type: ignore[typeddict-item]
-        )
+        _make_recoverable(aws, merge, like["recovery_days"])
     if like["expiry"] and _expiry(aws, merge) is None:
         aws.dynamodb.update_time_to_live(
             TableName=merge.target, TimeToLiveSpecification={"Enabled": True, "AttributeName": like["expiry"]}
@@ -49,10 +41,20 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
 
 
 def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
+    """Whether it is there, whoever made it, and is as its sources are."""
     table = find_target(aws, merge)
     if table is None or not is_settled(table):
         return False
-    return _recoverable(aws, merge) is (like["recovery"] == "ENABLED") and _expiry(aws, merge) == like["expiry"]
+    found = {
+        "keys": [key["AttributeName"] for key in table["KeySchema"]],
+        "encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
+        "class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
+        "protected": table.get("DeletionProtectionEnabled", False),
+        "recovery": "ENABLED" if _recoverable(aws, merge) else "DISABLED",
+        "expiry": _expiry(aws, merge),
+    }
+    wanted = {**like, "keys": [key["AttributeName"] for key in like["keys"]]}
+    return all(value == wanted[name] for name, value in found.items())
 
 
 def delete_target(aws: Aws, merge: Merge) -> None:
@@ -63,8 +65,10 @@ def delete_target(aws: Aws, merge: Merge) -> None:
     table = find_target(aws, merge)
     if table is None or table["TableStatus"] == "DELETING":
         return
+    _until(aws, merge, "take a change", lambda: _is_settled_or_gone(aws, merge))
     if table.get("DeletionProtectionEnabled"):
         aws.dynamodb.update_table(TableName=merge.target, DeletionProtectionEnabled=False)
+        _until(aws, merge, "take a change", lambda: _is_settled_or_gone(aws, merge))
     try:
         aws.dynamodb.delete_table(TableName=merge.target)
     except aws.dynamodb.exceptions.ResourceNotFoundException:
@@ -77,6 +81,42 @@ def find_target(aws: Aws, merge: Merge) -> Any:
         return read_table(aws, merge.target)
     except aws.dynamodb.exceptions.ResourceNotFoundException:
         return None
+
+
+def _until(aws: Aws, merge: Merge, reached: str, is_reached: Callable[[], bool]) -> None:
+    """DynamoDB refuses a change of a table that is being made or changed. Raises MoveFailed after half an hour."""
+    deadline = aws.clock.now().timestamp() + PATIENCE
+    while not is_reached():
+        if aws.clock.now().timestamp() >= deadline:
+            raise MoveFailed(f"{merge.target} did not {reached} in half an hour. Run the same command again.")
+        aws.clock.sleep(POLL)
+
+
+def _is_settled_or_gone(aws: Aws, merge: Merge) -> bool:
+    table = find_target(aws, merge)
+    return table is None or is_settled(table)
+
+
+def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> None:
+    """For a while after a table was made AWS is still enabling its backups, and refuses.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
+    """
+
+    def asked() -> bool:
+        try:
+            aws.dynamodb.update_continuous_backups(
+                TableName=merge.target,
+                PointInTimeRecoverySpecification={
+                    "PointInTimeRecoveryEnabled": True,
+                    **({"RecoveryPeriodInDays": days} if days else {}),  # type: ignore[typeddict-item]
+                },
+            )
+        except aws.dynamodb.exceptions.ContinuousBackupsUnavailableException:
+            return False
+        return True
+
+    _until(aws, merge, "let its backups be enabled", asked)
 
 
 def _recoverable(aws: Aws, merge: Merge) -> bool:
