@@ -88,12 +88,11 @@ class Jobs(Construct):
         """Checks, the sizing in force, synthesis, freeze check."""
         role = self.role("build", production=(roles.ANALYZE,))
         self._journal.grant_write(role)  # an override of the freeze is recorded
-        # The freeze check compares with what is deployed here as well: the pipeline's own template.
-        deployed, own_stack = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], self._own_stack_arn()
-        role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[own_stack]))
-        acknowledge(
-            role, f"IAM5[Resource::{own_stack}]", "CloudFormation completes a stack's ARN with an id of its own"
-        )
+        # The freeze check compares with what is deployed here as well: the pipeline's own stacks.
+        stacks = self._own_stacks()
+        role.add_to_policy(iam.PolicyStatement(actions=["cloudformation:GetTemplate"], resources=stacks))
+        for arn in stacks:
+            acknowledge(role, f"IAM5[Resource::{arn}]", "CloudFormation completes a stack's ARN with an id of its own")
         return self._step("Synth", "build", role, roles.ANALYZE, timeout=MINUTES(60), output="cdk.out")
 
     def analyze(self) -> cdk_pipelines.CodeBuildStep:
@@ -164,7 +163,7 @@ class Jobs(Construct):
         self._journal.grant_write(role)
         self._records.grant_publish(role)
         self._records.grant_fetch(role)
-        role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
+        self._grant_reject(role)
         if job == "rollback":
             for statement in self._may_ask_again():
                 role.add_to_policy(statement)
@@ -232,6 +231,7 @@ class Jobs(Construct):
         self._journal.grant_write(role)
         self._records.grant_keep(role)
         self._records.grant_publish(role)
+        self._grant_reject(role)
         more = {"PHASE": str(phase.number)}
         return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
 
@@ -250,6 +250,7 @@ class Jobs(Construct):
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
         self._records.grant_publish(role)
+        self._grant_reject(role)
         more = {
             "PHASE": str(phase.number),
             "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),
@@ -284,6 +285,10 @@ class Jobs(Construct):
             logging=self.logging(name),
         )
 
+    def _grant_reject(self, role: iam.Role) -> None:
+        """Reject the gate that waits: a part of every rollback, whichever job begins it."""
+        role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
+
     def _may_use_gates(self, *actions: str) -> iam.PolicyStatement:
         # PutApprovalResult is authorized on the action, GetPipelineState on the pipeline
         # (Service Authorization Reference, AWS CodePipeline). By name: the pipeline itself needs these roles first.
@@ -301,10 +306,14 @@ class Jobs(Construct):
             iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages),
         ]
 
-    def _own_stack_arn(self) -> str:
-        return cdk.Stack.of(self).format_arn(
-            service="cloudformation", resource="stack", resource_name=f"{STACK_NAME}/*"
-        )
+    def _own_stacks(self) -> list[str]:
+        """The stacks of the tooling account: the pipeline's, and what CDK makes for it in each other Region."""
+        stack, others = cdk.Stack.of(self), [replica.name for replica in self._environment.replicas]
+        places = {stack.region: STACK_NAME, **{region: f"{STACK_NAME}-support-{region}" for region in others}}
+        return [
+            stack.format_arn(service="cloudformation", region=region, resource="stack", resource_name=f"{name}/*")
+            for region, name in places.items()
+        ]
 
 
 @jsii.implements(cdk_pipelines.ICodePipelineActionFactory)

@@ -55,7 +55,7 @@ class PipelineStack(cdk.Stack):
         records = Records(self, "Records", key=key, access_logs=access_logs)
         notifications = Notifications(self, "Notifications", environment=environment, key=key)
         controls = Controls(self, "Controls")
-        People(self, "People", controls=controls)
+        People(self, "People", controls=controls, records=records)
         jobs = Jobs(
             self,
             "Jobs",
