@@ -123,7 +123,8 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Whether the two support being one; each thing they must have in common is a criterion."""
     limits, tables = policy.consolidation, evidence.before["tables"]
-    kept = _kept(evidence, policy)
+    unused = _unused(evidence, policy)
+    kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
 
     def over(
         name: str, observed: Measured, *, unit: str = "", page: str = "bp-general-nosql-design", **limit: Measured
@@ -143,6 +144,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         alike("key schema", "keys"),
         alike("key of encryption", "encryption"),
         alike("point-in-time recovery", "recovery"),
+        alike("days of recovery", "recovery_days"),
         alike("table class", "class"),
         alike("deletion protection", "protected"),
         over("replicas in other Regions", sum(len(each["replicas"]) for each in tables.values()), at_most=0),
@@ -177,7 +179,9 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         before=evidence.before,
         target={
             "sources": list(SOURCES),
-            "kept": list(kept),
+            # A list is what must all be wanted still when the phase begins: an index that is needed by then vetoes.
+            "dropped": [f"{name}/{index}" for name, indexes in unused.items() for index in indexes],
+            "layout": {"kept": list(kept)},
             "units_per_second": policy.copying.units_per_second,
             "run": evidence.at,
         },
@@ -259,7 +263,7 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     """The merged table beside its sources, which stay as they are."""
     if not decision.resource.endswith(f"/{LEAD}"):
         return sizing
-    return sizing.consolidated(decision.target["kept"])
+    return sizing.consolidated(decision.target["layout"]["kept"])
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,7 @@ class _Work:
 
     @property
     def merge(self) -> Merge:
-        return Merge(tuple(self.decision.target["kept"]))
+        return Merge(tuple(self.decision.target["layout"]["kept"]))
 
     @property
     def speed(self) -> Speed:
@@ -442,14 +446,13 @@ def _sibling(table: Governed, name: str) -> Governed:
     return Governed(Kind.TABLE, name, f"{table.arn.rsplit('/', 1)[0]}/{name}", table.region, {})
 
 
-def _kept(evidence: Evidence, policy: Policy) -> tuple[str, ...]:
-    """The indexes of both that gsi_removal would leave, by its own criteria."""
-    kept: list[str] = []
-    for name, table in evidence.before["tables"].items():
+def _unused(evidence: Evidence, policy: Policy) -> Mapping[str, tuple[str, ...]]:
+    """By table, the indexes that gsi_removal would remove, by its own criteria."""
+    found = {}
+    for name in evidence.before["tables"]:
         removal = gsi_removal.decide(evidence.indexes[name], policy) if name in evidence.indexes else None
-        unused = removal.target["remove"] if removal and removal.choice is Choice.APPLY else ()
-        kept += [index for index in table["indexes"] if index not in unused]
-    return tuple(kept)
+        found[name] = tuple(removal.target["remove"]) if removal and removal.choice is Choice.APPLY else ()
+    return found
 
 
 def _partial(tables: Mapping[str, Json]) -> str:
@@ -544,6 +547,15 @@ POINTERS = tuple(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{POINTE
 KEYS = ("arn:{partition}:kms:{region}:{account}:key/*",)
 BY_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
 KEY_READ = ("Decrypt", "DescribeKey")
+# What DynamoDB asks of whoever makes a table with a key of the customer's own.
+KEY_GIVEN = (
+    "CreateGrant",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
 READ = ("BatchGetItem", "GetResourcePolicy", "ListTagsOfResource", "Scan")
 # A transaction needs the permission of each write in it (GUIDE/transaction-apis-iam.html).
 WRITTEN = ("CreateBackup", "DeleteItem", "DeleteResourcePolicy", "PutItem", "PutResourcePolicy", "UpdateTable")
@@ -576,7 +588,10 @@ ACTION = Action(
         Permission("dynamodb:ListBackups", source=DYNAMODB),  # takes no resource
         # A table is encrypted by the key of its sources, on behalf of whoever writes to it.
         *(Permission(f"kms:{name}", KEYS, dependent=True, conditions=BY_DYNAMODB, source=KMS) for name in KEY_READ),
-        Permission("kms:CreateGrant", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS),
+        *(
+            Permission(f"kms:{name}", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS)
+            for name in KEY_GIVEN
+        ),
         # Removing the indexes that are not needed asks for what gsi_removal and stream_disable ask.
         *(each for other in (gsi_removal, stream_disable) for each in other.ACTION.permissions if not each.writes),
     ),

@@ -21,6 +21,7 @@ from optimizer.consolidate.writes import insert, write_all
 
 UNIT = 1_024  # bytes of a write unit
 IN_TRANSACTION = 2  # units for one
+CREDIT = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,19 @@ class Segment:
 
 @dataclass
 class Pace:
-    """Holds the copying to so many write units a second, on average since it began."""
+    """Holds the copying to so many write units a second. What a slow stretch left over is gone after `CREDIT`."""
 
     clock: Clock
     units: float
-    _since: float | None = None
-    _taken: float = 0.0
+    _due: float | None = None  # when what was taken so far is paid for
 
     def take(self, units: float) -> None:
         """Wait until so many units are due."""
         now = self.clock.now().timestamp()
-        self._since = now if self._since is None else self._since
-        self._taken += units
-        ahead = self._taken / self.units - (now - self._since)
-        if ahead > 0:
-            self.clock.sleep(ahead)
+        begun = now if self._due is None else max(self._due, now - CREDIT)
+        self._due = begun + units / self.units
+        if self._due > now:
+            self.clock.sleep(self._due - now)
 
 
 def segments_of(merge: Merge, count: int) -> tuple[Segment, ...]:

@@ -28,10 +28,10 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
     if find_target(aws, merge) is None:
         _create(aws, merge, like, tags)
     table = _when_settled(aws, merge)
-    if wrong := _unchangeable(merge, like, table):
+    if wrong := _unlike(merge, like, table):
         raise MoveFailed(
             f"{merge.target} is there already, and not as its sources are: {', '.join(wrong)}. "
-            "That cannot be changed any more: delete it when nobody needs it, or import it anew; then run this again."
+            "It is as whoever made it asked: delete it when nobody needs it, or import it anew; then run this again."
         )
     if table.get("DeletionProtectionEnabled", False) is not like["protected"]:
         _protect(aws, merge, on=like["protected"])
@@ -49,7 +49,7 @@ def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
     return (
         table is not None
         and is_settled(table)
-        and not _unchangeable(merge, like, table)
+        and not _unlike(merge, like, table)
         and table.get("DeletionProtectionEnabled", False) is like["protected"]
         and _recoverable(aws, merge) is (like["recovery"] == "ENABLED")
         and _expiry(aws, merge) == like["expiry"]
@@ -117,14 +117,15 @@ def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> None:
     _until(aws, enabled, f"{merge.target} could not be made recoverable")
 
 
-def _unchangeable(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
-    """What of the table is not as wanted, and is decided when it is made."""
+def _unlike(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
+    """What of the table is not as wanted, and was decided when it was made."""
     shape = table_shape(merge.target, merged_indexes(merge.kept))
     wanted = {each["IndexName"] for each in shape["GlobalSecondaryIndexes"]}
     found = {each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])}
     as_wanted = {
         "its key schema": table["KeySchema"] == shape["KeySchema"],
         "its indexes": found == wanted,
+        "its class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD") == like["class"],
         "its key of encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn") == like["encryption"],
     }
     return [name for name, right in as_wanted.items() if not right]

@@ -84,8 +84,8 @@ class Engine:
         again = action.decide(evidence, self.policy)
         if again.choice is not Choice.APPLY:
             return again.reason
-        lost = sorted(_listed(decision.target) - _listed(again.target))
-        return f"{', '.join(name for _, name in lost)} is not wanted any more: {again.reason}" if lost else None
+        lost = not_wanted(decision.target, again.target)
+        return f"{', '.join(lost)} is not wanted any more: {again.reason}" if lost else None
 
     def change(self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: Pen) -> Change:
         """The change with its before-state, which is journaled before anything else happens."""
@@ -198,6 +198,11 @@ def refuse_one_way(records: Sequence[MoveRecord]) -> None:
         raise OneWayBegun(
             f"{begun[0].action} has begun {begun[0].summary!r}, which has no way back: run accept again to finish."
         )
+
+
+def not_wanted(approved: Mapping[str, Json], again: Mapping[str, Json]) -> list[str]:
+    """What the approved target lists, and the one of now does not."""
+    return [name for _, name in sorted(_listed(approved) - _listed(again))]
 
 
 def _listed(target: Mapping[str, Json]) -> set[tuple[str, str]]:

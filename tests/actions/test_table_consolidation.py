@@ -6,17 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.actions import table_consolidation
+from optimizer.actions import gsi_removal, table_consolidation
 from optimizer.actions.table_consolidation import DECLARATION, LEAD, Evidence, collect, decide, describe, recover, tend
 from optimizer.consolidate.merge import Speed
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed, Unhealthy
+from optimizer.execute.engine import not_wanted
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import read_metrics
 from optimizer.rehearsal.account import Crash
 from stages.indexes import SOURCES, merged_indexes
 from tests.actions.made_tables import live, make_table, nothing_measured
+from tests.actions.test_gsi_removal import BEFORE, UNUSED, USED
 from tests.consolidate import campaign
 from tests.consolidate.platform import KEPT, MemoryNotes, lived
 
@@ -61,8 +63,22 @@ def failed(evidence):
 def test_all_that_is_supported_applies():
     decision = decide(SUPPORTED, Policy())
     assert decision.choice is Choice.APPLY
-    assert decision.target["kept"] == ["a", "b", "a", "b"]
+    assert decision.target["layout"] == {"kept": ["a", "b", "a", "b"]}
     assert decide(replace(SUPPORTED, peak_writes=None), Policy()).choice is Choice.NO_DATA
+
+
+def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_that_is_not_does_not():
+    def decided(a, b):
+        removal = gsi_removal.Evidence(
+            SUPPORTED.table, BEFORE, settled=True, policy_bytes=400, indexes={"a": a, "b": b}
+        )
+        return decide(replace(SUPPORTED, indexes={"users": removal}), Policy())
+
+    approved, needed, neither = decided(UNUSED, USED), decided(USED, USED), decided(UNUSED, UNUSED)
+    assert approved.target["dropped"] == ["users/a"]
+    assert approved.target["layout"] == {"kept": ["a", "b", "b"]}
+    assert not_wanted(approved.target, needed.target) == ["users/a"]
+    assert not_wanted(approved.target, neither.target) == []
 
 
 def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
@@ -70,7 +86,7 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
     writes, reads = lead.costs
     # 20,000 items of 500 bytes: a transaction takes two units for one, and each of four indexes one more.
     assert (writes.quantity, writes.monthly) == (
-        pytest.approx((2 + len(merged_indexes(lead.target["kept"]))) * 0.02),
+        pytest.approx((2 + len(merged_indexes(lead.target["layout"]["kept"]))) * 0.02),
         False,
     )
     assert reads.quantity == pytest.approx(3 * 10_000_000 / 4096 / 2 / 1e6)
@@ -148,7 +164,9 @@ def test_a_missing_table_is_a_reason_and_no_error(aws):
 
 
 SPEED = Speed(units=1e6, segments=1, workers=1)
-TAKEN = replace(decide(SUPPORTED, Policy()), target={"kept": list(KEPT), "units_per_second": 1e6, "run": "r"})
+TAKEN = replace(
+    decide(SUPPORTED, Policy()), target={"layout": {"kept": list(KEPT)}, "units_per_second": 1e6, "run": "r"}
+)
 USERS = Governed(Kind.TABLE, "users", SUPPORTED.table, "us-east-1", {})
 
 
