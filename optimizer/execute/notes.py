@@ -16,7 +16,7 @@ ASKED_AGAIN = timedelta(seconds=10)
 
 @dataclass
 class JournalNotes:
-    """The notes of one change. `allow` raises Stopped once the kill switch says so: asked now and then in a long move."""
+    """The notes of one change. `allow` raises Stopped when the kill switch says so: a long move asks now and then."""
 
     pen: Pen
     plan: Plan
