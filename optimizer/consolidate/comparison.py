@@ -129,7 +129,7 @@ def _page(aws: Aws, part: _Part, page: int) -> tuple[list[Item], _Part | None]:
         **start,  # type: ignore[arg-type]  # a key as an earlier page gave it
     )
     last = answer.get("LastEvaluatedKey")
-    items = [item for item in answer["Items"] if not is_beacon(item)]
+    items: list[Item] = [item for item in answer["Items"] if not is_beacon(item)]
     return items, replace(part, after=last) if last else None
 
 
