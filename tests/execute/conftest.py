@@ -80,6 +80,10 @@ def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]
         specification = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         aws.dynamodb.update_table(TableName=governed.name, StreamSpecification=specification)
 
+    def settled(aws: Aws) -> bool:
+        """UpdateTable is asynchronous, and takes one change at a time."""
+        return bool(aws.dynamodb.describe_table(TableName=governed.name)["Table"]["TableStatus"] == "ACTIVE")
+
     return [
         Move(
             "protect",
@@ -89,6 +93,7 @@ def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]
             do=lambda aws: protected(aws, True),
             undo=lambda aws: protected(aws, before["protected"]),
             is_undone=lambda aws: _describe(aws, governed)["protected"] == before["protected"],
+            is_ready=settled,
         ),
         Move(
             "recover",
@@ -105,6 +110,7 @@ def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]
             "stream on, for good",
             is_done=lambda aws: _describe(aws, governed)["stream"],
             do=stream,
+            is_ready=settled,
         ),
     ]
 
@@ -144,6 +150,7 @@ class World:
     topic: str | None = None
     queue: str = ""
     action: Action = ACTION
+    extra: Mapping[str, Action] = field(default_factory=dict)
 
     def fresh(self) -> Life:
         settings = Settings.from_environ(self.environ)
@@ -155,7 +162,7 @@ class World:
             journal=Journal(home, settings.journal_table),
             settings=settings,
             policy=Policy(),
-            actions={self.action.id: self.action},
+            actions={self.action.id: self.action, **self.extra},
             service=self.service,  # type: ignore[arg-type]
             say=self.said.append,
         )
@@ -202,8 +209,8 @@ class World:
         }
         return Plan(**{**fields, **changes})  # type: ignore[arg-type]
 
-    def approved(self) -> Plan:
-        plan = self.plan()
+    def approved(self, plan: Plan | None = None) -> Plan:
+        plan = plan or self.plan()
         life = self.fresh()
         with life.journal.lease(Purpose.ANALYZE, "test") as lease:
             Pen(life.journal, lease).propose(plan)
