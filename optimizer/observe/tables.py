@@ -57,7 +57,7 @@ def design(aws: Aws, table: TableDescriptionTypeDef) -> Mapping[str, Any]:
     }
 
 
-def typed(table: TableDescriptionTypeDef, keys: Iterable[KeySchemaElementTypeDef]) -> list[dict[str, str]]:
+def typed(table: TableDescriptionTypeDef, keys: Iterable[KeySchemaElementTypeDef]) -> list[dict[str, Any]]:
     """The keys of the table or of one of its indexes, each with the type of its attribute."""
     types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
     return [{**key, "AttributeType": types[key["AttributeName"]]} for key in keys]
