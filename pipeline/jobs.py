@@ -115,6 +115,7 @@ class Jobs(Construct):
     def _freeze_checking_role(self) -> iam.Role:
         role = self.role("build", production=(roles.ANALYZE,))
         self._journal.grant_write(role)  # an override of the freeze is recorded
+        self._controls.grant_read_who_overrides(role)
         # The freeze check compares with what is deployed here as well: the pipeline's own stacks.
         stacks = self._own_stacks()
         role.add_to_policy(iam.PolicyStatement(actions=["cloudformation:GetTemplate"], resources=stacks))

@@ -50,7 +50,41 @@ def by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[s
     """How often each IAM action was asked for, by the role that asked; own credentials are the role ''."""
     found: dict[str, Counter[str]] = {}
     for call in calls:
-        key = credentials.find(call.access_key)
-        role = key.role_arn.rsplit("/", 1)[-1] if key is not None and key.role_arn else ""
-        found.setdefault(role, Counter()).update(iam_actions(call.service, call.operation))
+        asked = found.setdefault(_role(call, credentials), Counter())
+        asked.update(iam_actions(call.service, call.operation))
     return {role: dict(sorted(counts.items())) for role, counts in sorted(found.items())}
+
+
+def resources_by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[str, list[str]]]:
+    """On which resources each IAM action was asked for, by role: where `resource_of` can tell."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for call in calls:
+        if arn := resource_of(call):
+            for action in iam_actions(call.service, call.operation):
+                found.setdefault(_role(call, credentials), {}).setdefault(action, set()).add(arn)
+    return {
+        role: {action: sorted(arns) for action, arns in sorted(actions.items())}
+        for role, actions in sorted(found.items())
+    }
+
+
+def resource_of(call: Call) -> str | None:
+    """The ARN that AWS checks for a call to CloudFormation or CodePipeline; None for other services and lists.
+
+    The resource types are those of the two services' pages in the Service Authorization Reference: a stack,
+    a pipeline, its stages and actions.
+    """
+    asked, place = call.parameters, f"{call.region}:{call.account}"
+    match call.service:
+        case "cloudformation" if "StackName" in asked:
+            name = str(asked["StackName"])
+            return name if name.startswith("arn:") else f"arn:aws:cloudformation:{place}:stack/{name}/id"
+        case "codepipeline" if pipeline := asked.get("pipelineName", asked.get("name")):
+            parts = (pipeline, asked.get("stageName"), asked.get("actionName"))
+            return f"arn:aws:codepipeline:{place}:" + "/".join(str(each) for each in parts if each)
+    return None
+
+
+def _role(call: Call, credentials: Credentials) -> str:
+    key = credentials.find(call.access_key)
+    return key.role_arn.rsplit("/", 1)[-1] if key is not None and key.role_arn else ""

@@ -1,4 +1,6 @@
-"""What the act role was seen to call against what it may, both ways, over rehearsals that do and undo each phase.
+"""What the act role and the jobs' own roles were seen to call against what they may, both ways.
+
+Seen over rehearsals that do and undo each phase.
 
 The account does not evaluate IAM; it records who called what. `calls.json` of a rehearsal holds that as
 IAM actions, by one table (`optimizer/rehearsal/iam_actions.py`). That no scenario calls anything that is
@@ -8,17 +10,20 @@ not permitted is asked of every one of them in test_rehearse.py.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from optimizer.actions import registry
-from optimizer.rehearsal.iam_actions import OTHERWISE, PREFIXES, iam_actions
+from optimizer.rehearsal.calls import Call
+from optimizer.rehearsal.iam_actions import OTHERWISE, PREFIXES, iam_actions, resource_of
 from optimizer.rehearsal.rehearse import rehearse
 from optimizer.rehearsal.scenario import load_scenario
 from optimizer.rehearsal.setting import Request
 from pipeline import roles
-from tests.pipeline.production_roles import permitted
+from tests.pipeline.permitted import granted_to_jobs, job_may, permitted
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -41,6 +46,21 @@ UNSEEN = {
 }
 
 
+# What a job's own role is granted for others to use: no call of the optimizer shows it.
+FOR_OTHERS = {
+    "codebuild": "CDK's grant of the reports that a build might make",
+    "codeconnections": "CodeBuild fetches the branch",
+    "kms": "S3, DynamoDB, SNS and CloudWatch Logs use the key on the caller's behalf",
+    "logs": "CodeBuild writes the job's log",
+}
+# Granted to a job's own role, and called by it in none of these.
+UNSEEN_BY_JOBS: dict[tuple[str, str], str] = {}
+NEVER_RUN = {
+    "tap-job-reconcile": "a person starts it, for an accepted phase whose execution is gone",
+    "tap-job-measure-savings": "it runs in the weeks after a plan, which test_rehearse.py lives through",
+}
+
+
 def dependent() -> dict[str, str]:
     """What AWS checks on the caller without a call of ours, with the page that says so."""
     return {each.action: each.source for action in registry() for each in action.permissions if each.dependent}
@@ -60,13 +80,61 @@ def test_the_table_names_its_sources() -> None:
     assert iam_actions("rds", "DescribeDBClusters") == ("rds:DescribeDBClusters",)
 
 
+@pytest.mark.parametrize(
+    ("service", "asked", "arn"),
+    [
+        ("cloudformation", {"StackName": "tap-pipeline"}, "arn:aws:cloudformation:us-west-2:1:stack/tap-pipeline/id"),
+        ("cloudformation", {"StackName": "arn:aws:cloudformation:x"}, "arn:aws:cloudformation:x"),
+        ("cloudformation", {}, None),
+        ("codepipeline", {"name": "tap"}, "arn:aws:codepipeline:us-west-2:1:tap"),
+        ("codepipeline", {"pipelineName": "tap", "stageName": "S"}, "arn:aws:codepipeline:us-west-2:1:tap/S"),
+        (
+            "codepipeline",
+            {"pipelineName": "tap", "stageName": "S", "actionName": "A"},
+            "arn:aws:codepipeline:us-west-2:1:tap/S/A",
+        ),
+        ("dynamodb", {"TableName": "tap"}, None),
+    ],
+)
+def test_a_call_names_what_it_is_about(service: str, asked: dict[str, str], arn: str | None) -> None:
+    at = datetime(2027, 3, 1, tzinfo=UTC)
+    call = Call(1, at, "1", "us-west-2", service, "Any", "a job", "key", lambda: asked, dict)
+    assert resource_of(call) == arn
+
+
+def test_what_a_job_may_is_read_from_its_policy() -> None:
+    gate = "arn:aws:codepipeline:us-east-1:111111111111:tap/Phase1/Observe"
+    assert job_may("tap-job-apply", "codepipeline:PutApprovalResult", gate)
+    assert not job_may("tap-job-apply", "codepipeline:PutApprovalResult", gate.replace("Observe", "Other"))
+    assert not job_may("tap-job-publish", "codepipeline:PutApprovalResult", gate)
+    support = "arn:aws:cloudformation:us-west-2:111111111111:stack/tap-pipeline-support-us-west-2/id"
+    assert job_may("tap-job-build", "cloudformation:GetTemplate", support)
+
+
 @pytest.mark.slow
 def test_the_act_role_may_what_is_called_and_nothing_is_permitted_that_never_is(tmp_path: Path) -> None:
-    used: set[str] = set()
+    called: dict[str, set[str]] = {}
     for scenario in DO_AND_UNDO:
         assert rehearse(Request(tmp_path / scenario, load_scenario(scenario))) == 0, scenario
-        used |= json.loads((tmp_path / scenario / "calls.json").read_text())[roles.ACT].keys()
+        for role, actions in json.loads((tmp_path / scenario / "calls.json").read_text()).items():
+            called.setdefault(role, set()).update(actions)
+    used = called[roles.ACT]
     may = permitted()["Allow", roles.ACT]
     assert sorted(used - may) == [], "called without a permission"
     assert sorted(may - used - dependent().keys() - UNSEEN.keys()) == [], "permitted and never used"
     assert sorted(used & UNSEEN.keys()) == [], "seen after all: no exception any more"
+    assert_jobs_use_what_they_are_granted(called)
+
+
+def assert_jobs_use_what_they_are_granted(called: Mapping[str, set[str]]) -> None:
+    """The other way round is asked of every rehearsal in test_rehearse.py."""
+    granted = {
+        (role, action)
+        for role, actions in granted_to_jobs().items()
+        for action in actions
+        if role not in NEVER_RUN and action.partition(":")[0] not in FOR_OTHERS and action != "sts:TagSession"
+    }
+    used = {(role, action) for role, actions in called.items() for action in actions if role.startswith("tap-job-")}
+    assert sorted(granted - used - UNSEEN_BY_JOBS.keys()) == [], "granted and never used"
+    assert sorted(used & UNSEEN_BY_JOBS.keys()) == [], "seen after all: no exception any more"
+    assert not {role for role, _ in used} & NEVER_RUN.keys(), "run after all: no exception any more"
