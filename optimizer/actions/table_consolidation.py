@@ -26,7 +26,7 @@ from datetime import timedelta
 from optimizer.action import Action, Before, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
 from optimizer.aws import Aws
-from optimizer.consolidate import cutover
+from optimizer.consolidate import cutover, engines
 from optimizer.consolidate.engines import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
@@ -69,6 +69,7 @@ ID = "table_consolidation"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
+HOUR = timedelta(hours=1)
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 LATEST_LAG = timedelta(hours=1)  # four runs of the watch
 
@@ -128,6 +129,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     unused = _unused(evidence, policy)
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
 
+    chosen = _chosen(evidence, policy, kept)
+
     def over(
         name: str, observed: Measured, *, unit: str = "", page: str = "bp-general-nosql-design", **limit: Measured
     ) -> Criterion:
@@ -157,7 +160,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("readers of either stream", ", ".join(evidence.readers) or "none", page="Streams", equals="none"),
         over("the merged table is there already", evidence.before["merged"], equals=False),
         over("pointers turned elsewhere", _turned(evidence), equals="none"),
-        over("copied by", _engine(evidence, policy, kept), equals=Engine.THREADS.value),
+        over("copied by", _by(chosen), equals=Engine.THREADS.value),
         over(
             "peak writes of both, as if on one partition",
             evidence.peak_writes,
@@ -190,6 +193,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=(
             Projection("tables that the application uses", 3, 2, ""),
             Projection("indexes of what becomes one table", indexes, len(merged_indexes(kept)), ""),
+            Projection("hours of copying and comparing", None, chosen and round(chosen.takes / HOUR, 1), "h"),
         ),
         undo="throughout the window, without losing a write: the sources are kept up to date, and the pointers are "
         "turned back when the last change has arrived; writes wait for seconds. After it, only by a person",
@@ -275,14 +279,20 @@ def _turned(evidence: Evidence) -> str:
     return ", ".join(f"{name}: {pointers.get(name)}" for name in SOURCES if pointers.get(name) != name) or "none"
 
 
-def _engine(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> str | None:
-    """Which engine would copy so much; above one process's size with what it would take."""
+def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engines.Choice | None:
+    """Which engine would copy so much."""
     if evidence.size is None:
         return None
     load = Load(evidence.size, evidence.items, len(merged_indexes(kept)))
-    choice = choose_engine(load, policy.copying, evidence.region)
-    if choice.engine is Engine.THREADS:
-        return choice.engine.value
+    return choose_engine(load, policy.copying, evidence.region, policy.calendar.applying)
+
+
+def _by(choice: engines.Choice | None) -> str | None:
+    """As the plan says it; where a person has to prepare it, with why and with what it would take."""
+    if choice is None or choice.engine is Engine.THREADS:
+        return choice.engine.value if choice else None
+    if choice.engine is Engine.NEITHER:
+        return f"neither: {choice.reason}"
     cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
     return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
 
