@@ -27,6 +27,7 @@ from pipeline.grants import (
 )
 from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
 from pipeline.journal_table import JournalTable
+from pipeline.kept_bucket import kept_bucket
 from pipeline.people import People
 from pipeline.records import Records
 from pipeline.roles import RolesStack
@@ -67,7 +68,7 @@ class PipelineStack(cdk.Stack):
             log_group=log_group,
         )
 
-        artifacts = _artifacts(self, key, access_logs)
+        artifacts = kept_bucket(self, "Artifacts", key=key, access_logs=access_logs, superseded=cdk.Duration.days(30))
         pipeline = cdk_pipelines.CodePipeline(
             self,
             "Pipeline",
@@ -118,25 +119,6 @@ def _production(scope: Construct, environment: Environment, sizing: SizingRecord
     stack = RolesStack(stage, "Roles", environment=environment, revision=sizing.revision, stack_name="tap-roles")
     EarlyCall(stack, "EarlyCall", environment=environment)
     return stage
-
-
-def _artifacts(scope: Construct, key: kms.IKey, access_logs: s3.IBucket) -> s3.Bucket:
-    """Plans and dashboards: kept longer than a plan can last (three gates of 14 days, retried)."""
-    return s3.Bucket(
-        scope,
-        "Artifacts",
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        enforce_ssl=True,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        versioned=True,
-        server_access_logs_bucket=access_logs,
-        lifecycle_rules=[
-            s3.LifecycleRule(expiration=cdk.Duration.days(400), noncurrent_version_expiration=cdk.Duration.days(30))
-        ],
-        removal_policy=cdk.RemovalPolicy.RETAIN,
-    )
 
 
 def _access_logs(scope: Construct) -> s3.Bucket:

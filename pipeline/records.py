@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from pipeline.kept_bucket import KEPT, kept_bucket
 from stages.acknowledged import acknowledge, logical_id
 
 PLANS, VERSIONS = "plans/", "versions/"
-KEPT = cdk.Duration.days(400)  # longer than a plan can last (three gates of 14 days, retried)
 
 
 class Records(Construct):
@@ -23,19 +22,8 @@ class Records(Construct):
     def __init__(self, scope: Construct, id: str, *, key: kms.IKey, access_logs: s3.IBucket) -> None:
         super().__init__(scope, id)
         self._key = key
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="records/",
-            lifecycle_rules=[s3.LifecycleRule(expiration=KEPT, noncurrent_version_expiration=KEPT)],
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+        self.bucket = kept_bucket(
+            self, "Bucket", key=key, access_logs=access_logs, logged_under="records/", superseded=KEPT
         )
 
     def grant_publish(self, role: iam.Role) -> None:
