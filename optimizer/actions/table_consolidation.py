@@ -130,6 +130,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
 
     chosen = _chosen(evidence, policy, kept)
+    hours = round(chosen.takes / HOUR, 1) if chosen else None
 
     def over(
         name: str, observed: Measured, *, unit: str = "", page: str = "bp-general-nosql-design", **limit: Measured
@@ -193,7 +194,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=(
             Projection("tables that the application uses", 3, 2, ""),
             Projection("indexes of what becomes one table", indexes, len(merged_indexes(kept)), ""),
-            Projection("hours of copying and comparing", None, chosen and round(chosen.takes / HOUR, 1), "h"),
+            Projection("hours of copying and comparing", None, hours, "h"),
         ),
         undo="throughout the window, without losing a write: the sources are kept up to date, and the pointers are "
         "turned back when the last change has arrived; writes wait for seconds. After it, only by a person",
