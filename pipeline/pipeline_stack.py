@@ -42,10 +42,20 @@ GATED = ("Approve", *(phase.stage_name for phase in Phase))
 
 
 class PipelineStack(cdk.Stack):
-    """Source, Build, UpdatePipeline, Production, Analyze, Approve, Phase1 to Phase3, Publish; and the watch."""
+    """Source, Build, UpdatePipeline, Production, Analyze, Approve, Phase1 to Phase3, Publish; and the watch.
+
+    `environment_file` is where the repository holds `environment`; None: in cdk.json.
+    """
 
     def __init__(
-        self, scope: Construct, id: str, *, environment: Environment, sizing: SizingRecord, **kwargs: Any
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        environment: Environment,
+        sizing: SizingRecord,
+        environment_file: str | None = None,
+        **kwargs: Any,
     ) -> None:
         home = cdk.Environment(account=environment.accounts.tooling, region=environment.primary.name)
         super().__init__(scope, id, stack_name=STACK_NAME, env=home, **kwargs)
@@ -56,11 +66,12 @@ class PipelineStack(cdk.Stack):
         records = Records(self, "Records", key=key, access_logs=access_logs)
         notifications = Notifications(self, "Notifications", environment=environment, key=key)
         controls = Controls(self, "Controls")
-        People(self, "People", controls=controls)
+        People(self, "People", controls=controls, records=records)
         jobs = Jobs(
             self,
             "Jobs",
             environment=environment,
+            environment_file=environment_file,
             journal=journal,
             records=records,
             controls=controls,
@@ -85,7 +96,7 @@ class PipelineStack(cdk.Stack):
             use_pipeline_role_for_actions=True,
             code_build_defaults=_code_build_defaults(log_group),
         )
-        pipeline.add_stage(_production(self, environment, sizing))
+        pipeline.add_stage(_production(self, environment, sizing), pre=[jobs.check_again(pipeline)])
         analyze = jobs.analyze()
         pipeline.add_wave("Analyze", pre=[analyze])
         pipeline.add_wave("Approve", pre=jobs.approval(analyze))

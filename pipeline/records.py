@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -26,6 +27,25 @@ class Records(Construct):
             self, "Bucket", key=key, access_logs=access_logs, logged_under="records/", superseded=KEPT
         )
 
+    def reading_plans(self) -> list[iam.PolicyStatement]:
+        """For people: open what a gate links to, in the console.
+
+        The console lists before it opens, and the objects are encrypted: reading takes the key as well, here
+        for what S3 asks alone, since the key guards more than plans.
+        """
+        via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{cdk.Stack.of(self).region}.amazonaws.com"}}
+        below = {"StringLike": {"s3:prefix": f"{PLANS}*"}}
+        objects = self.bucket.arn_for_objects(f"{PLANS}*")
+        return [
+            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn], conditions=below),
+            iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[objects]),
+            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self._key.key_arn], conditions=via_s3),
+        ]
+
+    def acknowledge_reading(self, policy: iam.ManagedPolicy) -> None:
+        """On a policy with `reading_plans`."""
+        self._acknowledge(policy, PLANS, "People read every plan: each is filed under its hash")
+
     def grant_publish(self, role: iam.Role) -> None:
         """Write what a plan looks like."""
         self._grant(role, PLANS, "s3:PutObject", "Plans are filed under their hash, which is known later")
@@ -43,4 +63,7 @@ class Records(Construct):
 
     def _grant(self, role: iam.Role, prefix: str, action: str, reason: str) -> None:
         role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[self.bucket.arn_for_objects(f"{prefix}*")]))
-        acknowledge(role, f"IAM5[Resource::<{logical_id(self.bucket)}.Arn>/{prefix}*]", reason)
+        self._acknowledge(role, prefix, reason)
+
+    def _acknowledge(self, holder: Construct, prefix: str, reason: str) -> None:
+        acknowledge(holder, f"IAM5[Resource::<{logical_id(self.bucket)}.Arn>/{prefix}*]", reason)
