@@ -66,16 +66,10 @@ def _phase_saving(
 ) -> PhaseSaving:
     """The sum of these savings, with every day on which it changes."""
     days = sorted({each.since for saving in savings for each in saving.later})
-    later = tuple((_midnight(day), sum((_rate(each, day) for each in savings), Decimal(0))) for day in days)
-    monthly = sum((_rate(each, begins.date()) for each in savings), Decimal(0))
+    later = tuple((_midnight(day), sum((each.on(day) for each in savings), Decimal(0))) for day in days)
+    monthly = sum((each.on(begins.date()) for each in savings), Decimal(0))
     made = PhaseSaving(label, monthly, begins, state, Decimal(0), later)
     return replace(made, by_end=added_up(made, end))
-
-
-def _rate(saving: Saving, day: date) -> Decimal:
-    """What it takes off a month on that day: net where commitments are known, else at list price."""
-    known = saving.monthly if saving.net is None else saving.net
-    return next((each.net for each in reversed(saving.later) if each.since <= day), known)
 
 
 def _midnight(day: date) -> datetime:

@@ -126,7 +126,7 @@ def footprint_from(
 def _whole(usages: Iterable[Usage]) -> Footprint:
     """In order, and each instance of a fleet with what it brings: that comes and goes with the instances."""
     present = [usage for usage in usages if usage.quantity and usage.item not in OF_EACH_INSTANCE]
-    instances: Counter[str] = Counter()
+    instances: dict[str, Decimal] = defaultdict(Decimal)
     for usage in present:
         if usage.part == "fleet" and "." in usage.item:  # a load balancer has no type
             instances[usage.region] += usage.quantity

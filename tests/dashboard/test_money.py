@@ -30,6 +30,24 @@ def test_the_bill_is_stacked_by_service_and_adds_up_by_month() -> None:
     assert "March will cost $33,400 ($32,100 to $34,700)" in bill.summary
 
 
+@pytest.mark.parametrize(
+    ("yearly", "said"),
+    [
+        (10.0, "A year ago the same month cost 9.1 % less."),
+        (-20.0, "A year ago the same month cost 25.0 % more."),
+        (0.01, "A year ago the same month cost the same."),
+        (None, ""),
+    ],
+)
+def test_the_year_before_is_seen_from_today(yearly: float | None, said: str) -> None:
+    money = made.money()
+    assert money.trend is not None
+    bill = monthly_bill(replace(money, trend=replace(money.trend, yearly=yearly)))
+    assert bill is not None
+    assert said in bill.summary
+    assert ("A year ago" in bill.summary) == bool(said)
+
+
 def test_the_chart_holds_the_bill_its_list_price_and_what_is_ahead() -> None:
     bill = monthly_bill(made.money())
     assert bill is not None
