@@ -34,9 +34,7 @@ from optimizer.decide.policy import Policy
 from optimizer.errors import Breach, OptimizerError, UsageError
 from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
-from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
-from optimizer.execute.pen import Pen
 from optimizer.execute.publish import upload, write_export
 from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
@@ -121,8 +119,7 @@ def analyze(
             life.say(f"Read the bill: {money.summary}.")
             for line in (*money.notes, *money_lines(money)):
                 life.say(line)
-        with life.journal.lease(Purpose.ANALYZE, life.settings.build_id) as lease:
-            Pen(life.journal, lease).propose(plan, made.evidence)
+        life.propose(plan, made.evidence, current)
     out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
@@ -256,7 +253,7 @@ def freeze_check(context: typer.Context, assembly: Assembly) -> None:
     life = _life(context)
     settings = life.settings
     current = life.journal.current()
-    under_way = current is not None and current.state is PlanState.APPROVED
+    under_way = life.is_under_way()
     override = read_override(life.tooling, settings.override_parameter, settings.revision) if under_way else None
     report = check_freeze(
         assembly,

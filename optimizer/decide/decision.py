@@ -110,6 +110,11 @@ class Decision:
     undo: str = ""
     costs: tuple[ChangeCost, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """What tells it from every other decision of a plan."""
+        return f"{self.action} {self.resource}"
+
 
 def brief(name: str, observed: Measured, *, unit: str = "", source: str = "the brief", **limit: Measured) -> Criterion:
     """A criterion of the brief. Exactly one of at_most, below, at_least, equals."""

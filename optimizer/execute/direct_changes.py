@@ -1,15 +1,16 @@
-"""Changes past the pipeline: what a phase left behind, held against what is there now.
+"""Changes past the pipeline: what was there when a window opened, held against what is there now.
 
-When its window opens, the state of every resource that a phase changed is kept, as the action
-describes it. Somebody who changes one of them in the console makes the window observe something
-else than what was approved: it begins anew, and what was found becomes what is compared with.
+When its window opens, the state of every governed resource that was decided on is kept, as its action describes it.
+Somebody who changes one of them in the console makes the window observe something else than what was approved: it
+begins anew, and what was found becomes what is compared with. What the phase itself had changed has to be as it left
+it in the end: an index whose deny was lifted is one that somebody needs, and is not deleted.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
@@ -48,25 +49,36 @@ class DirectChanges:
     production: Aws
     actions: Mapping[str, Action]
 
-    def keep(self, plan: Plan, phase: Phase, changed: Mapping[tuple[str, str], Governed], pen: Pen) -> None:
-        """What the phase left: the state of each resource that an action changed."""
-        for (action, resource), governed in changed.items():
-            state = self._state(action, governed)
-            pen.keep_left(
-                plan, phase, Left(action, resource, governed.kind.name, governed.name, governed.region, state)
-            )
+    def keep(self, plan: Plan, phase: Phase, found: Mapping[str, Governed], own: Collection[str], pen: Pen) -> None:
+        """The state of each resource that was decided on and is still ours; `own` are the ones the phase changed."""
+        for decision in plan.decisions:
+            governed = found.get(decision.resource)
+            if governed is not None:
+                state, mine = self._state(decision.action, governed), decision.key in own
+                named = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
+                pen.keep_left(plan, phase, Left(*named, state, mine))
 
     def since(self, kept: Sequence[Left]) -> list[Found]:
         """What is not as it was kept."""
         found = []
         for left in kept:
-            governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})
-            now = Left(
-                left.action, left.resource, left.kind, left.name, left.region, self._state(left.action, governed)
-            )
-            if now != left:
-                found.append(Found(left, now))
+            state = self._now(left)
+            if state != left.state:
+                applied = left.state if left.applied is None else left.applied
+                found.append(Found(left, replace(left, state=state, applied=applied)))
         return found
+
+    def standing(self, kept: Sequence[Left]) -> list[Found]:
+        """What the phase had changed, was changed since, and was not put back."""
+        return [
+            Found(replace(left, state=left.applied), replace(left, state=state))
+            for left in kept
+            if left.own and left.applied is not None and (state := self._now(left)) != left.applied
+        ]
+
+    def _now(self, left: Left) -> Mapping[str, Json]:
+        governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})
+        return self._state(left.action, governed)
 
     def _state(self, action_id: str, governed: Governed) -> Mapping[str, Json]:
         action = self.actions[action_id]

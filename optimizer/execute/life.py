@@ -42,7 +42,15 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.notices import Notice, afterwards, due, gate_expired, send
 from optimizer.execute.open_days import require_open_days
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState, WindowEvidence
+from optimizer.execute.records import (
+    CodeVersion,
+    PhaseRecord,
+    PhaseState,
+    PlanEvidence,
+    PlanRecord,
+    PlanState,
+    WindowEvidence,
+)
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
 from optimizer.execute.versions import keep
@@ -57,6 +65,7 @@ REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more 
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
+UNDER_WAY = (*MOVING, PhaseState.OBSERVING)
 FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
 
@@ -84,6 +93,31 @@ class Life:
     @property
     def direct_changes(self) -> DirectChanges:
         return DirectChanges(self.production, self.actions)
+
+    def propose(self, plan: Plan, evidence: PlanEvidence | None, instead_of: PlanRecord | None) -> None:
+        """Put a new plan in force. Raises PlanSuperseded when another is by now, WrongState while a phase is busy."""
+        with self.journal.lease(Purpose.ANALYZE, self.settings.build_id) as lease:
+            current = self.journal.current()
+            if _head(current) != _head(instead_of):
+                raise PlanSuperseded(
+                    f"While this was analyzed, plan {current.plan.hash[:12] if current else 'none'} became "
+                    f"{current.state.value if current else 'none'}: nothing is proposed. Analyze again."
+                )
+            for record in self.journal.phases(current.plan).values() if current else ():
+                if record.state in UNDER_WAY:
+                    raise WrongState(
+                        f"Phase {record.phase.number} is {record.state.value}: a new plan would leave it to nobody. "
+                        "Propose anew when it is accepted or rolled back."
+                    )
+            Pen(self.journal, lease).propose(plan, evidence)
+
+    def is_under_way(self) -> bool:
+        """Whether a plan is carried out, or a phase of a stopped one is still being rolled back: the freeze holds."""
+        current = self.journal.current()
+        if current is None or current.state is PlanState.PROPOSED:
+            return False
+        phases = self.journal.phases(current.plan).values()
+        return current.state is PlanState.APPROVED or any(each.state in UNDER_WAY for each in phases)
 
     def approve(self, plan: Plan) -> str:
         """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
@@ -139,10 +173,12 @@ class Life:
                     engine.run(plan, phase, change, When.APPLY, pen)
                 except TurnedBack as turned:
                     self._roll_back_now(phase, str(turned))
-            touched = {(each.action, each.resource): governed[each.resource] for each in wanted}
-            self.direct_changes.keep(plan, phase, touched, pen)
             if not wanted:
-                return pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
+                record = pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
+                self._close_when_finished(plan, pen)
+                return record
+            own = {each.key for each in wanted}
+            self.direct_changes.keep(plan, phase, engine.find(plan.decisions), own, pen)
             now = self.production.clock.now()
             end = now + self.policy.window
             text = f"Phase {phase.number} applied; the window is open until {end:%Y-%m-%d %H:%M} UTC"
@@ -275,9 +311,12 @@ class Life:
             for record in accepted:
                 number = record.phase.number
                 pen.move_phase(plan, record, PhaseState.RECONCILED, f"Phase {number}: code and account agree")
-            if all(self.journal.phase(plan, phase).state in FINISHED for phase in Phase if plan.to_apply(phase)):
-                pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
+            self._close_when_finished(plan, pen)
         return [record.phase for record in accepted]
+
+    def _close_when_finished(self, plan: Plan, pen: Pen) -> None:
+        if all(self.journal.phase(plan, phase).state in FINISHED for phase in Phase if plan.to_apply(phase)):
+            pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
 
     def _kept(self, source: Path | None) -> CodeVersion | None:
         """This code, filed before anything is changed by it."""
@@ -306,19 +345,19 @@ class Life:
         """The decisions that still hold. Those already begun are carried on; those vetoed stay vetoed."""
         begun = {(move.action, move.resource) for move in self.journal.moves(plan, record.phase)}
         vetoed = dict(record.vetoed or {})
-        fresh = [d for d in decisions if (d.action, d.resource) not in begun and _key(d) not in vetoed]
+        fresh = [d for d in decisions if (d.action, d.resource) not in begun and d.key not in vetoed]
         found = engine.find(fresh)
         asked = [(self.actions[d.action], found[d.resource]) for d in fresh if d.resource in found]
         measured = measure(self.production, asked, self.policy)
         for decision in fresh:
             reason = engine.still_wanted(decision, found.get(decision.resource), measured)
             if reason:
-                vetoed[_key(decision)] = reason
+                vetoed[decision.key] = reason
                 self.say(f"{decision.action}: left out, its criteria no longer hold: {reason}")
         if vetoed != dict(record.vetoed or {}):
             text = "Left out: " + "; ".join(f"{key}: {reason}" for key, reason in vetoed.items())
             record = pen.move_phase(plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
-        return record, [d for d in decisions if _key(d) not in vetoed]
+        return record, [d for d in decisions if d.key not in vetoed]
 
     def _changes(self, plan: Plan, phase: Phase, engine: Engine, pen: Pen) -> dict[tuple[str, str], Change]:
         """The changes this phase has begun, each with its moves as they were when it was applied."""
@@ -353,6 +392,12 @@ class Life:
             raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
         if text := self._begin_anew_when_changed(plan, record.phase):
             raise Unhealthy(f"Phase {record.phase.number} is held, not accepted. {text}. Retry the stage then.")
+        if standing := self.direct_changes.standing(self.journal.left(plan, record.phase)):
+            raise Unhealthy(
+                f"Phase {record.phase.number} is held, not accepted: it is not what was approved any more. "
+                f"{'; '.join(str(each) for each in standing)}. Put that back and retry the stage 48 h later, "
+                f"or roll back: rollback --phase {record.phase.number} --reason TEXT."
+            )
 
     def _begin_anew_when_changed(self, plan: Plan, phase: Phase) -> str:
         """Begin the window anew when somebody changed what the phase left; returns what was said, or nothing."""
@@ -535,5 +580,5 @@ def _is_due(record: PhaseRecord, now: datetime) -> bool:
     return record.assessed_at is None or now - record.assessed_at >= REMEMBERED
 
 
-def _key(decision: Decision) -> str:
-    return f"{decision.action} {decision.resource}"
+def _head(record: PlanRecord | None) -> tuple[str, PlanState] | None:
+    return (record.plan.hash, record.state) if record else None

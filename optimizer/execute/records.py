@@ -117,7 +117,10 @@ class MoveRecord:
 
 @dataclass(frozen=True)
 class Left:
-    """A resource as a phase left it, in its action's description."""
+    """A resource as it was when a window opened, in its action's description.
+
+    `own`: the phase had changed it. `state` is as it was found last, `applied` as the phase left it where that differs.
+    """
 
     action: str
     resource: str
@@ -125,6 +128,8 @@ class Left:
     name: str
     region: str
     state: Mapping[str, Json]
+    own: bool = True
+    applied: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)

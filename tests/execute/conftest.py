@@ -144,6 +144,7 @@ class World:
     topic: str | None = None
     queue: str = ""
     action: Action = ACTION
+    extra: Mapping[str, Action] = field(default_factory=dict)
 
     def fresh(self) -> Life:
         settings = Settings.from_environ(self.environ)
@@ -155,7 +156,7 @@ class World:
             journal=Journal(home, settings.journal_table),
             settings=settings,
             policy=Policy(),
-            actions={self.action.id: self.action},
+            actions={self.action.id: self.action, **self.extra},
             service=self.service,  # type: ignore[arg-type]
             say=self.said.append,
         )
@@ -202,8 +203,8 @@ class World:
         }
         return Plan(**{**fields, **changes})  # type: ignore[arg-type]
 
-    def approved(self) -> Plan:
-        plan = self.plan()
+    def approved(self, plan: Plan | None = None) -> Plan:
+        plan = plan or self.plan()
         life = self.fresh()
         with life.journal.lease(Purpose.ANALYZE, "test") as lease:
             Pen(life.journal, lease).propose(plan)

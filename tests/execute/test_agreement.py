@@ -268,7 +268,7 @@ def test_reconcile_may_what_it_calls_and_calls_what_it_may(deployed: Platform) -
     monitored = {f"{each.service}:{each.operation}" for each in deployed.account.calls if each.number}
     may = {each.action for each in (*roles.OBSERVE, *roles.COMPARE, *roles.AGREE)}
     assert monitored <= may
-    unseen = {"s3:GetObject", "s3:PutObject", "ssm:GetParameters", "cloudformation:DescribeStackEvents"}
+    unseen = {"s3:GetObject", "ssm:GetParameters", "cloudformation:DescribeStackEvents"}
     assert {each.action for each in roles.AGREE} - monitored == unseen
 
 

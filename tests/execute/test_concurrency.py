@@ -174,3 +174,35 @@ def test_accept_retried_alone_after_an_early_approval_counts_only_from_the_windo
             world.fresh().accept(Phase.COMPUTE)
     world.account.clock.sleep(5 * 3600)
     assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+
+
+# An analysis beside everything else
+
+
+def test_an_analysis_that_took_long_does_not_put_its_plan_over_one_that_was_approved_meanwhile(world: World) -> None:
+    seen = world.fresh().journal.current()
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    with pytest.raises(PlanSuperseded, match="became approved: nothing is proposed"):
+        world.fresh().propose(world.plan(), None, seen)
+    current = world.fresh().journal.current()
+    assert current is not None
+    assert current.plan.hash == plan.hash
+
+
+def test_nothing_is_proposed_anew_while_a_phase_is_still_being_rolled_back(world: World) -> None:
+    """The watch would forget the phase that is half undone."""
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    stops = world.account.faults = Faults(len(world.account.calls) + 12, 0.0, 0)
+    with world.account.acting("rollback"), pytest.raises(Crash):
+        world.fresh().rollback(Phase.COMPUTE, "told so")
+    assert stops is not None
+    life = world.fresh()
+    assert state(world, plan) is PhaseState.ROLLING_BACK
+    assert life.is_under_way(), "nor is changed infrastructure deployed into it"
+    with pytest.raises(WrongState, match="Phase 2 is rolling_back"):
+        life.propose(world.plan(), None, life.journal.current())
+    life.rollback(Phase.COMPUTE, "told so")
+    assert not world.fresh().is_under_way()
+    world.fresh().propose(world.plan(), None, world.fresh().journal.current())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from optimizer.decide.decision import Choice
 from optimizer.decide.health import Health
 from optimizer.errors import Breach, Unhealthy
 from optimizer.execute.records import PhaseState
 from optimizer.phase import Phase
-from tests.execute.conftest import TABLE, World
+from tests.execute.conftest import ACTION, TABLE, World
 
 HOURS_48 = timedelta(hours=48)
 
@@ -76,6 +78,34 @@ def test_a_change_in_the_last_minutes_is_found_by_accept(world: World) -> None:
     world.fresh().watch()
     world.account.clock.sleep(48 * 3600)
     assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+
+
+def test_what_stays_changed_is_not_accepted(world: World) -> None:
+    """An index whose deny was lifted is one that somebody needs: watched for another 48 h or not."""
+    plan = observed(world)
+    by_hand(world, DeletionProtectionEnabled=False)
+    world.fresh().watch()
+    for _ in range(2):
+        world.account.clock.sleep(49 * 3600)
+        with pytest.raises(Unhealthy, match=r"not what was approved any more\. orders: protected false"):
+            world.fresh().accept(Phase.COMPUTE)
+    assert not world.table()["stream"], "nothing irreversible was done"
+    by_hand(world, DeletionProtectionEnabled=True)
+    world.account.clock.sleep(3600)
+    world.fresh().watch()
+    world.account.clock.sleep(49 * 3600)
+    assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+    assert plan is not None
+
+
+def test_a_resource_that_another_phase_decided_on_restarts_the_window_and_holds_nothing(world: World) -> None:
+    world.extra = {"other": replace(ACTION, id="other", phase=Phase.DATABASE)}
+    decision = replace(world.plan().decisions[0], action="other", choice=Choice.KEEP)
+    plan = world.plan()
+    plan = world.approved(replace(plan, decisions=(*plan.decisions, decision)))
+    world.fresh().apply(plan, Phase.COMPUTE)
+    own, others = world.fresh().journal.left(plan, Phase.COMPUTE)
+    assert {own.action: own.own, others.action: others.own} == {"tidy_table": True, "other": False}
 
 
 def test_a_breach_rolls_back_first_whatever_was_changed(world: World) -> None:

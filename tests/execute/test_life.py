@@ -110,6 +110,7 @@ def test_a_tenant_tag_added_after_approval_leaves_the_resource_alone(world):
     plan = world.approved()
     world.tag("TenantId", "acme")
     assert world.fresh().apply(plan, Phase.COMPUTE).state is PhaseState.EMPTY
+    assert world.fresh().journal.current().state is PlanState.DONE, "there is nothing left that could end it"
     assert world.table() == DESIGNED
 
 
