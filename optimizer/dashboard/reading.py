@@ -19,7 +19,7 @@ from optimizer.dashboard.money import money_of, monthly_bill, net_of, why_unknow
 from optimizer.dashboard.risks import risks_of
 from optimizer.dashboard.savings import ComesOff, costs_of, share, total, what_comes_off
 from optimizer.dashboard.tenants import tenant_impact
-from optimizer.dashboard.timeline import timeline_of
+from optimizer.dashboard.timeline import earlier_timeline, timeline_of
 from optimizer.dashboard.view import Costs, EventRow, ExcludedRow, Fact, Station, View
 from optimizer.dashboard.windows import windows_of
 from optimizer.dashboard.words import (
@@ -50,7 +50,8 @@ def view_of(history: History, now: datetime | None = None) -> View:
     as_of = now or latest(history)
     record, costs = history.record, costs_of(history, as_of.date() if as_of else None)
     plan = record.plan if record else None
-    evidence, money, timeline = history.evidence, money_of(history), timeline_of(history, as_of)
+    evidence, money = history.evidence, money_of(history)
+    timeline, earlier = timeline_of(history, as_of), earlier_timeline(history, as_of)
     decisions, more_decisions = split(most_telling(decision_rows(history, record)) if record else [])
     excluded, more_excluded = split(_excluded(plan))
     events, more_events = split(_events(history))
@@ -59,7 +60,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
         as_of=moment(as_of) if as_of else "",
         plan_hash=plan.hash if plan else "",
         answer=answer_of(history, costs, as_of),
-        figures=_figures(record, costs, timeline),
+        figures=(*_figures(record, costs, timeline), *_measured(earlier)),
         stations=_stations(history) if record else (),
         decisions=decisions,
         more_decisions=more_decisions,
@@ -74,6 +75,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
         worth=worth_of(money),
         money_notes=_money_notes(plan, money),
         timeline=timeline,
+        earlier=earlier,
         timeline_empty="There is no saving to add up: nothing was accepted and nothing is still expected.",
         risks=risks_of(plan),
         risks_empty="Nothing is to be changed, so there is nothing to weigh.",
@@ -143,6 +145,15 @@ def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline 
         Fact(costs.standing_label, dollars(costs.effective - saved.now), f"a month, net; {listed}"),
         Fact(label, dollars(saved.now), f"a month, net; {_fell(saved, costs.effective, over, timeline)}{rest}"),
     )
+
+
+def _measured(earlier: Timeline | None) -> tuple[Fact, ...]:
+    """What the plan before this one has saved by the bill."""
+    if earlier is None or not earlier.measured:
+        return ()
+    weeks, last = count(len(earlier.measured), "week"), earlier.measured[-1]
+    note = f"measured on the bill in {weeks}; {dollars(earlier.projected)} were expected"
+    return (Fact("Saved by the plan before", dollars(last.saved), note),)
 
 
 def _fell(saved: ComesOff, before: Decimal, over: bool, timeline: Timeline | None) -> str:

@@ -241,6 +241,7 @@ class View:
     money_notes: tuple[str, ...]
     timeline: Timeline | None
     timeline_empty: str
+    earlier: Timeline | None
     risks: Risks | None
     risks_empty: str
     limits: tuple[LimitMap, ...]

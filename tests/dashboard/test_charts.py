@@ -62,7 +62,11 @@ def test_errors_are_percent_against_half_a_percent() -> None:
 def test_milestones_stand_at_their_time_in_utc() -> None:
     figure = charts.latency(window(made.rolled_back))
     marked = {note.text: note.x for note in figure.layout.annotations}
-    assert marked == {"Applied": "2027-03-01 10:00", "Rolled back": "2027-03-01 19:00"}
+    assert marked == {
+        "Apply began 1 Mar, 09:10 UTC": "2027-03-01 10:00",  # before the chart begins
+        "Window opens": "2027-03-01 10:00",
+        "Rolled back": "2027-03-01 19:00",
+    }
     assert [shape.x0 for shape in figure.layout.shapes] == list(marked.values())
 
 

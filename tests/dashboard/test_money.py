@@ -120,6 +120,25 @@ def test_measured_weeks_add_up_with_their_interval() -> None:
     assert list(points.y) == [800.0, 1600.0]
 
 
+def test_a_newer_plan_does_not_hide_what_the_one_before_saves() -> None:
+    as_of = made.START + timedelta(days=30)
+    view = view_of(made.followed(), as_of)
+    assert view.timeline is None
+    assert view.earlier == timeline_of(made.reserved(), as_of)
+    assert [(each.label, each.value, each.note) for each in view.figures][1:] == [
+        ("Saved by the plan before", "$1,600", "measured on the bill in 2 weeks; $1,627 were expected")
+    ]
+    assert view_of(made.reserved(), as_of).earlier is None
+
+
+def test_weeks_stay_with_the_plan_that_was_measured() -> None:
+    newer = replace(made.proposed(), earlier=made.followed().earlier)
+    view = view_of(newer, made.START + timedelta(days=30))
+    assert view.timeline is not None
+    assert view.earlier is not None
+    assert (view.timeline.measured, len(view.earlier.measured)) == ((), 2)
+
+
 def test_what_is_worth_looking_at_says_when_to_commit() -> None:
     worth = worth_of(made.money())
     assert worth is not None
