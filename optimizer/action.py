@@ -76,6 +76,19 @@ class Notes(Protocol):
     def say(self, line: str) -> None: ...
 
 
+class NoNotes:
+    """Where there is no journal, nothing was noted, and nothing can be."""
+
+    def read(self) -> None:
+        return None
+
+    def write(self, document: Mapping[str, Json]) -> None:  # noqa: ARG002 -- as Notes have it
+        raise TypeError("a move that keeps notes is carried out with a journal")
+
+    def say(self, line: str) -> None:  # noqa: ARG002 -- as Notes have it
+        raise TypeError("a move that keeps notes is carried out with a journal")
+
+
 @dataclass(frozen=True)
 class Permission:
     """One IAM action a move or a collect needs, on which resources.

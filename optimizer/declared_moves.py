@@ -1,10 +1,13 @@
-"""The moves an action file declares, read off its source: no resource is needed to tell what it may do."""
+"""The moves an action declares, read off its source: no resource is needed to tell what it may do."""
 
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from optimizer.action import When
 
@@ -20,22 +23,58 @@ class DeclaredMove:
 
 
 def declared_moves(source: str) -> tuple[DeclaredMove, ...]:
-    """Every `Move` that the file's function `moves` makes, itself or by its functions, in the order of the text."""
-    functions = {each.name: each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef)}
-    return tuple(dict.fromkeys(_made(functions["moves"], functions, {}))) if "moves" in functions else ()
+    """Every `Move` that the file's function `moves` makes, itself or by others, in the order of the text.
+
+    The others are the file's own functions, and those that it imports and that say that they return moves.
+    """
+    text = _Text(ast.parse(source))
+    function = text.own("moves")
+    return tuple(dict.fromkeys(_made(function, text, {}))) if function else ()
 
 
-def _made(
-    function: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef], given: Arguments
-) -> Iterator[DeclaredMove]:
+@dataclass(frozen=True)
+class _Text:
+    """One file: its own functions, and where those are that it imports from the optimizer."""
+
+    tree: ast.Module
+
+    def own(self, name: str) -> ast.FunctionDef | None:
+        functions = (each for each in self.tree.body if isinstance(each, ast.FunctionDef))
+        return next((each for each in functions if each.name == name), None)
+
+    def found(self, name: str) -> tuple[ast.FunctionDef, _Text] | None:
+        """The function that a name stands for, in its file; None where it makes no moves."""
+        if function := self.own(name):
+            return function, self
+        for line in self.tree.body:
+            if isinstance(line, ast.ImportFrom) and line.module and line.module.startswith("optimizer."):
+                for each in line.names:
+                    if (each.asname or each.name) == name:
+                        text = _text_of(line.module)
+                        function = text.own(each.name)
+                        return (function, text) if function and _returns_moves(function) else None
+        return None
+
+
+@cache
+def _text_of(module: str) -> _Text:
+    return _Text(ast.parse(inspect.getsource(importlib.import_module(module))))
+
+
+def _returns_moves(function: ast.FunctionDef) -> bool:
+    said = ast.walk(function.returns) if function.returns else ()
+    return any(isinstance(each, ast.Name) and each.id == "Move" for each in said)
+
+
+def _made(function: ast.FunctionDef, text: _Text, given: Arguments) -> Iterator[DeclaredMove]:
     for call in _calls(function):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         if name == "Move":
             yield _declared(call, given)
-        elif name in functions and functions[name] is not function:
-            callee = functions[name]
+        elif (found := text.found(name)) and found[0] is not function:
+            callee, its_text = found
             places = dict(zip((each.arg for each in callee.args.args), call.args, strict=False))
-            yield from _made(callee, functions, places | {k.arg: k.value for k in call.keywords if k.arg})
+            yield from _made(callee, its_text, places | {k.arg: k.value for k in call.keywords if k.arg})
 
 
 def _declared(call: ast.Call, given: Arguments) -> DeclaredMove:

@@ -11,8 +11,6 @@ go of its data too. Kept longer it costs more than the step saves, which the dec
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +21,7 @@ from optimizer.aws import Aws
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed
+from optimizer.fingerprint import fingerprint
 from optimizer.observe import aurora
 from optimizer.observe.footprint import BACKUP
 from optimizer.observe.inventory import Governed, Kind
@@ -227,8 +226,7 @@ def _snapshot(aws: Aws, name: str) -> DBClusterSnapshotTypeDef | None:
 
 def _snapshot_id(cluster: Governed, decision: Decision) -> str:
     """The same for the same decision: a second run finds what the first one made."""
-    told = json.dumps([decision.resource, decision.before, decision.target], sort_keys=True)
-    return f"{cluster.name}-before-retention-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return f"{cluster.name}-before-retention-{fingerprint([decision.resource, decision.before, decision.target])}"
 
 
 def _obstacles(shown: DBClusterTypeDef) -> Iterator[str]:

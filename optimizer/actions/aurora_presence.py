@@ -14,34 +14,32 @@ Network and key of the Region stay: the snapshot needs the key. What they cost o
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.action import Action, Before, Move, Permission, When
+from optimizer.action import Action, Before, Move, Permission
 from optimizer.aws import Aws
+from optimizer.decide.arithmetic import largest
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.decide.decision import brief as by_brief
 from optimizer.decide.policy import Policy
-from optimizer.execute.aurora_instance import DELETING_AND_CREATING, AuroraInstance
+from optimizer.execute.aurora_instance import DELETING_AND_CREATING
 from optimizer.execute.aurora_secondary import SecondaryCluster
+from optimizer.execute.secondary_moves import make_headless, remove
+from optimizer.fingerprint import fingerprint
 from optimizer.observe import aurora
 from optimizer.observe.costs import bill
 from optimizer.observe.footprint import BACKUP
+from optimizer.observe.global_database import forwarding, name_of, obstacles, region_of, secondaries_of
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.running import footprint_in
 from optimizer.phase import Phase
 from stages.sizing import Sizing
-
-if TYPE_CHECKING:
-    from types_boto3_rds.type_defs import GlobalClusterTypeDef
 
 ID = "aurora_presence"
 GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
@@ -85,13 +83,13 @@ def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
     return Evidence(
         database=database.arn,
         before=before,
-        connections_max=_highest(connections),
-        lag_p99_ms=_highest(lags),
-        writer_cpu_p95=_highest([measured.percentile(query, "Average", 95) for query in _of_writer(database)]),
+        connections_max=largest(connections),
+        lag_p99_ms=largest(lags),
+        writer_cpu_p95=largest([measured.percentile(query, "Average", 95) for query in _of_writer(database)]),
         coverage=min(covered, default=0.0),
-        forwarding=tuple(_forwarding(aws, shown)),
+        forwarding=tuple(forwarding(aws, shown)),
         stays_monthly=_stays_monthly(aws, before),
-        obstacles=tuple(_obstacles(aws, shown, before)),
+        obstacles=tuple(obstacles(aws, shown, before["secondaries"])),
         volume_gb={arn: _gigabytes(measured.of(_volume(arn), "Average").values) for arn in before["secondaries"]},
     )
 
@@ -141,10 +139,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=projected,
         costs=tuple(
             ChangeCost(
-                f"final snapshot of {_name(arn)}, until it is deleted",
+                f"final snapshot of {name_of(arn)}, until it is deleted",
                 "database",
                 BACKUP,
-                _region(arn),
+                region_of(arn),
                 evidence.volume_gb.get(arn),
                 monthly=True,
             )
@@ -156,7 +154,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
 def _of_writer(database: Governed) -> tuple[Query, ...]:
     arn = database.attributes.get("primary")
-    return (aurora.cpu_of("WRITER", _name(arn), _region(arn)),) if arn else ()
+    return (aurora.cpu_of("WRITER", name_of(arn), region_of(arn)),) if arn else ()
 
 
 def describe(aws: Aws, database: Governed) -> Before:
@@ -169,9 +167,9 @@ def describe(aws: Aws, database: Governed) -> Before:
                     "class": each["DBInstanceClass"],
                     "tier": each.get("PromotionTier", 1),
                 }
-                for name, each in aurora.instances(aws.at(_region(arn)), _name(arn)).items()
+                for name, each in aurora.instances(aws.at(region_of(arn)), name_of(arn)).items()
             }
-            for arn in _secondaries(aurora.global_cluster(aws, database.name))
+            for arn in secondaries_of(aurora.global_cluster(aws, database.name))
         }
     }
 
@@ -180,9 +178,9 @@ def moves(database: Governed, before: Before, decision: Decision) -> list[Move]:
     """All headless in the window; at acceptance closed, detached, unprotected and deleted, one Region at a time."""
     found = []
     for arn, instances in before["secondaries"].items():
-        found += [_behead(arn, name, description) for name, description in instances.items()]
+        found += [make_headless(arn, name, description) for name, description in instances.items()]
     for arn, snapshot in decision.target["snapshots"].items():
-        found += _remove(SecondaryCluster(database.name, arn), snapshot)
+        found += remove(SecondaryCluster(database.name, arn), snapshot)
     return found
 
 
@@ -191,71 +189,17 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"aurora": aurora_sizing})
 
 
-def _behead(arn: str, name: str, was: Mapping[str, Any]) -> Move:
-    region, instance = _region(arn), AuroraInstance(_name(arn), name)
-    description, kind, tier = was["created"], was["class"], was["tier"]
-    return Move(
-        name=f"headless {name}",
-        when=When.APPLY,
-        summary=f"delete {name} in {region}; the storage of {_name(arn)} stays in sync",
-        is_done=lambda aws: instance.is_gone(aws.at(region)),
-        do=lambda aws: instance.delete(aws.at(region), kind),
-        undo=lambda aws: instance.create(aws.at(region), description, kind, tier),
-        is_undone=lambda aws: instance.is_back(aws.at(region), description, kind, tier),
-        is_ready=lambda aws: instance.is_ready(aws.at(region)),
-    )
-
-
-def _remove(cluster: SecondaryCluster, snapshot: str) -> list[Move]:
-    """The irreversible tail of one secondary."""
-    return [
-        Move(
-            name=f"close {cluster.name}",
-            when=When.ACCEPT,
-            summary=f"close the security groups of {cluster.name}, which could write by itself",
-            is_done=cluster.is_closed,
-            do=cluster.close,
-        ),
-        Move(
-            name=f"detach {cluster.name}",
-            when=When.ACCEPT,
-            summary=f"{cluster.name} leaves the global database for good",
-            is_done=cluster.is_detached,
-            do=cluster.detach,
-            is_ready=cluster.is_ready,
-        ),
-        Move(
-            name=f"unprotect {cluster.name}",
-            when=When.ACCEPT,
-            summary=f"deletion protection of {cluster.name} off",
-            is_done=cluster.is_unprotected,
-            do=cluster.unprotect,
-            is_ready=cluster.is_ready,
-        ),
-        Move(
-            name=f"delete {cluster.name}",
-            when=When.ACCEPT,
-            summary=f"delete {cluster.name} with the final snapshot {snapshot}",
-            is_done=lambda aws: cluster.is_deleted(aws, snapshot),
-            do=lambda aws: cluster.delete(aws, snapshot),
-            is_ready=cluster.is_ready,
-            deadline=timedelta(hours=6),
-            poll=timedelta(minutes=1),
-        ),
-    ]
-
-
 def _of_cluster(arn: str) -> tuple[Query, Query]:
-    dimensions = (("DBClusterIdentifier", _name(arn)),)
+    dimensions = (("DBClusterIdentifier", name_of(arn)),)
     return (
-        Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=_region(arn)),
-        Query("AWS/RDS", "AuroraGlobalDBReplicationLag", dimensions, ("Maximum",), region=_region(arn)),
+        Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=region_of(arn)),
+        Query("AWS/RDS", "AuroraGlobalDBReplicationLag", dimensions, ("Maximum",), region=region_of(arn)),
     )
 
 
 def _volume(arn: str) -> Query:
     return Query(
-        "AWS/RDS", "VolumeBytesUsed", (("DBClusterIdentifier", _name(arn)),), ("Average",), region=_region(arn)
+        "AWS/RDS", "VolumeBytesUsed", (("DBClusterIdentifier", name_of(arn)),), ("Average",), region=region_of(arn)
     )
 
 
@@ -264,59 +208,21 @@ def _gigabytes(sizes: NDArray[np.float64]) -> float | None:
     return round(float(sizes[-1]) / 1024**3, 3) if len(sizes) else None
 
 
-def _secondaries(shown: GlobalClusterTypeDef) -> list[str]:
-    return sorted(each["DBClusterArn"] for each in shown["GlobalClusterMembers"] if not each["IsWriter"])
-
-
-def _region(arn: str) -> str:
-    return arn.split(":")[3]
-
-
-def _name(arn: str) -> str:
-    return arn.rsplit(":", 1)[1]
-
-
-def _highest(values: list[float | None]) -> float | None:
-    """The highest; None when one of them is not known."""
-    known = [each for each in values if each is not None]
-    return max(known) if known and len(known) == len(values) else None
-
-
-def _forwarding(aws: Aws, shown: GlobalClusterTypeDef) -> Iterator[str]:
-    """A secondary that forwards writes is in use, even while it shows no connection."""
-    for member in shown["GlobalClusterMembers"]:
-        arn = member["DBClusterArn"]
-        own = aurora.cluster(aws.at(_region(arn)), _name(arn))
-        asked = own.get("GlobalWriteForwardingRequested", False) if own else False
-        if asked or member.get("GlobalWriteForwardingStatus", "disabled") not in ("disabled", "unknown"):
-            yield _name(arn)
-
-
 def _stays_monthly(aws: Aws, before: Before) -> float:
     """US dollars a month for what the Regions keep, at list price."""
     total = 0.0
     for arn in before["secondaries"]:
-        there = aws.at(_region(arn))
-        cluster = Governed(Kind.DATABASE, _name(arn), arn, there.region, {})
+        there = aws.at(region_of(arn))
+        cluster = Governed(Kind.DATABASE, name_of(arn), arn, there.region, {})
         total += sum(
             float(line.monthly) for line in bill(footprint_in(there, [cluster])).lines if line.usage.part in STAYS
         )
     return total
 
 
-def _obstacles(aws: Aws, shown: GlobalClusterTypeDef, before: Before) -> Iterator[str]:
-    if shown["Status"] != "available":
-        yield f"the global database is {shown['Status']}"
-    if state := shown.get("FailoverState", {}).get("Status"):
-        yield f"a switchover or failover of it is {state}"
-    for arn in before["secondaries"]:
-        yield from aurora.busy(aws.at(_region(arn)), _name(arn))
-
-
 def _snapshot_name(arn: str, before: Before) -> str:
     """The same for the same state: a second run finds what the first one made."""
-    told = json.dumps(before, sort_keys=True)
-    return f"{_name(arn)}-final-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return f"{name_of(arn)}-final-{fingerprint(before)}"
 
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"

@@ -15,23 +15,25 @@ ends; without, the quota is checked and the capacity itself is AWS's to have.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from optimizer.action import Action, Before, Move, Permission, When, permissions
+from optimizer.action import Action, Before, Move, Permission, permissions
 from optimizer.aws import Aws
 from optimizer.decide.arithmetic import largest, ratio, times, total
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
-from optimizer.execute.capacity_reservation import CapacityReservation
-from optimizer.execute.fleet_capacity import FleetCapacity, TargetTracking
-from optimizer.execute.instance_refresh import InstanceRefresh
-from optimizer.execute.launch_template import LaunchTemplateVersion
+from optimizer.execute.fleet_moves import (
+    change_capacity,
+    change_scale_in,
+    change_type,
+    hold_way_back,
+    release_way_back,
+    steps,
+)
+from optimizer.fingerprint import fingerprint
 from optimizer.observe import fleet
 from optimizer.observe.fleet import InstanceType, Room
 from optimizer.observe.inventory import Governed, Kind
@@ -42,7 +44,6 @@ from stages.sizing import FleetSizing, Sizing
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
 REFRESH_HOURS = 2.0
-STEP = 0.8  # capacity goes down by a fifth at a time: 15, 12, 10, 8
 
 
 @dataclass(frozen=True)
@@ -134,17 +135,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     def of_ebs(observed: float | None, baseline: float) -> float | None:
         return ratio(times(observed, 100), target.desired * baseline)
 
+    throughput = of_ebs(evidence.ebs_mbps_p95, after.ebs_mbps) if after else None
+    operations = of_ebs(evidence.ebs_iops_p95, after.ebs_iops) if after else None
     disks = (
-        over(
-            "p95 EBS throughput of the baseline after",
-            of_ebs(evidence.ebs_mbps_p95, after.ebs_mbps) if after else None,
-            at_most=limits.ebs_after,
-        ),
-        over(
-            "p95 EBS operations of the baseline after",
-            of_ebs(evidence.ebs_iops_p95, after.ebs_iops) if after else None,
-            at_most=limits.ebs_after,
-        ),
+        over("p95 EBS throughput of the baseline after", throughput, at_most=limits.ebs_after),
+        over("p95 EBS operations of the baseline after", operations, at_most=limits.ebs_after),
     )
     criteria = (
         brief("p95 CPU", evidence.cpu_p95, unit="%", at_most=limits.cpu_p95),
@@ -215,45 +210,34 @@ def _undo(evidence: Evidence, held: Mapping[str, int]) -> str:
 def describe(aws: Aws, group: Governed) -> Before:
     """Capacity, template version and target tracking: what the decision rests on and undo restores."""
     shown = fleet.group_of(aws, group.name)
-    template = shown.get("LaunchTemplate", {})
-    data: Mapping[str, Any] = {}
-    if template:
-        (version,) = aws.ec2.describe_launch_template_versions(
-            LaunchTemplateId=template["LaunchTemplateId"], Versions=[template["Version"]]
-        )["LaunchTemplateVersions"]
-        data = version["LaunchTemplateData"]
-    policies = aws.autoscaling.get_paginator("describe_policies").paginate(
-        AutoScalingGroupName=group.name, PolicyTypes=["TargetTrackingScaling"]
-    )
+    template, launched = shown.get("LaunchTemplate", {}), fleet.launched_with(aws, shown)
     return {
         "minimum": shown["MinSize"],
         "desired": shown["DesiredCapacity"],
         "maximum": shown["MaxSize"],
         "launch_template": template.get("LaunchTemplateId"),
         "version": template.get("Version"),
-        "instance_type": data.get("InstanceType"),
-        "image": data.get("ImageId"),
-        "target_tracking": {
-            policy["PolicyName"]: policy["TargetTrackingConfiguration"]
-            for page in policies
-            for policy in page["ScalingPolicies"]
-        },
+        "instance_type": launched.get("InstanceType"),
+        "image": launched.get("ImageId"),
+        "target_tracking": fleet.target_tracking(aws, group.name),
     }
 
 
 def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     """Capacity for the way back, type at the same count, capacity step by step, then scale-in."""
     target, held = _target(decision)
-    found = [_hold(before, decision, held)] if held else []
-    if before["instance_type"] != target.instance_type:
-        found += _change_type(group, before, decision, target)
-    found += [_change_capacity(group, before, target, count) for count in steps(before["desired"], target.desired)]
+    made_for = f"{ID} {fingerprint([decision.resource, decision.before, decision.target])}"
+    kind = before["instance_type"]
+    found = [hold_way_back(kind, held, made_for)] if held else []
+    if kind != target.instance_type:
+        found += change_type(group, before, target, made_for)
+    found += [change_capacity(group, before, target, count) for count in steps(before["desired"], target.desired)]
     found += [
-        _change_scale_in(group, name, configuration, target.scale_in)
+        change_scale_in(group, name, configuration, target.scale_in)
         for name, configuration in before["target_tracking"].items()
         if configuration.get("DisableScaleIn", False) is target.scale_in
     ]
-    return [*found, _release(before, decision, held)] if held else found
+    return [*found, release_way_back(kind, held, made_for)] if held else found
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
@@ -265,108 +249,6 @@ def _target(decision: Decision) -> tuple[FleetSizing, Mapping[str, int]]:
     target = dict(decision.target)
     held: Mapping[str, int] = target.pop("held", {})
     return FleetSizing.model_validate(target), held
-
-
-def steps(today: int, target: int) -> list[int]:
-    """The capacities on the way, the target last; upwards in one step."""
-    found = [today]
-    while found[-1] > target:
-        found.append(max(target, min(math.ceil(found[-1] * STEP), found[-1] - 1)))
-    return found[1:] or [target]
-
-
-def _hold(before: Before, decision: Decision, held: Mapping[str, int]) -> Move:
-    """First of all, while the old instances run: their capacity goes over into the reservation."""
-    kind = before["instance_type"]
-    reservation = CapacityReservation(kind, held, f"{ID} {_fingerprint(decision)}")
-    return Move(
-        name="hold",
-        when=When.APPLY,
-        summary=f"reserve {sum(held.values())} x {kind} for the way back",
-        is_done=reservation.is_held,
-        do=reservation.hold,
-        undo=reservation.release,
-        is_undone=reservation.is_released,
-    )
-
-
-def _release(before: Before, decision: Decision, held: Mapping[str, int]) -> Move:
-    kind = before["instance_type"]
-    reservation = CapacityReservation(kind, held, f"{ID} {_fingerprint(decision)}")
-    return Move(
-        name="release",
-        when=When.ACCEPT,
-        summary=f"release the reservation of {sum(held.values())} x {kind}",
-        is_done=reservation.is_released,
-        do=reservation.release,
-    )
-
-
-def _change_type(group: Governed, before: Before, decision: Decision, target: FleetSizing) -> list[Move]:
-    """Make a template version that differs in the type alone, and refresh every instance to it."""
-    template, old = str(before["launch_template"]), str(before["version"])
-    version = LaunchTemplateVersion(template, old, f"{ID} {_fingerprint(decision)}")
-    refresh = InstanceRefresh(group.name, template)
-
-    def is_done(aws: Aws) -> bool:
-        number = version.number(aws)
-        return number is not None and refresh.reached(aws, number)
-
-    make = Move(
-        name="template-version",
-        when=When.APPLY,
-        summary=f"a version of the launch template with {target.instance_type}",
-        is_done=lambda aws: version.number(aws) is not None,
-        do=lambda aws: version.make(aws, target.instance_type),
-        undo=version.delete,
-        is_undone=lambda aws: version.number(aws) is None,
-        deadline=timedelta(minutes=10),
-    )
-    change = Move(
-        name="instance-type",
-        when=When.APPLY,
-        summary=f"{before['instance_type']} to {target.instance_type}, by instance refresh at {before['desired']}",
-        is_done=is_done,
-        do=lambda aws: refresh.start(aws, str(version.number(aws))),
-        undo=lambda aws: refresh.go_back(aws, old),
-        is_undone=lambda aws: refresh.reached(aws, old),
-        deadline=timedelta(hours=8),
-        poll=timedelta(minutes=2),
-        settle=timedelta(minutes=30),
-    )
-    return [make, change]
-
-
-def _change_capacity(group: Governed, before: Before, target: FleetSizing, count: int) -> Move:
-    """One step. Its undo goes the whole way back: in a rollback capacity cannot come too soon."""
-    last = count == target.desired
-    capacity = FleetCapacity(group.name)
-    new = (target.minimum, target.maximum) if last else (min(before["minimum"], count), before["maximum"])
-    old = (before["minimum"], before["maximum"])
-    return Move(
-        name=f"capacity-{count}",
-        when=When.APPLY,
-        summary=f"capacity to {count} instances, {new[0]} to {new[1]}",
-        is_done=lambda aws: capacity.is_at(aws, new, new[0], count),
-        do=lambda aws: capacity.bring(aws, new, count),
-        undo=lambda aws: capacity.bring(aws, old, before["desired"]),
-        is_undone=lambda aws: capacity.is_at(aws, old, before["desired"], before["maximum"]),
-        settle=timedelta(minutes=15),
-    )
-
-
-def _change_scale_in(group: Governed, name: str, configuration: Mapping[str, Any], scale_in: bool) -> Move:
-    policy = TargetTracking(group.name, name, configuration)
-    return Move(
-        name=f"scale-in {name}",
-        when=When.APPLY,
-        summary=f"scale-in {'on' if scale_in else 'off'} for target tracking {name}",
-        is_done=lambda aws: policy.scales_in(aws) is scale_in,
-        do=lambda aws: policy.put(aws, scale_in),
-        undo=lambda aws: policy.put(aws, not scale_in),
-        is_undone=lambda aws: policy.scales_in(aws) is not scale_in,
-        deadline=timedelta(minutes=10),
-    )
 
 
 def _sizing(before: Before) -> FleetSizing:
@@ -381,16 +263,12 @@ def _sizing(before: Before) -> FleetSizing:
     )
 
 
-def _fingerprint(decision: Decision) -> str:
-    told = json.dumps([decision.resource, decision.before, decision.target], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
-
-
-_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazon"
+_REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
+_SCALING, _EC2 = f"{_REFERENCE}/list_amazonec2autoscaling.html", f"{_REFERENCE}/list_amazonec2.html"
+_QUOTAS = f"{_REFERENCE}/list_servicequotas.html"
 _GROUPS = ("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/tap-*",)
 _TEMPLATES = ("arn:{partition}:ec2:{region}:{account}:launch-template/*",)
 _RESERVATIONS = ("arn:{partition}:ec2:{region}:{account}:capacity-reservation/*",)
-_QUOTAS = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_servicequotas.html"
 _LAUNCHES = f"{SOURCE}/ec2-auto-scaling-launch-template-permissions.html"
 
 
@@ -408,27 +286,23 @@ ACTION = Action(
     varies=("desired",),  # target tracking moves it
     permissions=(
         *permissions(
-            *(
-                f"autoscaling:Describe{name}"
-                for name in ("AutoScalingGroups", "InstanceRefreshes", "Policies", "ScheduledActions")
-            ),
-            source=f"{_REFERENCE}ec2autoscaling.html",
+            "autoscaling:DescribeAutoScalingGroups",
+            "autoscaling:DescribeInstanceRefreshes",
+            "autoscaling:DescribePolicies",
+            "autoscaling:DescribeScheduledActions",
+            source=_SCALING,
         ),
         *permissions(
-            *(
-                f"ec2:Describe{name}"
-                for name in ("CapacityReservations", "Instances", "InstanceTypes", "LaunchTemplateVersions")
-            ),
-            source=f"{_REFERENCE}ec2.html",
+            "ec2:DescribeCapacityReservations",
+            "ec2:DescribeInstances",
+            "ec2:DescribeInstanceTypes",
+            "ec2:DescribeLaunchTemplateVersions",
+            source=_EC2,
         ),
         # A refresh that is given alarms reads them with the rights of the caller who starts it.
         Permission("cloudwatch:DescribeAlarms", source=f"{SOURCE}/instance-refresh-rollback.html"),
         Permission("elasticloadbalancing:DescribeTargetGroups", source=f"{SOURCE}/attach-load-balancer-asg.html"),
-        *permissions(
-            "servicequotas:GetServiceQuota",
-            "servicequotas:GetAWSDefaultServiceQuota",
-            source=_QUOTAS,
-        ),
+        *permissions("servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota", source=_QUOTAS),
         *permissions(
             "autoscaling:PutScalingPolicy",
             "autoscaling:RollbackInstanceRefresh",
@@ -436,21 +310,21 @@ ACTION = Action(
             "autoscaling:UpdateAutoScalingGroup",
             resources=_GROUPS,
             writes=True,
-            source=f"{_REFERENCE}ec2autoscaling.html",
+            source=_SCALING,
         ),
         *permissions(
             "ec2:CreateLaunchTemplateVersion",
             "ec2:DeleteLaunchTemplateVersions",
             resources=_TEMPLATES,
             writes=True,
-            source=f"{_REFERENCE}ec2.html",
+            source=_EC2,
         ),
         *permissions(
             "ec2:CreateCapacityReservation",
             "ec2:CancelCapacityReservation",
             resources=_RESERVATIONS,
             writes=True,
-            source=f"{_REFERENCE}ec2.html",
+            source=_EC2,
         ),
         # A refresh to a template version launches on the caller's behalf: AWS checks both without a call of ours.
         Permission(

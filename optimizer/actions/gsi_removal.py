@@ -21,14 +21,11 @@ as a whole decides for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import ClientError
-
-from optimizer.action import Action, Before, Move, Order, Permission, When
+from optimizer.action import Action, Before, Move, Order, Permission
 from optimizer.aws import Aws
 from optimizer.decide.decision import (
     ChangeCost,
@@ -43,31 +40,19 @@ from optimizer.decide.decision import (
     guard,
 )
 from optimizer.decide.policy import IndexPolicy, Policy
-from optimizer.execute.table_policy import (
-    SIZE_LIMIT,
-    holds,
-    names,
-    put_statement,
-    read_policy,
-    remove_statement,
-    with_statement,
-)
+from optimizer.execute.index_moves import delete_index, denial, deny_reads, lift_deny, regions_of
+from optimizer.execute.table_policy import SIZE_LIMIT, read_policy, with_statement
 from optimizer.observe.footprint import WRITES
 from optimizer.observe.index_use import IndexUse, read_use
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.observe.tables import in_region, is_settled, read_table, replica_regions
+from optimizer.observe.tables import contributor_insights, in_region, is_settled, read_table, replica_regions, typed
 from optimizer.phase import Phase
 from stages.sizing import Sizing
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 ID = "gsi_removal"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html"
-SID = "TapDenyUnusedIndexes"
-DENIED = ("dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan")
 UNITS_PER_QUERY = 0.5  # an eventually consistent read, the only kind an index has (GUIDE/read-write-operations)
 LOOK_BACK = IndexPolicy().look_back
 
@@ -92,9 +77,9 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     """Describe the table, and read what its indexes consumed over the look-back in one go."""
     shown = read_table(aws, table.name)
     before = describe(aws, table)
-    regions = _regions(table, before)
+    regions = regions_of(table, before)
     arns = {region: in_region(table.arn, region) for region in regions}
-    texts = [with_statement(before["policies"][region], _deny(arns[region], before["indexes"])) for region in regions]
+    texts = [with_statement(before["policies"][region], denial(arns[region], before["indexes"])) for region in regions]
     return Evidence(
         table=table.arn,
         before=before,
@@ -152,12 +137,11 @@ def describe(aws: Aws, table: Governed) -> Before:
     """
     shown = read_table(aws, table.name)
     replicas = replica_regions(shown, table.region)
-    types = {each["AttributeName"]: each["AttributeType"] for each in shown["AttributeDefinitions"]}
-    insights = _insights(aws, table.name)
+    insights = contributor_insights(aws, table.name)
     return {
         "indexes": {
             each["IndexName"]: {
-                "keys": [{**key, "AttributeType": types[key["AttributeName"]]} for key in each["KeySchema"]],
+                "keys": typed(shown, each["KeySchema"]),
                 "projection": each["Projection"].get("ProjectionType"),
                 "copies": sorted(each["Projection"].get("NonKeyAttributes", [])),
                 "maximum": dict(each.get("OnDemandThroughput", {})),
@@ -177,7 +161,11 @@ def describe(aws: Aws, table: Governed) -> Before:
 def moves(table: Governed, before: Before, decision: Decision) -> list[Move]:
     """Deny all at once; at acceptance delete one after the other, then lift the deny."""
     remove: Sequence[str] = decision.target["remove"]
-    return [_deny_all(table, before, remove), *(_delete(table, before, name) for name in remove), _lift(table, before)]
+    return [
+        deny_reads(table, before, remove),
+        *(delete_index(table, before, name) for name in remove),
+        lift_deny(table, before),
+    ]
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
@@ -230,106 +218,6 @@ def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:
         kept = next(each for each in alone[name].criteria if each.verdict in (Verdict.FAIL, Verdict.NO_DATA))
         told.append(f"{name} stays: {kept.sentence().removeprefix(f'{name}: ')}")
     return "; ".join(told)
-
-
-def _deny(table: str, indexes: Iterable[str]) -> dict[str, Any]:
-    """Nobody reads these indexes: an explicit deny binds every principal, the account's root included."""
-    return {
-        "Sid": SID,
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": list(DENIED),
-        "Resource": [f"{table}/index/{index}" for index in sorted(indexes)],
-    }
-
-
-def _deny_all(table: Governed, before: Before, remove: Sequence[str]) -> Move:
-    arns = {region: in_region(table.arn, region) for region in _regions(table, before)}
-
-    def deny(aws: Aws) -> None:
-        for region, arn in arns.items():
-            put_statement(aws.at(region), arn, _deny(arn, remove))
-
-    return Move(
-        name="deny",
-        when=When.APPLY,
-        summary=f"deny every read of {', '.join(remove)}",
-        is_done=lambda aws: all(holds(aws.at(region), arn, _deny(arn, remove)) for region, arn in arns.items()),
-        do=deny,
-        undo=lambda aws: _lift_all(aws, table, before),
-        is_undone=lambda aws: not any(names(aws.at(region), arn, SID) for region, arn in arns.items()),
-        deadline=timedelta(minutes=15),
-        poll=timedelta(seconds=5),
-        settle=timedelta(minutes=15),
-    )
-
-
-def _lift(table: Governed, before: Before) -> Move:
-    arns = {region: in_region(table.arn, region) for region in _regions(table, before)}
-    return Move(
-        name="lift-deny",
-        when=When.ACCEPT,
-        summary=f"lift the deny on indexes of {table.name} that are gone",
-        is_done=lambda aws: not any(names(aws.at(region), arn, SID) for region, arn in arns.items()),
-        do=lambda aws: _lift_all(aws, table, before),
-        deadline=timedelta(minutes=15),
-        poll=timedelta(seconds=5),
-    )
-
-
-def _lift_all(aws: Aws, table: Governed, before: Before) -> None:
-    for region in _regions(table, before):
-        remove_statement(aws.at(region), in_region(table.arn, region), SID, before["policies"][region])
-
-
-def _delete(table: Governed, before: Before, index: str) -> Move:
-    def is_gone(aws: Aws) -> bool:
-        shown = [read_table(aws.at(region), table.name) for region in _regions(table, before)]
-        return all(_status(each, index) is None and is_settled(each) for each in shown)
-
-    def delete(aws: Aws) -> None:
-        if _status(read_table(aws, table.name), index) in (None, "DELETING"):
-            return
-        try:
-            aws.dynamodb.update_table(
-                TableName=table.name, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": index}}]
-            )
-        except ClientError:
-            # botocore repeats a call whose answer was lost: then it is refused because it is under way.
-            if _status(read_table(aws, table.name), index) not in (None, "DELETING"):
-                raise
-
-    return Move(
-        name=f"delete-{index}",
-        when=When.ACCEPT,
-        summary=f"delete index {index} of {table.name}",
-        is_done=is_gone,
-        do=delete,
-        deadline=timedelta(hours=4),
-    )
-
-
-def _status(table: TableDescriptionTypeDef, index: str) -> str | None:
-    shown = table.get("GlobalSecondaryIndexes", [])
-    return next((each["IndexStatus"] for each in shown if each["IndexName"] == index), None)
-
-
-def _regions(table: Governed, before: Before) -> list[str]:
-    return [table.region, *before["replicas"]]
-
-
-def _insights(aws: Aws, table: str) -> dict[str, str]:
-    """The indexes with Contributor Insights, and their status. A page may be empty and not the last."""
-    request: dict[str, Any] = {"TableName": table}
-    found: dict[str, str] = {}
-    while True:
-        page = aws.dynamodb.list_contributor_insights(**request)
-        for each in page.get("ContributorInsightsSummaries", []):
-            if "IndexName" in each:
-                found[each["IndexName"]] = each.get("ContributorInsightsStatus", "DISABLED")
-        if not page.get("NextToken"):
-            return found
-        request["NextToken"] = page["NextToken"]
 
 
 TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)

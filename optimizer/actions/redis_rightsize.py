@@ -14,20 +14,21 @@ fails with what ElastiCache told. After acceptance the snapshot stays until a pe
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from optimizer.action import Action, Before, Move, Order, Permission, When
-from optimizer.aws import RETRIES, Aws
+from optimizer.action import Action, Before, Move, Order, Permission, permissions
+from optimizer.aws import Aws
 from optimizer.decide.arithmetic import times
 from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import CachePolicy, Policy
+from optimizer.execute.cache_moves import change, take_snapshot
 from optimizer.execute.replication_group import ReplicationGroup, shards_of
+from optimizer.fingerprint import fingerprint
+from optimizer.observe.cache import obstacles
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.machines import CACHE_NODES, MAXCLIENTS
 from optimizer.observe.metrics import Measurements, Query, Series
@@ -35,13 +36,9 @@ from optimizer.observe.series import growth, highest, highest_p95, rate_p95, tot
 from optimizer.phase import Phase
 from stages.sizing import CacheSizing, Sizing
 
-if TYPE_CHECKING:
-    from types_boto3_elasticache.type_defs import ReplicationGroupTypeDef
-
 ID = "redis_rightsize"
 GUIDE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg"
 GIB = 1024**3
-OLDEST_ENGINE = (3, 2, 10)  # resharding online (ElastiCache User Guide, "Online resharding")
 
 _STATISTICS: Mapping[str, tuple[str, ...]] = {
     "CPUUtilization": ("Average",),
@@ -107,7 +104,7 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         evictions=total(series["Evictions"]),
         coverage=min(covered, default=0.0),
         scale_downs=tuple(sorted(allowed.get("ScaleDownModifications", []))),
-        obstacles=tuple(_obstacles(aws, shown)),
+        obstacles=tuple(obstacles(aws, shown)),
     )
 
 
@@ -196,64 +193,23 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     old, new = str(before["node_type"]), target.node_type
     # AWS gives new shards the fewest replicas there are, and here all have as many.
     replicas, fewer = max(shards.values()), target.replicas_per_shard
-    found = [_snapshot(redis, str(decision.target["snapshot"]))]
+    found = [take_snapshot(redis, str(decision.target["snapshot"]))]
     if there != wanted:
         summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=12)
-        found.append(_change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
+        found.append(change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
     if old != new:
         summary, hours = f"{old} to {new}", timedelta(hours=6)
-        found.append(_change(redis, "node-type", summary, redis.has_type, redis.change_type, old, new, hours))
+        found.append(change(redis, "node-type", summary, redis.has_type, redis.change_type, old, new, hours))
     if replicas > fewer:
         summary, hours = f"{replicas} replicas a shard to {fewer}", timedelta(hours=3)
         reached, ask = redis.has_replicas, redis.set_replicas
-        found.append(_change(redis, "replicas", summary, reached, ask, replicas, fewer, hours))
+        found.append(change(redis, "replicas", summary, reached, ask, replicas, fewer, hours))
     return found
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
     kept = {name: value for name, value in decision.target.items() if name != "snapshot"}
     return sizing.model_copy(update={"cache": CacheSizing.model_validate(kept)})
-
-
-def _snapshot(redis: ReplicationGroup, name: str) -> Move:
-    return Move(
-        name="snapshot",
-        when=When.APPLY,
-        summary=f"snapshot {name}",
-        is_done=lambda aws: redis.has_snapshot(aws, name) and redis.is_settled(aws),
-        do=lambda aws: redis.take_snapshot(aws, name),
-        undo=lambda aws: redis.delete_snapshot(aws, name),
-        is_undone=lambda aws: redis.snapshot(aws, name) is None,
-        is_ready=redis.is_settled,
-        deadline=timedelta(hours=4),
-        poll=timedelta(minutes=1),
-    )
-
-
-def _change(
-    redis: ReplicationGroup,
-    name: str,
-    summary: str,
-    reached: Callable[[Aws, Any], bool],
-    ask: Callable[[Aws, Any], None],
-    before: Any,
-    after: Any,
-    deadline: timedelta,
-) -> Move:
-    """From `before` to `after` and back, asked for when the group takes a change; health is watched afterwards."""
-    return Move(
-        name=name,
-        when=When.APPLY,
-        summary=summary,
-        is_done=lambda aws: reached(aws, after),
-        do=lambda aws: ask(aws, after),
-        undo=lambda aws: ask(aws, before),
-        is_undone=lambda aws: reached(aws, before),
-        is_ready=redis.is_settled,
-        deadline=deadline,
-        poll=timedelta(minutes=2),
-        settle=timedelta(minutes=15),
-    )
 
 
 def _of_node(group: Governed, node: str) -> dict[str, Query]:
@@ -306,30 +262,8 @@ def _allowed(evidence: Evidence, limits: CachePolicy) -> bool:
 
 def _snapshot_name(evidence: Evidence) -> str:
     """The same for the same state: a second run finds what the first one made."""
-    told = json.dumps([evidence.group, evidence.before], sort_keys=True)
     name = evidence.group.rsplit(":", 1)[-1]
-    return f"{name}-before-rightsize-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
-
-
-def _obstacles(aws: Aws, group: ReplicationGroupTypeDef) -> Iterator[str]:
-    """What would refuse an online change, or work against it."""
-    if group["Status"] != "available" or group.get("PendingModifiedValues"):
-        yield f"the group is {group['Status']}, or a change of it is pending"
-    if not group.get("ClusterEnabled"):
-        yield "cluster mode is off"
-    if group.get("GlobalReplicationGroupInfo", {}).get("GlobalReplicationGroupId"):
-        yield "it belongs to a global datastore"
-    if len({len(nodes) for nodes in shards_of(group).values()}) > 1:
-        yield "its shards have different numbers of replicas"
-    nodes = ReplicationGroup(group["ReplicationGroupId"]).nodes(aws)
-    for version in sorted({each.get("EngineVersion", "") for each in nodes}):
-        numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
-        if numbers < OLDEST_ENGINE:
-            yield f"engine {version or 'unknown'} cannot be resharded online"
-    scaling = aws.session.client("application-autoscaling", region_name=aws.region, config=RETRIES)
-    name = f"replication-group/{group['ReplicationGroupId']}"
-    if scaling.describe_scalable_targets(ServiceNamespace="elasticache", ResourceIds=[name])["ScalableTargets"]:
-        yield "Application Auto Scaling changes its shards or replicas"
+    return f"{name}-before-rightsize-{fingerprint([evidence.group, evidence.before], 8)}"
 
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticache.html"
@@ -337,14 +271,6 @@ _SCALING = "https://docs.aws.amazon.com/service-authorization/latest/reference/l
 _GROUPS = "arn:{partition}:elasticache:{region}:{account}:replicationgroup:tap-*"
 _SNAPSHOTS = "arn:{partition}:elasticache:{region}:{account}:snapshot:tap-*-before-rightsize-*"
 _NODES = "arn:{partition}:elasticache:{region}:{account}:cluster:tap-*"
-
-
-def _read(*actions: str, source: str = _REFERENCE) -> tuple[Permission, ...]:
-    return tuple(Permission(action, source=source) for action in actions)
-
-
-def _write(*actions: str, resources: tuple[str, ...] = (_GROUPS,)) -> tuple[Permission, ...]:
-    return tuple(Permission(action, resources, writes=True, source=_REFERENCE) for action in actions)
 
 
 ACTION = Action(
@@ -359,21 +285,25 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     permissions=(
-        *_read(
+        *permissions(
             "elasticache:DescribeReplicationGroups",
             "elasticache:DescribeCacheClusters",
             "elasticache:DescribeEvents",
             "elasticache:DescribeSnapshots",
             "elasticache:ListAllowedNodeTypeModifications",
+            source=_REFERENCE,
         ),
-        *_read("application-autoscaling:DescribeScalableTargets", source=_SCALING),
-        *_write("elasticache:CreateSnapshot", resources=(_GROUPS, _SNAPSHOTS)),
-        *_write("elasticache:DeleteSnapshot", resources=(_SNAPSHOTS,)),
-        *_write("elasticache:ModifyReplicationGroup", resources=(_GROUPS, _NODES)),
-        *_write(
+        Permission("application-autoscaling:DescribeScalableTargets", source=_SCALING),
+        Permission("elasticache:CreateSnapshot", (_GROUPS, _SNAPSHOTS), writes=True, source=_REFERENCE),
+        Permission("elasticache:DeleteSnapshot", (_SNAPSHOTS,), writes=True, source=_REFERENCE),
+        Permission("elasticache:ModifyReplicationGroup", (_GROUPS, _NODES), writes=True, source=_REFERENCE),
+        *permissions(
             "elasticache:ModifyReplicationGroupShardConfiguration",
             "elasticache:DecreaseReplicaCount",
             "elasticache:IncreaseReplicaCount",
+            resources=(_GROUPS,),
+            writes=True,
+            source=_REFERENCE,
         ),
     ),
     order=Order(after=("fleet_rightsize",)),

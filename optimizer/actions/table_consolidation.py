@@ -19,25 +19,30 @@ Both tables get the same decision. The first carries its backup alone; the moves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from random import Random
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from optimizer.action import Action, Before, Move, Notes, Order, Permission, When
+from optimizer.action import Action, Before, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
 from optimizer.aws import Aws
-from optimizer.consolidate import copying, cutover
-from optimizer.consolidate.backup import back_up, is_backed_up
+from optimizer.consolidate import cutover
 from optimizer.consolidate.engines import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
-from optimizer.consolidate.merge import POINTER, Merge, Speed
-from optimizer.consolidate.pointers import read_pointers
-from optimizer.consolidate.recording import is_streaming, set_streams
-from optimizer.consolidate.state import Stage, State, read_state, write_state
-from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
+from optimizer.consolidate.merge import POINTER, Merge
+from optimizer.consolidate.moves import (
+    Work,
+    back_up_table,
+    copy_items,
+    flip_pointers,
+    make_target,
+    prove_copy,
+    record_sources,
+    record_target,
+    stop_carrying_back,
+)
+from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers
+from optimizer.consolidate.state import Stage
+from optimizer.consolidate.target import find_target
 from optimizer.decide.decision import (
     ChangeCost,
     Choice,
@@ -51,23 +56,20 @@ from optimizer.decide.decision import (
     guard,
 )
 from optimizer.decide.policy import Policy
-from optimizer.errors import TenantOwned, Unhealthy
+from optimizer.errors import Unhealthy
 from optimizer.observe.inventory import Governed, Kind, owner_of
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.observe.tables import consumed, is_settled, read_table, replica_regions, stream_view
+from optimizer.observe.series import peak_rate
+from optimizer.observe.tables import consumed, design, is_settled, sibling, tables_there
 from optimizer.phase import Phase
 from stages.indexes import MERGED, SOURCES, merged_indexes
 from stages.sizing import Sizing
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 ID = "table_consolidation"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
-DECLARATION = "/tap/application/follows-pointers"
 LATEST_LAG = timedelta(hours=1)  # four runs of the watch
 
 
@@ -99,9 +101,9 @@ def queries(table: Governed) -> tuple[Query, ...]:
 
 
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
-    shown = _shown(aws) if table.name in SOURCES else {}
-    declared = _declared(aws)
-    both = [_sibling(table, name) for name in shown]
+    shown = tables_there(aws, SOURCES) if table.name in SOURCES else {}
+    declared = follows_pointers(aws)
+    both = [sibling(table, name) for name in shown]
     return Evidence(
         table=table.arn,
         name=table.name,
@@ -200,46 +202,33 @@ def describe(aws: Aws, table: Governed) -> Before:
     if table.name not in SOURCES:
         return {"tables": {}, "pointers": {}, "merged": False}
     return {
-        "tables": {name: _described(aws, name, each) for name, each in _shown(aws).items()},
+        "tables": {name: design(aws, each) for name, each in tables_there(aws, SOURCES).items()},
         "pointers": read_pointers(aws, Merge(())),
         "merged": find_target(aws, Merge(())) is not None,
     }
 
 
-class _Nothing:
-    """Where there is no journal, nothing was noted, and nothing can be."""
-
-    def read(self) -> None:
-        return None
-
-    def write(self, document: Mapping[str, Json]) -> None:  # noqa: ARG002 -- as Notes have it
-        raise TypeError("a move that keeps notes is carried out with a journal")
-
-    def say(self, line: str) -> None:  # noqa: ARG002 -- as Notes have it
-        raise TypeError("a move that keeps notes is carried out with a journal")
-
-
-def moves(table: Governed, before: Before, decision: Decision, notes: Notes = _Nothing()) -> list[Move]:  # noqa: B008 -- holds nothing
+def moves(table: Governed, before: Before, decision: Decision, notes: Notes = NoNotes()) -> list[Move]:  # noqa: B008 -- holds nothing
     """Back up; then copy and follow, prove, turn the pointers; at acceptance stop carrying writes back."""
-    own = _backup(table, decision)
+    own = back_up_table(table, decision)
     if table.name != LEAD:
         return [own]
-    work = _Work(table, before, decision, notes)
+    work = Work(table, before, decision, notes)
     return [
         own,
-        _streams(work),
-        _target(work),
-        _copy(work),
-        _way_back(work),
-        _prove(work),
-        _flip(work),
-        _stop(work),
+        record_sources(work),
+        make_target(work),
+        copy_items(work),
+        record_target(work),
+        prove_copy(work),
+        flip_pointers(work),
+        stop_carrying_back(work),
     ]
 
 
 def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
     """Carry what was written to the merged table back to the sources. Raises Unhealthy when that was late."""
-    work = _Work(table, before, decision, notes)
+    work = Work(table, before, decision, notes)
     state = work.state()
     if table.name != LEAD or state is None or state.stage is not Stage.FLIPPED:
         return ""
@@ -254,7 +243,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
 
 def recover(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
     """Let the application write again, when the job that held it back for the cutover has died."""
-    work = _Work(table, before, decision, notes)
+    work = Work(table, before, decision, notes)
     state = work.state()
     return cutover.recover(aws, work.merge, state) if table.name == LEAD and state else ""
 
@@ -264,186 +253,6 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     if not decision.resource.endswith(f"/{LEAD}"):
         return sizing
     return sizing.consolidated(decision.target["layout"]["kept"])
-
-
-@dataclass(frozen=True)
-class _Work:
-    """One consolidation, as all its moves see it."""
-
-    table: Governed
-    before: Before
-    decision: Decision
-    notes: Notes
-
-    @property
-    def merge(self) -> Merge:
-        return Merge(tuple(self.decision.target["layout"]["kept"]))
-
-    @property
-    def speed(self) -> Speed:
-        return Speed(units=self.decision.target["units_per_second"])
-
-    @property
-    def like(self) -> Mapping[str, Json]:
-        found: Mapping[str, Json] = self.before["tables"][self.table.name]
-        return found
-
-    def state(self) -> State | None:
-        return read_state(self.notes)
-
-    def at(self, *stages: Stage) -> Callable[[Aws], bool]:
-        """Whether it stands at one of these, asked when the time has come."""
-
-        def reached(_aws: Aws) -> bool:
-            state = self.state()
-            return state is not None and state.stage in stages
-
-        return reached
-
-    def begun(self, aws: Aws) -> State:
-        """The state, written down before anything is read by it."""
-        for source in SOURCES:
-            if reason := owner_of(aws, _sibling(self.table, source)):
-                raise TenantOwned(f"{source} is not changed: {reason}.")
-        state = self.state()
-        if state is None:
-            state = copying.begin(aws, self.merge, self.speed)
-            write_state(self.notes, state)
-        return state
-
-    def chance(self) -> Random:
-        return Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again
-
-
-def _backup(table: Governed, decision: Decision) -> Move:
-    name = f"tap-{table.name}-{decision.target['run']}"
-    return Move(
-        name="back-up",
-        when=When.APPLY,
-        summary=f"back up {table.name}",
-        is_done=lambda aws: is_backed_up(aws, table.name, name),
-        do=lambda aws: back_up(aws, table.name, name),
-        undo=_nothing_to_undo,
-        is_undone=_always,  # a backup is nobody's harm: it stays until a person deletes it
-    )
-
-
-def _streams(work: _Work) -> Move:
-    off = [name for name in SOURCES if work.before["tables"][name]["stream"] is None]
-    return Move(
-        name="streams",
-        when=When.APPLY,
-        summary="record the changes of both tables, with both images",
-        is_done=lambda aws: all(is_streaming(aws, name, on=True) for name in SOURCES),
-        do=lambda aws: set_streams(aws, off, on=True),
-        undo=lambda aws: set_streams(aws, off, on=False),
-        is_undone=lambda aws: all(is_streaming(aws, name, on=False) for name in off),
-        deadline=timedelta(minutes=15),
-        poll=timedelta(seconds=5),
-    )
-
-
-def _target(work: _Work) -> Move:
-    tags = {key: value for key, value in work.table.tags.items() if not key.startswith("aws:")}
-
-    def remove(aws: Aws) -> None:
-        aws.clock.sleep(work.speed.pointer_age.total_seconds())  # somebody may still read by the old pointer
-        delete_target(aws, work.merge)
-
-    return Move(
-        name="make",
-        when=When.APPLY,
-        summary=f"make {work.merge.target}, encrypted, protected and recoverable as its sources are",
-        is_done=lambda aws: is_made(aws, work.merge, work.like),
-        do=lambda aws: create_target(aws, work.merge, work.like, tags),
-        undo=remove,
-        is_undone=lambda aws: find_target(aws, work.merge) is None,
-    )
-
-
-def _copy(work: _Work) -> Move:
-    def copy(aws: Aws) -> None:
-        copying.copy(aws, work.merge, work.speed, work.notes, work.begun(aws))
-
-    return Move(
-        name="copy",
-        when=When.APPLY,
-        summary="copy every item, and follow what is written meanwhile",
-        is_done=work.at(Stage.FOLLOWING, Stage.PROVEN, Stage.FLIPPED, Stage.STOPPED),
-        do=copy,
-        undo=_nothing_to_undo,
-        is_undone=_always,  # the copy goes with its table
-    )
-
-
-def _way_back(work: _Work) -> Move:
-    return Move(
-        name="way-back",
-        when=When.APPLY,
-        summary=f"record the changes of {work.merge.target}",
-        is_done=lambda aws: find_target(aws, work.merge) is not None and is_streaming(aws, work.merge.target, on=True),
-        do=lambda aws: set_streams(aws, [work.merge.target], on=True),
-        undo=_nothing_to_undo,
-        is_undone=_always,  # the stream goes with its table
-        deadline=timedelta(minutes=15),
-        poll=timedelta(seconds=5),
-    )
-
-
-def _prove(work: _Work) -> Move:
-    def prove(aws: Aws) -> None:
-        cutover.prove(aws, work.merge, work.speed, work.notes, work.begun(aws))
-
-    return Move(
-        name="prove",
-        when=When.APPLY,
-        summary="count, hash and compare every item on both sides",
-        is_done=work.at(Stage.PROVEN, Stage.FLIPPED, Stage.STOPPED),
-        do=prove,
-        undo=_nothing_to_undo,
-        is_undone=_always,
-    )
-
-
-def _flip(work: _Work) -> Move:
-    def flip(aws: Aws) -> None:
-        cutover.flip(aws, work.merge, work.speed, work.notes, work.begun(aws), work.chance())
-
-    def turn_back(aws: Aws) -> None:
-        cutover.turn_back(aws, work.merge, work.notes, work.begun(aws), work.chance())
-
-    return Move(
-        name="flip",
-        when=When.APPLY,
-        summary=f"turn both pointers to {work.merge.target}, and carry what is written there back",
-        is_done=lambda aws: cutover.is_flipped(aws, work.merge),
-        do=flip,
-        undo=turn_back,
-        is_undone=lambda aws: cutover.is_turned_back(aws, work.merge),
-        settle=timedelta(minutes=15),
-    )
-
-
-def _stop(work: _Work) -> Move:
-    return Move(
-        name="stop",
-        when=When.ACCEPT,
-        summary="stop carrying writes back: the sources stay, closed to writes, until a person retires them",
-        is_done=work.at(Stage.STOPPED),
-        do=lambda aws: cutover.stop(work.notes, work.begun(aws)),
-    )
-
-
-def _nothing_to_undo(_aws: Aws) -> None:
-    """What was done harms nobody, or goes with the merged table."""
-
-
-def _always(_aws: Aws) -> bool:
-    return True
-
-
-def _sibling(table: Governed, name: str) -> Governed:
-    return Governed(Kind.TABLE, name, f"{table.arn.rsplit('/', 1)[0]}/{name}", table.region, {})
 
 
 def _unused(evidence: Evidence, policy: Policy) -> Mapping[str, tuple[str, ...]]:
@@ -489,56 +298,15 @@ def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]
     )
 
 
-def _shown(aws: Aws) -> dict[str, TableDescriptionTypeDef]:
-    found = {}
-    for name in SOURCES:
-        try:
-            found[name] = read_table(aws, name)
-        except aws.dynamodb.exceptions.ResourceNotFoundException:
-            continue  # a criterion counts the tables
-    return found
-
-
-def _described(aws: Aws, name: str, table: TableDescriptionTypeDef) -> Mapping[str, Json]:
-    backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {})
-    lifetime = aws.dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
-    return {
-        "keys": [{**key, "AttributeType": types[key["AttributeName"]]} for key in table["KeySchema"]],
-        "indexes": sorted(each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])),
-        "encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
-        "recovery": recovery.get("PointInTimeRecoveryStatus"),
-        "recovery_days": recovery.get("RecoveryPeriodInDays"),
-        "class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
-        "protected": table.get("DeletionProtectionEnabled", False),
-        "replicas": replica_regions(table, aws.region),
-        "expiry": lifetime.get("AttributeName"),
-        "stream": stream_view(table),
-    }
-
-
 def _peak(table: Governed, units: str, measured: Measurements) -> float | None:
     """The busiest five minutes of both tables together, per second: no partition can carry more than all do."""
     asked = [query for query in queries(table) if query.name == f"Consumed{units}CapacityUnits"]
-    found = [measured.of(query, "Sum") for query in asked]
-    if not found or not all(len(series) for series in found):
-        return None
-    at, place = np.unique(np.concatenate([series.at for series in found]), return_inverse=True)
-    totals = np.bincount(place, np.concatenate([series.values for series in found]), len(at))
-    return float(totals.max() / asked[0].period)
-
-
-def _declared(aws: Aws) -> bool:
-    try:
-        shown = aws.ssm.get_parameter(Name=DECLARATION)
-    except aws.ssm.exceptions.ParameterNotFound:
-        return False
-    return shown["Parameter"].get("Value", "").strip().casefold() == "true"
+    return peak_rate([measured.of(query, "Sum") for query in asked])
 
 
 TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
 DYNAMODB = f"{REFERENCE}/list_amazondynamodb.html"
+SSM = f"{REFERENCE}/list_awssystemsmanager.html"
 KMS = f"{GUIDE}/encryption.usagenotes.html"
 OURS = tuple(f"arn:{{partition}}:dynamodb:{{region}}:{{account}}:table/{name}" for name in (*SOURCES, MERGED))
 MADE = OURS[-1:]
@@ -556,6 +324,7 @@ KEY_GIVEN = (
     "ReEncryptFrom",
     "ReEncryptTo",
 )
+DESCRIBED = ("DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive")
 READ = ("BatchGetItem", "GetResourcePolicy", "ListTagsOfResource", "Scan")
 # A transaction needs the permission of each write in it (GUIDE/transaction-apis-iam.html).
 WRITTEN = ("CreateBackup", "DeleteItem", "DeleteResourcePolicy", "PutItem", "PutResourcePolicy", "UpdateTable")
@@ -575,12 +344,10 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     permissions=(
-        Permission("dynamodb:DescribeTable", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
-        Permission("dynamodb:DescribeContinuousBackups", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
-        Permission("dynamodb:DescribeTimeToLive", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
-        Permission("ssm:GetParameter", PARAMETER + POINTERS, source=f"{REFERENCE}/list_awssystemsmanager.html"),
-        Permission("ssm:GetParameters", POINTERS, source=f"{REFERENCE}/list_awssystemsmanager.html"),
-        Permission("ssm:PutParameter", POINTERS, writes=True, source=f"{REFERENCE}/list_awssystemsmanager.html"),
+        *(Permission(f"dynamodb:{name}", TABLES, source=DYNAMODB) for name in DESCRIBED),
+        Permission("ssm:GetParameter", PARAMETER + POINTERS, source=SSM),
+        Permission("ssm:GetParameters", POINTERS, source=SSM),
+        Permission("ssm:PutParameter", POINTERS, writes=True, source=SSM),
         *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB) for name in READ),
         *(Permission(f"dynamodb:{name}", OURS, writes=True, source=DYNAMODB) for name in WRITTEN),
         *(Permission(f"dynamodb:{name}", MADE, writes=True, source=DYNAMODB) for name in ON_TARGET),

@@ -8,7 +8,6 @@ put right by the change itself, which follows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from optimizer.clock import Clock
 from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, is_beacon
+from optimizer.consolidate.side_by_side import Spread
 from optimizer.consolidate.writes import insert, write_all
 
 UNIT = 1_024  # bytes of a write unit
@@ -58,14 +58,14 @@ def segments_of(merge: Merge, count: int) -> tuple[Segment, ...]:
 
 
 def copy_round(
-    aws: Aws, merge: Merge, segments: Sequence[Segment], page: int, pace: Pace, workers: Executor | None
+    aws: Aws, merge: Merge, segments: Sequence[Segment], page: int, pace: Pace, spread: Spread
 ) -> tuple[Segment, ...]:
     """One page of every segment that is not done; the segments as they stand afterwards."""
 
     def one(segment: Segment) -> tuple[Segment, float]:
         return (segment, 0.0) if segment.done else copy_page(aws, merge, segment, page)
 
-    results = list((workers.map if workers else map)(one, segments))
+    results = list(spread(one, segments))
     pace.take(sum(units for _, units in results))
     return tuple(segment for segment, _ in results)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +14,7 @@ from optimizer.consolidate.follow import forward
 from optimizer.consolidate.imported import exported_at
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Say, Speed
+from optimizer.consolidate.side_by_side import side_by_side
 from optimizer.consolidate.state import Stage, State, write_state
 from optimizer.consolidate.stream import Position, Reader, Record
 from optimizer.errors import MoveFailed
@@ -24,7 +23,7 @@ from optimizer.observe.tables import read_table
 MARGIN = timedelta(minutes=5)  # changes so long before the copying began are followed too: clocks differ
 HORIZON = timedelta(hours=23)  # a stream keeps a change for 24 hours
 FOLLOWED_A_ROUND = 5_000  # changes of one source between two rounds of copying
-TOLD_EVERY = timedelta(minutes=1)
+RENEWED_EVERY = TOLD_EVERY = timedelta(minutes=1)
 
 
 def begin(aws: Aws, merge: Merge, speed: Speed) -> State:
@@ -49,6 +48,7 @@ class Follower:
     state: State
 
     def __post_init__(self) -> None:
+        self._kept = self.aws.clock.now()
         self._readers: Mapping[Entity, Reader] = {
             entity: Reader(self.aws, position) for entity, position in self.state.forward.items()
         }
@@ -56,7 +56,12 @@ class Follower:
     def keep(self, state: State) -> None:
         """Write down how far everything is."""
         write_state(self.notes, state)
-        self.state = state
+        self.state, self._kept = state, self.aws.clock.now()
+
+    def renew(self) -> None:
+        """Write it down when that was a while ago: the lease is as old as the last note."""
+        if self.aws.clock.now() - self._kept > RENEWED_EVERY:
+            self.keep(self.state)
 
     def follow(self, most: int | None = None) -> int:
         """Carry over what is there; returns how many changes that were. Raises MoveFailed past the horizon."""
@@ -98,12 +103,9 @@ def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> St
     follower = Follower(aws, merge, notes, state)
     progress = _Progress(aws, merge, notes.say)
     pace = Pace(aws.clock, speed.units)
-    with ExitStack() as stack:
-        workers: Executor | None = None
-        if speed.workers > 1:
-            workers = stack.enter_context(ThreadPoolExecutor(speed.workers))
+    with side_by_side(speed.workers) as spread:
         while not all(segment.done for segment in follower.state.segments):
-            segments = copy_round(aws, merge, follower.state.segments, speed.page, pace, workers)
+            segments = copy_round(aws, merge, follower.state.segments, speed.page, pace, spread)
             follower.keep(replace(follower.state, segments=segments))
             follower.follow(FOLLOWED_A_ROUND)
             progress.tell(follower.state)

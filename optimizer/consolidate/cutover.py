@@ -16,12 +16,21 @@ from random import Random
 from optimizer.action import Notes
 from optimizer.aws import Aws
 from optimizer.consolidate.beacon import put_out, to_now
-from optimizer.consolidate.copying import Follower, refuse_too_late
+from optimizer.consolidate.comparison import Key, compare, named, plain_key
+from optimizer.consolidate.copying import FOLLOWED_A_ROUND, Follower, refuse_too_late
 from optimizer.consolidate.fence import fenced, is_fenced, lift_fence
 from optimizer.consolidate.follow import backward, buried, created, foreign
-from optimizer.consolidate.merge import VERSION, Merge, Speed, told
+from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.merge import VERSION, Merge, Speed
 from optimizer.consolidate.pointers import read_pointers, turn_pointers
-from optimizer.consolidate.proof import as_returned, compare, refuse_difference, sampled, still_different
+from optimizer.consolidate.proof import (
+    as_returned,
+    refuse_difference,
+    refuse_other_sums,
+    sampled,
+    still_different,
+    told,
+)
 from optimizer.consolidate.state import Stage, State, write_state
 from optimizer.consolidate.stream import Position, Reader, Record
 from optimizer.consolidate.writes import unbury, write_all
@@ -48,19 +57,25 @@ class Lag:
 
 def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> State:
     """Compare everything; raises MoveFailed that names the items which do not agree."""
-    follower = Follower(aws, merge, notes, state)
+    follower, followed = Follower(aws, merge, notes, state), 0
     follower.follow()
-    found = compare(aws, merge, speed.page)
+
+    def meanwhile() -> None:
+        nonlocal followed
+        followed += follower.follow(FOLLOWED_A_ROUND)
+        follower.renew()
+
+    found = compare(aws, merge, speed, meanwhile)
     suspects = found.suspects
     for _ in range(LOOKS):
-        follower.follow()
+        followed += follower.follow()
         suspects = still_different(aws, merge, suspects)
         if not suspects:
             break
         aws.clock.sleep(POLL)
     refuse_difference(suspects, "after all changes were followed")
-    written = f"; {len(found.suspects)} were written meanwhile and agree by themselves" if found.suspects else ""
-    proof = {str(entity): f"{tally}{written}" for entity, tally in found.target.items()}
+    refuse_other_sums(found, followed)
+    proof = told(found)
     for entity, text in proof.items():
         notes.say(f"{entity}: {text}")
     follower.keep(replace(follower.state, stage=Stage.PROVEN, proof=proof))
@@ -112,25 +127,29 @@ def _outlast(aws: Aws, merge: Merge, notes: Notes, state: State, age: timedelta)
     while aws.clock.now() < until:
         state, _ = sync_back(aws, merge, notes, state)
         aws.clock.sleep(CLOSE)
-    if strays := _strays(aws, state):
-        raise MoveFailed(
-            f"{len(strays)} writes reached the sources although they were denied, and are not in {merge.target}: "
-            f"{'; '.join(strays[:10])}. Roll the phase back: the sources have them."
-        )
-    return state
+    strays = _strays(aws, state)
+    for _ in range(LOOKS):
+        if not (strays := still_different(aws, merge, strays, as_returned)):
+            return state
+        state, _ = sync_back(aws, merge, notes, state)  # the application writes on: both sides may be on their way
+        aws.clock.sleep(POLL)
+    raise MoveFailed(
+        f"{len(strays)} writes reached the sources although they were denied, and {merge.target} has another state: "
+        f"{named(strays)}. Write to {merge.target} what shall hold of them: the way back carries it to the sources."
+    )
 
 
-def _strays(aws: Aws, state: State) -> list[str]:
-    """The keys of what was written to the sources since all was followed, but by the way back."""
+def _strays(aws: Aws, state: State) -> set[tuple[Entity, Key]]:
+    """What was changed in the sources since all was followed, and not by a put of the way back."""
     assert state.backward is not None, "it is set when the pointers turn"
-    return [
-        f"{entity} {told(record['dynamodb']['Keys'])}"
+    deadline = aws.clock.now() + UP_TO_NOW
+    return {
+        (entity, plain_key(record["dynamodb"]["Keys"]))
         for entity, position in state.forward.items()
-        for records in Reader(aws, position).batches()
+        for records in to_now(aws, entity, Reader(aws, position), deadline)
         for record in records
-        if (image := record["dynamodb"].get("NewImage"))
-        and not image.get(VERSION, {}).get("S", "").startswith(state.backward.label)
-    ]
+        if not record["dynamodb"].get("NewImage", {}).get(VERSION, {}).get("S", "").startswith(state.backward.label)
+    }
 
 
 def sync_back(aws: Aws, merge: Merge, notes: Notes, state: State) -> tuple[State, Lag]:

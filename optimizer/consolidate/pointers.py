@@ -10,6 +10,17 @@ from collections.abc import Mapping
 from optimizer.aws import Aws
 from optimizer.consolidate.merge import POINTER, Merge
 
+DECLARATION = "/tap/application/follows-pointers"  # docs/application.md
+
+
+def follows_pointers(aws: Aws) -> bool:
+    """Whether the application declares that it follows them."""
+    try:
+        shown = aws.ssm.get_parameter(Name=DECLARATION)
+    except aws.ssm.exceptions.ParameterNotFound:
+        return False
+    return shown["Parameter"].get("Value", "").strip().casefold() == "true"
+
 
 def read_pointers(aws: Aws, merge: Merge) -> dict[str, str]:
     """Where each source's pointer points now; a pointer that is missing is left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from optimizer.aws import Aws
@@ -16,22 +17,24 @@ if TYPE_CHECKING:
 
 POLL = 5.0  # seconds
 PATIENCE = 1_800.0
+BUSY = ("CREATING", "UPDATING")
 
 
 def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-    """Make the table without a stream: that begins when the copying has ended. Finds itself done, part by part."""
+    """Make the table without a stream: that begins when the copying has ended. Finds itself done, part by part.
+
+    Raises MoveFailed for a table that is there already, as one that was imported, and cannot be made like its sources.
+    """
     if find_target(aws, merge) is None:
-        encryption = {"SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": like["encryption"]}}
-        aws.dynamodb.create_table(
-            **table_shape(merge.target, merged_indexes(merge.kept)),
-            TableName=merge.target,
-            BillingMode="PAY_PER_REQUEST",
-            TableClass=like["class"],
-            DeletionProtectionEnabled=like["protected"],
-            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
-            **(encryption if like["encryption"] else {}),  # type: ignore[arg-type]  # the SSESpecification above
+        _create(aws, merge, like, tags)
+    table = _when_settled(aws, merge)
+    if wrong := _unlike(merge, like, table):
+        raise MoveFailed(
+            f"{merge.target} is there already, and not as its sources are: {', '.join(wrong)}. "
+            "It is as whoever made it asked: delete it when nobody needs it, or import it anew; then run this again."
         )
-    _until(aws, merge, "become ACTIVE", lambda: (table := find_target(aws, merge)) is not None and is_settled(table))
+    if table.get("DeletionProtectionEnabled", False) is not like["protected"]:
+        _protect(aws, merge, on=like["protected"])
     if like["recovery"] == "ENABLED" and not _recoverable(aws, merge):
         _make_recoverable(aws, merge, like["recovery_days"])
     if like["expiry"] and _expiry(aws, merge) is None:
@@ -41,38 +44,121 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
 
 
 def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
-    """Whether it is there, whoever made it, and is as its sources are."""
+    """Whether it is there, and as its sources are, whoever made it."""
     table = find_target(aws, merge)
-    if table is None or not is_settled(table):
-        return False
-    found = {
-        "keys": [key["AttributeName"] for key in table["KeySchema"]],
-        "encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
-        "class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
-        "protected": table.get("DeletionProtectionEnabled", False),
-        "recovery": "ENABLED" if _recoverable(aws, merge) else "DISABLED",
-        "expiry": _expiry(aws, merge),
-    }
-    wanted = {**like, "keys": [key["AttributeName"] for key in like["keys"]]}
-    return all(value == wanted[name] for name, value in found.items())
+    return (
+        table is not None
+        and is_settled(table)
+        and not _unlike(merge, like, table)
+        and table.get("DeletionProtectionEnabled", False) is like["protected"]
+        and _recoverable(aws, merge) is (like["recovery"] == "ENABLED")
+        and _expiry(aws, merge) == like["expiry"]
+    )
 
 
 def delete_target(aws: Aws, merge: Merge) -> None:
     """Remove the table. One with point-in-time recovery leaves a backup of its own, kept for 35 days.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
+    A table that is CREATING or UPDATING is not deleted, so that is waited out.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteTable.html
     """
     table = find_target(aws, merge)
     if table is None or table["TableStatus"] == "DELETING":
         return
-    _until(aws, merge, "take a change", lambda: _is_settled_or_gone(aws, merge))
-    if table.get("DeletionProtectionEnabled"):
-        aws.dynamodb.update_table(TableName=merge.target, DeletionProtectionEnabled=False)
-        _until(aws, merge, "take a change", lambda: _is_settled_or_gone(aws, merge))
+    if _when_active(aws, merge).get("DeletionProtectionEnabled"):
+        _protect(aws, merge, on=False)
     try:
         aws.dynamodb.delete_table(TableName=merge.target)
     except aws.dynamodb.exceptions.ResourceNotFoundException:
         return  # botocore repeats a call whose answer was lost
+
+
+def _create(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    encryption = {"SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": like["encryption"]}}
+    try:
+        aws.dynamodb.create_table(
+            **table_shape(merge.target, merged_indexes(merge.kept)),
+            TableName=merge.target,
+            BillingMode="PAY_PER_REQUEST",
+            TableClass=like["class"],
+            DeletionProtectionEnabled=like["protected"],
+            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+            **(encryption if like["encryption"] else {}),  # type: ignore[arg-type]  # the SSESpecification above
+        )
+    except aws.dynamodb.exceptions.ResourceInUseException:
+        return  # botocore repeats a call whose answer was lost
+
+
+def _protect(aws: Aws, merge: Merge, *, on: bool) -> None:
+    """Change the deletion protection. UpdateTable is asynchronous: the table is UPDATING for a moment."""
+    with suppress(aws.dynamodb.exceptions.ResourceInUseException):  # botocore repeats a call whose answer was lost
+        aws.dynamodb.update_table(TableName=merge.target, DeletionProtectionEnabled=on)
+    _when_active(aws, merge)
+
+
+def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> None:
+    """Enable point-in-time recovery, as soon as AWS has enabled backups of a table that is new.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
+    """
+    wanted = {"PointInTimeRecoveryEnabled": True, **({"RecoveryPeriodInDays": days} if days else {})}
+
+    def enabled() -> bool | None:
+        try:
+            aws.dynamodb.update_continuous_backups(
+                TableName=merge.target,
+                PointInTimeRecoverySpecification=wanted,  # type: ignore[arg-type]  # as above
+            )
+        except aws.dynamodb.exceptions.ContinuousBackupsUnavailableException:
+            return None
+        return _recoverable(aws, merge) or None
+
+    _until(aws, enabled, f"{merge.target} could not be made recoverable")
+
+
+def _unlike(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
+    """What of the table is not as wanted, and was decided when it was made."""
+    shape = table_shape(merge.target, merged_indexes(merge.kept))
+    wanted = {each["IndexName"] for each in shape["GlobalSecondaryIndexes"]}
+    found = {each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])}
+    as_wanted = {
+        "its key schema": table["KeySchema"] == shape["KeySchema"],
+        "its indexes": found == wanted,
+        "its class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD") == like["class"],
+        "its key of encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn") == like["encryption"],
+    }
+    return [name for name, right in as_wanted.items() if not right]
+
+
+def _when_settled(aws: Aws, merge: Merge) -> Any:
+    """The table, as soon as it and its indexes are ACTIVE."""
+
+    def settled() -> Any:
+        table = find_target(aws, merge)
+        return table if table is not None and is_settled(table) else None
+
+    return _until(aws, settled, f"{merge.target} did not become ACTIVE")
+
+
+def _when_active(aws: Aws, merge: Merge) -> Any:
+    """The table, as soon as it is neither CREATING nor UPDATING; nothing of it when it is gone."""
+
+    def active() -> Any:
+        table = find_target(aws, merge) or {"TableStatus": "gone"}
+        return None if table["TableStatus"] in BUSY else table
+
+    return _until(aws, active, f"{merge.target} is still being changed")
+
+
+def _until(aws: Aws, look: Callable[[], Any], failed: str) -> Any:
+    """What the look finds at last; raises MoveFailed when it has found nothing in half an hour."""
+    deadline = aws.clock.now().timestamp() + PATIENCE
+    while (found := look()) is None:
+        if aws.clock.now().timestamp() >= deadline:
+            raise MoveFailed(f"{failed} in half an hour. Run the same command again.")
+        aws.clock.sleep(POLL)
+    return found
 
 
 def find_target(aws: Aws, merge: Merge) -> Any:
@@ -81,42 +167,6 @@ def find_target(aws: Aws, merge: Merge) -> Any:
         return read_table(aws, merge.target)
     except aws.dynamodb.exceptions.ResourceNotFoundException:
         return None
-
-
-def _until(aws: Aws, merge: Merge, reached: str, is_reached: Callable[[], bool]) -> None:
-    """DynamoDB refuses a change of a table that is being made or changed. Raises MoveFailed after half an hour."""
-    deadline = aws.clock.now().timestamp() + PATIENCE
-    while not is_reached():
-        if aws.clock.now().timestamp() >= deadline:
-            raise MoveFailed(f"{merge.target} did not {reached} in half an hour. Run the same command again.")
-        aws.clock.sleep(POLL)
-
-
-def _is_settled_or_gone(aws: Aws, merge: Merge) -> bool:
-    table = find_target(aws, merge)
-    return table is None or is_settled(table)
-
-
-def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> None:
-    """For a while after a table was made AWS is still enabling its backups, and refuses.
-
-    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
-    """
-
-    def asked() -> bool:
-        try:
-            aws.dynamodb.update_continuous_backups(
-                TableName=merge.target,
-                PointInTimeRecoverySpecification={
-                    "PointInTimeRecoveryEnabled": True,
-                    **({"RecoveryPeriodInDays": days} if days else {}),  # type: ignore[typeddict-item]
-                },
-            )
-        except aws.dynamodb.exceptions.ContinuousBackupsUnavailableException:
-            return False
-        return True
-
-    _until(aws, merge, "let its backups be enabled", asked)
 
 
 def _recoverable(aws: Aws, merge: Merge) -> bool:

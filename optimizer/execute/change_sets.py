@@ -9,7 +9,6 @@ to pass, and its tags.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from botocore.exceptions import ClientError
 from optimizer.aws import Aws
 from optimizer.decide.change_set import PREFIX, Change, Detail
 from optimizer.errors import MoveFailed, ReconcileRefused
+from optimizer.fingerprint import fingerprint
 from optimizer.observe.assembly import Stack
 from optimizer.observe.deployed import cloudformation, deployed_template, same_template
 from optimizer.observe.template import Place, Template
@@ -78,7 +78,7 @@ class StackChanges:
 
         A change set of the same name that a crash left is thrown away: the account may have changed since.
         """
-        name = f"{PREFIX}-{_digest(template)}"
+        name = f"{PREFIX}-{fingerprint(template, 16)}"
         self._delete(name)
         self._client.create_change_set(
             StackName=self.stack.name,
@@ -196,7 +196,7 @@ class StackChanges:
                 f"The template of {self.stack.name} is larger than {INLINE} bytes, and the assembly names no bucket "
                 "for it: synthesize it with the default synthesizer."
             )
-        key = f"{PREFIX}/{self.stack.name}-{_digest(template)}.json"
+        key = f"{PREFIX}/{self.stack.name}-{fingerprint(template, 16)}.json"
         self.aws.s3.put_object(Bucket=self.stack.staging, Key=key, Body=body.encode(), ContentType="application/json")
         suffix = Place(self.stack.account, self.stack.region, self.stack.name).pseudo_parameter("AWS::URLSuffix")
         return {"TemplateURL": f"https://{self.stack.staging}.s3.{self.stack.region}.{suffix}/{key}"}
@@ -251,7 +251,3 @@ def _in_progress(stack: StackTypeDef) -> bool:
 def _ended_badly(stack: StackTypeDef, before: datetime | None) -> bool:
     """Whether the update that began after `before` ended otherwise than complete."""
     return stack.get("LastUpdatedTime") != before and stack["StackStatus"] != "UPDATE_COMPLETE"
-
-
-def _digest(template: Template) -> str:
-    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from optimizer.action import Action, Before, Move, When
+from optimizer.action import Action, Before, Move, Notes, When
 from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision, Json
 from optimizer.decide.plan import Plan
@@ -94,20 +94,19 @@ class Engine:
         if before is None:
             before = decision.before
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
-        return Change(decision, action, governed, before, self.moves(plan, phase, governed, before, decision, pen))
+        notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
+        return Change(decision, action, governed, before, self.moves(governed, before, decision, notes))
 
-    def moves(
-        self, plan: Plan, phase: Phase, governed: Governed, before: Before, decision: Decision, pen: Pen
-    ) -> tuple[Move, ...]:
+    def moves(self, governed: Governed, before: Before, decision: Decision, notes: Notes) -> tuple[Move, ...]:
         """The moves of a decision, with the notes that they keep."""
         action = self.actions[decision.action]
         if not action.keeps_notes:
             return tuple(action.moves(governed, before, decision))
-        return tuple(action.moves(governed, before, decision, self.notes(plan, phase, decision, pen)))
+        return tuple(action.moves(governed, before, decision, notes))
 
-    def notes(self, plan: Plan, phase: Phase, decision: Decision, pen: Pen) -> JournalNotes:
-        """Where a change keeps how far it is."""
-        return JournalNotes(pen, plan, phase, decision.action, decision.resource, self.say)
+    def notes(self, plan: Plan, phase: Phase, decision: Decision, pen: Pen, allow: Callable[[], None]) -> JournalNotes:
+        """Where a change keeps how far it is, as long as the switch allows it."""
+        return JournalNotes(pen, plan, phase, decision.action, decision.resource, self.say, allow)
 
     def run(self, plan: Plan, phase: Phase, change: Change, when: When, pen: Pen) -> None:
         """Carry out the change's moves of one kind, resuming where the journal says."""

@@ -251,7 +251,7 @@ class Life:
             if record.state is PhaseState.OBSERVING:
                 record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
             engine = self._engine(plan, phase, pen)
-            changes = self._changes(plan, phase, engine, pen)
+            changes = self._changes(plan, phase, engine, pen, self.switch.allow_change)
             for change in changes.values():
                 engine.run(plan, phase, change, When.ACCEPT, pen)
             sizing = self._resized([change.decision for change in changes.values()])
@@ -282,7 +282,8 @@ class Life:
             if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
                 pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
             engine = self._engine(plan, phase, pen)
-            engine.undo(plan, phase, self._changes(plan, phase, engine, pen), pen)
+            changes = self._changes(plan, phase, engine, pen, self.switch.allow_undo)
+            engine.undo(plan, phase, changes, pen)
             self._keep_window(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
 
@@ -359,7 +360,9 @@ class Life:
             record = pen.move_phase(plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
         return record, [d for d in decisions if d.key not in vetoed]
 
-    def _changes(self, plan: Plan, phase: Phase, engine: Engine, pen: Pen) -> dict[tuple[str, str], Change]:
+    def _changes(
+        self, plan: Plan, phase: Phase, engine: Engine, pen: Pen, allow: Callable[[], None]
+    ) -> dict[tuple[str, str], Change]:
         """The changes this phase has begun, each with its moves as they were when it was applied."""
         begun = {(move.action, move.resource) for move in self.journal.moves(plan, phase)}
         decisions = [d for d in plan.to_apply(phase) if (d.action, d.resource) in begun]
@@ -373,7 +376,8 @@ class Life:
             before = self.journal.before(plan, phase, decision.action, decision.resource)
             assert before is not None, "it is journaled before the first move"
             action, resource = self.actions[decision.action], governed[decision.resource]
-            moves = engine.moves(plan, phase, resource, before, decision, pen)
+            notes = engine.notes(plan, phase, decision, pen, allow)
+            moves = engine.moves(resource, before, decision, notes)
             changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
         return changes
 
@@ -435,10 +439,10 @@ class Life:
     def _for_each_change(self, plan: Plan, phase: Phase, pen: Pen, asked: Callable[[Action], Tending | None]) -> None:
         """Do what is asked of each change that was begun, and say what came of it."""
         engine = self._engine(plan, phase, pen)
-        for change in self._changes(plan, phase, engine, pen).values():
+        for change in self._changes(plan, phase, engine, pen, self.switch.allow_undo).values():
             if (work := asked(change.action)) is None:
                 continue
-            notes = engine.notes(plan, phase, change.decision, pen)
+            notes = engine.notes(plan, phase, change.decision, pen, self.switch.allow_undo)
             aws = self.production.at(change.governed.region)
             if line := work(aws, change.governed, change.before, change.decision, notes):
                 self.say(line)

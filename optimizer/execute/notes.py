@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from optimizer.decide.decision import Json
 from optimizer.decide.plan import Plan
 from optimizer.execute.pen import Pen
 from optimizer.phase import Phase
 
+ASKED_AGAIN = timedelta(seconds=10)
 
-@dataclass(frozen=True)
+
+@dataclass
 class JournalNotes:
-    """The notes of one change."""
+    """The notes of one change. `allow` raises Stopped when the kill switch says so: a long move asks now and then."""
 
     pen: Pen
     plan: Plan
@@ -21,11 +24,17 @@ class JournalNotes:
     action: str
     resource: str
     say: Callable[[str], None]
+    allow: Callable[[], None]
+    _allowed: datetime | None = None
 
     def read(self) -> Mapping[str, Json] | None:
         """What was written last; None before."""
         return self.pen.journal.notes(self.plan, self.phase, self.action, self.resource)
 
     def write(self, document: Mapping[str, Json]) -> None:
-        """Keep a document in the place of the last."""
+        """Keep a document in the place of the last. Raises Stopped, and LeaseLost."""
+        now = self.pen.journal.aws.clock.now()
+        if self._allowed is None or now - self._allowed >= ASKED_AGAIN:
+            self.allow()
+            self._allowed = now
         self.pen.keep_notes(self.plan, self.phase, self.action, self.resource, document)

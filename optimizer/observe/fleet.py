@@ -57,6 +57,27 @@ def group_of(aws: Aws, name: str) -> AutoScalingGroupTypeDef:
     return group
 
 
+def launched_with(aws: Aws, group: AutoScalingGroupTypeDef) -> Mapping[str, Any]:
+    """What the group's version of its launch template says; nothing where it has none."""
+    template = group.get("LaunchTemplate")
+    if not template:
+        return {}
+    (version,) = aws.ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["LaunchTemplateId"], Versions=[template["Version"]]
+    )["LaunchTemplateVersions"]
+    return version["LaunchTemplateData"]
+
+
+def target_tracking(aws: Aws, group: str) -> dict[str, Any]:
+    """The group's target tracking policies, by name."""
+    pages = aws.autoscaling.get_paginator("describe_policies").paginate(
+        AutoScalingGroupName=group, PolicyTypes=["TargetTrackingScaling"]
+    )
+    return {
+        each["PolicyName"]: each["TargetTrackingConfiguration"] for page in pages for each in page["ScalingPolicies"]
+    }
+
+
 def placement(group: AutoScalingGroupTypeDef) -> dict[str, int]:
     """How many instances are in each zone."""
     return dict(sorted(Counter(each["AvailabilityZone"] for each in group["Instances"]).items()))

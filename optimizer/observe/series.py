@@ -38,6 +38,15 @@ def rate_p95(series: Sequence[Series]) -> float | None:
     return float(np.percentile(list(periods.values()), 95))
 
 
+def peak_rate(series: Sequence[Series]) -> float | None:
+    """The most, in any period, of what all together count in a second."""
+    if not _all_there(series):
+        return None
+    at, place = np.unique(np.concatenate([each.at for each in series]), return_inverse=True)
+    totals = np.bincount(place, np.concatenate([each.values for each in series]), len(at))
+    return float(totals.max() / series[0].period)
+
+
 def growth(series: Sequence[Series]) -> float | None:
     """The last week's mean in parts of the first week's; 1 where less is kept than then."""
     if not _all_there(series):

@@ -12,7 +12,7 @@ import pytest
 
 from optimizer.action import Move, When
 from optimizer.actions import fleet_rightsize
-from optimizer.actions.fleet_rightsize import ACTION, Evidence, steps
+from optimizer.actions.fleet_rightsize import ACTION, Evidence
 from optimizer.aws import Aws
 from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.policy import Policy
@@ -99,13 +99,6 @@ EVIDENCE = Evidence(
 def test_decision(name: str, change: dict[str, Any], choice: Choice) -> None:
     decision = ACTION.decide(replace(EVIDENCE, **change), Policy())
     assert decision.choice is choice, (name, decision.reason)
-
-
-def test_the_way_down_is_a_fifth_at_a_time() -> None:
-    assert steps(15, 8) == [12, 10, 8]
-    assert steps(8, 8) == [8]
-    assert steps(8, 15) == [15]
-    assert steps(3, 1) == [2, 1]  # a fifth of three is less than one
 
 
 def test_moves_of_the_design() -> None:

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.actions import gsi_removal
 from optimizer.actions.gsi_removal import Evidence, IndexUse, collect, decide, describe, moves, resize
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed
 from optimizer.execute import table_policy
+from optimizer.execute.index_moves import SID
 from optimizer.rehearsal.scenario import IndexJob
 from stages.sizing import Sizing
 from tests.actions.carrying import carry_out, take_back
@@ -176,7 +176,7 @@ def test_a_policy_of_others_stays_word_for_word(account, aws):
     deny, *_ = moves(table, decision.before, decision)
     carry_out([deny], aws)
     merged = json.loads(table_policy.read_policy(aws, table.arn).text)
-    assert [each["Sid"] for each in merged["Statement"]] == ["Theirs", gsi_removal.SID]
+    assert [each["Sid"] for each in merged["Statement"]] == ["Theirs", SID]
     take_back([deny], aws)
     assert table_policy.read_policy(aws, table.arn).text == theirs
 

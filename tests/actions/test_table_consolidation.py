@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from optimizer.actions import gsi_removal, table_consolidation
-from optimizer.actions.table_consolidation import DECLARATION, LEAD, Evidence, collect, decide, describe, recover, tend
+from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend
 from optimizer.consolidate.merge import Speed
+from optimizer.consolidate.pointers import DECLARATION
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
 from optimizer.errors import MoveFailed, Unhealthy

@@ -46,7 +46,7 @@ def exceptions(*names: str) -> Any:
 
 
 STREAM_ERRORS = exceptions("TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException")
-TABLE_ERRORS = exceptions("ResourceNotFoundException", "PolicyNotFoundException")
+TABLE_ERRORS = exceptions("ResourceNotFoundException", "PolicyNotFoundException", "ResourceInUseException")
 
 
 @dataclass
@@ -105,6 +105,7 @@ class Table:
         self.items: dict[Key, Item] = {}
         self.order: list[tuple[int, Key]] = []
         self.stream: Stream | None = None
+        self.shown: Item = {"TableStatus": "ACTIVE", "TableArn": arn}
 
     def write(self, key: Key, new: Item | None) -> None:
         old = self.items.get(key)
@@ -207,7 +208,7 @@ class _Tables:
 
     def describe_table(self, TableName: str) -> Any:  # noqa: N803
         table = self._table(TableName)
-        shown: Item = {"TableStatus": "ACTIVE", "ItemCount": len(table.items), "TableArn": table.arn}
+        shown: Item = {**table.shown, "ItemCount": len(table.items)}
         if table.stream:
             shown |= {"LatestStreamArn": table.stream.arn, "StreamSpecification": {"StreamEnabled": True}}
         return {"Table": shown}
@@ -216,11 +217,16 @@ class _Tables:
         return {"Tags": []}
 
     def create_table(self, **asked: Any) -> Any:
-        self._model.make(asked["TableName"])
+        indexes = [{**each, "IndexStatus": "ACTIVE"} for each in asked["GlobalSecondaryIndexes"]]
+        as_asked = {name: asked[name] for name in ("KeySchema", "DeletionProtectionEnabled")}
+        self._model.make(asked["TableName"]).shown |= {**as_asked, "GlobalSecondaryIndexes": indexes}
 
     def update_table(self, **asked: Any) -> Any:
+        table = self._table(asked["TableName"])
         if "StreamSpecification" in asked:
-            self._model.enable_stream(self._table(asked["TableName"]))
+            self._model.enable_stream(table)
+        else:
+            table.shown["DeletionProtectionEnabled"] = asked["DeletionProtectionEnabled"]
 
     def delete_table(self, TableName: str) -> Any:  # noqa: N803
         del self._model.tables[TableName]

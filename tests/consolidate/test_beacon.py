@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
 
 import pytest
 
+from optimizer.aws import Aws
 from optimizer.consolidate import cutover
 from optimizer.consolidate.beacon import put_out, to_now
+from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.stream import Position, Reader
 from optimizer.errors import MoveFailed
@@ -81,18 +84,35 @@ def test_without_beacons_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
         test_the_way_back_carries_what_lies_far_along_the_stream()
 
 
-def test_a_write_that_got_past_the_fence_is_named() -> None:
-    """A resource policy is in force everywhere a moment after it is shown."""
+@pytest.mark.parametrize("hops", [(0,), FAR])
+@pytest.mark.parametrize("write", ["put", "delete"])
+def test_a_write_that_got_past_the_fence_is_named(hops: tuple[int, ...], write: str) -> None:
+    """A resource policy is in force everywhere a moment after it is shown; and the record may lie far along."""
     with lived(100, 0) as platform:
         campaign.copied(platform, SPEED)
-        platform.application.busy = False
+        key = sorted(platform.application.items[Entity.USERS])[0]
         turn = cutover.turn_pointers
 
-        def late(aws, wanted):
-            aws.dynamodb.put_item(TableName="users", Item={"pk": {"S": "TENANT#1"}, "sk": {"S": "USER#late"}})
+        def late(aws: Aws, wanted: Mapping[str, str]) -> None:
+            platform.aws.streams._answers._model.hops = hops
+            stored = {"pk": {"S": key[0]}, "sk": {"S": key[1]}}
+            if write == "put":
+                aws.dynamodb.put_item(TableName="users", Item={**stored, "late": {"BOOL": True}})
+            else:
+                aws.dynamodb.delete_item(TableName="users", Key=stored)
             turn(aws, wanted)
 
+        platform.application.busy = False
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cutover, "turn_pointers", late)
-            with pytest.raises(MoveFailed, match=r"users TENANT#1, USER#late\. Roll the phase back"):
+            with pytest.raises(
+                MoveFailed, match=rf"1 writes reached .* users {', '.join(key)}\. Write to tenants_users"
+            ):
                 campaign.turn(platform, SPEED)
+
+
+def test_what_the_way_back_writes_and_removes_is_no_stray() -> None:
+    with lived(200, 1) as platform:
+        campaign.copied(platform, SPEED)
+        campaign.turn(platform, SPEED)
+        assert platform.application.writes > 200

@@ -80,6 +80,10 @@ def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]
         specification = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         aws.dynamodb.update_table(TableName=governed.name, StreamSpecification=specification)
 
+    def settled(aws: Aws) -> bool:
+        """UpdateTable is asynchronous, and takes one change at a time."""
+        return bool(aws.dynamodb.describe_table(TableName=governed.name)["Table"]["TableStatus"] == "ACTIVE")
+
     return [
         Move(
             "protect",
@@ -89,6 +93,7 @@ def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]
             do=lambda aws: protected(aws, True),
             undo=lambda aws: protected(aws, before["protected"]),
             is_undone=lambda aws: _describe(aws, governed)["protected"] == before["protected"],
+            is_ready=settled,
         ),
         Move(
             "recover",
@@ -105,6 +110,7 @@ def _moves(governed: Governed, before: Before, decision: Decision) -> list[Move]
             "stream on, for good",
             is_done=lambda aws: _describe(aws, governed)["stream"],
             do=stream,
+            is_ready=settled,
         ),
     ]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
 
+from optimizer.action import Move, Notes, When
+from optimizer.aws import Aws
+from optimizer.decide.decision import Decision
 from optimizer.errors import Stopped
 from optimizer.execute.records import PhaseState
+from optimizer.observe.inventory import Governed
 from optimizer.phase import Phase
-from tests.execute.conftest import ENVIRON, World
+from tests.execute.conftest import ACTION, ENVIRON, World
 
 SWITCH = "/tap/switch"
 DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
@@ -82,3 +87,26 @@ def test_a_switch_that_cannot_be_read_is_no_consent(world: World) -> None:
     with pytest.raises(ClientError, match="ParameterNotFound"):
         unreadable.fresh().apply(plan, Phase.COMPUTE)
     assert unreadable.table() == DESIGNED
+
+
+@pytest.mark.parametrize(("position", "after"), [("go", 6), ("undo", 1), ("stop", 1)])
+def test_a_move_of_hours_is_stopped_in_the_middle(switched: World, position: str, after: int) -> None:
+    """It keeps notes as it goes, and each may be its last."""
+    kept: list[int] = []
+
+    def moves(governed: Governed, before: object, decision: Decision, notes: Notes) -> list[Move]:
+        def copy(aws: Aws) -> None:
+            for number in range(1, 7):
+                notes.write({"at": number})
+                kept.append(number)
+                put(switched, position)
+                aws.clock.sleep(30)
+
+        done = lambda aws: len(kept) == 6  # noqa: E731
+        return [Move("copy", When.APPLY, "copy", is_done=done, do=copy, undo=lambda aws: None, is_undone=done)]
+
+    switched.action = replace(ACTION, keeps_notes=True, moves=moves)
+    plan = switched.approved()
+    with suppress(Stopped):
+        switched.fresh().apply(plan, Phase.COMPUTE)
+    assert len(kept) == after

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models import dynamodb_backends
 
+from optimizer.rehearsal.calls import REHEARSAL
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
 
 if TYPE_CHECKING:
@@ -18,13 +19,15 @@ API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 
 KEPT = timedelta(hours=24)
 VALID = timedelta(minutes=15)
+EMPTY = 4  # AWS gives no number
 
 
 @dataclass
 class Iterators:
-    """When each iterator was given out."""
+    """When each iterator was given out, and the empty answers that it gives first."""
 
     given: dict[str, datetime] = field(default_factory=dict)
+    empty: dict[str, int] = field(default_factory=dict)
 
 
 @emulates(
@@ -49,23 +52,30 @@ def get_shard_iterator(account: EmulatedAccount, call: Call) -> Answer:
         answer = call.forward({**asked, "ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": number})
     else:
         answer = call.forward()
-    account.part(Iterators).given[answer["ShardIterator"]] = account.clock.now()
+    iterators = account.part(Iterators)
+    iterators.given[answer["ShardIterator"]] = account.clock.now()
+    if call.actor != REHEARSAL:
+        iterators.empty[answer["ShardIterator"]] = EMPTY
     return answer
 
 
 @emulates(
     "dynamodbstreams",
     "GetRecords",
-    rule="An iterator is good for 15 minutes.",
+    rule="An iterator is good for 15 minutes; it may take several empty answers to come to the records that are there.",
     source=f"{API}/API_streams_GetRecords.html",
 )
 def get_records(account: EmulatedAccount, call: Call) -> Answer:
-    given, now = account.part(Iterators).given, account.clock.now()
-    at = given.pop(call.parameters["ShardIterator"], None)
+    iterators, asked, now = account.part(Iterators), call.parameters["ShardIterator"], account.clock.now()
+    given = iterators.given
+    at = given.pop(asked, None)
     if at is not None and now - at > VALID:
         raise AwsError(
             "ExpiredIteratorException", "Iterator expired. The iterator was created more than 15 minutes ago."
         )
+    if left := iterators.empty.pop(asked, 0):
+        iterators.empty[asked], given[asked] = left - 1, now
+        return {"Records": [], "NextShardIterator": asked}
     answer = call.forward()
     if "NextShardIterator" in answer:
         given[answer["NextShardIterator"]] = now

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models import dynamodb_backends
 
+from optimizer.rehearsal.calls import REHEARSAL
 from optimizer.rehearsal.overlay import Answer, AwsError, emulates
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 
 STREAM = timedelta(seconds=5)
+SETTING = timedelta(seconds=4)
 DELETES = timedelta(minutes=4)
 ALLOCATES = timedelta(minutes=2)
 BACKFILLS = timedelta(minutes=20)
@@ -29,27 +31,32 @@ Key = tuple[str, str, str]  # account, Region, table
 
 @dataclass
 class TableChanges:
-    """What moto has no place for: tables that are UPDATING, indexes being filled, replicas."""
+    """What moto has no place for: tables that come, go or are UPDATING, indexes being filled, replicas."""
 
+    states: dict[Key, str] = field(default_factory=dict)  # CREATING or DELETING
     updating: set[Key] = field(default_factory=set)
     backfilling: set[tuple[Key, str]] = field(default_factory=set)
     replicas: dict[Key, list[str]] = field(default_factory=dict)
+
+    def state_of(self, key: Key) -> str:
+        """What DescribeTable says of it."""
+        return self.states.get(key, "UPDATING" if key in self.updating else "ACTIVE")
 
 
 @emulates(
     "dynamodb",
     "UpdateTable",
-    rule="One index is created or deleted per call, and none while the table is UPDATING or an index is not ACTIVE; "
-    "both take time; a stream comes back under a new label, and is neither enabled nor disabled twice, nor disabled "
-    "where replicas run on it.",
+    rule="One index is created or deleted per call, and none while an index is not ACTIVE; nothing is changed while "
+    "the table is not ACTIVE; all of it takes time; a stream comes back under a new label, and is neither enabled nor "
+    "disabled twice, nor disabled where replicas run on it.",
     source=f"{API}/API_UpdateTable.html",
 )
 def update_table(account: EmulatedAccount, call: Call) -> Answer | None:
     asked = call.parameters
-    key, table = _find(call, asked["TableName"])
+    key, table = find_table(call, asked["TableName"])
     changes = asked.get("GlobalSecondaryIndexUpdates", [])
     stream, replicas = asked.get("StreamSpecification"), asked.get("ReplicaUpdates", [])
-    if not (changes or stream or replicas):
+    if not (changes or stream or replicas or "DeletionProtectionEnabled" in asked):
         return None
     _refuse_busy(account, key, table, changes)
     if changes and stream:
@@ -58,26 +65,30 @@ def update_table(account: EmulatedAccount, call: Call) -> Answer | None:
         _replicate(account, call, key, table, replicas)
     elif stream:
         _set_stream(account, key, table, stream)
+    elif not changes:
+        call.forward()
+        if call.actor != REHEARSAL:
+            _busy_for(account, key, SETTING)
     else:
         _change_index(account, call, key, table, changes[0])
-    return {"TableDescription": _shown(account, key, table)}
+    return {"TableDescription": shown_table(account, key, table)}
 
 
 @emulates(
     "dynamodb",
     "DescribeTable",
-    rule="The table is UPDATING and its index CREATING or DELETING for a while; an index that is being filled says "
-    "Backfilling, while the table is ACTIVE again.",
+    rule="The table is CREATING, UPDATING or DELETING and its index CREATING or DELETING for a while; an index that is "
+    "being filled says Backfilling, while the table is ACTIVE again.",
     source=f"{GUIDE}/GSI.OnlineOps.html",
 )
 def describe_table(account: EmulatedAccount, call: Call) -> Answer | None:
     name = call.parameters["TableName"].rsplit("/", 1)[-1]
     table = dynamodb_backends[call.account][call.region].tables.get(name)
     key, changes = (call.account, call.region, name), account.part(TableChanges)
-    quiet = key not in changes.updating and key not in changes.replicas
+    quiet = changes.state_of(key) == "ACTIVE" and key not in changes.replicas
     if table is None or (quiet and all(index.status == "ACTIVE" for index in table.global_indexes)):
         return None
-    return {"Table": _shown(account, key, table)}
+    return {"Table": shown_table(account, key, table)}
 
 
 @emulates(
@@ -88,11 +99,12 @@ def describe_table(account: EmulatedAccount, call: Call) -> Answer | None:
 )
 def list_contributor_insights(_: EmulatedAccount, call: Call) -> Answer:
     if "TableName" in call.parameters:
-        _find(call, call.parameters["TableName"])
+        find_table(call, call.parameters["TableName"])
     return {"ContributorInsightsSummaries": []}
 
 
-def _find(call: Call, name: str) -> tuple[Key, Any]:
+def find_table(call: Call, name: str) -> tuple[Key, Any]:
+    """A table of moto's; raises ResourceNotFoundException."""
     name = name.rsplit("/", 1)[-1]
     table = dynamodb_backends[call.account][call.region].tables.get(name)
     if table is None:
@@ -105,7 +117,7 @@ def _invalid(what: str) -> AwsError:
 
 
 def _refuse_busy(account: EmulatedAccount, key: Key, table: Any, changes: Sequence[Mapping[str, Any]]) -> None:
-    if key in account.part(TableChanges).updating:
+    if account.part(TableChanges).state_of(key) != "ACTIVE":
         raise AwsError(
             "ResourceInUseException",
             f"Attempt to change a resource which is still in use: Table is being updated: {table.name}",
@@ -220,13 +232,12 @@ def _busy_for(account: EmulatedAccount, key: Key, time: timedelta, then: Callabl
     account.schedule(account.clock.now() + time, end)
 
 
-def _shown(account: EmulatedAccount, key: Key, table: Any) -> dict[str, Any]:
-    """moto's own description, with what is under way."""
+def shown_table(account: EmulatedAccount, key: Key, table: Any) -> dict[str, Any]:
+    """moto's own description of a table, with what is under way."""
     changes = account.part(TableChanges)
     shown = dict(table.describe()["TableDescription"])
     shown["CreationDateTime"] = table.created_at.replace(tzinfo=UTC)
-    if key in changes.updating:
-        shown["TableStatus"] = "UPDATING"
+    shown["TableStatus"] = changes.state_of(key)
     for index in shown["GlobalSecondaryIndexes"]:
         if index["IndexStatus"] == "CREATING":
             index["Backfilling"] = (key, index["IndexName"]) in changes.backfilling

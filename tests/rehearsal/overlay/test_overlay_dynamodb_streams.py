@@ -81,6 +81,17 @@ def test_an_iterator_is_good_for_a_quarter_of_an_hour(account, aws):
         aws.streams.get_records(ShardIterator=following)
 
 
+def test_a_new_iterator_may_give_nothing_before_it_comes_to_what_is_there(account, aws):
+    put(aws, "there")
+    with account.acting("job"):
+        following, seen = iterator(aws), []
+        for _ in range(5):
+            answer = aws.streams.get_records(ShardIterator=following)
+            following = answer["NextShardIterator"]
+            seen.append(len(answer["Records"]))
+    assert seen == [0, 0, 0, 0, 1]
+
+
 def test_a_fence_lets_its_own_role_through_and_nobody_else(account, aws):
     application = aws_of(account, "tap-fleet").dynamodb
     key = {"pk": {"S": "a"}}

@@ -181,8 +181,11 @@ def test_a_stream_that_replicas_run_on_is_not_disabled(account, dynamodb):
     assert len(replica["GlobalSecondaryIndexes"]) == 2
 
 
-def test_deletion_protection_is_changed_at_any_time(dynamodb):
+def test_deletion_protection_is_not_changed_while_the_table_is_updating(account, dynamodb):
     delete(dynamodb, "by-a")
+    with pytest.raises(dynamodb.exceptions.ResourceInUseException):
+        update(dynamodb, DeletionProtectionEnabled=True)
+    account.clock.sleep(241)
     assert update(dynamodb, DeletionProtectionEnabled=True)["DeletionProtectionEnabled"] is True
 
 
