@@ -4,7 +4,7 @@
 
 EXPORT is the folder that DynamoDB named after the export, with `manifest-summary.json` and `data/`. FOLDER must
 not be there yet; it gets the files that ImportTable reads (DYNAMODB_JSON, GZIP). Runs as an AWS Glue 5.0 job
-(Spark 3.5.4, Python 3.11) with the project's wheel in `--extra-py-files`, and anywhere that Spark runs. Prints
+(Spark 3.5.4, Python 3.11) with the zip of spark_code.py in `--extra-py-files`, and anywhere that Spark runs. Prints
 how many items it wrote, and fails when the manifests promise another number: neither half an export nor half a
 result is imported.
 """

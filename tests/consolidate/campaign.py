@@ -39,9 +39,9 @@ def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60, *
         return done
 
 
-def migrate_there_and_back(platform: Platform, page: int = 20) -> None:
+def migrate_there_and_back(platform: Platform, page: int = 20, workers: int = 1) -> None:
     """Migrate, live on the target, roll back, live on the sources, migrate again; compare whenever it stands still."""
-    speed = Speed(units=1e6, segments=2, workers=1, page=page)
+    speed = Speed(units=1e6, segments=2, workers=workers, page=page)
     migrate(platform, speed)
     live_on(platform)
     roll_back(platform)

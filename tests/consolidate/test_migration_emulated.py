@@ -7,7 +7,9 @@ from tests.consolidate.platform import emulated
 
 
 @pytest.mark.slow
-def test_nothing_is_lost_doubled_stale_or_resurrected():
+@pytest.mark.parametrize("workers", [1, 4])
+def test_nothing_is_lost_doubled_stale_or_resurrected(workers):
+    """Also with segments that are copied and compared side by side, and die side by side."""
     with emulated(80, 7) as platform:
-        migrate_there_and_back(platform)
+        migrate_there_and_back(platform, page=10, workers=workers)
         assert platform.application.writes > 100
