@@ -146,7 +146,7 @@ def _saving_note(saving: Saving, state: SavingState) -> str:
     """What became of it; and what comes off at first, when a commitment holds some of it back."""
     if saving.net is None or saving.net == saving.monthly:
         return state.value
-    return f"{state.value}; at list price, net {dollars_and_cents(saving.net)} at first"
+    return f"{state.value}; {dollars_and_cents(saving.net)} net at first"
 
 
 def _reason(decision: Decision, veto: str | None) -> str:

@@ -415,7 +415,6 @@ def test_the_engines_own_journal_makes_a_page(visit: Callable[..., Visit], tmp_p
     for width in WIDTHS:
         it.page.set_viewport_size({"width": width, "height": 900})
         assert it.page.evaluate(OVERFLOW) <= 0, f"{width} px"
-    assert "None" not in it.page.locator("main").inner_text()
     assert it.complaints == []
     it.page.close()
 

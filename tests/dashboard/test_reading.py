@@ -177,7 +177,7 @@ def test_the_figures_are_net_where_something_is_committed() -> None:
 
 def test_a_row_says_what_a_commitment_holds_back() -> None:
     fleet, backups = view_of(made.reserved()).decisions
-    assert (fleet.saving, fleet.saving_note) == ("$6,167.04", "saved; at list price, net $3,517.04 at first")
+    assert (fleet.saving, fleet.saving_note) == ("$6,167.04", "saved; $3,517.04 net at first")
     assert backups.saving_note == "saved"
 
 
