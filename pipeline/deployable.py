@@ -1,20 +1,23 @@
 """Before `make deploy` and `make destroy`: may this environment be deployed to, and what stays behind.
 
 `python -m pipeline.deployable` refuses the example environment, and prints the bootstrap commands
-of the real one; `--leaves` says what destroying the pipeline does not remove.
+of the real one. An environment in a file, named by TAP_ENVIRONMENT, has to be committed: Build
+synthesizes from what the repository holds. `--leaves` says what destroying the pipeline does not remove.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.environment import Environment, EnvironmentInvalid, load_environment
+from pipeline.environment import VARIABLE, Environment, EnvironmentInvalid, file_in_repository, load_environment
 
-CONTEXT = Path(__file__).parents[1] / "cdk.json"
+PROJECT = Path(__file__).parents[1]
 REFUSED = 2
 LEAVES = """\
 `cdk destroy tap-pipeline` removes the pipeline and its jobs. It leaves, on purpose:
@@ -26,33 +29,43 @@ LEAVES = """\
                   Region"""
 FILL_IN = (
     "accounts, primary (name, zones, image_id), replicas (name, zones), domain, certificate_arn, connection_arn, "
-    "repository, branch and alarm_email"
+    "repository, branch, alarm_email and committers"
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, project: Path = PROJECT) -> int:
     """Exit code 0 when it may go on, 2 when the environment is the example or cannot be used."""
     parser = argparse.ArgumentParser(prog="pipeline.deployable", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--environment", help="file that replaces the environment of cdk.json")
     parser.add_argument("--leaves", action="store_true", help="say what destroying the pipeline leaves")
     arguments = parser.parse_args(argv)
     if arguments.leaves:
         print(LEAVES)  # noqa: T201 -- the command's answer
         return 0
     try:
-        source = arguments.environment or json.loads(CONTEXT.read_text())["context"]["environment"]
-        environment = load_environment(source)
+        environment = _environment(os.environ.get(VARIABLE), project)
     except EnvironmentInvalid as error:
         return _refused(str(error))
     if environment.is_example:
         return _refused(
             "the environment still names the example accounts 111111111111 and 222222222222. "
-            f"Fill in {FILL_IN} in cdk.json, or pass a file: make deploy ENVIRONMENT=FILE.",
+            f"Fill in {FILL_IN} in cdk.json, or in a file that you commit: make deploy ENVIRONMENT=FILE.",
             bootstrap_commands(environment, tooling="TOOLING", production="PRODUCTION"),
         )
     accounts = environment.accounts
     _tell(bootstrap_commands(environment, tooling=accounts.tooling, production=accounts.production))
     return 0
+
+
+def _environment(named: str | None, project: Path) -> Environment:
+    """What synthesis reads, here and in Build. Raises EnvironmentInvalid, also for a file that git does not know."""
+    if not named:
+        return load_environment(json.loads((project / "cdk.json").read_text())["context"]["environment"])
+    file = file_in_repository(named, project)
+    environment = load_environment(project / file)
+    asked = ["git", "-C", str(project), "ls-files", "--error-unmatch", "--", file]
+    if subprocess.run(asked, capture_output=True, check=False).returncode:
+        raise EnvironmentInvalid(f"{file}: is not committed, and Build has only what the repository holds")
+    return environment
 
 
 def bootstrap_commands(environment: Environment, *, tooling: str, production: str) -> list[str]:

@@ -2,6 +2,9 @@
 
 Synthesis, the pipeline and the command line share it, so it imports no aws_cdk. The repository
 ships an example environment, which synthesizes and rehearses but must never be deployed to.
+
+`TAP_ENVIRONMENT` names a file of the repository in its place. The pipeline tells the jobs that synthesize
+the same file, by its path in the repository: what a job has is the commit, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+VARIABLE = "TAP_ENVIRONMENT"
 EXAMPLE_ACCOUNTS = frozenset({"111111111111", "222222222222"})
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
@@ -101,9 +105,33 @@ class Environment(_Value):
         names = [self.primary.name, *(replica.name for replica in self.replicas)]
         if len(set(names)) != len(names):
             raise ValueError(f"primary and replicas must be three different Regions, not {', '.join(names)}")
-        certificate_region = self.certificate_arn.split(":")[3]
+        return self
+
+    @model_validator(mode="after")
+    def _arns_are_where_they_are_used(self) -> Self:
+        certificate_region, certificate_account = self.certificate_arn.split(":")[3:5]
         if certificate_region != self.primary.name:
             raise ValueError(f"certificate_arn is in {certificate_region}; the load balancer is in {self.primary.name}")
+        if certificate_account != self.accounts.production:
+            raise ValueError(
+                f"certificate_arn is of account {certificate_account}; the load balancer is in the production account "
+                f"{self.accounts.production}"
+            )
+        connection_account = self.connection_arn.split(":")[4]
+        if connection_account != self.accounts.tooling:
+            raise ValueError(
+                f"connection_arn is of account {connection_account}; the pipeline is in the tooling account "
+                f"{self.accounts.tooling}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_else_confirms(self) -> Self:
+        if self.second_approver and not self.committers:
+            raise ValueError(
+                "second_approver wants somebody who does not push, and committers names nobody: name who pushes, or "
+                "set second_approver to false"
+            )
         return self
 
     @property
@@ -127,12 +155,20 @@ def load_environment(source: Mapping[str, Any] | str | Path | None) -> Environme
     Raises EnvironmentInvalid with one line that names the first wrong or missing field.
     """
     if source is None:
-        raise EnvironmentInvalid("environment: missing; cdk.json holds it, or pass `-c environment=FILE`")
+        raise EnvironmentInvalid(f"environment: missing; cdk.json holds it, or {VARIABLE} names a file")
     where, content = ("environment", source) if isinstance(source, Mapping) else _read(Path(source))
     try:
         return Environment.model_validate(content)
     except ValidationError as error:
         raise EnvironmentInvalid(f"{where}: {_first_problem(error)}") from None
+
+
+def file_in_repository(named: str, repository: Path) -> str:
+    """The file's path within the repository. Raises EnvironmentInvalid when it lies elsewhere."""
+    path = (repository / named).resolve()
+    if not path.is_relative_to(repository.resolve()):
+        raise EnvironmentInvalid(f"{named}: is not inside the repository {repository}, and a build has nothing else")
+    return path.relative_to(repository.resolve()).as_posix()
 
 
 def _read(path: Path) -> tuple[str, object]:

@@ -26,7 +26,7 @@ from optimizer.execute.approvals import APPROVE, CONFIRM
 from optimizer.phase import Phase
 from pipeline import roles
 from pipeline.controls import Controls
-from pipeline.environment import Environment
+from pipeline.environment import VARIABLE, Environment
 from pipeline.journal_table import JournalTable
 from pipeline.records import Records
 from stages.acknowledged import acknowledge
@@ -63,6 +63,7 @@ class Jobs(Construct):
         id: str,
         *,
         environment: Environment,
+        environment_file: str | None,
         journal: JournalTable,
         records: Records,
         controls: Controls,
@@ -72,6 +73,7 @@ class Jobs(Construct):
         super().__init__(scope, id)
         self._log_group = log_group
         self._environment = environment
+        self._environment_file = environment_file
         self._journal = journal
         self._records = records
         self._controls = controls
@@ -86,15 +88,39 @@ class Jobs(Construct):
 
     def build(self) -> cdk_pipelines.CodeBuildStep:
         """Checks, the sizing in force, synthesis, freeze check."""
+        return self._step(
+            "Synth",
+            "build",
+            self._freeze_checking_role(),
+            roles.ANALYZE,
+            timeout=MINUTES(60),
+            output="cdk.out",
+            more=self.synthesizing,
+        )
+
+    def check_again(self, pipeline: cdk_pipelines.CodePipeline) -> cdk_pipelines.CodeBuildStep:
+        """The freeze check of Build once more, right before Production deploys what Build made.
+
+        An execution can wait between the two, or be retried, while a plan is approved or a phase accepted.
+        """
+        return self._step(
+            "CheckAgain",
+            "check-again",
+            self._freeze_checking_role(),
+            roles.ANALYZE,
+            timeout=MINUTES(30),
+            inputs={"assembly": pipeline.synth},
+        )
+
+    def _freeze_checking_role(self) -> iam.Role:
         role = self.role("build", production=(roles.ANALYZE,))
         self._journal.grant_write(role)  # an override of the freeze is recorded
-        # The freeze check compares with what is deployed here as well: the pipeline's own template.
-        deployed, own_stack = ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"], self._own_stack_arn()
-        role.add_to_policy(iam.PolicyStatement(actions=deployed, resources=[own_stack]))
-        acknowledge(
-            role, f"IAM5[Resource::{own_stack}]", "CloudFormation completes a stack's ARN with an id of its own"
-        )
-        return self._step("Synth", "build", role, roles.ANALYZE, timeout=MINUTES(60), output="cdk.out")
+        # The freeze check compares with what is deployed here as well: the pipeline's own stacks.
+        stacks = self._own_stacks()
+        role.add_to_policy(iam.PolicyStatement(actions=["cloudformation:GetTemplate"], resources=stacks))
+        for arn in stacks:
+            acknowledge(role, f"IAM5[Resource::{arn}]", "CloudFormation completes a stack's ARN with an id of its own")
+        return role
 
     def analyze(self) -> cdk_pipelines.CodeBuildStep:
         """Evidence and plan. Exports PLAN_HASH and GATE_TEXT; its output holds plan.json and dashboard.html."""
@@ -130,7 +156,7 @@ class Jobs(Construct):
         more = {"TAP_SECOND_APPROVER": str(self._environment.second_approver).lower()}
         if self._environment.committers:
             more["TAP_COMMITTERS"] = ",".join(self._environment.committers)
-        return self._step("Record", "approve", role, None, timeout=MINUTES(30), more=more, plan=analyze)
+        return self._step("Record", "approve", role, None, timeout=MINUTES(30), more=more, inputs={"plan": analyze})
 
     def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """One phase: apply, wait for the window and a person, accept and reconcile."""
@@ -164,7 +190,7 @@ class Jobs(Construct):
         self._journal.grant_write(role)
         self._records.grant_publish(role)
         self._records.grant_fetch(role)
-        role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
+        self._grant_reject(role)
         if job == "rollback":
             for statement in self._may_ask_again():
                 role.add_to_policy(statement)
@@ -222,6 +248,11 @@ class Jobs(Construct):
             told["TAP_EXTERNAL_ID"] = roles.external_id(environment)
         return told
 
+    @property
+    def synthesizing(self) -> dict[str, str]:
+        """What a job that runs app.py is told as well: the file of the environment, if it is not in cdk.json."""
+        return {VARIABLE: self._environment_file} if self._environment_file else {}
+
     def logging(self, name: str) -> codebuild.LoggingOptions:
         """All jobs log to one group, each under its name."""
         return codebuild.LoggingOptions(
@@ -233,8 +264,11 @@ class Jobs(Construct):
         self._journal.grant_write(role)
         self._records.grant_keep(role)
         self._records.grant_publish(role)
+        self._grant_reject(role)
         more = {"PHASE": str(phase.number)}
-        return self._step("Apply", "apply", role, roles.ACT, timeout=LONG, more=more, plan=analyze, phase=phase)
+        return self._step(
+            "Apply", "apply", role, roles.ACT, timeout=LONG, more=more, inputs={"plan": analyze}, phase=phase
+        )
 
     def _observe_gate(
         self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep, apply: cdk_pipelines.CodeBuildStep
@@ -251,9 +285,11 @@ class Jobs(Construct):
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
         self._records.grant_publish(role)
+        self._grant_reject(role)
         more = {
             "PHASE": str(phase.number),
             "TAP_RECONCILE_ROLE_ARN": roles.production_role_arn(self._environment, roles.RECONCILE),
+            **self.synthesizing,
         }
         return self._step("Accept", "accept", role, roles.ACT, timeout=LONG, more=more, phase=phase)
 
@@ -267,7 +303,7 @@ class Jobs(Construct):
         timeout: cdk.Duration,
         output: str | None = None,
         more: Mapping[str, str] | None = None,
-        plan: cdk_pipelines.CodeBuildStep | None = None,
+        inputs: Mapping[str, cdk_pipelines.IFileSetProducer] | None = None,
         phase: Phase | None = None,
     ) -> cdk_pipelines.CodeBuildStep:
         name = f"{phase.stage_name.lower()}-{job}" if phase else job
@@ -275,7 +311,7 @@ class Jobs(Construct):
             id,
             project_name=f"tap-{name}",
             input=self.source,
-            additional_inputs={"plan": plan} if plan else None,
+            additional_inputs=inputs,
             commands=[],
             partial_build_spec=buildspec(job),
             env={**self.variables(production_role), **(more or {})},
@@ -284,6 +320,10 @@ class Jobs(Construct):
             timeout=timeout,
             logging=self.logging(name),
         )
+
+    def _grant_reject(self, role: iam.Role) -> None:
+        """Reject the gate that waits: a part of every rollback, whichever job begins it."""
+        role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
 
     def _may_use_gates(self, *actions: str) -> iam.PolicyStatement:
         # PutApprovalResult is authorized on the action, GetPipelineState on the pipeline
@@ -302,10 +342,14 @@ class Jobs(Construct):
             iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages),
         ]
 
-    def _own_stack_arn(self) -> str:
-        return cdk.Stack.of(self).format_arn(
-            service="cloudformation", resource="stack", resource_name=f"{STACK_NAME}/*"
-        )
+    def _own_stacks(self) -> list[str]:
+        """The stacks of the tooling account: the pipeline's, and what CDK makes for it in each other Region."""
+        stack, others = cdk.Stack.of(self), [replica.name for replica in self._environment.replicas]
+        places = {stack.region: STACK_NAME, **{region: f"{STACK_NAME}-support-{region}" for region in others}}
+        return [
+            stack.format_arn(service="cloudformation", region=region, resource="stack", resource_name=f"{name}/*")
+            for region, name in places.items()
+        ]
 
 
 @jsii.implements(cdk_pipelines.ICodePipelineActionFactory)

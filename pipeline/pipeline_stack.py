@@ -27,6 +27,7 @@ from pipeline.grants import (
 )
 from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
 from pipeline.journal_table import JournalTable
+from pipeline.kept_bucket import kept_bucket
 from pipeline.people import People
 from pipeline.records import Records
 from pipeline.roles import RolesStack
@@ -41,10 +42,20 @@ GATED = ("Approve", *(phase.stage_name for phase in Phase))
 
 
 class PipelineStack(cdk.Stack):
-    """Source, Build, UpdatePipeline, Production, Analyze, Approve, Phase1 to Phase3, Publish; and the watch."""
+    """Source, Build, UpdatePipeline, Production, Analyze, Approve, Phase1 to Phase3, Publish; and the watch.
+
+    `environment_file` is where the repository holds `environment`; None: in cdk.json.
+    """
 
     def __init__(
-        self, scope: Construct, id: str, *, environment: Environment, sizing: SizingRecord, **kwargs: Any
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        environment: Environment,
+        sizing: SizingRecord,
+        environment_file: str | None = None,
+        **kwargs: Any,
     ) -> None:
         home = cdk.Environment(account=environment.accounts.tooling, region=environment.primary.name)
         super().__init__(scope, id, stack_name=STACK_NAME, env=home, **kwargs)
@@ -55,11 +66,12 @@ class PipelineStack(cdk.Stack):
         records = Records(self, "Records", key=key, access_logs=access_logs)
         notifications = Notifications(self, "Notifications", environment=environment, key=key)
         controls = Controls(self, "Controls")
-        People(self, "People", controls=controls)
+        People(self, "People", controls=controls, records=records)
         jobs = Jobs(
             self,
             "Jobs",
             environment=environment,
+            environment_file=environment_file,
             journal=journal,
             records=records,
             controls=controls,
@@ -67,7 +79,7 @@ class PipelineStack(cdk.Stack):
             log_group=log_group,
         )
 
-        artifacts = _artifacts(self, key, access_logs)
+        artifacts = kept_bucket(self, "Artifacts", key=key, access_logs=access_logs, superseded=cdk.Duration.days(30))
         pipeline = cdk_pipelines.CodePipeline(
             self,
             "Pipeline",
@@ -84,7 +96,7 @@ class PipelineStack(cdk.Stack):
             use_pipeline_role_for_actions=True,
             code_build_defaults=_code_build_defaults(log_group),
         )
-        pipeline.add_stage(_production(self, environment, sizing))
+        pipeline.add_stage(_production(self, environment, sizing), pre=[jobs.check_again(pipeline)])
         analyze = jobs.analyze()
         pipeline.add_wave("Analyze", pre=[analyze])
         pipeline.add_wave("Approve", pre=jobs.approval(analyze))
@@ -118,25 +130,6 @@ def _production(scope: Construct, environment: Environment, sizing: SizingRecord
     stack = RolesStack(stage, "Roles", environment=environment, revision=sizing.revision, stack_name="tap-roles")
     EarlyCall(stack, "EarlyCall", environment=environment)
     return stage
-
-
-def _artifacts(scope: Construct, key: kms.IKey, access_logs: s3.IBucket) -> s3.Bucket:
-    """Plans and dashboards: kept longer than a plan can last (three gates of 14 days, retried)."""
-    return s3.Bucket(
-        scope,
-        "Artifacts",
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        enforce_ssl=True,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        versioned=True,
-        server_access_logs_bucket=access_logs,
-        lifecycle_rules=[
-            s3.LifecycleRule(expiration=cdk.Duration.days(400), noncurrent_version_expiration=cdk.Duration.days(30))
-        ],
-        removal_policy=cdk.RemovalPolicy.RETAIN,
-    )
 
 
 def _access_logs(scope: Construct) -> s3.Bucket:

@@ -8,10 +8,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from pipeline.kept_bucket import KEPT, kept_bucket
 from stages.acknowledged import acknowledge, logical_id
 
 PLANS, VERSIONS = "plans/", "versions/"
-KEPT = cdk.Duration.days(400)  # longer than a plan can last (three gates of 14 days, retried)
 
 
 class Records(Construct):
@@ -23,20 +23,28 @@ class Records(Construct):
     def __init__(self, scope: Construct, id: str, *, key: kms.IKey, access_logs: s3.IBucket) -> None:
         super().__init__(scope, id)
         self._key = key
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="records/",
-            lifecycle_rules=[s3.LifecycleRule(expiration=KEPT, noncurrent_version_expiration=KEPT)],
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+        self.bucket = kept_bucket(
+            self, "Bucket", key=key, access_logs=access_logs, logged_under="records/", superseded=KEPT
         )
+
+    def reading_plans(self) -> list[iam.PolicyStatement]:
+        """For people: open what a gate links to, in the console.
+
+        The console lists before it opens, and the objects are encrypted: reading takes the key as well, here
+        for what S3 asks alone, since the key guards more than plans.
+        """
+        via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{cdk.Stack.of(self).region}.amazonaws.com"}}
+        below = {"StringLike": {"s3:prefix": f"{PLANS}*"}}
+        objects = self.bucket.arn_for_objects(f"{PLANS}*")
+        return [
+            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn], conditions=below),
+            iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[objects]),
+            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self._key.key_arn], conditions=via_s3),
+        ]
+
+    def acknowledge_reading(self, policy: iam.ManagedPolicy) -> None:
+        """On a policy with `reading_plans`."""
+        self._acknowledge(policy, PLANS, "People read every plan: each is filed under its hash")
 
     def grant_publish(self, role: iam.Role) -> None:
         """Write what a plan looks like."""
@@ -55,4 +63,7 @@ class Records(Construct):
 
     def _grant(self, role: iam.Role, prefix: str, action: str, reason: str) -> None:
         role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[self.bucket.arn_for_objects(f"{prefix}*")]))
-        acknowledge(role, f"IAM5[Resource::<{logical_id(self.bucket)}.Arn>/{prefix}*]", reason)
+        self._acknowledge(role, prefix, reason)
+
+    def _acknowledge(self, holder: Construct, prefix: str, reason: str) -> None:
+        acknowledge(holder, f"IAM5[Resource::<{logical_id(self.bucket)}.Arn>/{prefix}*]", reason)

@@ -108,7 +108,7 @@ class Watch(Construct):
 
     def _by_hand(self) -> None:
         """Nothing starts it: a person does, for an accepted phase whose execution cannot come back to reconcile it."""
-        told = self._jobs.variables(roles.RECONCILE)
+        told = {**self._jobs.variables(roles.RECONCILE), **self._jobs.synthesizing}
         what = "Brings the deployed templates after an accepted phase; started by hand, with the applied commit"
         self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), told, buildspec("reconcile"))
 

@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from optimizer.action import Action, Before, Move, Order, Permission, When
-from optimizer.aws import RETRIES, Aws
+from optimizer.aws import Aws
 from optimizer.decide.arithmetic import times
 from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
@@ -27,6 +27,7 @@ from optimizer.observe import aurora
 from optimizer.observe.inventory import Governed, Kind
 from optimizer.observe.machines import DATABASE_CLASSES
 from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.scaling import scalable_targets
 from optimizer.phase import Phase
 from stages.sizing import Sizing
 
@@ -211,9 +212,7 @@ def _rate(measured: Measurements, query: Query) -> float | None:
 
 def _autoscaled_to(aws: Aws, name: str) -> int:
     """The least number of readers that Application Auto Scaling keeps; 0 when it keeps none."""
-    scaling = aws.session.client("application-autoscaling", region_name=aws.region, config=RETRIES)
-    found = scaling.describe_scalable_targets(ServiceNamespace="rds", ResourceIds=[f"cluster:{name}"])
-    return max((each["MinCapacity"] for each in found["ScalableTargets"]), default=0)
+    return max((each["MinCapacity"] for each in scalable_targets(aws, "rds", f"cluster:{name}")), default=0)
 
 
 _SERVICES = "https://docs.aws.amazon.com/service-authorization/latest/reference"

@@ -24,6 +24,7 @@ from optimizer.dashboard.frame import (
     axis_time,
     framed,
     plain,
+    whiskers,
 )
 from optimizer.dashboard.heat import BEYOND, DAYS
 from optimizer.dashboard.marks import SavingState
@@ -223,14 +224,7 @@ def _measured(timeline: Timeline) -> go.Scatter:
         y=[float(each.saved) for each in timeline.measured],
         mode="markers",
         marker={"size": 8, "symbol": "diamond", "color": PAPER, "line": {"color": INK, "width": 2}},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [float(each.high - each.saved) for each in timeline.measured],
-            "arrayminus": [float(each.saved - each.low) for each in timeline.measured],
-            "color": INK,
-            "thickness": 1.5,
-        },
+        error_y=whiskers(((each.low, each.saved, each.high) for each in timeline.measured), INK),
         hovertemplate="%{y:$,.0f}<extra>measured on the bill</extra>",
     )
 

@@ -7,7 +7,9 @@ figure serves light, dark and print. Text from elsewhere is made plain: Plotly r
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import plotly.graph_objects as go
@@ -64,6 +66,19 @@ def framed(*traces: Any, height: int = HEIGHT) -> go.Figure:
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     return figure
+
+
+def whiskers(points: Iterable[tuple[Decimal, Decimal, Decimal]], color: str) -> dict[str, Any]:
+    """The interval around each point, given as its low, itself and its high."""
+    known = [(float(point - low), float(high - point)) for low, point, high in points]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [above for _, above in known],
+        "arrayminus": [below for below, _ in known],
+        "color": color,
+        "thickness": 1.5,
+    }
 
 
 def axis_time(at: datetime) -> str:

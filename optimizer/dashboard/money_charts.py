@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from optimizer.dashboard.frame import INK, PAPER, PARTS, PENDING, SOFT, framed, plain
+from optimizer.dashboard.frame import INK, PAPER, PARTS, PENDING, SOFT, framed, plain, whiskers
 from optimizer.dashboard.money_view import MonthlyBill
 from optimizer.dashboard.words import dollars
 
@@ -53,14 +53,7 @@ def _ahead(bill: MonthlyBill) -> go.Bar:
         x=[f"{each.month:%Y-%m-%d}" for each in bill.ahead],
         y=[float(each.cost) for each in bill.ahead],
         marker={"color": PENDING, "opacity": 0.6},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [float(each.high - each.cost) for each in bill.ahead],
-            "arrayminus": [float(each.cost - each.low) for each in bill.ahead],
-            "color": SOFT,
-            "thickness": 1.5,
-        },
+        error_y=whiskers(((each.low, each.cost, each.high) for each in bill.ahead), SOFT),
         customdata=[f"{dollars(each.low)} to {dollars(each.high)}" for each in bill.ahead],
         hovertemplate="%{x|%b %Y}, nothing changed<br>%{y:$,.0f}, between %{customdata}<extra></extra>",
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from optimizer.aws import RETRIES, Aws
+from optimizer.aws import Aws
 from optimizer.execute.replication_group import ReplicationGroup, shards_of
+from optimizer.observe.scaling import scalable_targets
 
 if TYPE_CHECKING:
     from types_boto3_elasticache.type_defs import ReplicationGroupTypeDef
@@ -29,7 +30,5 @@ def obstacles(aws: Aws, group: ReplicationGroupTypeDef) -> Iterator[str]:
         numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
         if numbers < OLDEST_ENGINE:
             yield f"engine {version or 'unknown'} cannot be resharded online"
-    scaling = aws.session.client("application-autoscaling", region_name=aws.region, config=RETRIES)
-    name = f"replication-group/{group['ReplicationGroupId']}"
-    if scaling.describe_scalable_targets(ServiceNamespace="elasticache", ResourceIds=[name])["ScalableTargets"]:
+    if scalable_targets(aws, "elasticache", f"replication-group/{group['ReplicationGroupId']}"):
         yield "Application Auto Scaling changes its shards or replicas"

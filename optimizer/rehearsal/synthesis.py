@@ -76,10 +76,13 @@ def fingerprint(sources: Path, environ: Mapping[str, str]) -> str:
     for path in sorted(_inputs(sources)):
         digest.update(f"\0{path.relative_to(sources).as_posix()}\0".encode())
         digest.update(path.read_bytes())
-    sizing = sources / environ.get("TAP_SIZING", "sizing.json")
-    if sizing.exists():
-        digest.update(sizing.read_bytes())
-    digest.update(repr(sorted((k, v) for k, v in environ.items() if k.startswith("CDK_CONTEXT"))).encode())
+    for name, file in (("TAP_SIZING", "sizing.json"), ("TAP_ENVIRONMENT", "")):
+        named = sources / environ.get(name, file)
+        if named.is_file():
+            digest.update(f"\0{name}\0".encode())
+            digest.update(named.read_bytes())
+    told = [name for name in sorted(environ) if name == "TAP_ENVIRONMENT" or name.startswith("CDK_CONTEXT")]
+    digest.update(repr([(name, environ[name]) for name in told]).encode())
     return digest.hexdigest()[:32]
 
 

@@ -29,8 +29,8 @@ from optimizer.rehearsal.workload import Workload
 from pipeline.environment import load_environment
 from stages.production import ProductionStage
 from stages.sizing import Sizing
+from tests.environments import CONTEXT
 
-CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 ENVIRONMENT = load_environment(CONTEXT["environment"])
 REGIONS = (ENVIRONMENT.primary.name, *(each.name for each in ENVIRONMENT.replicas))
 NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from optimizer.observe.metrics import Series
-from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
+from optimizer.observe.series import growth, highest, highest_p95, peak_rate, rate_p95, total
 
 
 def series(*values: float) -> Series:
@@ -23,7 +23,7 @@ def test_a_figure_is_over_all_of_them(figure: Callable[[Sequence[Series]], float
     assert figure(TWO) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("figure", [highest, highest_p95, total, rate_p95, growth])
+@pytest.mark.parametrize("figure", [highest, highest_p95, total, rate_p95, peak_rate, growth])
 @pytest.mark.parametrize("holes", [(), (series(),), (series(1.0), series())])
 def test_what_is_not_measured_is_not_known(
     figure: Callable[[Sequence[Series]], float | None], holes: tuple[Series, ...]
@@ -33,6 +33,10 @@ def test_what_is_not_measured_is_not_known(
 
 def test_rates_are_added_period_by_period() -> None:
     assert rate_p95([series(3600.0, 7200.0), series(3600.0, 7200.0)]) == pytest.approx(3.9)
+
+
+def test_a_peak_is_of_all_together_in_one_period() -> None:
+    assert peak_rate([series(3600.0, 0.0, 7200.0), series(3600.0, 10_800.0)]) == pytest.approx(3.0)
 
 
 def test_growth_is_the_last_week_against_the_first() -> None:

@@ -14,8 +14,8 @@ import pytest
 from pipeline.environment import Environment, load_environment
 from pipeline.pipeline_stack import PipelineStack
 from stages.sizing import Sizing, SizingRecord
+from tests.environments import CONTEXT
 
-CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 Resource = Mapping[str, Any]
 
 

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from optimizer.observe.assembly import read_assembly
-from pipeline.deployable import CONTEXT, main
+from pipeline.deployable import main
 from pipeline.environment import Environment
+from tests.environments import EXAMPLE, moved
 
 
-def _environment(folder: Path, **changes: object) -> Path:
-    environment = json.loads(CONTEXT.read_text())["context"]["environment"] | changes
-    file = folder / "environment.json"
-    file.write_text(json.dumps(environment))
-    return file
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose cdk.json holds the example."""
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"environment": EXAMPLE}}))
+    return tmp_path
 
 
-def test_the_example_is_refused_in_one_line(capsys):
-    assert main([]) == 2
+def holds(repository: Path, environment: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The repository has another environment in a file, and that file is named."""
+    (repository / "own.json").write_text(json.dumps(environment))
+    subprocess.run(["git", "-C", repository, "add", "own.json"], check=True)
+    monkeypatch.setenv("TAP_ENVIRONMENT", "own.json")
+
+
+def test_the_example_is_refused_in_one_line(repository, capsys):
+    assert main([], project=repository) == 2
     said = capsys.readouterr()
     told = said.err.splitlines()
     assert len(told) == 1
@@ -29,24 +41,43 @@ def test_the_example_is_refused_in_one_line(capsys):
         assert sum(f"aws://{account}/" in line for line in said.out.splitlines()) == 3
 
 
-def test_the_refusal_names_every_field_to_fill_in(capsys):
-    main([])
+def test_the_refusal_names_every_field_to_fill_in(repository, capsys):
+    main([], project=repository)
     said = capsys.readouterr().err
-    kept_as_it_is = {"table_replicas", "second_approver", "committers", "weekly_start"}
+    kept_as_it_is = {"table_replicas", "second_approver", "weekly_start"}
     assert not [name for name in Environment.model_fields if name not in said and name not in kept_as_it_is]
 
 
-def test_a_wrong_field_is_named(tmp_path, capsys):
-    assert main(["--environment", str(_environment(tmp_path, alarm_email="nobody"))]) == 2
+def test_a_wrong_field_is_named(repository, monkeypatch, capsys):
+    holds(repository, {**EXAMPLE, "alarm_email": "nobody"}, monkeypatch)
+    assert main([], project=repository) == 2
     assert "alarm_email" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("account", ["333333333333", "444444444444"])
-def test_a_real_environment_gets_a_bootstrap_command_per_account_and_region(tmp_path, capsys, account):
-    accounts = {"tooling": "333333333333", "production": "444444444444"}
-    assert main(["--environment", str(_environment(tmp_path, accounts=accounts))]) == 0
+def test_a_real_environment_gets_a_bootstrap_command_per_account_and_region(repository, monkeypatch, capsys, account):
+    holds(repository, moved("333333333333", "444444444444"), monkeypatch)
+    assert main([], project=repository) == 0
     commands = [line for line in capsys.readouterr().out.splitlines() if account in line and "aws://" in line]
     assert sum(f"aws://{account}/" in line for line in commands) == 3
+
+
+def test_whoever_pushes_may_not_confirm(repository, monkeypatch, capsys):
+    holds(repository, {**moved("333333333333", "444444444444"), "committers": []}, monkeypatch)
+    assert main([], project=repository) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "committers names nobody" in line
+
+
+@pytest.mark.parametrize(
+    ("named", "said"), [("../own.json", "is not inside the repository"), ("new.json", "is not committed")]
+)
+def test_a_file_that_a_build_would_not_have_is_refused_in_one_line(repository, monkeypatch, capsys, named, said):
+    (repository / "new.json").write_text(json.dumps(moved("333333333333", "444444444444")))
+    monkeypatch.setenv("TAP_ENVIRONMENT", named)
+    assert main([], project=repository) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
 
 
 @pytest.mark.xdist_group("pipeline")

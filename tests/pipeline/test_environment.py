@@ -6,16 +6,16 @@ import copy
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.environment import EnvironmentInvalid, load_environment
+from pipeline.environment import EnvironmentInvalid, file_in_repository, load_environment
+from tests.environments import EXAMPLE, moved
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE: Mapping[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]["environment"]
 
 
 def edited(edit: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def edited(edit: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     return copied
 
 
-def test_the_repositorys_environment_is_the_example() -> None:
+def test_the_tests_environment_is_the_example() -> None:
     environment = load_environment(EXAMPLE)
     assert environment.is_example
     assert (environment.replica(2).name, environment.replica(3).name) == ("us-west-2", "eu-west-1")
@@ -32,9 +32,9 @@ def test_the_repositorys_environment_is_the_example() -> None:
 
 
 def test_one_example_account_is_enough_to_be_the_example() -> None:
-    assert load_environment(edited(lambda e: e["accounts"].update(tooling="999999999999"))).is_example
-    own = {"tooling": "999999999999", "production": "888888888888"}
-    assert not load_environment(edited(lambda e: e.update(accounts=own))).is_example
+    assert load_environment(moved("999999999999", "222222222222")).is_example
+    assert load_environment(moved("111111111111", "888888888888")).is_example
+    assert not load_environment(moved("999999999999", "888888888888")).is_example
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
@@ -66,7 +66,16 @@ def test_it_reads_a_file(tmp_path: Path, suffix: str) -> None:
             lambda e: e.update(certificate_arn=EXAMPLE["certificate_arn"].replace("us-east-1", "eu-west-1")),
             "certificate_arn is in eu-west-1; the load balancer is in us-east-1",
         ),
+        (
+            lambda e: e.update(certificate_arn=EXAMPLE["certificate_arn"].replace("222222222222", "333333333333")),
+            "certificate_arn is of account 333333333333; the load balancer is in the production account 222222222222",
+        ),
         (lambda e: e.update(connection_arn="connection"), "connection_arn"),
+        (
+            lambda e: e.update(connection_arn=EXAMPLE["connection_arn"].replace("111111111111", "333333333333")),
+            "connection_arn is of account 333333333333; the pipeline is in the tooling account 111111111111",
+        ),
+        (lambda e: e.update(committers=[]), "second_approver wants somebody who does not push"),
         (lambda e: e.update(repository="tap"), "repository"),
         (lambda e: e.update(alarm_email="nobody"), "alarm_email"),
         (lambda e: e.update(domain="https://tap"), "domain"),
@@ -97,6 +106,24 @@ def test_a_file_that_is_no_environment(tmp_path: Path, content: str | None, said
 def test_no_environment_at_all() -> None:
     with pytest.raises(EnvironmentInvalid, match=r"cdk\.json"):
         load_environment(None)
+
+
+def test_without_a_second_approver_nobody_has_to_say_who_pushes() -> None:
+    assert load_environment(edited(lambda e: e.update(second_approver=False, committers=[]))).committers == ()
+
+
+@pytest.mark.parametrize("named", ["environments/own.json", "./environments/own.json", "environments/../own.json"])
+def test_a_file_is_named_by_its_path_in_the_repository(tmp_path: Path, named: str) -> None:
+    expected = "own.json" if ".." in named else "environments/own.json"
+    assert file_in_repository(named, tmp_path) == expected
+    assert file_in_repository(str(tmp_path / named), tmp_path) == expected
+
+
+@pytest.mark.parametrize("named", ["../own.json", "/etc/own.json"])
+def test_a_file_outside_of_the_repository_is_refused_in_one_line(tmp_path: Path, named: str) -> None:
+    with pytest.raises(EnvironmentInvalid, match="is not inside the repository") as refused:
+        file_in_repository(named, tmp_path)
+    assert "\n" not in str(refused.value)
 
 
 def test_it_does_without_aws_cdk() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from optimizer.observe.assembly import read_assembly
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -12,6 +16,7 @@ OPTIMIZER = "python -m optimizer"
 SYNTHESIS = [f"{OPTIMIZER} sizing --out sizing.json", "python app.py"]
 COMMANDS = {
     "tap-build": [*SYNTHESIS, f"{OPTIMIZER} freeze-check --assembly cdk.out"],
+    "tap-check-again": [f"{OPTIMIZER} freeze-check --assembly assembly"],
     "tap-analyze": [
         f"{OPTIMIZER} analyze --out out",
         'export PLAN_HASH="$(cat out/plan-hash)"',
@@ -44,6 +49,7 @@ COMMANDS = {
 }
 PRODUCTION_ROLE = {
     "tap-build": "tap-analyze",
+    "tap-check-again": "tap-analyze",
     "tap-analyze": "tap-analyze",
     "tap-approve": None,
     "tap-publish": "tap-analyze",
@@ -143,9 +149,36 @@ def test_only_jobs_that_write_down_what_they_do_write_the_journal(pipeline: Any,
 
 
 @pytest.mark.parametrize("job", MAY_ASSUME)
-def test_only_watch_and_rollback_answer_gates(pipeline: Any, job: str) -> None:
-    actions = pipeline.actions_allowed(f"tap-job-{job}")
-    assert ("codepipeline:PutApprovalResult" in actions) is (job in ("watch", "rollback"))
+def test_every_job_that_may_roll_back_may_reject_the_gate_and_no_other(pipeline: Any, job: str) -> None:
+    answers = [
+        each for each in pipeline.allowed(f"tap-job-{job}") if "codepipeline:PutApprovalResult" in each["Action"]
+    ]
+    assert bool(answers) is ("tap-act" in MAY_ASSUME[job])
+    for each in answers:
+        assert "codepipeline:GetPipelineState" in each["Action"]
+        places = {json.dumps(arn).rsplit(":tap", 1)[1].rstrip('"]}') for arn in each["Resource"]}
+        assert places == {"", "/Phase1/Observe", "/Phase2/Observe", "/Phase3/Observe"}
+
+
+def test_the_freeze_check_may_read_every_stack_of_the_tooling_account(pipeline: Any, assembly: Path) -> None:
+    (reading,) = [each for each in pipeline.allowed("tap-job-build") if "cloudformation:GetTemplate" in each["Action"]]
+    allowed = {json.dumps(arn) for arn in reading["Resource"]}
+    stacks = read_assembly(assembly).stage("")
+    assert len(stacks) == len(allowed) == 3
+    for stack in stacks:
+        place = f":cloudformation:{stack.region}:{stack.account}:stack/{stack.name}/*"
+        assert [arn for arn in allowed if place in arn], place
+
+
+def test_every_job_that_synthesizes_does_it_by_the_same_runtimes(pipeline: Any) -> None:
+    runtimes = {
+        name: pipeline.buildspec(name)["phases"]["install"]["runtime-versions"]
+        for name, commands in COMMANDS.items()
+        if "python app.py" in commands
+    }
+    assert len(runtimes) == 5  # build, reconcile, and accept of each phase
+    assert all(each == runtimes["tap-build"] for each in runtimes.values())
+    assert "nodejs" in runtimes["tap-build"]
 
 
 def test_all_jobs_log_to_one_encrypted_group_each_under_its_name(pipeline: Any) -> None:

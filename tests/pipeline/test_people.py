@@ -44,6 +44,23 @@ def test_who_may_do_what_where(pipeline: Any, policy: str, action: str, where: s
     assert places(pipeline, policy, action) == where
 
 
+@pytest.mark.parametrize("policy", ["tap-approver", "tap-second-approver"])
+def test_who_answers_a_gate_may_open_the_dashboard_it_links_to(pipeline: Any, policy: str) -> None:
+    bucket = pipeline.variables("tap-analyze")["TAP_RECORDS_BUCKET"]["Ref"]
+    allowed = {
+        action: each
+        for each in statements(pipeline, policy)
+        for action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])
+    }
+    read = allowed["s3:GetObject"]["Resource"]
+    assert read == {"Fn::Join": ["", [{"Fn::GetAtt": [bucket, "Arn"]}, "/plans/*"]]}
+    assert allowed["s3:ListBucket"]["Condition"] == {"StringLike": {"s3:prefix": "plans/*"}}
+    properties = pipeline.of_type("AWS::S3::Bucket")[bucket]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    (encrypted,) = [each["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] for each in properties]
+    assert allowed["kms:Decrypt"]["Resource"] == encrypted
+    assert not [action for action in allowed if action.startswith("s3:Put")]
+
+
 def test_only_steering_sets_parameters_and_no_job_does(pipeline: Any) -> None:
     (allowed,) = statements(pipeline, "tap-steering")
     assert "ssm:PutParameter" in allowed["Action"]

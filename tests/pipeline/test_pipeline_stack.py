@@ -39,6 +39,7 @@ def self_mutation(pipeline: Any) -> Any:
 
 PROJECTS = {
     "tap-build",
+    "tap-check-again",
     "tap-analyze",
     "tap-approve",
     "tap-publish",
@@ -81,6 +82,15 @@ def test_production_deploys_keys_before_primary_before_replicas(pipeline: Any) -
     }
     assert deployed.keys() == {"tap-roles", "tap-keys", "tap-primary", "tap-replica-2", "tap-replica-3"}
     assert deployed["tap-keys"] < deployed["tap-primary"] < deployed["tap-replica-2"] == deployed["tap-replica-3"]
+
+
+def test_production_checks_what_it_deploys_right_before_it(pipeline: Any) -> None:
+    """Build's check may be days old by then: a sizing accepted since must not be undone."""
+    first, *others = sorted(pipeline.stage("Production")["Actions"], key=lambda each: each["RunOrder"])
+    assert (first["Name"], first["ActionTypeId"]["Provider"]) == ("CheckAgain", "CodeBuild")
+    assert all(each["RunOrder"] > first["RunOrder"] for each in others)
+    templates = {each["Configuration"]["TemplatePath"].split("::")[0] for each in others if "Prepare" in each["Name"]}
+    assert {each["Name"] for each in first["InputArtifacts"]} > templates, "it looks at another assembly"
 
 
 @pytest.mark.parametrize(("stage", "gate"), GATES)

@@ -17,7 +17,7 @@ import cdk_nag
 import pytest
 
 from app import HERE, make_app
-from tests.pipeline.conftest import CONTEXT
+from tests.environments import CONTEXT
 
 pytestmark = pytest.mark.slow
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")  # the one that setup.py pins

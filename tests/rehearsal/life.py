@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from optimizer.rehearsal.account import EmulatedAccount
 from optimizer.rehearsal.configuration import Cache, Configuration, Database, Fleet, Region
 from optimizer.rehearsal.noise import Array
 from optimizer.rehearsal.scenario import Event, WorkloadSpec
@@ -32,6 +33,24 @@ class StandingAccount:
 
     def part(self, kind: type[Sources]) -> Sources:
         return kind()
+
+
+def serve(account: EmulatedAccount, fleet: str, *, desired: int, maximum: int) -> None:
+    """A fleet of m5.4xlarge, and the load balancer before it, in the production account."""
+    ec2 = account.client("ec2", account.production, REGION)
+    subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:3]
+    ec2.create_launch_template(
+        LaunchTemplateName=fleet, LaunchTemplateData={"ImageId": "ami-1", "InstanceType": "m5.4xlarge"}
+    )
+    account.client("autoscaling", account.production, REGION).create_auto_scaling_group(
+        AutoScalingGroupName=fleet,
+        MinSize=2,
+        MaxSize=maximum,
+        DesiredCapacity=desired,
+        LaunchTemplate={"LaunchTemplateName": fleet, "Version": "1"},
+        VPCZoneIdentifier=",".join(subnets),
+    )
+    account.client("elbv2", account.production, REGION).create_load_balancer(Name="tap", Subnets=subnets)
 
 
 def platform(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -20,9 +18,9 @@ from optimizer.rehearsal.events import alarm_changed
 from optimizer.rehearsal.loader import deploy
 from pipeline.early_call import CalledEarly, EarlyCall
 from pipeline.environment import load_environment
+from tests.environments import CONTEXT
 
 REGION = "us-east-1"
-CONTEXT = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
 
 
 @pytest.fixture(scope="module")

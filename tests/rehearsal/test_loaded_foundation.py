@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +19,10 @@ from pipeline.environment import Environment, load_environment
 from pipeline.roles import COMPARE, OBSERVE
 from stages.production import ProductionStage
 from stages.sizing import Sizing
+from tests.environments import CONTEXT
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
 ENVIRONMENT: Environment = load_environment(CONTEXT["environment"])
 IAM_PREFIX = {"elbv2": "elasticloadbalancing"}
 SMALLER_FLEET = Sizing.AS_DESIGNED.model_copy(

@@ -13,16 +13,15 @@ import pytest
 from pipeline.environment import load_environment
 from stages.production import ProductionStage
 from stages.sizing import Sizing
+from tests.environments import CONTEXT
 from tests.stages.foundation import Foundation
-
-ROOT = Path(__file__).parents[2]
 
 Synthesize = Callable[..., Foundation]
 
 
 @pytest.fixture(scope="session")
 def context() -> Mapping[str, Any]:
-    return json.loads((ROOT / "cdk.json").read_text())["context"]
+    return CONTEXT
 
 
 @pytest.fixture(scope="session")

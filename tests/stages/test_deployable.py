@@ -64,6 +64,29 @@ def test_nothing_has_to_be_published(foundation: Foundation) -> None:
     assert all(list(c) == ["ZipFile"] for c in code)
 
 
+def security_groups(properties: Mapping[str, Any]) -> Any:
+    inside = properties.get("LaunchTemplateData", properties)
+    names = ("SecurityGroupIds", "SecurityGroups", "VpcSecurityGroupIds")
+    return next((inside[name] for name in names if name in inside), None)
+
+
+def test_nothing_is_in_a_default_security_group(foundation: Foundation) -> None:
+    """It lets everything out (docs/adr/0007), and takes in what names no group of its own."""
+    in_a_vpc = (
+        "AWS::EC2::LaunchTemplate",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "AWS::RDS::DBCluster",
+    )
+    found = [(id, security_groups(r["Properties"])) for _, id, r in foundation.every() if r["Type"] in in_a_vpc]
+    assert len(found) >= len(in_a_vpc)
+    assert not [id for id, groups in found if not groups or "DefaultSecurityGroup" in json.dumps(groups)]
+    others = {
+        r["Type"] for _, _, r in foundation.every() if "VpcConfig" in r["Properties"] or "VPCConfig" in r["Properties"]
+    }
+    assert others == set(), "these are in a network too"
+
+
 def test_no_stack_holds_another_fast(foundation: Foundation) -> None:
     """An export in use cannot be removed, and its stack is deployed before the one that uses it."""
     for name, template in foundation.templates.items():

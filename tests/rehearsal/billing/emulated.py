@@ -11,7 +11,7 @@ from optimizer.rehearsal.account import EmulatedAccount
 from optimizer.rehearsal.billing.ledger import Billing
 from optimizer.rehearsal.billing.spec import BillingSpec
 from optimizer.rehearsal.workload import Workload
-from tests.rehearsal.life import NOW, QUIET, REGION
+from tests.rehearsal.life import NOW, QUIET, REGION, serve
 
 TOOLING, PRODUCTION = "111111111111", "222222222222"
 EC2 = "Amazon Elastic Compute Cloud - Compute"
@@ -23,20 +23,7 @@ def billed(spec: BillingSpec | None = None, *, days: int = 61) -> Iterator[Emula
     with EmulatedAccount(start=NOW - timedelta(days=days), tooling=TOOLING, production=PRODUCTION) as account:
         account.part(Billing).spec = spec or BillingSpec()
         Workload(QUIET, account, 0, events=())
-        ec2 = account.client("ec2", PRODUCTION, REGION)
-        subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:3]
-        ec2.create_launch_template(
-            LaunchTemplateName="fleet", LaunchTemplateData={"ImageId": "ami-1", "InstanceType": "m5.4xlarge"}
-        )
-        account.client("autoscaling", PRODUCTION, REGION).create_auto_scaling_group(
-            AutoScalingGroupName="fleet",
-            MinSize=2,
-            MaxSize=6,
-            DesiredCapacity=4,
-            LaunchTemplate={"LaunchTemplateName": "fleet", "Version": "1"},
-            VPCZoneIdentifier=",".join(subnets),
-        )
-        account.client("elbv2", PRODUCTION, REGION).create_load_balancer(Name="tap", Subnets=subnets)
+        serve(account, "fleet", desired=4, maximum=6)
         account.clock.advance_to(NOW)
         yield account
 

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from optimizer.rehearsal.account import EmulatedAccount
 from optimizer.rehearsal.workload import Workload
-from tests.rehearsal.life import NOW, QUIET, REGION
+from tests.rehearsal.life import NOW, QUIET, REGION, serve
 
 TOOLING, PRODUCTION = "111111111111", "222222222222"
 BORN = NOW - timedelta(days=70)
@@ -19,20 +19,7 @@ def account():
     """A load balancer, a fleet and a database, 70 days old."""
     with EmulatedAccount(start=BORN, tooling=TOOLING, production=PRODUCTION) as account:
         Workload(QUIET, account, 0, events=())
-        ec2 = account.client("ec2", PRODUCTION, REGION)
-        subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:3]
-        ec2.create_launch_template(
-            LaunchTemplateName="tap-fleet", LaunchTemplateData={"ImageId": "ami-1", "InstanceType": "m5.4xlarge"}
-        )
-        account.client("autoscaling", PRODUCTION, REGION).create_auto_scaling_group(
-            AutoScalingGroupName="tap-fleet",
-            MinSize=2,
-            MaxSize=4,
-            DesiredCapacity=3,
-            LaunchTemplate={"LaunchTemplateName": "tap-fleet", "Version": "1"},
-            VPCZoneIdentifier=",".join(subnets),
-        )
-        account.client("elbv2", PRODUCTION, REGION).create_load_balancer(Name="tap", Subnets=subnets)
+        serve(account, "tap-fleet", desired=3, maximum=4)
         account.client("rds", PRODUCTION, REGION).create_db_cluster(
             DBClusterIdentifier="tap-database",
             Engine="aurora-postgresql",

@@ -10,7 +10,7 @@ from optimizer.rehearsal.alarms import Alarms
 from optimizer.rehearsal.events import alarm_changed
 from optimizer.rehearsal.scenario import Event
 from optimizer.rehearsal.workload import Workload
-from tests.rehearsal.life import NOW, QUIET, REGION
+from tests.rehearsal.life import NOW, QUIET, REGION, serve
 
 TOOLING, PRODUCTION = "111111111111", "222222222222"
 FIVE, HOUR = timedelta(minutes=5), timedelta(hours=1)
@@ -25,20 +25,7 @@ EVENTS = (
 def account():
     with EmulatedAccount(start=NOW - timedelta(hours=6), tooling=TOOLING, production=PRODUCTION) as account:
         account.workload = Workload(QUIET, account, 0, events=EVENTS)
-        ec2 = account.client("ec2", PRODUCTION, REGION)
-        subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:3]
-        ec2.create_launch_template(
-            LaunchTemplateName="tap-fleet", LaunchTemplateData={"ImageId": "ami-1", "InstanceType": "m5.4xlarge"}
-        )
-        account.client("autoscaling", PRODUCTION, REGION).create_auto_scaling_group(
-            AutoScalingGroupName="tap-fleet",
-            MinSize=2,
-            MaxSize=4,
-            DesiredCapacity=3,
-            LaunchTemplate={"LaunchTemplateName": "tap-fleet", "Version": "1"},
-            VPCZoneIdentifier=",".join(subnets),
-        )
-        account.client("elbv2", PRODUCTION, REGION).create_load_balancer(Name="tap", Subnets=subnets)
+        serve(account, "tap-fleet", desired=3, maximum=4)
         account.clock.advance_to(NOW)
         yield account
 

@@ -1,0 +1,9 @@
+"""For all tests: what this process was told of an environment is none of theirs."""
+
+from __future__ import annotations
+
+import os
+
+from pipeline.environment import VARIABLE
+
+os.environ.pop(VARIABLE, None)  # Build sets it, and runs the tests
