@@ -39,6 +39,7 @@ from optimizer.execute.publish import upload, write_export
 from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.records import PlanState
+from optimizer.execute.requirements import is_under_way
 from optimizer.execute.savings import measure_savings as measure
 from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
@@ -253,7 +254,7 @@ def freeze_check(context: typer.Context, assembly: Assembly) -> None:
     life = _life(context)
     settings = life.settings
     current = life.journal.current()
-    under_way = life.is_under_way()
+    under_way = is_under_way(life.journal)
     override = read_override(life.tooling, settings.override_parameter, settings.revision) if under_way else None
     report = check_freeze(
         assembly,

@@ -22,6 +22,7 @@ from optimizer.decide.decision import Verdict, decide_by, guard
 from optimizer.decide.health import Assessment, Health
 from optimizer.decide.plan import Plan, load_plan
 from optimizer.errors import NotApproved, OptimizerError, PlanSuperseded, PlanTampered, TenantOwned, Unhealthy
+from optimizer.execute import life as verbs
 from optimizer.execute.engine import Engine
 from optimizer.execute.lease import Purpose
 from optimizer.execute.life import Life
@@ -169,7 +170,7 @@ def every_move_runs_at_once(off: Patch) -> None:
 
 
 def nobody_waits_for_the_window(off: Patch) -> None:
-    off.setattr(Life, "_require_window_over", lambda life, plan, record: None)
+    off.setattr(Life, "_require_healthy", lambda life, plan, record: None)
 
 
 # 4. A crash at any call leaves a state from which the next run finishes or undoes, exactly.
@@ -267,7 +268,7 @@ def only_the_approved_plan_runs(make_world: MakeWorld) -> None:
 
 
 def any_plan_counts_as_approved(off: Patch) -> None:
-    off.setattr(Life, "_require_approved", lambda life, plan: None)
+    off.setattr(verbs, "require_approved", lambda journal, plan: None)
 
 
 def an_edited_plan_is_refused(make_world: MakeWorld) -> None:

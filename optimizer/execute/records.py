@@ -43,6 +43,11 @@ class PhaseState(Enum):
     EMPTY = "empty"
 
 
+MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
+UNDER_WAY = (*MOVING, PhaseState.OBSERVING)
+FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
+
+
 class MoveState(Enum):
     """INTENT is written before the call, DONE after its target was seen; the same on the way back."""
 

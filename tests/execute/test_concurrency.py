@@ -16,6 +16,7 @@ import pytest
 from optimizer.errors import LeaseLost, OneWayBegun, PlanSuperseded, Unhealthy, WrongState
 from optimizer.execute.life import Life
 from optimizer.execute.records import MoveState, PhaseState, PlanState
+from optimizer.execute.requirements import is_under_way
 from optimizer.phase import Phase
 from optimizer.rehearsal.account import Crash
 from optimizer.rehearsal.faults import Faults
@@ -200,9 +201,9 @@ def test_nothing_is_proposed_anew_while_a_phase_is_still_being_rolled_back(world
     assert stops is not None
     life = world.fresh()
     assert state(world, plan) is PhaseState.ROLLING_BACK
-    assert life.is_under_way(), "nor is changed infrastructure deployed into it"
+    assert is_under_way(life.journal), "nor is changed infrastructure deployed into it"
     with pytest.raises(WrongState, match="Phase 2 is rolling_back"):
         life.propose(world.plan(), None, life.journal.current())
     life.rollback(Phase.COMPUTE, "told so")
-    assert not world.fresh().is_under_way()
+    assert not is_under_way(world.fresh().journal)
     world.fresh().propose(world.plan(), None, world.fresh().journal.current())

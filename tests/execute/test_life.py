@@ -25,6 +25,7 @@ from optimizer.errors import (
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import MoveState, PhaseState, PlanState
+from optimizer.execute.requirements import require_turn
 from optimizer.phase import Phase
 from optimizer.rehearsal.account import Crash
 from optimizer.rehearsal.faults import Faults
@@ -219,7 +220,7 @@ def test_a_later_phase_waits_for_the_earlier_one(world):
     other = replace(plan, actions=(replace(plan.actions[0], phase=2), replace(plan.actions[0], id="late", phase=3)))
     other = replace(other, decisions=(*plan.decisions, replace(plan.decisions[0], action="late")))
     with pytest.raises(WrongState, match="phase 2 is waiting"):
-        world.fresh()._require_turn(other, Phase.DATABASE)
+        require_turn(world.fresh().journal, other, Phase.DATABASE)
 
 
 @pytest.mark.slow

@@ -1,0 +1,142 @@
+"""What the service did since a phase was applied, and whether anybody else had a hand in it.
+
+Everything that is judged here is judged against the baseline from before the plan's first change. What a judgement asks
+for, as a rollback, is Life's to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from optimizer.aws import Aws
+from optimizer.decide.health import Assessment, Baseline, Health
+from optimizer.decide.plan import Plan
+from optimizer.errors import Unhealthy
+from optimizer.execute.direct_changes import DirectChanges
+from optimizer.execute.engine import Say
+from optimizer.execute.journal import Journal
+from optimizer.execute.lease import Purpose
+from optimizer.execute.pen import Pen
+from optimizer.execute.records import MOVING, Acceptance, PhaseRecord, PhaseState, WindowEvidence
+from optimizer.execute.service import Service
+from optimizer.observe.tenants import tier_uses
+from optimizer.phase import Phase
+
+REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
+WATCHED_ON = timedelta(hours=24)  # after an acceptance
+NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The service and the resources of a plan, watched. `window`: how long a phase is observed."""
+
+    production: Aws
+    journal: Journal
+    service: Service
+    direct_changes: DirectChanges
+    window: timedelta
+    build_id: str
+    say: Say
+
+    def since(self, plan: Plan, start: datetime) -> Assessment:
+        """The service from `start` until now."""
+        now = self.production.clock.now()
+        samples = self.service.samples(start, now)
+        return self._baseline(plan).judge(samples, now) if samples else NOTHING_YET
+
+    def assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
+        """The open window of a phase; what is news of it is written down."""
+        assert record.window_start is not None, "an observed phase has a window"
+        assessment, now = self.since(plan, record.window_start), self.production.clock.now()
+        if _is_news(record, assessment, now):
+            with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
+                Pen(self.journal, lease).assess(plan, record, assessment)
+        return assessment
+
+    def afterwards(self, phases: Collection[PhaseRecord]) -> tuple[Acceptance, Assessment] | None:
+        """The service since the latest acceptance, for a day; None when that is over or tells nothing.
+
+        What another of these phases does to the service meanwhile is that phase's own.
+        """
+        last, now = self.journal.accepted_last(), self.production.clock.now()
+        if last is None or now - last.at >= WATCHED_ON or any(each.state in MOVING for each in phases):
+            return None
+        baseline = self.journal.baseline(last.plan_hash)
+        undone = [each.since for each in phases if each.state is PhaseState.ROLLED_BACK]
+        samples = self.service.samples(max([last.at, *undone]), now)
+        return (last, baseline.judge(samples, now)) if baseline is not None and samples else None
+
+    def keep(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
+        """Keep what the window showed, if the phase has one."""
+        if record.window_start is None:
+            return
+        now = self.production.clock.now()
+        samples = self.service.samples(record.window_start, now)
+        expected = self._baseline(plan).expected_p99([each.at for each in samples])
+        tiers = tier_uses(self.production, record.window_start, now, self._first_change(plan))
+        pen.keep_window(plan, record.phase, WindowEvidence(tuple(samples), tuple(expected), tiers))
+
+    def is_due(self, record: PhaseRecord) -> bool:
+        """Whether nothing was written of an observed phase for an hour; so often is it looked for direct changes."""
+        return _is_due(record, self.production.clock.now())
+
+    def begin_anew_when_changed(self, plan: Plan, phase: Phase) -> str:
+        """Begin the window anew when somebody changed what was decided on; returns what was said, or nothing."""
+        found = self.direct_changes.since(self.journal.left(plan, phase))
+        if not found:
+            return ""
+        with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            record = self.journal.phase(plan, phase)
+            if record.state is not PhaseState.OBSERVING:
+                return ""  # accepted or rolled back meanwhile: by its own hand
+            why = f"changed past the pipeline: {'; '.join(str(each) for each in found)}"
+            text = pen.begin_window_anew(plan, record, self.window, why)
+            for each in found:
+                pen.keep_left(plan, phase, each.now)
+        self.say(text)
+        return text
+
+    def require_over(self, record: PhaseRecord) -> None:
+        """Raises Unhealthy while the window is open."""
+        assert record.window_end is not None, "an observed phase has a window"
+        now = self.production.clock.now()
+        if now < record.window_end:
+            left = record.window_end - now
+            raise Unhealthy(
+                f"Phase {record.phase.number} is observed until {record.window_end:%Y-%m-%d %H:%M} UTC, "
+                f"{left / timedelta(hours=1):.1f} h from now. Approving earlier does not count: retry the stage then."
+            )
+
+    def require_as_left(self, plan: Plan, phase: Phase) -> None:
+        """Raises Unhealthy when what the phase changed was changed since, in the last hour or for good."""
+        if text := self.begin_anew_when_changed(plan, phase):
+            raise Unhealthy(f"Phase {phase.number} is held, not accepted. {text}. Retry the stage then.")
+        if standing := self.direct_changes.standing(self.journal.left(plan, phase)):
+            raise Unhealthy(
+                f"Phase {phase.number} is held, not accepted: it is not what was approved any more. "
+                f"{'; '.join(str(each) for each in standing)}. Put that back and retry the stage 48 h later, "
+                f"or roll back: rollback --phase {phase.number} --reason TEXT."
+            )
+
+    def _baseline(self, plan: Plan) -> Baseline:
+        baseline = self.journal.baseline(plan.hash)
+        assert baseline is not None, "it is kept before the first change"
+        return baseline
+
+    def _first_change(self, plan: Plan) -> datetime:
+        """When the plan changed anything first: what the service was before it, it is compared with."""
+        begun = [each.applied_at for each in self.journal.phases(plan).values() if each.applied_at is not None]
+        return min(begun, default=self.production.clock.now())
+
+
+def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool:
+    """Whether the journal should learn of an assessment: a new verdict, or none kept for an hour."""
+    return record.assessment is None or record.assessment.verdict is not assessment.verdict or _is_due(record, now)
+
+
+def _is_due(record: PhaseRecord, now: datetime) -> bool:
+    return record.assessed_at is None or now - record.assessed_at >= REMEMBERED
