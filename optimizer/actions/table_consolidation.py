@@ -66,6 +66,7 @@ from stages.indexes import MERGED, SOURCES, merged_indexes
 from stages.sizing import Sizing
 
 ID = "table_consolidation"
+BELONGS = "is read together with another table, and is no log of high volume"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
@@ -125,6 +126,9 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Whether the two support being one; each thing they must have in common is a criterion."""
+    belongs = brief(BELONGS, evidence.name in SOURCES, equals=True, source=f"{GUIDE}/bp-relational-modeling.html")
+    if evidence.name not in SOURCES:
+        return decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
@@ -144,7 +148,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
     indexes = sum(len(each["indexes"]) for each in tables.values()) if tables else None
     criteria = (
-        brief("one of the tables that belong together", evidence.name in SOURCES, equals=True),
+        belongs,
         over("both tables are there", len(tables) if tables else None, equals=len(SOURCES)),
         over("tables that are being changed", ", ".join(evidence.unsettled) or "none", equals="none"),
         alike("key schema", "keys"),

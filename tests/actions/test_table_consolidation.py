@@ -105,7 +105,7 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
 @pytest.mark.parametrize(
     ("changes", "criterion"),
     [
-        ({"name": "audit_logs"}, "one of the tables that belong together"),
+        ({"name": "audit_logs"}, table_consolidation.BELONGS),
         (around(tables={"users": ONE}), "both tables are there"),
         (around(merged=True), "the merged table is there already"),
         (around(pointers={"tenants": "tenants", "users": "elsewhere"}), "pointers turned elsewhere"),
