@@ -26,17 +26,17 @@ def gate_text(plan: Plan) -> str:
 
 
 def _saves(costs: PlanCosts) -> str:
-    """At list price, and net where commitments make that another figure."""
-    said = f"Saves ${costs.before - costs.after:,.0f} of ${costs.before:,.0f} a month at list price"
+    """Net where commitments make that another figure than list price, which is then the note."""
+    listed = f"${costs.before - costs.after:,.0f} of ${costs.before:,.0f} a month at list price"
     before, after = costs.totals_before, costs.totals_after
     if before is None or after is None:
-        return f"{said}; what is reserved of it is not known."
+        return f"Saves {listed}; what is reserved of it is not known."
     net = before.effective_cost - after.effective_cost
     if net == costs.before - costs.after:
-        return f"{said}."
+        return f"Saves {listed}."
     ends = [each.since for saving in costs.savings for each in saving.later]
-    rest = f", the rest once commitments have ended by {max(ends):%Y-%m-%d}" if ends else ""
-    return f"{said}, ${net:,.0f} net of commitments now{rest}."
+    rest = f", the rest when commitments have ended, from {max(ends):%Y-%m-%d}" if ends else ""
+    return f"Saves ${net:,.0f} a month now, net of commitments ({listed}{rest})."
 
 
 def _phase(plan: Plan, phase: Phase) -> str:

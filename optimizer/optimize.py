@@ -271,9 +271,11 @@ def freeze_check(context: typer.Context, assembly: Assembly) -> None:
 
 @app.command(name="measure-savings")
 def measure_savings(context: typer.Context) -> None:
-    """Measure each settled week since the last acceptance against what it would have cost, and keep it."""
+    """Measure each settled week since the last acceptance against what it would have cost, keep and publish it."""
     life = _life(context)
     measured = measure(life.journal, life.production, life.actions, life.settings.build_id)
+    if measured.new:
+        _publish_if_possible(life)
     for week in measured.weeks:
         typer.echo(
             f"Week of {week.start}: ${week.realised:,} saved (${week.low:,} to ${week.high:,}), "

@@ -200,9 +200,10 @@ class Jobs(Construct):
         return role
 
     def measuring_role(self) -> iam.Role:
-        """The role of `measure-savings`: read what production costs, and keep it in the journal."""
+        """The role of `measure-savings`: read what production costs, keep it in the journal and on the page."""
         role = self.role("measure-savings", production=(roles.ANALYZE,))
         self._journal.grant_write(role)
+        self._records.grant_publish(role)
         return role
 
     def reconciling_role(self) -> iam.Role:

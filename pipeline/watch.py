@@ -91,7 +91,7 @@ class Watch(Construct):
         )
 
     def _every_week(self) -> None:
-        """It reads what production costs, and writes only the journal."""
+        """It reads what production costs, and writes the journal and the page."""
         job = "measure-savings"
         told = self._jobs.variables(roles.ANALYZE)
         savings = self._project(

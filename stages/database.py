@@ -15,12 +15,11 @@ from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network
 from stages.rotation import Rotation
-from stages.sizing import SECONDARY_BACKUP_DAYS, AuroraInstance, AuroraSizing
+from stages.sizing import SECONDARY_BACKUP_DAYS, SECONDARY_CLASS, AuroraInstance, AuroraSizing
 
 NAME = "tap-database"
 ADMINISTRATOR = "tap_admin"
 APPLICATION = "tap_application"  # the database user that the fleet logs in as, by IAM
-SECONDARY_CLASS = "db.r6g.4xlarge"
 
 
 class Database(Construct):

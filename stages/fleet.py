@@ -11,7 +11,7 @@ from constructs import Construct
 from stages.acknowledged import acknowledge
 from stages.governed import mark_part
 from stages.network import Network, closed_group
-from stages.sizing import FleetSizing
+from stages.sizing import FLEET_VOLUME_GB, FleetSizing
 
 NAME = "tap-fleet"
 CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at
@@ -85,7 +85,10 @@ class Fleet(Construct):
                 ec2.BlockDevice(
                     device_name="/dev/xvda",
                     volume=ec2.BlockDeviceVolume.ebs(
-                        50, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3, delete_on_termination=True
+                        FLEET_VOLUME_GB,
+                        encrypted=True,
+                        volume_type=ec2.EbsDeviceVolumeType.GP3,
+                        delete_on_termination=True,
                     ),
                 )
             ],

@@ -18,6 +18,9 @@ from stages.indexes import INDEXES, MERGED, merged_indexes
 
 # Aurora's least: point-in-time recovery is the primary's matter, a secondary is restored from it.
 SECONDARY_BACKUP_DAYS = 1
+# No part of a sizing: nothing changes the class of a secondary, or what an instance of the fleet carries.
+SECONDARY_CLASS = "db.r6g.4xlarge"
+FLEET_VOLUME_GB = 50
 
 
 class _Value(BaseModel):

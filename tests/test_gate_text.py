@@ -87,6 +87,9 @@ def test_what_is_reserved_is_said_with_its_end() -> None:
         totals_after=Totals(Decimal(12_500), Decimal(20_000), Decimal(26_000), Decimal(9_000)),
     )
     text = gate_text(replace(PLAN, costs=reserved))
-    assert "at list price, $4,000 net of commitments now, the rest once commitments have ended by 2027-12-01." in text
+    assert (
+        "Saves $4,000 a month now, net of commitments ($17,500 of $30,000 a month at list price, "
+        "the rest when commitments have ended, from 2027-12-01)." in text
+    )
     unknown = replace(PLAN.costs, totals_before=None, totals_after=None)
     assert "what is reserved of it is not known" in gate_text(replace(PLAN, costs=unknown))

@@ -88,7 +88,7 @@ def test_fewer_instances_change_what_runs_and_what_is_billed() -> None:
         daily = read_bill(aws).daily or ()
     assert before.bill is not None
     assert after.bill is not None
-    assert before.bill.monthly - after.bill.monthly == Decimal("1121.28")  # 2 x 0.768 x 730
+    assert before.bill.monthly - after.bill.monthly == Decimal("1133.48")  # 2 x (0.768 x 730 + 50 x 0.08 + 7 x 0.30)
     amounts = [each.effective for each in daily if each.group == (EC2,)]
     assert float(amounts[0] - amounts[-1]) == pytest.approx(2 * 24 * 0.768)
 

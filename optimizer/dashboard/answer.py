@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from optimizer.dashboard.marks import Mark, SavingState, Tone
-from optimizer.dashboard.savings import total
+from optimizer.dashboard.savings import what_comes_off
 from optimizer.dashboard.view import NOTHING_ASKED, Answer, Costs
-from optimizer.dashboard.words import count, dollars, listed, moment, person_in, short_moment
+from optimizer.dashboard.words import count, date_of, dollars, listed, moment, person_in, short_moment
 from optimizer.decide.decision import Choice
 from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan
@@ -64,7 +64,7 @@ def changes_in(history: History, plan: Plan, states: set[PhaseState]) -> int:
 def _proposed(plan: Plan, costs: Costs | None) -> Answer:
     number = sum(len(plan.to_apply(phase)) for phase in Phase)
     phases = listed([f"{phase.number}" for phase in Phase if plan.to_apply(phase)])
-    worth = f" would save {dollars(costs.before - costs.planned)} a month" if costs else " would be made"
+    worth = f" would save {what_comes_off(costs.steps, *SavingState).words}" if costs else " would be made"
     return Answer(
         Mark("Waiting for approval", Tone.ACTIVE),
         f"{count(number, 'change').capitalize()}{worth}",
@@ -176,7 +176,8 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
         )
     whole = "Both" if asked == 2 else f"All {asked}"
     number = whole if accepted == asked else f"{accepted} of {asked}"
-    worth = f": {dollars(total(costs.steps, SavingState.TAKEN))} a month saved" if costs else ""
+    off = what_comes_off(costs.steps if costs else (), SavingState.TAKEN)
+    worth = f": {dollars(off.now)} a month saved{off.rest}" if costs else ""
     reconciled = all(each.state in {PhaseState.RECONCILED, PhaseState.EMPTY} for each in history.phases)
     agree = "code, templates and account agree" if reconciled else "code and account are still to be compared"
     return Answer(
@@ -191,14 +192,20 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
 def _from_to(costs: Costs | None) -> str:
     if costs is None or costs.before == costs.standing:
         return ""
-    return f"From {dollars(costs.before)} to {dollars(costs.standing)} a month at list price. "
+    listed = f"{dollars(costs.before)} to {dollars(costs.standing)} a month at list price"
+    off = what_comes_off(costs.steps, SavingState.TAKEN, SavingState.PROJECTED)
+    rest = f"; the rest comes off when commitments have ended, from {date_of(off.full)} on" if off.full else ""
+    if costs.effective is None:
+        return f"From {listed}{rest}. "
+    net = f"From {dollars(costs.effective)} to {dollars(costs.effective - off.now)} a month net of commitments"
+    return f"{net} ({listed}){rest}. "
 
 
 def _so_far(costs: Costs | None) -> str:
     if costs is None:
         return ""
-    taken = total(costs.steps, SavingState.TAKEN)
-    return f"Saved so far: {dollars(taken)} a month." if taken else "Nothing is saved yet."
+    taken = what_comes_off(costs.steps, SavingState.TAKEN)
+    return f"Saved so far: {taken.words}." if taken.later else "Nothing is saved yet."
 
 
 def _one_way(plan: Plan) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 import plotly.graph_objects as go
@@ -134,12 +135,19 @@ def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go
 def _within(window: Window) -> list[Milestone]:
     """The milestones on the chart's time axis, or so close after it that the axis can reach them.
 
-    What came before the first period stands at the chart's left edge, with its time.
+    What came before the first period stands at the chart's left edge, with its time; what came just before, without.
     """
     margin = (window.end - window.start) * 0.1 + window.period
     early = [
-        replace(each, at=window.start, label=f"{each.label} {short_moment(each.at)}")
+        replace(each, at=window.start, label=f"{each.label}{_when(each.at, window)}")
         for each in window.milestones
         if each.at < window.start
     ]
     return [*early, *(each for each in window.milestones if window.start <= each.at <= window.end + margin)]
+
+
+def _when(at: datetime, window: Window) -> str:
+    """The time of what came before the first period, with its day where that is another."""
+    if window.start - at < window.period:
+        return ""
+    return f" {at:%H:%M} UTC" if at.date() == window.start.date() else f" {short_moment(at)}"

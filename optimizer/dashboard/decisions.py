@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
-from optimizer.dashboard.marks import Mark, Tone
+from optimizer.dashboard.marks import Mark, SavingState, Tone
 from optimizer.dashboard.savings import saving_of, vetoed
 from optimizer.dashboard.view import CriterionRow, DecisionRow, MoveRow, ProjectionRow
 from optimizer.dashboard.words import NO_VALUE, dollars_and_cents, name_in, quantity, short_moment
 from optimizer.decide.decision import Choice, Criterion, Decision, Verdict
 from optimizer.decide.health import Health
+from optimizer.decide.plan_costs import Saving
 from optimizer.execute.records import History, MoveRecord, MoveState, PhaseRecord, PhaseState, PlanRecord, PlanState
 
 PHASE_MARKS = {
@@ -104,9 +105,9 @@ def _row(
         window=_window(acted),
         assessment=HEALTH_MARKS[acted.assessment.verdict] if acted and acted.assessment else NOT_JUDGED,
         assessment_reason=acted.assessment.reason if acted and acted.assessment else "",
-        saving=dollars_and_cents(saved[0]) if saved else NO_VALUE,
-        saving_note=saved[1].value if saved else "",
-        monthly=saved[0] if saved else Decimal(0),
+        saving=dollars_and_cents(saved[0].monthly) if saved else NO_VALUE,
+        saving_note=_saving_note(*saved) if saved else "",
+        monthly=saved[0].monthly if saved else Decimal(0),
         reason=_reason(decision, veto),
         criteria=tuple(criterion_row(each) for each in decision.criteria),
         criteria_summary=_criteria_summary(decision),
@@ -139,6 +140,13 @@ def criterion_row(criterion: Criterion) -> CriterionRow:
         source=criterion.source,
         share=share,
     )
+
+
+def _saving_note(saving: Saving, state: SavingState) -> str:
+    """What became of it; and what comes off at first, when a commitment holds some of it back."""
+    if saving.net is None or saving.net == saving.monthly:
+        return state.value
+    return f"{state.value}; {dollars_and_cents(saving.net)} net at first"
 
 
 def _reason(decision: Decision, veto: str | None) -> str:

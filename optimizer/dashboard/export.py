@@ -77,7 +77,7 @@ def _lines(history: History, record: PlanRecord) -> Iterator[tuple[object, ...]]
 
 def _decided(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) -> tuple[object, ...]:
     saving = saving_of(record, phase, decision)
-    money = (saving[0], saving[1].value) if saving else ("", "")
+    money = (saving[0].monthly, saving[1].value) if saving else ("", "")
     state = state_of(decision, record, phase).text
     return (decision.action, decision.resource, decision.choice.value, state, decision.reason, *money)
 

@@ -62,9 +62,8 @@ def _limit_map(kind: str, decisions: Sequence[Decision]) -> LimitMap | None:
     for row in cells.values():
         for name, (share, _) in row.items():
             highest[name] = max(share, highest.get(name, 0.0))
-    nearest = set(sorted(highest, key=lambda name: (-highest[name], name))[:COLUMNS])
+    columns = sorted(highest, key=lambda name: (-highest[name], name))[:COLUMNS]
     shown = resources[:ROWS]
-    columns = [name for name in highest if name in nearest]
     grid = [[cells[resource].get(name) for name in columns] for resource in shown]
     return LimitMap(
         kind=kind,

@@ -93,12 +93,22 @@ def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence) -> str:
         it = money.trend
         said += f" A day costs {dollars(it.daily)}; in 30 days that moves by {it.monthly_change:+.1f} %"
         said += f" (95 % between {it.low:+.1f} and {it.high:+.1f} %)."
-        said += f" A year ago the month cost {-it.yearly:+.1f} % of today's." if it.yearly is not None else ""
+        said += _year_ago(it.yearly)
     if money.forecast:
         month = money.forecast[0]
         said += f" Nothing changed, {month.month:%B} will cost {dollars(month.cost)}"
         said += f" ({dollars(month.low)} to {dollars(month.high)})."
     return said
+
+
+def _year_ago(yearly: float | None) -> str:
+    """The year before seen from today: a rise of 10 % since then is 9.1 % less then."""
+    if yearly is None or yearly <= -100:
+        return ""
+    then = (1 / (1 + yearly / 100) - 1) * 100
+    if abs(then) < 0.05:
+        return " A year ago the same month cost the same."
+    return f" A year ago the same month cost {abs(then):.1f} % {'less' if then < 0 else 'more'}."
 
 
 def net_of(plan: Plan | None, money: MoneyEvidence | None) -> Net | None:

@@ -5,22 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from optimizer.dashboard.answer import answer_of
 from optimizer.dashboard.bills import bills_of
 from optimizer.dashboard.decisions import PHASE_MARKS, decision_rows
+from optimizer.dashboard.evidence_view import Timeline
 from optimizer.dashboard.heat import limit_maps, load_maps
 from optimizer.dashboard.kinds import KINDS
 from optimizer.dashboard.listing import WHOLE, most_telling, split
 from optimizer.dashboard.marks import Mark, SavingState, Tone
 from optimizer.dashboard.money import money_of, monthly_bill, net_of, why_unknown, worth_of
 from optimizer.dashboard.risks import risks_of
-from optimizer.dashboard.savings import costs_of, share, total
+from optimizer.dashboard.savings import ComesOff, costs_of, share, total, what_comes_off
 from optimizer.dashboard.tenants import tenant_impact
-from optimizer.dashboard.timeline import timeline_of
+from optimizer.dashboard.timeline import earlier_timeline, timeline_of
 from optimizer.dashboard.view import Costs, EventRow, ExcludedRow, Fact, Station, View
 from optimizer.dashboard.windows import windows_of
-from optimizer.dashboard.words import NO_VALUE, count, day, dollars, hours, moment, person_in, quantity, short_moment
+from optimizer.dashboard.words import (
+    NO_VALUE,
+    count,
+    date_of,
+    day,
+    dollars,
+    hours,
+    moment,
+    person_in,
+    quantity,
+    short_moment,
+)
 from optimizer.decide.decision import Json
 from optimizer.decide.money import MoneyEvidence
 from optimizer.decide.plan import Plan
@@ -35,9 +48,10 @@ DURATIONS = {each.name for each in fields(Policy) if isinstance(each.default, ti
 def view_of(history: History, now: datetime | None = None) -> View:
     """The View as of `now`, which is by default the last moment the journal knows of."""
     as_of = now or latest(history)
-    record, costs = history.record, costs_of(history)
+    record, costs = history.record, costs_of(history, as_of.date() if as_of else None)
     plan = record.plan if record else None
     evidence, money = history.evidence, money_of(history)
+    timeline, earlier = timeline_of(history, as_of), earlier_timeline(history, as_of)
     decisions, more_decisions = split(most_telling(decision_rows(history, record)) if record else [])
     excluded, more_excluded = split(_excluded(plan))
     events, more_events = split(_events(history))
@@ -46,7 +60,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
         as_of=moment(as_of) if as_of else "",
         plan_hash=plan.hash if plan else "",
         answer=answer_of(history, costs, as_of),
-        figures=_figures(record, costs),
+        figures=(*_figures(record, costs, timeline), *_measured(earlier)),
         stations=_stations(history) if record else (),
         decisions=decisions,
         more_decisions=more_decisions,
@@ -60,7 +74,8 @@ def view_of(history: History, now: datetime | None = None) -> View:
         net=net_of(plan, money),
         worth=worth_of(money),
         money_notes=_money_notes(plan, money),
-        timeline=timeline_of(history, as_of),
+        timeline=timeline,
+        earlier=earlier,
         timeline_empty="There is no saving to add up: nothing was accepted and nothing is still expected.",
         risks=risks_of(plan),
         risks_empty="Nothing is to be changed, so there is nothing to weigh.",
@@ -98,24 +113,55 @@ def _events(history: History) -> list[EventRow]:
     return [EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", each.text) for each in told]
 
 
-def _figures(record: PlanRecord | None, costs: Costs | None) -> tuple[Fact, ...]:
-    """Three figures under the answer: before, after, and the difference; one when nothing changes it."""
+def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline | None) -> tuple[Fact, ...]:
+    """Three figures under the answer: before, after, and the difference; one when nothing changes it.
+
+    They are net of commitments where there are any, and what list price says is their note.
+    """
     if record is None or costs is None:
         return ()
     if not costs.steps:
         return (Fact("Today", dollars(costs.before), "a month, at list price"),)
     over = record.state in {PlanState.STOPPED, PlanState.DONE}
-    taken, pending = (total(costs.steps, state) for state in (SavingState.TAKEN, SavingState.PROJECTED))
-    saved = taken if over else taken + pending
+    states = (SavingState.TAKEN,) if over else (SavingState.TAKEN, SavingState.PROJECTED)
+    saved, taken = what_comes_off(costs.steps, *states), total(costs.steps, SavingState.TAKEN)
     account = "measured in the account" if over else "in the account now"
     measured = f"{dollars(costs.measured)} {account}" if costs.measured is not None else "at list price"
     label = "Saved" if over else "To be saved" if not taken else "Saved and to be saved"
-    fell = f"{share(saved, costs.before)} less; {dollars(saved * 12)} a year" if saved else "no change"
+    rest = f"; {dollars(saved.later)} at list price, the rest from {date_of(saved.full)}" if saved.full else ""
+    if costs.effective is None:
+        return (
+            Fact("Before the plan", dollars(costs.before), "a month, at list price"),
+            Fact(costs.standing_label, dollars(costs.standing), f"a month; {measured}"),
+            Fact(label, dollars(saved.now), f"a month; {_fell(saved, costs.before, over, timeline)}{rest}"),
+        )
+    listed = f"{measured}, at list price" if costs.measured is not None else f"{dollars(costs.standing)} at list price"
     return (
-        Fact("Before the plan", f"{dollars(costs.before)}", "a month, at list price"),
-        Fact(costs.standing_label, f"{dollars(costs.standing)}", f"a month; {measured}"),
-        Fact(label, f"{dollars(saved)}", f"a month; {fell}"),
+        Fact(
+            "Before the plan",
+            dollars(costs.effective),
+            f"a month, net of commitments; {dollars(costs.before)} at list price",
+        ),
+        Fact(costs.standing_label, dollars(costs.effective - saved.now), f"a month, net; {listed}"),
+        Fact(label, dollars(saved.now), f"a month, net; {_fell(saved, costs.effective, over, timeline)}{rest}"),
     )
+
+
+def _measured(earlier: Timeline | None) -> tuple[Fact, ...]:
+    """What the plan before this one has saved by the bill."""
+    if earlier is None or not earlier.measured:
+        return ()
+    weeks, last = count(len(earlier.measured), "week"), earlier.measured[-1]
+    note = f"measured on the bill in {weeks}; {dollars(earlier.projected)} were expected"
+    return (Fact("Saved by the plan before", dollars(last.saved), note),)
+
+
+def _fell(saved: ComesOff, before: Decimal, over: bool, timeline: Timeline | None) -> str:
+    """By how much, and what the year comes to, from the days on which it is saved."""
+    if not saved.later or timeline is None:
+        return "no change"
+    year = timeline.low if over else timeline.high
+    return f"{share(saved.now, before)} less; {dollars(year)} by {day(timeline.end)}"
 
 
 def _stations(history: History) -> tuple[Station, ...]:

@@ -95,6 +95,8 @@ def charts_of(view: View) -> Mapping[str, Chart]:
         figures["chart-months"] = money_charts.by_month(view.monthly)
     if view.timeline:
         figures["chart-timeline"] = evidence_charts.savings(view.timeline)
+    if view.earlier:
+        figures["chart-earlier"] = evidence_charts.savings(view.earlier)
     if view.risks:
         figures["chart-risks"] = evidence_charts.matrix(view.risks)
     for number, limit_map in enumerate(view.limits, start=1):

@@ -15,7 +15,7 @@ from optimizer.decide.health import Health
 from optimizer.decide.plan import Plan
 from optimizer.decide.plan_costs import DAYS_PER_MONTH, Saving
 from optimizer.decide.realised import RealisedWeek
-from optimizer.execute.records import History, PhaseRecord, PlanRecord
+from optimizer.execute.records import History, PhaseRecord, PlanRecord, PlanState
 from optimizer.phase import Phase
 
 SHOWN = timedelta(days=365)
@@ -23,16 +23,32 @@ WINDOW = timedelta(hours=48)
 
 
 def timeline_of(history: History, as_of: datetime | None) -> Timeline | None:
-    """The year's savings; None when there is no plan, no price, or nothing that saves."""
+    """The year's savings of the plan in force; None when there is no plan, no price, or nothing that saves."""
     record = history.record
     if record is None or as_of is None:
         return None
+    return _timeline(record, history.phases, history.realised, as_of)
+
+
+def earlier_timeline(history: History, as_of: datetime | None) -> Timeline | None:
+    """That of the plan accepted before the one in force, with its own weeks; None when there was none."""
+    earlier = history.earlier
+    if earlier is None or as_of is None:
+        return None
+    record = PlanRecord(earlier.plan, PlanState.DONE, proposed_at=earlier.plan.created_at)
+    return _timeline(record, earlier.phases, earlier.realised, as_of)
+
+
+def _timeline(
+    record: PlanRecord, states: Sequence[PhaseRecord], weeks: Sequence[RealisedWeek], as_of: datetime
+) -> Timeline | None:
+    by_phase = {each.phase: each for each in states}
     start, end = record.proposed_at, record.proposed_at + SHOWN
-    begins = beginnings(history, record, as_of)
+    begins = beginnings(by_phase, record, as_of)
     phases = tuple(
         _phase_saving(f"Phase {phase.number}", savings, begins[phase], state, end)
         for phase in Phase
-        for state, savings in _savings(history, record, phase).items()
+        for state, savings in _savings(by_phase.get(phase), record, phase).items()
         if state is not SavingState.DROPPED and any(each.monthly for each in savings)
     )
     if not phases:
@@ -43,7 +59,7 @@ def timeline_of(history: History, as_of: datetime | None) -> Timeline | None:
     expected = sum((added_up(each, as_of) for each in taken), Decimal(0))
     costs = record.plan.costs
     net = costs is not None and costs.totals_before is not None
-    measured, projected = _measured(history.realised)
+    measured, projected = _measured(weeks)
     return Timeline(
         start, end, as_of, phases, expected, low, high, net, measured, projected,
         _summary(phases, expected, low, high, measured, projected),
@@ -66,16 +82,10 @@ def _phase_saving(
 ) -> PhaseSaving:
     """The sum of these savings, with every day on which it changes."""
     days = sorted({each.since for saving in savings for each in saving.later})
-    later = tuple((_midnight(day), sum((_rate(each, day) for each in savings), Decimal(0))) for day in days)
-    monthly = sum((_rate(each, begins.date()) for each in savings), Decimal(0))
+    later = tuple((_midnight(day), sum((each.on(day) for each in savings), Decimal(0))) for day in days)
+    monthly = sum((each.on(begins.date()) for each in savings), Decimal(0))
     made = PhaseSaving(label, monthly, begins, state, Decimal(0), later)
     return replace(made, by_end=added_up(made, end))
-
-
-def _rate(saving: Saving, day: date) -> Decimal:
-    """What it takes off a month on that day: net where commitments are known, else at list price."""
-    known = saving.monthly if saving.net is None else saving.net
-    return next((each.net for each in reversed(saving.later) if each.since <= day), known)
 
 
 def _midnight(day: date) -> datetime:
@@ -94,9 +104,8 @@ def _measured(weeks: Sequence[RealisedWeek]) -> tuple[tuple[MeasuredPoint, ...],
     return tuple(points), sum((week.projected for week in weeks), Decimal(0))
 
 
-def beginnings(history: History, record: PlanRecord, as_of: datetime) -> Mapping[Phase, datetime]:
+def beginnings(phases: Mapping[Phase, PhaseRecord], record: PlanRecord, as_of: datetime) -> Mapping[Phase, datetime]:
     """When each phase saves from: its acceptance; if that is to come, one window after another from now on."""
-    phases: Mapping[Phase, PhaseRecord] = {each.phase: each for each in history.phases}
     window = timedelta(seconds=float(record.plan.policy.get("window") or WINDOW.total_seconds()))
     found, earliest = {}, as_of
     for phase in Phase:
@@ -119,10 +128,9 @@ def _due(state: PhaseRecord | None, as_of: datetime) -> datetime | None:
     return max(state.window_end, as_of)
 
 
-def _savings(history: History, record: PlanRecord, phase: Phase) -> Mapping[SavingState, list[Saving]]:
+def _savings(state: PhaseRecord | None, record: PlanRecord, phase: Phase) -> Mapping[SavingState, list[Saving]]:
     """The savings of the phase's changes, by what became of them."""
     plan: Plan = record.plan
-    state = next((each for each in history.phases if each.phase is phase), None)
     known = {(each.action, each.resource): each for each in (plan.costs.savings if plan.costs else ())}
     found: dict[SavingState, list[Saving]] = {}
     for decision in plan.to_apply(phase):

@@ -7,7 +7,7 @@ worded for a person; escaping is the template's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from optimizer.dashboard.evidence_view import Bills, LimitMap, LoadMap, Risks, TenantImpact, Timeline
@@ -116,22 +116,29 @@ class DecisionRow:
 
 @dataclass(frozen=True)
 class SavingStep:
-    """What one change takes off the monthly cost, in US dollars."""
+    """What one change takes off the monthly cost, in US dollars at list price.
+
+    `now` is what of it comes off today, net of commitments; the rest does from `full` on, when they have ended.
+    """
 
     label: str
     resource: str
     monthly: Decimal
     state: SavingState
+    now: Decimal
+    full: date | None = None
 
 
 @dataclass(frozen=True)
 class Costs:
     """Monthly cost in US dollars. `standing` is before minus all that was taken or is still projected.
 
+    `effective` is before, net of commitments; None when these are not known, there are none, or one has ended.
     `shown` are the steps of the chart and the table: the largest, and what the others come to.
     """
 
     before: Decimal
+    effective: Decimal | None
     planned: Decimal
     standing: Decimal
     standing_label: str
@@ -234,6 +241,7 @@ class View:
     money_notes: tuple[str, ...]
     timeline: Timeline | None
     timeline_empty: str
+    earlier: Timeline | None
     risks: Risks | None
     risks_empty: str
     limits: tuple[LimitMap, ...]

@@ -18,7 +18,6 @@ LATENCY_LIMIT = 1.20
 ERROR_LIMIT = 0.005
 
 PERIOD = timedelta(minutes=5)
-ROLLED_BACK = {PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK}
 
 
 def windows_of(history: History) -> tuple[Window, ...]:
@@ -82,11 +81,14 @@ def _mark(phase: PhaseRecord) -> Mark:
 
 
 def _milestones(phase: PhaseRecord) -> tuple[Milestone, ...]:
+    """What the journal has of the phase. It keeps no hour of the gate's approval: accepting follows it."""
     found = [
-        (phase.applied_at, "Applied"),
+        (phase.applied_at, "Apply began"),
+        (phase.window_start, "Window opens"),
         (phase.window_end, "Window ends"),
-        (phase.accepted_at, "Approved"),
-        (phase.since if phase.state in ROLLED_BACK else None, "Rolled back"),
+        (phase.accepted_at, "Accepted"),
+        (phase.since if phase.state is PhaseState.ROLLING_BACK else None, "Rollback began"),
+        (phase.since if phase.state is PhaseState.ROLLED_BACK else None, "Rolled back"),
     ]
     return tuple(sorted((Milestone(at, label) for at, label in found if at), key=lambda each: each.at))
 

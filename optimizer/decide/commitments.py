@@ -3,7 +3,8 @@
 A reservation covers instances of its family in its Region by normalized units, the smallest instances
 first (Amazon EC2 User Guide, "How Reserved Instances are applied"; the same holds for RDS, "Size-flexible
 reserved DB instances", and ElastiCache, "Size flexible reserved nodes"). What it does not cover of EC2, a
-Savings Plan may. A commitment is paid for to its end, whether it is used or not.
+Savings Plan may, those bound to a family before the others (Savings Plans User Guide, "Understanding how
+Savings Plans apply to your usage"). A commitment is paid for to its end, whether it is used or not.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def charge(footprint: Footprint, prices: PriceBook, commitments: Commitments) ->
     for (service, region, kind), together in sorted(reserved.items(), key=lambda each: each[1][0].flexible):
         candidates = [each for each in opened if _fits(each.usage, service, region, kind)]
         total = total.plus(_reserved(candidates, together))
-    for plan in commitments.savings_plans:
+    for plan in sorted(commitments.savings_plans, key=lambda each: not each.family):
         total = total.plus(_planned([each for each in opened if _in_plan(each.usage, plan)], plan))
     return total
 

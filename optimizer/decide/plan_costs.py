@@ -39,6 +39,11 @@ class Saving:
     payback_months: Decimal | None = None
     notes: tuple[str, ...] = ()
 
+    def on(self, day: date) -> Decimal:
+        """What comes off a month on that day: net where commitments are known, else at list price."""
+        known = self.monthly if self.net is None else self.net
+        return next((each.net for each in reversed(self.later) if each.since <= day), known)
+
     @property
     def words(self) -> str:
         """The net saving as a person reads it."""

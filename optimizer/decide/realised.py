@@ -93,11 +93,4 @@ def _mean(days: Days, weekday: int) -> Decimal:
 
 def _a_day(accepted: Accepted, day: date) -> Decimal:
     """What is expected of one saving on one day: nothing before it was accepted, more once a commitment ended."""
-    if day <= accepted.day:
-        return Decimal(0)
-    saving = accepted.saving
-    monthly = saving.monthly if saving.net is None else saving.net
-    for each in saving.later:
-        if day >= each.since:
-            monthly = each.net
-    return monthly / DAYS_PER_MONTH
+    return accepted.saving.on(day) / DAYS_PER_MONTH if day > accepted.day else Decimal(0)

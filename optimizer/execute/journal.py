@@ -44,6 +44,7 @@ from optimizer.errors import UsageError
 from optimizer.execute.lease import PATIENCE, Held, Purpose
 from optimizer.execute.records import (
     Acceptance,
+    Earlier,
     Event,
     History,
     Left,
@@ -193,7 +194,6 @@ class Journal:
         sizing = self.sizing()
         if record is None:
             return History(None, (), (), (), {}, sizing, None, {})
-        accepted = self.accepted()
         plan = record.plan
         items = {item["sk"]["S"]: item for item in self._query(f"plan#{plan.hash}", "")}
 
@@ -215,8 +215,16 @@ class Journal:
             before={key: json.loads(item["document"]["S"]) for key, item in items.items() if key.startswith("before#")},
             evidence=_EVIDENCE.validate_json(unpacked(items["evidence"]["document"])) if "evidence" in items else None,
             baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
-            realised=self.realised(accepted) if accepted else (),
+            realised=tuple(_WEEK.validate_json(each["record"]["S"]) for each in documents("realised#")),
+            earlier=self._earlier(plan),
         )
+
+    def _earlier(self, current: Plan) -> Earlier | None:
+        """The plan accepted last, when another is in force."""
+        accepted = self.accepted()
+        if accepted is None or accepted.hash == current.hash:
+            return None
+        return Earlier(accepted, tuple(self.phases(accepted).values()), self.realised(accepted))
 
     def items(self, pk: str) -> Sequence[Item]:
         """Everything under one partition key, as it is stored: for the export."""

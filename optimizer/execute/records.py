@@ -181,11 +181,21 @@ class PlanEvidence:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """The plan of which a phase was accepted last, once a newer one is in force: what it saves goes on."""
+
+    plan: Plan
+    phases: tuple[PhaseRecord, ...]
+    realised: tuple[RealisedWeek, ...]
+
+
+@dataclass(frozen=True)
 class History:
     """The whole journal of one plan: what the dashboard shows.
 
     `evidence` is None for a plan that was kept without it; `baseline` holds the samples from before the
-    plan's first change, and nothing before there was one. `realised` holds the measured weeks since acceptance.
+    plan's first change, and nothing before there was one. `realised` holds the measured weeks since its own
+    acceptance; those of the plan that was accepted before it are with `earlier`.
     """
 
     record: PlanRecord | None
@@ -199,3 +209,4 @@ class History:
     evidence: PlanEvidence | None = None
     baseline: tuple[Sample, ...] = ()
     realised: tuple[RealisedWeek, ...] = ()
+    earlier: Earlier | None = None

@@ -1,8 +1,8 @@
 """What is billed for merely existing, counted: of a sizing.
 
-Instances, nodes, gateways, load balancers, keys, Aurora storage and backups. What is billed by use
-(DynamoDB and KMS requests, Aurora I/O, data transfer, load balancer capacity units) does not change
-with the sizing and is left out.
+Instances with the volumes and the monitoring that come with them, nodes, gateways, load balancers, keys,
+Aurora storage and backups. What is billed by use (DynamoDB and KMS requests, Aurora I/O, data transfer, load
+balancer capacity units) follows the load, not the sizing, and is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from optimizer.observe.storage import Storage
-from stages.sizing import SECONDARY_BACKUP_DAYS, Sizing
+from stages.sizing import FLEET_VOLUME_GB, SECONDARY_BACKUP_DAYS, SECONDARY_CLASS, Sizing
 
 NAT_GATEWAY = "NAT gateway"
 LOAD_BALANCER = "Application Load Balancer"
@@ -21,6 +21,11 @@ KEY = "KMS key"
 STORAGE = "Aurora storage"
 BACKUP = "Aurora backup"
 WRITES = "DynamoDB write request units"
+VOLUME = "EBS gp3 volume"
+MONITORING = "EC2 detailed monitoring"
+# What each instance of the fleet brings with it. Detailed monitoring is billed as seven metrics
+# (Amazon CloudWatch pricing, "EC2 Detailed Monitoring").
+OF_EACH_INSTANCE = {VOLUME: Decimal(FLEET_VOLUME_GB), MONITORING: Decimal(7)}
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,12 @@ class Footprint:
         for key in {*old, *new}:
             wanted = now.get(key, Decimal(0)) + new.get(key, Decimal(0)) - old.get(key, Decimal(0))
             now[key] = max(wanted, Decimal(0)) if key in new else Decimal(0)
-        return _sorted(Usage(*key, quantity) for key, quantity in now.items())
+        return _whole(Usage(*key, quantity) for key, quantity in now.items())
 
     def plus(self, usages: Iterable[Usage]) -> Footprint:
         """This footprint and these with it."""
         counted = Footprint((*self.usages, *usages)).quantities
-        return _sorted(Usage(*key, quantity) for key, quantity in counted.items())
+        return _whole(Usage(*key, quantity) for key, quantity in counted.items())
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def footprint_of(
     """What a sizing is billed for. `regions` holds Region 1 (the primary) first, then 2, 3 and so on.
 
     Without `storage`, storage and backups are left out; without `surroundings`, gateways, load
-    balancers and keys are. A secondary Region runs one instance of the writer's class.
+    balancers and keys are. A secondary Region runs one instance of its own class, whatever the writer's.
     """
     primary, aurora = regions[0], sizing.aurora
     counted: Counter[tuple[str, str, str]] = Counter()
@@ -92,10 +97,9 @@ def footprint_of(
     counted["cache", sizing.cache.node_type, primary] = len(sizing.cache.shards) * (1 + sizing.cache.replicas_per_shard)
     for instance in aurora.instances:
         counted["database", instance.instance_class, primary] += 1
-    writer = min(aurora.instances, key=lambda each: each.promotion_tier)
     database_regions = [primary, *(regions[number - 1] for number in aurora.secondaries)]
     for region in database_regions[1:]:
-        counted["database", writer.instance_class, region] += 1
+        counted["database", SECONDARY_CLASS, region] += 1
     retention = dict.fromkeys(database_regions, SECONDARY_BACKUP_DAYS) | {primary: aurora.backup_retention_days}
     return footprint_from(counted, storage, retention, surroundings)
 
@@ -116,9 +120,16 @@ def footprint_from(
         usages += [Usage("network", NAT_GATEWAY, region, Decimal(n)) for region, n in around.nat_gateways.items()]
         usages += [Usage("fleet", LOAD_BALANCER, region, Decimal(n)) for region, n in around.load_balancers.items()]
         usages += [Usage("keys", KEY, region, Decimal(n)) for region, n in around.keys.items()]
-    return _sorted(usages)
+    return _whole(usages)
 
 
-def _sorted(usages: Iterable[Usage]) -> Footprint:
-    present = (usage for usage in usages if usage.quantity)
+def _whole(usages: Iterable[Usage]) -> Footprint:
+    """In order, and each instance of a fleet with what it brings: that comes and goes with the instances."""
+    present = [usage for usage in usages if usage.quantity and usage.item not in OF_EACH_INSTANCE]
+    instances: dict[str, Decimal] = defaultdict(Decimal)
+    for usage in present:
+        if usage.part == "fleet" and "." in usage.item:  # a load balancer has no type
+            instances[usage.region] += usage.quantity
+    for region, count in instances.items():
+        present += [Usage("fleet", item, region, count * each) for item, each in OF_EACH_INSTANCE.items()]
     return Footprint(tuple(sorted(present, key=lambda u: (u.part, u.item, u.region))))

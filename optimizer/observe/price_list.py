@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from optimizer.aws import Aws
-from optimizer.observe.footprint import BACKUP, KEY, LOAD_BALANCER, NAT_GATEWAY, STORAGE
+from optimizer.observe.footprint import BACKUP, KEY, LOAD_BALANCER, MONITORING, NAT_GATEWAY, STORAGE, VOLUME
 from optimizer.observe.prices import Item, Price
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ FIXED: Mapping[str, Product] = {
     LOAD_BALANCER: Product("AWSELB", {"productFamily": "Load Balancer-Application"}, "LoadBalancerUsage", "hour"),
     STORAGE: Product("AmazonRDS", {"productFamily": "Database Storage"}, "Aurora:StorageUsage", "GB-month"),
     BACKUP: Product("AmazonRDS", {"productFamily": "Storage Snapshot"}, "Aurora:BackupUsage", "GB-month"),
+    VOLUME: Product("AmazonEC2", {"productFamily": "Storage"}, "EBS:VolumeUsage.gp3", "GB-month"),
+    MONITORING: Product("AmazonCloudWatch", {"productFamily": "Metric"}, "CW:MetricMonitorUsage", "metric-month"),
     KEY: Product("awskms", {}, "KMS-Keys", "key-month"),
 }
 

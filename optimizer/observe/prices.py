@@ -24,7 +24,7 @@ Item = tuple[str, str]  # Region, item
 
 @dataclass(frozen=True)
 class Price:
-    """One list price: US dollars for one `unit` (hour, GB, GB-month, key-month, or million requests).
+    """One list price: US dollars for one `unit` (hour, GB, GB-month, key-month, metric-month, or million requests).
 
     `source` is the page that publishes it; `dated`, `note`: when and with what it was last compared.
     """

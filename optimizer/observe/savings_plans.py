@@ -16,6 +16,7 @@ from optimizer.observe.cost_explorer import MONTHS, CostExplorer, months_before
 from optimizer.observe.prices import HOURS_PER_MONTH
 
 COMPUTE_PLANS = ("Compute", "EC2Instance")
+POOLED = "The Savings Plans are reckoned at one discount, that of all of them together: each may cover more or less."
 
 
 def read_savings_plans(
@@ -49,6 +50,8 @@ def read_savings_plans(
     if last is None:
         raise CostsUnknown("No use of the Savings Plans is reported yet: what they save is not known.", NO_DATA)
     spent = last.cost - last.unused
+    if len(plans) > 1:
+        notes += (POOLED,)
     used = Used("Savings Plans", _spending_covered(explorer), percent(spent, last.cost), last.unused)
     return tuple(_plan(each, spent / last.covered) for each in plans), (used,), months, notes
 

@@ -20,6 +20,7 @@ from optimizer.decide.purchase_advice import PurchaseAdvice
 from optimizer.decide.realised import RealisedWeek
 from optimizer.decide.spend import ForecastMonth, ServiceMonth, Trend
 from optimizer.execute.records import (
+    Earlier,
     Event,
     History,
     MoveRecord,
@@ -159,9 +160,10 @@ def move(phase: Phase, sequence: int, action: str, resource: str, summary: str, 
 
 
 def observed(phase: Phase, begin: datetime, state: PhaseState, **changes: object) -> PhaseRecord:
-    """A phase that was applied at `begin` and watched for 48 h."""
+    """A phase whose window opened at `begin`, 50 minutes after its first change, and lasted 48 h."""
     made = PhaseRecord(
-        phase, state, since=begin + 2 * DAYS, applied_at=begin, window_start=begin, window_end=begin + 2 * DAYS,
+        phase, state, since=begin + 2 * DAYS, applied_at=begin - timedelta(minutes=50), window_start=begin,
+        window_end=begin + 2 * DAYS,
         assessment=Assessment(Health.HEALTHY, "576 of 576 periods seen; latency and errors within their limits"),
         assessed_at=begin + 2 * DAYS,
     )  # fmt: skip
@@ -278,6 +280,13 @@ def reserved() -> History:
         evidence=replace(kept, money=money()),
         realised=weeks,
     )
+
+
+def followed() -> History:
+    """The week after `reserved`: a newer plan, which keeps everything, is in force."""
+    done = reserved()
+    assert done.record is not None
+    return replace(kept(), earlier=Earlier(done.record.plan, done.phases, done.realised))
 
 
 def history(record: PlanRecord | None, **changes: object) -> History:
@@ -428,5 +437,6 @@ def hostile() -> History:
 
 
 ALL: dict[str, Callable[[], History]] = {
-    each.__name__: each for each in (empty, proposed, held, kept, observing, accepted, reserved, rolled_back, hostile)
+    each.__name__: each
+    for each in (empty, proposed, held, kept, observing, accepted, reserved, followed, rolled_back, hostile)
 }

@@ -1,14 +1,14 @@
 """The answer says what was done and what is asked, for every state the journal can be in."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from optimizer.dashboard.marks import Tone
 from optimizer.dashboard.reading import view_of
 from optimizer.decide.health import Assessment, Health
-from optimizer.execute.records import History, PhaseState
+from optimizer.execute.records import History, PhaseState, PlanState
 from tests.dashboard import made_histories as made
 
 
@@ -32,6 +32,12 @@ def in_phase_2(**changes: object) -> History:
             "Approve the gate after 3 Mar, 10:00 UTC",
         ),
         (made.accepted(), "Done", "Both changes were accepted: $6,187 a month saved", None),
+        (
+            made.reserved(),
+            "Done",
+            "Both changes were accepted: $3,537 a month saved now, $6,187 from 15 Sep 2027",
+            None,
+        ),
         (
             made.rolled_back(),
             "Rolled back",
@@ -77,6 +83,25 @@ def test_the_gate_is_asked_for_only_when_the_window_is_over() -> None:
     assert "does not count" in early.ask
     assert late.ask_title == "Approve or reject the gate"
     assert "does not count" not in late.ask
+
+
+def test_what_comes_off_is_told_net_of_commitments_with_list_price_beside_it() -> None:
+    lede = view_of(made.reserved()).answer.lede
+    assert "From $30,443 to $26,906 a month net of commitments ($31,243 to $25,056 a month at list price)" in lede
+    assert "the rest comes off when commitments have ended, from 15 Sep 2027 on" in lede
+
+
+def test_once_the_commitments_have_ended_all_of_it_is_saved() -> None:
+    answer = view_of(made.reserved(), datetime(2027, 9, 15, tzinfo=UTC)).answer
+    assert answer.headline == "Both changes were accepted: $6,187 a month saved"
+    assert answer.lede.startswith("From $31,243 to $25,056 a month at list price. ")
+
+
+def test_a_proposal_does_not_promise_list_price() -> None:
+    history = made.reserved()
+    assert history.record is not None
+    waiting = replace(history, record=replace(history.record, state=PlanState.PROPOSED), phases=(), realised=())
+    assert view_of(waiting).answer.headline == "2 changes would save $3,537 a month now, $6,187 from 15 Sep 2027"
 
 
 def test_one_way_changes_are_named_before_anybody_approves() -> None:

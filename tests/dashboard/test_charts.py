@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from optimizer.dashboard import charts, frame
 from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.view import Costs, Window
+from optimizer.dashboard.view import Costs, Milestone, Window
 from tests.dashboard import made_histories as made
 
 
@@ -62,7 +64,11 @@ def test_errors_are_percent_against_half_a_percent() -> None:
 def test_milestones_stand_at_their_time_in_utc() -> None:
     figure = charts.latency(window(made.rolled_back))
     marked = {note.text: note.x for note in figure.layout.annotations}
-    assert marked == {"Applied": "2027-03-01 10:00", "Rolled back": "2027-03-01 19:00"}
+    assert marked == {
+        "Apply began 09:10 UTC": "2027-03-01 10:00",  # before the chart begins
+        "Window opens": "2027-03-01 10:00",
+        "Rolled back": "2027-03-01 19:00",
+    }
     assert [shape.x0 for shape in figure.layout.shapes] == list(marked.values())
 
 
@@ -83,3 +89,11 @@ def test_labels_hold_no_markup() -> None:
 def test_every_colour_is_a_token_of_the_page() -> None:
     for figure in (charts.cost_steps(costs(made.accepted)), charts.latency(window(made.accepted))):
         assert set(re.findall(r"#[0-9a-fA-F]{6}", figure.to_json())) <= set(frame.TOKENS)
+
+
+def test_a_window_that_opens_within_its_first_period_needs_no_time() -> None:
+    seen = window(made.rolled_back)
+    minutes = {"Window opens": 3, "Apply began": 3 * 24 * 60}
+    early = tuple(Milestone(seen.start - timedelta(minutes=each), name) for name, each in minutes.items())
+    marked = [note.text for note in charts.latency(replace(seen, milestones=early)).layout.annotations]
+    assert marked == ["Window opens", "Apply began 26 Feb, 10:00 UTC"]

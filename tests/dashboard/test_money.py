@@ -30,6 +30,24 @@ def test_the_bill_is_stacked_by_service_and_adds_up_by_month() -> None:
     assert "March will cost $33,400 ($32,100 to $34,700)" in bill.summary
 
 
+@pytest.mark.parametrize(
+    ("yearly", "said"),
+    [
+        (10.0, "A year ago the same month cost 9.1 % less."),
+        (-20.0, "A year ago the same month cost 25.0 % more."),
+        (0.01, "A year ago the same month cost the same."),
+        (None, ""),
+    ],
+)
+def test_the_year_before_is_seen_from_today(yearly: float | None, said: str) -> None:
+    money = made.money()
+    assert money.trend is not None
+    bill = monthly_bill(replace(money, trend=replace(money.trend, yearly=yearly)))
+    assert bill is not None
+    assert said in bill.summary
+    assert ("A year ago" in bill.summary) == bool(said)
+
+
 def test_the_chart_holds_the_bill_its_list_price_and_what_is_ahead() -> None:
     bill = monthly_bill(made.money())
     assert bill is not None
@@ -100,6 +118,25 @@ def test_measured_weeks_add_up_with_their_interval() -> None:
     assert line.projected == Decimal(1627)
     points = evidence_charts.savings(line).data[-1]
     assert list(points.y) == [800.0, 1600.0]
+
+
+def test_a_newer_plan_does_not_hide_what_the_one_before_saves() -> None:
+    as_of = made.START + timedelta(days=30)
+    view = view_of(made.followed(), as_of)
+    assert view.timeline is None
+    assert view.earlier == timeline_of(made.reserved(), as_of)
+    assert [(each.label, each.value, each.note) for each in view.figures][1:] == [
+        ("Saved by the plan before", "$1,600", "measured on the bill in 2 weeks; $1,627 were expected")
+    ]
+    assert view_of(made.reserved(), as_of).earlier is None
+
+
+def test_weeks_stay_with_the_plan_that_was_measured() -> None:
+    newer = replace(made.proposed(), earlier=made.followed().earlier)
+    view = view_of(newer, made.START + timedelta(days=30))
+    assert view.timeline is not None
+    assert view.earlier is not None
+    assert (view.timeline.measured, len(view.earlier.measured)) == ((), 2)
 
 
 def test_what_is_worth_looking_at_says_when_to_commit() -> None:

@@ -9,7 +9,7 @@ from optimizer.dashboard.decisions import criterion_row
 from optimizer.dashboard.marks import SavingState
 from optimizer.dashboard.reading import view_of
 from optimizer.dashboard.view import View
-from optimizer.dashboard.words import name_in
+from optimizer.dashboard.words import dollars, name_in
 from optimizer.decide.decision import brief, guard
 from optimizer.execute.records import History, PhaseState, PlanRecord
 from optimizer.phase import Phase
@@ -157,6 +157,28 @@ def test_the_figures_name_before_after_and_difference() -> None:
         ("After what was accepted", "$25,056"),
         ("Saved", "$6,187"),
     ]
+
+
+def test_the_year_is_the_timelines() -> None:
+    view = view_of(made.accepted())
+    assert view.timeline is not None
+    assert view.figures[2].note == f"a month; 20 % less; {dollars(view.timeline.low)} by 29 Feb 2028"
+    assert view.timeline.low < 12 * Decimal("6187.20")
+
+
+def test_the_figures_are_net_where_something_is_committed() -> None:
+    before, after, saved = view_of(made.reserved()).figures
+    assert (before.value, before.note) == ("$30,443", "a month, net of commitments; $31,243 at list price")
+    assert (after.value, after.note) == ("$26,906", "a month, net; $25,056 measured in the account, at list price")
+    assert saved.value == "$3,537"
+    assert saved.note.startswith("a month, net; 12 % less; $")
+    assert saved.note.endswith(" by 29 Feb 2028; $6,187 at list price, the rest from 15 Sep 2027")
+
+
+def test_a_row_says_what_a_commitment_holds_back() -> None:
+    fleet, backups = view_of(made.reserved()).decisions
+    assert (fleet.saving, fleet.saving_note) == ("$6,167.04", "saved; $3,517.04 net at first")
+    assert backups.saving_note == "saved"
 
 
 def test_one_changed_value_in_the_journal_changes_the_page() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from optimizer.dashboard.windows import error_rate, on_grid, windows_of
 from optimizer.decide.health import Sample
-from optimizer.execute.records import History, WindowEvidence
+from optimizer.execute.records import History, PhaseState, WindowEvidence
 from optimizer.phase import Phase
 from tests.dashboard import made_histories as made
 
@@ -83,14 +83,24 @@ def test_hours_pool_their_periods() -> None:
     assert second.requests == "1,000"
 
 
-def test_milestones_mark_apply_approval_and_rollback() -> None:
+def test_milestones_say_what_the_journal_knows() -> None:
     (accepted, _) = windows_of(made.accepted())
-    assert [each.label for each in accepted.milestones] == ["Applied", "Window ends", "Approved"]
-    (back,) = windows_of(made.rolled_back())
-    assert [(each.label, each.at) for each in back.milestones][:2] == [
-        ("Applied", made.PHASE_2),
-        ("Rolled back", made.PHASE_2 + timedelta(hours=9)),
+    assert [(each.label, each.at) for each in accepted.milestones] == [
+        ("Apply began", made.PHASE_2 - timedelta(minutes=50)),
+        ("Window opens", made.PHASE_2),
+        ("Window ends", made.PHASE_2 + timedelta(hours=48)),
+        ("Accepted", made.ACCEPTED_AT),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "label"), [(PhaseState.ROLLING_BACK, "Rollback began"), (PhaseState.ROLLED_BACK, "Rolled back")]
+)
+def test_a_rollback_under_way_is_not_told_as_over(state: PhaseState, label: str) -> None:
+    history = made.rolled_back()
+    (phase,) = history.phases
+    (back,) = windows_of(replace(history, phases=(replace(phase, state=state),)))
+    assert (label, made.PHASE_2 + timedelta(hours=9)) in [(each.label, each.at) for each in back.milestones]
 
 
 def test_a_window_without_samples_is_no_window() -> None:

@@ -91,6 +91,19 @@ def test_a_plan_covers_what_reservations_leave() -> None:
     assert charge(fleet(big=3), EMBEDDED, both).covered == 3 * BIG
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_plans_bound_to_a_family_come_before_those_that_cover_any(first: int) -> None:
+    bound, any_family = (planned("1", **of).savings_plans[0] for of in ({"family": "m5", "region": HOME}, {}))
+    plans = (bound, any_family) if first == 0 else (any_family, bound)
+    other = Usage("fleet", "c5.4xlarge", HOME, Decimal(10))
+    prices = EMBEDDED.with_newer({(HOME, "c5.4xlarge"): EMBEDDED.of("m5.4xlarge", HOME)})
+    footprint = Footprint((*fleet(big=2).usages, other))
+    charged = charge(footprint, prices, Commitments(savings_plans=plans))
+    # The bound plan is used up by m5, and the other by what that leaves and c5: nothing is stranded.
+    assert charged.stranded == pytest.approx(0)
+    assert charged.covered == pytest.approx(2 * 730 / Decimal("0.7"))
+
+
 def test_a_load_balancer_is_no_instance() -> None:
     balancer = Footprint((Usage("fleet", "Application Load Balancer", HOME, Decimal(1)),))
     assert charge(balancer, EMBEDDED, planned("9")).covered == 0

@@ -21,6 +21,7 @@ HOME = REGIONS[0]
 DESIGN = Sizing.AS_DESIGNED
 STORAGE = Storage(volume_gb=Decimal(500), changed_gb_per_day=Decimal(20))
 DAY = date(2027, 3, 1)
+VOLUMES = Decimal("42.70")  # of seven instances, with their monitoring: nothing reserves those
 SOON, LATE = date(2027, 6, 1), date(2027, 12, 1)
 
 
@@ -31,6 +32,11 @@ def fleet_halved(sizing: Sizing) -> Sizing:
 
 def backups_14_days(sizing: Sizing) -> Sizing:
     return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"backup_retention_days": 14})})
+
+
+def writer_resized(sizing: Sizing) -> Sizing:
+    instances = tuple(each.model_copy(update={"instance_class": "db.r6g.xlarge"}) for each in sizing.aurora.instances)
+    return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"instances": instances})})
 
 
 def of(sizing: Sizing) -> Footprint:
@@ -49,20 +55,31 @@ BACKUPS = Step("aurora_backups", "tap-database", of(backups_14_days(fleet_halved
 def test_at_list_price_each_step_is_charged_what_it_takes_off() -> None:
     costs = plan_costs(of(DESIGN), [FLEET, BACKUPS], prices=EMBEDDED, commitments=Commitments(), day=DAY)
     assert [(each.action, each.monthly, each.net, each.stranded) for each in costs.savings] == [
-        ("fleet_rightsize", Decimal("6167.04"), Decimal("6167.04"), 0),  # 8,409.60 - 0.384 x 730 x 8
+        (
+            "fleet_rightsize",
+            Decimal("6209.74"),
+            Decimal("6209.74"),
+            0,
+        ),  # 8,409.60 - 0.384 x 730 x 8, and 7 x (50 x 0.08 + 7 x 0.30)
         ("aurora_backups", Decimal("6.72"), Decimal("6.72"), 0),  # 320 GB x 0.021; secondaries keep a day as before
     ]
-    assert costs.before - costs.after == Decimal("6173.76")
+    assert costs.before - costs.after == Decimal("6216.46")
 
 
-def test_what_is_reserved_saves_nothing_until_the_reservation_ends() -> None:
+def test_a_smaller_writer_leaves_the_secondaries_that_are_kept_as_they_are() -> None:
+    step = Step("aurora_writer", "tap-database", of(writer_resized(DESIGN)))
+    (saving,) = plan_costs(of(DESIGN), [step], prices=EMBEDDED, commitments=None, day=DAY).savings
+    assert saving.monthly == Decimal("3409.83")  # 3 x (2.076 - 0.519) x 730, and nothing in Regions 2 and 3
+
+
+def test_what_is_reserved_saves_nothing_but_its_volumes_until_the_reservation_ends() -> None:
     commitments = Commitments((reserved(15, LATE),))
     (saving,) = plan_costs(of(DESIGN), [FLEET], prices=EMBEDDED, commitments=commitments, day=DAY).savings
-    assert saving.monthly == Decimal("6167.04")
-    assert saving.net == 0
+    assert saving.monthly == Decimal("6209.74")
+    assert saving.net == VOLUMES
     assert saving.stranded == Decimal("3850.00")  # 352 of 480 units of 15 x 350
-    assert saving.later == (Later(LATE, Decimal("6167.04"), Decimal("0.00")),)
-    assert saving.words == "0 until 2027-12-01, then $6,167.04 a month"
+    assert saving.later == (Later(LATE, Decimal("6209.74"), Decimal("0.00")),)
+    assert saving.words == "$42.70 a month until 2027-12-01, then $6,209.74 a month"
 
 
 def test_each_end_of_a_commitment_frees_its_part() -> None:
@@ -70,7 +87,7 @@ def test_each_end_of_a_commitment_frees_its_part() -> None:
     (saving,) = plan_costs(of(DESIGN), [FLEET], prices=EMBEDDED, commitments=commitments, day=DAY).savings
     nets = [saving.net, *(each.net for each in saving.later)]
     assert [each.since for each in saving.later] == [SOON, LATE]
-    assert nets == [0, Decimal("2803.20"), Decimal("6167.04")]  # then 160 of 480 units are paid at list price
+    assert nets == [VOLUMES, Decimal("2845.90"), Decimal("6209.74")]  # then 160 of 480 units are paid at list price
 
 
 def test_the_end_of_another_actions_commitment_changes_nothing() -> None:
@@ -83,7 +100,7 @@ def test_the_end_of_another_actions_commitment_changes_nothing() -> None:
 def test_a_commitment_that_has_ended_already_counts_no_more() -> None:
     commitments = Commitments((reserved(15, DAY),))
     (saving,) = plan_costs(of(DESIGN), [FLEET], prices=EMBEDDED, commitments=commitments, day=DAY).savings
-    assert (saving.net, saving.later) == (Decimal("6167.04"), ())
+    assert (saving.net, saving.later) == (Decimal("6209.74"), ())
 
 
 def test_totals_bear_the_names_of_focus() -> None:
@@ -95,13 +112,13 @@ def test_totals_bear_the_names_of_focus() -> None:
     assert before.list_cost == costs.before
     assert before.effective_cost == costs.before - Decimal("8409.60") + 5250
     assert (before.stranded, after.stranded) == (0, Decimal("3850.00"))
-    assert before.effective_cost == after.effective_cost
+    assert before.effective_cost - after.effective_cost == VOLUMES
 
 
 def test_without_known_commitments_only_list_prices_are_told() -> None:
     costs = plan_costs(of(DESIGN), [FLEET], prices=EMBEDDED, commitments=None, day=DAY, notes=("denied",))
     assert (costs.savings[0].net, costs.totals_before, costs.notes) == (None, None, ("denied",))
-    assert costs.savings[0].words == "$6,167.04 a month at list price"
+    assert costs.savings[0].words == "$6,209.74 a month at list price"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +157,7 @@ def test_what_is_kept_lessens_the_saving() -> None:
     left = FLEET.footprint.plus([Usage("database", BACKUP, HOME, Decimal(500))])
     step = Step("fleet_rightsize", "tap-fleet", left, (snapshot,))
     (saving,) = plan_costs(of(DESIGN), [step], prices=EMBEDDED, commitments=Commitments(), day=DAY).savings
-    assert saving.monthly == Decimal("6167.04") - Decimal("10.50")
+    assert saving.monthly == Decimal("6209.74") - Decimal("10.50")
     assert (saving.once, saving.kept) == (0, Decimal("10.50"))
 
 

@@ -79,7 +79,8 @@ def test_each_settled_week_is_measured_once_and_kept(world: World) -> None:
     third = measured(world, on(world, date(2027, 3, 28)))
     assert [each.start for each in third.weeks] == [ACCEPTED + timedelta(days=1 + 7 * n) for n in range(3)]
     assert third.new == 2
-    assert world.fresh().journal.history().realised == third.weeks
+    history = world.fresh().journal.history()
+    assert (history.realised, history.earlier) == (third.weeks, None)
 
 
 def test_a_newer_plan_does_not_end_the_measuring(world: World) -> None:
@@ -88,7 +89,11 @@ def test_a_newer_plan_does_not_end_the_measuring(world: World) -> None:
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
         Pen(life.journal, lease).propose(world.plan(code_revision="newer"))
     assert len(measured(world, on(world, date(2027, 3, 13))).weeks) == 1
-    assert len(world.fresh().journal.history().realised) == 1
+    history = world.fresh().journal.history()
+    assert history.realised == ()
+    assert history.earlier is not None
+    assert len(history.earlier.realised) == 1
+    assert [each.phase for each in history.earlier.phases if each.accepted_at] == [Phase.COMPUTE]
 
 
 def test_before_an_acceptance_there_is_nothing_to_measure(world: World) -> None:

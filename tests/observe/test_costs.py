@@ -38,10 +38,10 @@ def test_the_design_is_counted_by_identity() -> None:
 
 
 def test_a_month_of_the_design_by_hand() -> None:
-    fleet = Decimal("0.768") * 730 * 15  # 8,409.60
+    fleet = (Decimal("0.768") * 730 + 50 * Decimal("0.08") + 7 * Decimal("0.30")) * 15  # 8,409.60 + 60 + 31.50
     cache = Decimal("1.642") * 730 * 12  # 14,383.92
     database = Decimal("2.076") * 730 * 4 + Decimal("2.288") * 730  # 6,061.92 + 1,670.24
-    assert bill(footprint_of(DESIGN, REGIONS)).monthly == fleet + cache + database == Decimal("30525.68")
+    assert bill(footprint_of(DESIGN, REGIONS)).monthly == fleet + cache + database == Decimal("30617.18")
 
 
 def test_lines_are_rounded_to_the_cent_and_add_up_to_the_rounded_total() -> None:
@@ -62,6 +62,20 @@ def test_what_a_change_does_away_with_is_gone_however_many_there_were() -> None:
     assert {(u.part, u.region): u.quantity for u in after.usages if u.item == "new"} == {key: 8}
     assert {u.item for u in after.usages} == {"new", "other"}
     assert scaled_out.with_change(instances(old=15), instances(old=14)).quantities["fleet", "old", "us-east-1"] == 19
+
+
+def test_volume_and_monitoring_come_and_go_with_the_instances() -> None:
+    def fleet(item: str, number: int) -> Footprint:
+        return Footprint((Usage("fleet", item, "us-east-1", Decimal(number)),)).plus(())
+
+    scaled_out = fleet("m5.4xlarge", 20)
+    after = scaled_out.with_change(fleet("m5.4xlarge", 15), fleet("m5.2xlarge", 8))
+    assert quantity(scaled_out, "EBS gp3 volume") == 1000
+    assert {u.item: u.quantity for u in after.usages} == {
+        "m5.2xlarge": 8,
+        "EBS gp3 volume": 400,
+        "EC2 detailed monitoring": 56,
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,7 +125,7 @@ def test_every_price_has_a_source_and_a_date() -> None:
     for (region, item), price in price_table().items():
         assert price.usd > 0, (region, item)
         assert price.source.startswith("https://aws.amazon.com/"), (region, item)
-        assert price.unit in {"hour", "GB", "GB-month", "key-month", "million"}, (region, item)
+        assert price.unit in {"hour", "GB", "GB-month", "key-month", "metric-month", "million"}, (region, item)
 
 
 @mock_aws
@@ -162,6 +176,8 @@ def test_the_account_is_counted_as_it_is() -> None:
 
     assert {(u.part, u.item): u.quantity for u in footprint.usages} == {
         ("fleet", "m5.4xlarge"): 3,
+        ("fleet", "EBS gp3 volume"): 150,
+        ("fleet", "EC2 detailed monitoring"): 21,
         ("database", "db.r6g.4xlarge"): 1,
         ("database", "db.r6g.xlarge"): 1,
         ("database", "Aurora storage"): 500,

@@ -11,6 +11,7 @@ from optimizer.errors import CostsUnknown
 from optimizer.observe.commitments import read_commitments
 from optimizer.observe.committed import CommittedMonth, Used
 from optimizer.observe.cost_explorer import CostExplorer
+from optimizer.observe.savings_plans import POOLED
 from tests.observe.answers import ACCESS_DENIED, Recorded
 
 UTILIZATION = {
@@ -164,6 +165,28 @@ def test_a_savings_plan_and_what_a_dollar_costs_under_it() -> None:
     assert (bought.ends, bought.region) == (date(2027, 6, 1), "")
     assert found.used[-1] == Used("Savings Plans", 75.0, 97.2, Decimal(12))
     assert "SageMaker are not reckoned with" in found.notes[0]
+    assert POOLED not in found.notes
+
+
+def test_several_plans_share_one_discount_and_it_is_said() -> None:
+    recorded = Recorded()
+    for service in Committed:
+        utilization(recorded, service)
+    plan = {"savingsPlanId": "p", "savingsPlanType": "Compute", "commitment": "1", "end": "2027-06-01T00:00:00.000Z"}
+    month = {
+        "TimePeriod": {"Start": "2027-03-01", "End": "2027-03-10"},
+        "Utilization": {"TotalCommitment": "432", "UsedCommitment": "420", "UnusedCommitment": "12"},
+        "Savings": {"NetSavings": "168", "OnDemandCostEquivalent": "600"},
+        "AmortizedCommitment": {"TotalAmortizedCommitment": "432"},
+    }
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan, plan | {"savingsPlanId": "q"}]})
+    recorded.answer(
+        "cost_explorer",
+        "get_savings_plans_utilization",
+        {"SavingsPlansUtilizationsByTime": [month], "Total": {"Utilization": month["Utilization"]}},
+    )
+    recorded.answer("cost_explorer", "get_savings_plans_coverage", {"SavingsPlansCoverages": []})
+    assert POOLED in read_commitments(CostExplorer(recorded.aws)).notes
 
 
 def test_a_missing_permission_is_not_the_same_as_no_commitment() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
-PUBLISHING = ("analyze", "apply", "accept", "publish", "rollback", "watch")
+PUBLISHING = ("analyze", "apply", "accept", "publish", "rollback", "watch", "measure-savings")
 
 
 def bucket_id(pipeline: Any) -> str:
@@ -26,7 +26,7 @@ def test_every_version_is_kept_for_as_long_as_a_plan_can_last(pipeline: Any) -> 
     assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
 
 
-@pytest.mark.parametrize("job", ["build", "analyze", "approve", "apply", "accept", "publish", "watch", "rollback"])
+@pytest.mark.parametrize("job", ["build", "approve", "reconcile", *PUBLISHING])
 def test_who_publishes_writes_plans_and_nobody_deletes(pipeline: Any, job: str) -> None:
     role = f"tap-job-{job}"
     writes = [

@@ -39,7 +39,6 @@ UNSEEN = {
     "ec2:CancelCapacityReservation": WAY_BACK,
     "ec2:CreateCapacityReservation": WAY_BACK,
     "ec2:DescribeCapacityReservations": WAY_BACK,
-    "dynamodb:DeleteItem": "a removal in a transaction, which is recorded by its puts; no call of its own",
     "dynamodb:TagResource": "CreateTable with tags is authorized by it too; no call of its own",
     "dynamodb:UpdateTimeToLive": "consolidated tables with a time to live: the foundation's have none",
     "ec2:RevokeSecurityGroupIngress": "a secondary whose security group lets somebody in: the foundation's let nobody",

@@ -19,6 +19,7 @@ from optimizer.rehearsal.setting import Request
 from optimizer.rehearsal.synthesis import Synthesis
 from optimizer.rehearsal.synthesized import WalkFailed
 from stages.sizing import Sizing, SizingRecord
+from tests.dashboard.page import Page
 from tests.pipeline.permitted import job_may, permitted
 
 JOB = "tap-job-"
@@ -27,9 +28,19 @@ Json = dict[str, Any]
 
 def rehearsed(out: Path, scenario: str, **more: Any) -> tuple[int, Json]:
     code = rehearse(Request(out, load_scenario(scenario), **more))
-    assert (out / "dashboard.html").stat().st_size > 1000
     assert not_permitted(out) == {}
     return code, json.loads((out / "summary.json").read_text())
+
+
+def page_in(out: Path) -> str:
+    """What the published dashboard says."""
+    return Page((out / "dashboard.html").read_text()).text
+
+
+def exported(out: Path) -> list[Json]:
+    """Every item of the plan in force, as the journal holds it."""
+    items: list[Json] = json.loads((out / "journal.json").read_text())["items"]
+    return items
 
 
 def not_permitted(out: Path) -> dict[str, list[str]]:
@@ -65,6 +76,7 @@ TOLD_APART = {
     "broken-undo",
     "regression",
     "young-account",
+    "full-cache",
     "silent-metrics",
     "tenant-owned",
     "released-again",
@@ -108,10 +120,13 @@ def test_regression_is_rolled_back_and_the_next_phase_not_begun(
     assert "Observe was rejected: p99" in progress
     assert "stage Phase3" not in progress
     assert "Watch: Published in s3://" in progress, "nothing but the watch was left to publish it"
-    items = json.loads((tmp_path / "journal.json").read_text())["items"]
+    items = exported(tmp_path)
     states = {each["sk"]: each["state"] for each in items if "state" in each}
     assert states["phase#2"] == "rolled_back"
-    assert (tmp_path / "dashboard.html").stat().st_size > 100_000
+    page = page_in(tmp_path)
+    assert "Phase 2 (EC2 and Redis) was rolled back" in page
+    assert summary["phases"][1]["assessment"]["reason"] in page
+    assert "Phase 3 did not begin." in page
 
 
 @pytest.mark.slow
@@ -148,6 +163,11 @@ def test_a_young_account_asks_nobody_anything(tmp_path: Path, capsys: pytest.Cap
     progress = capsys.readouterr().err
     assert [f"stage {name}: skipped" in progress for name in ("Approve", "Phase1", "Phase2", "Phase3")] == [True] * 4
     assert "gate " not in progress
+    page = page_in(tmp_path)
+    assert "Nothing was changed, because the evidence is not enough yet" in page
+    (plan,) = [each for each in exported(tmp_path) if each["sk"] == "plan"]
+    assert plan["document"]["plan"]["held"].lower() in page.lower()
+    assert page.count("Skipped") == 4
 
 
 @pytest.mark.slow
@@ -155,6 +175,20 @@ def test_silent_metrics_are_held_and_never_accepted(tmp_path: Path) -> None:
     code, summary = rehearsed(tmp_path, "silent-metrics")
     assert (code, outcomes(summary)[2]) == (0, "held")
     assert summary["phases"][1]["assessment"]["verdict"] == "INCONCLUSIVE"
+    page = page_in(tmp_path)
+    assert "Phase 2 (EC2 and Redis) cannot be judged: it is held" in page
+    assert summary["phases"][1]["assessment"]["reason"] in page
+
+
+@pytest.mark.slow
+def test_a_cache_that_would_not_fit_is_kept_with_its_arithmetic(tmp_path: Path) -> None:
+    code, summary = rehearsed(tmp_path, "full-cache")
+    assert code == 0
+    (cache,) = [each for each in summary["phases"][1]["actions"] if each["id"] == "redis_rightsize"]
+    assert cache["outcome"] == "kept"
+    page = page_in(tmp_path)
+    assert "at most 31.6 GiB asked" in page
+    assert cache["reason"] in page
 
 
 @pytest.mark.slow
@@ -176,7 +210,7 @@ def test_a_tenant_s_resources_are_left_alone(tmp_path: Path, capsys: pytest.Capt
 def test_every_other_scenario_ends_as_its_file_says(tmp_path: Path, scenario: str) -> None:
     code, summary = rehearsed(tmp_path, scenario)
     assert code == 0
-    items = json.loads((tmp_path / "journal.json").read_text())["items"]
+    items = exported(tmp_path)
     told = {each["sk"]: each["state"] for each in items if "state" in each}
     for number, outcome in outcomes(summary).items():
         if outcome in ENDED:

@@ -37,15 +37,18 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
 
-  // Paper is light, and holds every chart.
-  addEventListener("beforeprint", () => {
-    root.classList.add("print");
+  // Paper is light, and holds every chart and all that opens.
+  let opened = [];
+  function paper(printing) {
+    if (printing === root.classList.contains("print")) return;
+    root.classList.toggle("print", printing);
+    if (printing) opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((details) => { details.open = printing; });
     plots.forEach(draw);
-  });
-  addEventListener("afterprint", () => {
-    root.classList.remove("print");
-    plots.forEach(draw);
-  });
+  }
+  addEventListener("beforeprint", () => paper(true));
+  addEventListener("afterprint", () => paper(false));
+  matchMedia("print").addEventListener("change", ({ matches }) => paper(matches));
 
   // Long lists hold more than they show: their search looks through all, and shows the first that match.
   const MOST = 30;

@@ -21,6 +21,7 @@ from optimizer.observe.prices import Price, price_table
 EC2, EC2_OTHER = "Amazon Elastic Compute Cloud - Compute", "EC2 - Other"
 RDS, ELASTICACHE = "Amazon Relational Database Service", "Amazon ElastiCache"
 ELB, DYNAMODB, KMS = "Amazon Elastic Load Balancing", "Amazon DynamoDB", "AWS Key Management Service"
+CLOUDWATCH = "AmazonCloudWatch"
 COST_EXPLORER = "AWS Cost Explorer"
 
 # The prefix of usage types by Region: "Billing and cost management, Region billing codes".
@@ -112,6 +113,16 @@ _FIXED = {
             "TimedStorage-ByteHrs",
             "StandardStorage",
             "GB-Mo",
+        ),
+        Item("EBS gp3 volume", EC2_OTHER, "AmazonEC2", "Storage", "EBS:VolumeUsage.gp3", "CreateVolume-Gp3", "GB-Mo"),
+        Item(
+            "EC2 detailed monitoring",
+            CLOUDWATCH,
+            "AmazonCloudWatch",
+            "Metric",
+            "CW:MetricMonitorUsage",
+            "MetricStorage:AWS/EC2",
+            "Metrics",
         ),
         Item("KMS key", KMS, "awskms", "Encryption Key", "KMS-Keys", "", "Keys"),
         Item("KMS request", KMS, "awskms", "API Request", "KMS-Requests", "", "Requests"),

@@ -27,6 +27,7 @@ from optimizer.rehearsal.signals.volume import (
     volume,
 )
 from optimizer.rehearsal.workload import Workload
+from stages.sizing import FLEET_VOLUME_GB
 
 Timeline = Sequence[tuple[float, Configuration]]
 
@@ -38,6 +39,7 @@ _GROWTH_PER_MONTH, _SEASON, _PEAK_DAY = 0.015, 0.06, 330.0  # before the lived d
 _BYTES_TO_CLIENT, _BYTES_THROUGH_NAT = 25_000, 2_000
 _NEW_CONNECTIONS, _KMS_REQUESTS = 0.4, 0.002
 _LCU_CONNECTIONS, _LCU_BYTES = 25 * 3600, 1e9  # of one hour (Elastic Load Balancing pricing, "LCU details")
+_METRICS_IN_DETAIL = 7  # of one instance (Amazon CloudWatch pricing, "EC2 Detailed Monitoring")
 # GB of one tenant, by table; every index repeats so much of it.
 _TABLE_GB = {"tenants": 0.0001, "users": 0.002, "audit_logs": 0.02}
 _INDEX_SHARE = 0.4
@@ -83,6 +85,9 @@ def _existing(scene: Scene) -> dict[str, Array]:
     found["NAT gateway"] = _hours(scene, lambda r: r.gateways)
     found["Application Load Balancer"] = _hours(scene, lambda r: len(r.balancers))
     found["KMS key"] = _hours(scene, lambda r: r.keys) / month_hours(scene)
+    instances = _hours(scene, lambda r: sum(len(fleet.instances) for fleet in r.fleets.values()))
+    found["EBS gp3 volume"] = instances * FLEET_VOLUME_GB / month_hours(scene)
+    found["EC2 detailed monitoring"] = instances * _METRICS_IN_DETAIL / month_hours(scene)
     return found
 
 

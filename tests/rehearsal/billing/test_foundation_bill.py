@@ -54,4 +54,5 @@ def test_all_regions_and_services_are_on_it(life: PlatformLife) -> None:
         "Amazon Elastic Load Balancing",
         "Amazon DynamoDB",
         "AWS Key Management Service",
+        "AmazonCloudWatch",
     }
