@@ -54,13 +54,21 @@ FOR_OTHERS = {
     "kms": "S3, DynamoDB, SNS and CloudWatch Logs use the key on the caller's behalf",
     "logs": "CodeBuild writes the job's log",
 }
-# Granted to a job's own role, and called by it in none of these.
 OVERRIDE = "somebody overrides the freeze: tests/execute/test_freeze.py does"
+ACCEPT = "a breach that accept is the first to see, and not the watch"
+NO_GATE = "every rollback looks for a waiting gate; here none waits while this job runs"
+# Granted to a job's own role, and called by it in none of these.
 UNSEEN_BY_JOBS = {
     ("tap-job-build", "dynamodb:PutItem"): OVERRIDE,
     ("tap-job-build", "dynamodb:UpdateItem"): OVERRIDE,
     ("tap-job-build", "ssm:GetParameterHistory"): OVERRIDE,
     ("tap-job-rollback", "codepipeline:RetryStageExecution"): "nobody answers a gate: the scenario unanswered-gate",
+    ("tap-job-accept", "codepipeline:GetPipelineState"): ACCEPT,
+    **{(f"tap-job-{job}", "codepipeline:PutApprovalResult"): NO_GATE for job in ("apply", "accept", "rollback")},
+    ("tap-job-approve", "dynamodb:GetItem"): "an approval that is refused names the plan in force",
+    **{
+        (f"tap-job-{job}", "dynamodb:Query"): "one grant for all that write the journal" for job in ("approve", "build")
+    },
 }
 NEVER_RUN = {
     "tap-job-reconcile": "a person starts it, for an accepted phase whose execution is gone",
@@ -78,6 +86,9 @@ def test_the_exceptions_are_permitted_and_have_a_reason() -> None:
     assert UNSEEN.keys() <= may
     assert not UNSEEN.keys() & dependent().keys()
     assert all(source.startswith("https://docs.aws.amazon.com/") for source in dependent().values())
+    granted = granted_to_jobs()
+    assert all(action in granted[role] for role, action in UNSEEN_BY_JOBS)
+    assert NEVER_RUN.keys() <= granted.keys()
 
 
 def test_the_table_names_its_sources() -> None:
