@@ -96,6 +96,7 @@ OBSERVE: tuple[Permission, ...] = (
         resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
     ),
     *_read("amazondynamodb", "dynamodb:ListTables"),
+    *_read("awscloudformation", "cloudformation:DescribeStacks"),  # whether anything is being deployed
     *_read("awspricelist", "pricing:GetProducts"),  # every job that publishes shows prices; asking is free
     *_read(
         "amazondynamodb",

@@ -26,7 +26,7 @@ from datetime import timedelta
 from optimizer.action import Action, Before, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
 from optimizer.aws import Aws
-from optimizer.consolidate import cutover
+from optimizer.consolidate import cutover, engines
 from optimizer.consolidate.engines import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
@@ -66,9 +66,11 @@ from stages.indexes import MERGED, SOURCES, merged_indexes
 from stages.sizing import Sizing
 
 ID = "table_consolidation"
+BELONGS = "is read together with another table, and is no log of high volume"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
+HOUR = timedelta(hours=1)
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 LATEST_LAG = timedelta(hours=1)  # four runs of the watch
 
@@ -124,9 +126,15 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Whether the two support being one; each thing they must have in common is a criterion."""
+    belongs = brief(BELONGS, evidence.name in SOURCES, equals=True, source=f"{GUIDE}/bp-relational-modeling.html")
+    if evidence.name not in SOURCES:
+        return decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
+
+    chosen = _chosen(evidence, policy, kept)
+    hours = round(chosen.takes / HOUR, 1) if chosen else None
 
     def over(
         name: str, observed: Measured, *, unit: str = "", page: str = "bp-general-nosql-design", **limit: Measured
@@ -140,7 +148,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
     indexes = sum(len(each["indexes"]) for each in tables.values()) if tables else None
     criteria = (
-        brief("one of the tables that belong together", evidence.name in SOURCES, equals=True),
+        belongs,
         over("both tables are there", len(tables) if tables else None, equals=len(SOURCES)),
         over("tables that are being changed", ", ".join(evidence.unsettled) or "none", equals="none"),
         alike("key schema", "keys"),
@@ -157,7 +165,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("readers of either stream", ", ".join(evidence.readers) or "none", page="Streams", equals="none"),
         over("the merged table is there already", evidence.before["merged"], equals=False),
         over("pointers turned elsewhere", _turned(evidence), equals="none"),
-        over("copied by", _engine(evidence, policy, kept), equals=Engine.THREADS.value),
+        over("copied by", _by(chosen), equals=Engine.THREADS.value),
         over(
             "peak writes of both, as if on one partition",
             evidence.peak_writes,
@@ -190,6 +198,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=(
             Projection("tables that the application uses", 3, 2, ""),
             Projection("indexes of what becomes one table", indexes, len(merged_indexes(kept)), ""),
+            Projection("hours of copying and comparing", None, hours, "h"),
         ),
         undo="throughout the window, without losing a write: the sources are kept up to date, and the pointers are "
         "turned back when the last change has arrived; writes wait for seconds. After it, only by a person",
@@ -275,14 +284,20 @@ def _turned(evidence: Evidence) -> str:
     return ", ".join(f"{name}: {pointers.get(name)}" for name in SOURCES if pointers.get(name) != name) or "none"
 
 
-def _engine(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> str | None:
-    """Which engine would copy so much; above one process's size with what it would take."""
+def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engines.Choice | None:
+    """Which engine would copy so much."""
     if evidence.size is None:
         return None
     load = Load(evidence.size, evidence.items, len(merged_indexes(kept)))
-    choice = choose_engine(load, policy.copying, evidence.region)
-    if choice.engine is Engine.THREADS:
-        return choice.engine.value
+    return choose_engine(load, policy.copying, evidence.region, policy.calendar.applying)
+
+
+def _by(choice: engines.Choice | None) -> str | None:
+    """As the plan says it; where a person has to prepare it, with why and with what it would take."""
+    if choice is None or choice.engine is Engine.THREADS:
+        return choice.engine.value if choice else None
+    if choice.engine is Engine.NEITHER:
+        return f"neither: {choice.reason}"
     cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
     return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
 

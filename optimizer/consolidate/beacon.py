@@ -26,13 +26,13 @@ LOOKS = 40  # at the stream, before more of them are tried
 
 def to_now(aws: Aws, table: str, reader: Reader, deadline: datetime) -> Iterator[list[Record]]:
     """All changes that were made before this began, and perhaps later ones. Raises MoveFailed at the deadline."""
-    tokens: set[str] = set()
+    beacons: dict[str, int] = {}
     for count in chain(COUNTS, repeat(COUNTS[-1])):
-        tokens.add(token := secrets.token_hex(8))
+        beacons[token := secrets.token_hex(8)] = count
         _shine(aws, table, count, token)
         for _ in range(LOOKS):
             yield from reader.batches()
-            if not reader.dark(tokens):
+            if reader.is_past(beacons):
                 return
             if aws.clock.now() >= deadline:
                 raise MoveFailed(

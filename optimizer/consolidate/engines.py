@@ -22,7 +22,8 @@ from optimizer.observe.prices import price_of
 GIB = 2**30
 WRITE_UNIT, READ_UNIT = 1_024, 4_096  # bytes
 IN_TRANSACTION = 2  # write units of the table for one; an index's writes are not doubled
-READS = 3  # the sources to copy them; sources and target, to compare them
+SIDES = 2  # that are compared
+READS = 1 + SIDES  # the sources to copy them; sources and target, to compare them
 MILLION, GB = Decimal(10**6), Decimal(10**9)
 WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request units"  # priced by the million
 
@@ -30,6 +31,7 @@ WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request u
 class Engine(StrEnum):
     THREADS = "threads"
     SPARK = "spark"
+    NEITHER = "neither"  # it takes longer than the streams keep what is written meanwhile
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,34 @@ class Choice:
     usd: Decimal | None
 
 
-def choose_engine(load: Load, policy: CopyPolicy, region: str) -> Choice:
-    """The engine for so much. Only the size decides: it is what one process takes too long for."""
-    size = load.size / GIB
-    if size <= policy.one_process_gib:
-        reason = f"{size:,.1f} GiB: one process copies up to {policy.one_process_gib:,.0f} GiB"
-        return Choice(Engine.THREADS, reason, _by_threads(load, policy), _priced(_threads_usd, load, policy, region))
-    reason = f"{size:,.1f} GiB, more than the {policy.one_process_gib:,.0f} GiB of one process"
-    return Choice(Engine.SPARK, reason, _by_spark(load, policy), _priced(_spark_usd, load, policy, region))
+def choose_engine(load: Load, policy: CopyPolicy, region: str, within: timedelta) -> Choice:
+    """The engine for so much: one process as long as it ends `within` what a job may take, and Spark above that.
+
+    Spark's export, job and import have to end while the streams still hold what was changed since the export.
+    """
+    size = f"{load.size / GIB:,.1f} GiB"
+    alone, spark = _by_threads(load, policy), _by_spark(load, policy)
+    if load.size <= policy.one_process_gib * GIB and alone <= within:
+        reason = f"{size}: one process takes up to {policy.one_process_gib:,.0f} GiB, this in about {_hours(alone)}"
+        return Choice(Engine.THREADS, reason, alone, _priced(_threads_usd, load, policy, region))
+    reason = f"{size}, more than the {policy.one_process_gib:,.0f} GiB of one process"
+    if load.size <= policy.one_process_gib * GIB:
+        reason = f"{size} take one process about {_hours(alone)}, more than the {_hours(within)} of a job"
+    if spark > policy.until_followed:
+        late = f"and Spark about {_hours(spark)}, more than the {_hours(policy.until_followed)} that the streams allow"
+        return Choice(Engine.NEITHER, f"{reason}, {late}", spark, None)
+    return Choice(Engine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region))
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time / timedelta(hours=1):,.1f} h"
 
 
 def _by_threads(load: Load, policy: CopyPolicy) -> timedelta:
-    """Held back by the share of the write capacity, or by the process itself."""
+    """Held back by the share of the write capacity, or by the process itself; then both sides are read and compared."""
     by_units = IN_TRANSACTION * load.write_units / policy.units_per_second
-    return timedelta(seconds=round(max(by_units, load.items / policy.items_per_second)))
+    by_items = load.items / policy.items_per_second
+    return timedelta(seconds=round(max(by_units, by_items) + SIDES * by_items))
 
 
 def _by_spark(load: Load, policy: CopyPolicy) -> timedelta:

@@ -7,7 +7,8 @@ iterator is good for 15 minutes; an answer may be empty although there is more t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,6 +70,7 @@ class Reader:
     position: Position
     _iterators: dict[str, str] = field(default_factory=dict)
     _lit: dict[str, set[str]] = field(default_factory=dict)  # by shard, the beacons that came out of it
+    _shown: Counter[str] = field(default_factory=Counter)  # how many of each token
 
     def batches(self, most: int | None = None) -> Iterator[list[Record]]:
         """Records in order, until every shard answers with nothing or `most` were read.
@@ -87,11 +89,14 @@ class Reader:
             if self.position.ended == before.ended:  # else there may be children to read
                 return
 
-    def dark(self, tokens: Collection[str]) -> list[str]:
-        """The shards that are not at their end and out of which none of these beacons has come."""
-        return [
-            shard for shard in readable(self._shards(), self.position) if self._lit.get(shard, set()).isdisjoint(tokens)
-        ]
+    def is_past(self, beacons: Mapping[str, int]) -> bool:
+        """Whether some have come out of every shard that is not at its end, and of one token as many as were set.
+
+        The latter because a shard may be there that is not listed yet.
+        """
+        lit = (self._lit.get(shard, set()) for shard in readable(self._shards(), self.position))
+        whole = any(self._shown[token] >= count for token, count in beacons.items())
+        return whole and not any(tokens.isdisjoint(beacons) for tokens in lit)
 
     def _shard(self, shard: str) -> Iterator[list[Record]]:
         empty, patience = 0, 1 if shard in self._iterators else EMPTY_ANSWERS
@@ -117,7 +122,10 @@ class Reader:
         """Whether a change is of a beacon, which is then known to have come by."""
         if not is_beacon(change["Keys"]):
             return False
-        self._lit.setdefault(shard, set()).add(change.get("NewImage", {}).get(BEACON, {}).get("S", ""))
+        if image := change.get("NewImage"):  # it was set; else it was taken away
+            token = image[BEACON]["S"]
+            self._lit.setdefault(shard, set()).add(token)
+            self._shown[token] += 1
         return True
 
     def _records(self, shard: str, iterator: str) -> Mapping[str, Any]:

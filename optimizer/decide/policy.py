@@ -143,7 +143,7 @@ class CalendarPolicy:
 class CopyPolicy:
     """How two tables are copied into one, and how fast. Assumed speeds hold until a copying has told real ones."""
 
-    one_process_gib: float = 50.0  # both tables; what is larger is copied by Spark
+    one_process_gib: float = 50.0  # both tables; what is larger, or takes longer than `applying`, is copied by Spark
     units_per_second: float = 2_000.0  # write units: half of what a new on-demand table is known to take
     items_per_second: float = 1_500.0  # of one process, assumed; its progress tells the real figure
     spark_workers: int = 10  # of type G.1X, one DPU each

@@ -49,7 +49,14 @@ from optimizer.execute.records import (
     PlanRecord,
     PlanState,
 )
-from optimizer.execute.requirements import current_plan, is_finished, require_approved, require_at_rest, require_turn
+from optimizer.execute.requirements import (
+    current_plan,
+    is_finished,
+    require_approved,
+    require_at_rest,
+    require_no_deployment,
+    require_turn,
+)
 from optimizer.execute.service import Service
 from optimizer.execute.switch import Switch
 from optimizer.execute.versions import keep
@@ -307,8 +314,9 @@ class Life:
         return keep(self.tooling, bucket, source, self.settings.revision)
 
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
-        """Pre-flight: the service is surely well, and its baseline is kept."""
+        """Pre-flight: nothing is being deployed, the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
+        require_no_deployment(self.production, self.regions)
         require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
         recent = self.service.baseline(now)
         assessment = judge(recent, [], now)

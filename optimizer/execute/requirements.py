@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from optimizer.aws import Aws
 from optimizer.decide.plan import Plan
 from optimizer.errors import NotApproved, PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal
 from optimizer.execute.records import FINISHED, UNDER_WAY, PlanRecord, PlanState
+from optimizer.observe.deployed import cloudformation
 from optimizer.phase import Phase
+
+STACKS = "tap-"
 
 
 def current_plan(journal: Journal) -> PlanRecord:
@@ -71,6 +77,18 @@ def require_turn(journal: Journal, plan: Plan, phase: Phase) -> None:
                 raise WrongState(
                     f"Phase {phase.number} waits: phase {earlier.number} is {state.value}, not reconciled."
                 )
+
+
+def require_no_deployment(production: Aws, regions: Iterable[str]) -> None:
+    """Raises WrongState while a stack of the foundation is being deployed: two would change the same resources."""
+    for region in regions:
+        for page in cloudformation(production.at(region)).get_paginator("describe_stacks").paginate():
+            for stack in page["Stacks"]:
+                if stack["StackName"].startswith(STACKS) and stack["StackStatus"].endswith("_IN_PROGRESS"):
+                    raise WrongState(
+                        f"{stack['StackName']} in {region} is {stack['StackStatus']}: a deployment is under way. "
+                        "Retry the stage when it has ended."
+                    )
 
 
 def _head(record: PlanRecord | None) -> tuple[str, PlanState] | None:

@@ -68,6 +68,13 @@ def test_all_that_is_supported_applies():
     assert decide(replace(SUPPORTED, peak_writes=None), Policy()).choice is Choice.NO_DATA
 
 
+def test_how_long_the_copy_takes_is_projected():
+    """Two million items of one unit: 2,000 seconds of writing, 2,667 of comparing."""
+    decision = decide(replace(SUPPORTED, items=2_000_000), Policy())
+    (hours,) = [each for each in decision.projected if each.unit == "h"]
+    assert (hours.today, hours.after) == (None, 1.3)
+
+
 def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_that_is_not_does_not():
     def decided(a, b):
         removal = gsi_removal.Evidence(
@@ -98,7 +105,7 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
 @pytest.mark.parametrize(
     ("changes", "criterion"),
     [
-        ({"name": "audit_logs"}, "one of the tables that belong together"),
+        ({"name": "audit_logs"}, table_consolidation.BELONGS),
         (around(tables={"users": ONE}), "both tables are there"),
         (around(merged=True), "the merged table is there already"),
         (around(pointers={"tenants": "tenants", "users": "elsewhere"}), "pointers turned elsewhere"),
@@ -106,6 +113,8 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
         ({"owners": ("tenants: owned by a tenant",)}, "owners of either"),
         ({"readers": ("user-events (RUNNING)",)}, "readers of either stream"),
         ({"size": 2**36}, "copied by"),
+        ({"size": 2**33, "items": 20_000_000}, "copied by"),  # 8 GiB, but of items that take one process 13 hours
+        ({"size": 2**40}, "copied by"),
         ({"unsettled": ("users",)}, "tables that are being changed"),
         (other(keys=[]), "same key schema"),
         (other(encryption="arn:another"), "same key of encryption"),

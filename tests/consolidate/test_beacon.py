@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.stream import Position, Reader
 from optimizer.errors import MoveFailed
 from tests.consolidate import campaign
+from tests.consolidate.model import _Streams
 from tests.consolidate.platform import MERGE, Platform, lived
 
 SPEED = Speed(units=1e6, segments=1, workers=1)
@@ -49,6 +51,19 @@ def test_every_shard_is_lit_also_those_that_split_meanwhile() -> None:
         before = platform.application.writes
         assert len(read(platform)) >= 400
         assert platform.application.writes > before  # it wrote on, and shards split
+
+
+def test_a_shard_that_is_not_listed_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, answers = _Streams.describe_stream, iter([False] * 7)
+
+    def late(streams: _Streams, **asked: Any) -> Any:
+        shown = listed(streams, **asked)
+        return shown if next(answers, True) else {"StreamDescription": {"Shards": []}}
+
+    monkeypatch.setattr(_Streams, "describe_stream", late)
+    with lived(100, 0) as platform:
+        platform.application.busy = False
+        assert len(read(platform)) == 50
 
 
 def test_a_stream_that_does_not_come_to_now_is_an_error() -> None:

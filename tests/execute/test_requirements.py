@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import astuple
+
 import pytest
 
 from optimizer.errors import NotApproved, PlanSuperseded, WrongState
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
 from optimizer.execute.records import PlanState
-from optimizer.execute.requirements import current_plan, is_finished, is_under_way, require_approved, require_at_rest
+from optimizer.execute.requirements import (
+    current_plan,
+    is_finished,
+    is_under_way,
+    require_approved,
+    require_at_rest,
+)
+from optimizer.observe.template import Place
+from optimizer.phase import Phase
+from optimizer.rehearsal.stacks import DeployedStack, StackEvents, StackStore
 from tests.execute.conftest import World
 
 
@@ -47,3 +59,23 @@ def test_a_plan_beside_the_one_in_force_is_not_carried_out(world: World) -> None
     with pytest.raises(PlanSuperseded, match="is not in force"):
         require_approved(world.fresh().journal, world.plan())
     require_approved(world.fresh().journal, plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "refused"),
+    [
+        ("tap-primary", "UPDATE_IN_PROGRESS", True),
+        ("tap-replica-2", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
+        ("tap-primary", "UPDATE_COMPLETE", False),
+        ("another-team", "UPDATE_IN_PROGRESS", False),
+    ],
+)
+def test_nothing_begins_while_a_stack_is_being_deployed(world: World, name: str, status: str, refused: bool) -> None:
+    plan = world.approved()
+    life = world.fresh()
+    place = Place("222222222222", "us-east-1", name)
+    world.account.part(StackStore).record(DeployedStack(place, {}, {}, {}, {}, {}, world.account.clock.now()))
+    world.account.part(StackEvents).force(*astuple(place), status, "made up")
+    outcome = pytest.raises(WrongState, match=f"{name} in us-east-1 is {status}") if refused else nullcontext()
+    with outcome:
+        life.apply(plan, Phase.COMPUTE)
