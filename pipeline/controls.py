@@ -43,10 +43,14 @@ class Controls(Construct):
         }
 
     def grant_read(self, role: iam.Role) -> None:
-        """Read the values, and who set them; no job may set one."""
-        actions = ["ssm:GetParameter", "ssm:GetParameterHistory"]
+        """Read the values; no job may set one."""
         arns = [each.parameter_arn for each in (self.switch, self.override, self.peaks)]
-        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=arns))
+        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=arns))
+
+    def grant_read_who_overrides(self, role: iam.Role) -> None:
+        """Read who set an override: that is recorded with it."""
+        override = [self.override.parameter_arn]
+        role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=override))
 
     def _parameter(self, id: str, name: str, value: str, description: str) -> ssm.StringParameter:
         return ssm.StringParameter(self, id, parameter_name=f"/tap/{name}", string_value=value, description=description)

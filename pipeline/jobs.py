@@ -115,6 +115,8 @@ class Jobs(Construct):
     def _freeze_checking_role(self) -> iam.Role:
         role = self.role("build", production=(roles.ANALYZE,))
         self._journal.grant_write(role)  # an override of the freeze is recorded
+        self._controls.grant_read(role)
+        self._controls.grant_read_who_overrides(role)
         # The freeze check compares with what is deployed here as well: the pipeline's own stacks.
         stacks = self._own_stacks()
         role.add_to_policy(iam.PolicyStatement(actions=["cloudformation:GetTemplate"], resources=stacks))
@@ -188,6 +190,7 @@ class Jobs(Construct):
         """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._controls.grant_read(role)
         self._records.grant_publish(role)
         self._records.grant_fetch(role)
         self._grant_reject(role)
@@ -207,6 +210,7 @@ class Jobs(Construct):
         """The role of `reconcile`, the last part of accept by itself."""
         role = self.role("reconcile", production=(roles.RECONCILE,))
         self._journal.grant_write(role)
+        self._controls.grant_read(role)
         return role
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
@@ -228,7 +232,6 @@ class Jobs(Construct):
         arns = [roles.production_role_arn(self._environment, name) for name in production]
         if arns:
             role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole", "sts:TagSession"], resources=arns))
-        self._controls.grant_read(role)
         return role
 
     def variables(self, production_role: str | None) -> dict[str, str]:
@@ -262,6 +265,7 @@ class Jobs(Construct):
     def _apply(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
         role = self.role("apply", production=(roles.ACT,))
         self._journal.grant_write(role)
+        self._controls.grant_read(role)
         self._records.grant_keep(role)
         self._records.grant_publish(role)
         self._grant_reject(role)
@@ -284,6 +288,7 @@ class Jobs(Construct):
     def _accept(self, phase: Phase) -> cdk_pipelines.CodeBuildStep:
         role = self.role("accept", production=(roles.ACT, roles.RECONCILE))
         self._journal.grant_write(role)
+        self._controls.grant_read(role)
         self._records.grant_publish(role)
         self._grant_reject(role)
         more = {

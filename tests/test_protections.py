@@ -39,7 +39,7 @@ from stages.sizing import Sizing
 from tests.actions.test_contract import undeclared
 from tests.execute import conftest as small_world
 from tests.execute.conftest import ACTION, ARN, TABLE, World
-from tests.pipeline.production_roles import permitted
+from tests.pipeline.permitted import permitted
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # two checks synthesize: beside the others that do
 

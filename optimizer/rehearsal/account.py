@@ -21,7 +21,7 @@ from optimizer.aws import Aws, World
 from optimizer.rehearsal import overlay
 from optimizer.rehearsal.calls import REHEARSAL, Call, CallRecord
 from optimizer.rehearsal.clock import SimulatedClock
-from optimizer.rehearsal.credentials import Credentials, boto3_session, botocore_session
+from optimizer.rehearsal.credentials import KEY_ID, AccessKey, Credentials, boto3_session, botocore_session
 from optimizer.rehearsal.faults import ANSWERS, Crash, Faults
 from optimizer.rehearsal.overlay import AwsError
 from optimizer.rehearsal.seam import Request, Wire, attached
@@ -65,7 +65,8 @@ class EmulatedAccount:
         self._travelling = 0
         self._callbacks: list[Callable[[datetime], None]] = []
         self._parts: dict[type, Any] = {}
-        self._opened: dict[object, Aws] = {}  # clients hold no state: the jobs of one rehearsal share them
+        # Clients hold no state: the runs of one job share them. By the job's own access key.
+        self._opened: dict[str, dict[object, Aws]] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._active = ExitStack()
 
@@ -105,10 +106,16 @@ class EmulatedAccount:
             self._actor = before
 
     def world(self, environ: Mapping[str, str]) -> World:
-        """What an in-process job sees: this clock, these variables, the tooling account's credentials."""
+        """What an in-process job sees: this clock, these variables, its own credentials."""
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        key = self.credentials.of_user(self.tooling)
-        return World(self.clock, environ, lambda: botocore_session(key, region), self._opened)
+        key = self.key_of(environ)
+        opened = self._opened.setdefault(key.id, {})
+        return World(self.clock, environ, lambda: botocore_session(key, region), opened)
+
+    def key_of(self, environ: Mapping[str, str]) -> AccessKey:
+        """The access key in a job's variables; without one, that of the tooling account's user."""
+        key = self.credentials.find(environ.get(KEY_ID, ""))
+        return key or self.credentials.of_user(self.tooling)
 
     def session(self, account: str, region: str) -> boto3.Session:
         """A session in either account, for the rehearsal's own hands."""

@@ -15,12 +15,13 @@ import botocore.session
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import HierarchicalEmitter
 
+KEY_ID = "AWS_ACCESS_KEY_ID"  # botocore's own name for it
 SESSION = timedelta(hours=1)  # a chained role session lasts one hour at most (IAM User Guide, roles terms)
 
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One access key. `role_arn` and `expires` belong to an assumed role; a user's key has neither."""
+    """One access key. `role_arn` is whose session it is; a user's key has none. `expires`: None lasts."""
 
     id: str
     secret: str
@@ -30,6 +31,12 @@ class AccessKey:
     token: str | None = None
     expires: datetime | None = None
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The key as a process is given it."""
+        given = {KEY_ID: self.id, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_SESSION_TOKEN": self.token or ""}
+        return {name: value for name, value in given.items() if value}
+
 
 class Credentials:
     """All access keys of the emulated accounts. A key nobody gave out counts as the default account's."""
@@ -38,6 +45,7 @@ class Credentials:
         self.default = default
         self._random = Random(seed)  # noqa: S311 -- repeatable, and guards nothing
         self._keys: dict[str, AccessKey] = {}
+        self._jobs: dict[str, AccessKey] = {}
         self._users = {account: self._give_user(account) for account in (default, *others)}
 
     @property
@@ -47,6 +55,15 @@ class Credentials:
     def of_user(self, account: str) -> AccessKey:
         """The lasting key of an account; raises KeyError for an account that does not exist."""
         return self._users[account]
+
+    def of_job(self, role_arn: str) -> AccessKey:
+        """The key that a job has of its own role: CodeBuild renews it, so that it never ends."""
+        if role_arn not in self._jobs:
+            account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+            id = f"ASIAJOB{len(self._jobs):0>13}"
+            key = AccessKey(id, f"secret-of-{id}", account, role_arn, name, f"token-of-{id}")
+            self._jobs[role_arn] = self._add(key)
+        return self._jobs[role_arn]
 
     def find(self, key_id: str) -> AccessKey | None:
         return self._keys.get(key_id)

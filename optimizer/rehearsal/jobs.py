@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from optimizer.rehearsal.conditions import surroundings
+from optimizer.rehearsal.credentials import boto3_session
 from optimizer.rehearsal.other_code import is_other_code, run_other_code
 from optimizer.rehearsal.synthesis import Synthesis, SynthesisFailed, copy_sources
 from optimizer.rehearsal.synthesized import Project, WalkFailed
@@ -40,6 +41,9 @@ Verb = Callable[[Sequence[str], Mapping[str, str], str], int]
 
 Script = Callable[[str, Mapping[str, str], str], int]
 """Runs a Python script that stands in a buildspec, likewise."""
+
+SignIn = Callable[[str], Mapping[str, str]]
+"""The variables with the credentials of a role, by its ARN."""
 
 INLINE = re.compile(r"python - <<'(\w+)'\n(.*?)\1", re.DOTALL)
 OPTIMIZER = ["python", "-m", "optimizer"]
@@ -77,10 +81,10 @@ def in_process(account: EmulatedAccount) -> Verb:
 
 
 def script_in_process(account: EmulatedAccount, region: str) -> Script:
-    """A script of the buildspec, with the job's variables and boto3 in the tooling account."""
+    """A script of the buildspec, with the job's variables and credentials."""
 
     def run(script: str, environ: Mapping[str, str], actor: str) -> int:
-        with account.acting(actor), surroundings(environ, region, account.session(account.tooling, region)):
+        with account.acting(actor), surroundings(environ, region, boto3_session(account.key_of(environ), region)):
             try:
                 exec(compile(script, "buildspec", "exec"), {"__name__": "__main__"})  # noqa: S102 -- our own template
             except (ClientError, OSError) as error:
@@ -89,6 +93,16 @@ def script_in_process(account: EmulatedAccount, region: str) -> Script:
         return 0
 
     return run
+
+
+def signed_in(account: EmulatedAccount) -> SignIn:
+    """A job has the credentials of its own role. CodeBuild hands them out at an address; here, as variables."""
+    return lambda role_arn: account.credentials.of_job(role_arn).variables
+
+
+def no_credentials(role_arn: str) -> Mapping[str, str]:  # noqa: ARG001 -- a SignIn's signature
+    """For jobs that call nobody."""
+    return {}
 
 
 def no_script(script: str, environ: Mapping[str, str], actor: str) -> int:  # noqa: ARG001 -- a Script's signature
@@ -107,6 +121,7 @@ class Jobs:
     revision: str
     say: Say
     script: Script = no_script
+    sign_in: SignIn = no_credentials
     _told: set[str] = field(default_factory=set)
 
     def tell_once(self, line: str) -> None:
@@ -130,6 +145,7 @@ class Jobs:
             "CODEBUILD_SRC_DIR": str(folder),
             "CODEBUILD_RESOLVED_SOURCE_VERSION": self.revision,
             "CODEBUILD_BUILD_ID": f"{project.name}:{room.name}",
+            **self.sign_in(project.role),
             **{f"CODEBUILD_SRC_DIR_{name}": str(path) for name, path in inputs.items() if name != primary},
         }
         return Job(self, project, folder, environ)
@@ -237,7 +253,7 @@ class Shell:
     relay: Relay
 
     def run(self, command: str) -> int:
-        """The command's exit code. It finds this Python first on its PATH, and no AWS credentials."""
+        """The command's exit code. It finds this Python first on its PATH, and no AWS credentials but the job's."""
         with tempfile.NamedTemporaryFile() as left:
             script = f"trap 'env -0 > {shlex.quote(left.name)}' EXIT\n{command}\n"
             done = subprocess.run(

@@ -26,7 +26,7 @@ from optimizer.rehearsal.event_routes import Calls
 from optimizer.rehearsal.events import gate_failed
 from optimizer.rehearsal.execution import Execution, Executions, Gate
 from optimizer.rehearsal.gates import Person, Watch
-from optimizer.rehearsal.iam_actions import by_role
+from optimizer.rehearsal.iam_actions import by_role, resources_by_role
 from optimizer.rehearsal.item_writer import ItemWriter
 from optimizer.rehearsal.jobs import Job, Jobs
 from optimizer.rehearsal.journal_items import JournalItems
@@ -190,6 +190,10 @@ class PlatformLife:
         """What each role was seen to ask for, as IAM actions: to be held against what it may."""
         return by_role(self.account.calls, self.account.credentials)
 
+    def called_on(self) -> dict[str, dict[str, list[str]]]:
+        """And on what, where a call's resource can be told by its parameters."""
+        return resources_by_role(self.account.calls, self.account.credentials)
+
     def summary(self, wall_seconds: float) -> Summary:
         """The figures of the whole life."""
         self.progress.say("comparing code and account")
@@ -250,6 +254,7 @@ class PlatformLife:
             revision=REVISION,
             say=self.progress.say,
             script=jobs.script_in_process(self.account, self.home.region),
+            sign_in=jobs.signed_in(self.account),
         )
 
     def _reached(self, milestone: str, at: datetime) -> None:

@@ -41,6 +41,7 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             life.live_on(request.weeks_after)
             life.publish()
             (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
+            (request.out / "called-on.json").write_text(json.dumps(life.called_on(), indent=2) + "\n")
             summary = life.summary(time.perf_counter() - begun)
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += other_sizing(life.journal.sizing(), request.scenario.expect.sizing)

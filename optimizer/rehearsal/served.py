@@ -71,8 +71,9 @@ class Served:
         return Response(json.dumps({"now": self._account.clock.now().isoformat()}), content_type="application/json")
 
     def _environment(self, verb: str) -> Response:
-        key = self._account.credentials.of_user(self._account.tooling)
-        told = {"environ": dict(self._environments(verb)), "key": {"id": key.id, "secret": key.secret}}
+        environ = dict(self._environments(verb))
+        key = self._account.key_of(environ)
+        told = {"environ": environ, "key": {"id": key.id, "secret": key.secret}}
         return Response(json.dumps({**told, "account": key.account}), content_type="application/json")
 
 

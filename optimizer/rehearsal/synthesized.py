@@ -28,13 +28,14 @@ class WalkFailed(OptimizerError):
 
 @dataclass(frozen=True)
 class Project:
-    """One CodeBuild project: its declared environment and what its buildspec says."""
+    """One CodeBuild project: its declared environment, what its buildspec says, its role's ARN."""
 
     id: str
     name: str
     environment: Mapping[str, str]
     buildspec: Mapping[str, Any]
     has_source: bool
+    role: str = ""
 
     def commands(self, phase: str) -> tuple[str, ...]:
         """The commands of one build phase, in order."""
@@ -239,6 +240,7 @@ def _project(id: str, properties: Mapping[str, Any], resolve: Resolve) -> Projec
         environment={each["Name"]: str(resolve(each["Value"])) for each in declared},
         buildspec=buildspec,
         has_source=source.get("Type") != "NO_SOURCE",
+        role=str(resolve(properties.get("ServiceRole", ""))),
     )
 
 

@@ -205,7 +205,7 @@ def undeclared(action: Action, calls: list[Call]) -> list[str]:
         {
             name
             for call in calls
-            for name in iam_actions(call.service, call.operation)
+            for name in iam_actions(call.service, call.operation, call.parameters)
             if not any(fnmatchcase(name, each) for each in (writes if call.mutating else reads))
         }
     )

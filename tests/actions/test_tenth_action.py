@@ -28,7 +28,7 @@ from optimizer.phase import Phase
 from optimizer.reference import actions_page, permissions_page
 from pipeline.skip_condition import NothingToDo, check
 from tests.execute import conftest as small_world
-from tests.pipeline.production_roles import permitted
+from tests.pipeline.permitted import permitted
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one of its tests synthesizes: beside the others that do
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+import boto3
 import pytest
 
-from optimizer.rehearsal.jobs import Jobs, Relay, Shell, split
+from optimizer.rehearsal.account import EmulatedAccount
+from optimizer.rehearsal.jobs import Jobs, Relay, Shell, signed_in, split
 from optimizer.rehearsal.synthesis import Synthesis
 from optimizer.rehearsal.synthesized import Project, WalkFailed
 
@@ -40,6 +44,31 @@ def test_no_credentials_and_no_variables_of_this_process_are_seen(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     bash = shell(tmp_path)
     assert bash.run('test -z "$AWS_ACCESS_KEY_ID" && test "$TABLE" = tap-journal') == 0
+
+
+def test_a_job_calls_as_its_own_role(tmp_path: Path) -> None:
+    with EmulatedAccount(start=datetime(2027, 3, 1, tzinfo=UTC), tooling="1" * 12, production="2" * 12) as account:
+        seen: list[Mapping[str, str]] = []
+        jobs = Jobs(
+            lambda _arguments, environ, _actor: seen.append(environ) or 0,
+            Synthesis(tmp_path / "cache"),
+            tmp_path,
+            "us-east-1",
+            "c0ffee",
+            print,
+            sign_in=signed_in(account),
+        )
+        for name in ("watch", "apply", "watch"):
+            spec = {"phases": {"build": {"commands": ["python -m optimizer status"]}}}
+            project = Project("P", "tap-p", {}, spec, True, role=f"arn:aws:iam::{'1' * 12}:role/tap-job-{name}")
+            jobs.prepare(project, {}, None).run(name)
+        callers = [boto3.Session(botocore_session=account.world(each).open_session()) for each in seen]
+        names = [each.client("sts").get_caller_identity()["Arn"] for each in callers]
+        assert names == [
+            f"arn:aws:sts::{'1' * 12}:assumed-role/tap-job-{n}/tap-job-{n}" for n in ("watch", "apply", "watch")
+        ]
+        assert account.world(seen[0]).opened is account.world(seen[2]).opened
+        assert account.world(seen[0]).opened is not account.world(seen[1]).opened
 
 
 def test_what_is_printed_is_passed_on_by_line(tmp_path: Path) -> None:

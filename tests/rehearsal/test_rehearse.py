@@ -12,20 +12,23 @@ import pytest
 
 from optimizer.errors import UsageError
 from optimizer.rehearsal import setting as setting_module
+from optimizer.rehearsal.deployments import Deployments
 from optimizer.rehearsal.rehearse import rehearse
 from optimizer.rehearsal.scenario import known_scenarios, load_scenario
 from optimizer.rehearsal.setting import Request
 from optimizer.rehearsal.synthesis import Synthesis
 from optimizer.rehearsal.synthesized import WalkFailed
+from stages.sizing import Sizing, SizingRecord
 from tests.dashboard.page import Page
-from tests.pipeline.production_roles import permitted
+from tests.pipeline.permitted import job_may, permitted
 
+JOB = "tap-job-"
 Json = dict[str, Any]
 
 
 def rehearsed(out: Path, scenario: str, **more: Any) -> tuple[int, Json]:
     code = rehearse(Request(out, load_scenario(scenario), **more))
-    assert not_permitted(out / "calls.json") == {}
+    assert not_permitted(out) == {}
     return code, json.loads((out / "summary.json").read_text())
 
 
@@ -40,11 +43,21 @@ def exported(out: Path) -> list[Json]:
     return items
 
 
-def not_permitted(calls: Path) -> dict[str, list[str]]:
-    """What each production role was seen to call without a permission."""
-    may = roles_may()
-    asked = {role: used for role, used in json.loads(calls.read_text()).items() if role}
-    found = {role: sorted(used.keys() - may["Allow", role]) for role, used in asked.items()}
+def not_permitted(out: Path) -> dict[str, list[str]]:
+    """What each role was seen to call without a permission: the production roles, and the jobs' own in tooling."""
+    may, asked = roles_may(), json.loads((out / "calls.json").read_text())
+    assert any(role.startswith(JOB) for role in asked), "the tooling account's calls are nobody's"
+    found = {
+        role: [
+            each for each in used if not (job_may(role, each) if role.startswith(JOB) else each in may["Allow", role])
+        ]
+        for role, used in asked.items()
+    }
+    for role, used in json.loads((out / "called-on.json").read_text()).items():
+        if role.startswith(JOB):
+            found[role] += [
+                f"{each} on {arn}" for each, arns in used.items() for arn in arns if not job_may(role, each, arn)
+            ]
     return {role: actions for role, actions in found.items() if actions}
 
 
@@ -234,6 +247,30 @@ def test_a_crash_at_any_call_ends_in_the_same_state(
 ) -> None:
     code, summary = rehearsed(tmp_path, scenario, crash_at=crash_at)
     assert (code, outcomes(summary)) == (0, ends)
+
+
+@pytest.mark.slow
+def test_a_sizing_accepted_while_an_execution_waits_is_not_undone_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Build's check is over by then: what refuses it is the one right before Production deploys."""
+    to_production = Deployments.self_mutate
+
+    def accepted_meanwhile(deployments: Deployments, assembly: Path, artifact: str) -> None:
+        to_production(deployments, assembly, artifact)
+        record = SizingRecord(revision=1, sizing=Sizing.AS_DESIGNED).model_dump_json()
+        account = deployments.account
+        account.client("dynamodb", account.tooling, deployments.region).put_item(
+            TableName="tap-journal", Item={"pk": {"S": "sizing"}, "sk": {"S": "current"}, "record": {"S": record}}
+        )
+
+    monkeypatch.setattr(Deployments, "self_mutate", accepted_meanwhile)
+    assert rehearse(Request(tmp_path, load_scenario("young-account"))) == 1
+    told = capsys.readouterr()
+    assert "the pipeline ended at Production: `python -m optimizer freeze-check" in " ".join(told.out.split())
+    _, since = told.err.split("stage Production", 1)
+    assert "was synthesized from sizing revision 0, the record is at 1" in since
+    assert "deployed tap-" not in since
 
 
 def misspelt_command(template: str) -> str:
