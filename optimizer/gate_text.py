@@ -35,7 +35,7 @@ def _saves(costs: PlanCosts) -> str:
     if net == costs.before - costs.after:
         return f"Saves {listed}."
     ends = [each.since for saving in costs.savings for each in saving.later]
-    rest = f", the rest when commitments have ended, from {max(ends):%Y-%m-%d}" if ends else ""
+    rest = f", the rest as commitments end, by {max(ends):%Y-%m-%d}" if ends else ""
     return f"Saves ${net:,.0f} a month now, net of commitments ({listed}{rest})."
 
 

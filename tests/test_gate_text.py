@@ -89,7 +89,7 @@ def test_what_is_reserved_is_said_with_its_end() -> None:
     text = gate_text(replace(PLAN, costs=reserved))
     assert (
         "Saves $4,000 a month now, net of commitments ($17,500 of $30,000 a month at list price, "
-        "the rest when commitments have ended, from 2027-12-01)." in text
+        "the rest as commitments end, by 2027-12-01)." in text
     )
     unknown = replace(PLAN.costs, totals_before=None, totals_after=None)
     assert "what is reserved of it is not known" in gate_text(replace(PLAN, costs=unknown))

@@ -194,7 +194,7 @@ def _from_to(costs: Costs | None) -> str:
         return ""
     listed = f"{dollars(costs.before)} to {dollars(costs.standing)} a month at list price"
     off = what_comes_off(costs.steps, SavingState.TAKEN, SavingState.PROJECTED)
-    rest = f"; the rest comes off when commitments have ended, from {date_of(off.full)} on" if off.full else ""
+    rest = f"; the rest comes off as commitments end, by {date_of(off.full)}" if off.full else ""
     if costs.effective is None:
         return f"From {listed}{rest}. "
     net = f"From {dollars(costs.effective)} to {dollars(costs.effective - off.now)} a month net of commitments"

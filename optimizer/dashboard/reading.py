@@ -128,7 +128,7 @@ def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline 
     account = "measured in the account" if over else "in the account now"
     measured = f"{dollars(costs.measured)} {account}" if costs.measured is not None else "at list price"
     label = "Saved" if over else "To be saved" if not taken else "Saved and to be saved"
-    rest = f"; {dollars(saved.later)} at list price, the rest from {date_of(saved.full)}" if saved.full else ""
+    rest = f"; {dollars(saved.later)} at list price, the rest by {date_of(saved.full)}" if saved.full else ""
     if costs.effective is None:
         return (
             Fact("Before the plan", dollars(costs.before), "a month, at list price"),

@@ -88,7 +88,7 @@ def test_the_gate_is_asked_for_only_when_the_window_is_over() -> None:
 def test_what_comes_off_is_told_net_of_commitments_with_list_price_beside_it() -> None:
     lede = view_of(made.reserved()).answer.lede
     assert "From $30,443 to $26,906 a month net of commitments ($31,243 to $25,056 a month at list price)" in lede
-    assert "the rest comes off when commitments have ended, from 15 Sep 2027 on" in lede
+    assert "the rest comes off as commitments end, by 15 Sep 2027" in lede
 
 
 def test_once_the_commitments_have_ended_all_of_it_is_saved() -> None:

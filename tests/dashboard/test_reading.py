@@ -172,7 +172,7 @@ def test_the_figures_are_net_where_something_is_committed() -> None:
     assert (after.value, after.note) == ("$26,906", "a month, net; $25,056 measured in the account, at list price")
     assert saved.value == "$3,537"
     assert saved.note.startswith("a month, net; 12 % less; $")
-    assert saved.note.endswith(" by 29 Feb 2028; $6,187 at list price, the rest from 15 Sep 2027")
+    assert saved.note.endswith(" by 29 Feb 2028; $6,187 at list price, the rest by 15 Sep 2027")
 
 
 def test_a_row_says_what_a_commitment_holds_back() -> None:
