@@ -94,9 +94,10 @@ class Reader:
 
         The latter because a shard may be there that is not listed yet.
         """
+        if not any(self._shown[token] >= count for token, count in beacons.items()):
+            return False
         lit = (self._lit.get(shard, set()) for shard in readable(self._shards(), self.position))
-        whole = any(self._shown[token] >= count for token, count in beacons.items())
-        return whole and not any(tokens.isdisjoint(beacons) for tokens in lit)
+        return not any(tokens.isdisjoint(beacons) for tokens in lit)
 
     def _shard(self, shard: str) -> Iterator[list[Record]]:
         empty, patience = 0, 1 if shard in self._iterators else EMPTY_ANSWERS

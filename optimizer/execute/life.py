@@ -191,7 +191,7 @@ class Life:
                 observed = phase, self._assess(current.plan, record)
                 self._tend(current.plan, phase)
                 if self.observation.is_due(record):
-                    self.observation.begin_anew_when_changed(current.plan, phase)
+                    self.observation.look_for_changes(current.plan, phase)
                 break
         self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
         return observed or self._afterwards(records.values())

@@ -6,7 +6,7 @@ for, as a rollback, is Life's to do.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,12 +19,13 @@ from optimizer.execute.engine import Say
 from optimizer.execute.journal import Journal
 from optimizer.execute.lease import Purpose
 from optimizer.execute.pen import Pen
-from optimizer.execute.records import MOVING, Acceptance, PhaseRecord, PhaseState, WindowEvidence
+from optimizer.execute.records import MOVING, Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
 from optimizer.execute.service import Service
 from optimizer.observe.tenants import tier_uses
 from optimizer.phase import Phase
 
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
+ALL_EVERY = 6  # hours; what this phase changed is looked at each hour
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 
@@ -83,9 +84,15 @@ class Observation:
         """Whether nothing was written of an observed phase for an hour; so often is it looked for direct changes."""
         return _is_due(record, self.production.clock.now())
 
-    def begin_anew_when_changed(self, plan: Plan, phase: Phase) -> str:
-        """Begin the window anew when somebody changed what was decided on; returns what was said, or nothing."""
-        found = self.direct_changes.since(self.journal.left(plan, phase))
+    def look_for_changes(self, plan: Plan, phase: Phase) -> None:
+        """Begin the window anew when somebody changed what the phase changed, or, now and then, what was decided on."""
+        left = self.journal.left(plan, phase)
+        everything = self.production.clock.now().hour % ALL_EVERY == 0
+        self._begin_anew_when_changed(plan, phase, left if everything else [each for each in left if each.own])
+
+    def _begin_anew_when_changed(self, plan: Plan, phase: Phase, left: Sequence[Left]) -> str:
+        """What was said, or nothing."""
+        found = self.direct_changes.since(left)
         if not found:
             return ""
         with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
@@ -113,7 +120,7 @@ class Observation:
 
     def require_as_left(self, plan: Plan, phase: Phase) -> None:
         """Raises Unhealthy when what the phase changed was changed since, in the last hour or for good."""
-        if text := self.begin_anew_when_changed(plan, phase):
+        if text := self._begin_anew_when_changed(plan, phase, self.journal.left(plan, phase)):
             raise Unhealthy(f"Phase {phase.number} is held, not accepted. {text}. Retry the stage then.")
         if standing := self.direct_changes.standing(self.journal.left(plan, phase)):
             raise Unhealthy(
