@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -65,13 +66,19 @@ def _holds(backend: Any, item: Mapping[str, Mapping[str, Any]]) -> bool:
     table = backend.tables.get(operation["TableName"])
     if table is None:
         return False
-    names = [table.hash_key_attr, *([table.range_key_attr] if table.range_key_attr else [])]
+    keys = [table.hash_key_attr, *([table.range_key_attr] if table.range_key_attr else [])]
     holder = operation["Item"] if kind == "Put" else operation["Key"]
-    current = backend.get_item(operation["TableName"], {name: holder[name] for name in names})
-    parsed = get_filter_expression(
-        condition, operation.get("ExpressionAttributeNames"), operation.get("ExpressionAttributeValues")
-    )
+    current = backend.get_item(operation["TableName"], {name: holder[name] for name in keys})
+    names, values = operation.get("ExpressionAttributeNames"), operation.get("ExpressionAttributeValues")
+    plain = names is None and values is None
+    parsed = _parsed(condition) if plain else get_filter_expression(condition, names, values)
     return bool(parsed.expr(current))
+
+
+@cache
+def _parsed(condition: str) -> Any:
+    """A condition that stands for itself is the same for every item of a copy."""
+    return get_filter_expression(condition, None, None)
 
 
 class _Copying:
