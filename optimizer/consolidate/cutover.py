@@ -44,7 +44,7 @@ POLL = 1.0  # seconds
 CLOSE = 5.0  # seconds between two looks while old pointers may still be remembered
 LOOKS = 40  # at items that are written all the time, or whose changes are still to come out of the stream
 BEFORE_FLIP = (Stage.COPYING, Stage.FOLLOWING, Stage.PROVEN)
-SAMPLE = 200  # items of each entity in the shadow read
+SAMPLE = 200  # items of each table in the shadow read
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ def _outlast(aws: Aws, merge: Merge, notes: Notes, state: State, age: timedelta)
     strays = _strays(aws, state)
     for _ in range(LOOKS):
         if not (strays := still_different(aws, merge, strays, as_returned)):
+            state = replace(state, outlasted=True)
+            write_state(notes, state)
             return state
         state, _ = sync_back(aws, merge, notes, state)  # the application writes on: both sides may be on their way
         aws.clock.sleep(POLL)
@@ -175,7 +177,7 @@ def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random
         state, _ = sync_back(aws, merge, notes, state)  # what takes long, before anybody has to wait
         with fenced(aws, [merge.target]):
             state = _prepare_return(aws, merge, notes, state, random)
-    lift_fence(aws, merge.sources)
+    _open_sources(aws, merge)
     turn_pointers(aws, {str(each): str(each) for each in merge.sources})
     state = replace(state, stage=Stage.RETURNED)
     write_state(notes, state)
@@ -205,11 +207,16 @@ def recover(aws: Aws, merge: Merge, state: State) -> str:
         turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
         return f"a run died while it turned the pointers to {merge.target}: they are turned"
     if state.stage in BEFORE_FLIP and any(is_fenced(aws, each) for each in merge.sources):
-        for source in merge.sources:
-            put_out(aws, source)
-        lift_fence(aws, merge.sources)
+        _open_sources(aws, merge)
         return f"a run died while writes to {' and '.join(merge.sources)} were denied: they are let through again"
     return ""
+
+
+def _open_sources(aws: Aws, merge: Merge) -> None:
+    """Let them be written again, without what a run that died behind their fence may have left."""
+    for source in merge.sources:
+        put_out(aws, source)
+    lift_fence(aws, merge.sources)
 
 
 def stop(notes: Notes, state: State) -> None:

@@ -175,7 +175,9 @@ def flip_pointers(work: Work) -> Move:
         name="flip",
         when=When.APPLY,
         summary=f"turn both pointers to {work.merge.target}, and carry what is written there back",
-        is_done=lambda aws: cutover.is_flipped(aws, work.merge),
+        is_done=lambda aws: (
+            cutover.is_flipped(aws, work.merge) and (state := work.state()) is not None and state.outlasted
+        ),
         do=flip,
         undo=turn_back,
         is_undone=lambda aws: cutover.is_turned_back(aws, work.merge),

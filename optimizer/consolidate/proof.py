@@ -55,12 +55,12 @@ def sampled(aws: Aws, merge: Merge, count: int, random: Random, agree: Agree | N
                 TableName=table, TotalSegments=segments, Segment=segment, Limit=left, ConsistentRead=True
             )["Items"]
             left -= len(items)
-            keys = {__source_key(table, item) for item in items if not is_beacon(item)}
+            keys = {_source_key(table, item) for item in items if not is_beacon(item)}
             different |= still_different(aws, merge, keys, agree)
     return different
 
 
-def __source_key(table: str, item: Item) -> tuple[Entity, Key]:
+def _source_key(table: str, item: Item) -> tuple[Entity, Key]:
     """Of an item of any of the tables, what it is and its key in its source."""
     entity, key = (Entity(table), item) if table in tuple(Entity) else split_key(key_of(item))
     return entity, plain_key(key)

@@ -34,7 +34,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class State:
-    """The whole of it. `read_at`: when the streams in use were last read to their end."""
+    """The whole of it. `read_at`: when the streams in use were last read to their end.
+
+    `outlasted`: since the flip nobody uses an old pointer any more, and late writes were looked for.
+    """
 
     begun: datetime
     stage: Stage
@@ -43,6 +46,7 @@ class State:
     read_at: datetime
     backward: Position | None = None
     proof: Mapping[str, str] = field(default_factory=dict)
+    outlasted: bool = False
 
     @property
     def copied(self) -> int:

@@ -180,6 +180,8 @@ class Life:
         if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
             return self._afterwards()
         records = self.journal.phases(current.plan)
+        if current.state is PlanState.APPROVED and is_finished(current.plan, records):
+            self._close(current.plan)
         observed = None
         for phase, record in records.items():
             if record.state is PhaseState.ROLLING_BACK:
@@ -302,8 +304,14 @@ class Life:
             self._close_when_finished(plan, pen)
         return [record.phase for record in accepted]
 
+    def _close(self, plan: Plan) -> None:
+        """End a plan that is finished: whoever should have ended it died right before."""
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            if current_plan(self.journal).state is PlanState.APPROVED:
+                self._close_when_finished(plan, Pen(self.journal, lease))
+
     def _close_when_finished(self, plan: Plan, pen: Pen) -> None:
-        if is_finished(self.journal, plan):
+        if is_finished(plan, self.journal.phases(plan)):
             pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
 
     def _kept(self, source: Path | None) -> CodeVersion | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from optimizer.aws import Aws
 from optimizer.decide.plan import Plan
 from optimizer.errors import NotApproved, PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal
-from optimizer.execute.records import FINISHED, UNDER_WAY, PlanRecord, PlanState
+from optimizer.execute.records import FINISHED, UNDER_WAY, PhaseRecord, PlanRecord, PlanState
 from optimizer.observe.deployed import cloudformation
 from optimizer.phase import Phase
 
@@ -32,9 +32,9 @@ def is_under_way(journal: Journal) -> bool:
     return current.state is PlanState.APPROVED or any(each.state in UNDER_WAY for each in phases)
 
 
-def is_finished(journal: Journal, plan: Plan) -> bool:
+def is_finished(plan: Plan, phases: Mapping[Phase, PhaseRecord]) -> bool:
     """Whether no phase of the plan has anything left to do."""
-    return all(journal.phase(plan, phase).state in FINISHED for phase in Phase if plan.to_apply(phase))
+    return all(phases[phase].state in FINISHED for phase in Phase if plan.to_apply(phase))
 
 
 def require_at_rest(journal: Journal, seen: PlanRecord | None) -> None:

@@ -9,6 +9,7 @@ import pytest
 from optimizer.actions import gsi_removal, table_consolidation
 from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend
 from optimizer.consolidate.merge import Speed
+from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
 from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
@@ -223,9 +224,14 @@ def test_a_run_that_died_in_the_cutover_keeps_nobody_from_writing(calls):
         platform.write(30)
         assert platform.application.writes - written > 10, "writes are denied still"
         assert platform.application.refused - refused <= 2, "an old pointer is noticed at the first write"
+        flip = flip_pointers(Work(USERS, SUPPORTED.before, TAKEN, platform.notes))
+        assert not flip.is_done(platform.aws), "nobody has looked for late writes"
         campaign.turn(platform, SPEED)
+        assert flip.is_done(platform.aws)
         campaign.standing_still(platform)
         campaign.agree(platform.missing_in_target() + platform.missing_in_sources())
+        campaign.roll_back(platform)
+        assert not [key for key in platform.stored("users") if key[0].startswith("tap_mark")]
 
 
 def test_what_nobody_interrupted_needs_no_recovery():

@@ -38,7 +38,7 @@ def test_a_proposed_plan_wants_approval_and_holds_no_deployment(world: World) ->
     with pytest.raises(NotApproved, match="was not approved"):
         require_approved(life.journal, plan)
     assert not is_under_way(life.journal)
-    assert not is_finished(life.journal, plan)
+    assert not is_finished(plan, life.journal.phases(plan))
     require_at_rest(life.journal, life.journal.current())
 
 

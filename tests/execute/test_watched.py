@@ -74,6 +74,19 @@ def test_the_watch_looks_after_what_a_dead_job_left_and_waits_for_no_living_one(
     assert world.table() == APPLIED
 
 
+def test_the_watch_ends_a_plan_whose_last_job_died_right_before(world):
+    plan = world.approved()
+    life = world.fresh()
+    with life.journal.lease(Purpose.APPLY, "test") as lease:
+        pen = Pen(life.journal, lease)
+        pen.move_phase(plan, life.journal.phase(plan, Phase.COMPUTE), PhaseState.EMPTY, "Every decision was vetoed")
+    world.fresh().watch()
+    assert world.fresh().journal.current().state is PlanState.DONE
+    world.fresh().watch()
+    ended = [each for each in world.fresh().journal.history().events if "the plan is done" in each.text]
+    assert len(ended) == 1
+
+
 def test_a_rejected_gate_rolls_back_and_says_who_rejected_it(applied):
     applied.account.clock.sleep(3600)
     answer(applied, approved=False)
