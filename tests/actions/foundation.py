@@ -34,6 +34,7 @@ from optimizer.rehearsal.workload import Sources
 from optimizer.settings import Settings
 
 EVERY_DAY = Policy(calendar=CalendarPolicy(weekend=()))  # the tests go on through weekends
+ANEW = timedelta(days=61)
 JOB = "job"  # the actor of everything the optimizer does here
 
 
@@ -60,16 +61,17 @@ class Foundation:
     def aws(self) -> Aws:
         return self.life.production
 
-    def plan(self, action: Action) -> Plan:
-        """A fresh plan with this action's decisions alone."""
+    def plan(self, *actions: Action) -> Plan:
+        """A fresh plan with the decisions of these actions alone."""
         with self.account.acting(JOB):
             plan = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing()).plan
-        return replace(plan, decisions=tuple(each for each in plan.decisions if each.action == action.id), held=None)
+        mine = {action.id for action in actions}
+        return replace(plan, decisions=tuple(each for each in plan.decisions if each.action in mine), held=None)
 
-    def approved(self, action: Action) -> Plan:
-        """The same, in force and approved. A minute later than any before: the same plan would be the same record."""
-        self.account.clock.sleep(60)
-        plan = self.plan(action)
+    def approved(self, *actions: Action) -> Plan:
+        """The same, in force and approved, when what an earlier rollback made anew has metrics of its own."""
+        self.account.clock.sleep(ANEW.total_seconds())
+        plan = self.plan(*actions)
         with self.account.acting(JOB):
             with self.life.journal.lease(Purpose.ANALYZE, "contract") as lease:
                 Pen(self.life.journal, lease).propose(plan)

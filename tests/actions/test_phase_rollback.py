@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 
-from optimizer.actions import actions_of, registry
-from optimizer.analyze import analyze
+from optimizer.actions import actions_of
 from optimizer.decide.plan import Plan
-from optimizer.decide.policy import Policy
-from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseState
 from optimizer.phase import Phase
 from optimizer.rehearsal.account import Crash
 from tests.actions.foundation import Foundation, loaded
 
 pytestmark = pytest.mark.slow
-
-PERIOD = timedelta(days=61)  # what a rollback made anew has no metrics of its own before that
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +47,7 @@ class DiesAfter:
 def test_from_after_each_move_a_rollback_restores_what_was_described(foundation: Foundation, phase: Phase) -> None:
     before = described(foundation, phase)
     for moves in count(1):
-        plan = approved(foundation, phase)
+        plan = foundation.approved(*actions_of(phase))
         log = DiesAfter(moves, announced(foundation, plan, phase))
         try:
             replace(foundation.life, say=log).apply(plan, phase)
@@ -70,18 +63,6 @@ def test_from_after_each_move_a_rollback_restores_what_was_described(foundation:
     assert {line.split(":")[0] for line in log.seen} == NAMES[phase]
 
 
-def approved(foundation: Foundation, phase: Phase) -> Plan:
-    """A plan of this phase alone, in force."""
-    foundation.account.clock.sleep(PERIOD.total_seconds())
-    whole = analyze(foundation.aws, foundation.settings, registry(), Policy(), foundation.life.journal.sizing()).plan
-    mine = {each.id for each in actions_of(phase)}
-    plan = replace(whole, decisions=tuple(each for each in whole.decisions if each.action in mine), held=None)
-    with foundation.life.journal.lease(Purpose.ANALYZE, "test") as lease:
-        Pen(foundation.life.journal, lease).propose(plan)
-    foundation.life.approve(plan)
-    return plan
-
-
 def announced(foundation: Foundation, plan: Plan, phase: Phase) -> set[str]:
     """How the engine says that it begins a move."""
     found = foundation.resources(plan.to_apply(phase))
@@ -93,9 +74,9 @@ def announced(foundation: Foundation, plan: Plan, phase: Phase) -> set[str]:
 
 
 def described(foundation: Foundation, phase: Phase) -> dict[str, Mapping[str, Any]]:
-    plan = analyze(foundation.aws, foundation.settings, registry(), Policy(), foundation.life.journal.sizing()).plan
+    decisions = foundation.plan(*actions_of(phase)).decisions
     return {
         f"{action.id} {arn}": state
         for action in actions_of(phase)
-        for arn, state in foundation.described(action, [d for d in plan.decisions if d.action == action.id]).items()
+        for arn, state in foundation.described(action, [d for d in decisions if d.action == action.id]).items()
     }
