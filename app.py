@@ -1,6 +1,7 @@
 """Synthesize the pipeline and everything it deploys into `cdk.out`.
 
-The environment is that of cdk.json, or of the file that TAP_ENVIRONMENT names, a path in this repository.
+The environment is that of cdk.json, or of the file that TAP_ENVIRONMENT or `-c environment=FILE` names, a path in this
+repository.
 
 `python app.py` and `cdk synth` give the same templates: the CLI passes context by itself, without it
 the context of cdk.json is read here.
@@ -28,9 +29,10 @@ def make_app(outdir: str, **context: Any) -> cdk.App:
     """The whole app, before synthesis. `context` is added to that of cdk.json; the CLI's wins over both."""
     kept = json.loads((HERE / "cdk.json").read_text())["context"]
     app = cdk.App(outdir=outdir, context={**kept, **PATHS, **context})
-    named = os.environ.get(VARIABLE)
+    told = app.node.try_get_context("environment")
+    named = os.environ.get(VARIABLE) or (told if isinstance(told, str) else None)
     file = file_in_repository(named, HERE) if named else None
-    environment = load_environment(HERE / file if file else app.node.try_get_context("environment"))
+    environment = load_environment(HERE / file if file else told)
     sizing = read_sizing(Path(os.environ.get("TAP_SIZING", HERE / "sizing.json")))
     PipelineStack(app, "tap-pipeline", environment=environment, environment_file=file, sizing=sizing)
     return app

@@ -63,8 +63,13 @@ def told_to_synthesize(template: str) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_what_build_synthesizes_is_what_was_deployed(repository: Path) -> None:
-    first = templates(synthesized(repository, {VARIABLE: FILE}))
+@pytest.mark.parametrize(
+    "named",
+    [{VARIABLE: FILE}, {"CDK_CONTEXT_JSON": json.dumps({"environment": FILE})}],
+    ids=["by make", "by -c environment=FILE"],  # the CLI hands its context on in that variable
+)
+def test_what_build_synthesizes_is_what_was_deployed(repository: Path, named: Mapping[str, str]) -> None:
+    first = templates(synthesized(repository, named))
     everything = "".join(first.values())
     assert not [account for account in EXAMPLE["accounts"].values() if account in everything]
     told = told_to_synthesize(first["tap-pipeline.template.json"])
