@@ -15,7 +15,8 @@ from optimizer.aws import Aws
 from optimizer.clock import Clock
 from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import Merge, is_beacon
+from optimizer.consolidate.merge import Merge
+from optimizer.consolidate.scan import scan_page
 from optimizer.consolidate.side_by_side import Spread
 from optimizer.consolidate.writes import insert, write_all
 
@@ -75,17 +76,9 @@ def copy_page(aws: Aws, merge: Merge, segment: Segment, page: int) -> tuple[Segm
 
     The read is eventually consistent: it may miss the last second, which is in the stream.
     """
-    start = {"ExclusiveStartKey": dict(segment.after)} if segment.after else {}
-    answer = aws.dynamodb.scan(
-        TableName=segment.source,
-        TotalSegments=segment.of,
-        Segment=segment.number,
-        Limit=page,
-        **start,  # type: ignore[arg-type]  # a key as an earlier page gave it
-    )
-    items = [merge.merged(segment.source, item) for item in answer["Items"] if not is_beacon(item)]
+    read, last = scan_page(aws, segment.source, (segment.number, segment.of), segment.after, page, consistent=False)
+    items = [merge.merged(segment.source, item) for item in read]
     write_all(aws, (insert(merge.target, item) for item in items))
-    last = answer.get("LastEvaluatedKey")
     copied = replace(segment, after=last, items=segment.items + len(items), done=last is None)
     return copied, sum(map(_units, items))
 

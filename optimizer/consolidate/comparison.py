@@ -15,7 +15,8 @@ from typing import Any
 from optimizer.aws import Aws
 from optimizer.consolidate.item_size import Item
 from optimizer.consolidate.mapping import Entity, unmarked
-from optimizer.consolidate.merge import GONE, Merge, Speed, is_beacon, key_of
+from optimizer.consolidate.merge import GONE, Merge, Speed, key_of
+from optimizer.consolidate.scan import scan_page
 from optimizer.consolidate.side_by_side import Spread, side_by_side
 from optimizer.consolidate.writes import unbury, write_all
 from optimizer.errors import MoveFailed
@@ -119,17 +120,7 @@ def _pages(
 
 def _page(aws: Aws, part: _Part, page: int) -> tuple[list[Item], _Part | None]:
     """A page of a segment, and where the segment goes on."""
-    start = {"ExclusiveStartKey": dict(part.after)} if part.after else {}
-    answer = aws.dynamodb.scan(
-        TableName=part.table,
-        TotalSegments=part.of,
-        Segment=part.number,
-        Limit=page,
-        ConsistentRead=True,
-        **start,  # type: ignore[arg-type]  # a key as an earlier page gave it
-    )
-    last = answer.get("LastEvaluatedKey")
-    items: list[Item] = [item for item in answer["Items"] if not is_beacon(item)]
+    items, last = scan_page(aws, part.table, (part.number, part.of), part.after, page, consistent=True)
     return items, replace(part, after=last) if last else None
 
 

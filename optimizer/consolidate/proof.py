@@ -15,7 +15,8 @@ from optimizer.aws import Aws
 from optimizer.consolidate.comparison import Comparison, Key, as_copied, content_hash, named, plain_key, read_items
 from optimizer.consolidate.item_size import Item
 from optimizer.consolidate.mapping import Entity, merged_key, split_key, unmarked
-from optimizer.consolidate.merge import GONE, Merge, is_beacon, key_of
+from optimizer.consolidate.merge import GONE, Merge, key_of
+from optimizer.consolidate.scan import scan_page
 from optimizer.errors import MoveFailed
 
 Agree = Callable[[Merge, Entity, Item | None, Item | None], bool]
@@ -51,11 +52,9 @@ def sampled(aws: Aws, merge: Merge, count: int, random: Random, agree: Agree | N
         for segment in random.sample(range(segments), segments):
             if left <= 0:
                 break
-            items = aws.dynamodb.scan(
-                TableName=table, TotalSegments=segments, Segment=segment, Limit=left, ConsistentRead=True
-            )["Items"]
+            items, _ = scan_page(aws, table, (segment, segments), None, left, consistent=True)
             left -= len(items)
-            keys = {_source_key(table, item) for item in items if not is_beacon(item)}
+            keys = {_source_key(table, item) for item in items}
             different |= still_different(aws, merge, keys, agree)
     return different
 
