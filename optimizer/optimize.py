@@ -10,10 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +25,6 @@ from typer._click.exceptions import ClickException
 from optimizer.actions import registry
 from optimizer.analyze import analyze as make_plan
 from optimizer.aws import World, production, tooling
-from optimizer.dashboard.render import write_dashboard
 from optimizer.decide.health import Health
 from optimizer.decide.plan import read_plan
 from optimizer.decide.policy import Policy
@@ -35,7 +32,6 @@ from optimizer.errors import Breach, OptimizerError, UsageError
 from optimizer.execute.freeze import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.life import Life
-from optimizer.execute.publish import upload, write_export
 from optimizer.execute.reconcile import compare, production_stacks
 from optimizer.execute.reconcile import freeze_check as check_freeze
 from optimizer.execute.records import PlanState
@@ -43,16 +39,13 @@ from optimizer.execute.requirements import is_under_way
 from optimizer.execute.savings import measure_savings as measure
 from optimizer.execute.service import Service
 from optimizer.gate_text import gate_text
-from optimizer.observe.inventory import take_inventory
+from optimizer.page import file_if_possible, file_page, published, write_page
 from optimizer.phase import Phase
 from optimizer.plan_text import money_lines, plan_lines
 from optimizer.rehearsal.command import app as rehearse_app
 from optimizer.settings import Settings
-from optimizer.spending import read_running
 
 AWS_FAILED = 7
-FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what main tells in one line
-PUBLISHED = (".html", ".json", ".csv")
 
 app = typer.Typer(
     help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
@@ -125,8 +118,8 @@ def analyze(
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
-    _dashboard(life, out)
-    _upload(life, out)
+    write_page(life, out)
+    file_page(life, out)
     for line in plan_lines(plan):
         typer.echo(line)
 
@@ -157,7 +150,7 @@ def apply(
         for line in life.preview(document, Phase(phase)):
             typer.echo(line)
         return
-    with _published(life):
+    with published(life):
         record = life.apply(document, Phase(phase), source)
     end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
     typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
@@ -174,7 +167,7 @@ def watch(context: typer.Context) -> int:
         phase, assessment = life.watch()
     except OptimizerError:
         life.tell()  # what was rolled back just now
-        _publish_if_possible(life)
+        file_if_possible(life)
         raise
     if phase is None or assessment is None:
         typer.echo("No window is open.")
@@ -187,7 +180,7 @@ def watch(context: typer.Context) -> int:
 def accept(context: typer.Context, phase: PhaseNumber) -> None:
     """After 48 healthy hours: the irreversible moves, then the sizing record."""
     life = _life(context)
-    with _published(life):
+    with published(life):
         record = life.accept(Phase(phase))
     typer.echo(f"Phase {phase} is {record.state.value}.")
 
@@ -200,7 +193,7 @@ def rollback(
 ) -> None:
     """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
     life = _life(context)
-    with _published(life), _telling(life):
+    with published(life), _telling(life):
         record = life.rollback(Phase(phase), reason)
     typer.echo(f"Phase {phase} is {record.state.value}.")
 
@@ -214,7 +207,7 @@ def gate_failed(
 ) -> None:
     """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
     life = _life(context)
-    with _published(life), _telling(life):
+    with published(life), _telling(life):
         typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
 
 
@@ -225,7 +218,7 @@ def reconcile(context: typer.Context, assembly: Assembly) -> None:
     Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
     """
     life = _life(context)
-    with _published(life):
+    with published(life):
         stacks = production_stacks(assembly, life.journal.sizing().revision)
         report = compare(stacks, life.production)
         if life.agree(stacks):
@@ -275,7 +268,7 @@ def measure_savings(context: typer.Context) -> None:
     life = _life(context)
     measured = measure(life.journal, life.production, life.actions, life.settings.build_id)
     if measured.new:
-        _publish_if_possible(life)
+        file_if_possible(life)
     for week in measured.weeks:
         typer.echo(
             f"Week of {week.start}: ${week.realised:,} saved (${week.low:,} to ${week.high:,}), "
@@ -314,15 +307,15 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force, its plan.json and its journal."""
     life = _life(context)
-    typer.echo(f"The dashboard is {_dashboard(life, out)}.")
+    typer.echo(f"The dashboard is {write_page(life, out)}.")
 
 
 @app.command()
 def publish(context: typer.Context, out: OutDir) -> None:
     """Write what `dashboard` writes, and file it in the bucket beside the journal."""
     life = _life(context)
-    _dashboard(life, out)
-    _upload(life, out)
+    write_page(life, out)
+    file_page(life, out)
 
 
 @lru_cache(maxsize=1)
@@ -359,48 +352,8 @@ def _telling(life: Life) -> Iterator[None]:
     life.tell()
 
 
-@contextmanager
-def _published(life: Life) -> Iterator[None]:
-    """Afterwards, and also when the verb failed, what the plan looks like is filed."""
-    try:
-        yield
-    except FAILURES:
-        _publish_if_possible(life)
-        raise
-    _publish_if_possible(life)
-
-
-def _publish_if_possible(life: Life) -> None:
-    """A dashboard that cannot be filed changes nothing of how the verb ended: it is said, and can be made again."""
-    if life.settings.records_bucket is None:
-        return
-    with tempfile.TemporaryDirectory() as made:
-        out = Path(made)
-        try:
-            _dashboard(life, out)
-            _upload(life, out)
-        except FAILURES as error:
-            life.say(f"The plan's dashboard was not published: {error} Run publish --out DIR when that is mended.")
-
-
-def _upload(life: Life, out: Path) -> None:
-    bucket, current = life.settings.records_bucket, life.journal.current()
-    if bucket is None or current is None:
-        return
-    files = sorted(path for path in out.iterdir() if path.suffix in PUBLISHED)
-    life.say(f"Published in {upload(life.tooling, bucket, current.plan.hash, files)}")
-
-
 def _freeze(life: Life) -> Freeze:
     return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
-
-
-def _dashboard(life: Life, out: Path) -> Path:
-    governed = take_inventory(life.production, life.regions).governed
-    billed = read_running(life.production, governed).bill
-    history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
-    write_export(life.journal, out)
-    return write_dashboard(history, out, now=life.production.clock.now())
 
 
 def _tell(line: str) -> None:
