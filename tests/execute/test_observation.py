@@ -1,0 +1,83 @@
+"""What is looked at while a window is open, and how often; and what a day after an acceptance is held against."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from optimizer.action import Before
+from optimizer.aws import Aws
+from optimizer.decide.decision import Choice
+from optimizer.decide.health import Health
+from optimizer.decide.plan import Plan
+from optimizer.execute.observation import NOTHING_YET
+from optimizer.execute.records import PhaseState
+from optimizer.observe.inventory import Governed
+from optimizer.phase import Phase
+from tests.execute.conftest import ACTION, TABLE, World
+
+
+def expiry(aws: Aws, governed: Governed) -> Before:
+    shown = aws.dynamodb.describe_time_to_live(TableName=governed.name)["TimeToLiveDescription"]
+    return {"expiry": shown.get("AttributeName")}
+
+
+OTHER = replace(ACTION, id="other", phase=Phase.DATABASE, describe=expiry)
+
+
+@pytest.fixture
+def plan(world: World) -> Plan:
+    """Applied at 8:00; another phase decided to keep something of the same table, which this one does not change."""
+    world.extra = {OTHER.id: OTHER}
+    plan = world.plan()
+    kept = replace(plan.decisions[0], action=OTHER.id, choice=Choice.KEEP)
+    world.approved(plan := replace(plan, decisions=(*plan.decisions, kept)))
+    world.fresh().apply(plan, Phase.COMPUTE)
+    return plan
+
+
+def expire(world: World) -> None:
+    dynamodb = world.account.client("dynamodb", "222222222222", "us-east-1")
+    wanted = {"Enabled": True, "AttributeName": "until"}
+    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=wanted)
+
+
+def watched_at(world: World, hour: int) -> None:
+    """A run of the watch at the next such hour of the day, an hour or more after the last note."""
+    clock = world.account.clock
+    clock.sleep(3600)
+    while clock.now().hour != hour:
+        clock.sleep(600)
+    world.fresh().watch()
+
+
+def test_what_the_phase_did_not_change_is_looked_at_every_sixth_hour(world: World, plan: Plan) -> None:
+    begun = world.fresh().journal.phase(plan, Phase.COMPUTE).window_start
+    expire(world)
+    watched_at(world, 11)
+    assert world.fresh().journal.phase(plan, Phase.COMPUTE).window_start == begun
+    watched_at(world, 12)
+    assert world.fresh().journal.phase(plan, Phase.COMPUTE).window_start == world.account.clock.now()
+
+
+def test_it_restarts_the_window_and_holds_no_acceptance(world: World, plan: Plan) -> None:
+    expire(world)
+    watched_at(world, 12)
+    world.account.clock.sleep(timedelta(hours=49).total_seconds())
+    assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+
+
+def test_nothing_is_told_before_a_period_has_settled_and_of_the_day_after(world: World, plan: Plan) -> None:
+    life = world.fresh()
+    assert life.observation.since(plan, world.account.clock.now()) == NOTHING_YET
+    assert life.observation.afterwards([]) is None
+    world.account.clock.sleep(timedelta(hours=49).total_seconds())
+    life.accept(Phase.COMPUTE)
+    world.account.clock.sleep(3600)
+    found = life.observation.afterwards([])
+    assert found is not None
+    assert found[1].verdict is Health.HEALTHY
+    world.account.clock.sleep(timedelta(hours=24).total_seconds())
+    assert life.observation.afterwards([]) is None
