@@ -17,9 +17,9 @@ from typing import Any
 
 import aws_cdk as cdk
 
-from pipeline.environment import VARIABLE, EnvironmentInvalid, file_in_repository, load_environment
+from domain.environment import VARIABLE, EnvironmentInvalid, file_in_repository, load_environment
+from domain.sizing import UnreadableSizing, read_sizing
 from pipeline.pipeline_stack import PipelineStack
-from stages.sizing import UnreadableSizing, read_sizing
 
 HERE = Path(__file__).parent
 PATHS = {"aws:cdk:enable-path-metadata": True}  # the CLI's own setting, reserved in cdk.json

@@ -16,15 +16,14 @@ setup(
     description="A self-mutating CDK pipeline that deploys a SaaS foundation and then optimizes its cost, reversibly",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["pipeline*", "stages*", "optimizer*"]),
+    packages=find_packages(
+        include=["domain*", "cloudformation*", "stages*", "optimizer*", "emulator*", "pipeline*", "rehearsal*"]
+    ),
     package_data={
-        "optimizer": [
-            "dashboard/templates/*",
-            "dashboard/assets/*",
-            "observe/*.json",
-            "rehearsal/billing/*.json",
-            "rehearsal/scenarios/*.yaml",
-        ]
+        "domain": ["*.json"],
+        "emulator": ["billing/*.json"],
+        "optimizer": ["dashboard/templates/*", "dashboard/assets/*"],
+        "rehearsal": ["scenarios/*.yaml"],
     },
     install_requires=[
         "boto3==1.44.*",

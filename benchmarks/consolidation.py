@@ -30,18 +30,19 @@ from typing import Any
 
 import boto3
 
-from optimizer.aws import Aws
-from optimizer.consolidate import copying, cutover
-from optimizer.consolidate.layout import table_shape
+from domain.indexes import INDEXES, merged_indexes
+from emulator.account import EmulatedAccount
+from emulator.core.botocore_waits import simulated_waits
+from emulator.core.credentials import AccessKey, botocore_session
+from emulator.http_server import serving
+from optimizer.consolidate import copy as copying
+from optimizer.consolidate import cutover
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.state import State, read_state
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.credentials import AccessKey, botocore_session
-from optimizer.rehearsal.remote import HttpClock
-from optimizer.rehearsal.served import serving
-from optimizer.rehearsal.waits import simulated_waits
-from stages.indexes import INDEXES, merged_indexes
+from optimizer.consolidate.table_schema import table_shape
+from optimizer.ports.aws import Aws
+from rehearsal.served_world import HttpClock
 
 START = datetime(2027, 3, 1, tzinfo=UTC)
 TOOLING, PRODUCTION, HOME = "111111111111", "222222222222", "us-east-1"

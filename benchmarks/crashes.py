@@ -20,14 +20,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.faults import Crash, Fault, Faults
-from optimizer.rehearsal.platform_life import PlatformLife
-from optimizer.rehearsal.rehearse import broken_off
-from optimizer.rehearsal.report import Progress
-from optimizer.rehearsal.scenario import load_scenario
-from optimizer.rehearsal.setting import PROJECT, Request, Setting
-from optimizer.rehearsal.summary import excluded_of, unexpected
+from emulator.account import EmulatedAccount
+from emulator.core.faults import Crash, Fault, Faults
+from rehearsal.report import Progress
+from rehearsal.run import broken_off
+from rehearsal.scenario import load_scenario
+from rehearsal.session import PlatformLife
+from rehearsal.summary import excluded_of, unexpected
+from rehearsal.workspace import PROJECT, Request, Setting
 
 NEVER = 1_000_000_000  # a call that no rehearsal reaches: the walker retries, and nothing dies by itself
 

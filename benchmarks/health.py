@@ -20,7 +20,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.decide.health import Baseline, Health, Sample
+from optimizer.decide.health import Baseline
+from optimizer.model.health import Health, Sample
 
 DAY = 288  # periods
 START = datetime(2027, 1, 4, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """Whole rehearsals over loads from 1 to 20 million requests a day: does one end accepted with the service broken?
 
 Each load, with tenants in proportion and a seed of its own, lives through `quiet`'s whole plan. Then a
-week goes by, and is held hour by hour against the same week as designed (optimizer/rehearsal/service_level.py).
+week goes by, and is held hour by hour against the same week as designed (emulator/workload/service_level.py).
 A plan that keeps everything is fine, one that is rolled back is fine; one that is accepted and broke the
 service is not, and makes the exit code 1.
 
@@ -18,13 +18,14 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.platform_life import PlatformLife
-from optimizer.rehearsal.report import Progress
-from optimizer.rehearsal.scenario import Outcome, Scenario, WorkloadSpec, load_scenario
-from optimizer.rehearsal.service_level import ServiceLevel, service_level
-from optimizer.rehearsal.setting import PROJECT, WALKED_AT, Request, Setting
-from optimizer.rehearsal.workload import Sources, Workload
+from emulator.account import EmulatedAccount
+from emulator.workload.service_level import ServiceLevel, service_level
+from emulator.workload.spec import WorkloadSpec
+from emulator.workload.workload import Sources, Workload
+from rehearsal.report import Progress
+from rehearsal.scenario import Outcome, Scenario, load_scenario
+from rehearsal.session import PlatformLife
+from rehearsal.workspace import PROJECT, WALKED_AT, Request, Setting
 
 WEEK = timedelta(days=7)
 

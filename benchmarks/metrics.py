@@ -25,9 +25,9 @@ import boto3
 import botocore.session
 import numpy as np
 
-from optimizer.aws import RETRIES, Aws
-from optimizer.clock import SystemClock
+from domain.clock import SystemClock
 from optimizer.observe.metrics import POINTS_PER_CALL, QUERIES_PER_CALL, Query, read_metrics
+from optimizer.ports.aws import RETRIES, Aws
 
 END = datetime(2027, 3, 1, tzinfo=UTC)
 

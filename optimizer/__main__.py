@@ -2,6 +2,6 @@
 
 import sys
 
-from optimizer.optimize import main
+from optimizer.cli.verbs import main
 
 sys.exit(main())

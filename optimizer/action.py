@@ -15,13 +15,13 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Protocol
 
-from optimizer.aws import Aws
-from optimizer.decide.decision import Decision, Json
+from domain.sizing import Sizing
 from optimizer.decide.policy import Policy
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.model.decision import Decision, Json
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
 
 Before = Mapping[str, Json]
 

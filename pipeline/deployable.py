@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.environment import VARIABLE, Environment, EnvironmentInvalid, file_in_repository, load_environment
+from domain.environment import VARIABLE, Environment, EnvironmentInvalid, file_in_repository, load_environment
 
 PROJECT = Path(__file__).parents[1]
 REFUSED = 2

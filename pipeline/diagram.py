@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from optimizer.observe.assembly import Assembly, Stack, read_assembly
+from cloudformation.assembly import Assembly, Stack, read_assembly
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "foundation.md"
 BEGIN, END = "<!-- drawn from the templates: python -m pipeline.diagram cdk.out -->", "<!-- end of the drawing -->"

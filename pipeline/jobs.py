@@ -1,6 +1,6 @@
 """The pipeline's jobs: one method each. What a job runs is its file in `buildspecs/`.
 
-Every job is told the same variables (`optimizer/settings.py` reads them) and has a role of its own,
+Every job is told the same variables (`optimizer/ports/settings.py` reads them) and has a role of its own,
 which may touch the journal as far as its verb does and assume its role in production, nothing else.
 """
 
@@ -22,13 +22,13 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import pipelines as cdk_pipelines
 from constructs import Construct
 
-from optimizer.execute.approvals import APPROVE, CONFIRM
-from optimizer.phase import Phase
+from domain.environment import VARIABLE, Environment
+from optimizer.decide.approvals import APPROVE, CONFIRM
+from optimizer.model.phase import Phase
 from pipeline import roles
-from pipeline.controls import Controls
-from pipeline.environment import VARIABLE, Environment
 from pipeline.journal_table import JournalTable
-from pipeline.records import Records
+from pipeline.operator_parameters import Controls
+from pipeline.records_bucket import Records
 from stages.acknowledged import acknowledge
 
 PIPELINE_NAME = "tap"

@@ -14,27 +14,27 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import pipelines as cdk_pipelines
 from constructs import Construct
 
-from optimizer.phase import Phase
-from pipeline.conditions import SkipWhenNothingToDo
-from pipeline.controls import Controls
-from pipeline.early_call import EarlyCall
-from pipeline.environment import Environment
+from domain.environment import Environment
+from domain.sizing import SizingRecord
+from optimizer.model.phase import Phase
+from pipeline.alarm_forwarding import EarlyCall
 from pipeline.grants import (
     acknowledge_artifacts,
     acknowledge_self_mutation,
     acknowledge_steps,
     acknowledge_support,
 )
+from pipeline.human_access import People
 from pipeline.jobs import PIPELINE_NAME, STACK_NAME, Jobs
 from pipeline.journal_table import JournalTable
 from pipeline.kept_bucket import kept_bucket
-from pipeline.people import People
-from pipeline.records import Records
+from pipeline.operator_parameters import Controls
+from pipeline.records_bucket import Records
 from pipeline.roles import RolesStack
+from pipeline.skip_stages import SkipWhenNothingToDo
 from pipeline.watch import Notifications, Watch
 from pipeline.weekly_start import WeeklyStart
 from stages.production import ProductionStage
-from stages.sizing import SizingRecord
 
 # npm's tag `latest` is an older release whose schema does not know this library's assemblies.
 CLI_VERSION = "2.1148.1"

@@ -9,7 +9,7 @@
   role that the stack was deployed with, so what holds it is that only harmless change sets are executed.
 
 Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
-the boundary of `pipeline/boundary.py`.
+the boundary of `pipeline/permission_boundary.py`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.environment import Environment
+from domain.names import DECLARATION as TIERS
+from domain.names import PREFIX, TENANT_TAG
 from optimizer.action import Permission
 from optimizer.actions import registry
-from optimizer.aws import SESSION_TAGS
-from optimizer.decide.change_set import PREFIX
-from optimizer.observe.inventory import TENANT_TAG
-from optimizer.observe.tenants import DECLARATION as TIERS
-from pipeline.boundary import STAGING, make_boundary
-from pipeline.environment import Environment
+from optimizer.ports.sessions import SESSION_TAGS
+from pipeline.permission_boundary import STAGING, make_boundary
 from stages.acknowledged import acknowledge
 from stages.regional_stack import RegionalStack
 

@@ -21,9 +21,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as sns_subscriptions
 from constructs import Construct
 
+from domain.environment import Environment
 from pipeline import roles
-from pipeline.early_call import CalledEarly
-from pipeline.environment import Environment
+from pipeline.alarm_forwarding import CalledEarly
 from pipeline.grants import acknowledge_log
 from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec, read_buildspec
 

@@ -15,9 +15,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from domain.sizing import AuroraInstance
 from stages.acknowledged import acknowledge
 from stages.network import Network, closed_group
-from stages.sizing import AuroraInstance
 
 GLOBAL_NAME = "tap-global"
 PORT = 5432

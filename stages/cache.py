@@ -10,11 +10,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from domain.sizing import CacheSizing
 from stages.acknowledged import acknowledge
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network, closed_group
-from stages.sizing import CacheSizing
 
 NAME = "tap-cache"
 PORT = 6380  # not the one that scanners try first

@@ -10,12 +10,12 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from domain.sizing import SECONDARY_BACKUP_DAYS, SECONDARY_CLASS, AuroraInstance, AuroraSizing
 from stages.aurora import ENGINE, ENGINE_VERSION, GLOBAL_NAME, PORT, AuroraCluster
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network
 from stages.rotation import Rotation
-from stages.sizing import SECONDARY_BACKUP_DAYS, SECONDARY_CLASS, AuroraInstance, AuroraSizing
 
 NAME = "tap-database"
 ADMINISTRATOR = "tap_admin"

@@ -8,10 +8,10 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.sizing import FLEET_VOLUME_GB, FleetSizing
 from stages.acknowledged import acknowledge
 from stages.governed import mark_part
 from stages.network import Network, closed_group
-from stages.sizing import FLEET_VOLUME_GB, FleetSizing
 
 NAME = "tap-fleet"
 CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at

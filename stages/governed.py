@@ -9,7 +9,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 
 PART_TAG = "tap:part"
 

@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stages.boundary import make_boundary
+from stages.permission_boundary import make_boundary
 from stages.regional_stack import RegionalStack
 
 

@@ -10,10 +10,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from domain.indexes import SOURCES
 from stages.cache import Cache
 from stages.database import Database
 from stages.governed import mark_part
-from stages.indexes import SOURCES
 from stages.tables import Tables
 
 POINTED = (*SOURCES, "audit_logs")  # what the application asks for, wherever it lies

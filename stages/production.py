@@ -5,10 +5,10 @@ from __future__ import annotations
 import aws_cdk as cdk
 from constructs import Construct
 
-from pipeline.environment import Environment
+from domain.environment import Environment
+from domain.sizing import Sizing
 from stages.keys import Keys, TableReplicaKey
 from stages.replica_stack import ReplicaStack
-from stages.sizing import Sizing
 from stages.tap_stack import TapStack
 
 

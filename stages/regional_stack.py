@@ -7,7 +7,7 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from pipeline.environment import Region
+from domain.environment import Region
 
 
 class RegionalStack(cdk.Stack):

@@ -6,13 +6,13 @@ from typing import Any
 
 from constructs import Construct
 
-from stages.boundary import bound
+from domain.sizing import AuroraSizing
 from stages.database import SecondaryDatabase
 from stages.governed import mark_governed
 from stages.keys import data_key, telemetry_key
 from stages.network import Network
+from stages.permission_boundary import bound
 from stages.regional_stack import RegionalStack
-from stages.sizing import AuroraSizing
 from stages.telemetry import Alarms
 
 

@@ -15,10 +15,10 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.indexes import INDEXES, MERGED, SOURCES
+from domain.sizing import TableSizing
 from stages.governed import mark_part
-from stages.indexes import INDEXES, MERGED, SOURCES
 from stages.keys import Keys
-from stages.sizing import TableSizing
 
 ITEM_ACTIONS = (
     "BatchGetItem",

@@ -6,21 +6,21 @@ from typing import Any
 
 from constructs import Construct
 
-from pipeline.environment import Environment
+from domain.environment import Environment
+from domain.sizing import Sizing
 from stages.balancer import Balancer
-from stages.boundary import bound
 from stages.cache import Cache
+from stages.canary import Visitor
 from stages.database import Database
 from stages.fleet import Fleet
 from stages.governed import mark_governed
 from stages.keys import Keys
 from stages.network import Network
+from stages.permission_boundary import bound
 from stages.pointers import Pointers
 from stages.regional_stack import RegionalStack
-from stages.sizing import Sizing
 from stages.tables import Tables
 from stages.telemetry import Alarms, Operations
-from stages.visitor import Visitor
 
 
 class TapStack(RegionalStack):

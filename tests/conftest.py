@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pipeline.environment import VARIABLE
+from domain.environment import VARIABLE
 
 os.environ.pop(VARIABLE, None)  # Build sets it, and runs the tests

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from optimizer.action import Order
-from optimizer.analyze import without_conflicts
-from optimizer.decide.decision import Choice, Decision
+from optimizer.analyze.analysis import without_conflicts
+from optimizer.model.decision import Choice, Decision
 
 MERGE = SimpleNamespace(id="merge", order=Order(conflicts=("trim",)))
 TRIM = SimpleNamespace(id="trim", order=Order(after=("merge",)))

@@ -15,27 +15,29 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudformation.assembly import Stack
+from domain.errors import NotApproved, OptimizerError, PlanSuperseded, PlanTampered, TenantOwned, Unhealthy
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from domain.sizing import Sizing
+from emulator.account import Crash
 from optimizer.action import Permission, When
 from optimizer.actions import registry
-from optimizer.decide import decision
-from optimizer.decide.decision import Verdict, decide_by, guard
-from optimizer.decide.health import Assessment, Health
-from optimizer.decide.plan import Plan, load_plan
-from optimizer.errors import NotApproved, OptimizerError, PlanSuperseded, PlanTampered, TenantOwned, Unhealthy
-from optimizer.execute import life as verbs
+from optimizer.execute import lifecycle as verbs
 from optimizer.execute.engine import Engine
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.life import Life
-from optimizer.execute.pen import Pen
+from optimizer.execute.lifecycle import Life
 from optimizer.execute.records import MoveState
+from optimizer.model import decision
+from optimizer.model.decision import Verdict, decide_by, guard
+from optimizer.model.health import Assessment, Health
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan, load_plan
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe import inventory
-from optimizer.observe.assembly import Stack
-from optimizer.observe.drift import differences
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind, owner_of
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import Crash
+from optimizer.observe.inventory import owner_of
+from optimizer.reconcile.drift import differences
 from pipeline import roles
-from stages.sizing import Sizing
 from tests.actions.test_contract import undeclared
 from tests.execute import conftest as small_world
 from tests.execute.conftest import ACTION, ARN, TABLE, World

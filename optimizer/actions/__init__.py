@@ -13,7 +13,7 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 from optimizer.action import Action
-from optimizer.phase import Phase
+from optimizer.model.phase import Phase
 
 
 @cache

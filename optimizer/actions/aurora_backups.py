@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from domain.errors import MoveFailed
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Permission, When
-from optimizer.aws import Aws
-from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.costs.footprint import BACKUP
 from optimizer.decide.policy import Policy
-from optimizer.errors import MoveFailed
-from optimizer.fingerprint import fingerprint
-from optimizer.observe import aurora
-from optimizer.observe.footprint import BACKUP
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.model.fingerprint import fingerprint
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.observe.storage import Storage
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.database import cluster as aurora
+from optimizer.resources.database.storage import Storage
 
 if TYPE_CHECKING:
     from types_boto3_rds.type_defs import DBClusterSnapshotTypeDef, DBClusterTypeDef

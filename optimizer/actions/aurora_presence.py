@@ -21,25 +21,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Permission
-from optimizer.aws import Aws
+from optimizer.costs.footprint import BACKUP
+from optimizer.costs.list_bill import bill
+from optimizer.costs.running_footprint import footprint_in
 from optimizer.decide.arithmetic import largest
-from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
-from optimizer.decide.decision import brief as by_brief
 from optimizer.decide.policy import Policy
-from optimizer.execute.aurora_instance import DELETING_AND_CREATING
-from optimizer.execute.aurora_secondary import SecondaryCluster
-from optimizer.execute.secondary_moves import make_headless, remove
-from optimizer.fingerprint import fingerprint
-from optimizer.observe import aurora
-from optimizer.observe.costs import bill
-from optimizer.observe.footprint import BACKUP
-from optimizer.observe.global_database import forwarding, name_of, obstacles, region_of, secondaries_of
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.model.decision import brief as by_brief
+from optimizer.model.fingerprint import fingerprint
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.observe.running import footprint_in
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.database import cluster as aurora
+from optimizer.resources.database.global_database import forwarding, name_of, obstacles, region_of, secondaries_of
+from optimizer.resources.database.instance import DELETING_AND_CREATING
+from optimizer.resources.database.secondary import SecondaryCluster
+from optimizer.resources.database.secondary_moves import make_headless, remove
 
 ID = "aurora_presence"
 GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"

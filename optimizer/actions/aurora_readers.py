@@ -17,19 +17,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, When
-from optimizer.aws import Aws
 from optimizer.decide.arithmetic import times
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
-from optimizer.execute.aurora_instance import DELETING_AND_CREATING, AuroraInstance
-from optimizer.observe import aurora
-from optimizer.observe.inventory import Governed, Kind
-from optimizer.observe.machines import DATABASE_CLASSES
+from optimizer.model.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.observe.scaling import scalable_targets
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.capacities import DATABASE_CLASSES
+from optimizer.resources.database import cluster as aurora
+from optimizer.resources.database.instance import DELETING_AND_CREATING, AuroraInstance
+from optimizer.resources.scalable_targets import scalable_targets
 
 ID = "aurora_readers"
 

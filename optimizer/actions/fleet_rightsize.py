@@ -20,12 +20,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.sizing import FleetSizing, Sizing
 from optimizer.action import Action, Before, Move, Permission, permissions
-from optimizer.aws import Aws
 from optimizer.decide.arithmetic import largest, ratio, times, total
-from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy
-from optimizer.execute.fleet_moves import (
+from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.model.fingerprint import fingerprint
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.ports.aws import Aws
+from optimizer.resources.fleet import group as fleet
+from optimizer.resources.fleet.group import InstanceType, Room
+from optimizer.resources.fleet.moves import (
     change_capacity,
     change_scale_in,
     change_type,
@@ -33,13 +40,6 @@ from optimizer.execute.fleet_moves import (
     release_way_back,
     steps,
 )
-from optimizer.fingerprint import fingerprint
-from optimizer.observe import fleet
-from optimizer.observe.fleet import InstanceType, Room
-from optimizer.observe.inventory import Governed, Kind
-from optimizer.observe.metrics import Measurements, Query
-from optimizer.phase import Phase
-from stages.sizing import FleetSizing, Sizing
 
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"

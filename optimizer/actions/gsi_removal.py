@@ -25,9 +25,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission
-from optimizer.aws import Aws
-from optimizer.decide.decision import (
+from optimizer.costs.footprint import WRITES
+from optimizer.decide.policy import IndexPolicy, Policy
+from optimizer.model.decision import (
     ChangeCost,
     Choice,
     Criterion,
@@ -39,16 +41,21 @@ from optimizer.decide.decision import (
     decide_by,
     guard,
 )
-from optimizer.decide.policy import IndexPolicy, Policy
-from optimizer.execute.index_moves import delete_index, denial, deny_reads, lift_deny, regions_of
-from optimizer.execute.table_policy import SIZE_LIMIT, read_policy, with_statement
-from optimizer.observe.footprint import WRITES
-from optimizer.observe.index_use import IndexUse, read_use
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
-from optimizer.observe.tables import contributor_insights, in_region, is_settled, read_table, replica_regions, typed
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.tables.index_moves import delete_index, denial, deny_reads, lift_deny, regions_of
+from optimizer.resources.tables.index_use import IndexUse, read_use
+from optimizer.resources.tables.resource_policy import SIZE_LIMIT, read_policy, with_statement
+from optimizer.resources.tables.table import (
+    contributor_insights,
+    in_region,
+    is_settled,
+    read_table,
+    replica_regions,
+    typed,
+)
 
 ID = "gsi_removal"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"

@@ -20,21 +20,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.sizing import CacheSizing, Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, permissions
-from optimizer.aws import Aws
 from optimizer.decide.arithmetic import times
-from optimizer.decide.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import CachePolicy, Policy
-from optimizer.execute.cache_moves import change, take_snapshot
-from optimizer.execute.replication_group import ReplicationGroup, shards_of
-from optimizer.fingerprint import fingerprint
-from optimizer.observe.cache import obstacles
-from optimizer.observe.inventory import Governed, Kind
-from optimizer.observe.machines import CACHE_NODES, MAXCLIENTS
+from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.model.fingerprint import fingerprint
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
-from optimizer.phase import Phase
-from stages.sizing import CacheSizing, Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.cache.moves import change, take_snapshot
+from optimizer.resources.cache.obstacles import obstacles
+from optimizer.resources.cache.replication_group import ReplicationGroup, shards_of
+from optimizer.resources.capacities import CACHE_NODES, MAXCLIENTS
 
 ID = "redis_rightsize"
 GUIDE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg"

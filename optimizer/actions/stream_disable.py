@@ -19,15 +19,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, When
-from optimizer.aws import Aws
-from optimizer.decide.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.decide.policy import Policy, StreamPolicy
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.model.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
-from optimizer.observe.tables import NAMESPACE, consumed, is_settled, read_table, replica_regions, stream_view
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.tables.table import NAMESPACE, consumed, is_settled, read_table, replica_regions, stream_view
 
 ID = "stream_disable"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"

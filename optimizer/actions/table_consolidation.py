@@ -23,11 +23,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from domain.errors import Unhealthy
+from domain.indexes import MERGED, SOURCES, merged_indexes
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
-from optimizer.aws import Aws
-from optimizer.consolidate import cutover, engines
-from optimizer.consolidate.engines import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
+from optimizer.consolidate import copy_engine as engines
+from optimizer.consolidate import cutover
+from optimizer.consolidate.copy_engine import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
@@ -43,7 +46,8 @@ from optimizer.consolidate.moves import (
 from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers
 from optimizer.consolidate.state import Stage
 from optimizer.consolidate.target import find_target
-from optimizer.decide.decision import (
+from optimizer.decide.policy import Policy
+from optimizer.model.decision import (
     ChangeCost,
     Choice,
     Criterion,
@@ -55,15 +59,13 @@ from optimizer.decide.decision import (
     decide_by,
     guard,
 )
-from optimizer.decide.policy import Policy
-from optimizer.errors import Unhealthy
-from optimizer.observe.inventory import Governed, Kind, owner_of
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
+from optimizer.observe.inventory import owner_of
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import peak_rate
-from optimizer.observe.tables import consumed, design, is_settled, sibling, tables_there
-from optimizer.phase import Phase
-from stages.indexes import MERGED, SOURCES, merged_indexes
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.tables.table import consumed, design, is_settled, sibling, tables_there
 
 ID = "table_consolidation"
 BELONGS = "is read together with another table, and is no log of high volume"

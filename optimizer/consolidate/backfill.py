@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from optimizer.aws import Aws
-from optimizer.clock import Clock
+from domain.clock import Clock
 from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge
+from optimizer.consolidate.parallel import Spread
 from optimizer.consolidate.scan import scan_page
-from optimizer.consolidate.side_by_side import Spread
 from optimizer.consolidate.writes import insert, write_all
+from optimizer.ports.aws import Aws
 
 UNIT = 1_024  # bytes of a write unit
 IN_TRANSACTION = 2  # units for one

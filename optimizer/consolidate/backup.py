@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optimizer.aws import Aws
+from optimizer.ports.aws import Aws
 
 
 def back_up(aws: Aws, table: str, name: str) -> None:

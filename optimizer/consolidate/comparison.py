@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from optimizer.aws import Aws
+from domain.errors import MoveFailed
 from optimizer.consolidate.item_size import Item
 from optimizer.consolidate.mapping import Entity, unmarked
 from optimizer.consolidate.merge import GONE, Merge, Speed, key_of
+from optimizer.consolidate.parallel import Spread, side_by_side
 from optimizer.consolidate.scan import scan_page
-from optimizer.consolidate.side_by_side import Spread, side_by_side
 from optimizer.consolidate.writes import unbury, write_all
-from optimizer.errors import MoveFailed
+from optimizer.ports.aws import Aws
 
 MOST_KEYS = 100  # of one BatchGetItem
 MOST_SUSPECTS = 10_000  # more cannot be writes on their way

@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
+from domain.errors import MoveFailed
 from optimizer.action import Notes
-from optimizer.aws import Aws
-from optimizer.consolidate.beacon import put_out, to_now
 from optimizer.consolidate.comparison import Key, compare, named, plain_key
-from optimizer.consolidate.copying import FOLLOWED_A_ROUND, Follower, refuse_too_late
-from optimizer.consolidate.fence import fenced, is_fenced, lift_fence
-from optimizer.consolidate.follow import backward, buried, created, foreign
+from optimizer.consolidate.copy import FOLLOWED_A_ROUND, Follower, refuse_too_late
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import VERSION, Merge, Speed
 from optimizer.consolidate.pointers import read_pointers, turn_pointers
-from optimizer.consolidate.proof import (
+from optimizer.consolidate.replay import backward, buried, created, foreign
+from optimizer.consolidate.state import Stage, State, write_state
+from optimizer.consolidate.stream_reader import Position, Reader, Record
+from optimizer.consolidate.verification import (
     as_returned,
     refuse_difference,
     refuse_other_sums,
@@ -31,11 +31,11 @@ from optimizer.consolidate.proof import (
     still_different,
     told,
 )
-from optimizer.consolidate.state import Stage, State, write_state
-from optimizer.consolidate.stream import Position, Reader, Record
+from optimizer.consolidate.watermark import put_out, to_now
+from optimizer.consolidate.write_block import fenced, is_fenced, lift_fence
 from optimizer.consolidate.writes import unbury, write_all
-from optimizer.errors import MoveFailed
-from optimizer.observe.tables import read_table
+from optimizer.ports.aws import Aws
+from optimizer.resources.tables.table import read_table
 
 QUIET = timedelta(seconds=10)  # behind a fence: no change for so long, and there is none
 PAUSE = timedelta(minutes=3)  # the longest that writes may be denied before the pointers turn

@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
+from domain.errors import ItemRefused
+from domain.indexes import INDEXES, MERGED, OVERLOADED, RESERVED
 from optimizer.consolidate.item_size import MOST_BYTES, Item, Value, item_size
-from optimizer.errors import ItemRefused
-from stages.indexes import INDEXES, MERGED, OVERLOADED, RESERVED
 
 MARK = RESERVED + "mark_"
 OWN = RESERVED + "own_"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from domain.indexes import MERGED
 from optimizer.consolidate.item_size import Item, Value
 from optimizer.consolidate.mapping import MARK, Entity, merged, split, unmarked
-from stages.indexes import MERGED
 
 Say = Callable[[str], None]
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from domain.errors import TenantOwned
+from domain.indexes import SOURCES
 from optimizer.action import Before, Move, Notes, When
-from optimizer.aws import Aws
-from optimizer.consolidate import copying, cutover
+from optimizer.consolidate import copy as copying
+from optimizer.consolidate import cutover
 from optimizer.consolidate.backup import back_up, is_backed_up
 from optimizer.consolidate.merge import Merge, Speed
-from optimizer.consolidate.recording import is_streaming, set_streams
 from optimizer.consolidate.state import Stage, State, read_state, write_state
+from optimizer.consolidate.streams import is_streaming, set_streams
 from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
-from optimizer.decide.decision import Decision, Json
-from optimizer.errors import TenantOwned
-from optimizer.observe.inventory import Governed, owner_of
-from optimizer.observe.tables import sibling
-from stages.indexes import SOURCES
+from optimizer.model.decision import Decision, Json
+from optimizer.model.resource import Governed
+from optimizer.observe.inventory import owner_of
+from optimizer.ports.aws import Aws
+from optimizer.resources.tables.table import sibling
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optimizer.aws import Aws
 from optimizer.consolidate.merge import POINTER, Merge
+from optimizer.ports.aws import Aws
 
 DECLARATION = "/tap/application/follows-pointers"  # docs/application.md
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optimizer.aws import Aws
 from optimizer.consolidate.item_size import Item
 from optimizer.consolidate.merge import is_beacon
+from optimizer.ports.aws import Aws
 
 Key = Mapping[str, Any]
 

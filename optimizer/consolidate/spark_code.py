@@ -17,9 +17,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 SCRIPT = "spark_job.py"
 MODULES = "tap.zip"
 PACKED = {
-    "optimizer": ("__init__.py", "errors.py"),
-    "optimizer.consolidate": ("__init__.py", "exported.py", "item_size.py", "mapping.py"),
-    "stages": ("__init__.py", "indexes.py"),
+    "domain": ("__init__.py", "errors.py", "indexes.py"),
+    "optimizer": ("__init__.py",),
+    "optimizer.consolidate": ("__init__.py", "export_format.py", "item_size.py", "mapping.py"),
 }
 
 

@@ -19,7 +19,7 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
-from optimizer.consolidate.exported import merged_line
+from optimizer.consolidate.export_format import merged_line
 from optimizer.consolidate.mapping import Entity
 
 GZIP = "org.apache.hadoop.io.compress.GzipCodec"

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from optimizer.action import Notes
 from optimizer.consolidate.backfill import Segment
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.stream import Position
+from optimizer.consolidate.stream_reader import Position
 
 
 class Stage(StrEnum):

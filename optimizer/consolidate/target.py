@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from optimizer.aws import Aws
-from optimizer.consolidate.layout import table_shape
+from domain.errors import MoveFailed
+from domain.indexes import merged_indexes
 from optimizer.consolidate.merge import Merge
-from optimizer.errors import MoveFailed
-from optimizer.observe.tables import is_settled, read_table
-from stages.indexes import merged_indexes
+from optimizer.consolidate.table_schema import table_shape
+from optimizer.ports.aws import Aws
+from optimizer.resources.tables.table import is_settled, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

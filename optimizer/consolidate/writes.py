@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import Aws
+from domain.errors import MoveFailed
 from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.merge import GONE, VERSION, key_of
-from optimizer.errors import MoveFailed
-from optimizer.execute.lease import failed_conditions
+from optimizer.ports.aws import Aws, failed_conditions
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from optimizer.dashboard.decisions import state_of
-from optimizer.dashboard.savings import saving_of
-from optimizer.decide.decision import Criterion, Decision
+from optimizer.dashboard.compose.decisions import state_of
+from optimizer.dashboard.compose.savings import saving_of
 from optimizer.execute.records import History, PhaseRecord, PlanRecord
+from optimizer.model.decision import Criterion, Decision
 
 EVIDENCE, DECISIONS = "evidence.json", "decisions.csv"
 COLUMNS = (

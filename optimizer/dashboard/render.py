@@ -22,13 +22,15 @@ import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from optimizer.dashboard import charts, evidence_charts, money_charts
+from optimizer.dashboard.compose.long_lists import decisions_as_data
+from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.export import write_evidence
-from optimizer.dashboard.frame import TOKENS
-from optimizer.dashboard.listing import decisions_as_data
-from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.view import View
-from optimizer.dashboard.words import date_of, day, dollars, dollars_and_cents, moment, month_of, visible
+from optimizer.dashboard.figures import costs_and_windows as charts
+from optimizer.dashboard.figures import evidence as evidence_charts
+from optimizer.dashboard.figures import money as money_charts
+from optimizer.dashboard.figures.style import TOKENS
+from optimizer.dashboard.format import date_of, day, dollars, dollars_and_cents, moment, month_of, visible
+from optimizer.dashboard.view.page import View
 from optimizer.execute.records import History
 
 # The bundle of the plotly.js version that plotly itself carries, without maps and 3D: it is a third in size.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from domain.errors import UsageError
 from optimizer.decide.policy import CalendarPolicy
-from optimizer.errors import UsageError
 
 NOTHING = "none"
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from optimizer.decide import expectation
 from optimizer.decide.expectation import PERIOD, Floats, Periods, Season
+from optimizer.model.health import Assessment, Health, Sample
 
 SHORTEST_BASELINE = timedelta(days=28)
 REPLAYED = timedelta(days=7)  # how far the pre-flight looks back for latency
@@ -45,33 +45,6 @@ MISSING_LIMIT = 0.05
 SETTLING = timedelta(minutes=10)  # a period this young may still be on its way: not missing yet
 BASELINE_SLACK = timedelta(hours=1)  # the last periods before apply had not settled when it was read
 JUDGED_SHARE = 0.25  # of the window's periods must hold enough requests to be judged
-
-
-class Health(Enum):
-    """BREACH rolls back; INCONCLUSIVE holds: it is never taken for HEALTHY."""
-
-    HEALTHY = "HEALTHY"
-    BREACH = "BREACH"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One settled 5-minute period of the load balancer. `at` is its UTC start; None: no datapoint."""
-
-    at: datetime
-    requests: float | None
-    target_5xx: float | None
-    elb_5xx: float | None
-    p99_ms: float | None
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """How the service is, and why, in one line for people."""
-
-    verdict: Health
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from stages.sizing import CacheSizing, FleetSizing
+from domain.sizing import CacheSizing, FleetSizing
 
 TARGET_FLEET = FleetSizing(instance_type="m5.2xlarge", minimum=6, desired=8, maximum=15, scale_in=True)
 TARGET_CACHE = CacheSizing(node_type="cache.r6g.xlarge", shards=("0001", "0002"), replicas_per_shard=1)

@@ -12,19 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from domain.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
 from optimizer.action import Action, Before, Move, Notes, When
-from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision, Json
-from optimizer.decide.plan import Plan
 from optimizer.decide.policy import Policy
-from optimizer.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
-from optimizer.execute.notes import JournalNotes
-from optimizer.execute.pen import Pen
+from optimizer.execute.journal_writer import Pen
+from optimizer.execute.kill_switch import Switch
+from optimizer.execute.move_progress import JournalNotes
 from optimizer.execute.records import MoveRecord, MoveState
-from optimizer.execute.switch import Switch
-from optimizer.observe.inventory import Governed, Kind, owner_of, take_inventory
+from optimizer.model.decision import Choice, Decision, Json
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.model.resource import Governed, Kind
+from optimizer.observe.inventory import owner_of, take_inventory
 from optimizer.observe.metrics import Measurements
-from optimizer.phase import Phase
+from optimizer.ports.aws import Aws
 
 Say = Callable[[str], None]
 

@@ -35,12 +35,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from optimizer.aws import Aws
-from optimizer.decide.decision import Json
-from optimizer.decide.health import Baseline, Sample
-from optimizer.decide.plan import Plan, load_plan
-from optimizer.decide.realised import RealisedWeek
-from optimizer.errors import UsageError
+from domain.errors import UsageError
+from domain.sizing import Sizing, SizingRecord
+from optimizer.analyze.evidence import PlanEvidence
+from optimizer.costs.realised import RealisedWeek
+from optimizer.decide.health import Baseline
 from optimizer.execute.lease import PATIENCE, Held, Purpose
 from optimizer.execute.records import (
     Acceptance,
@@ -52,13 +51,15 @@ from optimizer.execute.records import (
     Override,
     PhaseRecord,
     PhaseState,
-    PlanEvidence,
     PlanRecord,
     PlanState,
     WindowEvidence,
 )
-from optimizer.phase import Phase
-from stages.sizing import Sizing, SizingRecord
+from optimizer.model.decision import Json
+from optimizer.model.health import Sample
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan, load_plan
+from optimizer.ports.aws import Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -9,7 +9,7 @@ Client", AWS Database Blog, plus fencing tokens.)
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import Aws
-from optimizer.errors import LeaseLost
+from domain.errors import LeaseLost
+from optimizer.ports.aws import Aws, failed_conditions
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -169,8 +169,3 @@ def _acquire(aws: Aws, table: str, purpose: Purpose, owner: str) -> Lease | None
 
 def _current(aws: Aws, table: str) -> Mapping[str, Any]:
     return aws.dynamodb.get_item(TableName=table, Key=LEASE_KEY, ConsistentRead=True).get("Item", {})
-
-
-def failed_conditions(error: ClientError) -> Sequence[str]:
-    """Per item of a cancelled transaction, the code of its reason ("None" for the innocent ones)."""
-    return [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]

@@ -10,19 +10,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from optimizer.aws import Aws
-from optimizer.decide.health import Assessment, Baseline, Health
-from optimizer.decide.plan import Plan
-from optimizer.errors import Unhealthy
-from optimizer.execute.direct_changes import DirectChanges
+from domain.errors import Unhealthy
+from optimizer.decide.health import Baseline
 from optimizer.execute.engine import Say
 from optimizer.execute.journal import Journal
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
+from optimizer.execute.manual_changes import DirectChanges
 from optimizer.execute.records import MOVING, Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
-from optimizer.execute.service import Service
+from optimizer.model.health import Assessment, Health
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.observe.service_health import Service
 from optimizer.observe.tenants import tier_uses
-from optimizer.phase import Phase
+from optimizer.ports.aws import Aws
 
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 ALL_EVERY = 6  # hours; what this phase changed is looked at each hour

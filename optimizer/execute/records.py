@@ -8,16 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-from optimizer.decide.decision import Json
-from optimizer.decide.health import Assessment, Sample
-from optimizer.decide.money import MoneyEvidence
-from optimizer.decide.plan import Plan
-from optimizer.decide.realised import RealisedWeek
-from optimizer.observe.breakdown import CostLine
-from optimizer.observe.load import Load
+from domain.sizing import SizingRecord
+from optimizer.analyze.evidence import PlanEvidence
+from optimizer.costs.realised import RealisedWeek
+from optimizer.model.decision import Json
+from optimizer.model.health import Assessment, Sample
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
 from optimizer.observe.tenants import TierUse
-from optimizer.phase import Phase
-from stages.sizing import SizingRecord
 
 
 class PlanState(Enum):
@@ -164,20 +162,6 @@ class WindowEvidence:
     samples: tuple[Sample, ...]
     expected_p99_ms: tuple[float | None, ...]
     tiers: tuple[TierUse, ...] = ()
-
-
-@dataclass(frozen=True)
-class PlanEvidence:
-    """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
-
-    `costs` is None when a price was missing, `tenants` when the application does not say how many there are,
-    `money` for a plan that was made before the bill was read.
-    """
-
-    loads: tuple[Load, ...]
-    costs: tuple[CostLine, ...] | None
-    tenants: int | None = None
-    money: MoneyEvidence | None = None
 
 
 @dataclass(frozen=True)

@@ -8,68 +8,16 @@ its tags cannot be read, it counts as owned.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import Aws
-
-GOVERNED_TAG = "tap:governed"
-GOVERNED_VALUE = "true"
-TENANT_TAG = "TenantId"
-
-
-class Kind(Enum):
-    """The kinds of resources the optimizer knows, by CloudFormation type."""
-
-    TABLE = "AWS::DynamoDB::GlobalTable"
-    FLEET = "AWS::AutoScaling::AutoScalingGroup"
-    LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
-    CACHE = "AWS::ElastiCache::ReplicationGroup"
-    DATABASE = "AWS::RDS::DBCluster"
-    DATABASE_INSTANCE = "AWS::RDS::DBInstance"
-    GLOBAL_DATABASE = "AWS::RDS::GlobalCluster"
-
-
-@dataclass(frozen=True)
-class Governed:
-    """One resource the optimizer may change. `attributes` holds what finding it showed anyway."""
-
-    kind: Kind
-    name: str
-    arn: str
-    region: str
-    tags: Mapping[str, str]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """One resource that is left alone, and why."""
-
-    kind: Kind
-    name: str
-    arn: str
-    region: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """What was found: governed resources, and those left alone with the reason."""
-
-    governed: tuple[Governed, ...]
-    excluded: tuple[Excluded, ...]
-
-    def of(self, kind: Kind) -> tuple[Governed, ...]:
-        """The governed resources of one kind."""
-        return tuple(each for each in self.governed if each.kind is kind)
-
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from optimizer.model.resource import Excluded, Governed, Inventory, Kind, Tags, tenant_tag
+from optimizer.ports.aws import Aws
 
 Found = tuple[str, str, Mapping[str, Any]]  # name, ARN, what the describe call showed
-Tags = Mapping[str, str]
 
 
 def take_inventory(aws: Aws, regions: Sequence[str], kinds: Sequence[Kind] = tuple(Kind)) -> Inventory:
@@ -122,15 +70,6 @@ def owner_of(aws: Aws, governed: Governed, tags: Tags | None = None) -> str | No
                 return f"its part {part} is owned by a tenant: tag {owned}"
     except ClientError as error:
         return _unreadable(error)
-    return None
-
-
-def tenant_tag(tags: Tags) -> str | None:
-    """The tag that makes a tenant the owner, as `key=value`; None when there is none."""
-    for key, value in tags.items():
-        folded = key.strip().casefold()
-        if folded == TENANT_TAG.casefold() or folded.startswith(f"{TENANT_TAG.casefold()}:"):
-            return f"{key}={value}"
     return None
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.aws import Aws
-from optimizer.decide.health import Sample
-from optimizer.errors import AwsFailed
-from optimizer.observe.inventory import Governed
+from domain.errors import AwsFailed
+from optimizer.model.health import Sample
+from optimizer.model.resource import Governed
+from optimizer.ports.aws import Aws
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient

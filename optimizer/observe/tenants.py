@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.aws import Aws
+from domain.names import DECLARATION, NAMESPACE
 from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
+from optimizer.ports.aws import Aws
 
-NAMESPACE = "Tap/Tenants"
-DECLARATION = "/tap/application/tiers"  # names, by comma
 WEEK = timedelta(days=7)
 COMPARED_WEEKS = 4
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from domain.errors import MoveFailed
 from optimizer.action import Move
-from optimizer.aws import Aws
-from optimizer.errors import MoveFailed
+from optimizer.ports.aws import Aws
 
 
 def wait(move: Move, aws: Aws, reached: Callable[[Aws], bool]) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
-from optimizer.rehearsal.account import EmulatedAccount
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from emulator.account import EmulatedAccount
+from optimizer.model.resource import Governed, Kind
+from optimizer.ports.aws import Aws
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 PRODUCTION, REGION = "222222222222", "us-east-1"

@@ -10,28 +10,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from emulator.account import EmulatedAccount
+from emulator.core.call_record import Call
+from emulator.workload.workload import Sources
 from optimizer.action import Action
 from optimizer.actions import registry
-from optimizer.analyze import analyze, measure
-from optimizer.aws import Aws, production, tooling
-from optimizer.decide.decision import Decision, Json
-from optimizer.decide.health import Sample
-from optimizer.decide.plan import Plan
+from optimizer.analyze.analysis import analyze
+from optimizer.analyze.measure import measure
 from optimizer.decide.policy import CalendarPolicy, Policy
 from optimizer.execute.journal import Journal
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.life import Life
-from optimizer.execute.pen import Pen
-from optimizer.observe.inventory import Governed, take_inventory
+from optimizer.execute.lifecycle import Life
+from optimizer.model.decision import Decision, Json
+from optimizer.model.health import Sample
+from optimizer.model.plan import Plan
+from optimizer.model.resource import Governed
+from optimizer.observe.inventory import take_inventory
 from optimizer.observe.metrics import Measurements
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.calls import Call
-from optimizer.rehearsal.platform_life import PlatformLife
-from optimizer.rehearsal.report import Progress
-from optimizer.rehearsal.scenario import load_scenario
-from optimizer.rehearsal.setting import PROJECT, Request, Setting
-from optimizer.rehearsal.workload import Sources
-from optimizer.settings import Settings
+from optimizer.ports.aws import Aws
+from optimizer.ports.sessions import production, tooling
+from optimizer.ports.settings import Settings
+from rehearsal.report import Progress
+from rehearsal.scenario import load_scenario
+from rehearsal.session import PlatformLife
+from rehearsal.workspace import PROJECT, Request, Setting
 
 EVERY_DAY = Policy(calendar=CalendarPolicy(weekend=()))  # the tests go on through weekends
 ANEW = timedelta(days=61)

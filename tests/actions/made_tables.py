@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from optimizer.aws import Aws
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from emulator.account import EmulatedAccount
+from emulator.workload.spec import IndexJob, WorkloadSpec
+from emulator.workload.workload import Workload
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.scenario import IndexJob, WorkloadSpec
-from optimizer.rehearsal.workload import Workload
+from optimizer.ports.aws import Aws
 
 INDEXES = {"by-email": "email", "by-role": "tenant_role", "by-invitation": "invitation_id"}
 QUIET = WorkloadSpec(tenants=2500, requests_per_day=2_000_000)

@@ -14,21 +14,22 @@ from typing import Any
 
 import aws_cdk as cdk
 
+from cloudformation.assembly import Stack, read_assembly
+from domain.environment import load_environment
+from domain.sizing import Sizing
+from emulator.account import EmulatedAccount
+from emulator.services.cloudformation import Deployment, deploy
+from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.workload import Workload
 from optimizer.action import Action, Move, When
-from optimizer.analyze import measure
-from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision
+from optimizer.analyze.measure import measure
 from optimizer.decide.policy import Policy
-from optimizer.observe.assembly import Stack, read_assembly
-from optimizer.observe.drift import Difference, differences
-from optimizer.observe.inventory import Governed, take_inventory
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.loader import Deployment, deploy
-from optimizer.rehearsal.scenario import Event, WorkloadSpec
-from optimizer.rehearsal.workload import Workload
-from pipeline.environment import load_environment
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.resource import Governed
+from optimizer.observe.inventory import take_inventory
+from optimizer.ports.aws import Aws
+from optimizer.reconcile.drift import Difference, differences
 from stages.production import ProductionStage
-from stages.sizing import Sizing
 from tests.environments import CONTEXT
 
 ENVIRONMENT = load_environment(CONTEXT["environment"])

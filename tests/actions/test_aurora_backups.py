@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from domain.errors import MoveFailed
+from domain.sizing import Sizing
+from emulator.account import EmulatedAccount
 from optimizer.action import When
 from optimizer.actions import aurora_backups
 from optimizer.actions.aurora_backups import ACTION, Evidence
-from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.policy import BackupPolicy, Policy
-from optimizer.errors import MoveFailed
-from optimizer.observe.inventory import Governed
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.resource import Governed
 from optimizer.observe.metrics import Measurements, Series
-from optimizer.observe.storage import Storage
-from optimizer.rehearsal.account import EmulatedAccount
-from stages.sizing import Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.database.storage import Storage
 from tests.actions.carrying import carry_out, take_back, wait
 
 EVIDENCE = Evidence(

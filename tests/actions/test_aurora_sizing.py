@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from domain.sizing import Sizing
 from optimizer.action import When
 from optimizer.actions import aurora_presence, aurora_readers, aurora_writer, registry
-from optimizer.decide.decision import Choice
 from optimizer.decide.policy import Policy, PresencePolicy
-from optimizer.observe.aurora import Member
-from optimizer.observe.inventory import Governed, Kind
-from optimizer.phase import Phase
-from stages.sizing import Sizing
+from optimizer.model.decision import Choice
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed, Kind
+from optimizer.resources.database.cluster import Member
 
 LARGE, SMALL = "db.r6g.4xlarge", "db.r6g.xlarge"
 ARN = "arn:aws:rds:us-east-1:222222222222:cluster:tap-database"

@@ -8,18 +8,19 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from emulator.core.call_record import Call
+from emulator.iam_actions import iam_actions
 from optimizer.action import Action, Move, When
 from optimizer.actions import ordered, registry
-from optimizer.analyze import without_conflicts
-from optimizer.decide.decision import Choice, Decision, Verdict
-from optimizer.decide.plan import Plan
+from optimizer.analyze.analysis import without_conflicts
 from optimizer.decide.policy import Policy
 from optimizer.execute.records import PhaseState
-from optimizer.observe.inventory import Governed, Kind, take_inventory
-from optimizer.rehearsal.calls import Call
-from optimizer.rehearsal.iam_actions import iam_actions
-from optimizer.rehearsal.taggings import put_tags
+from optimizer.model.decision import Choice, Decision, Verdict
+from optimizer.model.plan import Plan
+from optimizer.model.resource import Governed, Kind
+from optimizer.observe.inventory import take_inventory
 from pipeline.roles import OBSERVE
+from rehearsal.actors.tenant_tags import put_tags
 from tests.actions.foundation import JOB, Foundation, loaded
 
 # Actions with nothing to do on this foundation, each with the reason and where its contract is held instead.

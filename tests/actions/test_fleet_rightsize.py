@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from domain.errors import MoveFailed, TurnedBack
+from domain.sizing import FleetSizing, Sizing
+from emulator.account import EmulatedAccount
+from emulator.services.servicequotas.api import Quotas
 from optimizer.action import Move, When
 from optimizer.actions import fleet_rightsize
 from optimizer.actions.fleet_rightsize import ACTION, Evidence
-from optimizer.aws import Aws
-from optimizer.decide.decision import Choice, Decision
 from optimizer.decide.policy import Policy
-from optimizer.errors import MoveFailed, TurnedBack
-from optimizer.observe.fleet import InstanceType, Room
-from optimizer.observe.inventory import Governed
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.resource import Governed
 from optimizer.observe.metrics import Measurements, Series
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.overlay.service_quotas import Quotas
-from stages.sizing import FleetSizing, Sizing
+from optimizer.ports.aws import Aws
+from optimizer.resources.fleet.group import InstanceType, Room
 from tests.actions.carrying import carry_out, group_of, take_back, wait
 
 AS_DESIGNED: dict[str, Any] = {

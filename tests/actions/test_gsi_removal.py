@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from domain.errors import MoveFailed
+from domain.sizing import Sizing
+from emulator.workload.spec import IndexJob
 from optimizer.actions.gsi_removal import Evidence, IndexUse, collect, decide, describe, moves, resize
-from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
-from optimizer.errors import MoveFailed
-from optimizer.execute import table_policy
-from optimizer.execute.index_moves import SID
-from optimizer.rehearsal.scenario import IndexJob
-from stages.sizing import Sizing
+from optimizer.model.decision import Choice, Verdict
+from optimizer.resources.tables import resource_policy as table_policy
+from optimizer.resources.tables.index_moves import SID
 from tests.actions.carrying import carry_out, take_back
 from tests.actions.made_tables import described, live, make_table, nothing_measured
 

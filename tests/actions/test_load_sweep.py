@@ -12,17 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.sizing import Sizing
+from emulator.workload.service_level import ServiceLevel, resized, service_level
+from emulator.workload.spec import WorkloadSpec
+from emulator.workload.workload import Workload
 from optimizer.actions import action as action_by_id
 from optimizer.actions import actions_of
-from optimizer.analyze import measure
-from optimizer.decide.decision import Choice, Decision
+from optimizer.analyze.measure import measure
 from optimizer.decide.policy import Policy
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.phase import Phase
 from optimizer.observe.inventory import take_inventory
-from optimizer.phase import Phase
-from optimizer.rehearsal.scenario import WorkloadSpec
-from optimizer.rehearsal.service_level import ServiceLevel, resized, service_level
-from optimizer.rehearsal.workload import Workload
-from stages.sizing import Sizing
 from tests.actions.sized_foundation import NOW, REGIONS, Foundation, foundation
 from tests.rehearsal.life import StandingAccount
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from emulator.account import Crash
 from optimizer.actions import actions_of
-from optimizer.decide.plan import Plan
 from optimizer.execute.records import PhaseState
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import Crash
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
 from tests.actions.foundation import Foundation, loaded
 
 pytestmark = pytest.mark.slow

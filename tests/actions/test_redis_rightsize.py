@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from domain.sizing import Sizing
 from optimizer.action import When
 from optimizer.actions.redis_rightsize import ACTION, GIB, Evidence
-from optimizer.decide.decision import Choice, Origin, Verdict
 from optimizer.decide.policy import Policy
-from optimizer.observe.inventory import Governed, Kind
-from stages.sizing import Sizing
+from optimizer.model.decision import Choice, Origin, Verdict
+from optimizer.model.resource import Governed, Kind
 
 SHARDS = ("0001", "0002", "0003", "0004")
 BEFORE = {"node_type": "cache.r6g.4xlarge", "shards": dict.fromkeys(SHARDS, 2)}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from domain.errors import MoveFailed
+from domain.sizing import Sizing
+from emulator.workload.spec import WorkloadSpec
 from optimizer.action import When
 from optimizer.actions import aurora_presence, aurora_readers, aurora_writer, redis_rightsize
-from optimizer.decide.decision import Choice
-from optimizer.errors import MoveFailed
-from optimizer.rehearsal.scenario import WorkloadSpec
-from stages.sizing import Sizing
+from optimizer.model.decision import Choice
 from tests.actions.carrying import carry_out, take_back
 from tests.actions.sized_foundation import Foundation, foundation
 

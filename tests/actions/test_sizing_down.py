@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from domain.errors import MoveFailed, PlanChanged
+from domain.sizing import Sizing
 from optimizer.action import Action, When
 from optimizer.actions import aurora_presence, aurora_readers, aurora_writer, redis_rightsize
-from optimizer.decide.decision import Choice
 from optimizer.decide.policy import Policy, PresencePolicy
-from optimizer.errors import MoveFailed, PlanChanged
-from optimizer.execute.aurora_instance import AuroraInstance
-from stages.sizing import Sizing
+from optimizer.model.decision import Choice
+from optimizer.resources.database.instance import AuroraInstance
 from tests.actions.carrying import carry_out, take_back, wait
 from tests.actions.sized_foundation import Foundation, foundation
 

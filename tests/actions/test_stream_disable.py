@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from domain.sizing import Sizing
 from optimizer.actions import stream_disable
 from optimizer.actions.stream_disable import Evidence, collect, decide, describe, moves, resize
-from optimizer.decide.decision import Choice
 from optimizer.decide.policy import Policy
+from optimizer.model.decision import Choice
 from optimizer.observe.metrics import read_metrics
-from stages.sizing import Sizing
 from tests.actions.carrying import carry_out, take_back
 from tests.actions.made_tables import described, live, make_table, nothing_measured
 

@@ -6,19 +6,19 @@ from datetime import timedelta
 
 import pytest
 
+from domain.errors import MoveFailed, Unhealthy
+from domain.indexes import SOURCES, merged_indexes
+from emulator.account import Crash
 from optimizer.actions import gsi_removal, table_consolidation
 from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend
 from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
-from optimizer.decide.decision import Choice, Verdict
 from optimizer.decide.policy import Policy
-from optimizer.errors import MoveFailed, Unhealthy
 from optimizer.execute.engine import not_wanted
-from optimizer.observe.inventory import Governed, Kind
+from optimizer.model.decision import Choice, Verdict
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import read_metrics
-from optimizer.rehearsal.account import Crash
-from stages.indexes import SOURCES, merged_indexes
 from tests.actions.made_tables import live, make_table, nothing_measured
 from tests.actions.test_gsi_removal import BEFORE, UNUSED, USED
 from tests.consolidate import campaign

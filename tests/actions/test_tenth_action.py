@@ -17,18 +17,18 @@ import pytest
 
 from optimizer import actions
 from optimizer.actions import registry
-from optimizer.analyze import SLACK, analyze
-from optimizer.decide.plan import Plan
+from optimizer.analyze.analysis import SLACK, analyze
+from optimizer.cli.gate_text import gate_text
 from optimizer.decide.policy import Policy
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseState
-from optimizer.gate_text import gate_text
-from optimizer.phase import Phase
-from optimizer.reference import actions_page, permissions_page
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
 from pipeline.skip_condition import NothingToDo, check
 from tests.execute import conftest as small_world
 from tests.pipeline.permitted import permitted
+from tools.reference import actions_page, permissions_page
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one of its tests synthesizes: beside the others that do
 
@@ -41,9 +41,9 @@ Saves a restore by hand. Risks the price of the backups. Undone by switching it 
 """
 
 from optimizer.action import Action, Move, Order, Permission, When
-from optimizer.decide.decision import decide_by, guard
+from optimizer.model.decision import decide_by, guard
 from optimizer.observe.inventory import Kind
-from optimizer.phase import Phase
+from optimizer.model.phase import Phase
 
 
 def describe(aws, table):

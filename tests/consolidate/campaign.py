@@ -6,12 +6,13 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from optimizer.aws import Aws
-from optimizer.consolidate import copying, cutover
+from emulator.account import Crash
+from optimizer.consolidate import copy as copying
+from optimizer.consolidate import cutover
 from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.state import Stage, State, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, find_target
-from optimizer.rehearsal.account import Crash
+from optimizer.ports.aws import Aws
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform
 
 T = TypeVar("T")

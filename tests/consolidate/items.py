@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from domain.indexes import INDEXES, MERGED, RESERVED
 from optimizer.consolidate.mapping import MARK, OWN, Entity
-from stages.indexes import INDEXES, MERGED, RESERVED
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)  # UTF-8 has no lone surrogates
 BYTES = st.binary(max_size=12)

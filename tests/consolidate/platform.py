@@ -15,14 +15,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.aws import Aws
-from optimizer.clock import Clock
+from domain.clock import Clock
+from domain.indexes import INDEXES
+from emulator.account import Crash, EmulatedAccount
+from emulator.core.credentials import boto3_session
+from emulator.core.faults import Faults
 from optimizer.consolidate.mapping import Entity, merged_key, unmarked
 from optimizer.consolidate.merge import GONE, POINTER, Merge
-from optimizer.rehearsal.account import Crash, EmulatedAccount
-from optimizer.rehearsal.credentials import boto3_session
-from optimizer.rehearsal.faults import Faults
-from stages.indexes import INDEXES
+from optimizer.ports.aws import Aws
 from tests.consolidate.model import HOPS, Model
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.consolidate.layout import table_shape
+from domain.indexes import INDEXES, MERGED, merged_indexes
+from emulator.account import EmulatedAccount
 from optimizer.consolidate.mapping import Entity, merged, split
-from optimizer.rehearsal.account import EmulatedAccount
-from stages.indexes import INDEXES, MERGED, merged_indexes
+from optimizer.consolidate.table_schema import table_shape
+from optimizer.ports.aws import Aws
 from tests.consolidate.made_platform import platform
 
 PRODUCTION, REGION = "222222222222", "us-east-1"

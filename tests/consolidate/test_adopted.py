@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from optimizer.consolidate.layout import table_shape
-from optimizer.execute.agreement import Agreement
-from optimizer.observe.deployed import deployed_template
-from stages.indexes import MERGED, SOURCES, merged_indexes
-from stages.sizing import Sizing
+from domain.indexes import MERGED, SOURCES, merged_indexes
+from domain.sizing import Sizing
+from optimizer.consolidate.table_schema import table_shape
+from optimizer.reconcile.bring_templates import Agreement
+from optimizer.reconcile.deployed import deployed_template
 from tests.actions.sized_foundation import Foundation, foundation, synthesized
 
 pytestmark = pytest.mark.slow

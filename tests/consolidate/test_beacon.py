@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from optimizer.aws import Aws
+from domain.errors import MoveFailed
 from optimizer.consolidate import cutover
-from optimizer.consolidate.beacon import put_out, to_now
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
-from optimizer.consolidate.stream import Position, Reader
-from optimizer.errors import MoveFailed
+from optimizer.consolidate.stream_reader import Position, Reader
+from optimizer.consolidate.watermark import put_out, to_now
+from optimizer.ports.aws import Aws
 from tests.consolidate import campaign
 from tests.consolidate.model import _Streams
 from tests.consolidate.platform import MERGE, Platform, lived

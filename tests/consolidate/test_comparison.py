@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from domain.errors import MoveFailed
 from optimizer.consolidate import cutover
 from optimizer.consolidate.comparison import Comparison, Tally
-from optimizer.consolidate.copying import Follower
+from optimizer.consolidate.copy import Follower
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
-from optimizer.consolidate.proof import refuse_other_sums, told
 from optimizer.consolidate.state import State
-from optimizer.errors import MoveFailed
+from optimizer.consolidate.verification import refuse_other_sums, told
 from optimizer.execute.lease import DURATION
 from tests.consolidate import campaign
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived

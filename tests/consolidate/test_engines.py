@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from optimizer.consolidate.engines import GIB, Engine, Load, choose_engine
+from optimizer.consolidate.copy_engine import GIB, Engine, Load, choose_engine
 from optimizer.decide.policy import CopyPolicy
 
 POLICY = CopyPolicy()

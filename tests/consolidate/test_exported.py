@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 
-from optimizer.consolidate.exported import merged_line, read_line, write_line
+from optimizer.consolidate.export_format import merged_line, read_line, write_line
 from optimizer.consolidate.mapping import Entity, merged, unmarked
 from tests.consolidate.items import ENTITY, KEPT, items
 

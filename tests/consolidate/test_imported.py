@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from optimizer.consolidate import copying, cutover
-from optimizer.consolidate.exported import merged_line, read_line, write_line
-from optimizer.consolidate.imported import EXPORTED_AT, exported_at
-from optimizer.consolidate.layout import table_shape
+from domain.errors import MoveFailed, Refused
+from domain.indexes import MERGED, merged_indexes
+from optimizer.consolidate import copy as copying
+from optimizer.consolidate import cutover
+from optimizer.consolidate.export_format import merged_line, read_line, write_line
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
-from optimizer.errors import MoveFailed, Refused
-from stages.indexes import MERGED, merged_indexes
+from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.target_import import EXPORTED_AT, exported_at
 from tests.consolidate.platform import KEPT, MERGE, MemoryNotes, Platform, emulated
 
 SPEED = Speed(units=1e6, segments=2, workers=1, page=20)

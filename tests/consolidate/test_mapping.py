@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.errors import ItemRefused
+from domain.indexes import INDEXES, MERGED, RESERVED
 from optimizer.consolidate.item_size import MOST_BYTES, item_size
 from optimizer.consolidate.mapping import (
     MARK,
@@ -25,8 +27,6 @@ from optimizer.consolidate.mapping import (
     split_key,
     unmarked,
 )
-from optimizer.errors import ItemRefused
-from stages.indexes import INDEXES, MERGED, RESERVED
 from tests.consolidate.items import ENTITY, KEPT, MERGED_KEYS, SERVED, TEXT, VALUE, items
 
 PROFILE = {"pk": {"S": "TENANT#t1"}, "sk": {"S": "PROFILE"}}

@@ -9,14 +9,16 @@ from random import Random
 
 import pytest
 
-from optimizer.consolidate import backfill, copying, cutover, follow, writes
+from domain.errors import MoveFailed
+from emulator.account import Crash
+from optimizer.consolidate import backfill, cutover, writes
+from optimizer.consolidate import copy as copying
+from optimizer.consolidate import replay as follow
 from optimizer.consolidate.comparison import compare
-from optimizer.consolidate.copying import Follower
+from optimizer.consolidate.copy import Follower
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.state import Stage
-from optimizer.errors import MoveFailed
-from optimizer.rehearsal.account import Crash
 from tests.consolidate import campaign
 from tests.consolidate.campaign import agree
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived

@@ -23,14 +23,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from optimizer.aws import Aws
-from optimizer.consolidate import copying
-from optimizer.consolidate.exported import read_line, write_line
-from optimizer.consolidate.layout import table_shape
+from domain.indexes import INDEXES, MERGED, merged_indexes
+from emulator.account import EmulatedAccount
+from optimizer.consolidate import copy as copying
+from optimizer.consolidate.export_format import read_line, write_line
 from optimizer.consolidate.mapping import Entity, merged, unmarked
 from optimizer.consolidate.merge import Merge, Speed
-from optimizer.rehearsal.account import EmulatedAccount
-from stages.indexes import INDEXES, MERGED, merged_indexes
+from optimizer.consolidate.table_schema import table_shape
+from optimizer.ports.aws import Aws
 from tests.consolidate.items import items
 from tests.consolidate.made_platform import platform
 from tests.consolidate.platform import MemoryNotes

@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 
-from optimizer.consolidate import cutover, follow, proof
+from domain.errors import MoveFailed
+from optimizer.consolidate import cutover
+from optimizer.consolidate import replay as follow
+from optimizer.consolidate import verification as proof
 from optimizer.consolidate.merge import Speed
-from optimizer.errors import MoveFailed
 from tests.consolidate import campaign
 from tests.consolidate.campaign import migrate_there_and_back
 from tests.consolidate.platform import MERGE, MemoryNotes, lived

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.consolidate.layout import table_shape
+from domain.errors import MoveFailed
+from domain.indexes import INDEXES, MERGED, SOURCES, merged_indexes
+from emulator.account import EmulatedAccount
+from optimizer.consolidate.table_schema import table_shape
 from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
-from optimizer.errors import MoveFailed
-from optimizer.rehearsal.account import EmulatedAccount
-from stages.indexes import INDEXES, MERGED, SOURCES, merged_indexes
+from optimizer.ports.aws import Aws
 from tests.consolidate.platform import KEPT, MERGE
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)

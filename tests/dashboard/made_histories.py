@@ -9,16 +9,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from optimizer.decide.commitments import Commitments, Committed, Reservation
-from optimizer.decide.decision import Choice, Decision, Projection, brief, decide_by, guard
-from optimizer.decide.findings import Finding
-from optimizer.decide.health import Assessment, Health, Sample
-from optimizer.decide.money import MoneyEvidence
-from optimizer.decide.plan import Plan, PlannedAction
-from optimizer.decide.plan_costs import Later, PlanCosts, Saving, Totals
-from optimizer.decide.purchase_advice import PurchaseAdvice
-from optimizer.decide.realised import RealisedWeek
-from optimizer.decide.spend import ForecastMonth, ServiceMonth, Trend
+from domain.sizing import Sizing, SizingRecord
+from optimizer.analyze.evidence import PlanEvidence
+from optimizer.costs.breakdown import CostLine
+from optimizer.costs.commitments import Commitments, Committed, Reservation
+from optimizer.costs.findings import Finding
+from optimizer.costs.list_bill import in_cents
+from optimizer.costs.money_evidence import MoneyEvidence
+from optimizer.costs.purchase_advice import PurchaseAdvice
+from optimizer.costs.realised import RealisedWeek
+from optimizer.costs.trend import ForecastMonth, ServiceMonth, Trend
 from optimizer.execute.records import (
     Earlier,
     Event,
@@ -27,18 +27,18 @@ from optimizer.execute.records import (
     MoveState,
     PhaseRecord,
     PhaseState,
-    PlanEvidence,
     PlanRecord,
     PlanState,
     WindowEvidence,
 )
-from optimizer.observe.breakdown import CostLine
-from optimizer.observe.costs import in_cents
-from optimizer.observe.inventory import Excluded, Kind
+from optimizer.model.decision import Choice, Decision, Projection, brief, decide_by, guard
+from optimizer.model.health import Assessment, Health, Sample
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan, PlannedAction
+from optimizer.model.plan_costs import Later, PlanCosts, Saving, Totals
+from optimizer.model.resource import Excluded, Kind
 from optimizer.observe.load import Load, Use
 from optimizer.observe.tenants import Figures, TierUse
-from optimizer.phase import Phase
-from stages.sizing import Sizing, SizingRecord
 
 START = datetime(2027, 3, 1, 8, 0, tzinfo=UTC)
 DAYS = timedelta(days=1)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from optimizer.dashboard.marks import Tone
-from optimizer.dashboard.reading import view_of
-from optimizer.decide.health import Assessment, Health
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.view.status import Tone
 from optimizer.execute.records import History, PhaseState, PlanState
+from optimizer.model.health import Assessment, Health
 from tests.dashboard import made_histories as made
 
 

@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 
+from optimizer.analyze.evidence import PlanEvidence
+from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.export import read_evidence
-from optimizer.dashboard.reading import view_of
+from optimizer.dashboard.format import dollars_and_cents, name_in, quantity
 from optimizer.dashboard.render import charts_of, write_dashboard
-from optimizer.dashboard.words import dollars_and_cents, name_in, quantity
-from optimizer.decide.decision import Choice
-from optimizer.execute.records import History, PhaseState, PlanEvidence
-from optimizer.phase import Phase
-from optimizer.rehearsal.rehearse import rehearse
-from optimizer.rehearsal.scenario import load_scenario
-from optimizer.rehearsal.setting import Request
+from optimizer.execute.records import History, PhaseState
+from optimizer.model.decision import Choice
+from optimizer.model.phase import Phase
+from rehearsal.run import rehearse
+from rehearsal.scenario import load_scenario
+from rehearsal.workspace import Request
 from tests.dashboard import made_histories as made
 
 pytestmark = pytest.mark.slow

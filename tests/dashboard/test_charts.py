@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from optimizer.dashboard import charts, frame
-from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.view import Costs, Milestone, Window
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.figures import costs_and_windows as charts
+from optimizer.dashboard.figures import style as frame
+from optimizer.dashboard.view.page import Costs, Milestone, Window
 from tests.dashboard import made_histories as made
 
 

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.dashboard import evidence_charts
-from optimizer.dashboard.bills import bills_of
+from optimizer.dashboard.compose.bills import bills_of
+from optimizer.dashboard.compose.heat_maps import limit_maps, load_maps, share_of_limit
+from optimizer.dashboard.compose.long_lists import SHOWN, decisions_as_data, split
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.compose.risks import impact_of, likelihood_of, risks_of
+from optimizer.dashboard.compose.savings import costs_of
+from optimizer.dashboard.compose.tenants import NO_TIERS, NOT_COUNTED, tenant_impact
+from optimizer.dashboard.compose.timeline import added_up, timeline_of
 from optimizer.dashboard.export import COLUMNS, decisions_csv, read_evidence, write_evidence
-from optimizer.dashboard.heat import limit_maps, load_maps, share_of_limit
-from optimizer.dashboard.listing import SHOWN, decisions_as_data, split
-from optimizer.dashboard.marks import SavingState
-from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.risks import impact_of, likelihood_of, risks_of
-from optimizer.dashboard.savings import costs_of
-from optimizer.dashboard.tenants import NO_TIERS, NOT_COUNTED, tenant_impact
-from optimizer.dashboard.timeline import added_up, timeline_of
-from optimizer.decide.decision import Criterion, Verdict, brief, guard
-from optimizer.decide.health import Assessment, Health
-from optimizer.decide.plan import Plan
+from optimizer.dashboard.figures import evidence as evidence_charts
+from optimizer.dashboard.view.status import SavingState
 from optimizer.execute.records import History
-from optimizer.phase import Phase
+from optimizer.model.decision import Criterion, Verdict, brief, guard
+from optimizer.model.health import Assessment, Health
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
 from tests.dashboard import made_histories as made
 
 

@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from optimizer.dashboard import evidence_charts, money_charts
-from optimizer.dashboard.money import monthly_bill, net_of, why_unknown, worth_of
-from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.timeline import added_up, timeline_of
-from optimizer.decide.commitments import Commitments
-from optimizer.decide.money import MoneyEvidence
+from optimizer.costs.commitments import Commitments
+from optimizer.costs.money_evidence import MoneyEvidence
+from optimizer.dashboard.compose.money import monthly_bill, net_of, why_unknown, worth_of
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.compose.timeline import added_up, timeline_of
+from optimizer.dashboard.figures import evidence as evidence_charts
+from optimizer.dashboard.figures import money as money_charts
 from tests.dashboard import made_histories as made
 
 SEPTEMBER = datetime(2027, 9, 15, tzinfo=UTC)

@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from optimizer.dashboard.decisions import criterion_row
-from optimizer.dashboard.marks import SavingState
-from optimizer.dashboard.reading import view_of
-from optimizer.dashboard.view import View
-from optimizer.dashboard.words import dollars, name_in
-from optimizer.decide.decision import brief, guard
+from optimizer.dashboard.compose.decisions import criterion_row
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.format import dollars, name_in
+from optimizer.dashboard.view.page import View
+from optimizer.dashboard.view.status import SavingState
 from optimizer.execute.records import History, PhaseState, PlanRecord
-from optimizer.phase import Phase
+from optimizer.model.decision import brief, guard
+from optimizer.model.phase import Phase
 from tests.dashboard import made_histories as made
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from plotly.offline import get_plotlyjs_version
 
-from optimizer.dashboard import frame
-from optimizer.dashboard.reading import view_of
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.figures import style as frame
 from optimizer.dashboard.render import PLOTLY, asset, charts_of, embedded, render, write_dashboard
 from tests.dashboard import made_histories as made
 from tests.dashboard.page import Page

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.dashboard.windows import error_rate, on_grid, windows_of
-from optimizer.decide.health import Sample
+from optimizer.dashboard.compose.windows import error_rate, on_grid, windows_of
 from optimizer.execute.records import History, PhaseState, WindowEvidence
-from optimizer.phase import Phase
+from optimizer.model.health import Sample
+from optimizer.model.phase import Phase
 from tests.dashboard import made_histories as made
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain.errors import UsageError
 from optimizer.decide.calendar import Peak, in_the_way, may_begin, read_peaks
 from optimizer.decide.policy import CalendarPolicy
-from optimizer.errors import UsageError
 
 WINDOW = timedelta(hours=48)
 SALE = Peak(date(2027, 3, 10), date(2027, 3, 12), "Sale")

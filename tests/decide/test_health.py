@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer.decide.health import Baseline, Health, Sample, expected_p99, judge
+from optimizer.decide.health import Baseline, expected_p99, judge
+from optimizer.model.health import Health, Sample
 
 APPLY = datetime(2027, 3, 1, 8, tzinfo=UTC)
 FIVE = timedelta(minutes=5)

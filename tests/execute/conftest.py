@@ -9,22 +9,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from domain.sizing import Sizing
+from emulator.account import EmulatedAccount
+from emulator.services.codepipeline.execution import Execution, Executions
 from optimizer.action import Action, Before, Move, Permission, When
-from optimizer.aws import Aws, production, tooling
-from optimizer.decide.decision import Choice, Decision
-from optimizer.decide.health import Sample
-from optimizer.decide.plan import Plan, PlannedAction
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal import Journal
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.life import Life
-from optimizer.execute.pen import Pen
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.execution import Execution, Executions
-from optimizer.settings import Settings
-from stages.sizing import Sizing
+from optimizer.execute.lifecycle import Life
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.health import Sample
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan, PlannedAction
+from optimizer.model.resource import Governed, Kind
+from optimizer.ports.aws import Aws
+from optimizer.ports.sessions import production, tooling
+from optimizer.ports.settings import Settings
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 TABLE = "orders"

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.decide import change_set as judging
-from optimizer.errors import MoveFailed, ReconcileRefused, Stopped
-from optimizer.execute import agreement
-from optimizer.execute.agreement import Agreement
-from optimizer.execute.change_sets import StackChanges
-from optimizer.observe.assembly import Stack
-from optimizer.rehearsal.account import Crash, EmulatedAccount
-from optimizer.rehearsal.loader import deploy
-from optimizer.rehearsal.stacks import StackEvents
+from cloudformation.assembly import Stack
+from domain.errors import MoveFailed, ReconcileRefused, Stopped
+from emulator.account import Crash, EmulatedAccount
+from emulator.services.cloudformation import deploy
+from emulator.services.cloudformation.stacks import StackEvents
+from optimizer.ports.aws import Aws
+from optimizer.reconcile import bring_templates as agreement
+from optimizer.reconcile import harmless_changes as judging
+from optimizer.reconcile.bring_templates import Agreement
+from optimizer.reconcile.stack_change_set import StackChanges
 from pipeline import roles
 
 PRODUCTION, REGION = "222222222222", "us-east-1"

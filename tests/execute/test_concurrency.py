@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from optimizer.errors import LeaseLost, OneWayBegun, PlanSuperseded, Unhealthy, WrongState
-from optimizer.execute.life import Life
+from domain.errors import LeaseLost, OneWayBegun, PlanSuperseded, Unhealthy, WrongState
+from emulator.account import Crash
+from emulator.core.faults import Faults
+from optimizer.execute.lifecycle import Life
+from optimizer.execute.preconditions import is_under_way
 from optimizer.execute.records import MoveState, PhaseState, PlanState
-from optimizer.execute.requirements import is_under_way
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import Crash
-from optimizer.rehearsal.faults import Faults
+from optimizer.model.phase import Phase
 from tests.execute.conftest import World
 
 DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}

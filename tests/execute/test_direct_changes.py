@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.decide.decision import Choice
-from optimizer.decide.health import Health
-from optimizer.errors import Breach, Unhealthy
+from domain.errors import Breach, Unhealthy
 from optimizer.execute.records import PhaseState
-from optimizer.phase import Phase
+from optimizer.model.decision import Choice
+from optimizer.model.health import Health
+from optimizer.model.phase import Phase
 from tests.execute.conftest import ACTION, TABLE, World
 
 HOURS_48 = timedelta(hours=48)

@@ -1,6 +1,6 @@
 """The capacities that a fleet passes through on its way down."""
 
-from optimizer.execute.fleet_moves import steps
+from optimizer.resources.fleet.moves import steps
 
 
 def test_the_way_down_is_a_fifth_at_a_time() -> None:

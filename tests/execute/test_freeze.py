@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.errors import Unhealthy, UsageError, WrongState
-from optimizer.execute.freeze import Freeze, read_override
+from domain.errors import Unhealthy, UsageError, WrongState
+from optimizer.execute.freeze_override import Freeze, read_override
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
 from optimizer.execute.records import Override, PhaseState
-from optimizer.phase import Phase
+from optimizer.model.phase import Phase
 from tests.execute.conftest import World
 
 PARAMETER = "/tap/freeze-override"

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.errors import LeaseLost
+from domain.errors import LeaseLost
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import DURATION, Held, Purpose
-from optimizer.execute.pen import Pen
 from optimizer.execute.records import PlanState
 
 

@@ -8,9 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.decide.health import Health
-from optimizer.decide.policy import Policy
-from optimizer.errors import (
+from domain.errors import (
     BlastRadius,
     Breach,
     NotApproved,
@@ -22,13 +20,15 @@ from optimizer.errors import (
     Unhealthy,
     WrongState,
 )
+from emulator.account import Crash
+from emulator.core.faults import Faults
+from optimizer.decide.policy import Policy
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
+from optimizer.execute.preconditions import require_turn
 from optimizer.execute.records import MoveState, PhaseState, PlanState
-from optimizer.execute.requirements import require_turn
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import Crash
-from optimizer.rehearsal.faults import Faults
+from optimizer.model.health import Health
+from optimizer.model.phase import Phase
 from tests.execute.conftest import ACTION
 
 DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.decide.health import Assessment, Health
-from optimizer.execute import notices
+from optimizer.execute import notifications as notices
 from optimizer.execute.records import Acceptance, PhaseRecord, PhaseState
-from optimizer.phase import Phase
+from optimizer.model.health import Assessment, Health
+from optimizer.model.phase import Phase
 from tests.execute.conftest import START
 
 NOW = START + timedelta(days=10)

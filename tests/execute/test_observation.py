@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 
 from optimizer.action import Before
-from optimizer.aws import Aws
-from optimizer.decide.decision import Choice
-from optimizer.decide.health import Health
-from optimizer.decide.plan import Plan
 from optimizer.execute.observation import NOTHING_YET
 from optimizer.execute.records import PhaseState
-from optimizer.observe.inventory import Governed
-from optimizer.phase import Phase
+from optimizer.model.decision import Choice
+from optimizer.model.health import Health
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.model.resource import Governed
+from optimizer.ports.aws import Aws
 from tests.execute.conftest import ACTION, TABLE, World
 
 

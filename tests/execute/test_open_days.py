@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from optimizer.errors import NotNow, UsageError
+from domain.errors import NotNow, UsageError
+from emulator.account import Crash
+from emulator.core.faults import Faults
 from optimizer.execute.records import PhaseState
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import Crash
-from optimizer.rehearsal.faults import Faults
+from optimizer.model.phase import Phase
 from tests.execute.conftest import ENVIRON, World
 
 PEAKS = "/tap/peaks"

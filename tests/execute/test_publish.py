@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from optimizer.execute.publish import export, upload, write_export
-from optimizer.phase import Phase
+from optimizer.execute.archive import export, upload, write_export
+from optimizer.model.phase import Phase
 
 
 def test_every_item_of_the_plan_is_exported_readable(world) -> None:

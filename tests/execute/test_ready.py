@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from optimizer.errors import MoveFailed
-from optimizer.phase import Phase
+from domain.errors import MoveFailed
+from optimizer.model.phase import Phase
 
 BUSY = timedelta(minutes=20)
 

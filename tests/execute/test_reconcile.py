@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.errors import AssemblyRefused, Differences
-from optimizer.execute.reconcile import compare, difference_table, freeze_check, production_stacks
-from optimizer.observe.assembly import read_assembly
-from optimizer.observe.drift import Difference
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.loader import deploy
+from cloudformation.assembly import read_assembly
+from domain.errors import AssemblyRefused, Differences
+from emulator.account import EmulatedAccount
+from emulator.services.cloudformation import deploy
+from optimizer.ports.aws import Aws
+from optimizer.reconcile.compare import compare, difference_table, production_stacks
+from optimizer.reconcile.drift import Difference
+from optimizer.reconcile.freeze_check import freeze_check
 
 TOOLING, PRODUCTION = "111111111111", "222222222222"
 

@@ -7,20 +7,14 @@ from dataclasses import astuple
 
 import pytest
 
-from optimizer.errors import NotApproved, PlanSuperseded, WrongState
+from cloudformation.template import Place
+from domain.errors import NotApproved, PlanSuperseded, WrongState
+from emulator.services.cloudformation.stacks import DeployedStack, StackEvents, StackStore
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
+from optimizer.execute.preconditions import current_plan, is_finished, is_under_way, require_approved, require_at_rest
 from optimizer.execute.records import PlanState
-from optimizer.execute.requirements import (
-    current_plan,
-    is_finished,
-    is_under_way,
-    require_approved,
-    require_at_rest,
-)
-from optimizer.observe.template import Place
-from optimizer.phase import Phase
-from optimizer.rehearsal.stacks import DeployedStack, StackEvents, StackStore
+from optimizer.model.phase import Phase
 from tests.execute.conftest import World
 
 

@@ -9,15 +9,15 @@ from decimal import Decimal
 
 import pytest
 
-from optimizer.decide.plan_costs import PlanCosts, Saving
-from optimizer.errors import CostsUnknown
+from domain.errors import CostsUnknown
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.pen import Pen
-from optimizer.execute.savings import Measured, measure_savings, service_of
-from optimizer.observe.inventory import Kind
-from optimizer.phase import Phase
+from optimizer.execute.measure_savings import Measured, measure_savings, service_of
+from optimizer.model.phase import Phase
+from optimizer.model.plan_costs import PlanCosts, Saving
+from optimizer.model.resource import Kind
+from tests.costs.answers import Recorded, group, period
 from tests.execute.conftest import ACTION, ARN, World
-from tests.observe.answers import Recorded, group, period
 
 ACCEPTED = date(2027, 3, 3)  # the phase begins on 1 March; 48 hours later it is accepted
 COSTS = PlanCosts(

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
+from domain.errors import Stopped
 from optimizer.action import Move, Notes, When
-from optimizer.aws import Aws
-from optimizer.decide.decision import Decision
-from optimizer.errors import Stopped
 from optimizer.execute.records import PhaseState
-from optimizer.observe.inventory import Governed
-from optimizer.phase import Phase
+from optimizer.model.decision import Decision
+from optimizer.model.phase import Phase
+from optimizer.model.resource import Governed
+from optimizer.ports.aws import Aws
 from tests.execute.conftest import ACTION, ENVIRON, World
 
 SWITCH = "/tap/switch"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.errors import Breach
-from optimizer.execute.versions import archive
-from optimizer.phase import Phase
+from domain.errors import Breach
+from optimizer.execute.applied_code import archive
+from optimizer.model.phase import Phase
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
-    for name in ("optimizer/optimize.py", "wheels/boto3.whl", "build/lib/x.py", ".git/HEAD", "a/__pycache__/x.pyc"):
+    for name in ("optimizer/cli/verbs.py", "wheels/boto3.whl", "build/lib/x.py", ".git/HEAD", "a/__pycache__/x.pyc"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     (folder / "plan").symlink_to(tmp_path)
@@ -26,7 +26,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_an_archive_holds_the_commit_and_its_wheels_and_nothing_that_was_made(source: Path) -> None:
     names = zipfile.ZipFile(io.BytesIO(archive(source))).namelist()
-    assert names == ["optimizer/optimize.py", "wheels/boto3.whl"]
+    assert names == ["optimizer/cli/verbs.py", "wheels/boto3.whl"]
 
 
 def test_the_same_files_are_the_same_bytes_whenever_they_were_written(source: Path) -> None:

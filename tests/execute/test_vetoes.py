@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from optimizer.decide.decision import Choice, Decision
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from optimizer.execute.engine import Engine
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Governed, Kind
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.resource import Governed, Kind
 from tests.execute.conftest import ACTION, ARN
 
 TABLE = Governed(Kind.TABLE, "orders", ARN, "us-east-1", {GOVERNED_TAG: GOVERNED_VALUE})

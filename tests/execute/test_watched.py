@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from optimizer.decide.health import Health
-from optimizer.errors import Breach, LeaseLost, OneWayBegun, WrongState
+from domain.errors import Breach, LeaseLost, OneWayBegun, WrongState
+from emulator.account import Crash
+from emulator.services.codepipeline.execution import Executions, Gate
+from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import DURATION, Purpose
-from optimizer.execute.pen import Pen
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
-from optimizer.phase import Phase
-from optimizer.rehearsal.account import Crash
-from optimizer.rehearsal.execution import Executions, Gate
+from optimizer.model.health import Health
+from optimizer.model.phase import Phase
 from tests.execute.conftest import ACTION, ARN
 
 TIMEOUT = timedelta(days=14)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.observe.assembly import Stack
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.loader import deploy
+from cloudformation.assembly import Stack
+from emulator.account import EmulatedAccount
+from emulator.services.cloudformation import deploy
+from optimizer.ports.aws import Aws
 
 TAGS = [{"Key": "tap:governed", "Value": "true"}]
 

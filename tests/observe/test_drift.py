@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from optimizer.aws import Aws
-from optimizer.observe.actual import TYPES
-from optimizer.observe.assembly import Stack
-from optimizer.observe.drift import DriftReport, differences
-from optimizer.observe.inventory import Kind
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.loader import deploy
+from cloudformation.assembly import Stack
+from emulator.account import EmulatedAccount
+from emulator.services.cloudformation import deploy
+from optimizer.model.resource import Kind
+from optimizer.ports.aws import Aws
+from optimizer.reconcile.actual_state import TYPES
+from optimizer.reconcile.drift import DriftReport, differences
 
 RESOURCE: dict[str, Any] = {
     "Type": "AWS::DynamoDB::GlobalTable",

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Kind, owner_of, take_inventory, tenant_tag
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.overlay import AwsError, Emulated, operations
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from emulator.account import EmulatedAccount
+from emulator.core.errors import AwsError
+from emulator.core.registry import Emulated, operations
+from optimizer.model.resource import Kind, tenant_tag
+from optimizer.observe.inventory import owner_of, take_inventory
+from optimizer.ports.aws import Aws
 
 PRODUCTION = "222222222222"
 

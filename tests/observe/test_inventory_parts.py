@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.observe.inventory import GOVERNED_TAG, GOVERNED_VALUE, Kind, take_inventory
-from optimizer.rehearsal.account import EmulatedAccount
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from emulator.account import EmulatedAccount
+from optimizer.model.resource import Kind
+from optimizer.observe.inventory import take_inventory
+from optimizer.ports.aws import Aws
 
 PRODUCTION, REGIONS = "222222222222", ("us-east-1", "us-west-2")
 TAGS = [{"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE}]

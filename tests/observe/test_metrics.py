@@ -18,11 +18,11 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
 
-from optimizer.aws import Aws
-from optimizer.decide.health import Sample
-from optimizer.errors import AwsFailed
-from optimizer.observe.inventory import Governed, Kind
+from domain.errors import AwsFailed
+from optimizer.model.health import Sample
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series, health_samples, read_metrics
+from optimizer.ports.aws import Aws
 
 START = datetime(2027, 1, 1, tzinfo=UTC)
 DAYS_60 = timedelta(days=60)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from optimizer.aws import Aws
-from optimizer.observe.tenants import DECLARATION, NAMESPACE, Figures, tenants_now, tier_uses, tiers_of
-from optimizer.rehearsal.account import EmulatedAccount
+from domain.names import DECLARATION, NAMESPACE
+from emulator.account import EmulatedAccount
+from optimizer.observe.tenants import Figures, tenants_now, tier_uses, tiers_of
+from optimizer.ports.aws import Aws
 
 NOW = datetime(2027, 3, 10, 12, tzinfo=UTC)
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)

@@ -11,9 +11,9 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from pipeline.environment import Environment, load_environment
+from domain.environment import Environment, load_environment
+from domain.sizing import Sizing, SizingRecord
 from pipeline.pipeline_stack import PipelineStack
-from stages.sizing import Sizing, SizingRecord
 from tests.environments import CONTEXT
 
 Resource = Mapping[str, Any]

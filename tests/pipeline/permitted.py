@@ -13,10 +13,10 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import assertions
 
-from pipeline.environment import load_environment
+from domain.environment import load_environment
+from domain.sizing import Sizing, SizingRecord
 from pipeline.pipeline_stack import PipelineStack
 from pipeline.roles import RolesStack
-from stages.sizing import Sizing, SizingRecord
 from tests.environments import CONTEXT, EXAMPLE
 
 Template = Mapping[str, Any]

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from optimizer.execute.versions import archive
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.jobs import INLINE, script_in_process
+from emulator.account import EmulatedAccount
+from optimizer.execute.applied_code import archive
+from rehearsal.pipeline.builds import INLINE
+from rehearsal.pipeline.in_process import script_in_process
 
 TOOLING, REGION = "111111111111", "us-east-1"
 HASH = "a" * 64

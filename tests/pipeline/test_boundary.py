@@ -11,7 +11,7 @@ import pytest
 
 from optimizer.actions import registry
 from pipeline import roles
-from pipeline.boundary import AT_MOST, NAME, NEVER, NEVER_GONE, TEMPLATES
+from pipeline.permission_boundary import AT_MOST, NAME, NEVER, NEVER_GONE, TEMPLATES
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 

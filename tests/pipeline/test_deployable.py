@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from optimizer.observe.assembly import read_assembly
+from cloudformation.assembly import read_assembly
+from domain.environment import Environment
 from pipeline.deployable import main
-from pipeline.environment import Environment
 from tests.environments import EXAMPLE, moved
 
 

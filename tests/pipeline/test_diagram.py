@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.observe.assembly import Assembly, read_assembly
+from cloudformation.assembly import Assembly, read_assembly
 from pipeline.diagram import BEGIN, DOCUMENT, END, drawing
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.environment import EnvironmentInvalid, file_in_repository, load_environment
+from domain.environment import EnvironmentInvalid, file_in_repository, load_environment
 from tests.environments import EXAMPLE, moved
 
 ROOT = Path(__file__).parents[2]
@@ -128,5 +128,5 @@ def test_a_file_outside_of_the_repository_is_refused_in_one_line(tmp_path: Path,
 
 def test_it_does_without_aws_cdk() -> None:
     """The optimizer's command line reads it too, and must start fast."""
-    code = "import sys, pipeline.environment, stages.sizing; sys.exit('aws_cdk' in sys.modules)"
+    code = "import sys, domain.environment, domain.sizing; sys.exit('aws_cdk' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from optimizer.observe.assembly import read_assembly
+from cloudformation.assembly import read_assembly
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from app import HERE, make_app
-from optimizer.rehearsal.synthesis import copy_sources
-from pipeline.environment import VARIABLE, EnvironmentInvalid
+from domain.environment import VARIABLE, EnvironmentInvalid
+from rehearsal.synthesis import copy_sources
 from tests.environments import EXAMPLE, moved
 
 OWN = moved("333333333333", "444444444444")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from optimizer.gate_text import LIMIT
+from optimizer.cli.gate_text import LIMIT
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 

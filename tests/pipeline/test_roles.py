@@ -12,10 +12,10 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
+from domain.environment import Environment
 from optimizer.action import Permission
 from optimizer.actions import registry
 from pipeline import roles
-from pipeline.environment import Environment
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 

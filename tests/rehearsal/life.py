@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.configuration import Cache, Configuration, Database, Fleet, Region
-from optimizer.rehearsal.noise import Array
-from optimizer.rehearsal.scenario import Event, WorkloadSpec
-from optimizer.rehearsal.workload import Asked, Sources, Workload
+from emulator.account import EmulatedAccount
+from emulator.workload.noise import Array
+from emulator.workload.snapshot import Cache, Configuration, Database, Fleet, Region
+from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.workload import Asked, Sources, Workload
 
 NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
 BORN = NOW - timedelta(days=61)

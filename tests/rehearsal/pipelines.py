@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from optimizer.rehearsal.execution import Execution, Gate
-from optimizer.rehearsal.jobs import Ended, Jobs
-from optimizer.rehearsal.synthesis import Synthesis
-from optimizer.rehearsal.synthesized import Function, PipelineAction, read_pipeline
-from optimizer.rehearsal.walker import Walker
+from emulator.services.codepipeline.execution import Execution, Gate
+from rehearsal.pipeline.builds import Ended, Jobs
+from rehearsal.pipeline.definition import Function, PipelineAction, read_pipeline
+from rehearsal.pipeline.engine import Walker
+from rehearsal.synthesis import Synthesis
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 LINK = 'ln -s -- "$CODEBUILD_SRC_DIR_Analyze_Output" "plan"'

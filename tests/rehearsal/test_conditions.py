@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.conditions import enter, in_process
-from optimizer.rehearsal.synthesized import Condition, Function, Rule, Stage, SynthesizedPipeline, WalkFailed
+from emulator.account import EmulatedAccount
+from rehearsal.pipeline.conditions import enter, in_process
+from rehearsal.pipeline.definition import Condition, Function, Rule, Stage, SynthesizedPipeline
+from rehearsal.pipeline.errors import WalkFailed
 
 READS_THE_JOURNAL = """
 import os, json, boto3

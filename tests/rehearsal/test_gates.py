@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.rehearsal.execution import Execution
-from optimizer.rehearsal.faults import Crash
-from optimizer.rehearsal.gates import Person, Watch, next_tick
-from optimizer.rehearsal.jobs import Ended
-from optimizer.rehearsal.synthesized import PipelineAction
+from emulator.core.faults import Crash
+from emulator.services.codepipeline.execution import Execution
+from rehearsal.pipeline.builds import Ended
+from rehearsal.pipeline.definition import PipelineAction
+from rehearsal.pipeline.person_and_watch import Person, Watch, next_tick
 
 START = datetime(2027, 3, 1, 8, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

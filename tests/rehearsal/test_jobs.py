@@ -9,10 +9,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.jobs import Jobs, Relay, Shell, signed_in, split
-from optimizer.rehearsal.synthesis import Synthesis
-from optimizer.rehearsal.synthesized import Project, WalkFailed
+from emulator.account import EmulatedAccount
+from rehearsal.pipeline.builds import Jobs, Relay, Shell, split
+from rehearsal.pipeline.definition import Project
+from rehearsal.pipeline.errors import WalkFailed
+from rehearsal.pipeline.in_process import signed_in
+from rehearsal.synthesis import Synthesis
 
 
 def shell(folder: Path) -> Shell:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.jobs import in_process
-from optimizer.rehearsal.other_code import is_other_code
-from optimizer.rehearsal.setting import PROJECT
-from optimizer.rehearsal.synthesis import copy_sources
+from emulator.account import EmulatedAccount
+from rehearsal.other_code import is_other_code
+from rehearsal.pipeline.in_process import in_process
+from rehearsal.synthesis import copy_sources
+from rehearsal.workspace import PROJECT
 
 ENVIRON = {
     "TAP_JOURNAL_TABLE": "tap-journal",
@@ -35,7 +35,7 @@ def test_a_copy_is_the_same_code_and_a_folder_without_the_project_is_no_other(co
 
 @pytest.mark.parametrize(
     ("changed", "other"),
-    [("optimizer/execute/engine.py", True), ("stages/sizing.py", True), ("optimizer/rehearsal/gates.py", False)],
+    [("optimizer/execute/engine.py", True), ("domain/sizing.py", True), ("rehearsal/run.py", False)],
 )
 def test_what_the_verbs_run_makes_it_other_code(copy: Path, changed: str, other: bool) -> None:
     with (copy / changed).open("a") as file:

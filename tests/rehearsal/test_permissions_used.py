@@ -3,7 +3,7 @@
 Seen over rehearsals that do and undo each phase.
 
 The account does not evaluate IAM; it records who called what. `calls.json` of a rehearsal holds that as
-IAM actions, by one table (`optimizer/rehearsal/iam_actions.py`). That no scenario calls anything that is
+IAM actions, by one table (`emulator/iam_actions.py`). That no scenario calls anything that is
 not permitted is asked of every one of them in test_rehearse.py.
 """
 
@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from emulator.core.call_record import Call
+from emulator.iam_actions import OTHERWISE, PREFIXES, iam_actions, resource_of
 from optimizer.actions import registry
-from optimizer.rehearsal.calls import Call
-from optimizer.rehearsal.iam_actions import OTHERWISE, PREFIXES, iam_actions, resource_of
-from optimizer.rehearsal.rehearse import rehearse
-from optimizer.rehearsal.scenario import load_scenario
-from optimizer.rehearsal.setting import Request
 from pipeline import roles
+from rehearsal.run import rehearse
+from rehearsal.scenario import load_scenario
+from rehearsal.workspace import Request
 from tests.pipeline.permitted import granted_to_jobs, job_may, permitted
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from optimizer.rehearsal.calls import Call
-from optimizer.rehearsal.journal_items import JournalItems
-from optimizer.rehearsal.scenario import Expectation, Outcome
-from optimizer.rehearsal.summary import MonthlyCost, Summary, excluded_of, other_sizing, phases_of, unexpected
-from optimizer.rehearsal.taggings import Owned, tenant_resources_touched
-from stages.sizing import Sizing, SizingRecord
+from domain.sizing import Sizing, SizingRecord
+from emulator.core.call_record import Call
+from rehearsal.actors.tenant_tags import Owned, tenant_resources_touched
+from rehearsal.journal_reader import JournalItems
+from rehearsal.scenario import Expectation, Outcome
+from rehearsal.summary import MonthlyCost, Summary, excluded_of, other_sizing, phases_of, unexpected
 
 AT = datetime(2027, 3, 1, 8, tzinfo=UTC)
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from optimizer.errors import UsageError
-from optimizer.rehearsal import setting as setting_module
-from optimizer.rehearsal.deployments import Deployments
-from optimizer.rehearsal.rehearse import rehearse
-from optimizer.rehearsal.scenario import known_scenarios, load_scenario
-from optimizer.rehearsal.setting import Request
-from optimizer.rehearsal.synthesis import Synthesis
-from optimizer.rehearsal.synthesized import WalkFailed
-from stages.sizing import Sizing, SizingRecord
+from domain.errors import UsageError
+from domain.sizing import Sizing, SizingRecord
+from rehearsal import workspace as setting_module
+from rehearsal.pipeline.deployments import Deployments
+from rehearsal.pipeline.errors import WalkFailed
+from rehearsal.run import rehearse
+from rehearsal.scenario import known_scenarios, load_scenario
+from rehearsal.synthesis import Synthesis
+from rehearsal.workspace import Request
 from tests.dashboard.page import Page
 from tests.pipeline.permitted import job_may, permitted
 

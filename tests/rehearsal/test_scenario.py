@@ -2,8 +2,8 @@
 
 import pytest
 
-from optimizer.errors import UsageError
-from optimizer.rehearsal.scenario import Outcome, known_scenarios, load_scenario
+from domain.errors import UsageError
+from rehearsal.scenario import Outcome, known_scenarios, load_scenario
 
 GOOD = """
 name: mine

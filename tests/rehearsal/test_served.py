@@ -12,19 +12,19 @@ from pathlib import Path
 import boto3
 import pytest
 
-from optimizer.errors import UsageError
-from optimizer.rehearsal.account import EmulatedAccount
-from optimizer.rehearsal.remote import HttpClock, ask, execute
-from optimizer.rehearsal.served import serving
+from domain.errors import UsageError
+from emulator.account import EmulatedAccount
+from emulator.http_server import serving
+from rehearsal.served_world import HttpClock, ask, execute
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 
 CLIENT = """
 import sys
-from optimizer.aws import production, tooling
-from optimizer.rehearsal.remote import remote_world
-from optimizer.settings import Settings
+from optimizer.ports.sessions import production, tooling
+from rehearsal.served_world import remote_world
+from optimizer.ports.settings import Settings
 
 with remote_world(int(sys.argv[1]), "apply") as world:
     settings = Settings.from_environ(world.environ)

@@ -13,8 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from pipelines import Recorded, action, project, small_template, walker
 
-from optimizer.rehearsal.faults import Crash
-from optimizer.rehearsal.synthesized import WalkFailed
+from emulator.core.faults import Crash
+from rehearsal.pipeline.errors import WalkFailed
 
 
 def stages(template: dict[str, Any]) -> list[dict[str, Any]]:

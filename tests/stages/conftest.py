@@ -10,9 +10,9 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from pipeline.environment import load_environment
+from domain.environment import load_environment
+from domain.sizing import Sizing
 from stages.production import ProductionStage
-from stages.sizing import Sizing
 from tests.environments import CONTEXT
 from tests.stages.foundation import Foundation
 

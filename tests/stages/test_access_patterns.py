@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.indexes import INDEXES, MERGED
-from stages.sizing import Sizing
+from domain.indexes import INDEXES, MERGED
+from domain.sizing import Sizing
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "access-patterns.md").read_text()
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from optimizer.consolidate.layout import table_shape
-from stages.indexes import INDEXES, MERGED, merged_indexes
-from stages.sizing import Sizing
+from domain.indexes import INDEXES, MERGED, merged_indexes
+from domain.sizing import Sizing
+from optimizer.consolidate.table_schema import table_shape
 from tests.stages.foundation import Foundation, alarms, group, instances, launch, redis, tables
 
 pytestmark = pytest.mark.xdist_group("foundation")  # one synthesis for all of them

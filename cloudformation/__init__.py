@@ -1,0 +1,1 @@
+"""Templates and cloud assemblies as data: intrinsic functions resolved, without AWS."""

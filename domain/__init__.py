@@ -1,0 +1,1 @@
+"""What all others share: sizing, environment, names, prices, errors and time. No boto3, no aws_cdk."""

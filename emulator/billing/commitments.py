@@ -1,0 +1,129 @@
+"""How reservations and Savings Plans cover what ran, hour by hour: what is covered, and what is paid for unused.
+
+Reservations come first, the smallest instance size of the family first (EC2 User Guide, "How Reserved
+Instance discounts are applied"), then Savings Plans (Savings Plans User Guide, "Understanding how
+Savings Plans apply to your usage"). EC2 regional Linux, RDS Aurora and ElastiCache reservations are
+flexible in size within a family and Region; a Compute or EC2 Instance Savings Plan covers EC2 alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.billing.catalog import EC2, family, item, normalized, rate
+from emulator.billing.spec import Reservation, SavingsPlan
+from emulator.workload.noise import Array
+
+Use = Mapping[tuple[str, str], Array]  # by Region and item: hours of instances in each hour
+
+
+@dataclass(frozen=True)
+class ReservationUse:
+    """One reservation: the normalized units it commits to and those used, by hour; `cost` is of one used hour-unit."""
+
+    reservation: Reservation
+    committed: Array
+    used: Array
+    cost: float
+
+    @property
+    def unused(self) -> Array:
+        return self.committed - self.used
+
+
+@dataclass(frozen=True)
+class PlanUse:
+    """One Savings Plan: US dollars committed and used, by hour, and the list price of what it covered."""
+
+    plan: SavingsPlan
+    committed: Array
+    used: Array
+    covers: Mapping[tuple[str, str], Array]  # hours, by Region and item
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What all commitments do to the instances: `reserved` hours and their effective `cost`, by Region and item."""
+
+    reservations: tuple[ReservationUse, ...]
+    plans: tuple[PlanUse, ...]
+    reserved: Use
+    cost: Use
+
+    def by_plans(self, key: tuple[str, str]) -> Array | float:
+        """Hours of an item that Savings Plans cover."""
+        return sum((each.covers[key] for each in self.plans if key in each.covers), start=0.0)
+
+
+def cover(hours: Use, first: int, reservations: Sequence[Reservation], plans: Sequence[SavingsPlan]) -> Coverage:
+    """Let the commitments cover the instances' hours, which begin at hour `first` since 1970."""
+    count = len(next(iter(hours.values()), np.zeros(0)))
+    reserved: dict[tuple[str, str], Array] = {}
+    cost: dict[tuple[str, str], Array] = {}
+    uses: list[ReservationUse] = []
+    for region, kin in sorted({(each.region, family(each.kind)) for each in reservations}):
+        group = [each for each in reservations if (each.region, family(each.kind)) == (region, kin)]
+        running = {key: units for key, units in hours.items() if (key[0], family(key[1])) == (region, kin)}
+        uses += _reserve(running, first, count, sorted(group, key=lambda each: each.begin), reserved, cost)
+    left = {key: amounts - reserved.get(key, 0.0) for key, amounts in hours.items() if item(key[1]).service == EC2}
+    planned = [_plan(each, left, first, count) for each in sorted(plans, key=lambda each: each.type != "EC2Instance")]
+    return Coverage(tuple(uses), tuple(planned), reserved, cost)
+
+
+def active(commitment: Reservation | SavingsPlan, first: int, count: int) -> Array:
+    """1 in each hour of the term, else 0."""
+    seconds = (first + np.arange(count)) * 3600
+    result: Array = ((seconds >= commitment.begin.timestamp()) & (seconds < commitment.end.timestamp())).astype(
+        np.float64
+    )
+    return result
+
+
+def unit_cost(reservation: Reservation) -> float:
+    """What one reserved normalized unit costs an hour, upfront payments spread over the term."""
+    kind = reservation.kind
+    return rate(kind, reservation.region) * (1 - reservation.discount) / normalized(kind)
+
+
+def _reserve(
+    running: Use,
+    first: int,
+    count: int,
+    group: Iterable[Reservation],
+    reserved: dict[tuple[str, str], Array],
+    cost: dict[tuple[str, str], Array],
+) -> list[ReservationUse]:
+    """The reservations of one family and Region, over the instances that run of it."""
+    wanted = {key: amounts * normalized(key[1]) for key, amounts in running.items()}
+    left = sum(wanted.values(), start=np.zeros(count))
+    uses = []
+    for each in group:
+        committed = active(each, first, count) * each.count * normalized(each.kind)
+        used = np.minimum(committed, left)
+        left = left - used
+        uses.append(ReservationUse(each, committed, used, unit_cost(each)))
+    covered = sum((each.used for each in uses), start=np.zeros(count))
+    paid = sum((each.used * each.cost for each in uses), start=np.zeros(count))
+    average = paid / np.maximum(covered, 1e-12)
+    for key in sorted(wanted, key=lambda key: normalized(key[1])):
+        units = np.minimum(wanted[key], covered)
+        covered = covered - units
+        reserved[key], cost[key] = units / normalized(key[1]), units * average
+    return uses
+
+
+def _plan(plan: SavingsPlan, left: dict[tuple[str, str], Array], first: int, count: int) -> PlanUse:
+    """One Savings Plan over the hours that are still at list price; what it covers leaves `left`."""
+    committed = active(plan, first, count) * plan.per_hour
+    remaining, covers = committed.copy(), {}
+    for key in sorted(left, key=lambda key: (key[0], normalized(key[1]))):
+        if plan.type == "EC2Instance" and (key[0], family(key[1])) != (plan.region, plan.family):
+            continue
+        discounted = rate(key[1], key[0]) * (1 - plan.discount)
+        covers[key] = np.minimum(left[key], remaining / discounted)
+        left[key] = left[key] - covers[key]
+        remaining = remaining - covers[key] * discounted
+    return PlanUse(plan, committed, committed - remaining, covers)

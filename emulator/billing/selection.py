@@ -1,0 +1,67 @@
+"""Which lines of the bill a filter expression lets through, and under which keys they are grouped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emulator.billing.ledger import Line
+from emulator.core.errors import AwsError
+
+_DIMENSIONS = {
+    "SERVICE": lambda line: line.service,
+    "USAGE_TYPE": lambda line: line.usage_type,
+    "REGION": lambda line: line.region,
+    "RECORD_TYPE": lambda line: line.record,
+}
+
+
+def chosen(line: Line, expression: Mapping[str, Any] | None, account: str) -> bool:
+    """Whether the expression holds for a line; no expression holds for all."""
+    if not expression:
+        return True
+    if len(expression) != 1:
+        raise AwsError("ValidationException", "Expression should have only one root operator or dimension")
+    ((operator, operand),) = expression.items()
+    match operator:
+        case "And":
+            return all(chosen(line, each, account) for each in operand)
+        case "Or":
+            return any(chosen(line, each, account) for each in operand)
+        case "Not":
+            return not chosen(line, operand, account)
+        case "Dimensions":
+            if operand.get("MatchOptions", ["EQUALS"]) != ["EQUALS"]:
+                raise NotImplementedError(f"match options {operand['MatchOptions']} are not emulated: ask for EQUALS.")
+            return dimension(line, operand["Key"], account) in operand["Values"]
+    raise NotImplementedError(f"filtering by {operator} is not emulated: filter by dimensions.")
+
+
+def dimension(line: Line, key: str, account: str) -> str:
+    """A line's value under a dimension."""
+    if key == "LINKED_ACCOUNT":
+        return account
+    if key not in _DIMENSIONS:
+        raise NotImplementedError(f"the dimension {key} is not emulated; there are {', '.join(sorted(_DIMENSIONS))}.")
+    return str(_DIMENSIONS[key](line))
+
+
+def grouping(asked: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """The dimensions to group by: two at most."""
+    if len(asked) > 2:
+        raise AwsError("ValidationException", "GroupBy cannot have more than 2 groups")
+    for each in asked:
+        if each.get("Type") != "DIMENSION":
+            raise NotImplementedError(f"grouping by {each.get('Type')} is not emulated: group by dimensions.")
+    return tuple(each["Key"] for each in asked)
+
+
+def service_of(expression: Mapping[str, Any] | None, default: str) -> str:
+    """The one service that an expression names, alone or among the parts of an And; the default without one."""
+    parts = (expression or {}).get("And") or ([expression] if expression else [])
+    for part in parts:
+        named = part.get("Dimensions", {})
+        if named.get("Key") == "SERVICE":
+            (service,) = named["Values"]
+            return str(service)
+    return default

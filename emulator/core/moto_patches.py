@@ -1,0 +1,251 @@
+"""Where the emulated account takes hold of moto: every patch of it, and nothing but patches.
+
+moto's `BaseResponse.call_action` is not a public API; moto is pinned exactly for its sake. The
+patches stand only while an account is active.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Protocol
+from unittest.mock import patch
+from urllib.parse import parse_qs, urlparse
+from xml.sax.saxutils import escape
+
+from botocore.parsers import create_parser
+from botocore.utils import parse_timestamp
+from moto import backend_index, backends, mock_aws, settings
+from moto.core import responses
+from moto.core.models import botocore_stubber
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.responses import ActionResult, BaseResponse
+from moto.core.serialize import AttributePicker, get_serializer_class
+from moto.core.utils import get_service_model, get_value
+from moto.s3.exceptions import S3ClientError
+from moto.s3.responses import ACTION_MAP, S3Response
+
+from emulator.core.errors import AwsError
+from emulator.core.service_fronts import backend_of, patterns
+
+Wire = tuple[int, dict[str, Any], Any]  # status, headers, body
+
+
+class Handler(Protocol):
+    """What the account offers to the seam."""
+
+    def handle(self, request: Request) -> Wire: ...
+    def account_of(self, access_key: str) -> str: ...
+    def entering(self) -> Any: ...
+
+
+class Request:
+    """One call as moto received it: read its parameters, run moto's original, put an answer on the wire."""
+
+    def __init__(self, response: BaseResponse, original: Callable[[BaseResponse], Wire]) -> None:
+        self._response = response
+        self._original = original
+        self.service: str = response.boto3_service_name
+        self.operation: str = response._get_action() or "?"  # noqa: SLF001 -- the seam
+        self.account: str = response.current_account
+        self.region: str = response.region
+        self.access_key: str = response.access_key
+
+    def parameters(self) -> Mapping[str, Any]:
+        """The request in botocore's input shape, with aware timestamps."""
+        request = self._response.normalized_request
+        parser = PROTOCOL_PARSERS[self._protocol()](self._model(), timestamp_parser=_aware)
+        parsed: Mapping[str, Any] = parser.parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.data,
+                "url_path": request.path,
+                "url_params": self._response.uri_match,
+            }
+        )
+        return parsed
+
+    def original(self) -> Wire:
+        """moto's own answer. Raises NotImplementedError that names the operation when moto has none."""
+        try:
+            status, headers, body = self._original(self._response)
+        except NotImplementedError as error:
+            raise NotImplementedError(
+                f"{self.service}:{self.operation} is answered neither by the overlay nor by moto ({error}): "
+                f"write it in emulator/services/ under @emulates."
+            ) from error
+        return int(status), headers, body
+
+    def parse(self, wire: Wire) -> dict[str, Any]:
+        """The answer as boto3 would show it. Raises AwsError for an error answer."""
+        status, headers, body = wire
+        parsed: dict[str, Any] = create_parser(self._protocol()).parse(
+            {
+                "status_code": status,
+                "headers": {key.lower(): str(value) for key, value in headers.items()},
+                "body": body.encode() if isinstance(body, str) else body,
+            },
+            self._model().output_shape,
+        )
+        if status >= 300:
+            error = parsed.get("Error", {})
+            raise AwsError(error.get("Code", str(status)), error.get("Message", ""), status)
+        parsed.pop("ResponseMetadata", None)
+        return parsed
+
+    def serialize(self, answer: Mapping[str, Any]) -> Wire:
+        """The answer in the service's own protocol."""
+        if self.service == "cloudwatch" and self._protocol() == "json":
+            # moto's serializer looks at each value: a second for a page of 100,800 datapoints.
+            headers = {**self._response.response_headers, "Content-Type": "application/x-amz-json-1.0"}
+            return 200, headers, json.dumps(answer, default=_unix_seconds)
+        return self._serialized(answer)
+
+    def serialize_error(self, error: AwsError) -> Wire:
+        """The error in the service's own protocol, with its own status."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # moto warns of errors common to all services, as ExpiredToken
+            _, headers, body = self._serialized(error)
+        return error.status, headers, body
+
+    @property
+    def output_shape(self) -> Any:
+        return self._model().output_shape
+
+    def _model(self) -> Any:
+        return get_service_model(self.service).operation_model(self.operation)
+
+    def _protocol(self) -> str:
+        return str(self._response.determine_response_protocol(get_service_model(self.service)))
+
+    def _serialized(self, result: object) -> Wire:
+        serializer = get_serializer_class(self.service, self._protocol())(operation_model=self._model())
+        answer = serializer.serialize(result)
+        return answer["status_code"], {**self._response.response_headers, **answer["headers"]}, answer["body"]
+
+
+class ObjectRequest(Request):
+    """One call to S3, which moto answers past `call_action`. Its operation is the IAM action, as `ListBucket`."""
+
+    def __init__(self, response: S3Response, asked: Any, url: str, answer: Callable[[], Any]) -> None:
+        self._response = response
+        self._answer = answer
+        self._bucket = response.parse_bucket_name_from_url(asked, url)
+        self._key = response.parse_key_name() if self._bucket else None
+        self.service = "s3"
+        self.operation = (
+            _s3_action(asked.method, "KEY" if self._key else "BUCKET", url) if self._bucket else "ListBuckets"
+        )
+        self.account = response.current_account
+        self.region = response.region
+        self.access_key = response.access_key
+
+    def parameters(self) -> Mapping[str, Any]:
+        return {"Bucket": self._bucket, "Key": self._key}
+
+    def original(self) -> Wire:
+        try:
+            answer = self._answer()
+        except S3ClientError as error:
+            answer = self._response.serialized(ActionResult(error))
+        return (200, {}, answer) if isinstance(answer, str | bytes) else answer
+
+    def parse(self, wire: Wire) -> dict[str, Any]:
+        """Nothing of what it answers is read; raises AwsError for an error answer."""
+        status, _, body = wire
+        if status >= 300:
+            found = re.search("<Code>(.*?)</Code>", body if isinstance(body, str) else body.decode())
+            raise AwsError(found[1] if found else str(status), "", status)
+        return {}
+
+    def serialize_error(self, error: AwsError) -> Wire:
+        return error.status, {}, f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+
+
+def _s3_action(method: str, of: str, url: str) -> str:
+    actions = ACTION_MAP[of].get(method, {})
+    asked = parse_qs(urlparse(url).query, keep_blank_values=True)
+    default = actions.get("DEFAULT", f"{method} {of}")
+    return next((str(action) for part, action in actions.items() if part in asked), str(default))
+
+
+@contextmanager
+def attached(handler: Handler) -> Iterator[None]:
+    """moto mocked, with `handler` around every call."""
+    original = BaseResponse.call_action
+    process = botocore_stubber.process_request
+
+    def call_action(response: BaseResponse) -> Wire:
+        return handler.handle(Request(response, original))
+
+    def s3(original: Callable[[S3Response, Any, str], Any]) -> Callable[[S3Response, Any, str], Wire]:
+        def answer(response: S3Response, asked: Any, url: str) -> Wire:
+            return handler.handle(ObjectRequest(response, asked, url, lambda: original(response, asked, url)))
+
+        return answer
+
+    def current_account(response: BaseResponse) -> str:
+        return handler.account_of(response.get_access_key())
+
+    def process_request(request: Any) -> Wire | None:
+        with handler.entering():
+            wire: Wire | None = process(request)
+        if wire is not None and wire[0] == 404 and wire[2] == "Not yet implemented":
+            raise NotImplementedError(f"{request.method} {request.url}: moto has no such service, nor has the overlay.")
+        return wire
+
+    with ExitStack() as patches:
+        # No image of moto's is used here, and reading its list takes longer than a stack.
+        patches.enter_context(patch.object(settings, "ec2_load_default_amis", lambda: False))
+        patches.enter_context(mock_aws())
+        for target, name, value in (
+            (backend_index, "backend_url_patterns", [*patterns(), *backend_index.backend_url_patterns]),
+            (backends, "get_backend", backend_of(backends.get_backend)),
+            (BaseResponse, "call_action", call_action),
+            (S3Response, "_bucket_response", s3(S3Response._bucket_response)),  # noqa: SLF001 -- the seam
+            (S3Response, "_key_response", s3(S3Response._key_response)),  # noqa: SLF001 -- the seam
+            (BaseResponse, "get_current_account", current_account),
+            (botocore_stubber, "process_request", process_request),
+            # moto lists all methods of the class anew at each call: 1 ms and more for EC2.
+            (responses, "method_names_from_class", cache(responses.method_names_from_class)),
+            (AttributePicker, "__call__", _pick),
+        ):
+            patches.enter_context(patch.object(target, name, value))
+        yield
+
+
+def _pick(picker: AttributePicker, context: Any) -> Any:
+    """A value's member by the first of its names that is there, as moto does, but for the names being found only once.
+
+    They follow from the classes and the shape; moto finds them for each value, a fifth of a whole rehearsal's time.
+    """
+    place = type(picker), context.key, context.shape, type(context.obj)
+    names = _NAMES.get(place)
+    if names is None:
+        names = _NAMES[place] = tuple(dict.fromkeys(picker.get_possible_keys(context)))
+    value = next((found for name in names if (found := get_value(context.obj, name, _MISSING)) is not _MISSING), None)
+    if picker.response_transformers:
+        path = f"{context.key_path}.{context.key}"
+        transforms = picker.response_transformers.items()
+        value = next((transform(value) for ending, transform in transforms if path.endswith(ending)), value)
+    return value
+
+
+_NAMES: dict[tuple[Any, ...], tuple[str, ...]] = {}
+_MISSING = object()
+
+
+def _unix_seconds(value: datetime) -> float:
+    return value.timestamp()
+
+
+def _aware(value: Any) -> datetime:
+    moment: datetime = parse_timestamp(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

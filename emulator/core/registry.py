@@ -1,0 +1,71 @@
+"""What moto lacks, as strict as AWS: every module here answers some operations of one service.
+
+An operation is a function under `@emulates`, which names the rule it keeps and the page that says
+so; the rules together are the table in the documentation. An emulated operation wins over moto's
+own; it can ask for moto's answer by `call.forward()` and change it, or leave it to moto by None.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+Answer = Mapping[str, Any]
+Operation = Callable[["EmulatedAccount", "Call"], Answer | None]  # None: moto answers, as it stands now
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """One operation of the overlay: what it does as AWS does, and where that is documented."""
+
+    service: str
+    operation: str
+    answer: Operation
+    rule: str
+    source: str
+
+
+_OPERATIONS: dict[tuple[str, str], Emulated] = {}
+
+
+def emulates(service: str, operation: str, *, rule: str, source: str) -> Callable[[Operation], Operation]:
+    """Register the decorated function as the answer of one operation, by boto3's service name.
+
+    `rule` is a sentence on what AWS does that moto does not; `source` is the address that says so.
+    Raises TypeError when two functions claim the same operation.
+    """
+
+    def register(answer: Operation) -> Operation:
+        if (service, operation) in _OPERATIONS:
+            raise TypeError(f"{service}:{operation} is emulated twice")
+        _OPERATIONS[service, operation] = Emulated(service, operation, answer, rule, source)
+        return answer
+
+    return register
+
+
+@cache
+def operations() -> Mapping[tuple[str, str], Emulated]:
+    """All operations of all services, by service and operation."""
+    import emulator.services
+
+    for module in pkgutil.walk_packages(emulator.services.__path__, "emulator.services."):
+        importlib.import_module(module.name)
+    return _OPERATIONS
+
+
+def rule_table() -> str:
+    """The rules as a Markdown table, by service and operation."""
+    rows = [
+        f"| {each.service} | {each.operation} | {each.rule} | {each.source} |"
+        for _, each in sorted(operations().items())
+    ]
+    return "\n".join(["| Service | Operation | As AWS does | Source |", "|---|---|---|---|", *rows]) + "\n"

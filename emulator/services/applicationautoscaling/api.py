@@ -1,0 +1,23 @@
+"""Application Auto Scaling: ElastiCache's scalable targets, which moto does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.core.registry import Answer, emulates
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+_API = "https://docs.aws.amazon.com/autoscaling/application/APIReference"
+
+
+@emulates(
+    "application-autoscaling",
+    "DescribeScalableTargets",
+    rule="ElastiCache is a namespace of its own. Nothing of it can be registered here, so it has no targets.",
+    source=f"{_API}/API_DescribeScalableTargets.html",
+)
+def describe_scalable_targets(_: EmulatedAccount, call: Call) -> Answer | None:
+    return {"ScalableTargets": []} if call.parameters["ServiceNamespace"] == "elasticache" else None

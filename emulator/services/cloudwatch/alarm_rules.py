@@ -1,0 +1,95 @@
+"""When a CloudWatch alarm changes its state: M out of N datapoints, and what missing ones count for.
+
+Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": its two tables
+are the tests of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from emulator.workload.noise import Array
+
+# "CloudWatch attempts to retrieve a higher number of data points than the number specified as Evaluation
+# Periods"; how many more depends on the period. The guide's own example looks at 5 where 3 are evaluated.
+LOOKED_AT_BEYOND = 2
+
+
+class State(StrEnum):
+    """The three states of an alarm."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class Missing(StrEnum):
+    """TreatMissingData."""
+
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+
+
+BREACHES: Mapping[str, Callable[[Array, float], NDArray[np.bool_]]] = {
+    "GreaterThanThreshold": lambda values, limit: values > limit,
+    "GreaterThanOrEqualToThreshold": lambda values, limit: values >= limit,
+    "LessThanThreshold": lambda values, limit: values < limit,
+    "LessThanOrEqualToThreshold": lambda values, limit: values <= limit,
+}
+
+
+@dataclass(frozen=True)
+class AlarmRule:
+    """ALARM when `datapoints` of the last `periods` lie beyond the threshold."""
+
+    comparison: str
+    threshold: float
+    periods: int
+    datapoints: int
+    missing: Missing
+
+    @property
+    def looked_at(self) -> int:
+        """How many of the newest periods an evaluation looks at."""
+        return self.periods + LOOKED_AT_BEYOND
+
+    def states(self, values: Array) -> list[State | None]:
+        """One evaluation per place from `looked_at - 1` on, the newest last; None keeps the present state.
+
+        `values` holds one datapoint per period, nan where there is none.
+        """
+        newest_first = sliding_window_view(values, self.looked_at)[:, ::-1]
+        real = ~np.isnan(newest_first)
+        used = real & (np.cumsum(real, axis=1) <= self.periods)  # "the most recent real data points"
+        breaching = used & BREACHES[self.comparison](newest_first, self.threshold)
+        ages = np.arange(1, self.looked_at + 1)
+        found = zip(
+            used.sum(axis=1).tolist(),
+            breaching.sum(axis=1).tolist(),
+            (breaching * ages).max(axis=1).tolist(),
+            strict=True,
+        )
+        return [self._state(*each) for each in found]
+
+    def _state(self, real: int, breaching: int, oldest: int) -> State | None:
+        """Of one evaluation: `real` datapoints, `breaching` of them, the oldest of those `oldest` periods back."""
+        filled = self.periods - real
+        if self.missing is Missing.BREACHING:
+            breaching += filled
+        if breaching >= self.datapoints:
+            return State.ALARM
+        if filled == 0 or real > breaching or self.missing in (Missing.BREACHING, Missing.NOT_BREACHING):
+            return State.OK
+        if self.missing is Missing.IGNORE:
+            return None
+        # No datapoint speaks for OK. An old breach with nothing after it is an alarm; a fresh one waits for more
+        # ("Avoiding premature transitions to alarm state").
+        return State.ALARM if oldest >= self.datapoints else State.INSUFFICIENT_DATA

@@ -1,0 +1,220 @@
+"""CloudWatch alarms, evaluated: only when somebody reads them, or listens.
+
+An alarm is evaluated once per period, when the period's datapoint is settled. (CloudWatch slides its
+window every minute; here a change shows at most one period later.) Nothing is computed before it is
+needed: a read catches up on all evaluations since the last one. While somebody listens, the next change is
+foreseen, since metrics are a function of time and configuration, and looked at again when it is due or
+when anything changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emulator.services.cloudwatch.alarm_rules import AlarmRule, Missing, State
+from emulator.services.cloudwatch.metric_queries import Queries, Query
+from emulator.workload.workload import LAG, Asked
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+
+KEPT = timedelta(days=15)  # of evaluations nobody asked for; one-minute data is gone after that
+FORESEEN = timedelta(hours=6)
+_GRID = 300  # seconds: how soon a listener's alarms are looked at again after a change
+UNCHECKED = "Unchecked: Initial alarm creation"
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """An alarm went from one state to another."""
+
+    alarm: Alarm
+    before: State
+    after: State
+    reason: str
+    at: datetime
+
+
+Listener = Callable[[StateChange], object]
+
+
+@dataclass
+class Alarm:
+    """One metric alarm: what was asked for, and where it stands."""
+
+    place: tuple[str, str]  # account and Region
+    asked: Mapping[str, Any]  # PutMetricAlarm's parameters
+    made: datetime
+    state: State = State.INSUFFICIENT_DATA
+    reason: str = UNCHECKED
+    updated: datetime = field(init=False)
+    evaluated: int | None = None  # the number of the newest period that was evaluated
+
+    def __post_init__(self) -> None:
+        self.updated = self.made
+
+    @property
+    def name(self) -> str:
+        return str(self.asked["AlarmName"])
+
+    @property
+    def arn(self) -> str:
+        account, region = self.place
+        return f"arn:aws:cloudwatch:{region}:{account}:alarm:{self.name}"
+
+    @property
+    def queries(self) -> Sequence[Query]:
+        """What it watches, as queries: a single metric is one."""
+        if metrics := self.asked.get("Metrics"):
+            return tuple(metrics)
+        metric = {key: self.asked[key] for key in ("Namespace", "MetricName", "Dimensions") if key in self.asked}
+        stat = self.asked.get("Statistic") or self.asked["ExtendedStatistic"]
+        wanted = {"Metric": metric, "Period": self.asked["Period"], "Stat": stat, "Unit": self.asked.get("Unit")}
+        return ({"Id": "m1", "MetricStat": wanted},)
+
+    @property
+    def watched(self) -> str:
+        """The id of the query that is compared with the threshold."""
+        return str(next(each["Id"] for each in self.queries if each.get("ReturnData", True)))
+
+    @property
+    def rule(self) -> AlarmRule:
+        periods = int(self.asked["EvaluationPeriods"])
+        missing = Missing(self.asked.get("TreatMissingData", Missing.MISSING))
+        if self.asked.get("Namespace") == "AWS/DynamoDB":
+            missing = Missing.IGNORE  # "always ignore missing data even if you choose a different option"
+        return AlarmRule(
+            self.asked["ComparisonOperator"],
+            float(self.asked["Threshold"]),
+            periods,
+            int(self.asked.get("DatapointsToAlarm") or periods),
+            missing,
+        )
+
+
+@dataclass
+class Alarms:
+    """All metric alarms of both accounts, by account, Region and name; `changes` oldest first."""
+
+    by_key: dict[tuple[str, str, str], Alarm] = field(default_factory=dict)
+    changes: list[StateChange] = field(default_factory=list)
+    _listeners: list[Listener] = field(default_factory=list)
+    _next_look: datetime | None = None
+
+    def of(self, place: tuple[str, str]) -> list[Alarm]:
+        """The alarms of one account and Region."""
+        return [alarm for alarm in self.by_key.values() if alarm.place == place]
+
+    def catch_up(self, account: EmulatedAccount, alarms: Sequence[Alarm]) -> None:
+        """Evaluate every period that is settled by now."""
+        now = account.clock.now()
+        changes: list[StateChange] = []
+        for alarm in alarms:
+            changes += _evaluate(account, alarm, now)
+            alarm.evaluated = max(_settled(now, _queries(account, alarm).period(alarm.watched)), alarm.evaluated or 0)
+        for change in sorted(changes, key=lambda each: each.at):
+            self.change(change)
+
+    def change(self, change: StateChange) -> None:
+        """Put an alarm into another state and tell the listeners."""
+        alarm = change.alarm
+        alarm.state, alarm.reason, alarm.updated = change.after, change.reason, change.at
+        self.changes.append(change)
+        for listener in self._listeners:
+            listener(change)
+
+    def listen(self, account: EmulatedAccount, listener: Listener) -> None:
+        """Call `listener` on every change of state from now on, at its time; the clock may not be moved in there."""
+        if not self._listeners:
+            account.on_change(lambda _: self.look_soon(account))
+        self.catch_up(account, list(self.by_key.values()))
+        self._listeners.append(listener)
+        self._look(account)
+
+    def look_soon(self, account: EmulatedAccount) -> None:
+        """Something changed that may change a metric: look again at the next evaluation. Cheap to call often."""
+        if self._listeners:
+            now = int(account.clock.now().timestamp())
+            self._look_at(account, _moment(_GRID * ((now - LAG) // _GRID + 1) + LAG))
+
+    def _look_at(self, account: EmulatedAccount, at: datetime) -> None:
+        if self._next_look is None or at < self._next_look:
+            self._next_look = at
+            account.schedule(at, lambda: self._look(account) if self._next_look == at else False)
+
+    def _look(self, account: EmulatedAccount) -> bool:
+        """Catch up, and foresee when to look again. False: this changes no configuration."""
+        self._next_look = None
+        alarms = list(self.by_key.values())
+        self.catch_up(account, alarms)
+        horizon = account.clock.now() + FORESEEN
+        foreseen = [change.at for alarm in alarms for change in _evaluate(account, alarm, horizon)]
+        self._look_at(account, min(foreseen, default=horizon))
+        return False
+
+
+def _evaluate(account: EmulatedAccount, alarm: Alarm, until: datetime) -> Iterator[StateChange]:
+    """The changes of state from the last evaluation up to `until`; changes nothing itself."""
+    queries = _queries(account, alarm)
+    period, rule = queries.period(alarm.watched), alarm.rule
+    last = _settled(until, period)
+    first = _settled(alarm.made, period) if alarm.evaluated is None else alarm.evaluated
+    first = max(first, last - int(KEPT.total_seconds()) // period)
+    if last <= first or queries.silent(alarm.watched):
+        return
+    oldest = first - rule.looked_at + 1
+    values = queries.values(alarm.watched, Asked(oldest * period, last * period, period), until)
+    state = alarm.state
+    for number, found in enumerate(rule.states(values)):
+        if found is not None and found is not state:
+            at = _moment((first + number + 1) * period + LAG)
+            reason = _reason(alarm, found, values[number : number + rule.looked_at])
+            yield StateChange(alarm, state, found, reason, at)
+            state = found
+
+
+def _queries(account: EmulatedAccount, alarm: Alarm) -> Queries:
+    return Queries.of(account, alarm.place, alarm.queries)
+
+
+def _settled(moment: datetime, period: int) -> int:
+    """How many whole periods since 1970 had all their datapoints at that moment."""
+    return (int(moment.timestamp()) - LAG) // period
+
+
+def _reason(alarm: Alarm, state: State, looked_at: Any) -> str:
+    """As CloudWatch words StateReason."""
+    rule = alarm.rule
+    real = looked_at[~np.isnan(looked_at)][-rule.periods :]
+    if state is State.INSUFFICIENT_DATA:
+        return f"Insufficient Data: {rule.periods - len(real)} datapoints were unknown."
+    if not len(real):
+        treated = "Breaching" if rule.missing is Missing.BREACHING else "NonBreaching"
+        return (
+            f"Threshold Crossed: no datapoints were received for {rule.periods} periods and "
+            f"{rule.periods} missing datapoints were treated as [{treated}]."
+        )
+    told = ", ".join(f"{each:g}" for each in real[::-1])
+    was = "" if state is State.ALARM else "not "
+    return (
+        f"Threshold Crossed: {len(real)} out of the last {rule.periods} datapoints [{told}] were {was}"
+        f"{_WORDS[rule.comparison]} the threshold ({rule.threshold:g}) (minimum {rule.datapoints} datapoints for "
+        "OK -> ALARM transition)."
+    )
+
+
+_WORDS = {
+    "GreaterThanThreshold": "greater than",
+    "GreaterThanOrEqualToThreshold": "greater than or equal to",
+    "LessThanThreshold": "less than",
+    "LessThanOrEqualToThreshold": "less than or equal to",
+}
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,219 @@
+"""CloudWatch alarms: kept and evaluated here, where moto only stores what was put."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from emulator.core.errors import AwsError
+from emulator.core.registry import Answer, emulates
+from emulator.services.cloudwatch.alarm_rules import BREACHES, State
+from emulator.services.cloudwatch.alarms import KEPT, Alarm, Alarms, StateChange
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+_API = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference"
+_GUIDE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring"
+_DAY = 86_400
+_PAGE = 50
+
+
+@emulates(
+    "cloudwatch",
+    "PutMetricAlarm",
+    rule="A new alarm begins as INSUFFICIENT_DATA, one that is put again keeps its state; M out of N datapoints, "
+    "missing ones as TreatMissingData says; DynamoDB's metrics always ignore missing data; "
+    "percentiles and metric math; the evaluated periods end within a day, or a week where they last an hour.",
+    source=f"{_GUIDE}/alarms-and-missing-data.html",
+)
+def put_metric_alarm(account: EmulatedAccount, call: Call) -> Answer:
+    asked = call.parameters
+    _refuse(asked)
+    answer = call.forward()
+    key = (call.account, call.region, asked["AlarmName"])
+    alarms = account.part(Alarms)
+    before = alarms.by_key.get(key)
+    made = Alarm((call.account, call.region), asked, account.clock.now())
+    if before is not None:
+        alarms.catch_up(account, [before])
+        made.state, made.reason, made.updated = before.state, before.reason, before.updated
+    alarms.by_key[key] = made
+    return answer
+
+
+@emulates(
+    "cloudwatch",
+    "PutCompositeAlarm",
+    rule="Not emulated: refused, not pretended.",
+    source=f"{_API}/API_PutCompositeAlarm.html",
+)
+def put_composite_alarm(_account: EmulatedAccount, call: Call) -> Answer:
+    raise NotImplementedError(f"composite alarms are not emulated ({call.parameters['AlarmName']})")
+
+
+@emulates(
+    "cloudwatch",
+    "DeleteAlarms",
+    rule="All or none: an alarm that does not exist is an error.",
+    source=f"{_API}/API_DeleteAlarms.html",
+)
+def delete_alarms(account: EmulatedAccount, call: Call) -> Answer:
+    alarms = account.part(Alarms)
+    names = call.parameters["AlarmNames"]
+    for name in names:
+        _alarm(account, call, name)
+    for name in names:
+        del alarms.by_key[call.account, call.region, name]
+    return call.forward()
+
+
+@emulates(
+    "cloudwatch",
+    "DescribeAlarms",
+    rule="States as evaluated by now; names, prefix, state and action narrow together; pages of 50.",
+    source=f"{_API}/API_DescribeAlarms.html",
+)
+def describe_alarms(account: EmulatedAccount, call: Call) -> Answer:
+    asked = call.parameters
+    if "AlarmNames" in asked and "AlarmNamePrefix" in asked:
+        raise AwsError("ValidationError", "AlarmNames and AlarmNamePrefix cannot be specified together.")
+    alarms = account.part(Alarms)
+    named = [each for each in alarms.of((call.account, call.region)) if _is_named(each, asked)]
+    alarms.catch_up(account, named)
+    found = [each for each in named if asked.get("StateValue") in (None, each.state)]
+    found = found if "MetricAlarm" in asked.get("AlarmTypes", ["MetricAlarm"]) else []
+    start, limit = int(asked.get("NextToken") or 0), int(asked.get("MaxRecords") or _PAGE)
+    page = sorted(found, key=lambda each: each.name)[start : start + limit]
+    answer: dict[str, Any] = {"MetricAlarms": [_show(each) for each in page], "CompositeAlarms": []}
+    return answer if start + limit >= len(found) else {**answer, "NextToken": str(start + limit)}
+
+
+@emulates(
+    "cloudwatch",
+    "DescribeAlarmsForMetric",
+    rule="The alarms of exactly this metric, with their states as evaluated by now.",
+    source=f"{_API}/API_DescribeAlarmsForMetric.html",
+)
+def describe_alarms_for_metric(account: EmulatedAccount, call: Call) -> Answer:
+    wanted = [call.parameters.get(key) for key in ("Namespace", "MetricName")]
+    alarms = account.part(Alarms)
+    place = (call.account, call.region)
+    found = [each for each in alarms.of(place) if [each.asked.get(k) for k in ("Namespace", "MetricName")] == wanted]
+    alarms.catch_up(account, found)
+    return {"MetricAlarms": [_show(each) for each in found]}
+
+
+@emulates(
+    "cloudwatch",
+    "SetAlarmState",
+    rule="For the time until the alarm is next evaluated.",
+    source=f"{_API}/API_SetAlarmState.html",
+)
+def set_alarm_state(account: EmulatedAccount, call: Call) -> Answer:
+    asked = call.parameters
+    alarm = _alarm(account, call, asked["AlarmName"])
+    alarms = account.part(Alarms)
+    alarms.catch_up(account, [alarm])
+    after = State(asked["StateValue"])
+    if after is not alarm.state:
+        alarms.change(StateChange(alarm, alarm.state, after, asked["StateReason"], account.clock.now()))
+    alarms.look_soon(account)
+    return {}
+
+
+@emulates(
+    "cloudwatch",
+    "DescribeAlarmHistory",
+    rule="Every change of state with its time and reason, newest first unless asked otherwise.",
+    source=f"{_API}/API_DescribeAlarmHistory.html",
+)
+def describe_alarm_history(account: EmulatedAccount, call: Call) -> Answer:
+    asked = call.parameters
+    alarms = account.part(Alarms)
+    place, name = (call.account, call.region), asked.get("AlarmName")
+    alarms.catch_up(account, [each for each in alarms.of(place) if name in (None, each.name)])
+    now = account.clock.now()
+    start, end = asked.get("StartDate", now - KEPT), asked.get("EndDate", now)
+    found = [
+        each
+        for each in sorted(alarms.changes, key=lambda each: each.at, reverse=True)
+        if each.alarm.place == place and name in (None, each.alarm.name) and start <= each.at <= end
+    ]
+    if asked.get("HistoryItemType", "StateUpdate") != "StateUpdate":
+        found = []
+    if asked.get("ScanBy") == "TimestampAscending":
+        found.reverse()
+    return {"AlarmHistoryItems": [_item(each) for each in found[: int(asked.get("MaxRecords") or 100)]]}
+
+
+def _refuse(asked: Mapping[str, Any]) -> None:
+    """What CloudWatch refuses, and what is not emulated."""
+    if asked["ComparisonOperator"] not in BREACHES or "ThresholdMetricId" in asked:
+        raise NotImplementedError(f"alarms on anomaly detection are not emulated ({asked['AlarmName']})")
+    if asked.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":
+        raise NotImplementedError(f"EvaluateLowSampleCountPercentile=ignore is not emulated ({asked['AlarmName']})")
+    single = {"MetricName", "Namespace", "Period"} <= asked.keys() and (
+        ("Statistic" in asked) != ("ExtendedStatistic" in asked)
+    )
+    periods = int(asked["EvaluationPeriods"])
+    returned = [each for each in asked.get("Metrics", ()) if each.get("ReturnData", True)]
+    refused = {
+        "Either Metrics, or MetricName, Namespace, Period and one statistic.": ("Metrics" in asked) == single,
+        "Threshold is required.": "Threshold" not in asked,
+        "DatapointsToAlarm cannot exceed EvaluationPeriods.": int(asked.get("DatapointsToAlarm") or 1) > periods,
+        "Exactly one of the metrics must return data.": "Metrics" in asked and len(returned) != 1,
+        "Metrics list contains too many metrics.": len([m for m in asked.get("Metrics", ()) if "MetricStat" in m]) > 10,
+        "Metrics cannot be checked across more than a day (EvaluationPeriods*Period must be <= 86400).": single
+        and periods * asked["Period"] > (_DAY if asked["Period"] < 3600 else 7 * _DAY),
+    }
+    for why, broken in refused.items():
+        if broken:
+            raise AwsError("ValidationError", why)
+
+
+def _alarm(account: EmulatedAccount, call: Call, name: str) -> Alarm:
+    found = account.part(Alarms).by_key.get((call.account, call.region, name))
+    if found is None:
+        raise AwsError("ResourceNotFound", f"The alarm {name} does not exist.", 404)
+    return found
+
+
+def _is_named(alarm: Alarm, asked: Mapping[str, Any]) -> bool:
+    actions: Sequence[str] = alarm.asked.get("AlarmActions", ())
+    return (
+        ("AlarmNames" not in asked or alarm.name in asked["AlarmNames"])
+        and alarm.name.startswith(asked.get("AlarmNamePrefix", ""))
+        and ("ActionPrefix" not in asked or any(each.startswith(asked["ActionPrefix"]) for each in actions))
+    )
+
+
+def _show(alarm: Alarm) -> dict[str, Any]:
+    return {
+        "ActionsEnabled": True,
+        **{key: value for key, value in alarm.asked.items() if key != "Tags"},
+        "AlarmArn": alarm.arn,
+        "AlarmConfigurationUpdatedTimestamp": alarm.made,
+        "StateValue": alarm.state.value,
+        "StateReason": alarm.reason,
+        "StateUpdatedTimestamp": alarm.updated,
+        "StateTransitionedTimestamp": alarm.updated,
+    }
+
+
+def _item(change: StateChange) -> dict[str, Any]:
+    data = {
+        "version": "1.0",
+        "oldState": {"stateValue": change.before.value},
+        "newState": {"stateValue": change.after.value, "stateReason": change.reason},
+    }
+    return {
+        "AlarmName": change.alarm.name,
+        "AlarmType": "MetricAlarm",
+        "Timestamp": change.at,
+        "HistoryItemType": "StateUpdate",
+        "HistorySummary": f"Alarm updated from {change.before.value} to {change.after.value}",
+        "HistoryData": json.dumps(data),
+    }

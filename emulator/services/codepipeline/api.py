@@ -1,0 +1,113 @@
+"""CodePipeline, as far as jobs and functions speak to it: the state of the execution, gates, job answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.core.errors import AwsError
+from emulator.core.registry import Answer, emulates
+from emulator.services.codepipeline.execution import Execution, Executions, GateRefused, JobAnswers
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+API = "https://docs.aws.amazon.com/codepipeline/latest/APIReference"
+
+
+@emulates(
+    "codepipeline",
+    "GetPipelineState",
+    rule="a waiting approval shows a token, an answered one who answered it",
+    source=f"{API}/API_GetPipelineState.html",
+)
+def get_pipeline_state(account: EmulatedAccount, call: Call) -> Answer:
+    return _execution(account, call.parameters["name"]).describe()
+
+
+@emulates(
+    "codepipeline",
+    "PutApprovalResult",
+    rule="needs the token of the waiting gate; a gate is answered once",
+    source=f"{API}/API_PutApprovalResult.html",
+)
+def put_approval_result(account: EmulatedAccount, call: Call) -> Answer:
+    parameters = call.parameters
+    result = parameters["result"]
+    if len(result["summary"]) > 512:
+        raise AwsError("ValidationException", "The summary must have length less than or equal to 512.")
+    now = account.clock.now()
+    try:
+        _execution(account, parameters["pipelineName"]).answer(
+            parameters["stageName"],
+            parameters["actionName"],
+            parameters["token"],
+            result["status"] == "Approved",
+            result["summary"],
+            call.actor,
+            now,
+        )
+    except GateRefused as refused:
+        raise AwsError(refused.code, str(refused)) from refused
+    return {"approvedAt": now}
+
+
+@emulates(
+    "codepipeline",
+    "ListActionExecutions",
+    rule="the approvals of one execution, the newest first; a rejected and an expired one are both Failed",
+    source=f"{API}/API_ListActionExecutions.html",
+)
+def list_action_executions(account: EmulatedAccount, call: Call) -> Answer:
+    execution = _execution(account, call.parameters["pipelineName"])
+    wanted = call.parameters.get("filter", {}).get("pipelineExecutionId", execution.id)
+    if wanted != execution.id:
+        raise AwsError("PipelineExecutionNotFoundException", f"There is no pipeline execution {wanted}.")
+    return {"actionExecutionDetails": execution.approvals()}
+
+
+@emulates(
+    "codepipeline",
+    "RetryStageExecution",
+    rule="a stage is retried after it failed, within its own execution",
+    source=f"{API}/API_RetryStageExecution.html",
+)
+def retry_stage_execution(account: EmulatedAccount, call: Call) -> Answer:
+    execution = _execution(account, call.parameters["pipelineName"])
+    if call.parameters["pipelineExecutionId"] != execution.id:
+        raise AwsError("NotLatestPipelineExecutionException", "The stage has failed in a later run of the pipeline.")
+    try:
+        execution.retry(call.parameters["stageName"])
+    except GateRefused as refused:
+        raise AwsError(refused.code, str(refused)) from refused
+    return {"pipelineExecutionId": execution.id}
+
+
+@emulates(
+    "codepipeline",
+    "PutJobSuccessResult",
+    rule="a function answers the job it was given",
+    source=f"{API}/API_PutJobSuccessResult.html",
+)
+def put_job_success_result(account: EmulatedAccount, call: Call) -> Answer:
+    account.part(JobAnswers).failures.pop(call.parameters["jobId"], None)
+    return {}
+
+
+@emulates(
+    "codepipeline",
+    "PutJobFailureResult",
+    rule="a function that answers a job so has failed it",
+    source=f"{API}/API_PutJobFailureResult.html",
+)
+def put_job_failure_result(account: EmulatedAccount, call: Call) -> Answer:
+    account.part(JobAnswers).failures[call.parameters["jobId"]] = call.parameters["failureDetails"]["message"]
+    return {}
+
+
+def _execution(account: EmulatedAccount, pipeline: str) -> Execution:
+    try:
+        return account.part(Executions).by_pipeline[pipeline]
+    except KeyError:
+        message = f"Account '{account.tooling}' does not have a pipeline with name '{pipeline}'"
+        raise AwsError("PipelineNotFoundException", message) from None

@@ -1,0 +1,1 @@
+"""AWS Cost Explorer, emulated."""

@@ -1,0 +1,239 @@
+"""Amazon DynamoDB: resource-based policies that are in force a moment later, and that really deny."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from moto.dynamodb.models import ResourcePolicy, dynamodb_backends
+
+from emulator.core.errors import AwsError
+from emulator.core.policy_evaluation import denies
+from emulator.core.registry import Answer, emulates
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
+GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
+
+LARGEST = 20 * 1024
+IN_FORCE_AFTER = timedelta(seconds=4)
+BLOCKED_FOR = timedelta(seconds=15)
+
+
+@dataclass
+class PolicyChanges:
+    """When the policy of a table, by its ARN, was changed last."""
+
+    changed: dict[str, datetime] = field(default_factory=dict)
+
+
+@emulates(
+    "dynamodb",
+    "PutResourcePolicy",
+    rule="In force, and shown, a few seconds later; refused while one is pending and for 15 seconds after a change, "
+    "over 20 KB, and under another revision than the one expected; NO_POLICY expects none; the same text keeps its "
+    "revision.",
+    source=f"{GUIDE}/rbac-considerations.html",
+)
+def put_resource_policy(account: EmulatedAccount, call: Call) -> Answer:
+    asked = call.parameters
+    text = asked["Policy"]
+    policies, arn = _policies(call, asked["ResourceArn"])
+    _check_document(text)
+    _refuse_too_soon(account, arn)
+    _check_revision(policies.get(arn), asked.get("ExpectedRevisionId"), arn)
+    if arn in policies and policies[arn].policy_doc == text:
+        return {"RevisionId": policies[arn].revision_id}
+    policy = ResourcePolicy(arn, text)
+    policy.revision_id = account.identifier()
+    _change(account, arn, lambda: policies.__setitem__(arn, policy))
+    return {"RevisionId": policy.revision_id}
+
+
+@emulates(
+    "dynamodb",
+    "DeleteResourcePolicy",
+    rule="Gone a few seconds later, under the same rules as a change; deleting none is no error, unless a revision "
+    "is expected.",
+    source=f"{API}/API_DeleteResourcePolicy.html",
+)
+def delete_resource_policy(account: EmulatedAccount, call: Call) -> Answer:
+    policies, arn = _policies(call, call.parameters["ResourceArn"])
+    _refuse_too_soon(account, arn)
+    _check_revision(policies.get(arn), call.parameters.get("ExpectedRevisionId"), arn)
+    if arn not in policies:
+        return {}
+    revision = policies[arn].revision_id
+    _change(account, arn, lambda: policies.pop(arn, None))
+    return {"RevisionId": revision}
+
+
+@emulates(
+    "dynamodb",
+    "Query",
+    rule="A policy's explicit deny on table or index binds every principal; an index that is being deleted is gone "
+    "for reading at once.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def query(account: EmulatedAccount, call: Call) -> Answer | None:
+    _refuse_denied(account, call, "dynamodb:Query")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "Scan",
+    rule="Denied as a query is.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def scan(account: EmulatedAccount, call: Call) -> Answer | None:
+    _refuse_denied(account, call, "dynamodb:Scan")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "PutItem",
+    rule="Denied by a policy as a query is; a statement can leave out a role by its condition.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def put_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "PutItem")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "UpdateItem",
+    rule="Denied by a policy as a put is.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def update_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "UpdateItem")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "DeleteItem",
+    rule="Denied by a policy as a put is.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def delete_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "DeleteItem")
+    return None
+
+
+@emulates(
+    "dynamodb",
+    "BatchWriteItem",
+    rule="Denied as a whole when it is denied on one of its tables.",
+    source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
+)
+def batch_write_item(account: EmulatedAccount, call: Call) -> Answer | None:
+    refuse_denied_write(account, call, "BatchWriteItem")
+    return None
+
+
+def refuse_denied_write(account: EmulatedAccount, call: Call, action: str) -> None:
+    """Raises AwsError when the policy of a table that the call writes to denies it to the caller."""
+    backend = dynamodb_backends[call.account][call.region]
+    if not backend.resource_policies:
+        return
+    asked: Mapping[str, Any] = call.parameters
+    for name in asked.get("RequestItems", {asked.get("TableName"): None}):
+        refuse_denied_by(account, call, f"dynamodb:{action}", name)
+
+
+def refuse_denied_by(account: EmulatedAccount, call: Call, action: str, name: str) -> None:
+    """Raises AwsError when the policy of this table denies the action to the caller."""
+    backend = dynamodb_backends[call.account][call.region]
+    table = backend.tables.get(name.rsplit("/", 1)[-1])
+    policy = backend.resource_policies.get(table.table_arn) if table is not None else None
+    if policy is not None and denies(policy.policy_doc, action, table.table_arn, account.caller_arn(call)):
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {account.caller_arn(call)} is not authorized to perform: {action} on resource: "
+            f"{table.table_arn} with an explicit deny in a resource-based policy",
+        )
+
+
+def _policies(call: Call, arn: str) -> tuple[dict[str, Any], str]:
+    backend = dynamodb_backends[call.account][call.region]
+    name = arn.split(":table/", 1)[-1]
+    if name not in backend.tables:
+        raise AwsError("ResourceNotFoundException", f"Requested resource not found: Table: {name} not found")
+    return backend.resource_policies, arn
+
+
+def _check_document(text: str) -> None:
+    if len(text.encode()) > LARGEST:
+        raise AwsError("ValidationException", f"The resource policy is larger than {LARGEST} bytes.")
+    try:
+        statements = json.loads(text)["Statement"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise AwsError("ValidationException", "The resource policy is not a valid policy document.") from error
+    if not statements:
+        raise AwsError("ValidationException", "The resource policy has no statement.")
+
+
+def _refuse_too_soon(account: EmulatedAccount, arn: str) -> None:
+    name, now = arn.rsplit("/", 1)[-1], account.clock.now()
+    changed = account.part(PolicyChanges).changed.get(arn)
+    if changed is None or now >= changed + BLOCKED_FOR:
+        return
+    if now < changed + IN_FORCE_AFTER:
+        raise AwsError(
+            "ResourceInUseException",
+            "Attempt to change a resource which is still in use: "
+            f"Table is pending previous resource-based policy update: {name}",
+        )
+    raise AwsError(
+        "ThrottlingException",
+        f"Resource-based policy for table {name} modified within the previous 15000 milliseconds. "
+        f"Please try again after {(changed + BLOCKED_FOR).isoformat()}.",
+    )
+
+
+def _check_revision(policy: Any, expected: str | None, arn: str) -> None:
+    if expected is None:
+        return
+    present = policy.revision_id if policy is not None else "NO_POLICY"
+    if expected != present:
+        raise AwsError(
+            "PolicyNotFoundException",
+            f"Resource-based policy not found for the provided ResourceArn: {arn} has revision {present}, "
+            f"expected was {expected}.",
+        )
+
+
+def _change(account: EmulatedAccount, arn: str, apply: Callable[[], object]) -> None:
+    now = account.clock.now()
+    account.part(PolicyChanges).changed[arn] = now
+    account.schedule(now + IN_FORCE_AFTER, apply)
+
+
+def _refuse_denied(account: EmulatedAccount, call: Call, action: str) -> None:
+    asked: Mapping[str, Any] = call.parameters
+    backend = dynamodb_backends[call.account][call.region]
+    table = backend.tables.get(asked["TableName"].rsplit("/", 1)[-1])
+    if table is None:
+        return  # moto refuses it
+    name = asked.get("IndexName")
+    policy = backend.resource_policies.get(table.table_arn)
+    resource = f"{table.table_arn}/index/{name}" if name else table.table_arn
+    if policy is not None and denies(policy.policy_doc, action, resource, account.caller_arn(call)):
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {account.caller_arn(call)} is not authorized to perform: {action} on resource: {resource} "
+            "with an explicit deny in a resource-based policy",
+        )
+    index = next((each for each in table.global_indexes if each.name == name), None)
+    if index is not None and index.status == "DELETING":
+        raise AwsError("ValidationException", f"The table does not have the specified index: {name}")

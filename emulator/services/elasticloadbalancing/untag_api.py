@@ -1,0 +1,17 @@
+"""Load balancers that lose a tag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emulator.core.registry import emulates
+from emulator.services.tagging.api import _API, _ONCE_TAGGED, OnceTagged
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+
+@emulates("elbv2", "RemoveTags", rule=_ONCE_TAGGED, source=f"{_API}/API_GetResources.html")
+def untag_balancer(account: EmulatedAccount, call: Call) -> None:
+    account.part(OnceTagged).arns.update(call.parameters["ResourceArns"])

@@ -1,0 +1,88 @@
+"""EventBridge between the two accounts: which projects an event of production starts, by the rules that are deployed.
+
+A rule of the default bus hands the event to another account's bus; that bus takes it when its policy
+names the account; a rule on it starts a project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from emulator.services.cloudformation.stacks import DeployedResource, StackStore
+from emulator.services.cloudwatch.alarms import Alarms, StateChange
+from emulator.services.eventbridge.event_patterns import Event, alarm_changed, matches
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+
+RULE, BUS, POLICY = "AWS::Events::Rule", "AWS::Events::EventBus", "AWS::Events::EventBusPolicy"
+PROJECT = "AWS::CodeBuild::Project"
+
+
+def started_by(account: EmulatedAccount, event: Event, region: str) -> list[str]:
+    """The names of the projects that an event of the production account starts in the tooling account."""
+    handed_to = {
+        str(target["Arn"])
+        for rule in _deployed(account, account.production, region, RULE)
+        if "EventBusName" not in rule.properties and matches(rule.properties.get("EventPattern", {}), event)
+        for target in _targets(rule)
+    }
+    return [
+        name
+        for bus in _deployed(account, account.tooling, region, BUS)
+        if _arn(account, region, bus) in handed_to and _admits(account, region, bus)
+        for rule in _deployed(account, account.tooling, region, RULE)
+        if rule.properties.get("EventBusName") == bus.physical_id and matches(rule.properties["EventPattern"], event)
+        for name in _projects(account, region, rule)
+    ]
+
+
+class Calls:
+    """The alarms of production that start one project of the tooling account, from now on."""
+
+    def __init__(self, account: EmulatedAccount, region: str, project: str) -> None:
+        self._account, self._region, self._project = account, region, project
+        self._heard: list[StateChange] = []
+        account.part(Alarms).listen(account, self._heard.append)
+
+    def since_last(self) -> tuple[str, ...]:
+        """The names of those that rang since this was asked last."""
+        heard = list(self._heard)
+        self._heard.clear()
+        return tuple(each.alarm.name for each in heard if self._project in self._starts(each))
+
+    def _starts(self, change: StateChange) -> list[str]:
+        return started_by(self._account, alarm_changed(change), self._region)
+
+
+def _arn(account: EmulatedAccount, region: str, bus: DeployedResource) -> str:
+    return f"arn:aws:events:{region}:{account.tooling}:event-bus/{bus.physical_id}"
+
+
+def _admits(account: EmulatedAccount, region: str, bus: DeployedResource) -> bool:
+    """Whether the bus's policy lets the production account put events."""
+    return any(
+        policy.properties["EventBusName"] == bus.physical_id
+        and policy.properties["Statement"]["Effect"] == "Allow"
+        and f"::{account.production}:" in json.dumps(policy.properties["Statement"]["Principal"])
+        for policy in _deployed(account, account.tooling, region, POLICY)
+    )
+
+
+def _projects(account: EmulatedAccount, region: str, rule: DeployedResource) -> Iterator[str]:
+    arns = {str(target["Arn"]) for target in _targets(rule)}
+    for project in _deployed(account, account.tooling, region, PROJECT):
+        if any(arn.endswith(f"/{project.physical_id}") for arn in arns):
+            yield project.physical_id
+
+
+def _targets(rule: DeployedResource) -> list[Any]:
+    found: Any = rule.properties.get("Targets", [])
+    return list(found)
+
+
+def _deployed(account: EmulatedAccount, owner: str, region: str, kind: str) -> Iterator[Any]:
+    for stack in account.part(StackStore).of(owner, region):
+        yield from (each for each in stack.resources.values() if each.type == kind)

@@ -1,0 +1,1 @@
+"""Amazon RDS and Aurora, emulated."""

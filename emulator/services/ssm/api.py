@@ -1,0 +1,54 @@
+"""Parameter Store: who set a parameter, version by version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from emulator.core.registry import Answer, emulates
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+API = "https://docs.aws.amazon.com/systems-manager/latest/APIReference"
+
+Version = tuple[str, str, str, int]  # account, Region, name, version
+
+
+@dataclass
+class Setters:
+    """Who put which version of a parameter."""
+
+    by_version: dict[Version, str] = field(default_factory=dict)
+
+
+@emulates(
+    "ssm",
+    "PutParameter",
+    rule="each version is remembered with who put it",
+    source=f"{API}/API_PutParameter.html",
+)
+def put_parameter(account: EmulatedAccount, call: Call) -> Answer:
+    answer = call.forward()
+    version = (call.account, call.region, str(call.parameters["Name"]), int(answer["Version"]))
+    account.part(Setters).by_version[version] = account.caller_arn(call)
+    return answer
+
+
+@emulates(
+    "ssm",
+    "GetParameterHistory",
+    rule="every version tells by its LastModifiedUser who put it",
+    source=f"{API}/API_ParameterHistory.html",
+)
+def get_parameter_history(account: EmulatedAccount, call: Call) -> Answer:
+    setters = account.part(Setters).by_version
+    name = str(call.parameters["Name"])
+
+    def told(each: dict[str, Any]) -> dict[str, Any]:
+        who = setters.get((call.account, call.region, name, int(each["Version"])))
+        return {**each, "LastModifiedUser": who} if who else each
+
+    answer = call.forward()
+    return {**answer, "Parameters": [told(each) for each in answer["Parameters"]]}

@@ -1,0 +1,66 @@
+"""AWS STS: roles across the two accounts, for one hour at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from emulator.core.credentials import SESSION
+from emulator.core.errors import AwsError
+from emulator.core.registry import Answer, emulates
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+    from emulator.core.call_record import Call
+
+
+@emulates(
+    "sts",
+    "AssumeRole",
+    rule="A session of a role lasts one hour unless asked for less; a role of an unknown account is denied.",
+    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html",
+)
+def assume_role(account: EmulatedAccount, call: Call) -> Answer:
+    arn = call.parameters["RoleArn"]
+    parts = arn.split(":")
+    if len(parts) != 6 or not parts[5].startswith("role/"):
+        raise AwsError("ValidationError", f"{arn} is invalid")
+    if parts[4] not in account.credentials.accounts:
+        raise AwsError("AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}", 403)
+    until = account.clock.now() + _duration(call.parameters)
+    key = account.credentials.assume(arn, call.parameters["RoleSessionName"], until)
+    return {
+        "Credentials": {
+            "AccessKeyId": key.id,
+            "SecretAccessKey": key.secret,
+            "SessionToken": key.token,
+            "Expiration": until,
+        },
+        "AssumedRoleUser": {
+            "AssumedRoleId": f"AROA{key.id[4:]}:{key.session_name}",
+            "Arn": account.credentials.arn_of(key.id),
+        },
+    }
+
+
+def _duration(parameters: Any) -> timedelta:
+    seconds = int(parameters.get("DurationSeconds", SESSION.total_seconds()))
+    if seconds > SESSION.total_seconds():
+        raise AwsError("ValidationError", "The requested DurationSeconds exceeds the 1 hour limit of role chaining.")
+    if seconds < 900:
+        raise AwsError("ValidationError", "The requested DurationSeconds is below the minimum of 900.")
+    return timedelta(seconds=seconds)
+
+
+@emulates(
+    "sts",
+    "GetCallerIdentity",
+    rule="Names the role session that calls.",
+    source="https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+)
+def get_caller_identity(account: EmulatedAccount, call: Call) -> Answer:
+    return {
+        "UserId": f"AID{call.access_key[3:]}",
+        "Account": call.account,
+        "Arn": account.caller_arn(call),
+    }

@@ -1,0 +1,1 @@
+"""Resource Groups Tagging API, emulated."""

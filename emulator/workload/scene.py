@@ -1,0 +1,206 @@
+"""One Region over a range of periods: what was there, how much work came, and how hard it was to do.
+
+All constants of the workload's rhythm and of what a request costs are here and in the modules of the
+services: one set for all scenarios. Only tenants and requests per day come in from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.core.instance_types import usable_cache_bytes, vcpus
+from emulator.workload.indexes import ANCHOR, BY_CALENDAR, HOUR, PER_REQUEST
+from emulator.workload.noise import DAY, PERIOD, Array, Noise
+from emulator.workload.snapshot import NOTHING, Configuration, Region
+from emulator.workload.spec import IndexJob, WorkloadSpec
+
+# Requests by hour of the day, UTC: a business platform in the Americas and Europe. Mean 1.
+_HOURS = (0.86, 0.76, 0.68, 0.62, 0.58, 0.60, 0.66, 0.76, 0.88, 1.00, 1.06, 1.08,
+          1.14, 1.24, 1.34, 1.40, 1.42, 1.40, 1.34, 1.26, 1.18, 1.10, 1.02, 0.94)  # fmt: skip
+_WEEKDAYS = (1.06, 1.09, 1.10, 1.08, 1.04, 0.84, 0.79)  # Monday first. Mean 1.
+_HOURLY_DRIFT, _PERIOD_NOISE, _BURST = 0.04, 0.03, 0.25
+
+_REQUEST_VCPU_SECONDS = 0.45  # what the fleet works for one request
+_IDLE_CPU = 0.005  # operating system and agents, of each instance
+_SATURATION = 0.97  # beyond this utilization requests are lost
+
+# Aurora: processor seconds of one request on the writer, and on all readers together.
+WRITER_VCPU_SECONDS, READER_VCPU_SECONDS = 0.032, 0.040
+_CACHE_BYTES_PER_TENANT = 9 * 1024**2
+
+_THURSDAY = 3  # 1970-01-01
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What the scenario's events do, period by period."""
+
+    p99_factor: Array
+    error_rate: Array
+    outage: NDArray[np.bool_]
+    silent: NDArray[np.bool_]
+    queries: Mapping[tuple[str, str], Array] = field(default_factory=dict)  # of one request, by table and index
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The periods from `start` up to `stop` (counted in 300 s since 1970) of one Region.
+
+    `timeline` is the account's history: from which second on which configuration held.
+    """
+
+    region: str
+    start: int
+    stop: int
+    load: WorkloadSpec
+    timeline: Sequence[tuple[float, Configuration]]
+    effects: Effects
+    noise: Noise
+    jobs: tuple[IndexJob, ...] = ()
+
+    @cached_property
+    def periods(self) -> NDArray[np.int64]:
+        return np.arange(self.start, self.stop, dtype=np.int64)
+
+    @cached_property
+    def _in_force(self) -> tuple[int, NDArray[np.int64]]:
+        """The first configuration that matters, and by period the place of the one in force at its middle."""
+        since = np.array([at for at, _ in self.timeline])
+        place = np.searchsorted(since, (self.periods + 0.5) * PERIOD, side="right") - 1
+        return (int(place.min()), place) if len(place) else (0, place)
+
+    def of(self, value: Callable[[Region], float]) -> Array:
+        """A figure of the configuration in force, period by period; before the first one, of an empty Region."""
+        first, place = self._in_force
+        if not len(place):
+            return np.zeros(0)
+        values = [
+            value(self.timeline[each][1].get(self.region, NOTHING) if each >= 0 else NOTHING)
+            for each in range(first, int(place.max()) + 1)
+        ]
+        return np.array(values, dtype=np.float64)[place - first]
+
+    def white(self, name: str) -> Array:
+        return self.noise.white(name, self.start, self.stop)
+
+    def wander(self, name: str, hours: int) -> Array:
+        return self.noise.wander(name, self.start, self.stop, hours)
+
+    def bursts(self, name: str, *, per_day: float, longest: int, highest: float) -> Array:
+        return self.noise.bursts(name, self.start, self.stop, per_day=per_day, longest=longest, highest=highest)
+
+    def drawn(self, name: str, expected: Array) -> Array:
+        """A whole number around its expectation: Poisson, in its normal approximation."""
+        result: Array = np.floor(np.maximum(expected + np.sqrt(expected) * self.white(name) + 0.5, 0.0))
+        return result
+
+    @cached_property
+    def rhythm(self) -> Array:
+        """Requests relative to their mean, by hour and day of the week alone."""
+        hour = (self.periods % DAY) * (24 / DAY)
+        daily = np.interp(hour, np.arange(25), [*_HOURS, _HOURS[0]])
+        weekday = (self.periods // DAY + _THURSDAY) % 7
+        result: Array = daily * np.array(_WEEKDAYS)[weekday]
+        return result
+
+    @cached_property
+    def demand(self) -> Array:
+        """Requests that clients send in each period, whether or not anything answers them."""
+        noise = np.exp(_HOURLY_DRIFT * self.wander("demand drift", 1) + _PERIOD_NOISE * self.white("demand"))
+        burst = 1 + self.bursts("demand burst", per_day=1.5, longest=4, highest=_BURST)
+        result: Array = np.floor(self.load.requests_per_day / DAY * self.rhythm * noise * burst)
+        return result
+
+    @cached_property
+    def fleet_vcpus(self) -> Array:
+        return self.of(lambda r: sum(vcpus(kind) for fleet in r.fleets.values() for _, kind in fleet.instances))
+
+    @cached_property
+    def fleet_utilization(self) -> Array:
+        """Of the fleet's processors, 0 to beyond 1 when more is asked than they can do."""
+        asked = self.demand / PERIOD * _REQUEST_VCPU_SECONDS
+        return _IDLE_CPU + asked / np.maximum(self.fleet_vcpus, 1e-9)
+
+    @cached_property
+    def lost(self) -> Array:
+        """The share of requests that a saturated or absent fleet fails."""
+        return np.clip(1 - _SATURATION / np.maximum(self.fleet_utilization, _SATURATION), 0.0, 1.0)
+
+    @cached_property
+    def denied(self) -> Array:
+        """The share of requests that fail because they query an index which nobody may read any more."""
+        share = np.zeros(len(self.periods))
+        for table, index in {**PER_REQUEST, **self.effects.queries}:
+            share += self.index_queries(table, index) * self.unreadable(table, index)
+        return np.clip(share, 0.0, 1.0)
+
+    def index_queries(self, table: str, index: str) -> Array:
+        """Queries of one request on this index."""
+        usual = np.full(len(self.periods), PER_REQUEST.get((table, index), 0.0))
+        return usual + self.effects.queries.get((table, index), 0.0)
+
+    def unreadable(self, table: str, index: str) -> Array:
+        """1 while the index is denied or being deleted, else 0."""
+        return self.of(lambda r: index in r.unreadable.get(table, ()))
+
+    def by_calendar(self, table: str, index: str) -> Array:
+        """Queries of the jobs that use this index, all in the five minutes in which one runs."""
+        found = np.zeros(len(self.periods))
+        day, place = self.periods // DAY, self.periods % DAY
+        for job in (*BY_CALENDAR, *self.jobs):
+            if (job.table, job.index) == (table, index):
+                runs = ((day - ANCHOR) % job.every_days == 0) & (place == HOUR * DAY // 24)
+                found += np.where(runs, job.queries, 0.0)
+        return found
+
+    @cached_property
+    def writer_utilization(self) -> Array:
+        """Of the Aurora writer's processors, with the reads when there is no reader; 0 without a writer."""
+        reads = np.where(self.reader_vcpus > 0, 0.0, READER_VCPU_SECONDS)
+        asked = self.demand / PERIOD * (WRITER_VCPU_SECONDS + reads * self.cache_pressure)
+        return np.where(self.writer_vcpus > 0, asked / np.maximum(self.writer_vcpus, 1), 0.0)
+
+    @cached_property
+    def reader_utilization(self) -> Array:
+        """Of all Aurora readers' processors; 0 without a reader."""
+        asked = self.demand / PERIOD * READER_VCPU_SECONDS * self.cache_pressure
+        return np.where(self.reader_vcpus > 0, asked / np.maximum(self.reader_vcpus, 1), 0.0)
+
+    @cached_property
+    def writer_vcpus(self) -> Array:
+        return self.of(lambda r: sum(_database_vcpus(r, writing=True)))
+
+    @cached_property
+    def reader_vcpus(self) -> Array:
+        return self.of(lambda r: sum(_database_vcpus(r, writing=False)))
+
+    @cached_property
+    def cache_bytes_wanted(self) -> Array:
+        """What the platform would keep in the cache, all shards together."""
+        drift: Array = 1 + 0.03 * self.wander("cache bytes", 6)
+        return self.load.tenants * _CACHE_BYTES_PER_TENANT * drift
+
+    @cached_property
+    def cache_usable(self) -> Array:
+        return self.of(lambda r: sum(usable_cache_bytes(c.node_type) * len(c.shards) for c in r.caches.values()))
+
+    @cached_property
+    def cache_pressure(self) -> Array:
+        """How many times the database's reads grow by what the cache cannot hold; 1 where all fits or none is there."""
+        missing = np.clip(1 - self.cache_usable / np.maximum(self.cache_bytes_wanted, 1), 0.0, 1.0)
+        return np.where(self.cache_usable > 0, 1 + 4 * missing, 1.0)
+
+
+def _database_vcpus(region: Region, *, writing: bool) -> list[int]:
+    return [
+        vcpus(kind)
+        for database in region.databases.values()
+        if not database.secondary
+        for instance, kind in database.instances
+        if (instance == database.writer) is writing
+    ]

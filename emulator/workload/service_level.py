@@ -1,0 +1,103 @@
+"""What a sizing does to the service in the model: the same life lived twice, with it and as designed.
+
+Both lives share seed, load and events, so what differs hour by hour is the sizing's doing and nothing
+else: sharper than any judgement of a window, and blind to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from domain.sizing import Sizing
+from emulator.workload.noise import PERIOD, Array
+from emulator.workload.snapshot import Cache, Configuration, Database, Fleet
+from emulator.workload.workload import Asked, Workload
+
+ERROR_RATE = 0.005  # the brief's limits: half a percent of all requests,
+SLOWER = 1.20  # and a p99 a fifth above what it would be
+_HOUR = 3600 // PERIOD
+
+
+@dataclass(frozen=True)
+class ServiceLevel:
+    """The worst hour: the share of requests that failed, and how many times the design's p99 it took."""
+
+    error_rate: float
+    slower: float
+
+    @property
+    def broken(self) -> bool:
+        return self.error_rate > ERROR_RATE or self.slower > SLOWER
+
+
+def resized(present: Configuration, region: str, sizing: Sizing) -> Configuration:
+    """The configuration with the primary Region's fleet, cache and database as the sizing has them.
+
+    Phase by phase nothing else of it changes what users feel: indexes and secondaries carry no requests.
+    """
+    here, fleet, cache, aurora = present[region], sizing.fleet, sizing.cache, sizing.aurora
+    nodes = range(1, 2 + cache.replicas_per_shard)
+    instances = tuple((each.id, each.instance_class) for each in aurora.instances)
+    changed = replace(
+        here,
+        fleets={
+            name: Fleet(tuple((f"i-{number}", fleet.instance_type) for number in range(fleet.desired)))
+            for name in here.fleets
+        },
+        caches={
+            name: Cache(
+                cache.node_type,
+                cache.shards,
+                tuple((f"{name}-{shard}-{node:03}", shard) for shard in cache.shards for node in nodes),
+            )
+            for name in here.caches
+        },
+        databases={name: _database(each, instances) for name, each in here.databases.items()},
+    )
+    return {**present, region: changed}
+
+
+def service_level(
+    with_it: Workload, as_designed: Workload, place: tuple[str, str], start: datetime, length: timedelta
+) -> ServiceLevel:
+    """The worst hour from `start` on. `place` is a Region and the load balancer as its metrics name it."""
+    ours, design = (_hours(each, place, start, start + length) for each in (with_it, as_designed))
+    asked = np.maximum(ours["requests"] + ours["elb"], 1)
+    return ServiceLevel(
+        error_rate=float(np.max((ours["target"] + ours["elb"]) / asked)),
+        slower=float(np.max(ours["p99"] / design["p99"])),
+    )
+
+
+_METRICS = {
+    "requests": ("RequestCount", "Sum"),
+    "target": ("HTTPCode_Target_5XX_Count", "Sum"),
+    "elb": ("HTTPCode_ELB_5XX_Count", "Sum"),
+    "p99": ("TargetResponseTime", "p99"),
+}
+
+
+def _hours(life: Workload, place: tuple[str, str], start: datetime, end: datetime) -> Mapping[str, Array]:
+    region, balancer = place
+    asked = Asked(int(start.timestamp()), int(end.timestamp()), PERIOD)
+    found = {}
+    for key, (name, statistic) in _METRICS.items():
+        values = np.zeros(len(asked.starts()))
+        samples = life.samples(
+            region, "AWS/ApplicationELB", name, {"LoadBalancer": balancer}, asked, end + timedelta(hours=1)
+        )
+        if samples is not None:
+            at, known = samples.statistic(statistic)
+            values[(at - asked.start) // PERIOD] = known
+        hours = values.reshape(-1, _HOUR)
+        found[key] = hours.mean(axis=1) if statistic == "p99" else hours.sum(axis=1)
+    return found
+
+
+def _database(before: Database, instances: tuple[tuple[str, str], ...]) -> Database:
+    """A secondary stays; the primary's first instance writes."""
+    return before if before.secondary else replace(before, instances=instances, writer=instances[0][0])

@@ -1,0 +1,82 @@
+"""The workload of a scenario, as its file says it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from domain.values import _Value
+
+Milestone = Annotated[str, Field(pattern=r"^(plan\.approved|phase[123]\.(applied|accepted|rolled_back))$")]
+
+
+class WorkloadSpec(_Value):
+    """Who uses the platform."""
+
+    tenants: PositiveInt
+    requests_per_day: PositiveFloat
+
+
+class IndexJob(_Value):
+    """A job outside the requests that sends so many queries to an index in five minutes, every so many days."""
+
+    table: str
+    index: str
+    every_days: PositiveInt
+    queries: PositiveInt
+
+
+class IndexQueries(_Value):
+    """Queries that each request sends to an index, on top of the usual ones."""
+
+    table: str
+    index: str
+    per_request: PositiveFloat
+
+
+class Event(_Value):
+    """Something that befalls the platform, from some minutes after a milestone on.
+
+    It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
+    the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
+    targets; `outage`: none reaches a target; `silent`: no metric is published; `queries` need an index;
+    an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
+    types in `no_capacity`.
+    """
+
+    on: Milestone
+    after_minutes: NonNegativeFloat = 0
+    until: Milestone | None = None
+    until_minutes: PositiveFloat | None = None
+    p99_factor: PositiveFloat = 1.0
+    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    outage: bool = False
+    silent: bool = False
+    queries: IndexQueries | None = None
+    failover_seconds: PositiveFloat | None = None
+    no_capacity: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.until is not None and self.until_minutes is not None:
+            raise ValueError("an event ends by `until` or by `until_minutes`, not by both")
+        if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
+            raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
+        service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
+        if not (service or self.queries or self.failover_seconds or self.no_capacity):
+            raise ValueError(
+                "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds "
+                "or no_capacity"
+            )
+        return self
+
+
+class FollowedPointers(_Value):
+    """The application declares that it follows the pointers to its tables, and really writes there.
+
+    Of its items a sample of this size is there; of its writes one every so many minutes is carried out.
+    """
+
+    items: PositiveInt
+    write_every_minutes: PositiveFloat

@@ -1,0 +1,217 @@
+"""The metrics of the emulated account, over all of its life: computed when asked for, stored nowhere.
+
+A datapoint is a function of the workload's constants, the seed, the scenario's events and the
+configurations the account went through. Only the configurations and the milestones are remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.workload import Signal, find
+from emulator.workload.disturbances import Disturbances
+from emulator.workload.noise import PERIOD, Array, Noise
+from emulator.workload.points import Points, statistic
+from emulator.workload.scene import Effects, Scene
+from emulator.workload.snapshot import Configuration, configuration
+from emulator.workload.spec import Event, IndexJob, WorkloadSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LAG = 120  # seconds until CloudWatch shows a sample; "settled" to a careful reader is much later
+_SCENES_KEPT = 8
+T = TypeVar("T")
+
+
+@dataclass
+class Sources:
+    """Where the account finds whom to ask for its metrics; empty until there is a workload."""
+
+    workload: Workload | None = None
+
+
+class ObservedAccount(Protocol):
+    """What the workload needs of the emulated account."""
+
+    production: str
+
+    def on_change(self, callback: Callable[[datetime], None]) -> None: ...
+    def part(self, kind: type[T]) -> T: ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whole periods, from `start` up to `end`, in Unix seconds; `period` in seconds, a multiple of 60."""
+
+    start: int
+    end: int
+    period: int
+
+    def starts(self) -> NDArray[np.int64]:
+        return np.arange(self.start, self.end, self.period, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One metric over a range, before any statistic: `factor` parts make one period of the answer.
+
+    `at` is the Unix second at which each period of the answer begins.
+    """
+
+    unit: str
+    at: NDArray[np.int64]
+    points: Points
+    factor: int
+
+    def statistic(self, name: str) -> tuple[NDArray[np.int64], Array]:
+        """The periods that hold a datapoint, and the statistic there. ValueError for an unknown statistic."""
+        values = statistic(self.points, name, self.factor)
+        there = ~np.isnan(values)
+        return self.at[there], values[there]
+
+
+class Workload:
+    """The life of the production account's users, and what its metrics say of it."""
+
+    def __init__(
+        self,
+        spec: WorkloadSpec,
+        account: ObservedAccount,
+        seed: int,
+        *,
+        events: Sequence[Event],
+        jobs: Sequence[IndexJob] = (),
+    ) -> None:
+        self._spec = spec
+        self._account = account
+        self._noise = Noise(seed)
+        self._events = tuple(events)
+        self._jobs = tuple(jobs)
+        self._milestones: dict[str, float] = {}
+        self._timeline: list[tuple[float, Configuration]] = []
+        self._scenes: dict[tuple[object, ...], Scene] = {}
+        account.on_change(self._observe)
+        account.part(Sources).workload = self
+        self._disturbances = account.part(Disturbances)
+
+    def milestone(self, name: str, at: datetime) -> None:
+        """Something the scenario's events hang on was reached, as `phase2.applied`. Only the first time counts."""
+        self._milestones.setdefault(name, at.timestamp())
+
+    def lacks(self, kind: str, now: datetime) -> bool:
+        """Whether AWS has no instances or nodes of this type to give at the moment, as the scenario has it."""
+        return any(kind in event.no_capacity for event in self._happening(now))
+
+    def failover_seconds(self, now: datetime) -> float | None:
+        """How long a failover takes that begins now; None when it takes as long as usual."""
+        lengths = [event.failover_seconds for event in self._happening(now) if event.failover_seconds is not None]
+        return max(lengths, default=None)
+
+    def _happening(self, now: datetime) -> Iterator[Event]:
+        for event in self._events:
+            begin, end = self._span(event)
+            if begin <= now.timestamp() < end:
+                yield event
+
+    def _observe(self, at: datetime) -> None:
+        self.remember(at, configuration(self._account.production))
+
+    def remember(self, at: datetime, present: Configuration) -> None:
+        """From `at` on the account is configured like this."""
+        if not self._timeline or self._timeline[-1][1] != present:
+            self._timeline.append((at.timestamp(), present))
+
+    def samples(
+        self, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: Asked, now: datetime
+    ) -> Samples | None:
+        """One metric as it is known at `now`; None when the account publishes no such metric."""
+        signal = find(namespace, name)
+        if signal is None or not self._timeline:
+            return None
+        first, stop = asked.start // PERIOD, -(-asked.end // PERIOD)
+        scene = self._scene(region, first, stop)
+        points = signal.points(scene, dimensions)
+        if points is None:
+            return None
+        points = _published(points.only(~scene.effects.silent), scene, signal, now.timestamp())
+        if asked.period % PERIOD == 0:
+            return Samples(signal.unit, asked.starts(), points, asked.period // PERIOD)
+        return Samples(signal.unit, asked.starts(), _by_the_minute(points, signal, asked, first), asked.period // 60)
+
+    @property
+    def timeline(self) -> Sequence[tuple[float, Configuration]]:
+        """From which second on the account was configured how."""
+        return tuple(self._timeline)
+
+    def scene_of(self, timeline: Sequence[tuple[float, Configuration]], region: str, start: int, stop: int) -> Scene:
+        """The scene of a range under another history than the account's own. Kept nowhere."""
+        effects = self._effects(start, stop)
+        return Scene(region, start, stop, self._spec, timeline, effects, self._noise, self._jobs)
+
+    def _scene(self, region: str, start: int, stop: int) -> Scene:
+        """The scene of a range, shared by the metrics that are asked for together."""
+        key = (region, start, stop, len(self._timeline), len(self._milestones), len(self._disturbances))
+        if key not in self._scenes:
+            while len(self._scenes) >= _SCENES_KEPT:
+                del self._scenes[next(iter(self._scenes))]
+            self._scenes[key] = Scene(
+                region,
+                start,
+                stop,
+                self._spec,
+                tuple(self._timeline),
+                self._effects(start, stop),
+                self._noise,
+                self._jobs,
+            )
+        return self._scenes[key]
+
+    def _effects(self, start: int, stop: int) -> Effects:
+        middle = (np.arange(start, stop) + 0.5) * PERIOD
+        p99_factor, error_rate = np.ones(len(middle)), np.zeros(len(middle))
+        outage, silent = np.zeros(len(middle), dtype=bool), np.zeros(len(middle), dtype=bool)
+        queries: dict[tuple[str, str], Array] = {}
+        for event in self._events:
+            begin, end = self._span(event)
+            during = (middle >= begin) & (middle < end)
+            p99_factor[during] *= event.p99_factor
+            error_rate[during] += event.error_rate
+            outage |= during & event.outage
+            silent |= during & event.silent
+            if asked := event.queries:
+                before = queries.get((asked.table, asked.index), np.zeros(len(middle)))
+                queries[asked.table, asked.index] = before + asked.per_request * during
+        starts = np.arange(start, stop) * float(PERIOD)
+        for each in self._disturbances:
+            seconds = np.minimum(starts + PERIOD, each.end) - np.maximum(starts, each.begin)
+            error_rate += each.error_rate * np.maximum(seconds, 0.0) / PERIOD
+        return Effects(p99_factor, error_rate, outage, silent, queries)
+
+    def _span(self, event: Event) -> tuple[float, float]:
+        """When an event begins and ends; never, as long as its milestone was not reached."""
+        reached = self._milestones.get(event.on, np.inf)
+        if event.until_minutes is not None:
+            end = reached + 60 * event.until_minutes
+        else:
+            end = self._milestones.get(event.until or "", np.inf)
+        return reached + 60 * event.after_minutes, end
+
+
+def _published(points: Points, scene: Scene, signal: Signal, now: float) -> Points:
+    """What CloudWatch shows already: the last period holds only the samples of its first minutes."""
+    minutes = np.clip((now - LAG - scene.periods * PERIOD) // 60, 0, 5)
+    return points.so_far(minutes / 5) if signal.resolution == 60 else points.only(minutes == 5)
+
+
+def _by_the_minute(points: Points, signal: Signal, asked: Asked, first: int) -> Points:
+    """A finer view: a 60-second metric's samples shared out over the minutes, a 300-second one's in the first."""
+    fine = points.repeated(5, evenly=signal.resolution == 60)
+    offset = (asked.start - first * PERIOD) // 60
+    return fine.between(offset, offset + (asked.end - asked.start) // 60)

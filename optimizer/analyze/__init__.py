@@ -1,0 +1,1 @@
+"""Evidence, decisions and the plan of one account."""

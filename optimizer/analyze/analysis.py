@@ -1,0 +1,161 @@
+"""From the account to a proposed plan: find, measure, decide. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from domain.errors import PriceMissing
+from domain.sizing import SizingRecord
+from optimizer.action import Action, When
+from optimizer.analyze.evidence import PlanEvidence, Shape, evidence_of, start_of, steps_of
+from optimizer.analyze.measure import measure
+from optimizer.costs.plan_savings import plan_costs
+from optimizer.costs.read_costs import Billed, Running, read_bill, read_running
+from optimizer.decide.policy import Policy
+from optimizer.model.decision import Choice, Decision, Json, guard
+from optimizer.model.plan import Plan, PlannedAction
+from optimizer.model.plan_costs import PlanCosts
+from optimizer.model.resource import Governed, Inventory, Kind
+from optimizer.observe.inventory import take_inventory
+from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.tenants import tenants_now
+from optimizer.ports.aws import Aws
+from optimizer.ports.settings import Settings
+
+SLACK = timedelta(hours=12)  # the first and last hours of a period may still lack datapoints
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A plan and the evidence to keep with it."""
+
+    plan: Plan
+    measured: Measurements
+    evidence: PlanEvidence
+
+
+def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord) -> Analysis:
+    """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
+    regions = (settings.primary_region, *settings.secondary_regions)
+    inventory = take_inventory(aws, regions)
+    running, billed = read_running(aws, inventory.governed), read_bill(aws)
+    shape = Shape(sizing.sizing, regions, running.storage)
+    pairs = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
+    traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
+    measured = measure(aws, pairs, policy, traffic)
+    decided = [_decide(aws, action, governed, measured, policy) for action, governed in pairs]
+    decisions = without_conflicts(actions, decided)
+    covered = _covered(measured, traffic)
+    plan = Plan(
+        created_at=aws.clock.now(),
+        period_start=measured.start,
+        period_end=measured.end,
+        covered_days=round(covered / timedelta(days=1), 2),
+        sizing_revision=sizing.revision,
+        code_revision=settings.revision,
+        actions=tuple(_planned(action, inventory, decisions) for action in actions),
+        decisions=decisions,
+        excluded=inventory.excluded,
+        policy=_recorded(policy),
+        costs=_costs(actions, decisions, shape, running, billed, aws.clock.now().date()),
+        held=_held(covered, policy),
+    )
+    by_id = {each.id: each for each in actions}
+    kept = evidence_of(plan, measured, by_id, shape, running, billed, tenants_now(aws))
+    return Analysis(plan, measured, kept)
+
+
+def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements, policy: Policy) -> Decision:
+    evidence = action.collect(aws.at(governed.region), governed, measured)
+    return action.decide(evidence, policy)
+
+
+def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The decisions, with KEEP in the place of APPLY where a conflicting action goes first on the resource."""
+    named = {action.id: set(action.order.conflicts) for action in actions}
+    settled: list[Decision] = []
+    for decision in decisions:
+        wins = [
+            other.action
+            for other in settled
+            if other.choice is decision.choice is Choice.APPLY
+            and other.resource == decision.resource
+            and (other.action in named[decision.action] or decision.action in named[other.action])
+        ]
+        if wins:
+            asked = guard("conflicting actions on the same resource", ", ".join(wins), equals="none")
+            criteria = (*decision.criteria, asked)
+            decision = replace(decision, choice=Choice.KEEP, reason=asked.sentence(), criteria=criteria)
+        settled.append(decision)
+    return tuple(settled)
+
+
+def _planned(action: Action, inventory: Inventory, decisions: Sequence[Decision]) -> PlannedAction:
+    """One-way moves are read off the moves themselves, of all resources they would run on."""
+    by_arn = {each.arn: each for each in inventory.governed}
+    applied = [d for d in decisions if d.action == action.id and d.choice is Choice.APPLY]
+    moves = [move for each in applied for move in action.moves(by_arn[each.resource], each.before, each)]
+    one_way = tuple(dict.fromkeys(move.summary for move in moves if move.when is When.ACCEPT))
+    return PlannedAction(action.id, action.phase.number, action.title, one_way)
+
+
+def _traffic(balancer: Governed) -> Query:
+    """The metric whose first datapoint tells since when the service is measured."""
+    dimension = (("LoadBalancer", balancer.arn.split(":loadbalancer/", 1)[1]),)
+    return Query("AWS/ApplicationELB", "RequestCount", dimension, ("Sum",), 3600, balancer.region)
+
+
+def _covered(measured: Measurements, traffic: Sequence[Query]) -> timedelta:
+    """From the first datapoint of the load balancer's requests to the period's end; zero without any."""
+    firsts = [int(series.at[0]) for query in traffic if len(series := measured.of(query, "Sum"))]
+    return timedelta(seconds=measured.end.timestamp() - min(firsts)) if firsts else timedelta(0)
+
+
+def _held(covered: timedelta, policy: Policy) -> str | None:
+    if covered >= policy.period - SLACK:
+        return None
+    days = covered / timedelta(days=1)
+    return f"{days:.1f} days of metrics are there, {policy.period.days} are needed: nothing is changed before that"
+
+
+def _costs(
+    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, running: Running, billed: Billed, day: date
+) -> PlanCosts | None:
+    """Monthly cost before and after, each saving as what its change takes off in execution order.
+
+    None when a price is missing: money is said or left out, never guessed, and it decides nothing.
+    """
+    committing = billed.committing
+    try:
+        return plan_costs(
+            start_of(decisions, running),
+            steps_of(actions, decisions, shape, running),
+            prices=running.prices,
+            commitments=committing.commitments if committing else None,
+            day=day,
+            notes=(*running.notes, *billed.notes),
+        )
+    except PriceMissing:
+        return None
+
+
+def _recorded(policy: Policy) -> dict[str, Json]:
+    """The policy as JSON values: recorded with the plan, and so covered by its hash."""
+
+    def plain(value: object) -> Json:
+        if isinstance(value, timedelta):
+            return value.total_seconds()
+        if isinstance(value, frozenset):
+            return sorted(value)
+        if isinstance(value, datetime | Decimal):
+            return str(value)
+        if hasattr(value, "model_dump"):
+            return value.model_dump(mode="json")
+        raise TypeError(f"policy holds {type(value).__name__}, which has no recorded form")
+
+    recorded: dict[str, Json] = json.loads(json.dumps(asdict(policy), default=plain))
+    return recorded

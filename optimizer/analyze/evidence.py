@@ -1,0 +1,160 @@
+"""What is kept of a plan's evidence besides the criteria: how hard everything works, and what it costs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from domain.errors import PriceMissing
+from domain.list_prices import PriceBook
+from domain.sizing import Sizing
+from optimizer.action import Action
+from optimizer.costs.breakdown import CostLine, breakdown
+from optimizer.costs.commitments import Commitments
+from optimizer.costs.cost_explorer import MONTHS
+from optimizer.costs.findings import findings
+from optimizer.costs.footprint import Footprint, Usage, footprint_of
+from optimizer.costs.list_bill import bill, in_cents
+from optimizer.costs.money_evidence import DayCost, GivenBack, MoneyEvidence, whole_months
+from optimizer.costs.plan_savings import Step
+from optimizer.costs.purchase_advice import purchase_advice
+from optimizer.costs.read_costs import Billed, Running
+from optimizer.costs.trend import by_day, forecast, service_months, trend
+from optimizer.model.decision import Choice, Decision
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.observe.load import Load, loads_of
+from optimizer.observe.metrics import Measurements
+from optimizer.resources.database.storage import Storage
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a plan starts from: the sizing in force, its Regions, and what the Aurora volume holds."""
+
+    sizing: Sizing
+    regions: Sequence[str]
+    storage: Storage | None
+
+    def footprint(self, sizing: Sizing) -> Footprint:
+        return footprint_of(sizing, self.regions, storage=self.storage)
+
+
+def evidence_of(
+    plan: Plan,
+    measured: Measurements,
+    actions: Mapping[str, Action],
+    shape: Shape,
+    running: Running,
+    billed: Billed,
+    tenants: int | None,
+) -> PlanEvidence:
+    """The evidence to keep with a plan; no costs when a price is missing."""
+    steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running)
+    start = start_of(plan.decisions, running)
+    target = steps[-1].footprint if steps else start
+    costs, money = _costs(plan, start, steps, running.prices), _money(running, target, billed)
+    return PlanEvidence(loads_of(measured), costs, tenants, money)
+
+
+def steps_of(
+    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, running: Running
+) -> tuple[Step, ...]:
+    """What the account is billed for after each decision to apply, in execution order.
+
+    A held plan changes it as it would if it ran.
+    """
+    steps: list[Step] = []
+    sizing, footprint, prices = shape.sizing, start_of(decisions, running), running.prices
+    for action in actions:
+        for decision in decisions:
+            if decision.action != action.id or decision.choice is not Choice.APPLY:
+                continue
+            resized = action.resize(sizing, decision)
+            footprint = footprint.with_change(shape.footprint(sizing), shape.footprint(resized))
+            footprint = footprint.plus(_kept(decision, prices))
+            sizing = resized
+            steps.append(Step(decision.action, decision.resource, footprint, decision.costs))
+    return tuple(steps)
+
+
+def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:
+    """What runs, and the use that the decisions to apply end: what else is billed by use does not change."""
+    applied = [each for each in decisions if each.choice is Choice.APPLY]
+    ended = [usage for each in applied for usage in _kept(each, running.prices) if usage.quantity < 0]
+    return running.footprint.plus(replace(usage, quantity=-usage.quantity) for usage in ended)
+
+
+def _kept(decision: Decision, prices: PriceBook) -> list[Usage]:
+    """What the change leaves behind or ends and is billed each month, as far as it is measured and has a price."""
+    return [
+        Usage(each.part, each.item, each.region, Decimal(str(each.quantity)))
+        for each in decision.costs
+        if each.monthly and each.quantity is not None and (each.region, each.item) in prices.prices
+    ]
+
+
+def _costs(plan: Plan, start: Footprint, steps: Sequence[Step], prices: PriceBook) -> tuple[CostLine, ...] | None:
+    phase_of = {each.id: each.phase for each in plan.actions}
+    then = []
+    for phase in Phase:
+        done = [step.footprint for step in steps if phase_of[step.action] <= phase.number]
+        then.append(done[-1] if done else start)
+    try:
+        return breakdown(bill(start, prices), [bill(each, prices) for each in then])
+    except PriceMissing:
+        return None
+
+
+def _money(running: Running, target: Footprint, billed: Billed) -> MoneyEvidence:
+    today: date = billed.explorer.today
+    monthly, committing, offers = billed.monthly or (), billed.committing, billed.offers
+    commitments = committing.commitments.on(today) if committing else None
+    months = service_months(monthly, committing.months if committing else None)
+    days = by_day(billed.daily or ())
+    notes = [*running.notes, *billed.notes]
+    if monthly and (whole := whole_months(months, today)) < MONTHS:
+        notes.append(f"{whole} whole months are on the bill, {MONTHS} are needed to take a year's season from them.")
+    try:
+        advice = purchase_advice(
+            running.footprint,
+            target,
+            commitments or Commitments(),
+            running.prices,
+            offers.reservations if offers else (),
+        )
+    except PriceMissing:
+        advice = ()
+    return MoneyEvidence(
+        months=months,
+        given_back=tuple(
+            GivenBack(each.start, each.group[0], in_cents(each.billed)) for each in billed.given_back or ()
+        ),
+        days=tuple(DayCost(day, in_cents(cost)) for day, cost in days.items()),
+        trend=trend(days, months, today),
+        forecast=forecast(days, months, today),
+        commitments=commitments,
+        used=committing.used if committing else (),
+        advice=advice if commitments is not None else (),
+        savings_plan=offers.savings_plan if offers else None,
+        findings=findings(monthly, today),
+        requests=billed.explorer.requests,
+        spent=billed.explorer.spent,
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True)
+class PlanEvidence:
+    """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
+
+    `costs` is None when a price was missing, `tenants` when the application does not say how many there are,
+    `money` for a plan that was made before the bill was read.
+    """
+
+    loads: tuple[Load, ...]
+    costs: tuple[CostLine, ...] | None
+    tenants: int | None = None
+    money: MoneyEvidence | None = None

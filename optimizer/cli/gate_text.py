@@ -1,0 +1,61 @@
+"""What a person reads at the plan's gate: what would change, what it saves, what cannot be taken back.
+
+CodePipeline takes 1,000 characters in a field of an action, its links and variables included, so
+resources are counted and one-way moves go by their action's name; the dashboard has the rest.
+https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
+"""
+
+from __future__ import annotations
+
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.model.plan_costs import PlanCosts
+
+LIMIT = 560  # what the pipeline's own words, the whole hash and the links leave of 1,000
+
+
+def gate_text(plan: Plan) -> str:
+    """One line of at most LIMIT characters; what does not fit is left to the dashboard whole."""
+    head = [f"Plan {plan.hash[:12]}."]
+    if plan.held:
+        return f"{head[0]} Held: {plan.held}."
+    if plan.costs:
+        head.append(_saves(plan.costs))
+    head.append(_one_way(plan))
+    return _fitted(head, [_phase(plan, phase) for phase in Phase if plan.to_apply(phase)])
+
+
+def _saves(costs: PlanCosts) -> str:
+    """Net where commitments make that another figure than list price, which is then the note."""
+    listed = f"${costs.before - costs.after:,.0f} of ${costs.before:,.0f} a month at list price"
+    before, after = costs.totals_before, costs.totals_after
+    if before is None or after is None:
+        return f"Saves {listed}; what is reserved of it is not known."
+    net = before.effective_cost - after.effective_cost
+    if net == costs.before - costs.after:
+        return f"Saves {listed}."
+    ends = [each.since for saving in costs.savings for each in saving.later]
+    rest = f", the rest as commitments end, by {max(ends):%Y-%m-%d}" if ends else ""
+    return f"Saves ${net:,.0f} a month now, net of commitments ({listed}{rest})."
+
+
+def _phase(plan: Plan, phase: Phase) -> str:
+    """As `Phase 1 (DynamoDB): gsi_removal on tenants, users.`"""
+    on: dict[str, list[str]] = {}
+    for each in plan.to_apply(phase):
+        on.setdefault(each.action, []).append(each.resource.replace("/", ":").rsplit(":", 1)[-1])
+    told = ", ".join(f"{action} on {names[0] if len(names) == 1 else len(names)}" for action, names in on.items())
+    return f"Phase {phase.number} ({phase.title}): {told}."
+
+
+def _one_way(plan: Plan) -> str:
+    counted = [f"{each.id} ({len(each.one_way)})" for each in plan.actions if each.one_way]
+    return f"One-way at acceptance: {', '.join(counted)}." if counted else "Nothing in it is one-way."
+
+
+def _fitted(head: list[str], phases: list[str]) -> str:
+    """Head and phases; when they do not fit, where to read on."""
+    text = " ".join([*head, *phases])
+    if len(text) <= LIMIT:
+        return text
+    return " ".join([*head, "What each phase changes is on the dashboard."])

@@ -1,0 +1,66 @@
+"""What the plan in force looks like: its page, its exports and its journal, written to a folder and filed.
+
+It stands above what decides and executes, since the page shows both, and prices of the day beside them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from domain.errors import OptimizerError
+from optimizer.costs.read_costs import read_running
+from optimizer.dashboard.render import write_dashboard
+from optimizer.execute.archive import upload, write_export
+from optimizer.execute.lifecycle import Life
+from optimizer.observe.inventory import take_inventory
+
+FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what the command line tells in one line
+PUBLISHED = (".html", ".json", ".csv")
+
+
+def write_page(life: Life, out: Path) -> Path:
+    """Write dashboard.html and what lies beside it; the page's path."""
+    governed = take_inventory(life.production, life.regions).governed
+    billed = read_running(life.production, governed).bill
+    history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
+    write_export(life.journal, out)
+    return write_dashboard(history, out, now=life.production.clock.now())
+
+
+def file_page(life: Life, out: Path) -> None:
+    """File what was written under the plan's hash, in the bucket beside the journal; nothing without either."""
+    bucket, current = life.settings.records_bucket, life.journal.current()
+    if bucket is None or current is None:
+        return
+    files = sorted(path for path in out.iterdir() if path.suffix in PUBLISHED)
+    life.say(f"Published in {upload(life.tooling, bucket, current.plan.hash, files)}")
+
+
+@contextmanager
+def published(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb failed, what the plan looks like is filed."""
+    try:
+        yield
+    except FAILURES:
+        file_if_possible(life)
+        raise
+    file_if_possible(life)
+
+
+def file_if_possible(life: Life) -> None:
+    """A dashboard that cannot be filed changes nothing of how the verb ended: it is said, and can be made again."""
+    if life.settings.records_bucket is None:
+        return
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made)
+        try:
+            write_page(life, out)
+            file_page(life, out)
+        except FAILURES as error:
+            life.say(f"The plan's dashboard was not published: {error} Run publish --out DIR when that is mended.")

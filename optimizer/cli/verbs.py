@@ -1,0 +1,364 @@
+"""The command line: `python -m optimizer VERB`.
+
+Results go to stdout, progress to stderr. Exit codes are those of the error tree (errors.py); a
+usage error exits with 64. `main(argv, world=...)` is the whole program: the rehearsal calls it in
+process with a simulated world.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer._click.core import Command  # typer carries click inside
+from typer._click.exceptions import ClickException
+
+from domain.errors import Breach, OptimizerError, UsageError
+from optimizer.actions import registry
+from optimizer.analyze.analysis import analyze as make_plan
+from optimizer.cli.gate_text import gate_text
+from optimizer.cli.page import file_if_possible, file_page, published, write_page
+from optimizer.cli.plan_text import money_lines, plan_lines
+from optimizer.decide.policy import Policy
+from optimizer.execute.freeze_override import Freeze, read_override
+from optimizer.execute.journal import Journal
+from optimizer.execute.lifecycle import Life
+from optimizer.execute.measure_savings import measure_savings as measure
+from optimizer.execute.preconditions import is_under_way
+from optimizer.execute.records import PlanState
+from optimizer.model.health import Health
+from optimizer.model.phase import Phase
+from optimizer.model.plan import read_plan
+from optimizer.observe.service_health import Service
+from optimizer.ports.sessions import World, production, tooling
+from optimizer.ports.settings import Settings
+from optimizer.reconcile.compare import compare, production_stacks
+from optimizer.reconcile.freeze_check import freeze_check as check_freeze
+from rehearsal.command import app as rehearse_app
+
+AWS_FAILED = 7
+
+app = typer.Typer(
+    help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(rehearse_app, name="rehearse")
+
+OutDir = Annotated[Path, typer.Option("--out", help="Folder to write into; made when absent.", file_okay=False)]
+PlanFile = Annotated[Path, typer.Option("--plan", help="The plan.json that analyze wrote.")]
+PhaseNumber = Annotated[int, typer.Option("--phase", min=1, max=3, help="1 DynamoDB, 2 EC2 and Redis, 3 Aurora.")]
+Assembly = Annotated[Path, typer.Option("--assembly", help="Cloud assembly folder, as cdk.out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")]
+
+
+def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> int:
+    """Run one verb; returns the exit code. Every expected failure is one line on stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = _command()(
+            args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ)
+        )
+    except ClickException as error:
+        _tell(f"optimizer: {error.format_message().rstrip('.')}. Try `python -m optimizer --help`.")
+        return UsageError.exit_code
+    except OptimizerError as error:
+        _tell(f"{type(error).__name__}: {error}")
+        return error.exit_code
+    except ClientError as error:
+        what = error.response["Error"]
+        _tell(
+            f"AwsFailed: {error.operation_name} answered {what.get('Code')}: {what.get('Message')} "
+            "Nothing is lost: run the same command again; if it persists, see docs/runbook.md."
+        )
+        return AWS_FAILED
+    except BotoCoreError as error:
+        _tell(f"AwsFailed: {error} Nothing is lost: run the same command again; if it persists, see docs/runbook.md.")
+        return AWS_FAILED
+    return result if isinstance(result, int) else 0
+
+
+@app.command()
+def analyze(
+    context: typer.Context,
+    out: OutDir,
+    anew: Annotated[bool, typer.Option("--anew", help="Propose anew after a rollback stopped the plan.")] = False,
+) -> None:
+    """Measure the account and propose a plan; while one is under way, publish that one again."""
+    life = _life(context)
+    current = life.journal.current()
+    under_way = current is not None and (
+        current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
+    )
+    if current is not None and under_way:
+        plan = current.plan
+        life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
+        _freeze(life).deployed(plan, life.settings.revision)
+    else:
+        record = life.journal.sizing()
+        made = make_plan(life.production, life.settings, registry(), life.policy, record)
+        plan, measured, money = made.plan, made.measured, made.evidence.money
+        life.say(f"Measured {measured.metrics} metrics in {measured.calls} calls over {plan.covered_days:g} days.")
+        if money is not None:
+            life.say(f"Read the bill: {money.summary}.")
+            for line in (*money.notes, *money_lines(money)):
+                life.say(line)
+        life.propose(plan, made.evidence, current)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "plan.json").write_text(plan.dump())
+    (out / "plan-hash").write_text(plan.hash + "\n")
+    (out / "gate-text").write_text(gate_text(plan) + "\n")
+    write_page(life, out)
+    file_page(life, out)
+    for line in plan_lines(plan):
+        typer.echo(line)
+
+
+@app.command()
+def approve(context: typer.Context, plan: PlanFile) -> None:
+    """Record the approved plan's hash: the first command after the plan's gate."""
+    document = read_plan(plan)
+    who = _life(context).approve(document)
+    typer.echo(f"Plan {document.hash[:12]} is approved by {who}.")
+
+
+@app.command()
+def apply(
+    context: typer.Context,
+    phase: PhaseNumber,
+    plan: PlanFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Folder of this code, kept for whoever undoes the phase.")
+    ] = None,
+) -> None:
+    """Carry out the reversible moves of one phase and open its observation window."""
+    document = read_plan(plan)
+    life = _life(context)
+    if dry_run:
+        for line in life.preview(document, Phase(phase)):
+            typer.echo(line)
+        return
+    with published(life):
+        record = life.apply(document, Phase(phase), source)
+    end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
+    typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "window-end").write_text(f"{end or 'no window, nothing was changed'}\n")
+
+
+@app.command()
+def watch(context: typer.Context) -> int:
+    """Assess the open window; on a breach roll the phase back. Exits 0, 3 on a breach, 4 when inconclusive."""
+    life = _life(context)
+    try:
+        phase, assessment = life.watch()
+    except OptimizerError:
+        life.tell()  # what was rolled back just now
+        file_if_possible(life)
+        raise
+    if phase is None or assessment is None:
+        typer.echo("No window is open.")
+        return 0
+    typer.echo(f"Phase {phase.number}: {assessment.verdict.value}: {assessment.reason}")
+    return {Health.HEALTHY: 0, Health.BREACH: Breach.exit_code, Health.INCONCLUSIVE: 4}[assessment.verdict]
+
+
+@app.command()
+def accept(context: typer.Context, phase: PhaseNumber) -> None:
+    """After 48 healthy hours: the irreversible moves, then the sizing record."""
+    life = _life(context)
+    with published(life):
+        record = life.accept(Phase(phase))
+    typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    phase: PhaseNumber,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in words; it is kept and shown.")],
+) -> None:
+    """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
+    life = _life(context)
+    with published(life), _telling(life):
+        record = life.rollback(Phase(phase), reason)
+    typer.echo(f"Phase {phase} is {record.state.value}.")
+
+
+@app.command(name="gate-failed")
+def gate_failed(
+    context: typer.Context,
+    phase: PhaseNumber,
+    execution: Annotated[str, typer.Option("--execution", help="The pipeline execution whose gate it was.")],
+    timeout_minutes: Annotated[int, typer.Option("--timeout-minutes", min=5, help="How long the gate may wait.")],
+) -> None:
+    """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
+    life = _life(context)
+    with published(life), _telling(life):
+        typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
+
+
+@app.command()
+def reconcile(context: typer.Context, assembly: Assembly) -> None:
+    """Compare a fresh assembly with the account, and bring the deployed templates after both.
+
+    Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
+    """
+    life = _life(context)
+    with published(life):
+        stacks = production_stacks(assembly, life.journal.sizing().revision)
+        report = compare(stacks, life.production)
+        if life.agree(stacks):
+            report = compare(stacks, life.production)  # what was executed is looked at again
+        phases = life.reconciled()
+    typer.echo(f"{report.compared} properties compared, 0 differences.")
+    for phase in phases:
+        typer.echo(f"Phase {phase.number} is reconciled.")
+
+
+@app.command()
+def sizing(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="File for the sizing record.", dir_okay=False)],
+) -> None:
+    """Write the sizing record in force, for synthesis to read."""
+    record = _life(context).journal.sizing()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(record.model_dump_json(indent=2) + "\n")
+    typer.echo(f"Sizing revision {record.revision} is in {out}.")
+
+
+@app.command(name="freeze-check")
+def freeze_check(context: typer.Context, assembly: Assembly) -> None:
+    """Refuse to deploy changed infrastructure while a plan is under way, unless a person has overridden that."""
+    life = _life(context)
+    settings = life.settings
+    current = life.journal.current()
+    under_way = is_under_way(life.journal)
+    override = read_override(life.tooling, settings.override_parameter, settings.revision) if under_way else None
+    report = check_freeze(
+        assembly,
+        plan_under_way=under_way,
+        record_revision=life.journal.sizing().revision,
+        override=override.reason if override else None,
+        tooling=life.tooling,
+        production=life.production,
+    )
+    if current is not None and override is not None and report.changed:
+        _freeze(life).override(current.plan, override)
+    typer.echo(report)
+
+
+@app.command(name="measure-savings")
+def measure_savings(context: typer.Context) -> None:
+    """Measure each settled week since the last acceptance against what it would have cost, keep and publish it."""
+    life = _life(context)
+    measured = measure(life.journal, life.production, life.actions, life.settings.build_id)
+    if measured.new:
+        file_if_possible(life)
+    for week in measured.weeks:
+        typer.echo(
+            f"Week of {week.start}: ${week.realised:,} saved (${week.low:,} to ${week.high:,}), "
+            f"${week.projected:,} expected; ${week.measured:,} in the place of ${week.without:,}"
+        )
+    if measured.waits:
+        typer.echo(measured.waits)
+    typer.echo(
+        f"{measured.new} weeks measured now; {measured.explorer.requests} Cost Explorer requests, "
+        f"${measured.explorer.spent:.2f}."
+    )
+
+
+@app.command()
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Where the plan stands, phase by phase."""
+    life = _life(context)
+    current = life.journal.current()
+    document: dict[str, Any] = {"plan": None, "state": None, "phases": []}
+    if current is not None:
+        document |= {"plan": current.plan.hash, "state": current.state.value, "held": current.plan.held}
+        for phase in Phase:
+            record = life.journal.phase(current.plan, phase)
+            waiting = bool(current.plan.to_apply(phase))
+            state = record.state.value if waiting else "nothing to do"
+            document["phases"].append({"phase": phase.number, "state": state, "reason": record.reason})
+    if as_json:
+        typer.echo(json.dumps(document))
+        return
+    typer.echo(f"Plan {document['plan'][:12]} is {document['state']}." if current else "There is no plan yet.")
+    for each in document["phases"]:
+        typer.echo(f"  Phase {each['phase']}: {each['state']}{': ' + each['reason'] if each['reason'] else ''}")
+
+
+@app.command()
+def dashboard(context: typer.Context, out: OutDir) -> None:
+    """Write the dashboard of the plan in force, its plan.json and its journal."""
+    life = _life(context)
+    typer.echo(f"The dashboard is {write_page(life, out)}.")
+
+
+@app.command()
+def publish(context: typer.Context, out: OutDir) -> None:
+    """Write what `dashboard` writes, and file it in the bucket beside the journal."""
+    life = _life(context)
+    write_page(life, out)
+    file_page(life, out)
+
+
+@lru_cache(maxsize=1)
+def _command() -> Command:
+    """The verbs, read from their signatures once a process: a rehearsal runs hundreds."""
+    return typer.main.get_command(app)
+
+
+def _life(context: typer.Context) -> Life:
+    world: World = context.obj
+    settings = Settings.from_environ(world.environ)
+    home, away = tooling(world, settings), production(world, settings)
+    policy = Policy()
+    return Life(
+        production=away,
+        tooling=home,
+        journal=Journal(home, settings.journal_table),
+        settings=settings,
+        policy=policy,
+        actions={action.id: action for action in registry()},
+        service=Service(away, policy),
+        say=_tell,
+    )
+
+
+@contextmanager
+def _telling(life: Life) -> Iterator[None]:
+    """Afterwards, and also when the verb ended with an error of ours, people are told what is due."""
+    try:
+        yield
+    except OptimizerError:
+        life.tell()
+        raise
+    life.tell()
+
+
+def _freeze(life: Life) -> Freeze:
+    return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 -- progress and errors for people
+
+
+if __name__ == "__main__":
+    sys.exit(main())

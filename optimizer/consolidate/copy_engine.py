@@ -1,0 +1,135 @@
+"""Who copies: this process up to a size, and above it Spark, between DynamoDB's own export and import. Pure.
+
+    threads   parallel scans, conditional writes, the streams followed meanwhile (optimizer/consolidate/copy.py)
+    spark     ExportTableToPointInTime, an AWS Glue job that runs spark_job.py, ImportTable, then the streams
+
+Time and cost go into the plan. The speeds are the policy's assumptions, since no page of AWS's tells how long an
+export or an import takes; what is known is what is charged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.errors import PriceMissing
+from domain.list_prices import price_of
+from optimizer.decide.policy import CopyPolicy
+
+GIB = 2**30
+WRITE_UNIT, READ_UNIT = 1_024, 4_096  # bytes
+IN_TRANSACTION = 2  # write units of the table for one; an index's writes are not doubled
+SIDES = 2  # that are compared
+READS = 1 + SIDES  # the sources to copy them; sources and target, to compare them
+MILLION, GB = Decimal(10**6), Decimal(10**9)
+WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request units"  # priced by the million
+
+
+class Engine(StrEnum):
+    THREADS = "threads"
+    SPARK = "spark"
+    NEITHER = "neither"  # it takes longer than the streams keep what is written meanwhile
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is to be copied: both sources together, as DescribeTable counts them about every six hours.
+
+    `indexes` of the merged table; each may copy all of an item.
+    """
+
+    size: int
+    items: int
+    indexes: int
+
+    @property
+    def write_units(self) -> int:
+        """Of one write of every item into the table, or into one index: rounded up for the average item."""
+        return self.items * max(1, -(-self.size // max(1, self.items) // WRITE_UNIT)) if self.items else 0
+
+    @property
+    def read_units(self) -> float:
+        """Of one eventually consistent read of everything."""
+        return self.size / READ_UNIT / 2
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which engine, why, how long it takes about, and what it costs once; None where a price is not known."""
+
+    engine: Engine
+    reason: str
+    takes: timedelta
+    usd: Decimal | None
+
+
+def choose_engine(load: Load, policy: CopyPolicy, region: str, within: timedelta) -> Choice:
+    """The engine for so much: one process as long as it ends `within` what a job may take, and Spark above that.
+
+    Spark's export, job and import have to end while the streams still hold what was changed since the export.
+    """
+    size = f"{load.size / GIB:,.1f} GiB"
+    alone, spark = _by_threads(load, policy), _by_spark(load, policy)
+    if load.size <= policy.one_process_gib * GIB and alone <= within:
+        reason = f"{size}: one process takes up to {policy.one_process_gib:,.0f} GiB, this in about {_hours(alone)}"
+        return Choice(Engine.THREADS, reason, alone, _priced(_threads_usd, load, policy, region))
+    reason = f"{size}, more than the {policy.one_process_gib:,.0f} GiB of one process"
+    if load.size <= policy.one_process_gib * GIB:
+        reason = f"{size} take one process about {_hours(alone)}, more than the {_hours(within)} of a job"
+    if spark > policy.until_followed:
+        late = f"and Spark about {_hours(spark)}, more than the {_hours(policy.until_followed)} that the streams allow"
+        return Choice(Engine.NEITHER, f"{reason}, {late}", spark, None)
+    return Choice(Engine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region))
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time / timedelta(hours=1):,.1f} h"
+
+
+def _by_threads(load: Load, policy: CopyPolicy) -> timedelta:
+    """Held back by the share of the write capacity, or by the process itself; then both sides are read and compared."""
+    by_units = IN_TRANSACTION * load.write_units / policy.units_per_second
+    by_items = load.items / policy.items_per_second
+    return timedelta(seconds=round(max(by_units, by_items) + SIDES * by_items))
+
+
+def _by_spark(load: Load, policy: CopyPolicy) -> timedelta:
+    managed = policy.managed_least + timedelta(hours=load.size / GIB / policy.managed_gib_per_hour)
+    return 2 * managed + _job(load, policy)  # the export and the import
+
+
+def _job(load: Load, policy: CopyPolicy) -> timedelta:
+    return timedelta(hours=load.size / GIB / policy.spark_gib_per_worker_hour / policy.spark_workers)
+
+
+def units_by_threads(load: Load) -> tuple[int, float]:
+    """Write and read request units that a copy by this process takes, its proof included."""
+    return (IN_TRANSACTION + load.indexes) * load.write_units, READS * load.read_units
+
+
+def _threads_usd(load: Load, _policy: CopyPolicy, region: str) -> Decimal:
+    writes, _ = units_by_threads(load)
+    return _reads_usd(load, READS, region) + writes / MILLION * price_of(WRITES, region).usd
+
+
+def _spark_usd(load: Load, policy: CopyPolicy, region: str) -> Decimal:
+    moved = price_of("DynamoDB export", region).usd + price_of("DynamoDB import", region).usd
+    hours = Decimal(policy.spark_workers * _job(load, policy) / timedelta(hours=1))
+    compared = _reads_usd(load, READS - 1, region)
+    return load.size / GB * moved + hours * price_of("Glue DPU", region).usd + compared
+
+
+def _reads_usd(load: Load, times: int, region: str) -> Decimal:
+    return Decimal(times * load.read_units) / MILLION * price_of(READ_REQUESTS, region).usd
+
+
+def _priced(
+    usd: Callable[[Load, CopyPolicy, str], Decimal], load: Load, policy: CopyPolicy, region: str
+) -> Decimal | None:
+    try:
+        return round(usd(load, policy, region), 2)
+    except PriceMissing:
+        return None  # money is said or left out, never guessed

@@ -1,0 +1,1 @@
+"""What the account costs: list prices, Cost Explorer, commitments, savings."""

@@ -1,0 +1,46 @@
+"""What is kept of any commitment's use, and the period that it is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from optimizer.costs.cost_explorer import CostExplorer
+
+PERIOD = timedelta(days=30)
+NO_DATA = "DataUnavailableException"  # what Cost Explorer answers where there is no commitment at all
+
+
+@dataclass(frozen=True)
+class Used:
+    """How far commitments to one service covered and were used over the last 30 settled days; None without any.
+
+    `coverage` is the share of the running hours, of spending for Savings Plans; both in percent.
+    """
+
+    service: str
+    coverage: float | None
+    utilization: float | None
+    unused_cost: Decimal
+
+
+@dataclass(frozen=True)
+class CommittedMonth:
+    """What commitments to one service did in one month: what they cost, cover at list price, and what went unused."""
+
+    month: date
+    service: str
+    cost: Decimal
+    covered: Decimal
+    unused: Decimal
+
+
+def percent(part: Decimal, whole: Decimal) -> float | None:
+    """A share, None of nothing."""
+    return round(float(100 * part / whole), 1) if whole else None
+
+
+def last_period(explorer: CostExplorer) -> dict[str, str]:
+    """The last 30 settled days."""
+    return {"Start": (explorer.settled - PERIOD).isoformat(), "End": explorer.settled.isoformat()}

@@ -1,0 +1,183 @@
+"""Cost Explorer: what was billed, month by month and day by day.
+
+Every request costs $0.01, each page being one (Cost Explorer pricing), so the few there are ask for much, and
+are counted. Answers are settled after two days; `End` is exclusive (Cost Explorer API, GetCostAndUsage).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from domain.errors import CostsUnknown
+from optimizer.ports.aws import Aws
+
+if TYPE_CHECKING:
+    from types_boto3_ce.type_defs import ExpressionTypeDef, GroupDefinitionTypeDef
+
+PER_REQUEST = Decimal("0.01")
+MONTHS = 13  # whole ones before the current: what Cost Explorer keeps unless more is asked for in its settings
+DAYS = 60
+UNSETTLED = timedelta(days=2)
+CURRENCY = "USD"
+GIVEN_BACK = ("Credit", "Refund")
+NOT_USED = (*GIVEN_BACK, "Tax")
+METRICS = ("UnblendedCost", "AmortizedCost", "NetAmortizedCost")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was billed for one group in one month or day, in US dollars.
+
+    `billed` is unblended, `effective` amortized; `net` is amortized less private discounts, None where the
+    account has none to show. `estimated` until the bill is closed.
+    """
+
+    start: date
+    group: tuple[str, ...]
+    billed: Decimal
+    effective: Decimal
+    net: Decimal | None
+    estimated: bool
+
+
+@dataclass
+class CostExplorer:
+    """Cost Explorer of one account, with the number of requests made."""
+
+    aws: Aws
+    requests: int = 0
+
+    @property
+    def spent(self) -> Decimal:
+        """What the requests cost, in US dollars."""
+        return self.requests * PER_REQUEST
+
+    @property
+    def today(self) -> date:
+        return self.aws.clock.now().date()
+
+    @property
+    def settled(self) -> date:
+        """The first day that is not settled: an exclusive end."""
+        return self.today - UNSETTLED
+
+    def pages(
+        self,
+        call: Callable[..., Any],
+        parameters: Mapping[str, Any],
+        token: str = "NextPageToken",  # noqa: S107 -- of pages
+    ) -> Iterator[Mapping[str, Any]]:
+        """All pages of one operation. Raises CostsUnknown when it does not answer."""
+        following: dict[str, str] = {}
+        while True:
+            self.requests += 1
+            try:
+                page = call(**parameters, **following)
+            except ClientError as error:
+                raise _unknown(error) from error
+            yield page
+            if not page.get(token):
+                return
+            following = {token: page[token]}
+
+    def page(self, call: Callable[..., Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The only page of an operation without pages."""
+        return next(self.pages(call, parameters, "-"))
+
+
+def monthly_costs(explorer: CostExplorer) -> tuple[Cost, ...]:
+    """By service and usage type, of 13 whole months and the current one, without credits, refunds and tax."""
+    start = months_before(explorer.today, MONTHS)
+    return _costs(explorer, "MONTHLY", start, explorer.today, ("SERVICE", "USAGE_TYPE"), _without(NOT_USED))
+
+
+def daily_costs(explorer: CostExplorer, start: date, end: date) -> tuple[Cost, ...]:
+    """By service, of the days from `start` up to `end`, which is left out."""
+    return _costs(explorer, "DAILY", start, end, ("SERVICE",), _without(NOT_USED))
+
+
+def given_back(explorer: CostExplorer) -> tuple[Cost, ...]:
+    """Credits and refunds of the same months; their amounts are negative."""
+    only: ExpressionTypeDef = {"Dimensions": {"Key": "RECORD_TYPE", "Values": list(GIVEN_BACK)}}
+    start = months_before(explorer.today, MONTHS)
+    return _costs(explorer, "MONTHLY", start, explorer.today, ("RECORD_TYPE",), only)
+
+
+def months_before(day: date, months: int) -> date:
+    """The first day of the month that many months earlier."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, 1)
+
+
+def _costs(
+    explorer: CostExplorer, granularity: str, start: date, end: date, by: Sequence[str], only: ExpressionTypeDef
+) -> tuple[Cost, ...]:
+    groups: list[GroupDefinitionTypeDef] = [{"Type": "DIMENSION", "Key": key} for key in by]
+    asked = {
+        "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
+        "Granularity": granularity,
+        "Metrics": list(METRICS),
+        "GroupBy": groups,
+        "Filter": only,
+    }
+    found = []
+    for page in explorer.pages(explorer.aws.cost_explorer.get_cost_and_usage, asked):
+        for period in page["ResultsByTime"]:
+            day, estimated = date.fromisoformat(period["TimePeriod"]["Start"]), period["Estimated"]
+            found += [_cost(day, group, estimated=estimated) for group in period["Groups"]]
+    return tuple(found)
+
+
+def _cost(start: date, group: Mapping[str, Any], *, estimated: bool) -> Cost:
+    metrics = group["Metrics"]
+    for shown in metrics.values():
+        if shown["Unit"] not in (CURRENCY, "N/A"):
+            raise CostsUnknown(
+                f"Cost Explorer shows amounts in {shown['Unit']}: only {CURRENCY} is reckoned with, "
+                "so no figure of the bill is used."
+            )
+    net = metrics.get("NetAmortizedCost")
+    return Cost(
+        start,
+        tuple(group["Keys"]),
+        Decimal(metrics["UnblendedCost"]["Amount"]),
+        Decimal(metrics["AmortizedCost"]["Amount"]),
+        Decimal(net["Amount"]) if net else None,
+        estimated,
+    )
+
+
+def _without(types: Sequence[str]) -> ExpressionTypeDef:
+    return {"Not": {"Dimensions": {"Key": "RECORD_TYPE", "Values": list(types)}}}
+
+
+def _unknown(error: ClientError) -> CostsUnknown | ClientError:
+    """What a refusal means and what to do; any other error stays what it is."""
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    match code:
+        case "AccessDeniedException" if "not enabled" in message:
+            words = (
+                "Cost Explorer is not enabled in this account: enable it in the Billing and Cost Management console "
+                "of the management account; the figures follow within a day."
+            )
+        case "AccessDeniedException":
+            words = (
+                f"{error.operation_name} is not allowed to the analyze role ({message}): deploy its permissions again."
+            )
+        case "DataUnavailableException":
+            words = (
+                f"Cost Explorer has no data for {error.operation_name} yet: those of a new account follow within a day."
+            )
+        case "LimitExceededException" | "ThrottlingException":
+            words = f"Cost Explorer was asked too often at {error.operation_name}: analyze again later."
+        case "BillExpirationException" | "ValidationException" | "BillingViewHealthStatusException":
+            words = f"Cost Explorer refused {error.operation_name}: {message}"
+        case _:
+            return error
+    return CostsUnknown(words, code)

@@ -1,0 +1,107 @@
+"""What AWS recommends to commit to, from the last 60 days: and so for what runs today, not after a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from domain.errors import CostsUnknown
+from optimizer.costs.commitment_use import NO_DATA
+from optimizer.costs.commitments import Committed
+from optimizer.costs.cost_explorer import CostExplorer
+
+LOOK_BACK, TERM, PAYMENT = "SIXTY_DAYS", "ONE_YEAR", "NO_UPFRONT"  # the least that binds
+DETAILS = {
+    Committed.EC2: ("EC2InstanceDetails", "InstanceType"),
+    Committed.RDS: ("RDSInstanceDetails", "InstanceType"),
+    Committed.ELASTICACHE: ("ElastiCacheInstanceDetails", "NodeType"),
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """AWS's recommendation to reserve, for one instance type in one Region; US dollars a month, `units` normalized."""
+
+    service: Committed
+    region: str
+    instance_type: str
+    count: Decimal
+    saving: Decimal
+    on_demand: Decimal
+
+    @property
+    def discount(self) -> Decimal:
+        """What comes off the list price of what is covered."""
+        return self.saving / self.on_demand if self.on_demand else Decimal(0)
+
+
+@dataclass(frozen=True)
+class PlanOffer:
+    """AWS's recommendation of a Compute Savings Plan: a commitment by the hour, and what it saves a month."""
+
+    hourly: Decimal
+    saving: Decimal
+
+
+@dataclass(frozen=True)
+class Offers:
+    """All that AWS recommends today."""
+
+    reservations: tuple[Offer, ...] = ()
+    savings_plan: PlanOffer | None = None
+
+
+def read_offers(explorer: CostExplorer) -> Offers:
+    """One year, nothing upfront. A service that AWS recommends nothing for is left out."""
+    reservations = tuple(offer for service in Committed for offer in _reservations(explorer, service))
+    return Offers(reservations, _savings_plan(explorer))
+
+
+def _reservations(explorer: CostExplorer, service: Committed) -> Iterator[Offer]:
+    asked: dict[str, Any] = {
+        "Service": service.value,
+        "LookbackPeriodInDays": LOOK_BACK,
+        "TermInYears": TERM,
+        "PaymentOption": PAYMENT,
+    }
+    try:
+        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_purchase_recommendation, asked):
+            for recommendation in page["Recommendations"]:
+                yield from (_offer(service, each) for each in recommendation["RecommendationDetails"])
+    except CostsUnknown as error:
+        if error.code != NO_DATA:
+            raise
+
+
+def _offer(service: Committed, detail: Mapping[str, Any]) -> Offer:
+    member, kind = DETAILS[service]
+    instance = detail["InstanceDetails"][member]
+    return Offer(
+        service,
+        instance["Region"],
+        instance[kind],
+        Decimal(detail["RecommendedNumberOfInstancesToPurchase"]),
+        Decimal(detail["EstimatedMonthlySavingsAmount"]),
+        Decimal(detail["EstimatedMonthlyOnDemandCost"]),
+    )
+
+
+def _savings_plan(explorer: CostExplorer) -> PlanOffer | None:
+    asked = {
+        "SavingsPlansType": "COMPUTE_SP",
+        "LookbackPeriodInDays": LOOK_BACK,
+        "TermInYears": TERM,
+        "PaymentOption": PAYMENT,
+    }
+    try:
+        answer = explorer.page(explorer.aws.cost_explorer.get_savings_plans_purchase_recommendation, asked)
+    except CostsUnknown as error:
+        if error.code != NO_DATA:
+            raise
+        return None
+    found = answer.get("SavingsPlansPurchaseRecommendation", {}).get("SavingsPlansPurchaseRecommendationSummary")
+    if not found or not Decimal(found.get("HourlyCommitmentToPurchase") or 0):
+        return None
+    return PlanOffer(Decimal(found["HourlyCommitmentToPurchase"]), Decimal(found["EstimatedMonthlySavingsAmount"]))

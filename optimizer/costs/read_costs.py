@@ -1,0 +1,91 @@
+"""What the account costs: counted from what runs, and as Cost Explorer shows the bill. Reads only.
+
+Money decides nothing here, so what cannot be read is said in words and the plan goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from domain.errors import CostsUnknown, PriceMissing
+from domain.list_prices import EMBEDDED, OLD, PriceBook
+from optimizer.costs.cost_explorer import DAYS, Cost, CostExplorer, daily_costs, given_back, monthly_costs
+from optimizer.costs.footprint import Footprint
+from optimizer.costs.list_bill import Bill, bill
+from optimizer.costs.price_list import read_prices
+from optimizer.costs.purchase_offers import Offers, read_offers
+from optimizer.costs.read_commitments import Committing, read_commitments
+from optimizer.costs.running_footprint import footprint_now
+from optimizer.model.resource import Governed
+from optimizer.ports.aws import Aws
+from optimizer.resources.database.storage import Storage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs now and what it is priced at. `bill` is None when a price is missing, which `notes` name."""
+
+    footprint: Footprint
+    storage: Storage | None
+    prices: PriceBook
+    bill: Bill | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What Cost Explorer told: None where it did not, for which `notes` have the reason."""
+
+    monthly: tuple[Cost, ...] | None
+    daily: tuple[Cost, ...] | None
+    given_back: tuple[Cost, ...] | None
+    committing: Committing | None
+    offers: Offers | None
+    explorer: CostExplorer
+    notes: tuple[str, ...]
+
+
+def read_running(aws: Aws, governed: Sequence[Governed]) -> Running:
+    """Count what runs and price it, by the Price List where it answers."""
+    footprint, storage = footprint_now(aws, governed)
+    used = [(each.region, each.item) for each in footprint.usages]
+    newer, notes = read_prices(aws, {*used, *EMBEDDED.prices})
+    prices = EMBEDDED.with_newer(newer)
+    if old := prices.old(used, aws.clock.now().date()):
+        named = ", ".join(f"{item} in {region}" for region, item in old)
+        notes = (*notes, f"These prices were compared more than {OLD.days} days ago and may be wrong by now: {named}.")
+    try:
+        return Running(footprint, storage, prices, bill(footprint, prices), notes)
+    except PriceMissing as missing:
+        return Running(footprint, storage, prices, None, (*notes, f"No cost is shown: {missing}"))
+
+
+def read_bill(aws: Aws) -> Billed:
+    """All that Cost Explorer is asked, in the fewest requests; each part is told or left out for itself."""
+    explorer, notes = CostExplorer(aws), list[str]()
+    start = explorer.settled - timedelta(days=DAYS)
+
+    def told(read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except CostsUnknown as unknown:
+            if str(unknown) not in notes:
+                notes.append(str(unknown))
+            return None
+
+    monthly = told(lambda: monthly_costs(explorer))
+    daily = told(lambda: daily_costs(explorer, start, explorer.settled)) if monthly else None
+    back = told(lambda: given_back(explorer)) if monthly else None
+    # Reports of commitments do not name their currency: it is known from the months.
+    committing = told(lambda: read_commitments(explorer)) if monthly is not None else None
+    offers = told(lambda: read_offers(explorer)) if committing is not None else None
+    if monthly == ():
+        notes.append("Cost Explorer shows no cost yet: the account is new, its first figures follow within a day.")
+    return Billed(
+        monthly, daily, back, committing, offers, explorer, (*notes, *(committing.notes if committing else ()))
+    )

@@ -1,0 +1,1 @@
+"""From the view to sections of the page, as plain data."""

@@ -1,0 +1,1 @@
+"""The one value that the page is made from."""

@@ -1,0 +1,260 @@
+"""What the dashboard shows, as typed values: the page and its charts see nothing else.
+
+`optimizer.dashboard.compose.page` makes a View of the journal's History. Every text here is already
+worded for a person; escaping is the template's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from optimizer.dashboard.view.evidence import Bills, LimitMap, LoadMap, Risks, TenantImpact, Timeline
+from optimizer.dashboard.view.money import MonthlyBill, Net, Worth
+from optimizer.dashboard.view.status import Mark, SavingState
+from optimizer.model.phase import Phase
+
+NOTHING_ASKED = "Nothing is asked of you"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure with its label, and a note on what it means."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the reader came for: what was done, how it was judged, and what is asked of them now."""
+
+    mark: Mark
+    headline: str
+    lede: str
+    ask_title: str
+    ask: str
+
+    @property
+    def asks(self) -> bool:
+        """Whether the reader has anything to do."""
+        return self.ask_title != NOTHING_ASKED
+
+
+@dataclass(frozen=True)
+class Station:
+    """One stop of the plan's way through the pipeline."""
+
+    name: str
+    title: str
+    mark: Mark
+    note: str
+
+
+@dataclass(frozen=True)
+class CriterionRow:
+    """One criterion. `share` is the observed part of an upper limit (1.0 is the limit), where there is one."""
+
+    name: str
+    origin: str
+    observed: str
+    comparison: str
+    limit: str
+    unit: str
+    verdict: Mark
+    source: str
+    share: float | None
+
+
+@dataclass(frozen=True)
+class ProjectionRow:
+    """One figure as it is and as it will be."""
+
+    name: str
+    today: str
+    after: str
+
+
+@dataclass(frozen=True)
+class MoveRow:
+    """One move that was made or begun."""
+
+    summary: str
+    mark: Mark
+    at: str
+    one_way: bool
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """One action on one resource: a row of the progress table, and what opens under it."""
+
+    key: str
+    title: str
+    action: str
+    resource: str
+    arn: str
+    phase: str
+    decision: Mark
+    state: Mark
+    window: str
+    assessment: Mark
+    assessment_reason: str
+    saving: str
+    saving_note: str
+    monthly: Decimal
+    reason: str
+    criteria: tuple[CriterionRow, ...]
+    criteria_summary: str
+    projections: tuple[ProjectionRow, ...]
+    undo: str
+    one_way: tuple[str, ...]
+    moves: tuple[MoveRow, ...]
+
+
+@dataclass(frozen=True)
+class SavingStep:
+    """What one change takes off the monthly cost, in US dollars at list price.
+
+    `now` is what of it comes off today, net of commitments; the rest does from `full` on, when they have ended.
+    """
+
+    label: str
+    resource: str
+    monthly: Decimal
+    state: SavingState
+    now: Decimal
+    full: date | None = None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Monthly cost in US dollars. `standing` is before minus all that was taken or is still projected.
+
+    `effective` is before, net of commitments; None when these are not known, there are none, or one has ended.
+    `shown` are the steps of the chart and the table: the largest, and what the others come to.
+    """
+
+    before: Decimal
+    effective: Decimal | None
+    planned: Decimal
+    standing: Decimal
+    standing_label: str
+    measured: Decimal | None
+    steps: tuple[SavingStep, ...]
+    shown: tuple[SavingStep, ...]
+    dated: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """Something that happened to a phase, marked in its charts."""
+
+    at: datetime
+    label: str
+
+
+@dataclass(frozen=True)
+class HourRow:
+    """One hour of a window: the worst p99 against what was expected, and the pooled error rate."""
+
+    hour: str
+    requests: str
+    worst_p99: str
+    over_expected: str
+    errors: str
+    error_rate: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """One phase's observation in even periods from `start`. Values are None where nothing was published."""
+
+    phase: Phase
+    title: str
+    mark: Mark
+    reason: str
+    span: str
+    start: datetime
+    period: timedelta
+    p99_ms: tuple[float | None, ...]
+    expected_ms: tuple[float | None, ...]
+    limit_ms: tuple[float | None, ...]
+    error_rate: tuple[float | None, ...]
+    milestones: tuple[Milestone, ...]
+    latency_summary: str
+    error_summary: str
+    hourly: tuple[HourRow, ...]
+
+    @property
+    def end(self) -> datetime:
+        """Where the last period ends."""
+        return self.start + self.period * len(self.p99_ms)
+
+
+@dataclass(frozen=True)
+class ExcludedRow:
+    """One resource that is left alone, and why."""
+
+    kind: str
+    name: str
+    region: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One event of the journal."""
+
+    at: str
+    phase: str
+    text: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The whole page. Empty parts are empty tuples or None; the template has words for each.
+
+    Long lists are cut: what `more_...` holds is not on the page until it is searched for.
+    """
+
+    title: str
+    as_of: str
+    plan_hash: str
+    answer: Answer
+    figures: tuple[Fact, ...]
+    stations: tuple[Station, ...]
+    decisions: tuple[DecisionRow, ...]
+    more_decisions: tuple[DecisionRow, ...]
+    decisions_empty: str
+    costs: Costs | None
+    costs_empty: str
+    bills: Bills | None
+    bills_empty: str
+    monthly: MonthlyBill | None
+    monthly_empty: str
+    net: Net | None
+    worth: Worth | None
+    money_notes: tuple[str, ...]
+    timeline: Timeline | None
+    timeline_empty: str
+    earlier: Timeline | None
+    risks: Risks | None
+    risks_empty: str
+    limits: tuple[LimitMap, ...]
+    limits_empty: str
+    loads: tuple[LoadMap, ...]
+    loads_empty: str
+    tenants: TenantImpact | None
+    windows: tuple[Window, ...]
+    windows_empty: str
+    excluded: tuple[ExcludedRow, ...]
+    more_excluded: tuple[ExcludedRow, ...]
+    excluded_empty: str
+    events: tuple[EventRow, ...]
+    more_events: tuple[EventRow, ...]
+    facts: tuple[Fact, ...]
+    policy: tuple[tuple[str, str], ...]

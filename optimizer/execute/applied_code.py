@@ -1,0 +1,54 @@
+"""The code that applies a phase, kept beside the journal: whoever undoes it runs that code, not the newest.
+
+The archive holds the commit as the job got it and, under `wheels/`, all packages it was installed
+from. It is filed under the hash of its bytes; the journal says which one applied last, and
+`pipeline/applied_version.py` fetches it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from optimizer.execute.records import CodeVersion
+from optimizer.ports.aws import Aws
+
+VERSIONS = "versions/"
+MADE = frozenset(
+    {"__pycache__", "build", "node_modules", "out", "cdk.out"}
+)  # by installing, by the job: not the commit
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest a ZIP can say: the same files are the same bytes
+
+
+def keep(tooling: Aws, bucket: str, source: Path, revision: str) -> CodeVersion:
+    """File the code in `source`; the same code again is one more version of the same object."""
+    body = archive(source)
+    digest = hashlib.sha256(body).hexdigest()
+    key = f"{VERSIONS}{digest}.zip"
+    tooling.s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/zip")
+    return CodeVersion(digest, key, revision)
+
+
+def archive(source: Path) -> bytes:
+    """A ZIP of the folder's files, the same for the same files. Links, such as inputs of the job, stay out."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
+        for path in sorted(_files(source)):
+            entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), LONG_AGO)
+            entry.compress_type = zipfile.ZIP_STORED if path.suffix == ".whl" else zipfile.ZIP_DEFLATED
+            zipped.writestr(entry, path.read_bytes())
+    return packed.getvalue()
+
+
+def _files(source: Path) -> Iterator[Path]:
+    for folder, below, names in os.walk(source):
+        below[:] = [
+            name for name in below if name not in MADE and not name.startswith(".") and not name.endswith(".egg-info")
+        ]
+        for name in names:
+            if not (path := Path(folder, name)).is_symlink():
+                yield path

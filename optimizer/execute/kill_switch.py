@@ -1,0 +1,48 @@
+"""The kill switch: one parameter beside the journal that stops the optimizer at its next call.
+
+It is read when a verb that changes something begins, and again right before each change. What it
+says decides alone: a value that is none of the three stops everything, and one that cannot be read
+is an AWS error, which stops the run as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from domain.errors import Stopped
+from optimizer.ports.aws import Aws
+
+
+class Position(Enum):
+    """GO: work. UNDO: nothing new, but what was begun may be undone. STOP: nothing at all."""
+
+    GO = "go"
+    UNDO = "undo"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The parameter, in the tooling account; without one (outside the pipeline) nothing is stopped."""
+
+    tooling: Aws
+    parameter: str | None
+
+    def allow_change(self) -> None:
+        """Raises Stopped unless the switch says go."""
+        self._allow(Position.GO)
+
+    def allow_undo(self) -> None:
+        """Raises Stopped when the switch says stop: not even the way back is gone then."""
+        self._allow(Position.GO, Position.UNDO)
+
+    def _allow(self, *positions: Position) -> None:
+        if self.parameter is None:
+            return
+        shown = self.tooling.ssm.get_parameter(Name=self.parameter)["Parameter"]["Value"].strip()
+        if shown not in [each.value for each in positions]:
+            raise Stopped(
+                f"The parameter {self.parameter} says {shown!r}: nothing is changed. "
+                "Set it to go (or to undo, which lets a rollback through), then run the same command again."
+            )

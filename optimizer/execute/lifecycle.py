@@ -1,0 +1,418 @@
+"""The plan's life, verb by verb: approve, apply, watch, accept, roll back.
+
+    waiting -> applying -> observing -> accepting -> accepted -> reconciled
+                  |            |            |  (until the first one-way move)
+                  +------------+------------+--> rolling_back -> rolled_back
+
+Every verb can be run again at any point: it reads the journal and carries on, or finds itself done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from cloudformation.assembly import Stack
+from domain.errors import Breach, LeaseLost, TurnedBack, Unhealthy, WrongState
+from domain.sizing import Sizing, SizingRecord
+from optimizer.action import Action, When
+from optimizer.analyze.evidence import PlanEvidence
+from optimizer.decide.health import judge
+from optimizer.decide.policy import Policy
+from optimizer.execute.applied_code import keep
+from optimizer.execute.calendar_check import require_open_days
+from optimizer.execute.engine import Engine, Say, refuse_one_way
+from optimizer.execute.journal import Journal
+from optimizer.execute.journal_writer import Pen
+from optimizer.execute.kill_switch import Switch
+from optimizer.execute.lease import Purpose
+from optimizer.execute.manual_changes import DirectChanges
+from optimizer.execute.notifications import Notice, afterwards, due, gate_expired, send
+from optimizer.execute.observation import Observation
+from optimizer.execute.phase_changes import PhaseChanges
+from optimizer.execute.pipeline_gates import answered, ask_again, failed_gate, reject
+from optimizer.execute.preconditions import (
+    current_plan,
+    is_finished,
+    require_approved,
+    require_at_rest,
+    require_no_deployment,
+    require_turn,
+)
+from optimizer.execute.records import FINISHED, CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.model.decision import Decision
+from optimizer.model.health import Assessment, Health
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.observe.service_health import Service
+from optimizer.ports.aws import Aws
+from optimizer.ports.settings import Settings
+from optimizer.reconcile.bring_templates import Agreement
+
+SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
+
+
+@dataclass(frozen=True)
+class Life:
+    """The verbs, with all they work on."""
+
+    production: Aws
+    tooling: Aws
+    journal: Journal
+    settings: Settings
+    policy: Policy
+    actions: Mapping[str, Action]
+    service: Service
+    say: Say
+
+    @property
+    def regions(self) -> Sequence[str]:
+        return (self.settings.primary_region, *self.settings.secondary_regions)
+
+    @property
+    def switch(self) -> Switch:
+        return Switch(self.tooling, self.settings.switch_parameter)
+
+    @property
+    def direct_changes(self) -> DirectChanges:
+        return DirectChanges(self.production, self.actions)
+
+    @property
+    def observation(self) -> Observation:
+        return Observation(
+            self.production,
+            self.journal,
+            self.service,
+            self.direct_changes,
+            self.policy.window,
+            self.settings.build_id,
+            self.say,
+        )
+
+    def propose(self, plan: Plan, evidence: PlanEvidence | None, instead_of: PlanRecord | None) -> None:
+        """Put a new plan in force. Raises PlanSuperseded when another is by now, WrongState while a phase is busy."""
+        with self.journal.lease(Purpose.ANALYZE, self.settings.build_id) as lease:
+            require_at_rest(self.journal, instead_of)
+            Pen(self.journal, lease).propose(plan, evidence)
+
+    def approve(self, plan: Plan) -> str:
+        """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
+        by_gate = answered(self.tooling, self.settings.pipeline_name, "Approve")
+        who = self.settings.approvals.require(plan, by_gate)
+        with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
+            Pen(self.journal, lease).approve(plan, who)
+        return who
+
+    def preview(self, plan: Plan, phase: Phase) -> list[str]:
+        """What `apply` would do, move by move; changes nothing, neither in AWS nor in the journal."""
+        lines: list[str] = []
+        for decision in plan.to_apply(phase):
+            governed = self._engine(plan, phase, None).find([decision]).get(decision.resource)
+            if governed is None:
+                lines.append(f"{decision.action}: {decision.resource} is gone, or owned by a tenant: left alone")
+                continue
+            for move in self.actions[decision.action].moves(governed, decision.before, decision):
+                lines.append(f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}")
+        return lines
+
+    def apply(self, plan: Plan, phase: Phase, source: Path | None = None) -> PhaseRecord:
+        """The APPLY moves of one phase, up to its open window. Finds itself done when it is.
+
+        The code in `source`, which must be this code, is kept for whoever undoes the phase.
+        """
+        require_approved(self.journal, plan)
+        decisions = plan.to_apply(phase)
+        record = self.journal.phase(plan, phase)
+        if not decisions or record.state not in (PhaseState.WAITING, PhaseState.APPLYING):
+            return self._already(record, decisions)
+        self.switch.allow_change()
+        require_turn(self.journal, plan, phase)
+        version = self._kept(source)
+        with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            engine = self._engine(plan, phase, pen)
+            engine.check_radius(decisions)
+            record = self.journal.phase(plan, phase)
+            if record.state is PhaseState.WAITING:
+                record = self._begin(plan, phase, record, pen)
+            if version and version != record.version:
+                record = pen.applied_by(plan, record, version)
+            record, governed, wanted = PhaseChanges(plan, phase, engine, pen).wanted(record, decisions)
+            for decision in wanted:
+                change = engine.change(plan, phase, decision, governed[decision.resource], pen)
+                try:
+                    engine.run(plan, phase, change, When.APPLY, pen)
+                except TurnedBack as turned:
+                    self._roll_back_now(phase, str(turned))
+            if not wanted:
+                record = pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
+                self._close_when_finished(plan, pen)
+                return record
+            own = {each.key for each in wanted}
+            self.direct_changes.keep(plan, phase, engine.find(plan.decisions), own, pen)
+            now = self.production.clock.now()
+            end = now + self.policy.window
+            text = f"Phase {phase.number} applied; the window is open until {end:%Y-%m-%d %H:%M} UTC"
+            return pen.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=now, window_end=end)
+
+    def watch(self) -> tuple[Phase | None, Assessment | None]:
+        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed.
+
+        With no window open, what was accepted in the last day is assessed, and never rolled back.
+        """
+        current = self.journal.current()
+        if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
+            return self._afterwards()
+        records = self.journal.phases(current.plan)
+        if current.state is PlanState.APPROVED and is_finished(current.plan, records):
+            self._close(current.plan)
+        observed = None
+        for phase, record in records.items():
+            if record.state is PhaseState.ROLLING_BACK:
+                self.rollback(phase, record.reason)
+                raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
+            if record.state is PhaseState.APPLYING:
+                self._recover(current.plan, phase)
+            if record.state is PhaseState.OBSERVING:
+                observed = phase, self._assess(current.plan, record)
+                self._tend(current.plan, phase)
+                if self.observation.is_due(record):
+                    self.observation.look_for_changes(current.plan, phase)
+                break
+        self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
+        return observed or self._afterwards(records.values())
+
+    def tell(self) -> None:
+        """Send people the notices that the plan's state calls for, each once."""
+        current = self.journal.current()
+        if current is not None:
+            records = self.journal.phases(current.plan).values()
+            self._send(due(records, self.production.clock.now()), current.plan.hash)
+
+    def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:
+        """What a failed Observe gate means: a rejection rolls back, one that nobody answered is asked again."""
+        plan = current_plan(self.journal).plan
+        record = self.journal.phase(plan, phase)
+        if record.state is not PhaseState.OBSERVING:
+            # The job that rolls back answers the gate after it has said so in the journal.
+            return f"Phase {phase.number} is {record.state.value}: its gate was no person's to answer, nothing to do."
+        answer = failed_gate(self.tooling, self.settings.pipeline_name, phase.stage_name, execution, timeout)
+        if answer.rejected:
+            done = self.rollback(phase, f"The Observe gate was rejected by {answer.by or 'somebody unnamed'}.")
+            return f"Phase {phase.number} is {done.state.value}."
+        again = ask_again(self.tooling, self.settings.pipeline_name, phase.stage_name, execution)
+        self._send([gate_expired(phase, answer.id, asked_again=again)], plan.hash)
+        return f"Phase {phase.number} stays observed: nobody answered its gate" + (
+            ", which asks anew." if again else "."
+        )
+
+    def accept(self, phase: Phase) -> PhaseRecord:
+        """After a healthy window: the ACCEPT moves, then the sizing record. Finds itself done when it is."""
+        plan = current_plan(self.journal).plan
+        record = self.journal.phase(plan, phase)
+        if record.state in (PhaseState.ACCEPTED, *FINISHED):
+            return record
+        self.switch.allow_change()
+        if record.state is PhaseState.OBSERVING:
+            self._require_healthy(plan, record)
+            record = self.journal.phase(plan, phase)
+        if record.state not in (PhaseState.OBSERVING, PhaseState.ACCEPTING):
+            raise WrongState(f"Phase {phase.number} is {record.state.value}: only an observed phase can be accepted.")
+        with self.journal.lease(Purpose.ACCEPT, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            self.observation.keep(plan, record, pen)
+            if record.state is PhaseState.OBSERVING:
+                record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
+            engine = self._engine(plan, phase, pen)
+            changes = PhaseChanges(plan, phase, engine, pen).begun(self.switch.allow_change)
+            for change in changes.values():
+                engine.run(plan, phase, change, When.ACCEPT, pen)
+            sizing = self._resized([change.decision for change in changes.values()])
+            return pen.accept(plan, record, sizing)
+
+    def rollback(self, phase: Phase, reason: str) -> PhaseRecord:
+        """Undo the phase and stop the plan. Safe to repeat; refused once a one-way move has begun."""
+        plan = current_plan(self.journal).plan
+        record = self.journal.phase(plan, phase)
+        if record.state is PhaseState.ROLLED_BACK:
+            return record
+        if record.state in (PhaseState.WAITING, PhaseState.ACCEPTED, *FINISHED):
+            raise WrongState(f"Phase {phase.number} is {record.state.value}: there is nothing to roll back.")
+        refuse_one_way(self.journal.moves(plan, phase))
+        self.switch.allow_undo()
+        with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            record = self.journal.phase(plan, phase)
+            if record.state is PhaseState.ROLLED_BACK:
+                return record  # somebody finished it while this run waited for the lease
+            if record.state in (PhaseState.ACCEPTED, *FINISHED):
+                raise WrongState(f"Phase {phase.number} was accepted meanwhile: there is nothing to roll back.")
+            refuse_one_way(self.journal.moves(plan, phase))  # an acceptance may have begun one until this moment
+            if record.state is not PhaseState.ROLLING_BACK:
+                text = f"Phase {phase.number} is rolled back: {reason}"
+                record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
+            pen.close(plan, PlanState.STOPPED, "The plan stops here; a person may propose anew")
+            if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
+                pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
+            engine = self._engine(plan, phase, pen)
+            changes = PhaseChanges(plan, phase, engine, pen).begun(self.switch.allow_undo)
+            engine.undo(plan, phase, changes, pen)
+            self.observation.keep(plan, record, pen)
+            return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
+
+    def agree(self, stacks: Sequence[Stack]) -> bool:
+        """Bring the deployed templates of `stacks` after the account; whether anything was executed."""
+        current = self.journal.current()
+        with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+
+            def note(text: str) -> None:
+                self.say(text)
+                if current is not None:
+                    pen.note(current.plan, None, text)
+
+            return Agreement(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
+
+    def reconciled(self) -> list[Phase]:
+        """Mark every accepted phase as reconciled; the last one ends the plan."""
+        current = current_plan(self.journal)
+        plan = current.plan
+        accepted = [r for phase in Phase if (r := self.journal.phase(plan, phase)).state is PhaseState.ACCEPTED]
+        if current.state is not PlanState.APPROVED:
+            return []
+        with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
+            pen = Pen(self.journal, lease)
+            for record in accepted:
+                number = record.phase.number
+                pen.move_phase(plan, record, PhaseState.RECONCILED, f"Phase {number}: code and account agree")
+            self._close_when_finished(plan, pen)
+        return [record.phase for record in accepted]
+
+    def _close(self, plan: Plan) -> None:
+        """End a plan that is finished: whoever should have ended it died right before."""
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            if current_plan(self.journal).state is PlanState.APPROVED:
+                self._close_when_finished(plan, Pen(self.journal, lease))
+
+    def _close_when_finished(self, plan: Plan, pen: Pen) -> None:
+        if is_finished(plan, self.journal.phases(plan)):
+            pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
+
+    def _kept(self, source: Path | None) -> CodeVersion | None:
+        """This code, filed before anything is changed by it."""
+        bucket = self.settings.records_bucket
+        if source is None or bucket is None:
+            return None
+        return keep(self.tooling, bucket, source, self.settings.revision)
+
+    def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
+        """Pre-flight: nothing is being deployed, the service is surely well, and its baseline is kept."""
+        now = self.production.clock.now()
+        require_no_deployment(self.production, self.regions)
+        require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
+        recent = self.service.baseline(now)
+        assessment = judge(recent, [], now)
+        if assessment.verdict is not Health.HEALTHY:
+            raise Unhealthy(
+                f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
+            )
+        if self.journal.baseline(plan.hash) is None:
+            pen.keep_baseline(plan, recent)
+        return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
+
+    def _tend(self, plan: Plan, phase: Phase) -> None:
+        """What the changes of an open window ask of the watch, as carrying writes back."""
+        if not any(self.actions[each.action].tend for each in plan.to_apply(phase)):
+            return
+        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
+            if self.journal.phase(plan, phase).state is PhaseState.OBSERVING:  # else accepted or rolled back meanwhile
+                self._changes(plan, phase, Pen(self.journal, lease)).tend(lambda action: action.tend)
+
+    def _recover(self, plan: Plan, phase: Phase) -> None:
+        """What the changes under way ask for when the job that applied them has died. Waits for no living one."""
+        if not any(self.actions[each.action].recover for each in plan.to_apply(phase)):
+            return
+        with suppress(LeaseLost), self.journal.lease(Purpose.WATCH, self.settings.build_id, timedelta(0)) as lease:
+            if self.journal.phase(plan, phase).state is PhaseState.APPLYING:
+                self._changes(plan, phase, Pen(self.journal, lease)).tend(lambda action: action.recover)
+
+    def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
+        """The open window; on a breach the phase is rolled back, and Breach is raised."""
+        assessment = self.observation.assess(plan, record)
+        if assessment.verdict is Health.BREACH:
+            self.rollback(record.phase, assessment.reason)
+            raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
+        return assessment
+
+    def _require_healthy(self, plan: Plan, record: PhaseRecord) -> None:
+        """Raises Unhealthy unless the window is over, surely healthy, and the phase what it was; Breach on a breach."""
+        self.observation.require_over(record)
+        assessment = self._assess(plan, record)
+        if assessment.verdict is not Health.HEALTHY:
+            raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
+        self.observation.require_as_left(plan, record.phase)
+
+    def _afterwards(self, phases: Collection[PhaseRecord] = ()) -> tuple[Phase | None, Assessment | None]:
+        """The day after an acceptance; a breach is told, never undone."""
+        found = self.observation.afterwards(phases)
+        if found is None:
+            return None, None
+        last, assessment = found
+        if notice := afterwards(last, assessment):
+            self._send([notice], last.plan_hash)
+        return last.phase, assessment
+
+    def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:
+        for subject in send(notices, plan_hash, self.journal, self.tooling, self.settings.topic_arn):
+            self.say(f"people are told: {subject}")
+
+    def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
+        """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""
+        current = self.journal.sizing()
+        sizing: Sizing = current.sizing
+        for decision in decisions:
+            sizing = self.actions[decision.action].resize(sizing, decision)
+        return SizingRecord(revision=current.revision + 1, sizing=sizing)
+
+    def _changes(self, plan: Plan, phase: Phase, pen: Pen) -> PhaseChanges:
+        return PhaseChanges(plan, phase, self._engine(plan, phase, pen), pen)
+
+    def _engine(self, plan: Plan, phase: Phase, pen: Pen | None) -> Engine:
+        def settled(wait: timedelta) -> None:
+            self._settle(plan, phase, wait, pen)
+
+        return Engine(self.production, self.regions, self.policy, self.actions, self.say, self.switch, settled)
+
+    def _settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: Pen | None) -> None:
+        """Watch health for a while in the middle of a phase; roll back and raise Breach when it breaks."""
+        clock = self.production.clock
+        record = self.journal.phase(plan, phase)
+        assert record.applied_at is not None, "a phase under way has begun"
+        end = clock.now() + wait
+        while clock.now() < end:
+            clock.sleep(SETTLE_STEP.total_seconds())
+            if pen:
+                pen.lease.keep()
+        assessment = self.observation.since(plan, record.applied_at)
+        if assessment.verdict is Health.BREACH:
+            self._roll_back_now(phase, assessment.reason)
+
+    def _roll_back_now(self, phase: Phase, reason: str) -> NoReturn:
+        """Undo a phase in the middle of its application."""
+        self.rollback(phase, reason)
+        raise Breach(f"Phase {phase.number} was rolled back while it was applied: {reason}")
+
+    def _already(self, record: PhaseRecord, decisions: Sequence[Decision]) -> PhaseRecord:
+        if not decisions:
+            self.say(f"Phase {record.phase.number} has nothing to change.")
+        elif record.state in (PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK):
+            raise WrongState(
+                f"Phase {record.phase.number} is {record.state.value}: {record.reason}. Analyze again to propose anew."
+            )
+        else:
+            self.say(f"Phase {record.phase.number} is {record.state.value} already.")
+        return record

@@ -1,0 +1,98 @@
+"""Changes past the pipeline: what was there when a window opened, held against what is there now.
+
+When its window opens, the state of every governed resource that was decided on is kept, as its action describes it.
+Somebody who changes one of them in the console makes the window observe something else than what was approved: it
+begins anew, and what was found becomes what is compared with. What the phase itself had changed has to be as it left
+it in the end: an index whose deny was lifted is one that somebody needs, and is not deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from botocore.exceptions import ClientError
+
+from optimizer.action import Action
+from optimizer.execute.journal_writer import Pen
+from optimizer.execute.records import Left
+from optimizer.model.decision import Json
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.model.resource import Governed, Kind
+from optimizer.ports.aws import Aws
+
+GONE: Mapping[str, Json] = {"gone": True}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource that is not as the phase left it, and as what it was found."""
+
+    left: Left
+    now: Left
+
+    def __str__(self) -> str:
+        if self.now.state == GONE:
+            return f"{self.left.name} is gone"
+        before, after = self.left.state, self.now.state
+        names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+        told = ", ".join(f"{name} {_short(after.get(name))} (it was {_short(before.get(name))})" for name in names)
+        return f"{self.left.name}: {told}"
+
+
+@dataclass(frozen=True)
+class DirectChanges:
+    """Keeps and compares, by the actions' own descriptions."""
+
+    production: Aws
+    actions: Mapping[str, Action]
+
+    def keep(self, plan: Plan, phase: Phase, found: Mapping[str, Governed], own: Collection[str], pen: Pen) -> None:
+        """The state of each resource that was decided on and is still ours; `own` are the ones the phase changed."""
+        for decision in plan.decisions:
+            governed = found.get(decision.resource)
+            if governed is not None:
+                state, mine = self._state(decision.action, governed), decision.key in own
+                named = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
+                pen.keep_left(plan, phase, Left(*named, state, mine))
+
+    def since(self, kept: Sequence[Left]) -> list[Found]:
+        """What is not as it was kept."""
+        found = []
+        for left in kept:
+            state = self._now(left)
+            if state != left.state:
+                applied = left.state if left.applied is None else left.applied
+                found.append(Found(left, replace(left, state=state, applied=applied)))
+        return found
+
+    def standing(self, kept: Sequence[Left]) -> list[Found]:
+        """What the phase had changed, was changed since, and was not put back."""
+        return [
+            Found(replace(left, state=left.applied), replace(left, state=state))
+            for left in kept
+            if left.own and left.applied is not None and (state := self._now(left)) != left.applied
+        ]
+
+    def _now(self, left: Left) -> Mapping[str, Json]:
+        governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})
+        return self._state(left.action, governed)
+
+    def _state(self, action_id: str, governed: Governed) -> Mapping[str, Json]:
+        action = self.actions[action_id]
+        try:
+            described = action.describe(self.production.at(governed.region), governed)
+        except ClientError as error:
+            if "NotFound" not in error.response["Error"]["Code"]:
+                raise
+            return GONE
+        # as JSON, because that is what the journal remembers
+        state: dict[str, Json] = json.loads(json.dumps(described))
+        return {name: value for name, value in state.items() if name not in action.varies}
+
+
+def _short(value: Json) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

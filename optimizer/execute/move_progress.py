@@ -1,0 +1,40 @@
+"""How far a long move is, in the journal: one document for each change, written under the plan's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from optimizer.execute.journal_writer import Pen
+from optimizer.model.decision import Json
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+
+ASKED_AGAIN = timedelta(seconds=10)
+
+
+@dataclass
+class JournalNotes:
+    """The notes of one change. `allow` raises Stopped when the kill switch says so: a long move asks now and then."""
+
+    pen: Pen
+    plan: Plan
+    phase: Phase
+    action: str
+    resource: str
+    say: Callable[[str], None]
+    allow: Callable[[], None]
+    _allowed: datetime | None = None
+
+    def read(self) -> Mapping[str, Json] | None:
+        """What was written last; None before."""
+        return self.pen.journal.notes(self.plan, self.phase, self.action, self.resource)
+
+    def write(self, document: Mapping[str, Json]) -> None:
+        """Keep a document in the place of the last. Raises Stopped, and LeaseLost."""
+        now = self.pen.journal.aws.clock.now()
+        if self._allowed is None or now - self._allowed >= ASKED_AGAIN:
+            self.allow()
+            self._allowed = now
+        self.pen.keep_notes(self.plan, self.phase, self.action, self.resource, document)

@@ -1,0 +1,142 @@
+"""Who must do what, told by mail: which notices a plan's state calls for, and sending each of them once.
+
+What is due is read off the journal, not remembered on the way: a watch that crashed, or a topic that
+could not be reached, costs a quarter of an hour and no notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from optimizer.execute.journal import Journal
+from optimizer.execute.records import Acceptance, PhaseRecord, PhaseState
+from optimizer.model.health import Assessment, Health
+from optimizer.model.phase import Phase
+from optimizer.ports.aws import Aws
+
+UNCLEAR = timedelta(hours=6)  # a gap that mends itself is nobody's work
+UNANSWERED = timedelta(hours=24)
+UNFINISHED = timedelta(hours=2)
+AGAIN = timedelta(days=1)  # what still stands is said once a day
+SUBJECT_LIMIT = 100  # ASCII characters, no line break (SNS API, Publish)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One message to people. `key` is what it is about: the same key is sent once."""
+
+    key: str
+    subject: str
+    text: str
+
+
+def due(phases: Iterable[PhaseRecord], now: datetime) -> Iterator[Notice]:
+    """What the phases of a plan call for."""
+    for record in phases:
+        match record.state:
+            case PhaseState.ROLLED_BACK:
+                yield rolled_back(record)
+            case PhaseState.ROLLING_BACK if now - record.since >= UNFINISHED:
+                yield rollback_unfinished(record, now)
+            case PhaseState.OBSERVING if record.unclear_since and now - record.unclear_since >= UNCLEAR:
+                yield unclear(record, record.unclear_since, now)
+            case PhaseState.OBSERVING if record.window_end and now - record.window_end >= UNANSWERED:
+                yield unanswered(record, record.window_end, now)
+
+
+def rolled_back(record: PhaseRecord) -> Notice:
+    """The phase was undone, and the plan stopped."""
+    return _notice(
+        record.phase,
+        "rolled_back",
+        "was rolled back",
+        f"Phase {record.phase.number} is as it was before: {record.reason}",
+        "The plan is stopped. Find the cause on the dashboard and mend it; then `analyze --anew` proposes a new plan.",
+    )
+
+
+def rollback_unfinished(record: PhaseRecord, now: datetime) -> Notice:
+    """The undoing takes long, or fails again and again."""
+    return _notice(
+        record.phase,
+        f"rolling_back#{(now - record.since - UNFINISHED) // AGAIN}",
+        "is still being rolled back",
+        f"The rollback began at {record.since:%Y-%m-%d %H:%M} UTC and is not finished: {record.reason}",
+        "The watch goes on with it every 15 minutes. Read the log of tap-watch and tap-rollback for what fails, and "
+        "mend that: see docs/runbook.md, No capacity on the way back.",
+    )
+
+
+def unclear(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
+    """Nobody knows how the service is."""
+    reason = record.assessment.reason if record.assessment else ""
+    return _notice(
+        record.phase,
+        f"unclear#{since:%Y%m%dT%H%M}#{(now - since - UNCLEAR) // AGAIN}",
+        "cannot be judged",
+        f"The window has been INCONCLUSIVE since {since:%Y-%m-%d %H:%M} UTC: {reason}",
+        "Mend what publishes the load balancer's metrics; the phase stays applied and watched. To give up instead, "
+        "reject its Observe gate.",
+    )
+
+
+def unanswered(record: PhaseRecord, end: datetime, now: datetime) -> Notice:
+    """The window is over and nobody accepted."""
+    return _notice(
+        record.phase,
+        f"unanswered#{end:%Y%m%dT%H%M}#{(now - end - UNANSWERED) // AGAIN}",
+        "waits to be accepted",
+        f"Its window ended at {end:%Y-%m-%d %H:%M} UTC, and it is not accepted.",
+        f"Approve the Observe gate of {record.phase.stage_name}. When the stage has failed, because somebody approved "
+        "too early or the service was not surely healthy, retry it with all actions first.",
+    )
+
+
+def gate_expired(phase: Phase, execution: str, *, asked_again: bool) -> Notice:
+    """A gate ran out of time without an answer."""
+    asked = "The gate asks anew: approve or reject it."
+    by_hand = f"It could not be asked anew: retry the stage {phase.stage_name} with all actions, or release the newest."
+    return _notice(
+        phase,
+        f"expired#{execution}",
+        "was not answered in time",
+        "Nobody answered the Observe gate. The phase stays applied and watched; nothing was rolled back.",
+        asked if asked_again else by_hand,
+    )
+
+
+def afterwards(acceptance: Acceptance, assessment: Assessment) -> Notice | None:
+    """The service broke a limit within a day of an acceptance."""
+    if assessment.verdict is not Health.BREACH:
+        return None
+    return _notice(
+        acceptance.phase,
+        "after_acceptance",
+        "was accepted, and now the service is in breach",
+        f"Accepted at {acceptance.at:%Y-%m-%d %H:%M} UTC; since then: {assessment.reason}",
+        "Nothing is rolled back by itself: an accepted phase has no way back. Treat it as an incident; what a person "
+        "can do is in docs/runbook.md, A breach after acceptance.",
+    )
+
+
+def send(notices: Iterable[Notice], plan_hash: str, journal: Journal, tooling: Aws, topic: str | None) -> list[str]:
+    """Publish what was not sent yet; returns the subjects. Without a topic nobody is told.
+
+    Sent first and remembered then: a crash in between sends twice, never not at all.
+    """
+    wanted = list(notices)
+    if topic is None or not wanted:
+        return []
+    told = journal.told(plan_hash)
+    fresh = [each for each in wanted if each.key not in told]
+    for notice in fresh:
+        tooling.sns.publish(TopicArn=topic, Subject=notice.subject[:SUBJECT_LIMIT], Message=notice.text)
+        journal.tell(plan_hash, notice.key)
+    return [notice.subject for notice in fresh]
+
+
+def _notice(phase: Phase, key: str, subject: str, happened: str, asked: str) -> Notice:
+    title = f"tap: phase {phase.number} ({phase.title}) {subject}"
+    return Notice(f"{phase.number}#{key}", title, f"{happened}\n\nWhat is asked of you: {asked}\n")

@@ -1,0 +1,92 @@
+"""The changes of one phase: which of the decisions still hold, and which were begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.errors import TenantOwned
+from optimizer.action import Action, Tending
+from optimizer.analyze.measure import measure
+from optimizer.execute.engine import Change, Engine
+from optimizer.execute.journal_writer import Pen
+from optimizer.execute.records import PhaseRecord, PhaseState
+from optimizer.model.decision import Decision
+from optimizer.model.phase import Phase
+from optimizer.model.plan import Plan
+from optimizer.model.resource import Governed
+
+
+@dataclass(frozen=True)
+class PhaseChanges:
+    """What one run does about the decisions of a phase, with an engine and under its lease."""
+
+    plan: Plan
+    phase: Phase
+    engine: Engine
+    pen: Pen
+
+    def wanted(
+        self, record: PhaseRecord, decisions: Sequence[Decision]
+    ) -> tuple[PhaseRecord, Mapping[str, Governed], list[Decision]]:
+        """The decisions that still hold, with their resources by ARN.
+
+        Those already begun are carried on; those vetoed stay vetoed. Raises TenantOwned when a resource is not ours.
+        """
+        record, wanted = self._not_vetoed(record, decisions)
+        governed = self.engine.find(wanted)
+        for decision in wanted:
+            if decision.resource not in governed:
+                raise TenantOwned(f"{decision.resource} was under change and is gone, or owned by a tenant, by now.")
+        return record, governed, wanted
+
+    def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], Change]:
+        """The changes this phase has begun, each with its moves as they were when it was applied.
+
+        `allow` raises Stopped when the switch says so. Raises TenantOwned.
+        """
+        begun = self._begun()
+        decisions = [each for each in self.plan.to_apply(self.phase) if (each.action, each.resource) in begun]
+        governed = self.engine.find(decisions)
+        changes = {}
+        for decision in decisions:
+            if decision.resource not in governed:
+                raise TenantOwned(
+                    f"{decision.resource} was changed by the plan and is gone, or owned by a tenant, by now."
+                )
+            before = self.pen.journal.before(self.plan, self.phase, decision.action, decision.resource)
+            assert before is not None, "it is journaled before the first move"
+            action, resource = self.engine.actions[decision.action], governed[decision.resource]
+            notes = self.engine.notes(self.plan, self.phase, decision, self.pen, allow)
+            moves = self.engine.moves(resource, before, decision, notes)
+            changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
+        return changes
+
+    def tend(self, asked: Callable[[Action], Tending | None]) -> None:
+        """Do what is asked of each change that was begun, and say what came of it."""
+        allow = self.engine.switch.allow_undo
+        for change in self.begun(allow).values():
+            if (work := asked(change.action)) is None:
+                continue
+            notes = self.engine.notes(self.plan, self.phase, change.decision, self.pen, allow)
+            aws = self.engine.aws.at(change.governed.region)
+            if line := work(aws, change.governed, change.before, change.decision, notes):
+                self.engine.say(line)
+
+    def _not_vetoed(self, record: PhaseRecord, decisions: Sequence[Decision]) -> tuple[PhaseRecord, list[Decision]]:
+        engine, begun, vetoed = self.engine, self._begun(), dict(record.vetoed or {})
+        fresh = [d for d in decisions if (d.action, d.resource) not in begun and d.key not in vetoed]
+        found = engine.find(fresh)
+        asked = [(engine.actions[d.action], found[d.resource]) for d in fresh if d.resource in found]
+        measured = measure(engine.aws, asked, engine.policy)
+        for decision in fresh:
+            if reason := engine.still_wanted(decision, found.get(decision.resource), measured):
+                vetoed[decision.key] = reason
+                engine.say(f"{decision.action}: left out, its criteria no longer hold: {reason}")
+        if vetoed != dict(record.vetoed or {}):
+            text = "Left out: " + "; ".join(f"{key}: {reason}" for key, reason in vetoed.items())
+            record = self.pen.move_phase(self.plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
+        return record, [each for each in decisions if each.key not in vetoed]
+
+    def _begun(self) -> set[tuple[str, str]]:
+        return {(move.action, move.resource) for move in self.pen.journal.moves(self.plan, self.phase)}

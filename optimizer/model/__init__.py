@@ -1,0 +1,1 @@
+"""The words of the optimizer as frozen values. No boto3."""

@@ -1,0 +1,33 @@
+"""How the service does: the governed load balancer's samples, judged against the plan's baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from optimizer.decide.policy import Policy
+from optimizer.model.health import Sample
+from optimizer.model.resource import Kind
+from optimizer.observe.inventory import take_inventory
+from optimizer.observe.metrics import health_samples
+from optimizer.ports.aws import Aws
+
+REPLAYED = timedelta(days=7)  # the pre-flight replays the last days against the four weeks before them
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service as its users meet it: at the load balancer of the primary Region."""
+
+    aws: Aws
+    policy: Policy
+
+    def samples(self, start: datetime, end: datetime) -> list[Sample]:
+        """Settled 5-minute samples; none when no governed load balancer is there to measure."""
+        balancers = take_inventory(self.aws, [self.aws.region], kinds=(Kind.LOAD_BALANCER,)).governed
+        return health_samples(self.aws, balancers[0], start, end) if balancers else []
+
+    def baseline(self, now: datetime) -> Sequence[Sample]:
+        """The samples a change is judged against: those before `now`."""
+        return self.samples(now - self.policy.baseline - REPLAYED, now)

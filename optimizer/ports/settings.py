@@ -1,0 +1,72 @@
+"""What a job is told by its environment: which accounts, which Regions, which journal, which role.
+
+The pipeline declares these variables on each CodeBuild project; nothing else is read from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from domain.errors import UsageError
+from optimizer.decide.approvals import ApprovalRule
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the optimizer works.
+
+    `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
+    caller's own credentials. The three parameters are what people set in the tooling account (the
+    kill switch, the freeze override, announced peaks), the topic is where people are told, the bucket
+    where plans are published; None means that there is none. `revision` is the commit the job runs;
+    `build_id` names the job's run.
+    """
+
+    journal_table: str
+    production_account: str
+    primary_region: str
+    secondary_regions: tuple[str, ...]
+    role_arn: str | None
+    external_id: str | None
+    pipeline_name: str | None
+    switch_parameter: str | None
+    override_parameter: str | None
+    peaks_parameter: str | None
+    approvals: ApprovalRule
+    revision: str
+    build_id: str
+    topic_arn: str | None = None
+    records_bucket: str | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the variables; raises UsageError naming the first one that is missing."""
+
+        def need(name: str) -> str:
+            value = environ.get(name, "").strip()
+            if not value:
+                raise UsageError(f"{name} is not set: the job's CodeBuild project declares it (see docs/design.md).")
+            return value
+
+        return cls(
+            journal_table=need("TAP_JOURNAL_TABLE"),
+            production_account=need("TAP_PRODUCTION_ACCOUNT"),
+            primary_region=need("TAP_PRIMARY_REGION"),
+            secondary_regions=tuple(r for r in environ.get("TAP_SECONDARY_REGIONS", "").split(",") if r),
+            role_arn=environ.get("TAP_ROLE_ARN") or None,
+            external_id=environ.get("TAP_EXTERNAL_ID") or None,
+            pipeline_name=environ.get("TAP_PIPELINE_NAME") or None,
+            switch_parameter=environ.get("TAP_SWITCH_PARAMETER") or None,
+            override_parameter=environ.get("TAP_OVERRIDE_PARAMETER") or None,
+            peaks_parameter=environ.get("TAP_PEAKS_PARAMETER") or None,
+            approvals=ApprovalRule(
+                second=environ.get("TAP_SECOND_APPROVER") == "true",
+                committers=tuple(each for each in environ.get("TAP_COMMITTERS", "").split(",") if each),
+            ),
+            revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
+            build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
+            topic_arn=environ.get("TAP_TOPIC_ARN") or None,
+            records_bucket=environ.get("TAP_RECORDS_BUCKET") or None,
+        )

@@ -1,0 +1,1 @@
+"""Code, template and account brought to agreement, and compared."""

@@ -1,0 +1,1 @@
+"""One package per kind of governed resource: how it is found, read and changed."""

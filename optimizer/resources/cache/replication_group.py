@@ -1,0 +1,154 @@
+"""One ElastiCache replication group in cluster mode: how it stands, and the changes it takes, one at a time.
+
+Right after a call the group still says available: what is pending, and the target itself, tell. What
+fails later is told by an event (ElastiCache User Guide, "Events for self-designed clusters").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import MoveFailed
+from optimizer.ports.aws import Aws
+
+if TYPE_CHECKING:
+    from types_boto3_elasticache.type_defs import CacheClusterTypeDef, ReplicationGroupTypeDef, SnapshotTypeDef
+
+SLOTS = 16_384
+FAILURES = ("failed", "could not", "insufficient")
+
+
+@dataclass
+class ReplicationGroup:
+    """The group of that name. Remembers since when this run waits, so that only its own failures count."""
+
+    name: str
+    _asked: datetime | None = None
+
+    def shown(self, aws: Aws) -> ReplicationGroupTypeDef:
+        (group,) = aws.elasticache.describe_replication_groups(ReplicationGroupId=self.name)["ReplicationGroups"]
+        return group
+
+    def nodes(self, aws: Aws) -> list[CacheClusterTypeDef]:
+        """The member nodes, each a cache cluster of its own."""
+        pages = aws.elasticache.get_paginator("describe_cache_clusters").paginate()
+        return [each for page in pages for each in page["CacheClusters"] if each.get("ReplicationGroupId") == self.name]
+
+    def is_settled(self, aws: Aws) -> bool:
+        """Whether the group takes a change: it and its nodes are available, and nothing is pending."""
+        group = self.shown(aws)
+        settled = group["Status"] == "available" and not group.get("PendingModifiedValues")
+        return settled and all(
+            each["CacheClusterStatus"] == "available" and not each.get("PendingModifiedValues")
+            for each in self.nodes(aws)
+        )
+
+    def has_shards(self, aws: Aws, wanted: Sequence[str]) -> bool:
+        """Whether exactly these shards hold all slots. MoveFailed when ElastiCache told that it stopped short."""
+        group = self.shown(aws)
+        held = sum(_slots(each.get("Slots", "")) for each in group["NodeGroups"])
+        if sorted(shards_of(group)) == sorted(wanted) and held == SLOTS:
+            return self.is_settled(aws)
+        self._refuse_failure(aws)
+        return False
+
+    def has_type(self, aws: Aws, wanted: str) -> bool:
+        """Whether the group and every node have this type. MoveFailed when ElastiCache told that it failed."""
+        types = {self.shown(aws)["CacheNodeType"], *(each["CacheNodeType"] for each in self.nodes(aws))}
+        if types == {wanted}:
+            return self.is_settled(aws)
+        self._refuse_failure(aws)
+        return False
+
+    def has_replicas(self, aws: Aws, wanted: int) -> bool:
+        """Whether every shard has so many."""
+        sizes = {len(nodes) - 1 for nodes in shards_of(self.shown(aws)).values()}
+        if sizes == {wanted}:
+            return self.is_settled(aws)
+        self._refuse_failure(aws)
+        return False
+
+    def reshard(self, aws: Aws, wanted: Sequence[str]) -> None:
+        """Ask for these shards. Ids that are gone come back by ReshardingConfiguration, which names them all."""
+        present = set(shards_of(self.shown(aws)))
+        how: dict[str, Any] = {"NodeGroupsToRetain": list(wanted)}
+        if not set(wanted) <= present:
+            how = {"ReshardingConfiguration": [{"NodeGroupId": each} for each in sorted({*wanted, *present})]}
+        self._asked = aws.clock.now()
+        aws.elasticache.modify_replication_group_shard_configuration(
+            ReplicationGroupId=self.name, NodeGroupCount=len(wanted), ApplyImmediately=True, **how
+        )
+
+    def change_type(self, aws: Aws, wanted: str) -> None:
+        """Ask for this node type now; without ApplyImmediately it would wait for the maintenance window."""
+        self._asked = aws.clock.now()
+        aws.elasticache.modify_replication_group(
+            ReplicationGroupId=self.name, CacheNodeType=wanted, ApplyImmediately=True
+        )
+
+    def set_replicas(self, aws: Aws, wanted: int) -> None:
+        """Ask for so many replicas on each shard; never 0."""
+        assert wanted >= 1, "without a replica a shard's data dies with its node"
+        present = min(len(nodes) for nodes in shards_of(self.shown(aws)).values()) - 1
+        redis, self._asked = aws.elasticache, aws.clock.now()
+        if wanted > present:
+            redis.increase_replica_count(ReplicationGroupId=self.name, NewReplicaCount=wanted, ApplyImmediately=True)
+        else:
+            redis.decrease_replica_count(ReplicationGroupId=self.name, NewReplicaCount=wanted, ApplyImmediately=True)
+
+    def snapshot(self, aws: Aws, name: str) -> SnapshotTypeDef | None:
+        """The snapshot of that name; None when there is none."""
+        try:
+            (found,) = aws.elasticache.describe_snapshots(SnapshotName=name)["Snapshots"]
+        except aws.elasticache.exceptions.SnapshotNotFoundFault:
+            return None
+        return found
+
+    def has_snapshot(self, aws: Aws, name: str) -> bool:
+        """Whether it is there and whole. MoveFailed when taking it failed."""
+        found = self.snapshot(aws, name)
+        if found is not None and found["SnapshotStatus"] == "failed":
+            raise MoveFailed(f"{self.name}: the snapshot {name} failed. Delete it, then run this again.")
+        return found is not None and found["SnapshotStatus"] == "available"
+
+    def take_snapshot(self, aws: Aws, name: str) -> None:
+        if self.snapshot(aws, name) is None:
+            aws.elasticache.create_snapshot(ReplicationGroupId=self.name, SnapshotName=name)
+
+    def delete_snapshot(self, aws: Aws, name: str) -> None:
+        if self.snapshot(aws, name) is not None:
+            aws.elasticache.delete_snapshot(SnapshotName=name)
+
+    def _refuse_failure(self, aws: Aws) -> None:
+        """What ElastiCache tells of a change that this run asked for, when it failed."""
+        if self._asked is None:
+            return
+        events = aws.elasticache.describe_events(
+            SourceIdentifier=self.name,
+            SourceType="replication-group",
+            StartTime=self._asked,
+            EndTime=aws.clock.now() + timedelta(minutes=1),
+        )["Events"]
+        for event in events:
+            if any(word in event["Message"].lower() for word in FAILURES):
+                raise MoveFailed(
+                    f"{self.name}: ElastiCache says: {event['Message']} "
+                    "Mend that and run the same command again, or roll back."
+                )
+
+
+def shards_of(group: ReplicationGroupTypeDef) -> dict[str, list[str]]:
+    """The nodes of each shard, by id."""
+    return {
+        each["NodeGroupId"]: [member["CacheClusterId"] for member in each["NodeGroupMembers"]]
+        for each in group["NodeGroups"]
+    }
+
+
+def _slots(ranges: str) -> int:
+    """How many slots a text such as `0-4095,8192` names."""
+    bounds = (each.split("-") for each in ranges.split(",") if each.strip())
+    return sum(int(each[-1]) - int(each[0]) + 1 for each in bounds)

@@ -1,0 +1,167 @@
+"""Aurora clusters and instances, described as the actions need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optimizer.model.resource import Governed
+from optimizer.observe.metrics import Query
+from optimizer.ports.aws import Aws
+
+if TYPE_CHECKING:
+    from types_boto3_rds.type_defs import DBClusterTypeDef, DBInstanceTypeDef, GlobalClusterTypeDef
+
+# What CreateDBInstance takes under the name that DescribeDBInstances shows it by. Role, status, class and
+# promotion tier are not among them: those move.
+_CREATED_WITH = (
+    "DBInstanceIdentifier",
+    "DBClusterIdentifier",
+    "AvailabilityZone",
+    "Engine",
+    "EngineVersion",
+    "MonitoringInterval",
+    "MonitoringRoleArn",
+    "PerformanceInsightsKMSKeyId",
+    "PerformanceInsightsRetentionPeriod",
+    "AutoMinorVersionUpgrade",
+    "PubliclyAccessible",
+    "CACertificateIdentifier",
+    "PreferredMaintenanceWindow",
+)
+
+
+def cluster(aws: Aws, name: str) -> DBClusterTypeDef | None:
+    """The cluster; None when there is none."""
+    try:
+        (found,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
+    except aws.rds.exceptions.DBClusterNotFoundFault:
+        return None
+    return found
+
+
+def instances(aws: Aws, name: str) -> dict[str, DBInstanceTypeDef]:
+    """The instances of a cluster, by identifier."""
+    pages = aws.rds.get_paginator("describe_db_instances").paginate(
+        Filters=[{"Name": "db-cluster-id", "Values": [name]}]
+    )
+    found = {each["DBInstanceIdentifier"]: each for page in pages for each in page["DBInstances"]}
+    return dict(sorted(found.items()))
+
+
+def instance(aws: Aws, name: str) -> DBInstanceTypeDef | None:
+    """The instance; None when there is none."""
+    try:
+        (found,) = aws.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+    except aws.rds.exceptions.DBInstanceNotFoundFault:
+        return None
+    return found
+
+
+def global_cluster(aws: Aws, name: str) -> GlobalClusterTypeDef:
+    (found,) = aws.rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]
+    return found
+
+
+def is_settled(shown: Mapping[str, Any] | None) -> bool:
+    """Whether the instance is available, with no change pending.
+
+    Right after a call the status still says available: what is pending tells.
+    """
+    return shown is not None and shown["DBInstanceStatus"] == "available" and not shown.get("PendingModifiedValues")
+
+
+def as_created(shown: DBInstanceTypeDef) -> dict[str, Any]:
+    """What CreateDBInstance needs to make the instance again as it is, but for class and promotion tier.
+
+    Tags that begin with `aws:` are AWS's own, and nobody else can put them on.
+    """
+    found = {name: shown[name] for name in _CREATED_WITH if shown.get(name) is not None}  # type: ignore[literal-required]
+    if shown.get("PerformanceInsightsEnabled"):
+        found["EnablePerformanceInsights"] = True
+    if groups := shown.get("DBParameterGroups"):
+        found["DBParameterGroupName"] = groups[0]["DBParameterGroupName"]
+    tags = [each for each in shown.get("TagList", []) if not each["Key"].startswith("aws:")]
+    return {**found, "Tags": sorted(tags, key=lambda tag: tag["Key"])}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One instance of a cluster as it stands now. Tier 0 is promoted first."""
+
+    id: str
+    instance_class: str
+    tier: int
+    zone: str
+    is_writer: bool
+
+
+def cluster_members(aws: Aws, name: str) -> tuple[Member, ...]:
+    """The instances of a cluster with their roles, by identifier; none for a cluster without instances."""
+    shown = cluster(aws, name)
+    roles = {each["DBInstanceIdentifier"]: each for each in shown["DBClusterMembers"]} if shown else {}
+    return tuple(
+        Member(
+            each["DBInstanceIdentifier"],
+            each["DBInstanceClass"],
+            each.get("PromotionTier", 1),
+            each.get("AvailabilityZone", ""),
+            roles[each["DBInstanceIdentifier"]]["IsClusterWriter"],
+        )
+        for each in instances(aws, name).values()
+        if each["DBInstanceIdentifier"] in roles
+    )
+
+
+def writer_of(members: Sequence[Member]) -> Member | None:
+    return next((each for each in members if each.is_writer), None)
+
+
+def successor(members: Sequence[Member]) -> Member | None:
+    """The reader that shall write next: the lowest tier in another zone than the writer's; None without one.
+
+    It is also the one to keep when one reader stays, so that writer and reader never share a zone.
+    """
+    writing = writer_of(members)
+    readers = [each for each in members if writing and not each.is_writer and each.zone != writing.zone]
+    return min(readers, key=lambda each: (each.tier, each.id), default=None)
+
+
+def is_no_copy(cluster: Governed) -> bool:
+    """Whether a cluster is sized by itself: a global database's secondaries go or stay with their Region."""
+    return not cluster.attributes.get("secondary", False)
+
+
+def is_primary(aws: Aws, name: str) -> bool:
+    """Whether the cluster writes: it belongs to no global database, or is its primary."""
+    shown = cluster(aws, name)
+    if shown is None:
+        return False
+    for page in aws.rds.get_paginator("describe_global_clusters").paginate():
+        for database in page["GlobalClusters"]:
+            for member in database["GlobalClusterMembers"]:
+                if member["DBClusterArn"] == shown["DBClusterArn"]:
+                    return member.get("IsWriter", False)
+    return True
+
+
+def busy(aws: Aws, name: str) -> Iterator[str]:
+    """In words, what a change of an instance would trip over, or apply along with itself."""
+    shown = cluster(aws, name)
+    if shown is None or shown["Status"] != "available":
+        yield f"the cluster is {shown['Status'] if shown else 'gone'}"
+    elif pending := shown.get("PendingModifiedValues"):
+        yield f"the cluster has other changes pending: {', '.join(sorted(pending))}"
+    for each in instances(aws, name).values():
+        if each["DBInstanceStatus"] != "available":
+            yield f"{each['DBInstanceIdentifier']} is {each['DBInstanceStatus']}"
+        elif waiting := each.get("PendingModifiedValues"):
+            yield f"{each['DBInstanceIdentifier']} has other changes pending: {', '.join(sorted(waiting))}"
+
+
+def cpu_of(role: str, cluster: str, region: str) -> Query:
+    """CPU of whoever has the role, WRITER or READER: a failover moves it. At 5 minutes: hours would hide its peaks."""
+    return Query(
+        "AWS/RDS", "CPUUtilization", (("DBClusterIdentifier", cluster), ("Role", role)), ("Average",), 300, region
+    )

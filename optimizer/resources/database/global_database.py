@@ -1,0 +1,44 @@
+"""A global database's secondary clusters, each described in its own Region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from optimizer.ports.aws import Aws
+from optimizer.resources.database import cluster as aurora
+
+if TYPE_CHECKING:
+    from types_boto3_rds.type_defs import GlobalClusterTypeDef
+
+
+def secondaries_of(shown: GlobalClusterTypeDef) -> list[str]:
+    return sorted(each["DBClusterArn"] for each in shown["GlobalClusterMembers"] if not each["IsWriter"])
+
+
+def region_of(arn: str) -> str:
+    return arn.split(":")[3]
+
+
+def name_of(arn: str) -> str:
+    return arn.rsplit(":", 1)[1]
+
+
+def forwarding(aws: Aws, shown: GlobalClusterTypeDef) -> Iterator[str]:
+    """A secondary that forwards writes is in use, even while it shows no connection."""
+    for member in shown["GlobalClusterMembers"]:
+        arn = member["DBClusterArn"]
+        own = aurora.cluster(aws.at(region_of(arn)), name_of(arn))
+        asked = own.get("GlobalWriteForwardingRequested", False) if own else False
+        if asked or member.get("GlobalWriteForwardingStatus", "disabled") not in ("disabled", "unknown"):
+            yield name_of(arn)
+
+
+def obstacles(aws: Aws, shown: GlobalClusterTypeDef, secondaries: Iterable[str]) -> Iterator[str]:
+    """What would refuse a change of the secondaries, or work against it."""
+    if shown["Status"] != "available":
+        yield f"the global database is {shown['Status']}"
+    if state := shown.get("FailoverState", {}).get("Status"):
+        yield f"a switchover or failover of it is {state}"
+    for arn in secondaries:
+        yield from aurora.busy(aws.at(region_of(arn)), name_of(arn))

@@ -1,0 +1,169 @@
+"""Auto Scaling groups: what their instances can do, what would spoil a refresh, what the Region has left."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from optimizer.ports.aws import Aws
+from optimizer.resources.fleet.health_alarms import health_alarms
+from optimizer.resources.fleet.instance_refresh import MOST_HEALTHY, active_refresh
+
+if TYPE_CHECKING:
+    from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
+    from types_boto3_ec2.type_defs import InstanceTypeInfoTypeDef
+
+# "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs (Amazon EC2 User Guide,
+# "Amazon EC2 instance type quotas").
+QUOTA = {"ServiceCode": "ec2", "QuotaCode": "L-1216C47A"}
+_STANDARD = re.compile(r"(a|c|d|h|i|im|is|m|r|t|z)\d")
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """What one instance of a type can rely on: processors, network in Gbps, EBS in MB/s and operations a second.
+
+    `ebs_measured`: the Nitro hypervisor publishes EBS metrics of the instance, Xen does not.
+    """
+
+    vcpus: int
+    baseline_gbps: float
+    ebs_mbps: float = 0.0
+    ebs_iops: float = 0.0
+    ebs_measured: bool = True
+
+
+@dataclass(frozen=True)
+class Room:
+    """The Region's vCPU for On-Demand Standard instances: what runs now, of which the group's own, and the quota."""
+
+    running: int
+    own: int
+    quota: float | None
+
+    def used_by(self, most: int) -> float | None:
+        """Percent of the quota when the group comes to so many vCPU."""
+        return 100 * (self.running - self.own + most) / self.quota if self.quota else None
+
+
+def group_of(aws: Aws, name: str) -> AutoScalingGroupTypeDef:
+    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    return group
+
+
+def launched_with(aws: Aws, group: AutoScalingGroupTypeDef) -> Mapping[str, Any]:
+    """What the group's version of its launch template says; nothing where it has none."""
+    template = group.get("LaunchTemplate")
+    if not template:
+        return {}
+    (version,) = aws.ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["LaunchTemplateId"], Versions=[template["Version"]]
+    )["LaunchTemplateVersions"]
+    return version["LaunchTemplateData"]
+
+
+def target_tracking(aws: Aws, group: str) -> dict[str, Any]:
+    """The group's target tracking policies, by name."""
+    pages = aws.autoscaling.get_paginator("describe_policies").paginate(
+        AutoScalingGroupName=group, PolicyTypes=["TargetTrackingScaling"]
+    )
+    return {
+        each["PolicyName"]: each["TargetTrackingConfiguration"] for page in pages for each in page["ScalingPolicies"]
+    }
+
+
+def placement(group: AutoScalingGroupTypeDef) -> dict[str, int]:
+    """How many instances are in each zone."""
+    return dict(sorted(Counter(each["AvailabilityZone"] for each in group["Instances"]).items()))
+
+
+def family(aws: Aws, instance_type: str) -> dict[str, InstanceType]:
+    """What all sizes of a type's family have, by name."""
+    pages = aws.ec2.get_paginator("describe_instance_types").paginate(
+        Filters=[{"Name": "instance-type", "Values": [f"{instance_type.split('.')[0]}.*"]}]
+    )
+    return {each["InstanceType"]: _instance_type(each) for page in pages for each in page["InstanceTypes"]}
+
+
+def refresh_surplus(count: int) -> int:
+    """How many instances more than `count` there are while a refresh is under way."""
+    return max(1, math.floor(count * MOST_HEALTHY / 100) - count)
+
+
+def room(aws: Aws, own: int) -> Room:
+    """What runs in the Region, `own` vCPU of it the group's, against the quota in force."""
+    pages = aws.ec2.get_paginator("describe_instances").paginate(
+        Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    )
+    running = Counter(
+        each["InstanceType"]
+        for page in pages
+        for reservation in page["Reservations"]
+        for each in reservation["Instances"]
+        if "InstanceLifecycle" not in each and _STANDARD.match(each["InstanceType"])
+    )
+    vcpus = {name: each.vcpus for kind in running for name, each in family(aws, kind).items()}
+    return Room(sum(vcpus[kind] * count for kind, count in running.items()), own, _quota(aws))
+
+
+def obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Mapping[str, Any]) -> Iterator[str]:
+    """What would stop an instance refresh, keep it from being rolled back, or undo the new capacity."""
+    name = group["AutoScalingGroupName"]
+    if not str(before["version"]).isdigit():
+        yield f"launch template version {before['version']} is no number: a refresh could not be rolled back"
+    if str(before["image"]).startswith("resolve:ssm:"):
+        yield "the image is an SSM alias: a refresh could not be rolled back"
+    if refresh := active_refresh(aws, name):
+        yield f"an instance refresh is {refresh['Status']}"
+    for alarm in health_alarms(aws, name):
+        if alarm.state != "OK":
+            yield f"the alarm {alarm.name} is {alarm.state}: it would turn the refresh back, or could not watch it"
+    if suspended := sorted(each["ProcessName"] for each in group.get("SuspendedProcesses", [])):
+        yield f"suspended processes: {', '.join(suspended)}"
+    if len(group["AvailabilityZones"]) == 1:
+        yield "all instances are in one zone, whose loss no size survives"
+    if "WarmPoolConfiguration" in group:
+        yield "a warm pool holds instances of the old type"
+    scheduled = aws.autoscaling.get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=name)
+    if names := sorted(
+        each["ScheduledActionName"] for page in scheduled for each in page["ScheduledUpdateGroupActions"]
+    ):
+        yield f"scheduled actions set the capacity: {', '.join(names)}"
+    yield from _unready(group)
+
+
+def _unready(group: AutoScalingGroupTypeDef) -> Iterator[str]:
+    instances = group["Instances"]
+    if protected := [each for each in instances if each["ProtectedFromScaleIn"]]:
+        yield f"{len(protected)} instances are protected from scale-in"
+    if elsewhere := [each for each in instances if each["LifecycleState"] != "InService"]:
+        yield f"{len(elsewhere)} instances are {elsewhere[0]['LifecycleState']}"
+    if unhealthy := [each for each in instances if each["HealthStatus"].casefold() != "healthy"]:
+        yield f"{len(unhealthy)} instances are not healthy"
+
+
+def _instance_type(shown: InstanceTypeInfoTypeDef) -> InstanceType:
+    ebs = shown.get("EbsInfo", {}).get("EbsOptimizedInfo", {})
+    return InstanceType(
+        shown["VCpuInfo"]["DefaultVCpus"],
+        sum(card.get("BaselineBandwidthInGbps", 0.0) for card in shown["NetworkInfo"]["NetworkCards"]),
+        ebs.get("BaselineThroughputInMBps", 0.0),
+        ebs.get("BaselineIops", 0.0),
+        shown.get("Hypervisor") == "nitro",
+    )
+
+
+def _quota(aws: Aws) -> float | None:
+    """The quota in force: the account's own, else AWS's default (Service Quotas API, GetServiceQuota)."""
+    try:
+        return aws.quotas.get_service_quota(**QUOTA)["Quota"]["Value"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchResourceException":
+            raise
+    return aws.quotas.get_aws_default_service_quota(**QUOTA)["Quota"]["Value"]

@@ -1,0 +1,54 @@
+"""The alarms that speak for a fleet's users: those on the load balancer in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from optimizer.ports.aws import Aws
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricAlarmTypeDef
+
+TAKEN = 10  # "You can specify up to 10 alarms" (EC2 Auto Scaling API, AlarmSpecification)
+
+
+@dataclass(frozen=True)
+class HealthAlarm:
+    """One alarm and where it stands: OK, ALARM or INSUFFICIENT_DATA, and since when."""
+
+    name: str
+    state: str
+    since: datetime
+
+
+def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
+    """The alarms on the load balancers of an Auto Scaling group, by name; as many as a refresh takes."""
+    balancers = set(_balancers(aws, group))
+    if not balancers:
+        return ()
+    pages = aws.cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
+    found = [
+        HealthAlarm(each["AlarmName"], each["StateValue"], each["StateUpdatedTimestamp"])
+        for page in pages
+        for each in page["MetricAlarms"]
+        if any(d["Name"] == "LoadBalancer" and d["Value"] in balancers for d in _dimensions(each))
+    ]
+    return tuple(sorted(found, key=lambda each: each.name)[:TAKEN])
+
+
+def _balancers(aws: Aws, group: str) -> Iterator[str]:
+    """As the metrics name them: app/NAME/ID."""
+    (shown,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+    if arns := shown.get("TargetGroupARNs"):
+        for each in aws.elbv2.describe_target_groups(TargetGroupArns=arns)["TargetGroups"]:
+            yield from (arn.split(":loadbalancer/", 1)[1] for arn in each["LoadBalancerArns"])
+
+
+def _dimensions(alarm: MetricAlarmTypeDef) -> Iterator[DimensionTypeDef]:
+    yield from alarm.get("Dimensions", ())
+    for query in alarm.get("Metrics", ()):
+        if "MetricStat" in query:
+            yield from query["MetricStat"]["Metric"].get("Dimensions", ())

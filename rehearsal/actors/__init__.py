@@ -1,0 +1,1 @@
+"""Those who act beside the pipeline: the application, tenants, pipes."""

@@ -1,0 +1,131 @@
+"""An application that follows the pointers to its tables: a sample of its items, and of its writes.
+
+It writes wherever the pointer sends it, in the layout that the table there has. Refused, it writes
+nothing, and asks the pointer again the next time: that is what it declared (docs/application.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from domain.indexes import INDEXES, MERGED, OVERLOADED, SOURCES
+from emulator.workload.spec import FollowedPointers
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+
+DECLARATION = "/tap/application/follows-pointers"
+LASTING = timedelta(days=21)  # from its first write on: longer than any plan takes
+
+Item = Mapping[str, Mapping[str, Any]]
+
+
+class ItemWriter:
+    """Writes, and remembers what was acknowledged: by table of the design and key."""
+
+    def __init__(self, account: EmulatedAccount, region: str, spec: FollowedPointers, seed: int) -> None:
+        self._account, self._spec = account, spec
+        self._random = Random(seed)  # noqa: S311 -- repeatable on purpose
+        self._dynamodb = account.client("dynamodb", account.production, region)
+        self._ssm = account.client("ssm", account.production, region)
+        self._number = 0
+        self.known: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in SOURCES}
+
+    def declare(self) -> None:
+        """Say that the pointers are followed, and put the sample of items there."""
+        self._ssm.put_parameter(Name=DECLARATION, Value="true", Type="String")
+        for number in range(self._spec.items):
+            self._put(SOURCES[number % 2], number // 2)
+
+    def begin(self, at: datetime) -> None:
+        """Write from this moment on, one write each time."""
+        self._account.schedule(at, lambda: self._write(at + LASTING))
+
+    def differences(self) -> list[str]:
+        """Where the tables that the pointers name do not hold exactly what was acknowledged."""
+        wrong = []
+        for name, known in self.known.items():
+            table = self._table(name)
+            pages = self._dynamodb.get_paginator("scan").paginate(TableName=table)
+            found = {
+                (each["pk"]["S"], each["sk"]["S"].removeprefix(f"{name}#")): _own(each)
+                for page in pages
+                for each in page["Items"]
+                if table == name or each["sk"]["S"].startswith(f"{name}#")
+            }
+            held = {key: {k: v for k, v in item.items() if k not in ("pk", "sk")} for key, item in known.items()}
+            if found != held:
+                keys = sorted(key for key in {*found, *held} if found.get(key) != held.get(key))
+                wrong.append(f"{len(keys)} items of {name} in {table} are not what was written: {keys[:3]}")
+        return wrong
+
+    def _write(self, until: datetime) -> bool:
+        name, number = self._random.choice(SOURCES), self._random.randrange(self._spec.items)
+        key = _key(name, number)
+        try:
+            if key in self.known[name] and self._random.random() < 0.25:
+                self._dynamodb.delete_item(TableName=self._table(name), Key=self._stored_key(name, key))
+                del self.known[name][key]
+            else:
+                self._put(name, number)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+        now = self._account.clock.now()
+        if now < until:
+            self._account.schedule(now + timedelta(minutes=self._spec.write_every_minutes), lambda: self._write(until))
+        return False  # items are no configuration
+
+    def _put(self, name: str, number: int) -> None:
+        self._number += 1
+        key = _key(name, number)
+        item = _item(name, key, number, self._number)
+        table = self._table(name)
+        stored = {**item, **self._stored_key(name, key), **_entries(name, item)} if table == MERGED else item
+        self._dynamodb.put_item(TableName=table, Item=stored)
+        self.known[name][key] = item
+
+    def _stored_key(self, name: str, key: tuple[str, str]) -> dict[str, Any]:
+        sort = f"{name}#{key[1]}" if self._table(name) == MERGED else key[1]
+        return {"pk": {"S": key[0]}, "sk": {"S": sort}}
+
+    def _table(self, name: str) -> str:
+        value: str = self._ssm.get_parameter(Name=f"/tap/tables/{name}")["Parameter"]["Value"]
+        return value
+
+
+def _key(name: str, number: int) -> tuple[str, str]:
+    tenant = f"TENANT#{number // 4:05}"
+    return (tenant, f"CONTRACT#{number:05}" if name == "tenants" else f"USER#{number:05}")
+
+
+def _item(name: str, key: tuple[str, str], number: int, version: int) -> Item:
+    keys = {attribute for index in INDEXES[name].values() for attribute in (index.partition_key, index.sort_key)}
+    texts = {attribute: f"{attribute}-{number:05}" for attribute in sorted(keys - {"pk"})}
+    shown = {"name": f"number {number}", "status": "active", **texts}
+    return {
+        "pk": {"S": key[0]},
+        "sk": {"S": key[1]},
+        "version": {"N": str(version)},
+        **{attribute: {"S": value} for attribute, value in shown.items()},
+    }
+
+
+def _entries(name: str, item: Item) -> dict[str, Any]:
+    """The key attributes of the merged table's indexes (docs/access-patterns.md)."""
+    made: dict[str, Any] = {}
+    for overloaded, served in OVERLOADED.items():
+        for index in set(served) & INDEXES[name].keys():
+            of, into = INDEXES[name][index], INDEXES[MERGED][overloaded]
+            made[into.partition_key] = {"S": f"{index}#{item[of.partition_key]['S']}"}
+            made[into.sort_key] = item[of.sort_key]
+    return made
+
+
+def _own(item: Item) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in ("pk", "sk") and not name.startswith("tap_")}

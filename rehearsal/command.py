@@ -1,0 +1,95 @@
+"""`python -m optimizer rehearse`: the whole life against the emulated account, and the account served over HTTP.
+
+Everything else of the rehearsal is imported when a command runs: the other verbs need none of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain.errors import UsageError
+
+app = typer.Typer(
+    help="Rehearse the whole life of the platform against an emulated account, in seconds.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def rehearse(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for dashboard.html and summary.json.", file_okay=False)
+    ] = None,
+    scenario: Annotated[str, typer.Option("--scenario", help="A scenario's name, or a YAML file.")] = "quiet",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same run.")] = 0,
+    crash_at: Annotated[
+        int | None,
+        typer.Option(
+            "--crash-at", min=1, help="Kill the job at its K-th AWS call; odd: after it landed, even: before."
+        ),
+    ] = None,
+    fault_rate: Annotated[
+        float, typer.Option("--fault-rate", min=0, max=0.9, help="Share of the AWS calls that fail.")
+    ] = 0.0,
+    weeks_after: Annotated[
+        int,
+        typer.Option(
+            "--weeks-after", min=0, max=52, help="Weeks to live on after the plan, to see what it really saved."
+        ),
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")] = False,
+) -> int:
+    """Live 60 days, walk the synthesized pipeline, write the dashboard. Exits 1 unless it ends as the scenario says."""
+    if context.invoked_subcommand is not None:
+        return 0
+    if out is None:
+        raise UsageError("rehearse: --out DIR says where dashboard.html and summary.json go.")
+    _require_extra()
+    from rehearsal.run import rehearse as run
+    from rehearsal.scenario import load_scenario
+    from rehearsal.workspace import Request
+
+    request = Request(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after)
+    return run(request, as_json=as_json)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Loopback port; 0 takes a free one.")],
+    scenario: Annotated[str, typer.Option("--scenario", help="A scenario's name, or a YAML file.")] = "quiet",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same account.")] = 0,
+) -> int:
+    """Serve the emulated account over HTTP on 127.0.0.1 until interrupted."""
+    _require_extra()
+    from rehearsal.scenario import load_scenario
+    from rehearsal.serve_command import serve as run
+
+    return run(port, load_scenario(scenario), seed)
+
+
+@app.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def execute(
+    port: Annotated[int, typer.Argument(help="The port of a served account.")],
+    verb: Annotated[list[str], typer.Argument(help="-- VERB and its options, as for `python -m optimizer`.")],
+) -> int:
+    """Run one verb against a served account, with the account's clock."""
+    _require_extra()
+    from rehearsal.serve_command import execute as run
+
+    return run(port, verb)
+
+
+def _require_extra() -> None:
+    try:
+        import moto  # noqa: F401
+    except ModuleNotFoundError:
+        raise UsageError(
+            f"The rehearsal needs packages that are not installed: {sys.executable} -m pip install -e '.[rehearsal]'."
+        ) from None

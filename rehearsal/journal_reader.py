@@ -1,0 +1,59 @@
+"""The journal as a stranger reads it: items of a DynamoDB table, without the optimizer's own reader."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.sizing import SizingRecord
+
+
+@dataclass(frozen=True)
+class JournalItems:
+    """Reads through a DynamoDB client of the rehearsal's own."""
+
+    dynamodb: Any
+    table: str
+
+    def head(self) -> Mapping[str, str] | None:
+        """The current plan's hash and state; None before the first analysis."""
+        item = self._item("plan", "current")
+        return None if item is None else {"hash": item["hash"]["S"], "state": item["state"]["S"]}
+
+    def plan(self) -> dict[str, Any] | None:
+        """The current plan's document."""
+        head = self.head()
+        if head is None:
+            return None
+        item = self._item(f"plan#{head['hash']}", "plan")
+        assert item is not None, "the plan's document is written with its head"
+        document: dict[str, Any] = json.loads(zlib.decompress(bytes(item["document"]["B"])))["plan"]
+        return document
+
+    def phase(self, number: int) -> dict[str, Any]:
+        """The record of one phase of the current plan; that of a waiting one when none was written."""
+        head = self.head()
+        item = self._item(f"plan#{head['hash']}", f"phase#{number}") if head else None
+        record: dict[str, Any] = json.loads(item["record"]["S"]) if item else {"state": "waiting"}
+        return record
+
+    def window_end(self, stage: str) -> datetime | None:
+        """When the window of a stage such as `Phase2` ends; None when it has none."""
+        end = self.phase(int(stage.removeprefix("Phase"))).get("window_end")
+        return datetime.fromisoformat(end) if end else None
+
+    def sizing(self) -> SizingRecord | None:
+        """The sizing record; None when nothing was ever accepted."""
+        item = self._item("sizing", "current")
+        return None if item is None else SizingRecord.model_validate_json(item["record"]["S"])
+
+    def _item(self, pk: str, sk: str) -> Mapping[str, Any] | None:
+        answer = self.dynamodb.get_item(
+            TableName=self.table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
+        )
+        item: Mapping[str, Any] | None = answer.get("Item")
+        return item

@@ -1,0 +1,44 @@
+"""A job whose folder holds other code than runs here: a process of its own, against the account over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+
+RUN = ("optimizer/**/*.py", "domain/*.py", "cloudformation/*.py")  # what the verbs run
+HERE = Path(__file__).parents[1]
+
+
+def is_other_code(folder: Path) -> bool:
+    """Whether the folder holds the project, and not as it runs here."""
+    return (folder / "optimizer" / "__main__.py").is_file() and code_hash(folder.resolve()) != code_hash(HERE)
+
+
+@lru_cache(maxsize=64)
+def code_hash(folder: Path) -> str:
+    """Over the modules that the verbs run; a folder's code is read once."""
+    digest = hashlib.sha256()
+    found = {path for pattern in RUN for path in folder.glob(pattern)}
+    for path in sorted(found):
+        digest.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def run_other_code(account: EmulatedAccount, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """`python -m optimizer` as the folder has it; its exit code. Printed is what it prints."""
+    from emulator.http_server import serving  # moto's server is needed here alone
+
+    with serving(account, 0, lambda _verb: environ) as port:
+        command = [sys.executable, "-m", "optimizer", "rehearse", "exec", str(port), "--", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stdout + done.stderr, end="")  # noqa: T201 -- the job's log
+    return done.returncode

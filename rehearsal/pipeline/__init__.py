@@ -1,0 +1,1 @@
+"""The synthesized pipeline, walked: definition, engine, builds, conditions, deployments."""

@@ -1,0 +1,278 @@
+"""Runs the `build` commands of a synthesized CodeBuild project, as far as a laptop can.
+
+A job sees an otherwise empty folder with its declared inputs, its declared environment and what
+CodeBuild itself sets. `python -m optimizer ...` runs in process against the emulated account where the
+folder holds the code that runs here, else as a process of its own (`other_code`); a Python script that
+stands in the buildspec runs in process, `python app.py` through the cache of assemblies, everything else
+in bash; exported variables carry on from one command to the next, as in buildspec version 0.2. `install`
+and `pre_build` are shown as not run, but for such scripts and for the links that CDK generates there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rehearsal.pipeline.definition import Project
+from rehearsal.pipeline.errors import WalkFailed
+from rehearsal.synthesis import Synthesis, SynthesisFailed, copy_sources
+
+Say = Callable[[str], None]
+Verb = Callable[[Sequence[str], Mapping[str, str], str], int]
+"""Runs `python -m optimizer` in process: arguments, the job's environment, who calls; gives the exit code."""
+
+Script = Callable[[str, Mapping[str, str], str], int]
+"""Runs a Python script that stands in a buildspec, likewise."""
+
+SignIn = Callable[[str], Mapping[str, str]]
+"""The variables with the credentials of a role, by its ARN."""
+
+INLINE = re.compile(r"python - <<'(\w+)'\n(.*?)\1", re.DOTALL)
+OPTIMIZER = ["python", "-m", "optimizer"]
+SYNTHESIS = ["python", "app.py"]
+OPERATORS = frozenset("();<>|&")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended: the exit code of the command that failed (0: none did), and what it leaves."""
+
+    exit_code: int
+    failed: str
+    exported: Mapping[str, str]
+    lines: tuple[str, ...]
+    folder: Path
+
+    @property
+    def last_line(self) -> str:
+        return self.lines[-1] if self.lines else ""
+
+
+def no_credentials(role_arn: str) -> Mapping[str, str]:  # noqa: ARG001 -- a SignIn's signature
+    """For jobs that call nobody."""
+    return {}
+
+
+def no_script(script: str, environ: Mapping[str, str], actor: str) -> int:  # noqa: ARG001 -- a Script's signature
+    """For jobs that have none."""
+    raise WalkFailed(f"{actor}: nothing here runs the script that its buildspec holds.")
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """What all jobs of one rehearsal share. `scratch` is emptied by its owner."""
+
+    verb: Verb
+    synthesis: Synthesis
+    scratch: Path
+    region: str
+    revision: str
+    say: Say
+    script: Script = no_script
+    sign_in: SignIn = no_credentials
+    _told: set[str] = field(default_factory=set)
+
+    def tell_once(self, line: str) -> None:
+        """Say what is the same for many jobs, the first time."""
+        if line not in self._told:
+            self._told.add(line)
+            self.say(line)
+
+    def prepare(self, project: Project, inputs: Mapping[str, Path], primary: str | None) -> Job:
+        """A folder for a job: the primary input in it, the others beside it, linked where the buildspec says."""
+        room = Path(tempfile.mkdtemp(dir=self.scratch, prefix=f"{project.name}-"))
+        folder = room / "src"
+        if primary is None:
+            folder.mkdir()
+        else:
+            shutil.copytree(inputs[primary], folder, symlinks=True)
+        environ = {
+            **project.environment,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "CODEBUILD_SRC_DIR": str(folder),
+            "CODEBUILD_RESOLVED_SOURCE_VERSION": self.revision,
+            "CODEBUILD_BUILD_ID": f"{project.name}:{room.name}",
+            **self.sign_in(project.role),
+            **{f"CODEBUILD_SRC_DIR_{name}": str(path) for name, path in inputs.items() if name != primary},
+        }
+        return Job(self, project, folder, environ)
+
+
+@dataclass
+class Job:
+    """One prepared build. `run` may be called again and again: a schedule starts the same project each time."""
+
+    jobs: Jobs
+    project: Project
+    folder: Path
+    declared: Mapping[str, str]
+    _linked: bool = field(default=False, init=False)
+
+    def run(self, actor: str, overrides: Mapping[str, str] | None = None, say: Say | None = None) -> Ended:
+        """Run the commands of the build phase until one fails. Crash of the emulated account passes through."""
+        relay = Relay(say or self.jobs.say)
+        shell = Shell(self.folder, {**self.declared, **(overrides or {})}, relay)
+        self._link_inputs(shell)
+        for command in self._scripts():
+            if code := self._run_script(command, shell, actor):
+                return Ended(code, command.splitlines()[0], {}, tuple(relay.lines), self.folder)
+        for command in self.project.commands("build"):
+            code = self._run(command, shell, actor)
+            if code:
+                return Ended(code, command, {}, tuple(relay.lines), self.folder)
+        exported = {name: shell.environ.get(name, "") for name in self.project.exported}
+        return Ended(0, "", exported, tuple(relay.lines), self.folder)
+
+    def output(self, artifact: str, to: Path) -> Path:
+        """An output artifact, copied out of its base directory. Raises WalkFailed when it was not made."""
+        base = self.project.base_directory(artifact)
+        made = self.folder / base
+        if not made.is_dir() or not any(made.iterdir()):
+            raise WalkFailed(f"{self.project.name}: no matching artifact paths found for {artifact} in {base}.")
+        return Path(shutil.copytree(made, to, ignore=shutil.ignore_patterns("__pycache__")))
+
+    def _link_inputs(self, shell: Shell) -> None:
+        if self._linked:
+            return
+        for phase in ("install", "pre_build"):
+            for command in self.project.commands(phase):
+                if INLINE.fullmatch(command):
+                    continue
+                if "CODEBUILD_SRC_DIR_" not in command:
+                    self.jobs.tell_once(f"not run here ({phase}): {command.strip().splitlines()[0]}")
+                elif shell.run(command):
+                    raise WalkFailed(f"{self.project.name}: an input could not be laid out: {command}")
+        self._linked = True
+
+    def _scripts(self) -> list[str]:
+        return [each for each in self.project.commands("pre_build") if INLINE.fullmatch(each)]
+
+    def _run_script(self, command: str, shell: Shell, actor: str) -> int:
+        found = INLINE.fullmatch(command)
+        assert found is not None, "only such commands are asked for"
+        with shell.entered():
+            return self.jobs.script(found[2], shell.environ, actor)
+
+    def _run(self, command: str, shell: Shell, actor: str) -> int:
+        words = split(command)
+        if words[:3] == OPTIMIZER:
+            if any(set(word) <= OPERATORS for word in words):
+                raise WalkFailed(f"{self.project.name}: the rehearsal runs the optimizer in process, alone: {command}")
+            arguments = shell.expanded(command)[3:]
+            with shell.entered():
+                return self.jobs.verb(arguments, shell.environ, actor)
+        if words == SYNTHESIS:
+            try:
+                self.jobs.synthesis.run(self.folder, {**os.environ, **shell.environ})
+            except SynthesisFailed as error:
+                shell.relay.write(f"{error}\n")
+                return 1
+            return 0
+        return shell.run(command)
+
+
+class Relay(io.TextIOBase):
+    """What a command prints: kept, and passed on line by line."""
+
+    def __init__(self, say: Say) -> None:
+        self.lines: list[str] = []
+        self._say = say
+        self._begun = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *whole, self._begun = (self._begun + text).split("\n")
+        for line in whole:
+            if line.strip():
+                self.lines.append(line)
+                self._say(line)
+        return len(text)
+
+
+@dataclass
+class Shell:
+    """One bash as CodeBuild keeps it: each command leaves its exported variables and its folder to the next."""
+
+    folder: Path
+    environ: dict[str, str]
+    relay: Relay
+
+    def run(self, command: str) -> int:
+        """The command's exit code. It finds this Python first on its PATH, and no AWS credentials but the job's."""
+        with tempfile.NamedTemporaryFile() as left:
+            script = f"trap 'env -0 > {shlex.quote(left.name)}' EXIT\n{command}\n"
+            done = subprocess.run(
+                ["bash", "-c", script],
+                cwd=self.folder,
+                env={**self.environ, **_surroundings(self.folder)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.relay.write(done.stdout + done.stderr)
+            left.seek(0)
+            pairs = (pair.partition("=") for pair in left.read().decode().split("\0") if pair)
+            after = {name: value for name, _, value in pairs}
+        if after:
+            self.folder = Path(after.get("PWD", self.folder))
+            own = {"PATH", "HOME", "LANG", "PWD", "OLDPWD", "SHLVL", "_"}
+            self.environ = {name: value for name, value in after.items() if name not in own}
+        return done.returncode
+
+    def expanded(self, command: str) -> list[str]:
+        """The command's words after bash has expanded variables and quotes."""
+        if not set(command) & set("$`*?[~{"):
+            return split(command)
+        done = subprocess.run(
+            ["bash", "-c", f"printf '%s\\0' {command}"],
+            cwd=self.folder,
+            env={**self.environ, **_surroundings(self.folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split("\0")[:-1]
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """Stand in the job's folder, with stdout and stderr relayed."""
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(self.relay),
+            contextlib.redirect_stderr(self.relay),
+        ):
+            yield
+
+
+def split(command: str) -> list[str]:
+    """A command's words, operators apart; a command that bash alone understands gives none."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        return list(lexer)
+    except ValueError:
+        return []
+
+
+def source_artifact(project: Path, to: Path) -> Path:
+    """What the Source action would bring: the project's own files."""
+    copy_sources(project, to)
+    return to
+
+
+def _surroundings(folder: Path) -> dict[str, str]:
+    interpreter = str(Path(sys.executable).parent)
+    return {"PATH": f"{interpreter}:{os.defpath}:/usr/local/bin", "HOME": str(folder.parent), "LANG": "C.UTF-8"}

@@ -1,0 +1,9 @@
+"""What the walk of the pipeline refuses."""
+
+from __future__ import annotations
+
+from domain.errors import OptimizerError
+
+
+class WalkFailed(OptimizerError):
+    """The synthesized pipeline cannot be walked: AWS would fail, or never start, here."""

@@ -1,0 +1,51 @@
+"""Jobs in this process: the optimizer's verbs and the scripts of buildspecs, with the account for their world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from emulator.core.credentials import boto3_session
+from rehearsal.other_code import is_other_code, run_other_code
+from rehearsal.pipeline.builds import Script, SignIn, Verb
+from rehearsal.pipeline.conditions import surroundings
+
+if TYPE_CHECKING:
+    from emulator.account import EmulatedAccount
+
+
+def in_process(account: EmulatedAccount) -> Verb:
+    """The optimizer's own command line, with the account for its world."""
+
+    def run(arguments: Sequence[str], environ: Mapping[str, str], actor: str) -> int:
+        from optimizer.cli.verbs import main  # the command line imports this package's commands
+
+        if is_other_code(Path.cwd()):
+            return run_other_code(account, arguments, environ)
+        with account.acting(actor):
+            return main(list(arguments), world=account.world(environ))
+
+    return run
+
+
+def script_in_process(account: EmulatedAccount, region: str) -> Script:
+    """A script of the buildspec, with the job's variables and credentials."""
+
+    def run(script: str, environ: Mapping[str, str], actor: str) -> int:
+        with account.acting(actor), surroundings(environ, region, boto3_session(account.key_of(environ), region)):
+            try:
+                exec(compile(script, "buildspec", "exec"), {"__name__": "__main__"})  # noqa: S102 -- our own template
+            except (ClientError, OSError) as error:
+                print(f"{type(error).__name__}: {error}")  # noqa: T201 -- the job's log
+                return 1
+        return 0
+
+    return run
+
+
+def signed_in(account: EmulatedAccount) -> SignIn:
+    """A job has the credentials of its own role. CodeBuild hands them out at an address; here, as variables."""
+    return lambda role_arn: account.credentials.of_job(role_arn).variables

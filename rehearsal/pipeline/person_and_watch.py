@@ -1,0 +1,191 @@
+"""The person at the gates, and the time that passes there.
+
+At an Observe gate time moves from one tick of the watch's schedule to the next, and the watch's
+commands run at each. The person approves when the window that the journal names has ended; when
+`accept` then holds, the stage is retried once a day until the gate would have timed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from domain.clock import Clock
+from domain.errors import AwsFailed, Unhealthy
+from emulator.core.faults import Crash
+from emulator.services.codepipeline.execution import Execution, ExecutionStopped, Gate
+from optimizer.decide.approvals import CONFIRM
+from rehearsal.pipeline.builds import Ended, Job
+from rehearsal.pipeline.definition import PipelineAction
+from rehearsal.scenario import StopSpec
+
+OBSERVE = "Observe"
+PERSON = "arn:aws:iam::111111111111:user/release-engineer"
+SECOND = "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_platform/lead@example.com"
+AFTERWARDS = timedelta(minutes=20)  # how long after the window's end the person looks
+RETRY = timedelta(days=1)
+GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
+# Once a window is over, only its end changes, by the day: judging it again every 15 minutes shows nothing more.
+UNHURRIED = timedelta(hours=6)
+RETOLD = timedelta(hours=12)
+SETTLING = 8  # ticks
+LISTENED = timedelta(minutes=5)  # alarms are evaluated no more often
+
+
+@dataclass
+class Watch:
+    """The scheduled project: `job` runs at every tick of `period`, and when it is called. A crash costs one run.
+
+    `called` gives the alarms that started the project since it was asked last. What the job prints is passed
+    on when its exit code changes, and else twice a day.
+    """
+
+    job: Job
+    period: timedelta
+    clock: Clock
+    advance_to: Callable[[datetime], None]
+    say: Callable[[str], None]
+    called: Callable[[], Sequence[str]] = tuple
+    _told: tuple[int, datetime] | None = field(default=None, init=False)
+    _slowed: bool = field(default=False, init=False)
+
+    def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
+        """Move to `until`, the next tick or the next call, whichever is first; True when the job ran."""
+        if every and not self._slowed:
+            self._slowed = True
+            often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
+            self.say(f"the window is over: from here the watch is rehearsed every {often}")
+        tick = next_tick(self.clock.now(), every or self.period)
+        stop = min(tick, until)
+        while self.clock.now() < stop:
+            self.advance_to(min(self.clock.now() + LISTENED, stop))
+            if alarms := self.called():
+                self.say(f"called by {', '.join(alarms)}")
+                self.run()
+                return True
+        if tick > until:
+            return False
+        self.run()
+        return True
+
+    def run(self) -> int:
+        """One run of the watch. Its exit code; that of a failed call after a crash."""
+        held: list[str] = []
+        live = False
+
+        def say(line: str) -> None:
+            nonlocal live
+            if not live and not held:
+                held.append(line)  # one line is a verdict; more of them are something happening
+                return
+            if not live:
+                self.say(held.pop())
+                live = True
+            self.say(line)
+
+        try:
+            code = self.job.run("Watch", say=say).exit_code
+        except Crash as crash:
+            self.say(str(crash))
+            return AwsFailed.exit_code
+        now = self.clock.now()
+        news = self._told is None or self._told[0] != code or now - self._told[1] >= RETOLD
+        if news:
+            self._told = (code, now)
+        if held and news:
+            self.say(held.pop())
+        return code
+
+    def settle(self) -> None:
+        """Let the schedule run on until it has nothing left to finish, such as a rollback that crashed."""
+        for _ in range(SETTLING):
+            self.advance_to(next_tick(self.clock.now(), self.period))
+            if self.run() in (0, Unhealthy.exit_code):
+                return
+
+
+@dataclass
+class Person:
+    """Answers gates as one would who reads them. `window_end` reads the journal by the stage's name."""
+
+    execution: Execution
+    watch: Watch
+    clock: Clock
+    advance_to: Callable[[datetime], None]
+    window_end: Callable[[str], datetime | None]
+    approves_plan: bool
+    approves_plan_after: timedelta
+    approves_phases: bool = True
+    leaves_gates: int = 0  # so many Observe gates time out before the first is answered
+    confirms_alone: bool = False
+    approves_early_after: timedelta | None = None  # the first time a phase's gate asks
+    stops: StopSpec | None = None  # the execution, once
+    held_since: dict[str, datetime] = field(default_factory=dict)
+    _hurried: set[str] = field(default_factory=set)
+
+    def answer(self, gate: Gate, action: PipelineAction) -> None:
+        """Wait as long as this gate takes, then answer it, unless the watch did."""
+        if action.name != OBSERVE:
+            self.advance_to(self.clock.now() + self.approves_plan_after)
+            who = SECOND if action.name == CONFIRM and not self.confirms_alone else PERSON
+            self._decide(gate, self.approves_plan, "" if self.approves_plan else "not now", who)
+            return
+        if self.stops is not None and self.stops.stage == gate.stage:
+            after, self.stops = timedelta(hours=self.stops.after_hours), None
+            self._stop(gate, gate.opened_at + after)
+        timeout = gate.opened_at + (action.timeout or GATE_TIMEOUT)
+        if self.leaves_gates:
+            self.leaves_gates -= 1
+            self._let_pass(gate, timeout)
+            return
+        if self.approves_early_after is not None and gate.stage not in self._hurried:
+            self._hurried.add(gate.stage)
+            self._decide_early(gate, gate.opened_at + self.approves_early_after)
+            return
+        end = self.window_end(gate.stage)
+        while gate.approved is None and self.clock.now() < timeout:
+            if end is None or self.clock.now() >= end + AFTERWARDS:
+                if (moved := self.window_end(gate.stage)) == end:
+                    self._decide(gate, self.approves_phases, "the window has ended")
+                end = moved  # an override restarted the window meanwhile
+                continue
+            self.watch.pass_time(min(end + AFTERWARDS, timeout))
+
+    def _let_pass(self, gate: Gate, timeout: datetime) -> None:
+        """Nobody comes; the watch goes on, and may answer."""
+        while gate.approved is None and self.clock.now() < timeout:
+            over = (end := self.window_end(gate.stage)) is not None and self.clock.now() >= end
+            self.watch.pass_time(timeout, UNHURRIED if over else None)
+
+    def retries(self, stage: str, ended: Ended) -> bool:  # noqa: ARG002 -- a person reads why; this one always waits
+        """Wait a day, watching, and say whether the stage is worth another try."""
+        since = self.held_since.setdefault(stage, self.clock.now())
+        if self.clock.now() + RETRY > since + GATE_TIMEOUT:
+            return False
+        until = self.clock.now() + RETRY
+        while self.clock.now() < until:
+            self.watch.pass_time(until, UNHURRIED)
+        return True
+
+    def _stop(self, gate: Gate, at: datetime) -> None:
+        """Stop the execution while its gate waits, unless the watch answered it before."""
+        while gate.approved is None and self.clock.now() < at:
+            self.watch.pass_time(at)
+        if gate.approved is None:
+            raise ExecutionStopped(f"somebody stopped the execution while {gate.stage} waited for an answer")
+
+    def _decide_early(self, gate: Gate, at: datetime) -> None:
+        while gate.approved is None and self.clock.now() < at:
+            self.watch.pass_time(at)
+        if gate.approved is None:
+            self._decide(gate, True, "looks fine to me")
+
+    def _decide(self, gate: Gate, approved: bool, summary: str, who: str = PERSON) -> None:
+        self.execution.answer(gate.stage, gate.action, gate.token, approved, summary, who, self.clock.now())
+
+
+def next_tick(now: datetime, period: timedelta) -> datetime:
+    """The next whole multiple of `period` since the Unix epoch, after `now`."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch + ((now - epoch) // period + 1) * period

@@ -1,0 +1,99 @@
+"""What a person sees: progress while it runs, one table at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from domain.clock import Clock
+from rehearsal.scenario import Outcome
+from rehearsal.summary import PhaseSummary, Summary
+
+STYLES = {
+    Outcome.ACCEPTED: "green",
+    Outcome.ROLLED_BACK: "red",
+    Outcome.HELD: "yellow",
+    Outcome.KEPT: "default",
+    Outcome.SKIPPED: "dim",
+}
+
+
+@dataclass
+class Progress:
+    """Lines with the simulated time in front, to `stream`."""
+
+    stream: TextIO
+    clock: Clock | None = None
+
+    def say(self, line: str) -> None:
+        """One thing that matters."""
+        time = f"{self.clock.now():%a %d %b %H:%M}" if self.clock else " " * 16
+        print(f"{time}  {line}", file=self.stream, flush=True)
+
+    def by(self, job: str) -> Callable[[str], None]:
+        """The same, for what a job says."""
+        return lambda line: self.say(f"  {job}: {line}")
+
+
+def show(summary: Summary, differences: Sequence[str], dashboard: Path, console: Console) -> None:
+    """The end of a rehearsal, for a person."""
+    table = Table(title=f"Scenario {summary.scenario}, seed {summary.seed}", title_justify="left")
+    table.add_column("Phase")
+    table.add_column("Done", overflow="fold")
+    table.add_column("Judged", overflow="fold")
+    for phase in summary.phases:
+        table.add_row(f"{phase.phase} {_title(phase.phase)}", _done(phase), _judged(phase), style=STYLES[phase.outcome])
+    console.print(table)
+    cost = summary.monthly_cost
+    saved = round(cost.before) - round(cost.after)
+    console.print(
+        f"Monthly cost at list price: ${cost.before:,.0f} before, ${cost.after:,.0f} after "
+        f"(${abs(saved):,} {'more' if saved < 0 else 'less'})."
+    )
+    if cost.stranded:
+        console.print(
+            f"Commitments that nothing uses any more cost ${cost.stranded:,.0f} a month on top, until they end."
+        )
+    if summary.weeks:
+        first, *_, last = summary.weeks
+        console.print(
+            f"Billed for a week: ${first.usd:,.0f} before the plan, ${last.usd:,.0f} in the last of the "
+            f"{len(summary.weeks) - 1} weeks after it."
+        )
+    console.print(
+        f"Code and account differ in {summary.drift_differences} properties; "
+        f"the next deployment would change {summary.next_deployment_changes} resources; "
+        f"{summary.tenant_resources_touched} resources of tenants were touched; "
+        f"{summary.api_calls:,} AWS calls, {summary.metric_calls:,} of them for metrics; "
+        f"{summary.wall_seconds:.1f} s."
+    )
+    console.print(f"Dashboard: {dashboard}", soft_wrap=True)
+    if differences:
+        console.print("It did not end as the scenario expects: " + "; ".join(differences) + ".", style="red")
+    else:
+        console.print("It ended as the scenario expects.", style="green")
+
+
+def _title(phase: int) -> str:
+    return {1: "DynamoDB", 2: "EC2 and Redis", 3: "Aurora"}[phase]
+
+
+def _done(phase: PhaseSummary) -> str:
+    """The phase's outcome, then per action how many resources ended how."""
+    ended: dict[str, Counter[str]] = {}
+    for each in phase.actions:
+        ended.setdefault(each.id, Counter())[str(each.outcome)] += 1
+    told = [f"{id}: {', '.join(f'{n} {outcome}' for outcome, n in count.items())}" for id, count in ended.items()]
+    return "\n".join([phase.outcome.value, *told])
+
+
+def _judged(phase: PhaseSummary) -> str:
+    if phase.assessment is None or phase.window_hours is None:
+        return "not observed"
+    return f"{phase.assessment.verdict} over {phase.window_hours:.1f} h: {phase.assessment.reason}"

@@ -1,0 +1,74 @@
+"""The whole life, in one go: synthesize, deploy, live, walk the pipeline, and tell how it ended."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from domain.errors import UsageError
+from rehearsal.pipeline.engine import Walk
+from rehearsal.report import Progress, show
+from rehearsal.scenario import Outcome, Scenario
+from rehearsal.session import PlatformLife
+from rehearsal.summary import Summary, excluded_of, other_sizing, unexpected
+from rehearsal.workspace import PROJECT, Request, Setting
+
+UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
+
+
+def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT) -> int:
+    """Rehearse, write dashboard.html and summary.json; 0 when it ended as the scenario expects, else 1."""
+    begun = time.perf_counter()
+    if not (project / "app.py").is_file():
+        raise UsageError(f"{project} holds no app.py: rehearse from a clone, installed with `make setup`.")
+    request.out.mkdir(parents=True, exist_ok=True)
+    progress = Progress(sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch:
+        setting = Setting(request, project, Path(scratch), progress)
+        assembly = setting.synthesize()
+        with setting.account_of(assembly) as account:
+            progress.clock = account.clock
+            life = PlatformLife(setting, account, assembly)
+            life.begin()
+            _spare_the_collector()
+            walk = life.walk()
+            life.live_on(request.weeks_after)
+            life.publish()
+            (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
+            (request.out / "called-on.json").write_text(json.dumps(life.called_on(), indent=2) + "\n")
+            summary = life.summary(time.perf_counter() - begun)
+            differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
+            differences += other_sizing(life.journal.sizing(), request.scenario.expect.sizing)
+            differences += broken_off(walk, summary, request.scenario)
+            differences += life.writer.differences() if life.writer else []
+    (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
+    if as_json:
+        Console().print_json(summary.model_dump_json())
+    else:
+        show(summary, differences, request.out / "dashboard.html", Console())
+    return 1 if differences else 0
+
+
+def _spare_the_collector() -> None:
+    """Keep Python from looking through the whole emulated account again and again: a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
+
+def broken_off(walk: Walk, summary: Summary, scenario: Scenario) -> list[str]:
+    """Why the walk should not have ended where it did; empty when the outcomes explain it."""
+    failed = walk.failed
+    person = scenario.person
+    if failed is None or (failed.name == "Approve" and (person.confirms_alone or not person.approve_plan)):
+        return []
+    outcomes = {f"Phase{each.phase}": each.outcome for each in summary.phases}
+    if outcomes.get(failed.name) in UNFINISHED:
+        return []
+    return [f"the pipeline ended at {failed.name}: {failed.reason}"]

@@ -1,0 +1,196 @@
+"""A scenario: a data file that says who uses the platform, what befalls it, and how its life must end.
+
+Nothing else can differ between scenarios: the workload's constants are one set for all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
+
+from domain.errors import UsageError
+from domain.sizing import Sizing
+from domain.values import _Value
+from emulator.billing.spec import BillingSpec
+from emulator.workload.spec import Event, FollowedPointers, IndexJob, Milestone, WorkloadSpec
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+class Outcome(Enum):
+    """How a phase ended. KEPT: it had decisions, and none of them APPLY. SKIPPED: it had nothing to
+    decide, or its stage did not run. HELD: applied and observed, then neither accepted nor rolled back."""
+
+    ACCEPTED = "accepted"
+    ROLLED_BACK = "rolled_back"
+    KEPT = "kept"
+    SKIPPED = "skipped"
+    HELD = "held"
+
+
+class Tagging(_Value):
+    """Tags somebody put on a resource, by the resource's physical name; before the plan, or late, `on` a milestone."""
+
+    resource: str
+    tags: dict[str, str] = Field(min_length=1)
+    on: Milestone | None = None
+
+
+class Pipe(_Value):
+    """An EventBridge pipe that somebody put on a table's stream on the first day."""
+
+    name: str
+    table: str
+
+
+class ByHand(_Value):
+    """A call that somebody makes in the primary Region, past the pipeline, some minutes after a milestone."""
+
+    on: Milestone
+    after_minutes: NonNegativeFloat = 0
+    account: Literal["production", "tooling"] = "production"
+    service: str
+    call: str
+    parameters: dict[str, Any]
+
+
+class Push(_Value):
+    """A commit that reaches the branch at a milestone: in one file, one text is replaced by another.
+
+    The execution under way keeps its own commit; what runs beside it takes its source from the branch.
+    """
+
+    on: Milestone
+    file: str
+    old: str
+    new: str
+
+
+class StopSpec(_Value):
+    """Somebody stops the execution so long after the Observe gate of a stage opened, and releases the commit again."""
+
+    stage: Annotated[str, Field(pattern=r"^Phase[123]$")]
+    after_hours: PositiveFloat
+
+
+class Person(_Value):
+    """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
+
+    With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
+    first time it is asked, whatever its window says; asked anew, the person waits.
+    """
+
+    approve_plan: bool = True
+    approve_after_minutes: NonNegativeFloat = 60
+    approve_phases: bool = True
+    confirms_alone: bool = False  # answers the second approver's gate as well
+    leaves_gates: NonNegativeInt = 0
+    stops: StopSpec | None = None
+    approve_early_after_hours: PositiveFloat | None = None
+
+
+class Ending(_Value):
+    """What must become of one decision, and words that its reason must hold."""
+
+    outcome: str
+    because: str = ""
+
+
+class Expectation(_Value):
+    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
+
+    `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
+    `stranded`: US dollars a month that go on for commitments that nothing uses, at least. `sizing`: what is in force.
+    """
+
+    phases: dict[Literal["1", "2", "3"], Outcome]
+    tenant_resources_touched: NonNegativeInt = 0
+    drift_differences: NonNegativeInt | None = 0
+    next_deployment_changes: NonNegativeInt | None = 0
+    window_hours: dict[Literal["1", "2", "3"], PositiveFloat] = Field(default_factory=dict)
+    actions: dict[str, Ending] = Field(default_factory=dict)
+    sizing: Sizing | None = None
+    stranded: NonNegativeFloat = 0
+    excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
+
+
+class Scenario(_Value):
+    """One life of the platform. `days` is its age when the pipeline proposes the plan.
+
+    With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
+    """
+
+    name: str
+    summary: str
+    days: PositiveInt
+    workload: WorkloadSpec
+    follows_pointers: FollowedPointers | None = None
+    taggings: tuple[Tagging, ...] = ()
+    jobs: tuple[IndexJob, ...] = ()
+    pipes: tuple[Pipe, ...] = ()
+    by_hand: tuple[ByHand, ...] = ()
+    pushes: tuple[Push, ...] = ()
+    events: tuple[Event, ...] = ()
+    person: Person = Person()
+    billing: BillingSpec = BillingSpec()
+    execution_dies_at: str | None = None
+    expect: Expectation
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML in which only true and false are booleans: in YAML 1.1, which PyYAML reads, the key `on` is one."""
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_Yaml.yaml_implicit_resolvers = {
+    first: [each for each in resolvers if each[0] != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), list("tf"))
+
+
+def known_scenarios() -> tuple[str, ...]:
+    """The names of the scenarios that come with the product."""
+    return tuple(sorted(path.stem for path in SCENARIOS.glob("*.yaml")))
+
+
+def load_scenario(name_or_path: str) -> Scenario:
+    """The scenario of that name, or in that file.
+
+    Raises UsageError with one line: an unknown name, a file that cannot be read, what is wrong in it.
+    """
+    is_path = name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
+    if not is_path and name_or_path not in known_scenarios():
+        raise UsageError(
+            f"no scenario {name_or_path!r}. There are: {', '.join(known_scenarios())}; or give a YAML file."
+        )
+    path = Path(name_or_path) if is_path else SCENARIOS / f"{name_or_path}.yaml"
+    try:
+        return Scenario.model_validate(yaml.load(path.read_text(), _Yaml))  # noqa: S506 -- _Yaml is a SafeLoader
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file.") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path}: {'; '.join(_faults(error))}.") from error
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    for each in error.errors():
+        place = ".".join(str(part) for part in each["loc"]) or "the file"
+        yield f"{place}: {each['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,82 @@
+"""A served account seen from another process: its clock, its credentials, its job environment."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import typer
+
+from domain.errors import UsageError
+from emulator.core.botocore_waits import simulated_waits
+from emulator.core.credentials import AccessKey, botocore_session
+from optimizer.ports.sessions import World
+
+LOOPBACK = "127.0.0.1"
+PATIENCE = 300  # real seconds; letting two simulated days pass runs every event of theirs
+
+
+class HttpClock:
+    """The served account's clock."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(ask(self._port, "GET", "/rehearsal/clock")["now"])
+
+    def sleep(self, seconds: float) -> None:
+        ask(self._port, "POST", "/rehearsal/clock", {"sleep": seconds})
+
+
+def ask(port: int, method: str, path: str, body: object = None) -> Any:
+    """One answer of the served account beside AWS's. Raises UsageError when nobody serves on the port."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, json.dumps(body) if body is not None else None)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    except (OSError, http.client.HTTPException) as error:
+        raise UsageError(
+            f"No account is served on port {port} ({error}). "
+            f"Start one: python -m optimizer rehearse serve --port {port}."
+        ) from error
+    finally:
+        connection.close()
+    if answer.status != http.HTTPStatus.OK:
+        raise UsageError(f"Port {port} serves no emulated account: {method} {path} gave {answer.status}.")
+    return json.loads(text)
+
+
+@contextmanager
+def remote_world(port: int, verb: str) -> Iterator[World]:
+    """What the job that runs `verb` sees, by the served account. Within, botocore waits on its clock."""
+    told = ask(port, "GET", f"/rehearsal/environment?verb={verb}")
+    key = AccessKey(told["key"]["id"], told["key"]["secret"], told["account"])
+    environ, clock = told["environ"], HttpClock(port)
+    endpoint = {"AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}"}  # botocore reads it from nowhere else
+    jitter = Random(0).random  # noqa: S311 -- repeatable on purpose
+    with patch.dict(os.environ, endpoint), simulated_waits(clock, jitter):
+        yield World(
+            clock=clock,
+            environ=environ,
+            open_session=lambda: botocore_session(key, environ["AWS_REGION"], endpoint=True),
+        )
+
+
+def execute(port: int, argv: Sequence[str]) -> int:
+    """Run one verb of the optimizer against the served account; its exit code."""
+    from optimizer.cli.verbs import main  # the command line mounts this package's commands
+
+    if not argv:
+        raise UsageError("rehearse exec: name the verb after --, as in `rehearse exec 5000 -- status`.")
+    with remote_world(port, argv[0]) as world:
+        typer.echo(f"against the account on port {port}, at {world.clock.now():%a %d %b %Y %H:%M} UTC", err=True)
+        return main(list(argv), world=world)

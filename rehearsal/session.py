@@ -1,0 +1,347 @@
+"""One life of the emulated accounts: the first deployment, the scenario's days, one walk of the pipeline."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+
+from cloudformation.assembly import Assembly, Stack
+from domain.errors import AwsFailed, LeaseLost
+from emulator.account import Crash, EmulatedAccount
+from emulator.billing.ledger import Billing, stranded, week
+from emulator.iam_actions import by_role, resources_by_role
+from emulator.services.cloudwatch.alarms import Alarms
+from emulator.services.codepipeline.execution import Execution, Executions, Gate
+from emulator.services.eventbridge.event_buses import Calls
+from emulator.services.eventbridge.event_patterns import gate_failed
+from emulator.workload.workload import Workload
+from optimizer.costs.list_bill import bill
+from optimizer.costs.running_footprint import footprint_now
+from optimizer.model.resource import Governed
+from optimizer.observe.inventory import take_inventory
+from optimizer.ports.aws import Aws
+from optimizer.reconcile.drift import differences as drift
+from rehearsal.actors.declarations import declare
+from rehearsal.actors.item_writer import ItemWriter
+from rehearsal.actors.pipes import put_pipe
+from rehearsal.actors.tenant_tags import Owned, put_tags, tenant_resources_touched
+from rehearsal.journal_reader import JournalItems
+from rehearsal.pipeline import conditions
+from rehearsal.pipeline.builds import Job, Jobs
+from rehearsal.pipeline.definition import Project, SynthesizedPipeline
+from rehearsal.pipeline.deployments import Deployments, deployed_pipeline
+from rehearsal.pipeline.engine import Walk, Walker
+from rehearsal.pipeline.errors import WalkFailed
+from rehearsal.pipeline.in_process import in_process, script_in_process, signed_in
+from rehearsal.pipeline.person_and_watch import Person, Watch
+from rehearsal.scenario import ByHand, Push, StopSpec
+from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
+from rehearsal.workspace import PIPELINE_STACK, WALKED_AT, Setting, production_of
+
+REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
+EXECUTION = "00000000-0000-4000-8000-000000000001"
+PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
+NEXT_EXECUTION = "00000000-0000-4000-8000-000000000002"
+RETRIES = 8
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
+RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
+
+
+class PlatformLife:
+    """One life of the emulated accounts, from the first deployment to the last stage."""
+
+    def __init__(self, setting: Setting, account: EmulatedAccount, assembly: Assembly) -> None:
+        self.setting, self.account = setting, account
+        self.request, self.progress = setting.request, setting.progress
+        self.stacks = assembly.stacks
+        self.home: Stack = assembly.stack(PIPELINE_STACK)
+        self.production = production_of(assembly)
+        self.deployments = Deployments(account, self.home.region, self.progress.say)
+        self.scenario = setting.request.scenario
+        self.workload = Workload(
+            self.scenario.workload,
+            account,
+            setting.request.seed,
+            events=self.scenario.events,
+            jobs=self.scenario.jobs,
+        )
+        account.part(Billing).spec = self.scenario.billing
+        followed = self.scenario.follows_pointers
+        region = self.production[0].region
+        self.writer = ItemWriter(account, region, followed, setting.request.seed) if followed else None
+        self.owned: list[Owned] = []
+        self.watching: Watch | None = None
+        self.cost_before = 0.0
+        self.weeks: tuple[WeekCost, ...] = ()
+
+    def begin(self) -> None:
+        """Deploy everything once, let the scenario's days pass, put its tags on."""
+        left_out: Counter[str] = Counter()
+        for stack in self.stacks:
+            done = self.deployments.bring(stack)
+            self.progress.say(f"deployed {stack.name} in {stack.region}: {len(done.created)} resources")
+            left_out.update(done.left_out)
+        told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
+        self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        declare(self.aws)
+        if self.writer is not None:
+            self.writer.declare()
+        for pipe in self.scenario.pipes:
+            put_pipe(self.aws, pipe)
+        self.account.clock.advance_to(WALKED_AT)
+        self.progress.say(f"{self.scenario.days} days of the workload have passed")
+        if self.writer is not None:
+            self.writer.begin(self.account.clock.now())
+        self._tag(None)
+        self.cost_before = self._monthly_cost()
+
+    def walk(self) -> Walk:
+        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        walk = self._execute(EXECUTION, self.scenario.execution_dies_at, self.scenario.person.stops)
+        if not walk.stopped:
+            return walk
+        self.progress.say("the execution is gone, and the same commit is released again")
+        return self._execute(NEXT_EXECUTION, None, None)
+
+    def _execute(self, id: str, dies_at: str | None, stops: StopSpec | None) -> Walk:
+        """One execution of the deployed pipeline, until it enters the stage `dies_at`, or somebody stops it."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
+        execution = Execution(pipeline.name, id, stages)
+        self.account.part(Executions).by_pipeline[pipeline.name] = execution
+        self.watching = watch = self._watch(pipeline)
+        person = self._person(execution, watch, stops)
+        walk = Walker(
+            pipeline=pipeline,
+            execution=execution,
+            source=self.setting.source,
+            jobs=self.jobs,
+            invoke=conditions.in_process(self.account, self.home.region),
+            cloudformation=self.deployments,
+            person=person,
+            now=self.account.clock.now,
+            milestone=self._reached,
+            gate_failed=lambda gate: self._react(pipeline, execution, gate),
+            say=self.progress.say,
+            said_by=self.progress.by,
+            retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
+            dies_at=dies_at,
+        ).walk()
+        watch.settle()
+        return walk
+
+    def _person(self, execution: Execution, watch: Watch, stops: StopSpec | None) -> Person:
+        """Who answers the gates, as the scenario has them."""
+        spec = self.scenario.person
+        early = spec.approve_early_after_hours
+        return Person(
+            execution=execution,
+            watch=watch,
+            clock=self.account.clock,
+            advance_to=self.account.clock.advance_to,
+            window_end=self.journal.window_end,
+            approves_plan=spec.approve_plan,
+            approves_plan_after=timedelta(minutes=spec.approve_after_minutes),
+            approves_phases=spec.approve_phases,
+            confirms_alone=spec.confirms_alone,
+            leaves_gates=spec.leaves_gates,
+            approves_early_after=None if early is None else timedelta(hours=early),
+            stops=stops,
+        )
+
+    def live_on(self, weeks: int) -> None:
+        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish.
+
+        The watch runs once a day: with no window open, every quarter of an hour shows nothing more.
+        """
+        if not weeks:
+            return
+        pipeline = deployed_pipeline(self.account, self.home)
+        slow = [each for each in pipeline.schedules if each.period >= DAY]
+        begun, costs, watch = self.account.clock.now(), [self._week(WALKED_AT - WEEK)], self._watch(pipeline)
+        for number in range(weeks):
+            for day in range(1, 8):
+                self.account.clock.advance_to(begun + number * WEEK + day * DAY)
+                watch.run()
+                for each in slow:
+                    if day % (each.period // DAY) == 0:
+                        self._until_it_ends(pipeline.projects[each.project], {})
+            self._publish_now()
+            costs.append(self._week(begun + number * WEEK))
+            self.progress.say(f"week {number + 1} after the plan: billed ${costs[-1].usd:,.2f}")
+        self.weeks = tuple(costs)
+
+    def publish(self) -> None:
+        """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
+        pipeline = deployed_pipeline(self.account, self.home)
+        project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
+        bucket = project.environment["TAP_RECORDS_BUCKET"]
+        head = self.journal.head()
+        if head is None:
+            self.progress.say("no plan was ever proposed: there is no dashboard")
+            return
+        s3 = self.account.client("s3", self.account.tooling, self.home.region)
+        for name in PUBLISHED:
+            found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
+            (self.request.out / name).write_bytes(found["Body"].read())
+
+    def calls_by_role(self) -> dict[str, dict[str, int]]:
+        """What each role was seen to ask for, as IAM actions: to be held against what it may."""
+        return by_role(self.account.calls, self.account.credentials)
+
+    def called_on(self) -> dict[str, dict[str, list[str]]]:
+        """And on what, where a call's resource can be told by its parameters."""
+        return resources_by_role(self.account.calls, self.account.credentials)
+
+    def summary(self, wall_seconds: float) -> Summary:
+        """The figures of the whole life."""
+        self.progress.say("comparing code and account")
+        sizing = self.journal.sizing()
+        assembly = self.setting.assembly_with("last", sizing.model_dump_json() if sizing else None)
+        found = drift(production_of(assembly), self.aws.at)
+        for each in found.differences:
+            self.progress.say(f"  {each.stack}/{each.logical_id} {each.property}: {each.declared} != {each.actual}")
+        return Summary(
+            scenario=self.scenario.name,
+            seed=self.request.seed,
+            phases=phases_of(self.journal),
+            drift_differences=len(found.differences),
+            next_deployment_changes=self._next_deployment(production_of(assembly)),
+            tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
+            monthly_cost=MonthlyCost(
+                before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
+            ),
+            api_calls=len(self.account.calls),
+            metric_calls=metric_calls(list(self.account.calls)),
+            wall_seconds=round(wall_seconds, 2),
+            weeks=self.weeks,
+        )
+
+    def _next_deployment(self, stacks: Sequence[Stack]) -> int:
+        """How many resources the Production stage would change, were the same code deployed again now."""
+        changes = [change for stack in stacks for change in self.deployments.changes(stack)]
+        for each in changes:
+            self.progress.say(f"  the next deployment: {each}")
+        return len(changes)
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The rehearsal's own hands in production."""
+        region = self.production[0].region
+        session = self.account.session(self.account.production, region)
+        return Aws(session, self.account.production, region, self.account.clock)
+
+    @cached_property
+    def journal(self) -> JournalItems:
+        dynamodb = self.account.client("dynamodb", self.account.tooling, self.home.region)
+        return JournalItems(dynamodb, "tap-journal")
+
+    @cached_property
+    def branch(self) -> Path:
+        """The branch's newest commit; at first the one that the pipeline carries out."""
+        to = self.setting.scratch / "branch"
+        shutil.copytree(self.setting.source, to)
+        return to
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(
+            verb=in_process(self.account),
+            synthesis=self.setting.synthesis,
+            scratch=self.setting.scratch,
+            region=self.home.region,
+            revision=REVISION,
+            say=self.progress.say,
+            script=script_in_process(self.account, self.home.region),
+            sign_in=signed_in(self.account),
+        )
+
+    def _reached(self, milestone: str, at: datetime) -> None:
+        """What the scenario hangs on a milestone: events, late tags, calls by hand."""
+        self.workload.milestone(milestone, at)
+        self.account.part(Alarms).look_soon(self.account)
+        self._tag(milestone)
+        for push in (each for each in self.scenario.pushes if each.on == milestone):
+            self._push(push)
+        for each in (each for each in self.scenario.by_hand if each.on == milestone):
+            if each.after_minutes:
+                self.account.schedule(at + timedelta(minutes=each.after_minutes), partial(self._by_hand, each))
+            else:
+                self._by_hand(each)
+
+    def _push(self, push: Push) -> None:
+        """Put a commit on the branch: what runs beside the pipeline finds it from its next build on."""
+        changed = self.branch / push.file
+        text = changed.read_text()
+        if push.old not in text:
+            raise WalkFailed(f"The scenario replaces a text that {push.file} does not hold: {push.old}")
+        self.progress.say(f"pushed: {push.file} changes on the branch")
+        changed.write_text(text.replace(push.old, push.new, 1))
+        if self.watching is not None:
+            self.watching.job = self.jobs.prepare(self.watching.job.project, {"branch": self.branch}, "branch")
+
+    def _by_hand(self, call: ByHand) -> None:
+        self.progress.say(f"by hand: {call.service} {call.call} {call.parameters}")
+        owner = self.account.tooling if call.account == "tooling" else self.account.production
+        client = self.account.client(call.service, owner, self.aws.region)
+        getattr(client, call.call)(**call.parameters)
+
+    def _tag(self, milestone: str | None) -> None:
+        for each in (each for each in self.scenario.taggings if each.on == milestone):
+            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
+            self.owned += [owned] if owned else []
+
+    def _week(self, start: datetime) -> WeekCost:
+        return WeekCost(start=f"{start:%Y-%m-%d}", usd=round(week(self.account, start), 2))
+
+    def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
+        for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
+            job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.branch}, "branch")
+            clock, say = self.account.clock, self.progress.by("Watch")
+            called = Calls(self.account, self.home.region, pipeline.projects[schedule.project].name)
+            return Watch(job, schedule.period, clock, clock.advance_to, say, called.since_last)
+        raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
+
+    def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:
+        """Start what the rules of the pipeline's stack start when a gate was rejected, or answered by nobody."""
+        event = gate_failed(pipeline.name, execution.id, gate)
+        for reaction in (each for each in pipeline.reactions if each.matches(event)):
+            try:
+                self._until_it_ends(pipeline.projects[reaction.project], reaction.overrides(event))
+            except WalkFailed as unfinished:
+                self.progress.say(f"{unfinished} The schedule goes on with it.")
+
+    def _publish_now(self) -> None:
+        pipeline = deployed_pipeline(self.account, self.home)
+        self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
+
+    def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
+        """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""
+        injected = self.request.fault_rate > 0 or self.request.crash_at is not None
+        runs = RETRIES if injected else 1  # what AWS itself refuses, it refuses again at the same moment
+        for _ in range(runs):
+            job = self.jobs.prepare(project, {"branch": self.branch}, "branch")
+            try:
+                ended = job.run(project.name, variables, self.progress.by(project.name))
+            except Crash as crash:
+                self.progress.say(f"{project.name}: {crash}")
+                continue
+            if ended.exit_code not in RETRIED:
+                return job
+        raise WalkFailed(f"{project.name} did not end in {runs} runs: see what it said.")
+
+    def _governed(self) -> list[Governed]:
+        """All governed resources, those of tenants included."""
+        regions = tuple(dict.fromkeys(stack.region for stack in self.production))
+        inventory = take_inventory(self.aws, regions)
+        owned: Mapping[str, str] = {}
+        others = [Governed(each.kind, each.name, each.arn, each.region, owned) for each in inventory.excluded]
+        return [*inventory.governed, *others]
+
+    def _monthly_cost(self) -> float:
+        footprint, _ = footprint_now(self.aws, self._governed())
+        return float(bill(footprint).monthly)

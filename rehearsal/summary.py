@@ -1,0 +1,216 @@
+"""The figures of a rehearsal, from the account's own record, inventory and journal items.
+
+Nothing here comes from the optimizer's deciding or executing: who judges a run does not ask it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.sizing import Sizing, SizingRecord
+from emulator.core.call_record import Call
+from rehearsal.journal_reader import JournalItems
+from rehearsal.scenario import Expectation, Outcome
+
+PHASES = (1, 2, 3)
+METRIC_OPERATIONS = frozenset({"GetMetricData", "GetMetricStatistics"})
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ActionSummary(_Value):
+    """One decision on one resource, and what became of it."""
+
+    id: str
+    resource: str
+    decision: str
+    outcome: str
+    reason: str
+
+
+class AssessmentSummary(_Value):
+    """The last assessment of a phase's window."""
+
+    verdict: str
+    reason: str
+
+
+class PhaseSummary(_Value):
+    """One phase. `window_hours`: how long it was observed; null when it never was."""
+
+    phase: int
+    outcome: Outcome
+    window_hours: float | None
+    assessment: AssessmentSummary | None
+    actions: tuple[ActionSummary, ...]
+
+
+class MonthlyCost(_Value):
+    """US dollars a month: `before` and `after` at list price, `stranded` for commitments that nothing uses any more."""
+
+    before: float
+    after: float
+    stranded: float
+
+
+class WeekCost(_Value):
+    """A week that began on `start`, as the account was billed for it: amortized, credits and taxes left out."""
+
+    start: str
+    usd: float
+
+
+class Summary(_Value):
+    """summary.json. `next_deployment_changes`: resources that the next deployment of the same code would change."""
+
+    scenario: str
+    seed: int
+    phases: tuple[PhaseSummary, ...]
+    drift_differences: int
+    next_deployment_changes: int
+    tenant_resources_touched: int
+    monthly_cost: MonthlyCost
+    api_calls: int
+    metric_calls: int
+    wall_seconds: float
+    weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
+
+
+def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:
+    """All three phases as the journal's items tell them."""
+    plan = journal.plan() or {"actions": (), "decisions": (), "held": "no plan"}
+    return tuple(_phase(number, plan, journal.phase(number)) for number in PHASES)
+
+
+def excluded_of(journal: JournalItems) -> frozenset[str]:
+    """The names of the resources that the plan left to their owners."""
+    plan = journal.plan() or {"excluded": ()}
+    return frozenset(each["name"] for each in plan["excluded"])
+
+
+def metric_calls(calls: Sequence[Call]) -> int:
+    """How many calls read metrics."""
+    return sum(call.service == "cloudwatch" and call.operation in METRIC_OPERATIONS for call in calls)
+
+
+def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) -> list[str]:
+    """Where the rehearsal did not end as the scenario expects, each as a sentence."""
+    found = []
+    for phase in summary.phases:
+        wanted = expect.phases.get(str(phase.phase))  # type: ignore[call-overload]  # a literal, by construction
+        if wanted is not None and phase.outcome is not wanted:
+            found.append(f"phase {phase.phase} is {phase.outcome.value}, expected was {wanted.value}")
+        longest = expect.window_hours.get(str(phase.phase))  # type: ignore[call-overload]
+        if longest is not None and (phase.window_hours is None or phase.window_hours > longest):
+            found.append(f"phase {phase.phase} was observed for {phase.window_hours} h, expected was {longest} at most")
+    found += _unexpected_endings(summary, expect)
+    if summary.tenant_resources_touched != expect.tenant_resources_touched:
+        found.append(
+            f"{summary.tenant_resources_touched} resources of tenants were touched, "
+            f"expected were {expect.tenant_resources_touched}"
+        )
+    if expect.drift_differences is not None and summary.drift_differences != expect.drift_differences:
+        found.append(
+            f"code and account differ in {summary.drift_differences} properties, "
+            f"expected were {expect.drift_differences}"
+        )
+    if expect.next_deployment_changes not in (None, summary.next_deployment_changes):
+        found.append(
+            f"the next deployment would change {summary.next_deployment_changes} resources, "
+            f"expected were {expect.next_deployment_changes}"
+        )
+    if (stranded := summary.monthly_cost.stranded) < expect.stranded:
+        found.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
+    found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
+    return found
+
+
+def other_sizing(found: SizingRecord | None, expected: Sizing | None) -> list[str]:
+    """Where the sizing in force is not the expected one, part by part; nothing when none is expected."""
+    if expected is None:
+        return []
+    sizing = found.sizing if found else Sizing.AS_DESIGNED
+    return [
+        f"the sizing has {name} {getattr(sizing, name)}, expected was {wanted}"
+        for name, wanted in expected
+        if getattr(sizing, name) != wanted
+    ]
+
+
+def _unexpected_endings(summary: Summary, expect: Expectation) -> list[str]:
+    ended = {
+        f"{each.id} {re.split('[:/]', each.resource)[-1]}": each for phase in summary.phases for each in phase.actions
+    }
+    found = []
+    for key, wanted in expect.actions.items():
+        one = ended.get(key)
+        if one is None:
+            found.append(f"there is no decision {key}")
+        elif one.outcome != wanted.outcome or wanted.because not in one.reason:
+            said = f"{wanted.outcome}: ... {wanted.because}" if wanted.because else wanted.outcome
+            found.append(f"{key} is {one.outcome} ({one.reason}), expected was {said}")
+    return found
+
+
+def _phase(number: int, plan: Mapping[str, Any], record: Mapping[str, Any]) -> PhaseSummary:
+    mine = {each["id"] for each in plan["actions"] if each["phase"] == number}
+    decisions = [each for each in plan["decisions"] if each["action"] in mine]
+    outcome = _outcome(decisions, plan, record)
+    assessment = record.get("assessment")
+    return PhaseSummary(
+        phase=number,
+        outcome=outcome,
+        window_hours=_window_hours(record),
+        assessment=AssessmentSummary(verdict=assessment["verdict"], reason=assessment["reason"])
+        if assessment
+        else None,
+        actions=tuple(_action(each, outcome, record) for each in decisions),
+    )
+
+
+def _outcome(decisions: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], record: Mapping[str, Any]) -> Outcome:
+    match record["state"]:
+        case "accepted" | "reconciled":
+            return Outcome.ACCEPTED
+        case "rolled_back":
+            return Outcome.ROLLED_BACK
+        case "empty":
+            return Outcome.KEPT
+        case "waiting":
+            wanted = any(each["choice"] == "APPLY" for each in decisions)
+            return Outcome.SKIPPED if plan["held"] or wanted or not decisions else Outcome.KEPT
+        case _:
+            return Outcome.HELD
+
+
+def _action(decision: Mapping[str, Any], phase: Outcome, record: Mapping[str, Any]) -> ActionSummary:
+    veto = (record.get("vetoed") or {}).get(f"{decision['action']} {decision['resource']}")
+    outcome, reason = phase.value, decision["reason"]
+    if decision["choice"] != "APPLY":
+        outcome = Outcome.SKIPPED.value if phase is Outcome.SKIPPED else Outcome.KEPT.value
+    elif veto:
+        outcome, reason = "vetoed", veto
+    elif phase in (Outcome.ROLLED_BACK, Outcome.HELD):
+        reason = record.get("reason") or (record.get("assessment") or {}).get("reason") or reason
+    return ActionSummary(
+        id=decision["action"],
+        resource=decision["resource"],
+        decision=decision["choice"],
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def _window_hours(record: Mapping[str, Any]) -> float | None:
+    start = record.get("window_start")
+    end = record.get("accepted_at") or record.get("assessed_at")
+    if not start or not end:
+        return None
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 3600, 2)

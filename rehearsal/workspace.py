@@ -1,0 +1,84 @@
+"""What a rehearsal is given: what was asked for, the project, a folder to throw away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from cloudformation.assembly import Assembly, Stack, read_assembly
+from emulator.account import EmulatedAccount
+from rehearsal.report import Progress
+from rehearsal.scenario import Scenario
+from rehearsal.synthesis import Synthesis, copy_sources
+
+PROJECT = Path(__file__).parents[1]
+WALKED_AT = datetime(2027, 3, 1, 8, tzinfo=UTC)  # a Monday morning
+PIPELINE_STACK = "tap-pipeline"
+PRODUCTION = "Production"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls; `weeks_after` come after the plan."""
+
+    out: Path
+    scenario: Scenario
+    seed: int = 0
+    crash_at: int | None = None
+    fault_rate: float = 0.0
+    weeks_after: int = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a rehearsal takes place: what was asked for, the project, a folder to throw away."""
+
+    request: Request
+    project: Path
+    scratch: Path
+    progress: Progress
+
+    @cached_property
+    def synthesis(self) -> Synthesis:
+        return Synthesis(self.project / ".rehearsal" / "cache")
+
+    @cached_property
+    def source(self) -> Path:
+        """The project as the Source action brings it."""
+        to = self.scratch / "source"
+        copy_sources(self.project, to)
+        return to
+
+    def synthesize(self) -> Assembly:
+        """The assembly of the design, as the first deployment had it."""
+        self.progress.say("synthesizing the app (or taking the same assembly from .rehearsal/cache)")
+        return self.assembly_with("first", None)
+
+    def assembly_with(self, name: str, sizing: str | None) -> Assembly:
+        """The assembly under a sizing record's JSON; None: nothing was ever accepted."""
+        folder = self.scratch / name
+        shutil.copytree(self.source, folder)
+        if sizing is not None:
+            (folder / "sizing.json").write_text(sizing)
+        return read_assembly(self.synthesis.run(folder, os.environ))
+
+    def account_of(self, assembly: Assembly) -> EmulatedAccount:
+        """The two accounts that the assembly names, on the day of the first deployment."""
+        request = self.request
+        return EmulatedAccount(
+            start=WALKED_AT - timedelta(days=request.scenario.days),
+            tooling=assembly.stack(PIPELINE_STACK).account,
+            production=production_of(assembly)[0].account,
+            seed=request.seed,
+            crash_at=request.crash_at,
+            fault_rate=request.fault_rate,
+        )
+
+
+def production_of(assembly: Assembly) -> tuple[Stack, ...]:
+    """The stacks of the production stage, whatever construct it hangs below."""
+    return tuple(stack for stack in assembly.stacks if stack.stage.split("/")[-1] == PRODUCTION)

@@ -1,0 +1,213 @@
+"""Reservations and Savings Plans as Cost Explorer tells of them, in no more requests than they are worth."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.errors import CostsUnknown
+from optimizer.costs.commitment_use import CommittedMonth, Used
+from optimizer.costs.commitments import Commitments, Committed, Reservation
+from optimizer.costs.cost_explorer import CostExplorer
+from optimizer.costs.read_commitments import read_commitments
+from optimizer.costs.read_savings_plans import POOLED
+from tests.costs.answers import ACCESS_DENIED, Recorded
+
+UTILIZATION = {
+    "UtilizationPercentage": "80",
+    "PurchasedHours": "7200",
+    "TotalActualHours": "5760",
+    "UnusedHours": "1440",
+    "OnDemandCostOfRIHoursUsed": "4423.68",
+    "AmortizedUpfrontFee": "1440",
+    "AmortizedRecurringFee": "2160",
+    "TotalAmortizedFee": "3600",
+    "RICostForUnusedHours": "720",
+}
+BOUGHT = {
+    "Key": "SUBSCRIPTION_ID",
+    "Value": "815",
+    "Attributes": {
+        "instanceType": "m5.4xlarge",
+        "region": "us-east-1",
+        "numberOfInstances": "10",
+        "scope": "Region",
+        "endDateTime": "2027-12-01T00:00:00.000Z",
+    },
+    "Utilization": UTILIZATION,
+}
+MORE: dict[str, Any] = {"states": ["active"], "nextToken": "more"}
+NO_PLANS: dict[str, Any] = {"savingsPlans": []}
+PERIOD = {"Start": "2027-02-06", "End": "2027-03-08"}
+
+
+def only(service: Committed) -> dict[str, Any]:
+    return {"Dimensions": {"Key": "SERVICE", "Values": [service.value]}}
+
+
+def utilization(recorded: Recorded, service: Committed, *groups: dict[str, Any]) -> None:
+    recorded.answer(
+        "cost_explorer",
+        "get_reservation_utilization",
+        {"UtilizationsByTime": [{"TimePeriod": PERIOD, "Groups": list(groups), "Total": {}}]},
+        TimePeriod=PERIOD,
+        GroupBy=[{"Type": "DIMENSION", "Key": "SUBSCRIPTION_ID"}],
+        Filter=only(service),
+    )
+
+
+def test_a_reservation_its_months_and_its_coverage() -> None:
+    recorded = Recorded()
+    utilization(recorded, Committed.EC2, BOUGHT)
+    february = {"TimePeriod": {"Start": "2027-02-01", "End": "2027-03-01"}, "Groups": [], "Total": UTILIZATION}
+    recorded.answer(
+        "cost_explorer",
+        "get_reservation_utilization",
+        {"UtilizationsByTime": [february]},
+        TimePeriod={"Start": "2026-02-01", "End": "2027-03-10"},
+        Granularity="MONTHLY",
+        Filter=only(Committed.EC2),
+    )
+    hours = {"ReservedHours": "5760", "TotalRunningHours": "10800", "OnDemandHours": "5040"}
+    recorded.answer(
+        "cost_explorer",
+        "get_reservation_coverage",
+        {"CoveragesByTime": [{"TimePeriod": PERIOD, "Groups": [], "Total": {"CoverageHours": hours}}]},
+        TimePeriod=PERIOD,
+        Granularity="MONTHLY",
+        Filter=only(Committed.EC2),
+        Metrics=["Hour"],
+    )
+    utilization(recorded, Committed.RDS)
+    recorded.refuse("cost_explorer", "get_reservation_utilization", "DataUnavailableException")
+    recorded.answer("savings_plans", "describe_savings_plans", NO_PLANS, states=["active"])
+    explorer = CostExplorer(recorded.aws)
+
+    found = read_commitments(explorer)
+
+    month = Decimal(730) / 720
+    bought = Reservation(
+        "815", Committed.EC2, "us-east-1", "m5.4xlarge", Decimal(320), date(2027, 12, 1), 3600 * month, 2160 * month
+    )
+    assert found.commitments == Commitments((bought,))
+    assert found.used == (
+        Used(Committed.EC2.value, 53.3, 80.0, Decimal(720)),
+        Used(Committed.RDS.value, None, None, Decimal(0)),
+        Used(Committed.ELASTICACHE.value, None, None, Decimal(0)),
+    )
+    assert found.months == (
+        CommittedMonth(date(2027, 2, 1), Committed.EC2.value, Decimal(3600), Decimal("4423.68"), Decimal(720)),
+    )
+    assert explorer.requests == 5  # Savings Plans themselves cost nothing to ask for
+    recorded.all_asked()
+
+
+def test_a_zonal_reservation_covers_its_own_size_only() -> None:
+    recorded = Recorded()
+    zonal = BOUGHT | {"Attributes": {**BOUGHT["Attributes"], "scope": "Availability Zone"}}  # type: ignore[dict-item]
+    for service in Committed:
+        groups = [zonal] if service is Committed.EC2 else []
+        utilization(recorded, service, *groups)
+        if groups:
+            recorded.answer("cost_explorer", "get_reservation_utilization", {"UtilizationsByTime": []})
+            recorded.answer("cost_explorer", "get_reservation_coverage", {"CoveragesByTime": []})
+    recorded.answer("savings_plans", "describe_savings_plans", NO_PLANS)
+    (reservation,) = read_commitments(CostExplorer(recorded.aws)).commitments.reservations
+    assert not reservation.flexible
+
+
+def test_a_savings_plan_and_what_a_dollar_costs_under_it() -> None:
+    recorded = Recorded()
+    for service in Committed:
+        utilization(recorded, service)
+    plan = {
+        "savingsPlanId": "p",
+        "savingsPlanType": "Compute",
+        "commitment": "2.0",
+        "recurringPaymentAmount": "1.0",
+        "start": "2026-06-01T00:00:00.000Z",
+        "end": "2027-06-01T00:00:00.000Z",
+    }
+    machine_learning = plan | {"savingsPlanType": "SageMaker"}
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan], "nextToken": "more"})
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [machine_learning]}, **MORE)
+    month = {
+        "TimePeriod": {"Start": "2027-03-01", "End": "2027-03-10"},
+        "Utilization": {
+            "TotalCommitment": "432",
+            "UsedCommitment": "420",
+            "UnusedCommitment": "12",
+            "UtilizationPercentage": "97.2",
+        },
+        "Savings": {"NetSavings": "168", "OnDemandCostEquivalent": "600"},
+        "AmortizedCommitment": {"TotalAmortizedCommitment": "432"},
+    }
+    total = {"Utilization": month["Utilization"]}
+    begun = month | {
+        "TimePeriod": {"Start": "2027-04-01", "End": "2027-04-02"},
+        "Utilization": {"TotalCommitment": "48", "UsedCommitment": "0", "UnusedCommitment": "0"},
+        "Savings": {"NetSavings": "0", "OnDemandCostEquivalent": "0"},
+        "AmortizedCommitment": {"TotalAmortizedCommitment": "0"},
+    }
+    recorded.answer(
+        "cost_explorer",
+        "get_savings_plans_utilization",
+        {"SavingsPlansUtilizationsByTime": [month, begun], "Total": total},
+    )
+    coverage = {"SpendCoveredBySavingsPlans": "600", "OnDemandCost": "200", "TotalCost": "800"}
+    recorded.answer("cost_explorer", "get_savings_plans_coverage", {"SavingsPlansCoverages": [{"Coverage": coverage}]})
+
+    found = read_commitments(CostExplorer(recorded.aws))
+
+    (bought,) = found.commitments.savings_plans
+    assert (bought.monthly, bought.billed_monthly, bought.rate) == (1460, 730, Decimal("0.7"))
+    assert (bought.ends, bought.region) == (date(2027, 6, 1), "")
+    assert found.used[-1] == Used("Savings Plans", 75.0, 97.2, Decimal(12))
+    assert "SageMaker are not reckoned with" in found.notes[0]
+    assert POOLED not in found.notes
+
+
+def test_several_plans_share_one_discount_and_it_is_said() -> None:
+    recorded = Recorded()
+    for service in Committed:
+        utilization(recorded, service)
+    plan = {"savingsPlanId": "p", "savingsPlanType": "Compute", "commitment": "1", "end": "2027-06-01T00:00:00.000Z"}
+    month = {
+        "TimePeriod": {"Start": "2027-03-01", "End": "2027-03-10"},
+        "Utilization": {"TotalCommitment": "432", "UsedCommitment": "420", "UnusedCommitment": "12"},
+        "Savings": {"NetSavings": "168", "OnDemandCostEquivalent": "600"},
+        "AmortizedCommitment": {"TotalAmortizedCommitment": "432"},
+    }
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan, plan | {"savingsPlanId": "q"}]})
+    recorded.answer(
+        "cost_explorer",
+        "get_savings_plans_utilization",
+        {"SavingsPlansUtilizationsByTime": [month], "Total": {"Utilization": month["Utilization"]}},
+    )
+    recorded.answer("cost_explorer", "get_savings_plans_coverage", {"SavingsPlansCoverages": []})
+    assert POOLED in read_commitments(CostExplorer(recorded.aws)).notes
+
+
+def test_a_missing_permission_is_not_the_same_as_no_commitment() -> None:
+    recorded = Recorded()
+    recorded.refuse("cost_explorer", "get_reservation_utilization", ACCESS_DENIED, "not authorized")
+    with pytest.raises(CostsUnknown, match="GetReservationUtilization is not allowed"):
+        read_commitments(CostExplorer(recorded.aws))
+    for service in Committed:
+        utilization(recorded, service)
+    recorded.refuse("savings_plans", "describe_savings_plans", ACCESS_DENIED)
+    with pytest.raises(CostsUnknown, match="savingsplans:DescribeSavingsPlans"):
+        read_commitments(CostExplorer(recorded.aws))
+
+
+def test_a_plan_without_any_reported_use_has_no_discount_to_reckon_with() -> None:
+    recorded = Recorded()
+    for service in Committed:
+        utilization(recorded, service)
+    plan = {"savingsPlanId": "p", "savingsPlanType": "Compute", "commitment": "2.0", "end": "2027-06-01T00:00:00.000Z"}
+    recorded.answer("savings_plans", "describe_savings_plans", {"savingsPlans": [plan]})
+    nothing = {"SavingsPlansUtilizationsByTime": [], "Total": {"Utilization": {}}}
+    recorded.answer("cost_explorer", "get_savings_plans_utilization", nothing)
+    with pytest.raises(CostsUnknown, match="No use of the Savings Plans is reported yet"):
+        read_commitments(CostExplorer(recorded.aws))

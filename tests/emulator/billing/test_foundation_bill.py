@@ -1,0 +1,58 @@
+"""The bill of the real foundation: what the optimizer counts by describing it is what the account is billed for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from emulator.billing.catalog import item, prices
+from emulator.billing.ledger import ledger
+from rehearsal.report import Progress
+from rehearsal.scenario import load_scenario
+from rehearsal.session import PlatformLife
+from rehearsal.workspace import PROJECT, Request, Setting
+
+pytestmark = pytest.mark.slow
+
+BY_USE = {"request", "million", "GB"}
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformLife]:
+    scratch = tmp_path_factory.mktemp("foundation")
+    setting = Setting(Request(scratch / "out", load_scenario("quiet")), PROJECT, scratch, Progress(io.StringIO()))
+    assembly = setting.synthesize()
+    with setting.account_of(assembly) as account:
+        life = PlatformLife(setting, account, assembly)
+        life.begin()
+        yield life
+
+
+def test_it_is_billed_for_what_is_described(life: PlatformLife) -> None:
+    book = ledger(life.account)
+    existing = {
+        (region, item(name).usage_type_in(region))
+        for (region, name), price in prices().items()
+        if price.unit not in BY_USE and name not in ("DynamoDB storage", "Load balancer capacity unit")
+    }
+    lines = [each for each in book.lines if (each.region, each.usage_type) in existing]
+    last_day = sum(float(each.unblended[-24:].sum()) for each in lines)
+    # A month of 730 hours; storage and keys are billed by the days that the month has.
+    assert last_day / 24 * 730 == pytest.approx(life.cost_before, rel=0.005)
+
+
+def test_all_regions_and_services_are_on_it(life: PlatformLife) -> None:
+    lines = ledger(life.account).lines
+    assert {each.region for each in lines} == {"us-east-1", "us-west-2", "eu-west-1"}
+    assert {each.service for each in lines} == {
+        "Amazon Elastic Compute Cloud - Compute",
+        "EC2 - Other",
+        "Amazon Relational Database Service",
+        "Amazon ElastiCache",
+        "Amazon Elastic Load Balancing",
+        "Amazon DynamoDB",
+        "AWS Key Management Service",
+        "AmazonCloudWatch",
+    }

@@ -1,0 +1,268 @@
+"""The reference pages of `docs/`, made from the code they describe: `python -m tools.reference`.
+
+Each page says in its first line where it comes from. A check holds the pages in `docs/` against what
+would be made now, so none can go stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+from botocore import xform_name
+
+from optimizer.action import Action, Permission, When
+from optimizer.actions import registry
+from optimizer.decide import policy
+from tools.declared_moves import DeclaredMove, declared_moves
+
+COMMAND = "python -m tools.reference"
+PROJECT = Path(__file__).parents[1]
+DOCS = PROJECT / "docs"
+SHOWN_BY = 3  # tests named per operation of the overlay
+
+
+def actions_page() -> str:
+    """Every action: when it runs, what its file says of it, and its moves."""
+    actions = registry()
+    rows = [
+        (f"[{each.id}](#{each.id})", f"{each.phase.number} · {each.phase.title}", each.title, _one_way(each))
+        for each in actions
+    ]
+    index = _table(("Action", "Phase", "Title", "No way back at acceptance"), rows)
+    return _joined([_head("Actions", "optimizer/actions/"), _ACTIONS, index, *map(_action, actions)])
+
+
+def permissions_page() -> str:
+    """Every permission that an action declares."""
+    rows = [
+        (
+            each.id,
+            f"`{permission.action}`",
+            "<br>".join(f"`{pattern}`" for pattern in permission.resources) + _conditions(permission),
+            "yes" if permission.writes else "",
+            "yes" if permission.dependent else "",
+            _link(permission.source),
+        )
+        for each in registry()
+        for permission in each.permissions
+    ]
+    table = _table(("Action", "IAM action", "Resources", "Writes", "Dependent", "Source"), rows)
+    return _joined([_head("Permissions", "optimizer/actions/"), _PERMISSIONS, table])
+
+
+def policy_page() -> str:
+    """Every number that decides, with the comment that stands behind it."""
+    told = _Told.of(inspect.getsource(policy))
+    parts = [_head("Policy", "optimizer/decide/policy.py"), _POLICY]
+    for part in told.tree.body:
+        if isinstance(part, ast.ClassDef):
+            rows = list(_numbers(part, getattr(policy, part.name)(), told))
+            parts += [f"## {part.name}", ast.get_docstring(part) or "", _table(("Name", "Value", "Why"), rows)]
+    return _joined(parts)
+
+
+def overlay_page() -> str:
+    """Every operation that the rehearsal answers in AWS's place, the rule it keeps, and the tests that ask for it."""
+    from emulator.core.registry import operations  # the emulator is an extra; the other pages do without
+
+    tests = [*_tests(PROJECT / "tests" / "emulator"), *_tests(PROJECT / "tests" / "rehearsal")]
+    rows = [
+        (each.service, each.operation, each.rule, _link(each.source), _shown_by(each.operation, tests))
+        for _, each in sorted(operations().items())
+    ]
+    table = _table(("Service", "Operation", "As AWS does", "Source", "Shown by"), rows)
+    return _joined([_head("Overlay", "emulator/services/"), _OVERLAY, table])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "actions.md": actions_page,
+    "permissions.md": permissions_page,
+    "policy.md": policy_page,
+    "overlay.md": overlay_page,
+}
+
+
+def write(folder: Path) -> list[Path]:
+    """Make every page anew; returns those whose text changed."""
+    changed = []
+    for name, page in PAGES.items():
+        path, text = folder / name, page()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+_ACTIONS = """\
+Each is one file, found by its name. Its text below is the file's own. Words in *italics* among the moves stand for what
+the decision names. APPLY moves run when the phase is applied and can be undone throughout its window; ACCEPT moves run
+only once the phase was accepted, and have no way back."""
+_PERMISSIONS = """\
+What the actions declare is what the role `tap-act` may do, besides reading the inventory; reads are also given to
+`tap-analyze` and `tap-reconcile` (`pipeline/roles.py`). A dependent permission is one that AWS checks on the caller
+without a call of ours. `{partition}`, `{account}` and `{region}` are filled in at synthesis, one ARN per Region."""
+_POLICY = """\
+The brief's thresholds are asked first. Guards stand on top and can only say no; one is set aside only by naming it, as
+`action/criterion`, in `lifted`, which is recorded with the plan."""
+_OVERLAY = """\
+The emulated account is moto, and in front of it these operations, each as strict as AWS is. "Shown by" names tests
+under `tests/emulator/` and `tests/rehearsal/` that call the operation."""
+
+
+def _head(title: str, source: str) -> str:
+    return f"<!-- Made from {source} by `{COMMAND}`; do not edit. -->\n# {title}"
+
+
+def _action(action: Action) -> str:
+    module = importlib.import_module(f"{registry.__module__}.{action.id}")
+    moves = declared_moves(inspect.getsource(module))
+    after = ", ".join(f"`{each}`" for each in action.order.after) or "none"
+    conflicts = ", ".join(f"`{each}`" for each in action.order.conflicts) or "none"
+    return _joined(
+        [
+            f"## {action.id}",
+            f"**{action.title}** · phase {action.phase.number}, {action.phase.title} · on each `{action.kind.value}`",
+            inspect.getdoc(module) or "",
+            f"- APPLY moves: {_moves(moves, When.APPLY)}\n"
+            f"- ACCEPT moves: {_moves(moves, When.ACCEPT)}\n"
+            f"- Comes after: {after}. Never on one resource with: {conflicts}.",
+        ]
+    )
+
+
+def _moves(moves: Sequence[DeclaredMove], when: When) -> str:
+    return "; ".join(each.summary for each in moves if each.when is when) or "none"
+
+
+def _one_way(action: Action) -> str:
+    module = importlib.import_module(f"{registry.__module__}.{action.id}")
+    return "yes" if any(each.when is When.ACCEPT for each in declared_moves(inspect.getsource(module))) else ""
+
+
+def _conditions(permission: Permission) -> str:
+    asked = [
+        f"{operator} `{key}` {value if isinstance(value, str) else ', '.join(value)}"
+        for operator, keys in permission.conditions.items()
+        for key, value in keys.items()
+    ]
+    return f"<br>if {' and '.join(asked)}" if asked else ""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A source with its comments: those beside a line of code, and those with a line to themselves, by line."""
+
+    tree: ast.Module
+    beside: Mapping[int, str]
+    alone: Mapping[int, str]
+
+    @classmethod
+    def of(cls, source: str) -> _Told:
+        beside: dict[int, str] = {}
+        alone: dict[int, str] = {}
+        for token in tokenize.generate_tokens(StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                kept = alone if token.line.lstrip().startswith("#") else beside
+                kept[token.start[0]] = token.string.lstrip("# ")
+        return cls(ast.parse(source), beside, alone)
+
+    def why(self, line: ast.stmt) -> str:
+        """The comment beside a statement, else the ones right above it, else those of the constant it takes."""
+        if beside := self.beside.get(line.end_lineno or line.lineno):
+            return beside
+        first = line.lineno
+        while first - 1 in self.alone:
+            first -= 1
+        if first < line.lineno:
+            return " ".join(self.alone[number] for number in range(first, line.lineno))
+        taken = getattr(line, "value", None)
+        constants = (each for each in self.tree.body if isinstance(each, ast.Assign))
+        named = (each for each in constants if isinstance(taken, ast.Name) and _name(each.targets[0]) == taken.id)
+        return next((self.why(each) for each in named), "")
+
+
+def _numbers(part: ast.ClassDef, values: object, told: _Told) -> Iterator[tuple[str, str, str]]:
+    for line in part.body:
+        if isinstance(line, ast.AnnAssign):
+            name = _name(line.target)
+            yield f"`{name}`", _shown(getattr(values, name)), told.why(line)
+
+
+def _name(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, timedelta):
+        days = value // timedelta(days=1)
+        return f"{days} days" if days > 2 else f"{value // timedelta(hours=1)} hours"
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    if is_dataclass(value):
+        name = type(value).__name__
+        return f"[{name}](#{name.lower()})"
+    return f"`{value!r}`"
+
+
+def _tests(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every test below a folder: its file with its name, and its source with what it uses of its file."""
+    for path in sorted(folder.rglob("test_*.py")):
+        source = path.read_text(encoding="utf-8")
+        lines = source.splitlines()
+        defined = {name: each for each in ast.parse(source).body if (name := _defined(each))}
+        for name in defined:
+            if name.startswith("test_"):
+                used = [defined[each] for each in _used(name, defined, set())]
+                text = "\n".join(line for each in used for line in lines[each.lineno - 1 : each.end_lineno])
+                yield f"{path.relative_to(folder).as_posix()}::{name}", text
+
+
+def _defined(statement: ast.stmt) -> str:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
+
+
+def _used(name: str, defined: Mapping[str, ast.stmt], seen: set[str]) -> set[str]:
+    """A name and those it names (fixtures are arguments), all the way down."""
+    if name in defined and name not in seen:
+        seen.add(name)
+        for each in ast.walk(defined[name]):
+            _used(each.id if isinstance(each, ast.Name) else getattr(each, "arg", None) or "", defined, seen)
+    return seen
+
+
+def _shown_by(operation: str, tests: Iterable[tuple[str, str]]) -> str:
+    method = xform_name(operation)
+    called = (f".{method}(", f'"{method}"', f'"{operation}"')
+    found = [name for name, source in tests if any(each in source for each in called)]
+    found.sort(key=lambda name: not name.startswith("overlay/"))
+    return "<br>".join(f"`{name}`" for name in found[:SHOWN_BY])
+
+
+def _link(source: str) -> str:
+    return f"[{source.rsplit('/', 1)[-1].removesuffix('.html')}]({source})" if source else ""
+
+
+def _joined(paragraphs: Iterable[str]) -> str:
+    return "\n\n".join(each.strip("\n") for each in paragraphs) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    for made in write(DOCS):
+        sys.stdout.write(f"{made}\n")
