@@ -2,6 +2,6 @@
 
 import sys
 
-from optimizer.cli.verbs import main
+from optimizer.optimize import main
 
 sys.exit(main())
