@@ -28,6 +28,7 @@ from emulator.core.moto_patches import Request, Wire, attached
 from emulator.core.response_shapes import check
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import World
+from rehearsal.authorization import Authorization
 
 __all__ = ["Crash", "EmulatedAccount"]
 
@@ -215,6 +216,7 @@ class EmulatedAccount:
         emulated = overlay.operations().get((call.service, call.operation))
         try:
             self._refuse_expired(request.access_key)
+            self.part(Authorization).refuse(self, call)
             answer = emulated.answer(self, call) if emulated is not None else None
         except AwsError as error:
             call.error = error.code

@@ -1,20 +1,21 @@
-"""Which IAM actions AWS checks for an API operation: the one table, for tests and for `calls.json`.
+"""Which IAM actions AWS checks for an API operation, on which resources: the one table.
 
 An action is called as its operation is, with the service's prefix, but where the Service Authorization
-Reference says otherwise. What AWS checks on the caller beyond the operation called (as iam:PassRole)
-no record can show: the actions declare it as `dependent`, with its source.
+Reference says otherwise.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.core.call_record import Call
 from emulator.core.credentials import Credentials
 
+EVERYTHING = "*"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 
 # The IAM prefix of each service by boto3's name, where the two differ; with the page that names it.
@@ -76,20 +77,230 @@ def resources_by_role(calls: Iterable[Call], credentials: Credentials) -> dict[s
 
 
 def resource_of(call: Call) -> str | None:
-    """The ARN that AWS checks for a call to CloudFormation or CodePipeline; None for other services and lists.
+    """The ARN that AWS checks for a call to CloudFormation or CodePipeline; None for other services and lists."""
+    if call.service not in ("cloudformation", "codepipeline"):
+        return None
+    return next(RESOURCES[call.service][0](call), None)
 
-    The resource types are those of the two services' pages in the Service Authorization Reference: a stack,
-    a pipeline, its stages and actions.
+
+@dataclass(frozen=True)
+class Required:
+    """One right that a call takes: an action on a resource. `keys` are the condition keys that the call gives it."""
+
+    action: str
+    resource: str
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def required(call: Call) -> tuple[Required, ...]:
+    """What a call by itself takes, by its parameters. Raises NotImplementedError for an unknown change.
+
+    What AWS asks for beyond it, by what the parameters lead to, is in `authorization`.
     """
-    asked, place = call.parameters, f"{call.region}:{call.account}"
-    match call.service:
-        case "cloudformation" if "StackName" in asked:
-            name = str(asked["StackName"])
-            return name if name.startswith("arn:") else f"arn:aws:cloudformation:{place}:stack/{name}/id"
-        case "codepipeline" if pipeline := asked.get("pipelineName", asked.get("name")):
-            parts = (pipeline, asked.get("stageName"), asked.get("actionName"))
-            return f"arn:aws:codepipeline:{place}:" + "/".join(str(each) for each in parts if each)
-    return None
+    asked, keys = call.parameters, {**_request_tags(call.parameters), **_keys(call)}
+    if call.operation in ("TransactGetItems", "TransactWriteItems"):
+        items = {(kind, each["TableName"]) for item in asked["TransactItems"] for kind, each in item.items()}
+        return tuple(Required(IN_TRANSACTION[kind], _table(call, name)) for kind, name in sorted(items))
+    actions = iam_actions(call.service, call.operation, asked)
+    return tuple(Required(action, arn, keys) for action in actions for arn in resources_of(call))
+
+
+def resources_of(call: Call) -> tuple[str, ...]:
+    """The ARNs that AWS checks for a call: `*` where the operation takes no resource, or names none."""
+    known = RESOURCES.get(call.service)
+    found = tuple(dict.fromkeys(known[0](call))) if known else ()
+    if not found and call.mutating:
+        raise NotImplementedError(
+            f"{call.service}:{call.operation} changes something, and {__name__} does not tell on which resource AWS "
+            "checks it: write it there, by the Service Authorization Reference."
+        )
+    return found or (EVERYTHING,)
+
+
+def _table(call: Call, name: str) -> str:
+    return name if name.startswith("arn:") else f"arn:aws:dynamodb:{call.region}:{call.account}:table/{name}"
+
+
+def _dynamodb(call: Call) -> Iterator[str]:
+    """Table, index, stream, backup. A query of an index is checked on the index."""
+    asked = call.parameters
+    if "TableName" in asked and call.operation not in ("ListBackups", "ListContributorInsights"):
+        table = _table(call, asked["TableName"])
+        yield f"{table}/index/{asked['IndexName']}" if asked.get("IndexName") else table
+    for name in asked.get("RequestItems", ()):
+        yield _table(call, name)
+    for name in ("ResourceArn", "BackupArn", "StreamArn"):
+        if name in asked:
+            yield asked[name]
+    if iterator := asked.get("ShardIterator"):
+        yield iterator.partition("|")[0]  # an iterator begins with its stream
+
+
+def _autoscaling(call: Call) -> Iterator[str]:
+    if (name := call.parameters.get("AutoScalingGroupName")) and call.mutating:
+        place = f"arn:aws:autoscaling:{call.region}:{call.account}:autoScalingGroup"
+        yield f"{place}:00000000-0000-4000-8000-000000000000:autoScalingGroupName/{name}"
+
+
+def _ec2(call: Call) -> Iterator[str]:
+    asked, place = call.parameters, f"arn:aws:ec2:{call.region}:{call.account}"
+    if not call.mutating:
+        return
+    for name, kind in (("LaunchTemplateId", "launch-template"), ("GroupId", "security-group")):
+        if name in asked:
+            yield f"{place}:{kind}/{asked[name]}"
+    if call.operation.endswith("CapacityReservation"):
+        yield f"{place}:capacity-reservation/{asked.get('CapacityReservationId', '*')}"
+
+
+def _elasticache(call: Call) -> Iterator[str]:
+    asked, place = call.parameters, f"arn:aws:elasticache:{call.region}:{call.account}"
+    for name, kind in (("ReplicationGroupId", "replicationgroup"), ("SnapshotName", "snapshot")):
+        if asked.get(name):
+            yield f"{place}:{kind}:{asked[name]}"
+    if "ResourceName" in asked:
+        yield asked["ResourceName"]
+
+
+# Parameters of Amazon RDS that name a resource, with the kind in its ARN. What an instance of a cluster takes from its
+# cluster by itself is checked where it is named.
+_OF_RDS = {
+    "DBInstanceIdentifier": "db",
+    "DBClusterIdentifier": "cluster",
+    "DbClusterIdentifier": "cluster",
+    "DBClusterSnapshotIdentifier": "cluster-snapshot",
+    "FinalDBSnapshotIdentifier": "cluster-snapshot",
+    "GlobalClusterIdentifier": "global-cluster",
+    "DBClusterEndpointIdentifier": "cluster-endpoint",
+    "DBSubnetGroupName": "subgrp",
+    "DBParameterGroupName": "pg",
+    "DBClusterParameterGroupName": "cluster-pg",
+    "OptionGroupName": "og",
+}
+
+
+def _rds(call: Call) -> Iterator[str]:
+    asked = call.parameters
+    for name, kind in _OF_RDS.items():
+        if value := asked.get(name):
+            region = "" if kind == "global-cluster" else call.region
+            yield value if value.startswith("arn:") else f"arn:aws:rds:{region}:{call.account}:{kind}:{value}"
+    if "ResourceName" in asked:
+        yield asked["ResourceName"]
+
+
+def _cloudformation(call: Call) -> Iterator[str]:
+    if "StackName" in call.parameters:
+        name = str(call.parameters["StackName"])
+        place = f"arn:aws:cloudformation:{call.region}:{call.account}"
+        yield name if name.startswith("arn:") else f"{place}:stack/{name}/id"
+
+
+def _codepipeline(call: Call) -> Iterator[str]:
+    asked = call.parameters
+    if pipeline := asked.get("pipelineName", asked.get("name")):
+        parts = (pipeline, asked.get("stageName"), asked.get("actionName"))
+        yield f"arn:aws:codepipeline:{call.region}:{call.account}:" + "/".join(str(each) for each in parts if each)
+    elif call.operation in ("PutJobSuccessResult", "PutJobFailureResult"):
+        yield EVERYTHING
+
+
+def _ssm(call: Call) -> Iterator[str]:
+    asked = call.parameters
+    for name in (*([asked["Name"]] if "Name" in asked else ()), *asked.get("Names", ())):
+        place = f"arn:aws:ssm:{call.region}:{call.account}:parameter"
+        yield name if name.startswith("arn:") else f"{place}/{name.removeprefix('/')}"
+
+
+def _s3(call: Call) -> Iterator[str]:
+    bucket, key = call.parameters.get("Bucket"), call.parameters.get("Key")
+    if bucket:
+        yield f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+
+
+def _events(call: Call) -> Iterator[str]:
+    for entry in call.parameters.get("Entries", ()):
+        name = entry.get("EventBusName", "default")
+        place = f"arn:aws:events:{call.region}:{call.account}:event-bus"
+        yield name if name.startswith("arn:") else f"{place}/{name}"
+
+
+def _named_by(parameter: str) -> Callable[[Call], Iterator[str]]:
+    """The parameter is the ARN itself."""
+
+    def found(call: Call) -> Iterator[str]:
+        if value := call.parameters.get(parameter):
+            yield str(value)
+
+    return found
+
+
+def _under(kind: str, parameter: str) -> Callable[[Call], Iterator[str]]:
+    """The parameter is the name of a resource of that service."""
+
+    def found(call: Call) -> Iterator[str]:
+        if value := call.parameters.get(parameter):
+            prefix, _ = PREFIXES.get(call.service, (call.service, ""))
+            yield f"arn:aws:{prefix}:{call.region}:{call.account}:{kind}{value}"
+
+    return found
+
+
+def _quota(call: Call) -> Iterator[str]:
+    asked = call.parameters
+    if call.operation == "GetServiceQuota":
+        place = f"arn:aws:servicequotas:{call.region}:{call.account}"
+        yield f"{place}:{asked['ServiceCode']}/{asked['QuotaCode']}"
+
+
+# By boto3's service name: how the resources of a call are found, and the page that lists the service's resource types.
+# A service that is not here has reading operations alone that take no resource, or lose their list when one is named.
+RESOURCES: dict[str, tuple[Callable[[Call], Iterator[str]], str]] = {
+    "autoscaling": (_autoscaling, f"{REFERENCE}/list_amazonec2autoscaling.html"),
+    "cloudformation": (_cloudformation, f"{REFERENCE}/list_awscloudformation.html"),
+    "codebuild": (_under("project/", "projectName"), f"{REFERENCE}/list_awscodebuild.html"),
+    "codepipeline": (_codepipeline, f"{REFERENCE}/list_awscodepipeline.html"),
+    "dynamodb": (_dynamodb, f"{REFERENCE}/list_amazondynamodb.html"),
+    "dynamodbstreams": (_dynamodb, f"{REFERENCE}/list_amazondynamodb.html"),
+    "ec2": (_ec2, f"{REFERENCE}/list_amazonec2.html"),
+    "elasticache": (_elasticache, f"{REFERENCE}/list_amazonelasticache.html"),
+    "events": (_events, f"{REFERENCE}/list_amazoneventbridge.html"),
+    "kms": (_named_by("KeyId"), f"{REFERENCE}/list_awskeymanagementservice.html"),
+    "osis": (_under("pipeline/", "PipelineName"), f"{REFERENCE}/list_amazonopensearchingestion.html"),
+    "rds": (_rds, f"{REFERENCE}/list_amazonrds.html"),
+    "s3": (_s3, f"{REFERENCE}/list_amazons3.html"),
+    "service-quotas": (_quota, f"{REFERENCE}/list_servicequotas.html"),
+    "sns": (_named_by("TopicArn"), f"{REFERENCE}/list_amazonsns.html"),
+    "ssm": (_ssm, f"{REFERENCE}/list_awssystemsmanager.html"),
+    "sts": (_named_by("RoleArn"), f"{REFERENCE}/list_awssecuritytokenservice.html"),
+}
+# Parameters that are condition keys of their service, by the same pages.
+_KEYS: dict[str, dict[str, str]] = {
+    "cloudformation": {
+        "ChangeSetName": "cloudformation:changesetname",
+        "RoleARN": "cloudformation:rolearn",
+        "ResourceTypes": "cloudformation:resourcetypes",
+        "TemplateURL": "cloudformation:templateurl",
+    },
+    "sts": {"ExternalId": "sts:externalid", "RoleSessionName": "sts:rolesessionname"},
+}
+
+
+def _keys(call: Call) -> dict[str, Sequence[str]]:
+    found: dict[str, Sequence[str]] = {}
+    for parameter, key in _KEYS.get(call.service, {}).items():
+        if (value := call.parameters.get(parameter)) is not None:
+            found[key] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    return found
+
+
+def _request_tags(asked: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """The tags that a call gives to what it makes: aws:RequestTag and aws:TagKeys."""
+    tags: Any = asked.get("Tags", ())
+    listed = tags if isinstance(tags, list | tuple) else ()
+    named = {each["Key"]: [str(each.get("Value", ""))] for each in listed}
+    found: dict[str, Sequence[str]] = {f"aws:requesttag/{key.lower()}": value for key, value in named.items()}
+    return {**found, "aws:tagkeys": list(named)} if named else found
 
 
 def _role(call: Call, credentials: Credentials) -> str:

@@ -28,7 +28,6 @@ class EarlyCall(Construct):
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
         super().__init__(scope, id)
-        bus_arn = _bus_arn(environment)
         role = iam.Role(
             self,
             "Role",
@@ -39,7 +38,7 @@ class EarlyCall(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": environment.accounts.production}},
             ),
         )
-        bus = events.EventBus.from_event_bus_arn(self, "Bus", bus_arn)
+        bus = events.EventBus.from_event_bus_arn(self, "Bus", bus_arn(environment))
         events.Rule(
             self,
             "Rule",
@@ -87,6 +86,7 @@ def _pattern(environment: Environment) -> events.EventPattern:
     )
 
 
-def _bus_arn(environment: Environment) -> str:
+def bus_arn(environment: Environment) -> str:
+    """The bus of the tooling account that takes production's alarms."""
     region, account = environment.primary.name, environment.accounts.tooling
     return f"arn:{cdk.Aws.PARTITION}:events:{region}:{account}:event-bus/{BUS}"

@@ -1,4 +1,7 @@
-"""The most a role of the optimizer may do in production, whatever its actions declare."""
+"""The most a role of the optimizer may do in production, whatever its actions declare.
+
+The role that hands health alarms over to the tooling account is under it as well: its one event bus is let through.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.environment import Environment
 from domain.names import PREFIX
 from domain.sizing import Sizing
+from pipeline.alarm_forwarding import bus_arn
 from stages.acknowledged import acknowledge
 from stages.database import NAME as DATABASE
 
@@ -56,6 +61,7 @@ AT_MOST = (
 # The objects of this prefix alone, in the bucket that bootstrapping made for templates in each Region.
 STAGING = "arn:{partition}:s3:::cdk-hnb659fds-assets-{account}-{region}"
 TEMPLATES = ("s3:GetObject", "s3:PutObject")
+ALARMS = ("events:PutEvents",)
 # What no action may ever do: ways to lose the platform's data, to carry it off, or to open the network.
 NEVER = (
     "cloudformation:DeleteStack",
@@ -74,7 +80,7 @@ NEVER = (
 NEVER_GONE = ("dynamodb:DeleteTable", "rds:DeleteDBCluster")
 
 
-def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
+def make_boundary(scope: Construct, id: str, *, environment: Environment) -> iam.ManagedPolicy:
     """The policy `tap-optimizer-boundary`. It grants nothing by itself: it cuts what roles are granted.
 
     Of what has its own resource, NEVER_GONE, it protects the designed tables and the primary cluster.
@@ -95,6 +101,7 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
         statements=[
             iam.PolicyStatement(sid="AtMost", actions=list(AT_MOST), resources=["*"]),
             iam.PolicyStatement(sid="OwnTemplates", actions=list(TEMPLATES), resources=[f"{staged}/{PREFIX}/*"]),
+            iam.PolicyStatement(sid="OwnAlarms", actions=list(ALARMS), resources=[bus_arn(environment)]),
             iam.PolicyStatement(sid="Never", effect=deny, actions=list(NEVER), resources=["*"]),
             iam.PolicyStatement(sid="NeverGone", effect=deny, actions=list(NEVER_GONE), resources=[*tables, primary]),
         ],

@@ -176,7 +176,7 @@ class RolesStack(RegionalStack):
     def __init__(self, scope: Construct, id: str, *, environment: Environment, revision: int, **kwargs: Any) -> None:
         account = environment.accounts.production
         super().__init__(scope, id, account=account, region=environment.primary, revision=revision, **kwargs)
-        boundary = make_boundary(self, "Boundary")
+        boundary = make_boundary(self, "Boundary", environment=environment)
         OptimizerRoles(self, "OptimizerRoles", environment=environment)
         iam.PermissionsBoundary.of(self).apply(boundary)
 

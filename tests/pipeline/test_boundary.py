@@ -70,9 +70,10 @@ def test_it_lets_nothing_through_that_loses_data_or_widens_access(action: str) -
 
 def test_the_designed_tables_and_the_primary_cluster_cannot_be_deleted(production_roles: dict[str, Any]) -> None:
     policy = production_roles[boundary(production_roles)]
-    allow, templates, never, gone = policy["Properties"]["PolicyDocument"]["Statement"]
-    effects = [each["Effect"] for each in (allow, templates, never, gone)]
-    assert effects == ["Allow", "Allow", "Deny", "Deny"]
+    allow, templates, alarms, never, gone = policy["Properties"]["PolicyDocument"]["Statement"]
+    effects = [each["Effect"] for each in (allow, templates, alarms, never, gone)]
+    assert effects == ["Allow", "Allow", "Allow", "Deny", "Deny"]
+    assert joined(alarms["Resource"]) == "arn:aws:events:us-east-1:111111111111:event-bus/tap-alarms"
     assert joined(templates["Resource"]) == "arn:aws:s3:::cdk-hnb659fds-assets-222222222222-*/tap-reconcile/*"
     assert (never["Action"], gone["Action"]) == (list(NEVER), list(NEVER_GONE))
     kept = {arn.rsplit(":", 1)[1] for arn in gone["Resource"]}
@@ -80,12 +81,8 @@ def test_the_designed_tables_and_the_primary_cluster_cannot_be_deleted(productio
 
 
 def test_every_role_is_under_it(production_roles: dict[str, Any]) -> None:
-    found = [
-        each["Properties"]
-        for each in production_roles.values()
-        if each["Type"] == "AWS::IAM::Role" and each["Properties"]["RoleName"] != "tap-early-call"  # EventBridge's own
-    ]
-    assert [each["RoleName"] for each in found] == ["tap-analyze", "tap-act", "tap-reconcile"]
+    found = [each["Properties"] for each in production_roles.values() if each["Type"] == "AWS::IAM::Role"]
+    assert [each["RoleName"] for each in found] == ["tap-analyze", "tap-act", "tap-reconcile", "tap-early-call"]
     policy = boundary(production_roles)
     assert all(each["PermissionsBoundary"] == {"Ref": policy} for each in found)
 

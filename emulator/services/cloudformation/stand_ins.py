@@ -21,6 +21,8 @@ _ID_PREFIXES: Mapping[str, str] = {
 _REF_IS_ARN = frozenset(
     {"AWS::SecretsManager::Secret", "AWS::IAM::ManagedPolicy", "AWS::CertificateManager::Certificate"}
 )
+# Types whose ARN spells the kind otherwise than the type (Service Authorization Reference).
+_KINDS = {"AWS::Events::EventBus": "event-bus"}
 _GLOBAL = frozenset({"iam", "s3"})
 
 
@@ -50,7 +52,8 @@ def _arn(resource: Declared, name: str) -> str:
     service = resource.type.split("::")[1].lower()
     place = resource.place
     region, account = ("", "") if service == "s3" else ("" if service in _GLOBAL else place.region, place.account)
-    kind = "" if service == "s3" else f"{resource.type.rsplit('::', 1)[1].lower()}/"
+    spelled = _KINDS.get(resource.type, resource.type.rsplit("::", 1)[1].lower())
+    kind = "" if service == "s3" else f"{spelled}/"
     return f"arn:{place.partition}:{service}:{region}:{account}:{kind}{name}"
 
 

@@ -1,18 +1,22 @@
 """EventBridge between the two accounts: which projects an event of production starts, by the rules that are deployed.
 
-A rule of the default bus hands the event to another account's bus; that bus takes it when its policy
-names the account; a rule on it starts a project.
+A rule of the default bus hands the event to another account's bus, as far as the target's role may; that bus takes it
+when its policy names the account; a rule on it starts a project, as far as its target's role may.
+EventBridge User Guide, "Sending and receiving events between AWS accounts" and "Permissions for event buses".
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from emulator.core.policy_evaluation import statements
+from emulator.iam_actions import Required
 from emulator.services.cloudformation.stacks import DeployedResource, StackStore
 from emulator.services.cloudwatch.alarms import Alarms, StateChange
 from emulator.services.eventbridge.event_patterns import Event, alarm_changed, matches
+from rehearsal.authorization import may
 
 if TYPE_CHECKING:
     from emulator.account import EmulatedAccount
@@ -23,16 +27,16 @@ PROJECT = "AWS::CodeBuild::Project"
 
 def started_by(account: EmulatedAccount, event: Event, region: str) -> list[str]:
     """The names of the projects that an event of the production account starts in the tooling account."""
-    handed_to = {
-        str(target["Arn"])
+    targets = [
+        target
         for rule in _deployed(account, account.production, region, RULE)
         if "EventBusName" not in rule.properties and matches(rule.properties.get("EventPattern", {}), event)
         for target in _targets(rule)
-    }
+    ]
     return [
         name
         for bus in _deployed(account, account.tooling, region, BUS)
-        if _arn(account, region, bus) in handed_to and _admits(account, region, bus)
+        if any(_reaches(account, region, target, bus) for target in targets)
         for rule in _deployed(account, account.tooling, region, RULE)
         if rule.properties.get("EventBusName") == bus.physical_id and matches(rule.properties["EventPattern"], event)
         for name in _projects(account, region, rule)
@@ -61,18 +65,25 @@ def _arn(account: EmulatedAccount, region: str, bus: DeployedResource) -> str:
     return f"arn:aws:events:{region}:{account.tooling}:event-bus/{bus.physical_id}"
 
 
-def _admits(account: EmulatedAccount, region: str, bus: DeployedResource) -> bool:
-    """Whether the bus's policy lets the production account put events."""
-    return any(
-        policy.properties["EventBusName"] == bus.physical_id
-        and policy.properties["Statement"]["Effect"] == "Allow"
-        and f"::{account.production}:" in json.dumps(policy.properties["Statement"]["Principal"])
-        for policy in _deployed(account, account.tooling, region, POLICY)
-    )
+def _reaches(account: EmulatedAccount, region: str, target: Mapping[str, Any], bus: DeployedResource) -> bool:
+    """Whether the event arrives: the target names the bus, its role may put events, and the bus's policy takes them."""
+    if target["Arn"] != _arn(account, region, bus):
+        return False
+    policy = [
+        statement
+        for each in _deployed(account, account.tooling, region, POLICY)
+        if each.properties["EventBusName"] == bus.physical_id
+        for statement in statements(json.dumps({"Statement": each.properties["Statement"]}))
+    ]
+    return may(account, target["RoleArn"], Required("events:PutEvents", target["Arn"]), region, policy)
 
 
 def _projects(account: EmulatedAccount, region: str, rule: DeployedResource) -> Iterator[str]:
-    arns = {str(target["Arn"]) for target in _targets(rule)}
+    arns = {
+        str(each["Arn"])
+        for each in _targets(rule)
+        if may(account, each["RoleArn"], Required("codebuild:StartBuild", each["Arn"]), region)
+    }
     for project in _deployed(account, account.tooling, region, PROJECT):
         if any(arn.endswith(f"/{project.physical_id}") for arn in arns):
             yield project.physical_id

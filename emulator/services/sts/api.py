@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.credentials import SESSION
 from emulator.core.errors import AwsError
+from emulator.core.policy_evaluation import Denied, role_of
 from emulator.core.registry import Answer, emulates
+from emulator.iam_actions import required
+from rehearsal.authorization import Keys, beyond, trusts
 
 if TYPE_CHECKING:
     from emulator.account import EmulatedAccount
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 @emulates(
     "sts",
     "AssumeRole",
-    rule="A session of a role lasts one hour unless asked for less; a role of an unknown account is denied.",
+    rule="A session of a role lasts one hour unless asked for less; a role of an unknown account is denied, and so "
+    "is a caller whom the role's trust policy does not name, or names under a condition that does not hold.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html",
 )
 def assume_role(account: EmulatedAccount, call: Call) -> Answer:
@@ -27,6 +31,7 @@ def assume_role(account: EmulatedAccount, call: Call) -> Answer:
         raise AwsError("ValidationError", f"{arn} is invalid")
     if parts[4] not in account.credentials.accounts:
         raise AwsError("AccessDenied", f"User is not authorized to perform: sts:AssumeRole on resource: {arn}", 403)
+    _refuse_untrusted(account, call, arn)
     until = account.clock.now() + _duration(call.parameters)
     key = account.credentials.assume(arn, call.parameters["RoleSessionName"], until)
     return {
@@ -41,6 +46,17 @@ def assume_role(account: EmulatedAccount, call: Call) -> Answer:
             "Arn": account.credentials.arn_of(key.id),
         },
     }
+
+
+def _refuse_untrusted(account: EmulatedAccount, call: Call, role: str) -> None:
+    caller = role_of(account.caller_arn(call))
+    for right in (*required(call), *beyond(call)):
+        if isinstance(trusts(role, caller, right.action, Keys(right.keys, caller, call.region, role)), Denied):
+            raise AwsError(
+                "AccessDenied",
+                f"User: {account.caller_arn(call)} is not authorized to perform: {right.action} on resource: {role}",
+                403,
+            )
 
 
 def _duration(parameters: Any) -> timedelta:

@@ -9,6 +9,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 
 from cloudformation.assembly import Stack, read_assembly
 from domain.environment import load_environment
@@ -18,6 +19,7 @@ from emulator.services.cloudwatch.alarms import Alarms, StateChange
 from emulator.services.eventbridge.event_buses import Calls, started_by
 from emulator.services.eventbridge.event_patterns import alarm_changed
 from pipeline.alarm_forwarding import CalledEarly, EarlyCall
+from pipeline.permission_boundary import make_boundary
 from tests.environments import CONTEXT
 
 REGION = "us-east-1"
@@ -30,6 +32,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stack, ...]:
     app = cdk.App(context=CONTEXT, outdir=str(out), builtin_cloud_formation_validation=False)
     there = cdk.Stack(app, "there", env=cdk.Environment(account=environment.accounts.production, region=REGION))
     EarlyCall(there, "EarlyCall", environment=environment)
+    iam.PermissionsBoundary.of(there).apply(make_boundary(there, "Boundary", environment=environment))
     home = cdk.Stack(app, "home", env=cdk.Environment(account=environment.accounts.tooling, region=REGION))
     spec = cdk.aws_codebuild.BuildSpec.from_object({"version": "0.2"})
     watch = cdk.aws_codebuild.Project(home, "Watch", project_name="tap-watch", build_spec=spec)
