@@ -26,9 +26,9 @@ from emulator.core.errors import AwsError
 from emulator.core.faults import ANSWERS, Crash, Faults
 from emulator.core.moto_patches import Request, Wire, attached
 from emulator.core.response_shapes import check
+from emulator.services.iam.authorization import Authorization
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import World
-from rehearsal.authorization import Authorization
 
 __all__ = ["Crash", "EmulatedAccount"]
 

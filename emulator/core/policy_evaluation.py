@@ -180,8 +180,9 @@ def _principal_alone(caller: str) -> Keys:
 def _statement(given: Mapping[str, Any]) -> Statement:
     principal = given.get("Principal", {})
     named = principal if isinstance(principal, Mapping) else {"AWS": principal}
-    if "NotPrincipal" in given:
-        raise NotImplementedError("NotPrincipal is not evaluated here")
+    for unknown in ("NotPrincipal", "${"):  # policy variables
+        if unknown in json.dumps(given):
+            raise NotImplementedError(f"{unknown} is not evaluated here: {given}")
     return Statement(
         allows=given["Effect"] == "Allow",
         actions=_listed(given.get("Action", [])),
@@ -234,8 +235,6 @@ def _glob(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
 
 @cache
 def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    if "${" in pattern:
-        raise NotImplementedError(f"policy variables are not evaluated here: {pattern}")
     text = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.compile(text, re.IGNORECASE | re.DOTALL if ignore_case else re.DOTALL)
 

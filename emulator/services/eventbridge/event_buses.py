@@ -16,7 +16,7 @@ from emulator.iam_actions import Required
 from emulator.services.cloudformation.stacks import DeployedResource, StackStore
 from emulator.services.cloudwatch.alarms import Alarms, StateChange
 from emulator.services.eventbridge.event_patterns import Event, alarm_changed, matches
-from rehearsal.authorization import may
+from emulator.services.iam.authorization import may
 
 if TYPE_CHECKING:
     from emulator.account import EmulatedAccount

@@ -10,7 +10,7 @@ from emulator.core.errors import AwsError
 from emulator.core.policy_evaluation import Denied, role_of
 from emulator.core.registry import Answer, emulates
 from emulator.iam_actions import required
-from rehearsal.authorization import Keys, beyond, trusts
+from emulator.services.iam.authorization import Keys, beyond, trusts
 
 if TYPE_CHECKING:
     from emulator.account import EmulatedAccount
