@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 import boto3
+import botocore.session
 import time_machine
 from botocore import xform_name
 from botocore.exceptions import ClientError
@@ -21,7 +22,8 @@ from emulator.core import registry as overlay
 from emulator.core.botocore_waits import simulated_waits
 from emulator.core.call_record import REHEARSAL, Call, CallRecord
 from emulator.core.clock import SimulatedClock
-from emulator.core.credentials import KEY_ID, AccessKey, Credentials, boto3_session, botocore_session
+from emulator.core.credentials import KEY_ID, AccessKey, Credentials, botocore_session
+from emulator.core.direct_calls import direct_clients
 from emulator.core.errors import AwsError
 from emulator.core.faults import ANSWERS, Crash, Faults
 from emulator.core.moto_patches import Request, Wire, attached
@@ -39,7 +41,8 @@ class EmulatedAccount:
     """The tooling account and the production account. Active inside its `with` block; one at a time.
 
     `seed` makes moto's identifiers, the faults and botocore's retry waits repeatable. `crash_at` and
-    `fault_rate` concern the calls of every actor but the rehearsal (see `acting`).
+    `fault_rate` concern the calls of every actor but the rehearsal (see `acting`). Its sessions' clients
+    call it without a wire, unless `wire` says otherwise or faults are to happen there.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class EmulatedAccount:
         seed: int = 0,
         crash_at: int | None = None,
         fault_rate: float = 0.0,
+        wire: bool = False,
     ) -> None:
         self.tooling = tooling
         self.production = production
@@ -70,6 +74,8 @@ class EmulatedAccount:
         # Clients hold no state: the runs of one job share them. By the job's own access key.
         self._opened: dict[str, dict[object, Aws]] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
+        self._shape_clients = None if wire or fault_rate else direct_clients(self)
+        self._sessions: dict[tuple[str, str], boto3.Session] = {}
         self._active = ExitStack()
 
     def __enter__(self) -> Self:
@@ -112,7 +118,7 @@ class EmulatedAccount:
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         key = self.key_of(environ)
         opened = self._opened.setdefault(key.id, {})
-        return World(self.clock, environ, lambda: botocore_session(key, region), opened)
+        return World(self.clock, environ, lambda: self._botocore_session(key, region), opened)
 
     def key_of(self, environ: Mapping[str, str]) -> AccessKey:
         """The access key in a job's variables; without one, that of the tooling account's user."""
@@ -121,7 +127,16 @@ class EmulatedAccount:
 
     def session(self, account: str, region: str) -> boto3.Session:
         """A session in either account, for the rehearsal's own hands."""
-        return boto3_session(self.credentials.of_user(account), region)
+        return self.session_of(self.credentials.of_user(account), region)
+
+    def session_of(self, key: AccessKey, region: str) -> boto3.Session:
+        """The session of whoever holds a key; made once and kept."""
+        if (key.id, region) not in self._sessions:
+            self._sessions[key.id, region] = boto3.Session(botocore_session=self._botocore_session(key, region))
+        return self._sessions[key.id, region]
+
+    def _botocore_session(self, key: AccessKey, region: str) -> botocore.session.Session:
+        return botocore_session(key, region, shape_clients=self._shape_clients)
 
     def client(self, service: str, account: str, region: str) -> Any:
         """A client in either account, for the rehearsal's own hands; made once and kept."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from random import Random
 
-import boto3
 import botocore.loaders
 import botocore.session
 from botocore.handlers import BUILTIN_HANDLERS
@@ -102,10 +102,13 @@ class Credentials:
         return key
 
 
-def botocore_session(key: AccessKey, region: str, *, endpoint: bool = False) -> botocore.session.Session:
+def botocore_session(
+    key: AccessKey, region: str, *, endpoint: bool = False, shape_clients: Callable[..., None] | None = None
+) -> botocore.session.Session:
     """A session that holds this key, reads no file and shares the loaded models with all others.
 
     With `endpoint`, it calls the address in AWS_ENDPOINT_URL; without, that variable is ignored.
+    `shape_clients` handles botocore's event that makes a client's class.
     """
     session = botocore.session.Session(
         event_hooks=copy.copy(_builtin_hooks(len(BUILTIN_HANDLERS))), include_builtin_handlers=False
@@ -121,12 +124,9 @@ def botocore_session(key: AccessKey, region: str, *, endpoint: bool = False) -> 
         "account_id_endpoint_mode": "disabled",
     }.items():
         session.set_config_variable(name, value)
+    if shape_clients is not None:
+        session.register("creating-client-class", shape_clients)
     return session
-
-
-def boto3_session(key: AccessKey, region: str) -> boto3.Session:
-    """The same as boto3 wants it."""
-    return boto3.Session(botocore_session=botocore_session(key, region))
 
 
 @cache

@@ -30,10 +30,12 @@ from moto.core.utils import get_service_model, get_value
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import ACTION_MAP, S3Response
 
+from emulator.core.answer_values import unix_seconds
 from emulator.core.errors import AwsError
 from emulator.core.service_fronts import backend_of, patterns
 
 Wire = tuple[int, dict[str, Any], Any]  # status, headers, body
+REQUEST_ID = "x-amzn-requestid"
 
 
 class Handler(Protocol):
@@ -74,8 +76,11 @@ class Request:
 
     def original(self) -> Wire:
         """moto's own answer. Raises NotImplementedError that names the operation when moto has none."""
+        return self._answer_of(self._response, self._original)
+
+    def _answer_of(self, response: BaseResponse, answer: Callable[[BaseResponse], Wire]) -> Wire:
         try:
-            status, headers, body = self._original(self._response)
+            status, headers, body = answer(response)
         except NotImplementedError as error:
             raise NotImplementedError(
                 f"{self.service}:{self.operation} is answered neither by the overlay nor by moto ({error}): "
@@ -104,8 +109,8 @@ class Request:
         """The answer in the service's own protocol."""
         if self.service == "cloudwatch" and self._protocol() == "json":
             # moto's serializer looks at each value: a second for a page of 100,800 datapoints.
-            headers = {**self._response.response_headers, "Content-Type": "application/x-amz-json-1.0"}
-            return 200, headers, json.dumps(answer, default=_unix_seconds)
+            headers = {**self._headers(), "Content-Type": "application/x-amz-json-1.0"}
+            return 200, headers, json.dumps(answer, default=unix_seconds)
         return self._serialized(answer)
 
     def serialize_error(self, error: AwsError) -> Wire:
@@ -128,7 +133,11 @@ class Request:
     def _serialized(self, result: object) -> Wire:
         serializer = get_serializer_class(self.service, self._protocol())(operation_model=self._model())
         answer = serializer.serialize(result)
-        return answer["status_code"], {**self._response.response_headers, **answer["headers"]}, answer["body"]
+        return answer["status_code"], {**self._headers(), **answer["headers"]}, answer["body"]
+
+    def _headers(self) -> Mapping[str, Any]:
+        headers: Mapping[str, Any] = self._response.response_headers
+        return headers
 
 
 class ObjectRequest(Request):
@@ -215,6 +224,8 @@ def attached(handler: Handler) -> Iterator[None]:
             (botocore_stubber, "process_request", process_request),
             # moto lists all methods of the class anew at each call: 1 ms and more for EC2.
             (responses, "method_names_from_class", cache(responses.method_names_from_class)),
+            # 52 random characters for each answer, which nobody reads.
+            (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
         ):
             patches.enter_context(patch.object(target, name, value))
@@ -240,10 +251,6 @@ def _pick(picker: AttributePicker, context: Any) -> Any:
 
 _NAMES: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _MISSING = object()
-
-
-def _unix_seconds(value: datetime) -> float:
-    return value.timestamp()
 
 
 def _aware(value: Any) -> datetime:

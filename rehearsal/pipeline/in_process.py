@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from emulator.core.credentials import boto3_session
 from rehearsal.other_code import is_other_code, run_other_code
 from rehearsal.pipeline.builds import Script, SignIn, Verb
 from rehearsal.pipeline.conditions import surroundings
@@ -35,7 +34,7 @@ def script_in_process(account: EmulatedAccount, region: str) -> Script:
     """A script of the buildspec, with the job's variables and credentials."""
 
     def run(script: str, environ: Mapping[str, str], actor: str) -> int:
-        with account.acting(actor), surroundings(environ, region, boto3_session(account.key_of(environ), region)):
+        with account.acting(actor), surroundings(environ, region, account.session_of(account.key_of(environ), region)):
             try:
                 exec(compile(script, "buildspec", "exec"), {"__name__": "__main__"})  # noqa: S102 -- our own template
             except (ClientError, OSError) as error:

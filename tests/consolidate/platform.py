@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from domain.clock import Clock
 from domain.indexes import INDEXES
 from emulator.account import Crash, EmulatedAccount
-from emulator.core.credentials import boto3_session
 from emulator.core.faults import Faults
 from optimizer.consolidate.mapping import Entity, merged_key, unmarked
 from optimizer.consolidate.merge import GONE, POINTER, Merge
@@ -283,7 +282,7 @@ def emulated(items: int, seed: int) -> Iterator[Platform]:
             )
             account.client("ssm", PRODUCTION, REGION).put_parameter(Name=POINTER + entity, Value=entity, Type="String")
         fleet = account.credentials.assume(f"{ROLE}tap-fleet", "i-1", START + timedelta(days=90))
-        session = boto3_session(fleet, REGION)
+        session = account.session_of(fleet, REGION)
         clients = SimpleNamespace(dynamodb=session.client("dynamodb"), ssm=session.client("ssm"))
         between = Between(Random(seed))
         application = Application(clients, Random(seed + 1), max(8, items // 2))
@@ -297,7 +296,7 @@ def emulated(items: int, seed: int) -> Iterator[Platform]:
         def opened() -> Aws:
             until = account.clock.now() + timedelta(days=30)
             key = account.credentials.assume(f"{ROLE}tap-act", "job", until)
-            return Aws(boto3_session(key, REGION), PRODUCTION, REGION, account.clock)
+            return Aws(account.session_of(key, REGION), PRODUCTION, REGION, account.clock)
 
         def stored(table: str) -> Mapping[tuple[str, str], Mapping[str, Any]]:
             pages = hands.get_paginator("scan").paginate(TableName=table)

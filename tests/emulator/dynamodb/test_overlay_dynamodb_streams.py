@@ -6,7 +6,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
-from emulator.core.credentials import boto3_session
 from optimizer.consolidate.write_block import fenced
 from optimizer.ports.aws import Aws
 
@@ -22,7 +21,7 @@ def account():
 
 def aws_of(account, role):
     key = account.credentials.assume(f"arn:aws:iam::{PRODUCTION}:role/{role}", "s", START + timedelta(days=9))
-    return Aws(boto3_session(key, REGION), PRODUCTION, REGION, account.clock)
+    return Aws(account.session_of(key, REGION), PRODUCTION, REGION, account.clock)
 
 
 @pytest.fixture
