@@ -1,161 +1,148 @@
-"""Five-minute periods as arrays, and what four weeks of them let expect of each hour of the week."""
+"""What four weeks of a service's past let expect of each of its periods: requests, and p99 under them.
+
+season  the median of the same hour of the week (within 30 minutes) on the users' clock; where the period's own 15
+        minutes lie clearly above it, week for week, as with a job every night or week, those
+level   the last 48 hours against the weeks before them
+load    where requests clearly exceed their season, p99 may rise as it rose with load in the past; never more than in
+        proportion to the requests, and never more than twice
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from optimizer.decide.periods import Floats, Marks, Numbers, Periods, UsersClock, row_median
 
-PERIOD = 300  # seconds
 WEEK = 7 * 24 * 3600
 WEEKS = 4
 NEIGHBOURHOOD = 1800  # seconds to either side that count as the same hour of the week
-POOLS = (1, 2, 3, 4, 6, 8, 12, 24)  # periods taken together; each divides a week, the last is two hours
-
-
-@dataclass(frozen=True)
-class Periods:
-    """Periods in rising order, each once. `number` counts them since 1970; NaN: no datapoint."""
-
-    number: NDArray[np.int64]
-    requests: Floats
-    target_5xx: Floats
-    elb_5xx: Floats
-    p99: Floats
-    length: int = PERIOD  # seconds
-
-    @classmethod
-    def of(cls, rows: Sequence[tuple[float | None, ...]]) -> Periods:
-        """From (number, requests, target 5xx, ELB 5xx, p99) in any order.
-
-        Of several readings of one period the larger value counts: a sum only grows while it settles.
-        """
-        table = np.array(rows, np.float64).reshape(-1, 5)
-        number, values = table[:, 0].astype(np.int64), table[:, 1:]
-        values[~np.isfinite(values) | (values < 0)] = np.nan
-        if np.any(number[1:] <= number[:-1]):
-            order = np.argsort(number, kind="stable")
-            number, first = np.unique(number[order], return_index=True)
-            values = np.fmax.reduceat(values[order], first, axis=0)
-        requests, target, elb, p99 = values.T
-        return cls(number, requests, target, elb, p99)
-
-    def __len__(self) -> int:
-        return len(self.number)
-
-    @property
-    def last(self) -> int:
-        """The number after the last period's; 0 when there is none."""
-        return int(self.number[-1]) + 1 if len(self) else 0
-
-    @cached_property
-    def measured(self) -> NDArray[np.bool_]:
-        """Where requests came and were timed: ALB publishes nothing without traffic."""
-        return (self.requests > 0) & np.isfinite(self.p99)
-
-    @cached_property
-    def errors(self) -> Floats:
-        """5xx of targets and load balancer; no datapoint means none."""
-        return np.nan_to_num(self.target_5xx) + np.nan_to_num(self.elb_5xx)
-
-    @cached_property
-    def attempts(self) -> Floats:
-        """RequestCount counts only requests that got a target: the load balancer's own errors come on top."""
-        return np.nan_to_num(self.requests) + np.nan_to_num(self.elb_5xx)
-
-    def where(self, kept: NDArray[np.bool_] | slice) -> Periods:
-        """A part of the periods."""
-        return Periods(
-            self.number[kept],
-            self.requests[kept],
-            self.target_5xx[kept],
-            self.elb_5xx[kept],
-            self.p99[kept],
-            self.length,
-        )
-
-    def between(self, first: int, end: int) -> Periods:
-        """The periods numbered from `first` up to before `end`."""
-        low, high = np.searchsorted(self.number, (first, end))
-        return self.where(slice(int(low), int(high)))
-
-    def until(self, now: int) -> Periods:
-        """The periods that were over at a Unix second."""
-        return self.between(0, now // self.length)
-
-    def pooled(self, size: int) -> Periods:
-        """`size` periods taken as one: counts added up, p99 by the median of the parts (never averaged)."""
-        if size == 1 or not len(self):
-            return self
-        number, first = np.unique(self.number // size, return_index=True)
-        requests, target, elb = (_added(each, first) for each in (self.requests, self.target_5xx, self.elb_5xx))
-        grid = np.full((len(number), size), np.nan)
-        grid[np.searchsorted(number, self.number // size), self.number % size] = self.p99
-        return Periods(number, requests, target, elb, row_median(grid), self.length * size)
+OWN = 900  # seconds that count as the period's own: a job of a quarter of an hour fills them
+PEAK = 1.15  # a period's own past is told from its hour's only when it lies this far above
+SURGE = 1.1  # requests against their season; below it the load explains nothing
+MOST_BY_LOAD = 2.0
+LOAD_BINS = 10
+STEEPER = 1.5  # beyond the heaviest load that was seen, p99 rises faster than up to it: a queue is convex
+LEAST_RUN = 0.2  # of the logarithm of the requests: a past of one load tells nothing of others
 
 
 class Season:
-    """The usual p99 of each period of the week: the median over four weeks before `end`, by neighbours too."""
+    """The usual values of each period of the week, over the four weeks before `end`."""
 
-    def __init__(self, past: Periods, end: int) -> None:
+    def __init__(self, past: Periods, end: int, clock: UsersClock) -> None:
         slots = WEEK // past.length
-        past = past.between(end - WEEKS * slots, end)
-        weeks = np.full((WEEKS, slots), np.nan)
-        weeks[(end - 1 - past.number) // slots, past.number % slots] = past.p99
-        reach = max(1, NEIGHBOURHOOD // past.length)
-        near = np.concatenate([np.roll(weeks, shift, axis=1) for shift in range(-reach, reach + 1)])
-        self._usual = row_median(near.T, least=len(near) // 4)
+        self._past = past.between(end - WEEKS * slots - slots, end)
+        self._end, self._clock, self._slots = end, clock, slots
+        self._reach = max(1, NEIGHBOURHOOD // past.length)
 
-    def of(self, number: NDArray[np.int64]) -> Floats:
+    def p99(self, number: Numbers) -> Floats:
         """The usual p99 in milliseconds for each period number; NaN where the past is silent."""
-        return self._usual[number % len(self._usual)]
+        usual: Floats = self._p99[self._slot(number, self._clock)]
+        if len(number) and self._clock.changes(self._end - WEEKS * self._slots, int(number[-1]), self._past.length):
+            # What starts by the clock of UTC, as a scheduled job, does not move with the users.
+            usual = np.fmax(usual, self._peaks_of_utc[self._slot(number, UsersClock())])
+        return usual
+
+    def requests(self, number: Numbers) -> Floats:
+        """The usual requests of each period; NaN where the past is silent."""
+        usual: Floats = self._requests[self._slot(number, self._clock)]
+        return usual
+
+    def busy(self, number: Numbers) -> Marks:
+        """Where the past was measured at least every other time: a period without data is missing there only."""
+        share: Floats = self._measured[self._slot(number, self._clock)]
+        return share >= 0.5
+
+    def p99_under(self, number: Numbers, requests: Floats, growth: float) -> Floats:
+        """The usual p99 when so many requests come; `growth` is how many more than usual come anyway, 1 for as many."""
+        factor = self._load.factor(requests, self.requests(number) * growth)
+        expected: Floats = self.p99(number) * factor
+        return expected
+
+    @cached_property
+    def _p99(self) -> Floats:
+        usual, peaks = self._folded(self._clock)
+        return np.fmax(usual, peaks)
+
+    @cached_property
+    def _peaks_of_utc(self) -> Floats:
+        return self._folded(UsersClock())[1]
+
+    @cached_property
+    def _requests(self) -> Floats:
+        weeks = self._weeks(self._past.requests, self._clock)
+        return _near(weeks, self._reach)
+
+    @cached_property
+    def _measured(self) -> Floats:
+        weeks = np.nan_to_num(self._weeks(self._past.measured.astype(np.float64), self._clock))
+        near = np.stack([np.roll(weeks, shift, axis=1) for shift in range(-self._reach, self._reach + 1)])
+        share: Floats = near.mean(axis=(0, 1))
+        return share
+
+    @cached_property
+    def _load(self) -> LoadCurve:
+        kept = self._past.measured
+        return LoadCurve(self._past.requests[kept], self._past.p99[kept])
+
+    def _folded(self, clock: UsersClock) -> tuple[Floats, Floats]:
+        """The usual p99 of each hour of the week, and that of the periods that stand out from it (else NaN)."""
+        weeks = self._weeks(np.where(self._past.measured, self._past.p99, np.nan), clock)
+        usual = _near(weeks, self._reach)
+        if self._past.length > OWN:
+            return usual, np.full_like(usual, np.nan)
+        own = _near(weeks, OWN // self._past.length // 2)
+        peaks = np.where(own > PEAK * usual, own, np.nan)
+        early, late = (np.roll(peaks, shift) for shift in (-1, 1))  # a job starts a little earlier or later
+        return usual, np.fmax(peaks, np.fmax(early, late))
+
+    def _weeks(self, values: Floats, clock: UsersClock) -> Floats:
+        """One row for each week, one column for each period of the week on a clock."""
+        local = clock.local(self._past.number, self._past.length)
+        end = int(clock.local(np.array([self._end], np.int64), self._past.length)[0])
+        age = (end - 1 - local) // self._slots
+        kept = (age >= 0) & (age < WEEKS)
+        weeks = np.full((WEEKS, self._slots), np.nan)
+        weeks[age[kept], local[kept] % self._slots] = values[kept]
+        return weeks
+
+    def _slot(self, number: Numbers, clock: UsersClock) -> Numbers:
+        slot: Numbers = clock.local(number, self._past.length) % self._slots
+        return slot
 
 
-def pool_size(past: Periods, requests: int) -> int | None:
-    """How many periods to take as one so that three in four hold `requests`; None when two hours do not."""
-    if not len(past):
-        return None
-    counts = np.zeros(past.last - int(past.number[0]))
-    counts[past.number - past.number[0]] = np.nan_to_num(past.requests)
-    for size in POOLS:
-        sums = counts[: len(counts) // size * size].reshape(-1, size).sum(axis=1)
-        if len(sums) and np.percentile(sums, 25) >= requests:
-            return size
-    return None
+class LoadCurve:
+    """How p99 rose with the requests of a period: medians of ten equally large parts, by rising requests."""
+
+    def __init__(self, requests: Floats, p99: Floats) -> None:
+        order = np.argsort(requests, kind="stable")
+        parts = [part for part in np.array_split(order, LOAD_BINS) if len(part)]
+        self._requests = np.log([float(np.median(requests[part])) for part in parts])
+        self._p99 = np.log(np.maximum.accumulate([float(np.median(p99[part])) for part in parts]))
+
+    def factor(self, requests: Floats, usual: Floats) -> Floats:
+        """How many times the usual p99 is explained by the load alone; 1 where the load is no heavier than usual."""
+        if len(self._requests) < LOAD_BINS:
+            return np.ones(len(requests))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            surge = np.where(usual > 0, requests / (usual * SURGE), 1.0)
+        surge = np.where(surge > 1, surge, 1.0)  # also where either is unknown
+        usual = np.where(usual > 0, usual * SURGE, 1.0)
+        risen = np.exp(self._at(np.log(usual * surge)) - self._at(np.log(usual)))
+        factor: Floats = np.clip(risen, 1.0, np.minimum(surge, MOST_BY_LOAD))
+        return factor
+
+    def _at(self, requests: Floats) -> Floats:
+        middle = LOAD_BINS // 2
+        run = max(float(self._requests[-1] - self._requests[middle]), LEAST_RUN)
+        slope = min(STEEPER * float(self._p99[-1] - self._p99[middle]) / run, 1.0)
+        beyond = np.maximum(requests - self._requests[-1], 0.0)
+        at: Floats = np.interp(requests, self._requests, self._p99) + slope * beyond
+        return at
 
 
-def first_run(marks: NDArray[np.bool_], often: int, last: int) -> int | None:
-    """The first place at which `often` of the `last` marks up to it are set."""
-    total: NDArray[np.int64] = np.concatenate([[0], np.cumsum(marks)])
-    recent = total[1:] - total[np.maximum(np.arange(len(marks)) + 1 - last, 0)]
-    fired = recent >= often
-    return int(np.argmax(fired)) if fired.any() else None
-
-
-def trailing_sum(number: NDArray[np.int64], values: Floats, span: int) -> Floats:
-    """For each period the sum over the `span` periods of time that end with it."""
-    total: Floats = np.concatenate([[0.0], np.cumsum(values)])
-    sums: Floats = total[1:] - total[np.searchsorted(number, number - span, side="right")]
-    return sums
-
-
-def row_median(table: Floats, least: int = 1) -> Floats:
-    """The median of each row without its NaN; NaN where fewer than `least` values are left."""
-    ranked = np.sort(table, axis=1)  # NaN last
-    count = np.isfinite(ranked).sum(axis=1)
-    rows, middle = np.arange(len(ranked)), np.maximum(count - 1, 0)
-    median: Floats = (ranked[rows, middle // 2] + ranked[rows, (middle + 1) // 2]) / 2
-    median[count < max(1, least)] = np.nan
-    return median
-
-
-def _added(values: Floats, first: NDArray[np.int64]) -> Floats:
-    """Sums per group; NaN where no member has a datapoint."""
-    present = np.add.reduceat(np.isfinite(values).astype(np.int64), first)
-    added: Floats = np.where(present > 0, np.add.reduceat(np.nan_to_num(values), first), np.nan)
-    return added
+def _near(weeks: Floats, reach: int) -> Floats:
+    """The median of each column together with its neighbours; NaN where less than a quarter of them is known."""
+    near = np.concatenate([np.roll(weeks, shift, axis=1) for shift in range(-reach, reach + 1)])
+    return row_median(near.T, least=max(1, len(near) // 4))

@@ -1,15 +1,18 @@
 """Whether the service is healthy, judged against its own past. Pure: samples in, a verdict out.
 
-The past is the four weeks before the plan. A period's p99 is expected to be the median of the same
-hour of the week (within 30 minutes) over those weeks, raised by the level of the last 48 hours when
-that level lies above one. What breaks the limits is read off in four rules:
+The past is the four weeks before the plan; `expectation` says what it lets expect of each period. What breaks the
+limits is read off in rules (`limits`):
 
-latency   more than +20 % in 16 of the last 24 periods, +30 % in 6 in a row, or +150 % in 3 in a row;
-          a period with fewer than 1,000 requests, or less than 5 ms above, never counts
-errors    surely (99 %) more than 0.5 % in 3 periods in a row or in a pooled hour, more than 2 % in
-          2 periods of an hour, or more than 10 % in one; never on fewer than 20 errors
-outage    load balancer errors while no request reached a target: RequestCount then has no datapoint
-missing   no data, or more than 5 % of the window without: INCONCLUSIVE, never HEALTHY
+latency   more than +20 % in 16 of the last 24 periods or in five of eight of a day, +30 % in 6 in a row, or +150 %
+          in 3 in a row; a period with fewer than 1,000 requests, or less than 1 ms above, never counts
+errors    surely (99 %) more than 0.5 % in 3 periods in a row, more than 2 % in 2 periods of an hour, or more than 10 %
+          in one; pooled over an hour, six, a day or two, surely (1 in 10,000) more than 0.5 %; a quarter of an hour
+          that shows 1 %; never on fewer than 20 errors
+outage    load balancer errors while no target answered: RequestCount then has no datapoint
+groups    the same for each target group with enough requests; one that usually fails more is held to its own past
+
+A breach rolls back within three days of the change; later it is hardly the change's, and a person is asked.
+What breaks no limit is still not healthy while data is missing or hardly to be believed (`doubts`).
 
 The whole window is read each time, so that a breach between two looks counts as well. Where traffic
 is thin, periods are pooled until three in four hold 1,000 requests. An empty window is the pre-flight:
@@ -18,49 +21,80 @@ the rules are replayed on the baseline's own last days, and a change does not st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from optimizer.decide import expectation
-from optimizer.decide.expectation import PERIOD, Floats, Periods, Season
+from optimizer.decide import doubts, limits
+from optimizer.decide.expectation import Season
+from optimizer.decide.limits import COUNTED_REQUESTS, ERROR_LIMIT, Finding
+from optimizer.decide.periods import (
+    COUNTS,
+    PERIOD,
+    Floats,
+    Numbers,
+    Periods,
+    UsersClock,
+    pool_size,
+    trailing_sum,
+)
 from optimizer.model.health import Assessment, Health, Sample
 
 SHORTEST_BASELINE = timedelta(days=28)
 REPLAYED = timedelta(days=7)  # how far the pre-flight looks back for latency
 RECENT = timedelta(hours=48)  # and for errors, and for today's level
 LEVEL_LIMIT = 1.15  # a level above it lets no phase start
-COUNTED_REQUESTS = 1_000  # a p99 wants as many samples to mean anything
-LEAST_EXCESS_MS = 5.0  # 10 to 13 ms is noise, although it is +30 %
-LATENCY_RULES = ((0.20, 16, 24), (0.30, 6, 6), (1.50, 3, 3))  # over by, in how many, of the last
-ERROR_RULES = ((0.005, 3, 3), (0.02, 2, 12), (0.10, 1, 1))  # rate, in how many, of the last
-POOLED_RATE, POOLED = 0.005, 12  # and the same rate in one hour taken together
-LEAST_ERRORS = 20
-CONFIDENCE_Z = 2.3263  # one-sided 99 % quantile of the normal distribution
-MISSING_LIMIT = 0.05
+IMPROVED, LOWEST_LEVEL = 0.88, 0.75  # a level below the one lowers what is expected, to the other at most
+LATE = timedelta(hours=72)  # a breach that long after the change asks a person
 SETTLING = timedelta(minutes=10)  # a period this young may still be on its way: not missing yet
 BASELINE_SLACK = timedelta(hours=1)  # the last periods before apply had not settled when it was read
 JUDGED_SHARE = 0.25  # of the window's periods must hold enough requests to be judged
+GROUP_POOL = 12  # periods: a target group that needs longer for 1,000 requests is too thin to be judged
 
 
-@dataclass(frozen=True)
-class _Finding:
-    """One rule that fired: the Unix second at which it could be known, and the reason."""
-
-    at: int
-    reason: str
-
-
-def judge(baseline: Sequence[Sample], window: Sequence[Sample], now: datetime) -> Assessment:
+def judge(
+    baseline: Sequence[Sample],
+    window: Sequence[Sample],
+    now: datetime,
+    *,
+    zone: str = "UTC",
+    groups: Mapping[str, tuple[Sequence[Sample], Sequence[Sample]]] | None = None,
+) -> Assessment:
     """Judge `window` as known at `now` against `baseline`, which ends where the plan began.
 
-    An empty window is the pre-flight and never yields BREACH: there is nothing to roll back.
+    `zone` is the IANA time zone by whose clock the users live (ZoneInfoNotFoundError for others). `groups` has
+    (baseline, window) of each target group. An empty window is the pre-flight and never yields BREACH: there is
+    nothing to roll back.
     """
-    return Baseline(baseline).judge(window, now)
+    pasts = {name: (Baseline(past, zone), seen) for name, (past, seen) in (groups or {}).items()}
+    return judge_service(Baseline(baseline, zone), window, now, pasts)
+
+
+def judge_service(
+    baseline: Baseline,
+    window: Sequence[Sample],
+    now: datetime,
+    groups: Mapping[str, tuple[Baseline, Sequence[Sample]]],
+) -> Assessment:
+    """The same with pasts that were prepared once: a breach anywhere counts, then a doubt anywhere."""
+    assessment = baseline.judge(window, now)
+    if assessment.verdict is Health.BREACH:
+        return assessment
+    parts = {
+        name: past.judge_group(seen, now, begun=window[0].at if window else None)
+        for name, (past, seen) in groups.items()
+        if past.is_group
+    }
+    for verdict in (Health.BREACH, Health.INCONCLUSIVE):
+        if assessment.verdict is verdict:
+            return assessment
+        for name, part in sorted(parts.items()):
+            if part.verdict is verdict:
+                return Assessment(verdict, f"target group {name}: {part.reason}")
+    return assessment
 
 
 def expected_p99(baseline: Sequence[Sample], at: Sequence[datetime]) -> list[float | None]:
@@ -71,21 +105,27 @@ def expected_p99(baseline: Sequence[Sample], at: Sequence[datetime]) -> list[flo
 class Baseline:
     """The service's past, prepared once: thousands of windows can be judged against it."""
 
-    def __init__(self, samples: Iterable[Sample]) -> None:
+    def __init__(self, samples: Iterable[Sample], zone: str = "UTC") -> None:
+        self._clock = UsersClock(zone)
         self._fine = _periods(samples)
-        self._pool = expectation.pool_size(self._fine, COUNTED_REQUESTS)
+        self._pool = pool_size(self._fine, COUNTED_REQUESTS)
         self._past = self._fine.pooled(self._pool or 1)
         self._recent = round(RECENT.total_seconds()) // self._past.length
 
     @cached_property
     def season(self) -> Season:
         """What each period of the week lets expect, over the four weeks that end with the baseline."""
-        return Season(self._past, self._past.last)
+        return Season(self._past, self._past.last, self._clock)
 
     @cached_property
     def level(self) -> float:
         """The last 48 hours against the weeks before them; 1 where nothing tells."""
         return self._level_before(self._past.last)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether this is the past of a target group with requests enough to be judged by itself."""
+        return self._usable is None and (self._pool or GROUP_POOL + 1) <= GROUP_POOL
 
     def expected_p99(self, at: Sequence[datetime]) -> list[float | None]:
         """The p99 in milliseconds that is expected at each time; None where the past is silent."""
@@ -94,19 +134,38 @@ class Baseline:
         numbers = np.array([_seconds(each) for each in at], np.int64) // self._past.length
         return [None if np.isnan(value) else float(value) for value in self._expected(numbers)]
 
-    def judge(self, window: Sequence[Sample], now: datetime) -> Assessment:
+    def judge(self, window: Sequence[Sample], now: datetime, error_limit: float = ERROR_LIMIT) -> Assessment:
         """The verdict on one window, as `optimizer.decide.health.judge` gives it."""
         known = _seconds(now)
         if not window:
             return self._preflight(known)
         seen = _periods(window).until(known)
-        findings = _error_findings(seen)
         pooled = seen.pooled(self._pool or 1).until(known)
+        findings = self._outages(seen) + limits.error_findings(seen, error_limit)
         if self._usable is None:
-            findings += _latency_findings(pooled, self._expected(pooled.number))
-        if findings:
-            return Assessment(Health.BREACH, min(findings, key=lambda finding: finding.at).reason)
-        return self._held(pooled, known) or self._healthy(seen, pooled)
+            findings += limits.latency_findings(pooled, self._expected_of(pooled))
+        if not findings:
+            return self._held(seen, pooled, known) or self._healthy(seen, pooled)
+        first = min(findings, key=lambda finding: finding.at)
+        if first.at - int(seen.number[0]) * PERIOD >= LATE.total_seconds():
+            return Assessment(
+                Health.INCONCLUSIVE, f"{first.reason}; {LATE / timedelta(hours=1):.0f} h after the change: ask a person"
+            )
+        return Assessment(Health.BREACH, first.reason)
+
+    def judge_group(self, window: Sequence[Sample], now: datetime, begun: datetime | None) -> Assessment:
+        """The verdict on one target group of a window that began at `begun`; None: the pre-flight."""
+        if begun is not None and not window:
+            window = [Sample(begun, None, None, None, None)]
+        return self.judge(window, now, self._usual_errors)
+
+    @cached_property
+    def _usual_errors(self) -> float:
+        """The limit of a target group: the brief's, or half as much again as what its past hardly ever exceeded."""
+        errors, attempts = (
+            trailing_sum(self._fine.number, each, 12) for each in (self._fine.errors, self._fine.attempts)
+        )
+        return max(ERROR_LIMIT, 1.5 * float(np.quantile(errors / np.maximum(attempts, 1.0), 0.99)))
 
     @cached_property
     def _usable(self) -> str | None:
@@ -120,46 +179,93 @@ class Baseline:
             return f"too little traffic: even two hours hold fewer than {COUNTED_REQUESTS:,} requests"
         return None
 
-    def _expected(self, numbers: NDArray[np.int64]) -> Floats:
-        return self.season.of(numbers) * max(1.0, self.level)
+    def _expected(self, numbers: Numbers) -> Floats:
+        """By season and level, whatever load there is."""
+        return self.season.p99(numbers) * self._applied_level(numbers)
+
+    def _expected_of(self, periods: Periods) -> Floats:
+        """By season, level and the load of these periods."""
+        under = self.season.p99_under(periods.number, periods.requests, max(1.0, self._growth))
+        return under * self._applied_level(periods.number)
+
+    def _applied_level(self, numbers: Numbers) -> float:
+        """A level above one is applied as it is; one far below it only to a window that follows at once."""
+        follows = len(numbers) > 0 and numbers[0] < self._past.last + self._recent
+        if self.level < IMPROVED and self._growth > IMPROVED and follows:
+            return max(self.level, LOWEST_LEVEL)
+        return max(1.0, self.level)
 
     def _level_before(self, end: int) -> float:
         """The median of measured against expected p99 in the 48 hours before a period."""
         recent = self._past.between(end - self._recent, end)
-        usual = Season(self._past, end - self._recent).of(recent.number)
-        ratio = (recent.p99 / usual)[recent.requests >= COUNTED_REQUESTS]
-        ratio = ratio[np.isfinite(ratio)]
-        return float(np.median(ratio)) if len(ratio) else 1.0
+        usual = Season(self._past, end - self._recent, self._clock).p99(recent.number)
+        return _middle((recent.p99 / usual)[limits.judged(recent, usual)])
 
-    def _held(self, pooled: Periods, now: int) -> Assessment | None:
+    @cached_property
+    def _growth(self) -> float:
+        """The requests of the last 48 hours against the weeks before them; 1 where nothing tells."""
+        recent = self._past.between(self._past.last - self._recent, self._past.last)
+        usual = Season(self._past, self._past.last - self._recent, self._clock).requests(recent.number)
+        return _middle(recent.requests / np.maximum(usual, 1.0))
+
+    def _outages(self, seen: Periods) -> list[Finding]:
+        usual = np.full(len(seen), np.inf)
+        if self._usable is None:
+            usual = self.season.requests(seen.number // (self._pool or 1)) / (self._pool or 1)
+        return limits.outage_findings(seen, usual)
+
+    def _held(self, seen: Periods, pooled: Periods, now: int) -> Assessment | None:
         """Why a window that broke no limit is still not healthy."""
-        measured = pooled.measured
-        if not measured.any():
+        if not pooled.measured.any():
             return Assessment(Health.INCONCLUSIVE, "no data: no period of the window has requests and a p99")
-        if self._usable is not None:
-            return Assessment(Health.INCONCLUSIVE, self._usable)
-        end = max((now - round(SETTLING.total_seconds())) // pooled.length, pooled.last)
-        asked = end - int(pooled.number[0])
-        missing = asked - int(measured.sum())
-        if missing > MISSING_LIMIT * asked:
-            return Assessment(
-                Health.INCONCLUSIVE,
-                f"{missing} of {asked} periods have no data ({missing / asked:.0%}, "
-                f"at most {MISSING_LIMIT:.0%}); the last is of {_clock(int(pooled.number[measured][-1]), pooled)}",
+        reason = self._usable or self._missing(seen, now) or self._unbelievable(seen, pooled)
+        return Assessment(Health.INCONCLUSIVE, reason) if reason else None
+
+    def _missing(self, seen: Periods, now: int) -> str | None:
+        size, _, season = self._present
+        periods = seen.pooled(size)
+        end = max((now - round(SETTLING.total_seconds())) // periods.length, periods.last)
+        periods = periods.dense(int(periods.number[0]), end)
+        empty = doubts.nearly_empty(periods, season.requests(periods.number), self._traffic_limits[0])
+        return doubts.missing(season.busy(periods.number), periods.measured & ~empty, periods)
+
+    @cached_property
+    def _present(self) -> tuple[int, Periods, Season]:
+        """How many periods to take as one so that hardly any is without data, and the past in these."""
+        size = 1 if self._pool is None or self._fine.measured.mean() > 0.98 else self._pool
+        past = self._past if size == self._pool else self._fine
+        return size, past, self.season if size == self._pool else Season(past, past.last, self._clock)
+
+    @cached_property
+    def _traffic_limits(self) -> tuple[float, float]:
+        """Below which shares of the usual requests a period is empty, and an hour's clients are gone."""
+        _, past, season = self._present
+        usual = season.requests(past.number)
+        return doubts.empty_limit(past, usual), doubts.gone_limit(past, usual)
+
+    def _unbelievable(self, seen: Periods, pooled: Periods) -> str | None:
+        expected = self._expected_of(pooled)
+        counted = limits.judged(pooled, expected)
+        asked = int(pooled.last - pooled.number[0])
+        if counted.sum() < JUDGED_SHARE * asked:
+            return (
+                f"too little to judge latency by: {int(counted.sum())} of {asked} periods have "
+                f"{COUNTED_REQUESTS:,} requests and a past to compare with"
             )
-        judged = _judged(pooled, self._expected(pooled.number))
-        if judged.sum() < JUDGED_SHARE * asked:
-            return Assessment(
-                Health.INCONCLUSIVE,
-                f"too little to judge latency by: {int(judged.sum())} of {asked} periods have "
-                f"{COUNTED_REQUESTS:,} requests and a past to compare with",
-            )
-        return None
+        size, _, season = self._present
+        present = seen.pooled(size)
+        left = season.requests(present.number) * min(1.0, self._growth)
+        return (
+            doubts.too_good(pooled, expected, counted)
+            or doubts.traffic_gone(present, left, self._traffic_limits[1])
+            or doubts.jump(seen, self._fine)
+            or doubts.whole_window(seen, pooled.p99[counted] / expected[counted])
+        )
 
     def _healthy(self, seen: Periods, pooled: Periods) -> Assessment:
-        expected = self._expected(pooled.number)
-        judged = _judged(pooled, expected)
-        change = float(np.median(pooled.p99[judged] / expected[judged])) - 1
+        expected = self._expected_of(pooled)
+        counted = limits.judged(pooled, expected)
+        change = _middle(pooled.p99[counted] / expected[counted]) - 1
         rate = float(seen.errors.sum() / max(seen.attempts.sum(), 1.0))
         return Assessment(
             Health.HEALTHY,
@@ -181,8 +287,8 @@ class Baseline:
         missing = 1 - int(recent.measured.sum()) / self._recent
         if age > max(BASELINE_SLACK, timedelta(seconds=2 * self._past.length)):
             return f"the last measured period ended {age / timedelta(hours=1):.1f} hours ago"
-        if missing > MISSING_LIMIT:
-            return f"{missing:.0%} of the last 48 hours have no data, at most {MISSING_LIMIT:.0%} may be missing"
+        if missing > doubts.MISSING_LIMIT:
+            return f"{missing:.0%} of the last 48 hours have no data, at most {doubts.MISSING_LIMIT:.0%} may be missing"
         return None
 
     @cached_property
@@ -192,86 +298,24 @@ class Baseline:
             return f"p99 of the last 48 hours is {self.level - 1:+.0%} against the weeks before, at most +15 % is asked"
         first = self._past.last - round(REPLAYED.total_seconds()) // self._past.length
         lately = self._past.between(first, self._past.last)
-        expected = Season(self._past, first).of(lately.number) * max(1.0, self._level_before(first))
+        before = Season(self._past, first, self._clock)
+        expected = before.p99_under(lately.number, lately.requests, 1.0) * max(1.0, self._level_before(first))
         window = round(RECENT.total_seconds()) // PERIOD
-        errors = _error_findings(self._fine.between(self._fine.last - window, self._fine.last))
-        findings = errors + _latency_findings(lately, expected)
+        errors = limits.error_findings(self._fine.between(self._fine.last - window, self._fine.last))
+        findings = errors + limits.latency_findings(lately, expected)
         return min(findings, key=lambda finding: finding.at).reason if findings else None
 
 
-def _judged(periods: Periods, expected: Floats) -> NDArray[np.bool_]:
-    return (periods.requests >= COUNTED_REQUESTS) & np.isfinite(periods.p99) & np.isfinite(expected)
-
-
-def _latency_findings(periods: Periods, expected: Floats) -> list[_Finding]:
-    """The first time each latency rule fired; periods without data are passed over."""
-    kept = periods.measured
-    at, p99, usual = periods.number[kept], periods.p99[kept], expected[kept]
-    counts = _judged(periods, expected)[kept] & (p99 - np.nan_to_num(usual) >= LEAST_EXCESS_MS)
-    findings = []
-    for excess, often, last in LATENCY_RULES:
-        over = counts & (p99 > usual * (1 + excess))
-        first = expectation.first_run(over, often, last)
-        if first is not None:
-            when = _clock(int(at[first]), periods)
-            minutes = f"{periods.length // 60}-minute periods"
-            findings.append(
-                _Finding(
-                    int(at[first]) * periods.length,
-                    f"p99 {p99[first]:,.0f} ms at {when}, {usual[first]:,.0f} ms expected: more than {excess:+.0%} "
-                    f"in {often} of {last} {minutes}",
-                )
-            )
-    return findings
-
-
-def _error_findings(periods: Periods) -> list[_Finding]:
-    """The first time each error rule fired, and the first total outage."""
-    findings = []
-    silent = ~(periods.requests > 0) & (periods.elb_5xx > 0)
-    if silent.any():
-        first = int(np.argmax(silent))
-        reason = f"total outage at {_clock(int(periods.number[first]), periods)}: no request reached a target, "
-        findings.append(
-            _Finding(
-                int(periods.number[first]) * PERIOD, reason + f"{periods.elb_5xx[first]:,.0f} load balancer errors"
-            )
-        )
-    kept = periods.requests > 0
-    at, errors, attempts = periods.number[kept], periods.errors[kept], periods.attempts[kept]
-    for rate, often, last in ERROR_RULES:
-        first_run = expectation.first_run(_surely_above(errors, attempts, rate), often, last)
-        if first_run is not None:
-            text = f"{errors[first_run] / attempts[first_run]:.1%} errors at {_clock(int(at[first_run]), periods)}: "
-            text += f"more than {rate:.1%} in {often} of {last} periods" if last > 1 else f"more than {rate:.0%}"
-            findings.append(_Finding(int(at[first_run]) * PERIOD, text))
-    hourly_errors, hourly_attempts = (expectation.trailing_sum(at, each, POOLED) for each in (errors, attempts))
-    whole = at - periods.number[:1] >= POOLED - 1  # the first hour is not over before it has passed
-    pooled = _surely_above(hourly_errors, hourly_attempts, POOLED_RATE) & whole
-    if pooled.any():
-        first = int(np.argmax(pooled))
-        share = hourly_errors[first] / hourly_attempts[first]
-        text = f"{share:.2%} errors in the hour to {_clock(int(at[first]) + 1, periods)}: more than {POOLED_RATE:.1%}"
-        findings.append(_Finding(int(at[first]) * PERIOD, text))
-    return findings
-
-
-def _surely_above(errors: Floats, attempts: Floats, rate: float) -> NDArray[np.bool_]:
-    """Where the error rate lies above `rate` with 99 % confidence: the lower Wilson bound does."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        share = np.minimum(errors / attempts, 1.0)
-        score = (share - rate) / np.sqrt(rate * (1 - rate) / attempts)
-    return (errors >= LEAST_ERRORS) & (score > CONFIDENCE_Z)  # the score test is the Wilson bound, inverted
+def _middle(ratios: Floats) -> float:
+    known = ratios[np.isfinite(ratios)]
+    return float(np.median(known)) if len(known) else 1.0
 
 
 def _periods(samples: Iterable[Sample]) -> Periods:
-    rows = [(_seconds(s.at) // PERIOD, s.requests, s.target_5xx, s.elb_5xx, s.p99_ms) for s in samples]
-    return Periods.of(rows)
+    samples = list(samples)
+    seconds = [(s.at if s.at.tzinfo else s.at.replace(tzinfo=UTC)).timestamp() for s in samples]
+    return Periods.of(seconds, [s.p99_ms for s in samples], [list(map(attrgetter(name), samples)) for name in COUNTS])
 
 
 def _seconds(at: datetime) -> int:
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
-
-
-def _clock(number: int, periods: Periods) -> str:
-    return f"{datetime.fromtimestamp(number * periods.length, UTC):%Y-%m-%d %H:%M} UTC"

@@ -17,13 +17,22 @@ class Health(Enum):
 
 @dataclass(frozen=True)
 class Sample:
-    """One settled 5-minute period of the load balancer. `at` is its UTC start; None: no datapoint."""
+    """One settled 5-minute period of the load balancer. `at` is its UTC start; None: no datapoint.
+
+    The last five count requests that no 5xx counts: answered by 4xx (of targets, of the load balancer), connections
+    that clients were refused, TLS negotiations that failed, and connections that targets refused.
+    """
 
     at: datetime
     requests: float | None
     target_5xx: float | None
     elb_5xx: float | None
     p99_ms: float | None
+    target_4xx: float | None = None
+    elb_4xx: float | None = None
+    rejected: float | None = None
+    tls_errors: float | None = None
+    connection_errors: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,130 @@
+"""The limits that roll a phase back: latency, errors and outage, each read off periods in rising order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from optimizer.decide.periods import Floats, Marks, Periods, first_run, trailing_sum
+
+COUNTED_REQUESTS = 1_000  # a p99 wants as many samples to mean anything
+LEAST_EXCESS = 1.0  # ms: CloudWatch's response times of fast services scatter by as much
+LATENCY_RULES = ((0.20, 16, 24), (0.30, 6, 6), (1.50, 3, 3))  # over by, in how many, of the last
+DAY_RULE = (0.20, 180, 288)  # five in eight of a day: what comes and goes, but is there most of the time
+ERROR_RULES = ((0.005, 3, 3), (0.02, 2, 12), (0.10, 1, 1))  # rate, in how many, of the last
+ERROR_LIMIT = 0.005  # the brief: of all requests
+POOLED = (12, 72, 288, 576)  # periods: an hour, six, a day, two
+QUARTER, FOUND_IN_QUARTER = 3, 0.01  # periods; the rate that a quarter of an hour must show
+LEAST_ERRORS = 20
+CONFIDENCE_Z = 2.3263  # one-sided 99 % quantile of the normal distribution
+# The pooled rates of a window are tested some 500 times: each at 1 in 10,000, that 48 h at 0.48 % stay below 2 %.
+POOLED_Z, QUARTER_Z = 3.7, 3.6
+QUARTER_SPREAD = 2.5  # standard deviations: 99 % of the quarters at 1 % show more than 1 % less these
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that fired: the Unix second at which the period began that fired it, and the reason."""
+
+    at: int
+    reason: str
+
+
+def judged(periods: Periods, expected: Floats) -> Marks:
+    """Where a period has requests enough for a p99 and a past to compare it with."""
+    return (periods.requests >= COUNTED_REQUESTS) & periods.measured & np.isfinite(expected)
+
+
+def latency_findings(periods: Periods, expected: Floats) -> list[Finding]:
+    """The first time each latency rule fired; periods without data are passed over."""
+    kept = periods.measured
+    at, p99, usual = periods.number[kept], periods.p99[kept], expected[kept]
+    counts = judged(periods, expected)[kept] & (p99 - np.nan_to_num(usual) >= LEAST_EXCESS)
+    findings = []
+    for excess, often, last in (*LATENCY_RULES, DAY_RULE):
+        first = first_run(counts & (p99 > usual * (1 + excess)), often, last)
+        if first is not None:
+            findings.append(
+                Finding(
+                    int(at[first]) * periods.length,
+                    f"p99 {p99[first]:,.0f} ms at {clock(int(at[first]), periods)}, {usual[first]:,.0f} ms expected: "
+                    f"more than {excess:+.0%} in {often} of {last} {periods.length // 60}-minute periods",
+                )
+            )
+    return findings
+
+
+def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[Finding]:
+    """The first time each error rule fired; with a `limit` above the brief's, each rate is raised in proportion."""
+    times = limit / ERROR_LIMIT
+    kept = periods.where(periods.requests > 0)
+    at, errors, attempts = kept.number, kept.errors, kept.attempts
+    findings = []
+    for rate, often, last in ((min(rate * times, 1.0), often, last) for rate, often, last in ERROR_RULES):
+        first = first_run(surely_above(errors, attempts, rate), often, last)
+        if first is not None:
+            text = f"{errors[first] / attempts[first]:.1%} errors at {clock(int(at[first]), periods)}: "
+            text += f"more than {rate:.1%} in {often} of {last} periods" if last > 1 else f"more than {rate:.0%}"
+            findings.append(Finding(int(at[first]) * periods.length, text))
+    for span, over in _pooled_over(kept, limit, periods):
+        if over.any():
+            first = int(np.argmax(over))
+            failed, asked = (float(trailing_sum(at, each, span)[first]) for each in (errors, attempts))
+            minutes = span * periods.length // 60
+            name = {15: "quarter", 60: "hour"}.get(minutes, f"{minutes // 60} hours")
+            text = f"{failed / max(asked, 1.0):.2%} errors in the {name} to {clock(int(at[first]) + 1, periods)}: "
+            findings.append(Finding(int(at[first]) * periods.length, text + f"more than {limit:.1%}"))
+    return findings
+
+
+def outage_findings(periods: Periods, usual_requests: Floats) -> list[Finding]:
+    """The first period in which the load balancer failed requests and no target answered any.
+
+    Where the past lets expect hardly a request in a period, some few errors tell nothing.
+    """
+    elb = np.nan_to_num(periods.count("elb_5xx"))
+    enough = np.where(usual_requests < LEAST_ERRORS, elb >= LEAST_ERRORS, elb > 0)
+    silent = ~(periods.requests > 0) & ~(periods.p99 > 0) & enough
+    if not silent.any():
+        return []
+    first = int(np.argmax(silent))
+    reason = f"total outage at {clock(int(periods.number[first]), periods)}: no request reached a target, "
+    return [Finding(int(periods.number[first]) * periods.length, reason + f"{elb[first]:,.0f} load balancer errors")]
+
+
+def _pooled_over(kept: Periods, limit: float, periods: Periods) -> list[tuple[int, Marks]]:
+    """Where each pooled rate surely lies above the limit; no span is over before it has passed."""
+    at, errors, attempts = kept.number, kept.errors, kept.attempts
+    passed = at - periods.number[:1]
+    found = []
+    for span in POOLED:
+        sums = trailing_sum(at, errors, span), trailing_sum(at, attempts, span)
+        found.append((span, pooled_above(*sums, limit, POOLED_Z) & (passed >= span - 1)))
+    failed, asked = (trailing_sum(at, each, QUARTER) for each in (errors, attempts))
+    must_show = asked * FOUND_IN_QUARTER * limit / ERROR_LIMIT
+    with np.errstate(invalid="ignore"):
+        low = trailing_sum(at, (errors < attempts * limit / 2).astype(np.float64), QUARTER) > 0  # one good period
+        shown = failed >= must_show - QUARTER_SPREAD * np.sqrt(must_show)
+    found.append((QUARTER, pooled_above(failed, asked, limit, QUARTER_Z) & shown & ~low & (passed >= QUARTER - 1)))
+    return found
+
+
+def surely_above(errors: Floats, attempts: Floats, rate: float) -> Marks:
+    """Where the error rate lies above `rate` with 99 % confidence: the lower Wilson bound does."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        share = np.minimum(errors / attempts, 1.0)
+        score = (share - rate) / np.sqrt(rate * (1 - rate) / attempts)
+    return (errors >= LEAST_ERRORS) & (score > CONFIDENCE_Z)  # the score test is the Wilson bound, inverted
+
+
+def pooled_above(errors: Floats, attempts: Floats, rate: float, z: float) -> Marks:
+    """The same at any confidence, also for the few errors of thin traffic (Anscombe's transform of Poisson counts)."""
+    score = 2 * (np.sqrt(errors + 0.375) - np.sqrt(attempts * rate + 0.375))
+    return (errors >= LEAST_ERRORS) & (score > z)
+
+
+def clock(number: int, periods: Periods) -> str:
+    """When a period begins, for people."""
+    return f"{datetime.fromtimestamp(number * periods.length, UTC):%Y-%m-%d %H:%M} UTC"
