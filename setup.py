@@ -19,6 +19,7 @@ setup(
     packages=find_packages(
         include=["domain*", "cloudformation*", "stages*", "optimizer*", "emulator*", "pipeline*", "rehearsal*"]
     ),
+    entry_points={"tap_optimizer.commands": ["rehearse = rehearsal.command:app"]},  # commands of `python -m optimizer`
     package_data={
         "domain": ["*.json"],
         "emulator": ["billing/*.json"],

@@ -29,8 +29,6 @@ from emulator.core.faults import ANSWERS, Crash, Faults
 from emulator.core.moto_patches import Request, Wire, attached
 from emulator.core.response_shapes import check
 from emulator.services.iam.authorization import Authorization
-from optimizer.ports.aws import Aws
-from optimizer.ports.sessions import World
 
 __all__ = ["Crash", "EmulatedAccount"]
 
@@ -71,8 +69,6 @@ class EmulatedAccount:
         self._travelling = 0
         self._callbacks: list[Callable[[datetime], None]] = []
         self._parts: dict[type, Any] = {}
-        # Clients hold no state: the runs of one job share them. By the job's own access key.
-        self._opened: dict[str, dict[object, Aws]] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._shape_clients = None if wire or fault_rate else direct_clients(self)
         self._sessions: dict[tuple[str, str], boto3.Session] = {}
@@ -113,13 +109,6 @@ class EmulatedAccount:
         finally:
             self._actor = before
 
-    def world(self, environ: Mapping[str, str]) -> World:
-        """What an in-process job sees: this clock, these variables, its own credentials."""
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        key = self.key_of(environ)
-        opened = self._opened.setdefault(key.id, {})
-        return World(self.clock, environ, lambda: self._botocore_session(key, region), opened)
-
     def key_of(self, environ: Mapping[str, str]) -> AccessKey:
         """The access key in a job's variables; without one, that of the tooling account's user."""
         key = self.credentials.find(environ.get(KEY_ID, ""))
@@ -132,10 +121,11 @@ class EmulatedAccount:
     def session_of(self, key: AccessKey, region: str) -> boto3.Session:
         """The session of whoever holds a key; made once and kept."""
         if (key.id, region) not in self._sessions:
-            self._sessions[key.id, region] = boto3.Session(botocore_session=self._botocore_session(key, region))
+            self._sessions[key.id, region] = boto3.Session(botocore_session=self.botocore_session(key, region))
         return self._sessions[key.id, region]
 
-    def _botocore_session(self, key: AccessKey, region: str) -> botocore.session.Session:
+    def botocore_session(self, key: AccessKey, region: str) -> botocore.session.Session:
+        """A session of whoever holds a key, as botocore has it: a job opens its own."""
         return botocore_session(key, region, shape_clients=self._shape_clients)
 
     def client(self, service: str, account: str, region: str) -> Any:

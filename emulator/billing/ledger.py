@@ -22,7 +22,7 @@ from emulator.workload.noise import Array
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 SAVINGS_PLANS = "Savings Plans for AWS Compute usage"
 
@@ -73,7 +73,7 @@ def empty(first: int) -> Ledger:
     return Ledger(first, (), cover({}, first, (), ()), {})
 
 
-def ledger(account: EmulatedAccount) -> Ledger:
+def ledger(account: Account) -> Ledger:
     """The production account's bill as of now."""
     billing, workload = account.part(Billing), account.part(Sources).workload
     last = int(account.clock.now().timestamp() // 3600)
@@ -88,7 +88,7 @@ def ledger(account: EmulatedAccount) -> Ledger:
     return Ledger(made.first, (*made.lines, *asked), made.coverage, made.running)
 
 
-def stranded(account: EmulatedAccount) -> float:
+def stranded(account: Account) -> float:
     """US dollars a month, at the rate of the last hour, for commitments that nothing uses."""
     coverage = ledger(account).coverage
     unused = [each.unused * each.cost for each in coverage.reservations]
@@ -96,7 +96,7 @@ def stranded(account: EmulatedAccount) -> float:
     return float(sum(each[-1] for each in unused if len(each))) * float(HOURS_PER_MONTH)
 
 
-def week(account: EmulatedAccount, start: datetime) -> float:
+def week(account: Account, start: datetime) -> float:
     """What a week cost, in US dollars: fees of commitments spread over their term, without credits and refunds."""
     book = ledger(account)
     hours = book.slice(start, start + timedelta(weeks=1))
@@ -210,7 +210,7 @@ def _adjustment(each: Adjustment, first: int, count: int) -> Line:
     return Line(each.service, each.kind, "us-east-1", each.kind, "", np.zeros(count), amounts, amounts)
 
 
-def _requests(account: EmulatedAccount, first: int, count: int) -> list[Line]:
+def _requests(account: Account, first: int, count: int) -> list[Line]:
     """What the answers of Cost Explorer themselves cost."""
     calls = np.zeros(count)
     for call in account.calls.of("ce"):

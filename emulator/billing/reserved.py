@@ -10,11 +10,11 @@ from emulator.billing.ledger import Billing
 from emulator.billing.spec import Reservation
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
-def _bought(account: EmulatedAccount, call: Call, service: str, ids: Sequence[str] | None) -> Iterator[Reservation]:
+def _bought(account: Account, call: Call, service: str, ids: Sequence[str] | None) -> Iterator[Reservation]:
     """The Region's reservations of one service, as far as they were bought by now."""
     if call.account != account.production:
         return
@@ -24,7 +24,7 @@ def _bought(account: EmulatedAccount, call: Call, service: str, ids: Sequence[st
             yield each
 
 
-def _common(account: EmulatedAccount, each: Reservation) -> dict[str, Any]:
+def _common(account: Account, each: Reservation) -> dict[str, Any]:
     upfront, hourly = _charges(each)
     return {
         "OfferingType": each.payment,
@@ -48,7 +48,7 @@ def _seconds(each: Reservation) -> int:
     return int((each.end - each.begin).total_seconds())
 
 
-def _state(account: EmulatedAccount, each: Reservation) -> str:
+def _state(account: Account, each: Reservation) -> str:
     return "active" if account.clock.now() < each.end else "retired"
 
 

@@ -21,8 +21,8 @@ from emulator.workload.noise import Array
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _BEGINS, _COMPLETE = 12, 48  # hours after the use: nothing is known of it before, everything after
 _FINAL = timedelta(days=5)  # into the next month
@@ -72,7 +72,7 @@ class Window:
         return float((amounts[where] * self.known[where]).sum())
 
 
-def opened(account: EmulatedAccount, call: Call) -> None:
+def opened(account: Account, call: Call) -> None:
     """Refuse as Cost Explorer does where nobody enabled it, or where the caller may not."""
     access = account.part(Billing).spec.cost_explorer
     if access is Access.OFF:
@@ -92,7 +92,7 @@ def unavailable() -> AwsError:
     return AwsError("DataUnavailableException", _UNAVAILABLE)
 
 
-def window(account: EmulatedAccount, call: Call, granularity: str | None) -> Window:
+def window(account: Account, call: Call, granularity: str | None) -> Window:
     """The range that a call asks for. Raises AwsError where Cost Explorer refuses it."""
     opened(account, call)
     now = account.clock.now()
@@ -113,7 +113,7 @@ def window(account: EmulatedAccount, call: Call, granularity: str | None) -> Win
     return Window(book, start, end, periods, known, account.part(Billing).spec.currency)
 
 
-def book_of(account: EmulatedAccount, call: Call) -> Ledger:
+def book_of(account: Account, call: Call) -> Ledger:
     """The bill of the account that asks; the tooling account's is not kept."""
     return ledger(account) if call.account == account.production else empty(0)
 
@@ -142,7 +142,7 @@ def _earliest(now: datetime) -> date:
     return date(years, month + 1, 1)
 
 
-def _history(account: EmulatedAccount, now: datetime) -> datetime:
+def _history(account: Account, now: datetime) -> datetime:
     """When the account's first data begins; now, when there is none yet: it takes a day to arrive."""
     workload = account.part(Sources).workload
     if workload is None or not workload.timeline:

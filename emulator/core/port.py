@@ -1,23 +1,48 @@
-"""What services may use of the account."""
+"""What services may use of the account that they belong to."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from domain.clock import Clock
+from emulator.core.clock import SimulatedClock
+
+if TYPE_CHECKING:
+    import boto3
+
+    from emulator.core.call_record import Call, CallRecord
+    from emulator.core.credentials import Credentials
 
 T = TypeVar("T")
 
 
 class Account(Protocol):
-    """What the loader needs of the emulated account: the rehearsal's own hands in it."""
+    """The emulated accounts, as a service sees them. `emulator.account.EmulatedAccount` is the one implementation."""
 
-    @property
-    def clock(self) -> Clock:
-        """The account's time."""
+    tooling: str
+    production: str
+    clock: SimulatedClock
+    calls: CallRecord
+    credentials: Credentials
 
     def client(self, service: str, account: str, region: str) -> Any:
-        """A boto3 client that reaches the emulated account."""
+        """A boto3 client that reaches the emulated account; made once and kept."""
+
+    def session(self, account: str, region: str) -> boto3.Session:
+        """A session of the account's own user."""
 
     def part(self, kind: type[T]) -> T:
-        """The account's one `kind()`."""
+        """The account's one `kind()`: where a service keeps its state."""
+
+    def schedule(self, at: datetime, what: Callable[[], object]) -> None:
+        """Run `what` at that time. It returns False when it found nothing to change."""
+
+    def on_change(self, callback: Callable[[datetime], None]) -> None:
+        """Call `callback(now)` after each change of the configuration."""
+
+    def identifier(self) -> str:
+        """A UUID; the same seed gives the same ones."""
+
+    def caller_arn(self, call: Call) -> str:
+        """Who signed the call: a user, or a session of a role."""

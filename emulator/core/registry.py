@@ -15,11 +15,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 Answer = Mapping[str, Any]
-Operation = Callable[["EmulatedAccount", "Call"], Answer | None]  # None: moto answers, as it stands now
+Operation = Callable[["Account", "Call"], Answer | None]  # None: moto answers, as it stands now
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,9 +44,9 @@ from optimizer.ports.sessions import World, production, tooling
 from optimizer.ports.settings import Settings
 from optimizer.reconcile.compare import compare, production_stacks
 from optimizer.reconcile.freeze_check import freeze_check as check_freeze
-from rehearsal.command import app as rehearse_app
 
 AWS_FAILED = 7
+COMMANDS = "tap_optimizer.commands"  # the entry points by which other packages add commands (setup.py)
 
 app = typer.Typer(
     help="Optimize the cost of a deployed foundation in three gated, reversible phases.",
@@ -53,7 +54,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(rehearse_app, name="rehearse")
 
 OutDir = Annotated[Path, typer.Option("--out", help="Folder to write into; made when absent.", file_okay=False)]
 PlanFile = Annotated[Path, typer.Option("--plan", help="The plan.json that analyze wrote.")]
@@ -321,7 +321,19 @@ def publish(context: typer.Context, out: OutDir) -> None:
 @lru_cache(maxsize=1)
 def _command() -> Command:
     """The verbs, read from their signatures once a process: a rehearsal runs hundreds."""
+    added = entry_points(group=COMMANDS)
+    for each in added:
+        app.add_typer(each.load(), name=each.name)
+    if "rehearse" not in added.names:
+        app.command(name="rehearse", context_settings={"ignore_unknown_options": True})(_rehearsal_is_missing)
     return typer.main.get_command(app)
+
+
+def _rehearsal_is_missing(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:  # noqa: ARG001
+    """Rehearse the whole life of the platform against an emulated account."""
+    raise UsageError(
+        f"The rehearsal is not installed. In the project's folder: {sys.executable} -m pip install -e '.[rehearsal]'."
+    )
 
 
 def _life(context: typer.Context) -> Life:

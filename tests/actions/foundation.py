@@ -31,6 +31,7 @@ from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import production, tooling
 from optimizer.ports.settings import Settings
+from rehearsal.job_world import job_world
 from rehearsal.report import Progress
 from rehearsal.scenario import load_scenario
 from rehearsal.session import PlatformLife
@@ -129,7 +130,7 @@ def loaded(scratch: Path) -> Iterator[Foundation]:
             "TAP_ROLE_ARN": f"arn:aws:iam::{account.production}:role/tap-act",
         }
         settings = Settings.from_environ(environ)
-        outside = account.world(environ)
+        outside = job_world(account, environ)
         home = tooling(outside, settings)
         verbs = Life(
             production=production(outside, settings),

@@ -9,6 +9,7 @@ import pytest
 
 from emulator.account import EmulatedAccount
 from optimizer.cli.verbs import app, main
+from rehearsal.job_world import job_world
 
 ENVIRON = {
     "TAP_JOURNAL_TABLE": "tap-journal",
@@ -32,7 +33,7 @@ def run(capsys):
         )
 
         def run(*argv: str, environ: dict[str, str] = ENVIRON) -> tuple[int, str, list[str]]:
-            code = main(argv, world=account.world(environ))
+            code = main(argv, world=job_world(account, environ))
             captured = capsys.readouterr()
             return code, captured.out, captured.err.splitlines()
 

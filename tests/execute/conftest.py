@@ -27,6 +27,7 @@ from optimizer.model.resource import Governed, Kind
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import production, tooling
 from optimizer.ports.settings import Settings
+from rehearsal.job_world import job_world
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 TABLE = "orders"
@@ -156,7 +157,7 @@ class World:
 
     def fresh(self) -> Life:
         settings = Settings.from_environ(self.environ)
-        outside = self.account.world(self.environ)
+        outside = job_world(self.account, self.environ)
         home = tooling(outside, settings)
         return Life(
             production=production(outside, settings),

@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from emulator.account import EmulatedAccount
+from rehearsal.job_world import job_world
 from rehearsal.pipeline.builds import Jobs, Relay, Shell, split
 from rehearsal.pipeline.definition import Project
 from rehearsal.pipeline.errors import WalkFailed
@@ -64,13 +65,13 @@ def test_a_job_calls_as_its_own_role(tmp_path: Path) -> None:
             spec = {"phases": {"build": {"commands": ["python -m optimizer status"]}}}
             project = Project("P", "tap-p", {}, spec, True, role=f"arn:aws:iam::{'1' * 12}:role/tap-job-{name}")
             jobs.prepare(project, {}, None).run(name)
-        callers = [boto3.Session(botocore_session=account.world(each).open_session()) for each in seen]
+        callers = [boto3.Session(botocore_session=job_world(account, each).open_session()) for each in seen]
         names = [each.client("sts").get_caller_identity()["Arn"] for each in callers]
         assert names == [
             f"arn:aws:sts::{'1' * 12}:assumed-role/tap-job-{n}/tap-job-{n}" for n in ("watch", "apply", "watch")
         ]
-        assert account.world(seen[0]).opened is account.world(seen[2]).opened
-        assert account.world(seen[0]).opened is not account.world(seen[1]).opened
+        assert job_world(account, seen[0]).opened is job_world(account, seen[2]).opened
+        assert job_world(account, seen[0]).opened is not job_world(account, seen[1]).opened
 
 
 def test_what_is_printed_is_passed_on_by_line(tmp_path: Path) -> None:

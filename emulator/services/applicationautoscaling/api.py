@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/autoscaling/application/APIReference"
 
@@ -19,5 +19,5 @@ _API = "https://docs.aws.amazon.com/autoscaling/application/APIReference"
     rule="ElastiCache is a namespace of its own. Nothing of it can be registered here, so it has no targets.",
     source=f"{_API}/API_DescribeScalableTargets.html",
 )
-def describe_scalable_targets(_: EmulatedAccount, call: Call) -> Answer | None:
+def describe_scalable_targets(_: Account, call: Call) -> Answer | None:
     return {"ScalableTargets": []} if call.parameters["ServiceNamespace"] == "elasticache" else None

@@ -18,8 +18,8 @@ from emulator.services.ec2.capacity_reservations import Reservations
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 LAUNCH = timedelta(seconds=90)  # from the launch to InService; a Linux image without lifecycle hooks
 AGAIN = timedelta(minutes=1)  # until a launch that found no capacity is tried anew
@@ -83,7 +83,7 @@ def resolve_template(group: Any, wanted: dict[str, str]) -> dict[str, str]:
     return {"LaunchTemplateId": template.id, "LaunchTemplateName": template.name, "Version": str(number)}
 
 
-def launch(account: EmulatedAccount, group: Any, count: int, template: dict[str, str]) -> list[Any]:
+def launch(account: Account, group: Any, count: int, template: dict[str, str]) -> list[Any]:
     """Launch instances, each in the zone that has the fewest; they are Pending, and InService after LAUNCH."""
     launched = [_launch_one(group, template) for _ in range(count)]
 
@@ -137,9 +137,7 @@ def _emptiest(group: Any) -> tuple[str | None, str]:
     return chosen.id, chosen.availability_zone
 
 
-def retire(
-    account: EmulatedAccount, group: Any, leaving: Sequence[Any], then: Callable[[], None] | None = None
-) -> None:
+def retire(account: Account, group: Any, leaving: Sequence[Any], then: Callable[[], None] | None = None) -> None:
     """Take instances out of service: no new requests at once, gone after DRAIN; `then` runs after that."""
     for each in leaving:
         each.lifecycle_state = "Terminating"
@@ -156,7 +154,7 @@ def retire(
     account.schedule(account.clock.now() + DRAIN, end)
 
 
-def is_short(account: EmulatedAccount, group: Any, template: dict[str, str]) -> bool:
+def is_short(account: Account, group: Any, template: dict[str, str]) -> bool:
     """Whether AWS has no instances of the template's type to give, to one who holds none in reserve."""
     data = group.ec2_backend.launch_templates[template["LaunchTemplateId"]].get_version(template["Version"])
     workload = account.part(Sources).workload
@@ -164,7 +162,7 @@ def is_short(account: EmulatedAccount, group: Any, template: dict[str, str]) -> 
     return workload is not None and not reserved and workload.lacks(data.instance_type, account.clock.now())
 
 
-def settle(account: EmulatedAccount, group: Any, template: dict[str, str]) -> None:
+def settle(account: Account, group: Any, template: dict[str, str]) -> None:
     """Bring the number of instances to the desired capacity, as the group does by itself."""
     missing = group.desired_capacity - len(serving(group))
     if missing > 0 and not suspended(group, "Launch"):

@@ -14,8 +14,8 @@ from emulator.services.autoscaling.groups import current_template, find_group, l
 from emulator.services.autoscaling.instance_refresh import Refreshes
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/autoscaling/ec2/APIReference"
 
@@ -29,7 +29,7 @@ _KEPT = {"DefaultCooldown", "DefaultInstanceWarmup", "InstanceMaintenancePolicy"
     rule="Instances start Pending, spread over the zones, and come into service with time; min <= desired <= max.",
     source=f"{API}/API_CreateAutoScalingGroup.html",
 )
-def create_group(account: EmulatedAccount, call: Call) -> Answer:
+def create_group(account: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     least, most = asked["MinSize"], asked["MaxSize"]
     desired = asked.get("DesiredCapacity", least)
@@ -50,7 +50,7 @@ def create_group(account: EmulatedAccount, call: Call) -> Answer:
     "a minimum above or a maximum below the desired capacity moves it; instances come and go with time.",
     source=f"{API}/API_UpdateAutoScalingGroup.html",
 )
-def update_group(account: EmulatedAccount, call: Call) -> Answer:
+def update_group(account: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     group = find_group(call)
     least = asked.pop("MinSize", group.min_size)
@@ -83,7 +83,7 @@ def update_group(account: EmulatedAccount, call: Call) -> Answer:
     rule="Refuses a capacity outside minimum and maximum; instances come and go with time.",
     source=f"{API}/API_SetDesiredCapacity.html",
 )
-def set_desired_capacity(account: EmulatedAccount, call: Call) -> Answer:
+def set_desired_capacity(account: Account, call: Call) -> Answer:
     group = find_group(call)
     _refuse_capacities(group.min_size, call.parameters["DesiredCapacity"], group.max_size)
     group.desired_capacity = call.parameters["DesiredCapacity"]
@@ -97,7 +97,7 @@ def set_desired_capacity(account: EmulatedAccount, call: Call) -> Answer:
     rule="Refuses a group with instances unless ForceDelete is given.",
     source=f"{API}/API_DeleteAutoScalingGroup.html",
 )
-def delete_group(_: EmulatedAccount, call: Call) -> Answer:
+def delete_group(_: Account, call: Call) -> Answer:
     group = find_group(call)
     if group.instance_states and not call.parameters.get("ForceDelete"):
         raise AwsError(
@@ -114,7 +114,7 @@ def delete_group(_: EmulatedAccount, call: Call) -> Answer:
     rule="Needs an existing group; target tracking needs a target; the same name in the same group is replaced.",
     source=f"{API}/API_PutScalingPolicy.html",
 )
-def put_scaling_policy(_: EmulatedAccount, call: Call) -> Answer:
+def put_scaling_policy(_: Account, call: Call) -> Answer:
     group = find_group(call)
     if call.parameters.get("PolicyType") == "TargetTrackingScaling" and not call.parameters.get(
         "TargetTrackingConfiguration"

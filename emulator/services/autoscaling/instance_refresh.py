@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.services.autoscaling.groups import LAUNCH, current_template, is_short, launch, retire, serving, suspended
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 START = timedelta(seconds=10)
 LOOK = timedelta(minutes=1)  # how often a refresh that waits looks again
@@ -92,7 +92,7 @@ class Refreshes:
 class Replacement:
     """Drives one refresh on the account's clock until it ends."""
 
-    def __init__(self, account: EmulatedAccount, refresh: Refresh) -> None:
+    def __init__(self, account: Account, refresh: Refresh) -> None:
         self._account = account
         self._refresh = refresh
         self._checkpoints = list(refresh.preferences.get("CheckpointPercentages", ()))

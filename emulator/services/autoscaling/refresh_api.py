@@ -10,8 +10,8 @@ from emulator.services.autoscaling.groups import current_template, find_group, r
 from emulator.services.autoscaling.instance_refresh import Refresh, Refreshes, Replacement
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/autoscaling/ec2/APIReference"
 GUIDE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
@@ -24,7 +24,7 @@ GUIDE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
     "the desired configuration becomes the group's own on success only.",
     source=f"{API}/API_StartInstanceRefresh.html",
 )
-def start(account: EmulatedAccount, call: Call) -> Answer:
+def start(account: Account, call: Call) -> Answer:
     group = find_group(call)
     refreshes = account.part(Refreshes)
     if refreshes.active(group) is not None:
@@ -63,7 +63,7 @@ def start(account: EmulatedAccount, call: Call) -> Answer:
     rule="Newest first, with status, percentage and what is left to replace; refreshes that ended stay visible.",
     source=f"{API}/API_DescribeInstanceRefreshes.html",
 )
-def describe(account: EmulatedAccount, call: Call) -> Answer:
+def describe(account: Account, call: Call) -> Answer:
     wanted = call.parameters.get("InstanceRefreshIds")
     known = account.part(Refreshes).of(find_group(call))
     found = [each for each in reversed(known) if not wanted or each.id in wanted]
@@ -76,7 +76,7 @@ def describe(account: EmulatedAccount, call: Call) -> Answer:
     rule="Only while one is under way; what was replaced stays, and the group keeps its old configuration.",
     source=f"{API}/API_CancelInstanceRefresh.html",
 )
-def cancel(account: EmulatedAccount, call: Call) -> Answer:
+def cancel(account: Account, call: Call) -> Answer:
     refresh = _active(account, call)
     if refresh.status != "Cancelling":
         account.part(Refreshes).drivers[refresh.id].cancel()
@@ -89,7 +89,7 @@ def cancel(account: EmulatedAccount, call: Call) -> Answer:
     rule="Only while one is under way, with a desired configuration, no $Latest or $Default version and no SSM image.",
     source=f"{GUIDE}/instance-refresh-rollback.html",
 )
-def roll_back(account: EmulatedAccount, call: Call) -> Answer:
+def roll_back(account: Account, call: Call) -> Answer:
     refresh = _active(account, call)
     if refresh.status not in ("Pending", "InProgress", "Baking"):
         raise AwsError("ActiveInstanceRefreshNotFound", "No in progress Instance Refresh can be rolled back.")
@@ -99,7 +99,7 @@ def roll_back(account: EmulatedAccount, call: Call) -> Answer:
     return {"InstanceRefreshId": refresh.id}
 
 
-def _active(account: EmulatedAccount, call: Call) -> Refresh:
+def _active(account: Account, call: Call) -> Refresh:
     refresh = account.part(Refreshes).active(find_group(call))
     if refresh is None:
         raise AwsError(

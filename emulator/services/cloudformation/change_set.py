@@ -26,14 +26,14 @@ from optimizer.reconcile.actual_state import Observed
 from optimizer.reconcile.drift import differences
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 
 @dataclass(frozen=True)
 class Update:
     """One proposed update of a deployed stack."""
 
-    account: EmulatedAccount
+    account: Account
     before: DeployedStack
     stack: Stack
     drift_aware: bool

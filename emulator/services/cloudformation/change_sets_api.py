@@ -22,8 +22,8 @@ from emulator.services.cloudformation.deploy import Planned, deploy
 from emulator.services.cloudformation.stacks import DeployedStack, StackEvents, StackStore
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 cloudformation_service.take_place()
 
@@ -64,7 +64,7 @@ class ChangeSets:
     "credentials; IAM resources want a capability; without changes, or with changed Metadata alone, it is FAILED.",
     source=f"{_GUIDE}/drift-aware-change-sets.html",
 )
-def create_change_set(account: EmulatedAccount, call: Call) -> Answer:
+def create_change_set(account: Account, call: Call) -> Answer:
     asked, before = call.parameters, _stack(account, call)
     if asked.get("ChangeSetType", "UPDATE") != "UPDATE":
         raise AwsError("ValidationError", f"Stack {before.place.stack} already exists")
@@ -103,7 +103,7 @@ def create_change_set(account: EmulatedAccount, call: Call) -> Answer:
     rule="In the making for a while, then complete or FAILED; changes come in pages; values only when asked for.",
     source=f"{_API}/API_DescribeChangeSet.html",
 )
-def describe_change_set(account: EmulatedAccount, call: Call) -> Answer:
+def describe_change_set(account: Account, call: Call) -> Answer:
     made, now = _change_set(account, call), account.clock.now()
     status, reason = _status(made, now)
     shown: dict[str, Any] = {
@@ -134,7 +134,7 @@ def describe_change_set(account: EmulatedAccount, call: Call) -> Answer:
     "on success the stack's change sets are gone.",
     source=f"{_API}/API_ExecuteChangeSet.html",
 )
-def execute_change_set(account: EmulatedAccount, call: Call) -> Answer:
+def execute_change_set(account: Account, call: Call) -> Answer:
     made = _change_set(account, call)
     before = _found(account, made.update.before.place)
     status, _ = _status(made, account.clock.now())
@@ -166,7 +166,7 @@ def execute_change_set(account: EmulatedAccount, call: Call) -> Answer:
     rule="Not while it is being made or executed; one that is not there is no error.",
     source=f"{_API}/API_DeleteChangeSet.html",
 )
-def delete_change_set(account: EmulatedAccount, call: Call) -> Answer:
+def delete_change_set(account: Account, call: Call) -> Answer:
     try:
         made = _change_set(account, call)
     except AwsError as error:
@@ -186,7 +186,7 @@ def delete_change_set(account: EmulatedAccount, call: Call) -> Answer:
     rule="What failed in the stack's last operation, newest first.",
     source=f"{_API}/API_DescribeStackEvents.html",
 )
-def describe_stack_events(account: EmulatedAccount, call: Call) -> Answer:
+def describe_stack_events(account: Account, call: Call) -> Answer:
     place = _stack(account, call).place
     failure = account.part(StackEvents).failure(place)
     if failure is None:
@@ -251,7 +251,7 @@ def _shown(change: Mapping[str, Any], values: bool) -> dict[str, Any]:
     return {"Type": "Resource", "ResourceChange": kept}
 
 
-def _template(account: EmulatedAccount, call: Call) -> dict[str, Any]:
+def _template(account: Account, call: Call) -> dict[str, Any]:
     asked = call.parameters
     if "TemplateBody" in asked:
         if len(asked["TemplateBody"].encode()) > 51_200:
@@ -284,13 +284,13 @@ def _refuse_incapable(template: Mapping[str, Any], capabilities: list[str]) -> N
         raise AwsError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]")
 
 
-def _refuse_busy(account: EmulatedAccount, stack: DeployedStack) -> None:
+def _refuse_busy(account: Account, stack: DeployedStack) -> None:
     status, _ = account.part(StackEvents).status(stack, account.clock.now())
     if status.endswith("_IN_PROGRESS"):
         raise AwsError("ValidationError", f"Stack:{stack.place.stack_id} is in {status} state and can not be updated.")
 
 
-def _change_set(account: EmulatedAccount, call: Call) -> Proposed:
+def _change_set(account: Account, call: Call) -> Proposed:
     asked = call.parameters
     name = asked["ChangeSetName"]
     for made in account.part(ChangeSets).by_stack.values():
@@ -302,14 +302,14 @@ def _change_set(account: EmulatedAccount, call: Call) -> Proposed:
     raise AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
 
 
-def _found(account: EmulatedAccount, place: Place) -> DeployedStack:
+def _found(account: Account, place: Place) -> DeployedStack:
     found = account.part(StackStore).find(place)
     if found is None:
         raise AwsError("ValidationError", f"Stack with id {place.stack} does not exist")
     return found
 
 
-def _stack(account: EmulatedAccount, call: Call) -> DeployedStack:
+def _stack(account: Account, call: Call) -> DeployedStack:
     asked = str(call.parameters["StackName"])
     name = asked.split("/")[1] if asked.startswith("arn:") else asked
     return _found(account, Place(call.account, call.region, name))

@@ -12,8 +12,8 @@ from emulator.services.cloudformation import moto_backend as cloudformation_serv
 from emulator.services.cloudformation.stacks import DeployedResource, DeployedStack, StackEvents, StackStore
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 cloudformation_service.take_place()
 
@@ -26,7 +26,7 @@ _API = "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference"
     rule="The body is the template of the last deployment; a stack that was never deployed is a ValidationError.",
     source=f"{_API}/API_GetTemplate.html",
 )
-def get_template(account: EmulatedAccount, call: Call) -> Answer:
+def get_template(account: Account, call: Call) -> Answer:
     stack = _stack(account, call)
     return {"TemplateBody": json.dumps(stack.template), "StagesAvailable": ["Original", "Processed"]}
 
@@ -37,7 +37,7 @@ def get_template(account: EmulatedAccount, call: Call) -> Answer:
     rule="Without a name all stacks of the account and Region are described; an unknown name is a ValidationError.",
     source=f"{_API}/API_DescribeStacks.html",
 )
-def describe_stacks(account: EmulatedAccount, call: Call) -> Answer:
+def describe_stacks(account: Account, call: Call) -> Answer:
     if "StackName" in call.parameters:
         return {"Stacks": [_described(account, _stack(account, call))]}
     here = account.part(StackStore).of(call.account, call.region)
@@ -50,7 +50,7 @@ def describe_stacks(account: EmulatedAccount, call: Call) -> Answer:
     rule="Logical and physical ids of all resources, at most 100 a stack; those the rehearsal leaves out are included.",
     source=f"{_API}/API_DescribeStackResources.html",
 )
-def describe_stack_resources(account: EmulatedAccount, call: Call) -> Answer:
+def describe_stack_resources(account: Account, call: Call) -> Answer:
     stack = _stack(account, call)
     wanted = call.parameters.get("LogicalResourceId")
     named = {"StackName": stack.place.stack, "StackId": stack.place.stack_id}
@@ -69,7 +69,7 @@ def describe_stack_resources(account: EmulatedAccount, call: Call) -> Answer:
     rule="Logical and physical ids of all resources, in pages of 100.",
     source=f"{_API}/API_ListStackResources.html",
 )
-def list_stack_resources(account: EmulatedAccount, call: Call) -> Answer:
+def list_stack_resources(account: Account, call: Call) -> Answer:
     everything = list(_stack(account, call).resources.values())
     start = int(call.parameters.get("NextToken", 0))
     page: dict[str, Any] = {
@@ -86,7 +86,7 @@ def list_stack_resources(account: EmulatedAccount, call: Call) -> Answer:
     rule="What the stacks of the account and Region export, with the stack that exports it.",
     source=f"{_API}/API_ListExports.html",
 )
-def list_exports(account: EmulatedAccount, call: Call) -> Answer:
+def list_exports(account: Account, call: Call) -> Answer:
     stacks = account.part(StackStore).of(call.account, call.region)
     return {
         "Exports": [
@@ -97,7 +97,7 @@ def list_exports(account: EmulatedAccount, call: Call) -> Answer:
     }
 
 
-def _stack(account: EmulatedAccount, call: Call) -> DeployedStack:
+def _stack(account: Account, call: Call) -> DeployedStack:
     """The stack that the call names, by name or by id."""
     asked = str(call.parameters.get("StackName", ""))
     name = asked.split("/")[1] if asked.startswith("arn:") else asked
@@ -116,7 +116,7 @@ def _resource(resource: DeployedResource) -> dict[str, Any]:
     }
 
 
-def _described(account: EmulatedAccount, stack: DeployedStack) -> dict[str, Any]:
+def _described(account: Account, stack: DeployedStack) -> dict[str, Any]:
     events = account.part(StackEvents)
     status, reason = events.status(stack, account.clock.now())
     updated = events.updated(stack)

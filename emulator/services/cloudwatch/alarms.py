@@ -21,7 +21,7 @@ from emulator.services.cloudwatch.metric_queries import Queries, Query
 from emulator.workload.workload import LAG, Asked
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 KEPT = timedelta(days=15)  # of evaluations nobody asked for; one-minute data is gone after that
 FORESEEN = timedelta(hours=6)
@@ -110,7 +110,7 @@ class Alarms:
         """The alarms of one account and Region."""
         return [alarm for alarm in self.by_key.values() if alarm.place == place]
 
-    def catch_up(self, account: EmulatedAccount, alarms: Sequence[Alarm]) -> None:
+    def catch_up(self, account: Account, alarms: Sequence[Alarm]) -> None:
         """Evaluate every period that is settled by now."""
         now = account.clock.now()
         changes: list[StateChange] = []
@@ -128,7 +128,7 @@ class Alarms:
         for listener in self._listeners:
             listener(change)
 
-    def listen(self, account: EmulatedAccount, listener: Listener) -> None:
+    def listen(self, account: Account, listener: Listener) -> None:
         """Call `listener` on every change of state from now on, at its time; the clock may not be moved in there."""
         if not self._listeners:
             account.on_change(lambda _: self.look_soon(account))
@@ -136,18 +136,18 @@ class Alarms:
         self._listeners.append(listener)
         self._look(account)
 
-    def look_soon(self, account: EmulatedAccount) -> None:
+    def look_soon(self, account: Account) -> None:
         """Something changed that may change a metric: look again at the next evaluation. Cheap to call often."""
         if self._listeners:
             now = int(account.clock.now().timestamp())
             self._look_at(account, _moment(_GRID * ((now - LAG) // _GRID + 1) + LAG))
 
-    def _look_at(self, account: EmulatedAccount, at: datetime) -> None:
+    def _look_at(self, account: Account, at: datetime) -> None:
         if self._next_look is None or at < self._next_look:
             self._next_look = at
             account.schedule(at, lambda: self._look(account) if self._next_look == at else False)
 
-    def _look(self, account: EmulatedAccount) -> bool:
+    def _look(self, account: Account) -> bool:
         """Catch up, and foresee when to look again. False: this changes no configuration."""
         self._next_look = None
         alarms = list(self.by_key.values())
@@ -158,7 +158,7 @@ class Alarms:
         return False
 
 
-def _evaluate(account: EmulatedAccount, alarm: Alarm, until: datetime) -> Iterator[StateChange]:
+def _evaluate(account: Account, alarm: Alarm, until: datetime) -> Iterator[StateChange]:
     """The changes of state from the last evaluation up to `until`; changes nothing itself."""
     queries = _queries(account, alarm)
     period, rule = queries.period(alarm.watched), alarm.rule
@@ -178,7 +178,7 @@ def _evaluate(account: EmulatedAccount, alarm: Alarm, until: datetime) -> Iterat
             state = found
 
 
-def _queries(account: EmulatedAccount, alarm: Alarm) -> Queries:
+def _queries(account: Account, alarm: Alarm) -> Queries:
     return Queries.of(account, alarm.place, alarm.queries)
 
 

@@ -12,8 +12,8 @@ from emulator.services.cloudwatch.alarm_rules import BREACHES, State
 from emulator.services.cloudwatch.alarms import KEPT, Alarm, Alarms, StateChange
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference"
 _GUIDE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring"
@@ -29,7 +29,7 @@ _PAGE = 50
     "percentiles and metric math; the evaluated periods end within a day, or a week where they last an hour.",
     source=f"{_GUIDE}/alarms-and-missing-data.html",
 )
-def put_metric_alarm(account: EmulatedAccount, call: Call) -> Answer:
+def put_metric_alarm(account: Account, call: Call) -> Answer:
     asked = call.parameters
     _refuse(asked)
     answer = call.forward()
@@ -50,7 +50,7 @@ def put_metric_alarm(account: EmulatedAccount, call: Call) -> Answer:
     rule="Not emulated: refused, not pretended.",
     source=f"{_API}/API_PutCompositeAlarm.html",
 )
-def put_composite_alarm(_account: EmulatedAccount, call: Call) -> Answer:
+def put_composite_alarm(_account: Account, call: Call) -> Answer:
     raise NotImplementedError(f"composite alarms are not emulated ({call.parameters['AlarmName']})")
 
 
@@ -60,7 +60,7 @@ def put_composite_alarm(_account: EmulatedAccount, call: Call) -> Answer:
     rule="All or none: an alarm that does not exist is an error.",
     source=f"{_API}/API_DeleteAlarms.html",
 )
-def delete_alarms(account: EmulatedAccount, call: Call) -> Answer:
+def delete_alarms(account: Account, call: Call) -> Answer:
     alarms = account.part(Alarms)
     names = call.parameters["AlarmNames"]
     for name in names:
@@ -76,7 +76,7 @@ def delete_alarms(account: EmulatedAccount, call: Call) -> Answer:
     rule="States as evaluated by now; names, prefix, state and action narrow together; pages of 50.",
     source=f"{_API}/API_DescribeAlarms.html",
 )
-def describe_alarms(account: EmulatedAccount, call: Call) -> Answer:
+def describe_alarms(account: Account, call: Call) -> Answer:
     asked = call.parameters
     if "AlarmNames" in asked and "AlarmNamePrefix" in asked:
         raise AwsError("ValidationError", "AlarmNames and AlarmNamePrefix cannot be specified together.")
@@ -97,7 +97,7 @@ def describe_alarms(account: EmulatedAccount, call: Call) -> Answer:
     rule="The alarms of exactly this metric, with their states as evaluated by now.",
     source=f"{_API}/API_DescribeAlarmsForMetric.html",
 )
-def describe_alarms_for_metric(account: EmulatedAccount, call: Call) -> Answer:
+def describe_alarms_for_metric(account: Account, call: Call) -> Answer:
     wanted = [call.parameters.get(key) for key in ("Namespace", "MetricName")]
     alarms = account.part(Alarms)
     place = (call.account, call.region)
@@ -112,7 +112,7 @@ def describe_alarms_for_metric(account: EmulatedAccount, call: Call) -> Answer:
     rule="For the time until the alarm is next evaluated.",
     source=f"{_API}/API_SetAlarmState.html",
 )
-def set_alarm_state(account: EmulatedAccount, call: Call) -> Answer:
+def set_alarm_state(account: Account, call: Call) -> Answer:
     asked = call.parameters
     alarm = _alarm(account, call, asked["AlarmName"])
     alarms = account.part(Alarms)
@@ -130,7 +130,7 @@ def set_alarm_state(account: EmulatedAccount, call: Call) -> Answer:
     rule="Every change of state with its time and reason, newest first unless asked otherwise.",
     source=f"{_API}/API_DescribeAlarmHistory.html",
 )
-def describe_alarm_history(account: EmulatedAccount, call: Call) -> Answer:
+def describe_alarm_history(account: Account, call: Call) -> Answer:
     asked = call.parameters
     alarms = account.part(Alarms)
     place, name = (call.account, call.region), asked.get("AlarmName")
@@ -174,7 +174,7 @@ def _refuse(asked: Mapping[str, Any]) -> None:
             raise AwsError("ValidationError", why)
 
 
-def _alarm(account: EmulatedAccount, call: Call, name: str) -> Alarm:
+def _alarm(account: Account, call: Call, name: str) -> Alarm:
     found = account.part(Alarms).by_key.get((call.account, call.region, name))
     if found is None:
         raise AwsError("ResourceNotFound", f"The alarm {name} does not exist.", 404)

@@ -20,7 +20,7 @@ from emulator.workload.snapshot import NOTHING, Region, configuration
 from emulator.workload.workload import Asked
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 Query = Mapping[str, Any]
 
@@ -34,12 +34,12 @@ _OF_ALL = {"MAX": ("Maximum", np.fmax), "MIN": ("Minimum", np.fmin)}
 class Queries:
     """Queries that may name each other, asked in one account and Region."""
 
-    account: EmulatedAccount
+    account: Account
     place: tuple[str, str]
     by_id: Mapping[str, Query]
 
     @classmethod
-    def of(cls, account: EmulatedAccount, place: tuple[str, str], queries: Sequence[Query]) -> Queries:
+    def of(cls, account: Account, place: tuple[str, str], queries: Sequence[Query]) -> Queries:
         return cls(account, place, {each["Id"]: each for each in queries})
 
     def period(self, name: str) -> int:

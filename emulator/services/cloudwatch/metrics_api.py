@@ -23,8 +23,8 @@ from emulator.workload.points import percentile_of
 from emulator.workload.workload import Asked, Samples
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference"
 _QUERIES, _DATAPOINTS, _STATISTICS_DATAPOINTS = 500, 100_800, 1_440
@@ -40,7 +40,7 @@ _HIGH_RESOLUTION = (1, 5, 10, 20, 30)
     "1-hour for 455; metric math over the other queries",
     source=f"{_API}/API_GetMetricData.html",
 )
-def get_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
+def get_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
     asked = call.parameters
     queries: Sequence[Mapping[str, Any]] = asked.get("MetricDataQueries", ())
     _check_queries(queries)
@@ -73,7 +73,7 @@ def get_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
     rule="At most 1,440 datapoints; statistics or extended statistics, not neither; datapoints in no order",
     source=f"{_API}/API_GetMetricStatistics.html",
 )
-def get_metric_statistics(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
+def get_metric_statistics(account: Account, call: Call) -> Mapping[str, Any]:
     asked = call.parameters
     plain, extended = asked.get("Statistics") or [], asked.get("ExtendedStatistics") or []
     if not plain and not extended:
@@ -104,7 +104,7 @@ def get_metric_statistics(account: EmulatedAccount, call: Call) -> Mapping[str, 
     rule="Namespaces that begin with AWS/ belong to AWS",
     source=f"{_API}/API_PutMetricData.html",
 )
-def put_metric_data(account: EmulatedAccount, call: Call) -> Mapping[str, Any]:
+def put_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
     if call.parameters["Namespace"].startswith("AWS/"):
         raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
     account.part(Alarms).look_soon(account)

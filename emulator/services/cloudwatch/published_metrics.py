@@ -11,14 +11,14 @@ from emulator.workload import find
 from emulator.workload.workload import Asked, Samples, Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 AWS = "AWS/"
 _DAY = 86_400
 
 
 def samples_of(
-    account: EmulatedAccount,
+    account: Account,
     place: tuple[str, str],
     metric: Mapping[str, Any],
     unit: str | None,
@@ -42,7 +42,7 @@ def samples_of(
     return samples if samples and unit in (None, samples.unit) else None
 
 
-def is_emulated(account: EmulatedAccount, place: tuple[str, str], metric: Mapping[str, Any]) -> bool:
+def is_emulated(account: Account, place: tuple[str, str], metric: Mapping[str, Any]) -> bool:
     """Whether anything here could ever publish this metric: without, its silence says nothing."""
     if not metric["Namespace"].startswith(AWS):
         return True

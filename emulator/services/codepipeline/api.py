@@ -9,8 +9,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.codepipeline.execution import Execution, Executions, GateRefused, JobAnswers
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/codepipeline/latest/APIReference"
 
@@ -21,7 +21,7 @@ API = "https://docs.aws.amazon.com/codepipeline/latest/APIReference"
     rule="a waiting approval shows a token, an answered one who answered it",
     source=f"{API}/API_GetPipelineState.html",
 )
-def get_pipeline_state(account: EmulatedAccount, call: Call) -> Answer:
+def get_pipeline_state(account: Account, call: Call) -> Answer:
     return _execution(account, call.parameters["name"]).describe()
 
 
@@ -31,7 +31,7 @@ def get_pipeline_state(account: EmulatedAccount, call: Call) -> Answer:
     rule="needs the token of the waiting gate; a gate is answered once",
     source=f"{API}/API_PutApprovalResult.html",
 )
-def put_approval_result(account: EmulatedAccount, call: Call) -> Answer:
+def put_approval_result(account: Account, call: Call) -> Answer:
     parameters = call.parameters
     result = parameters["result"]
     if len(result["summary"]) > 512:
@@ -58,7 +58,7 @@ def put_approval_result(account: EmulatedAccount, call: Call) -> Answer:
     rule="the approvals of one execution, the newest first; a rejected and an expired one are both Failed",
     source=f"{API}/API_ListActionExecutions.html",
 )
-def list_action_executions(account: EmulatedAccount, call: Call) -> Answer:
+def list_action_executions(account: Account, call: Call) -> Answer:
     execution = _execution(account, call.parameters["pipelineName"])
     wanted = call.parameters.get("filter", {}).get("pipelineExecutionId", execution.id)
     if wanted != execution.id:
@@ -72,7 +72,7 @@ def list_action_executions(account: EmulatedAccount, call: Call) -> Answer:
     rule="a stage is retried after it failed, within its own execution",
     source=f"{API}/API_RetryStageExecution.html",
 )
-def retry_stage_execution(account: EmulatedAccount, call: Call) -> Answer:
+def retry_stage_execution(account: Account, call: Call) -> Answer:
     execution = _execution(account, call.parameters["pipelineName"])
     if call.parameters["pipelineExecutionId"] != execution.id:
         raise AwsError("NotLatestPipelineExecutionException", "The stage has failed in a later run of the pipeline.")
@@ -89,7 +89,7 @@ def retry_stage_execution(account: EmulatedAccount, call: Call) -> Answer:
     rule="a function answers the job it was given",
     source=f"{API}/API_PutJobSuccessResult.html",
 )
-def put_job_success_result(account: EmulatedAccount, call: Call) -> Answer:
+def put_job_success_result(account: Account, call: Call) -> Answer:
     account.part(JobAnswers).failures.pop(call.parameters["jobId"], None)
     return {}
 
@@ -100,12 +100,12 @@ def put_job_success_result(account: EmulatedAccount, call: Call) -> Answer:
     rule="a function that answers a job so has failed it",
     source=f"{API}/API_PutJobFailureResult.html",
 )
-def put_job_failure_result(account: EmulatedAccount, call: Call) -> Answer:
+def put_job_failure_result(account: Account, call: Call) -> Answer:
     account.part(JobAnswers).failures[call.parameters["jobId"]] = call.parameters["failureDetails"]["message"]
     return {}
 
 
-def _execution(account: EmulatedAccount, pipeline: str) -> Execution:
+def _execution(account: Account, pipeline: str) -> Execution:
     try:
         return account.part(Executions).by_pipeline[pipeline]
     except KeyError:

@@ -12,8 +12,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference"
 PAGE = 1000  # groups; how many AWS puts on a page is not documented
@@ -37,7 +37,7 @@ METRICS = (*_COSTS, "UsageQuantity")
     "account's own history; unblended fees of commitments when charged, amortized ones where used.",
     source=f"{API}/API_GetCostAndUsage.html",
 )
-def get_cost_and_usage(account: EmulatedAccount, call: Call) -> Answer:
+def get_cost_and_usage(account: Account, call: Call) -> Answer:
     asked = call.parameters
     metrics = _metrics(asked.get("Metrics") or ())
     keys = grouping(asked.get("GroupBy") or ())

@@ -20,8 +20,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.costexplorer.cost_api import API
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _WEEKS = 4
 _COSTS = {
@@ -40,7 +40,7 @@ _COSTS = {
     "or month; DataUnavailable without some weeks of history.",
     source=f"{API}/API_GetCostForecast.html",
 )
-def get_cost_forecast(account: EmulatedAccount, call: Call) -> Answer:
+def get_cost_forecast(account: Account, call: Call) -> Answer:
     asked = call.parameters
     opened(account, call)
     now = account.clock.now()
@@ -70,7 +70,7 @@ def get_cost_forecast(account: EmulatedAccount, call: Call) -> Answer:
     return {"Total": total, "ForecastResultsByTime": rows}
 
 
-def _days(account: EmulatedAccount, call: Call, now: datetime) -> tuple[float, float]:
+def _days(account: Account, call: Call, now: datetime) -> tuple[float, float]:
     """What a day cost in the last complete weeks, and how much that differed from day to day."""
     book = book_of(account, call)
     last = midnight(now.date()) - timedelta(days=2)

@@ -16,8 +16,8 @@ from emulator.services.costexplorer.cost_api import API
 from emulator.services.costexplorer.reservations_api import percentage
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _DAYS = {"SEVEN_DAYS": 7, "THIRTY_DAYS": 30, "SIXTY_DAYS": 60}
 _YEARS = {"ONE_YEAR": 1, "THREE_YEARS": 3}
@@ -33,7 +33,7 @@ _DELAY = timedelta(days=2)  # advice is made from days that are complete
     "the account has no such days.",
     source=f"{API}/API_GetReservationPurchaseRecommendation.html",
 )
-def get_reservation_purchase_recommendation(account: EmulatedAccount, call: Call) -> Answer:
+def get_reservation_purchase_recommendation(account: Account, call: Call) -> Answer:
     asked = call.parameters
     service = asked.get("Service") or EC2
     days = asked.get("LookbackPeriodInDays", "SEVEN_DAYS")
@@ -66,7 +66,7 @@ def get_reservation_purchase_recommendation(account: EmulatedAccount, call: Call
     "Compute plan, or an EC2 Instance plan for each family and Region; none where nothing would have been saved.",
     source=f"{API}/API_GetSavingsPlansPurchaseRecommendation.html",
 )
-def get_savings_plans_purchase_recommendation(account: EmulatedAccount, call: Call) -> Answer:
+def get_savings_plans_purchase_recommendation(account: Account, call: Call) -> Answer:
     asked = call.parameters
     book, hours = _looked_back(account, call, asked["LookbackPeriodInDays"])
     kind, found = asked["SavingsPlansType"], list[advice.Commitment]()
@@ -85,7 +85,7 @@ def get_savings_plans_purchase_recommendation(account: EmulatedAccount, call: Ca
     return {"Metadata": _metadata(account), "SavingsPlansPurchaseRecommendation": recommendation}
 
 
-def _looked_back(account: EmulatedAccount, call: Call, days: str) -> tuple[Ledger, slice]:
+def _looked_back(account: Account, call: Call, days: str) -> tuple[Ledger, slice]:
     opened(account, call)
     book, until = book_of(account, call), account.clock.now() - _DELAY
     end = datetime(until.year, until.month, until.day, tzinfo=until.tzinfo)
@@ -95,7 +95,7 @@ def _looked_back(account: EmulatedAccount, call: Call, days: str) -> tuple[Ledge
     return book, hours
 
 
-def _metadata(account: EmulatedAccount) -> dict[str, str]:
+def _metadata(account: Account) -> dict[str, str]:
     return {
         "RecommendationId": account.identifier(),
         "GenerationTimestamp": f"{account.clock.now():%Y-%m-%dT00:00:00Z}",

@@ -16,8 +16,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.costexplorer.cost_api import API
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 Key = tuple[str, str]  # Region and instance type
 _GROUPS: Mapping[str, tuple[str, Callable[[Key], str]]] = {
@@ -33,7 +33,7 @@ _GROUPS: Mapping[str, tuple[str, Callable[[Key], str]]] = {
     "filter names no service; granularity or grouping, not both.",
     source=f"{API}/API_GetReservationCoverage.html",
 )
-def get_reservation_coverage(account: EmulatedAccount, call: Call) -> Answer:
+def get_reservation_coverage(account: Account, call: Call) -> Answer:
     asked = call.parameters
     found = window(account, call, _granularity(asked))
     service = service_of(asked.get("Filter"), EC2)
@@ -60,7 +60,7 @@ def get_reservation_coverage(account: EmulatedAccount, call: Call) -> Answer:
     "EC2 when the filter names no service; grouped by SUBSCRIPTION_ID alone.",
     source=f"{API}/API_GetReservationUtilization.html",
 )
-def get_reservation_utilization(account: EmulatedAccount, call: Call) -> Answer:
+def get_reservation_utilization(account: Account, call: Call) -> Answer:
     asked = call.parameters
     found = window(account, call, _granularity(asked))
     service = service_of(asked.get("Filter"), EC2)

@@ -15,8 +15,8 @@ from emulator.services.costexplorer.cost_api import API
 from emulator.services.costexplorer.reservations_api import percentage
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 Key = tuple[str, str]  # Region and instance type
 _GROUPS: Mapping[str, Callable[[Key], str]] = {
@@ -33,7 +33,7 @@ _GROUPS: Mapping[str, Callable[[Key], str]] = {
     "granularity or grouping, not both; an account without eligible use has no rows.",
     source=f"{API}/API_GetSavingsPlansCoverage.html",
 )
-def get_savings_plans_coverage(account: EmulatedAccount, call: Call) -> Answer:
+def get_savings_plans_coverage(account: Account, call: Call) -> Answer:
     asked = call.parameters
     grouped = [each["Key"] for each in asked.get("GroupBy") or ()]
     if asked.get("Filter"):
@@ -62,7 +62,7 @@ def get_savings_plans_coverage(account: EmulatedAccount, call: Call) -> Answer:
     rule="Commitment, used and unused, net savings and amortized fees, over time; DataUnavailable without any plan.",
     source=f"{API}/API_GetSavingsPlansUtilization.html",
 )
-def get_savings_plans_utilization(account: EmulatedAccount, call: Call) -> Answer:
+def get_savings_plans_utilization(account: Account, call: Call) -> Answer:
     asked = call.parameters
     if asked.get("Filter"):
         raise NotImplementedError("filtering Savings Plans utilization is not emulated.")

@@ -17,8 +17,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.dynamodb.tables_api import API, TableChanges, find_table, shown_table
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
     from emulator.services.dynamodb.tables_api import Key
 
 CREATES = timedelta(seconds=20)
@@ -39,7 +39,7 @@ class Backups:
     rule="The table is CREATING for a while, and its backups are enabled some time after it became ACTIVE.",
     source=f"{API}/API_CreateTable.html",
 )
-def create_table(account: EmulatedAccount, call: Call) -> Answer | None:
+def create_table(account: Account, call: Call) -> Answer | None:
     if call.actor == REHEARSAL:
         return None
     call.forward()
@@ -59,7 +59,7 @@ def create_table(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="A table that is CREATING or UPDATING is in use; one that is DELETING is so for a while, and no error.",
     source=f"{API}/API_DeleteTable.html",
 )
-def delete_table(account: EmulatedAccount, call: Call) -> Answer | None:
+def delete_table(account: Account, call: Call) -> Answer | None:
     key, table = find_table(call, call.parameters["TableName"])
     changes = account.part(TableChanges)
     state = changes.state_of(key)
@@ -87,7 +87,7 @@ def delete_table(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Refused while the backups of a new table are still being enabled.",
     source=f"{API}/API_UpdateContinuousBackups.html",
 )
-def update_continuous_backups(account: EmulatedAccount, call: Call) -> None:
+def update_continuous_backups(account: Account, call: Call) -> None:
     key, _ = find_table(call, call.parameters["TableName"])
     _refuse_unavailable(account, key)
 
@@ -98,14 +98,14 @@ def update_continuous_backups(account: EmulatedAccount, call: Call) -> None:
     rule="A table that is CREATING or DELETING is in use; refused while the backups of a new table are being enabled.",
     source=f"{API}/API_CreateBackup.html",
 )
-def create_backup(account: EmulatedAccount, call: Call) -> None:
+def create_backup(account: Account, call: Call) -> None:
     key, _ = find_table(call, call.parameters["TableName"])
     if (state := account.part(TableChanges).state_of(key)) in ("CREATING", "DELETING"):
         raise AwsError("TableInUseException", f"Table is being {'created' if state == 'CREATING' else 'deleted'}")
     _refuse_unavailable(account, key)
 
 
-def _refuse_unavailable(account: EmulatedAccount, key: Key) -> None:
+def _refuse_unavailable(account: Account, key: Key) -> None:
     if key in account.part(Backups).unavailable:
         raise AwsError(
             "ContinuousBackupsUnavailableException",

@@ -15,8 +15,8 @@ from emulator.core.policy_evaluation import denies
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
@@ -41,7 +41,7 @@ class PolicyChanges:
     "revision.",
     source=f"{GUIDE}/rbac-considerations.html",
 )
-def put_resource_policy(account: EmulatedAccount, call: Call) -> Answer:
+def put_resource_policy(account: Account, call: Call) -> Answer:
     asked = call.parameters
     text = asked["Policy"]
     policies, arn = _policies(call, asked["ResourceArn"])
@@ -63,7 +63,7 @@ def put_resource_policy(account: EmulatedAccount, call: Call) -> Answer:
     "is expected.",
     source=f"{API}/API_DeleteResourcePolicy.html",
 )
-def delete_resource_policy(account: EmulatedAccount, call: Call) -> Answer:
+def delete_resource_policy(account: Account, call: Call) -> Answer:
     policies, arn = _policies(call, call.parameters["ResourceArn"])
     _refuse_too_soon(account, arn)
     _check_revision(policies.get(arn), call.parameters.get("ExpectedRevisionId"), arn)
@@ -81,7 +81,7 @@ def delete_resource_policy(account: EmulatedAccount, call: Call) -> Answer:
     "for reading at once.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
-def query(account: EmulatedAccount, call: Call) -> Answer | None:
+def query(account: Account, call: Call) -> Answer | None:
     _refuse_denied(account, call, "dynamodb:Query")
     return None
 
@@ -92,7 +92,7 @@ def query(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Denied as a query is.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
-def scan(account: EmulatedAccount, call: Call) -> Answer | None:
+def scan(account: Account, call: Call) -> Answer | None:
     _refuse_denied(account, call, "dynamodb:Scan")
     return None
 
@@ -103,7 +103,7 @@ def scan(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Denied by a policy as a query is; a statement can leave out a role by its condition.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
-def put_item(account: EmulatedAccount, call: Call) -> Answer | None:
+def put_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "PutItem")
     return None
 
@@ -114,7 +114,7 @@ def put_item(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Denied by a policy as a put is.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
-def update_item(account: EmulatedAccount, call: Call) -> Answer | None:
+def update_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "UpdateItem")
     return None
 
@@ -125,7 +125,7 @@ def update_item(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Denied by a policy as a put is.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
-def delete_item(account: EmulatedAccount, call: Call) -> Answer | None:
+def delete_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "DeleteItem")
     return None
 
@@ -136,12 +136,12 @@ def delete_item(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Denied as a whole when it is denied on one of its tables.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
-def batch_write_item(account: EmulatedAccount, call: Call) -> Answer | None:
+def batch_write_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "BatchWriteItem")
     return None
 
 
-def refuse_denied_write(account: EmulatedAccount, call: Call, action: str) -> None:
+def refuse_denied_write(account: Account, call: Call, action: str) -> None:
     """Raises AwsError when the policy of a table that the call writes to denies it to the caller."""
     backend = dynamodb_backends[call.account][call.region]
     if not backend.resource_policies:
@@ -151,7 +151,7 @@ def refuse_denied_write(account: EmulatedAccount, call: Call, action: str) -> No
         refuse_denied_by(account, call, f"dynamodb:{action}", name)
 
 
-def refuse_denied_by(account: EmulatedAccount, call: Call, action: str, name: str) -> None:
+def refuse_denied_by(account: Account, call: Call, action: str, name: str) -> None:
     """Raises AwsError when the policy of this table denies the action to the caller."""
     backend = dynamodb_backends[call.account][call.region]
     table = backend.tables.get(name.rsplit("/", 1)[-1])
@@ -183,7 +183,7 @@ def _check_document(text: str) -> None:
         raise AwsError("ValidationException", "The resource policy has no statement.")
 
 
-def _refuse_too_soon(account: EmulatedAccount, arn: str) -> None:
+def _refuse_too_soon(account: Account, arn: str) -> None:
     name, now = arn.rsplit("/", 1)[-1], account.clock.now()
     changed = account.part(PolicyChanges).changed.get(arn)
     if changed is None or now >= changed + BLOCKED_FOR:
@@ -213,13 +213,13 @@ def _check_revision(policy: Any, expected: str | None, arn: str) -> None:
         )
 
 
-def _change(account: EmulatedAccount, arn: str, apply: Callable[[], object]) -> None:
+def _change(account: Account, arn: str, apply: Callable[[], object]) -> None:
     now = account.clock.now()
     account.part(PolicyChanges).changed[arn] = now
     account.schedule(now + IN_FORCE_AFTER, apply)
 
 
-def _refuse_denied(account: EmulatedAccount, call: Call, action: str) -> None:
+def _refuse_denied(account: Account, call: Call, action: str) -> None:
     asked: Mapping[str, Any] = call.parameters
     backend = dynamodb_backends[call.account][call.region]
     table = backend.tables.get(asked["TableName"].rsplit("/", 1)[-1])

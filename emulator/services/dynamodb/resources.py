@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.core.resource_type import Created, Declared, LoadRefused, Properties, ResourceType, Site, request
-from optimizer.resources.tables.table import is_settled
 
 POLL = 10  # seconds
 
@@ -118,7 +117,7 @@ def update_table(site: Site, resource: Declared, made: Created, before: Properti
 
 def _wait(site: Site, name: str) -> None:
     """CloudFormation goes on when table and indexes are ACTIVE again."""
-    while not is_settled(site.client("dynamodb").describe_table(TableName=name)["Table"]):
+    while not _is_active(site.client("dynamodb").describe_table(TableName=name)["Table"]):
         site.account.clock.sleep(POLL)
 
 
@@ -146,3 +145,9 @@ TYPES: Mapping[str, ResourceType] = {
     "AWS::DynamoDB::GlobalTable": ResourceType(create_global_table, update_table, _UPDATABLE, adopt=adopt_table),
     "AWS::DynamoDB::Table": ResourceType(create_table, update_table, _UPDATABLE),
 }
+
+
+def _is_active(table: Mapping[str, Any]) -> bool:
+    """Whether the table and its indexes are: only then does UpdateTable take another change."""
+    states = (table["TableStatus"], *(each["IndexStatus"] for each in table.get("GlobalSecondaryIndexes", [])))
+    return set(states) == {"ACTIVE"}

@@ -13,8 +13,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 
@@ -38,7 +38,7 @@ class Iterators:
     "was disabled and is not the table's latest any more is not found.",
     source=f"{API}/API_streams_GetShardIterator.html",
 )
-def get_shard_iterator(account: EmulatedAccount, call: Call) -> Answer:
+def get_shard_iterator(account: Account, call: Call) -> Answer:
     asked = call.parameters
     shard = _shard(call, asked["StreamArn"])
     kind, sequence = asked["ShardIteratorType"], asked.get("SequenceNumber")
@@ -66,7 +66,7 @@ def get_shard_iterator(account: EmulatedAccount, call: Call) -> Answer:
     rule="An iterator is good for 15 minutes; it may take several empty answers to come to the records that are there.",
     source=f"{API}/API_streams_GetRecords.html",
 )
-def get_records(account: EmulatedAccount, call: Call) -> Answer:
+def get_records(account: Account, call: Call) -> Answer:
     iterators, asked, now = account.part(Iterators), call.parameters["ShardIterator"], account.clock.now()
     given = iterators.given
     at = given.pop(asked, None)
@@ -91,7 +91,7 @@ def _shard(call: Call, stream: str) -> Any:
     return table.stream_shard
 
 
-def _first_kept(account: EmulatedAccount, shard: Any) -> int:
+def _first_kept(account: Account, shard: Any) -> int:
     """The place of the oldest record that is younger than a day."""
     oldest = account.clock.now() - KEPT
     low, high = 0, len(shard.items)

@@ -14,8 +14,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
@@ -52,7 +52,7 @@ class TableChanges:
     "disabled twice, nor disabled where replicas run on it.",
     source=f"{API}/API_UpdateTable.html",
 )
-def update_table(account: EmulatedAccount, call: Call) -> Answer | None:
+def update_table(account: Account, call: Call) -> Answer | None:
     asked = call.parameters
     key, table = find_table(call, asked["TableName"])
     changes = asked.get("GlobalSecondaryIndexUpdates", [])
@@ -82,7 +82,7 @@ def update_table(account: EmulatedAccount, call: Call) -> Answer | None:
     "being filled says Backfilling, while the table is ACTIVE again.",
     source=f"{GUIDE}/GSI.OnlineOps.html",
 )
-def describe_table(account: EmulatedAccount, call: Call) -> Answer | None:
+def describe_table(account: Account, call: Call) -> Answer | None:
     name = call.parameters["TableName"].rsplit("/", 1)[-1]
     table = dynamodb_backends[call.account][call.region].tables.get(name)
     key, changes = (call.account, call.region, name), account.part(TableChanges)
@@ -98,7 +98,7 @@ def describe_table(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Tables and indexes for which Contributor Insights was never enabled are not listed.",
     source=f"{API}/API_ListContributorInsights.html",
 )
-def list_contributor_insights(_: EmulatedAccount, call: Call) -> Answer:
+def list_contributor_insights(_: Account, call: Call) -> Answer:
     if "TableName" in call.parameters:
         find_table(call, call.parameters["TableName"])
     return {"ContributorInsightsSummaries": []}
@@ -117,7 +117,7 @@ def _invalid(what: str) -> AwsError:
     return AwsError("ValidationException", f"One or more parameter values were invalid: {what}")
 
 
-def _refuse_busy(account: EmulatedAccount, key: Key, table: Any, changes: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_busy(account: Account, key: Key, table: Any, changes: Sequence[Mapping[str, Any]]) -> None:
     if account.part(TableChanges).state_of(key) != "ACTIVE":
         raise AwsError(
             "ResourceInUseException",
@@ -132,7 +132,7 @@ def _refuse_busy(account: EmulatedAccount, key: Key, table: Any, changes: Sequen
         )
 
 
-def _set_stream(account: EmulatedAccount, key: Key, table: Any, asked: Mapping[str, Any]) -> None:
+def _set_stream(account: Account, key: Key, table: Any, asked: Mapping[str, Any]) -> None:
     is_on = bool(table.stream_specification and table.stream_specification.get("StreamEnabled"))
     if asked["StreamEnabled"]:
         if is_on:
@@ -152,7 +152,7 @@ def _set_stream(account: EmulatedAccount, key: Key, table: Any, asked: Mapping[s
     _busy_for(account, key, STREAM)
 
 
-def _change_index(account: EmulatedAccount, call: Call, key: Key, table: Any, change: Mapping[str, Any]) -> None:
+def _change_index(account: Account, call: Call, key: Key, table: Any, change: Mapping[str, Any]) -> None:
     if "Delete" in change:
         name = change["Delete"]["IndexName"]
         index = next((each for each in table.global_indexes if each.name == name), None)
@@ -166,7 +166,7 @@ def _change_index(account: EmulatedAccount, call: Call, key: Key, table: Any, ch
         call.forward()
 
 
-def _create_index(account: EmulatedAccount, call: Call, key: Key, table: Any, name: str) -> None:
+def _create_index(account: Account, call: Call, key: Key, table: Any, name: str) -> None:
     if any(each.name == name for each in table.global_indexes):
         raise _invalid(f"Attempting to create an index which already exists: {name}")
     asked = dict(call.parameters)
@@ -193,9 +193,7 @@ def _drop_index(table: Any, index: Any) -> None:
     table.attr = [each for each in table.attr if each["AttributeName"] in used]
 
 
-def _replicate(
-    account: EmulatedAccount, call: Call, key: Key, table: Any, updates: Sequence[Mapping[str, Any]]
-) -> None:
+def _replicate(account: Account, call: Call, key: Key, table: Any, updates: Sequence[Mapping[str, Any]]) -> None:
     """Make the table's replicas, each with the schema, indexes and stream it has now."""
     if not (table.stream_specification or {}).get("StreamEnabled"):
         raise _invalid("A global table needs its stream, with new and old images")
@@ -221,7 +219,7 @@ def _replicate(
     _busy_for(account, key, REPLICATES)
 
 
-def _busy_for(account: EmulatedAccount, key: Key, time: timedelta, then: Callable[[], object] | None = None) -> None:
+def _busy_for(account: Account, key: Key, time: timedelta, then: Callable[[], object] | None = None) -> None:
     updating = account.part(TableChanges).updating
     updating.add(key)
 
@@ -233,7 +231,7 @@ def _busy_for(account: EmulatedAccount, key: Key, time: timedelta, then: Callabl
     account.schedule(account.clock.now() + time, end)
 
 
-def shown_table(account: EmulatedAccount, key: Key, table: Any) -> dict[str, Any]:
+def shown_table(account: Account, key: Key, table: Any) -> dict[str, Any]:
     """moto's own description of a table, with what is under way."""
     changes = account.part(TableChanges)
     shown = dict(table.describe()["TableDescription"])

@@ -17,8 +17,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.dynamodb.policies_api import refuse_denied_by
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 # The permission of each write in a transaction (Developer Guide, "Using IAM with DynamoDB transactions").
 ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
@@ -31,7 +31,7 @@ ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Co
     "failed; each write in it needs its own permission",
     source="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html",
 )
-def transact_write_items(account: EmulatedAccount, call: Call) -> Answer | None:
+def transact_write_items(account: Account, call: Call) -> Answer | None:
     """moto's backup of the tables is only needed when a condition fails, and that is seen before."""
     backend = models.dynamodb_backends[call.account][call.region]
     items = call.parameters["TransactItems"]

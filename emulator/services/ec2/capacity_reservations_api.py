@@ -13,8 +13,8 @@ from emulator.services.ec2.capacity_reservations import Reservations
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference"
 
@@ -26,7 +26,7 @@ _API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference"
     "rest of them.",
     source=f"{_API}/API_CreateCapacityReservation.html",
 )
-def create_capacity_reservation(account: EmulatedAccount, call: Call) -> Answer:
+def create_capacity_reservation(account: Account, call: Call) -> Answer:
     asked = call.parameters
     if "AvailabilityZone" not in asked:
         raise AwsError("MissingParameter", "The request must contain the parameter AvailabilityZone.")
@@ -64,7 +64,7 @@ def create_capacity_reservation(account: EmulatedAccount, call: Call) -> Answer:
     rule="Cancelled ones stay visible; filtered by state, type, zone and tag.",
     source=f"{_API}/API_DescribeCapacityReservations.html",
 )
-def describe_capacity_reservations(account: EmulatedAccount, call: Call) -> Answer:
+def describe_capacity_reservations(account: Account, call: Call) -> Answer:
     found = [
         {**each, "AvailableInstanceCount": _available(call, each)}
         for each in account.part(Reservations).of(call)
@@ -79,7 +79,7 @@ def describe_capacity_reservations(account: EmulatedAccount, call: Call) -> Answ
     rule="Only an active one; the instances in it go on running.",
     source=f"{_API}/API_CancelCapacityReservation.html",
 )
-def cancel_capacity_reservation(account: EmulatedAccount, call: Call) -> Answer:
+def cancel_capacity_reservation(account: Account, call: Call) -> Answer:
     wanted = call.parameters["CapacityReservationId"]
     for each in account.part(Reservations).of(call):
         if each["CapacityReservationId"] == wanted and each["State"] == "active":

@@ -13,8 +13,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @dataclass
@@ -41,7 +41,7 @@ class DeletedVersions:
     "and refuses other parameters under the same token.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html",
 )
-def create_launch_template_version(account: EmulatedAccount, call: Call) -> Answer:
+def create_launch_template_version(account: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     token = asked.pop("ClientToken", None)
     tokens = account.part(TemplateTokens).given
@@ -65,7 +65,7 @@ def create_launch_template_version(account: EmulatedAccount, call: Call) -> Answ
     rule="Not the default version; the number is not given out again; what could not be deleted is told, not raised.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplateVersions.html",
 )
-def delete_launch_template_versions(account: EmulatedAccount, call: Call) -> Answer:
+def delete_launch_template_versions(account: Account, call: Call) -> Answer:
     template = _template(ec2_backends[call.account][call.region], call.parameters)
     if template is None:
         raise AwsError("InvalidLaunchTemplateId.NotFound", "The specified launch template does not exist.")
@@ -98,7 +98,7 @@ def _undeletable(template: Any, version: int, gone: set[int]) -> tuple[str, str]
     rule="A version that was deleted is not there.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html",
 )
-def describe_launch_template_versions(account: EmulatedAccount, call: Call) -> Answer | None:
+def describe_launch_template_versions(account: Account, call: Call) -> Answer | None:
     template = _template(ec2_backends[call.account][call.region], call.parameters)
     gone = account.part(DeletedVersions).of(template.id) if template is not None else set()
     if not gone:
@@ -113,7 +113,7 @@ def describe_launch_template_versions(account: EmulatedAccount, call: Call) -> A
     return {**answer, "LaunchTemplateVersions": versions}
 
 
-def _create(account: EmulatedAccount, call: Call, asked: Mapping[str, Any]) -> Answer:
+def _create(account: Account, call: Call, asked: Mapping[str, Any]) -> Answer:
     if ("LaunchTemplateId" in asked) == ("LaunchTemplateName" in asked):
         raise AwsError("InvalidParameterCombination", "Give either LaunchTemplateId or LaunchTemplateName.")
     backend = ec2_backends[call.account][call.region]

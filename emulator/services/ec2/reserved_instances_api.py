@@ -10,8 +10,8 @@ from emulator.billing.spec import Reservation
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @emulates(
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     rule="The Region's reservations with their term, state and charges; retired ones stay listed.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeReservedInstances.html",
 )
-def describe_reserved_instances(account: EmulatedAccount, call: Call) -> Answer:
+def describe_reserved_instances(account: Account, call: Call) -> Answer:
     asked = call.parameters
     found = list(_bought(account, call, EC2, asked.get("ReservedInstancesIds")))
     shown = [_ec2(account, each) for each in found]
@@ -29,7 +29,7 @@ def describe_reserved_instances(account: EmulatedAccount, call: Call) -> Answer:
     return {"ReservedInstances": shown}
 
 
-def _ec2(account: EmulatedAccount, each: Reservation) -> dict[str, Any]:
+def _ec2(account: Account, each: Reservation) -> dict[str, Any]:
     upfront, hourly = _charges(each)
     return {
         "ReservedInstancesId": each.id,

@@ -23,8 +23,8 @@ from emulator.services.elasticache.replication_groups import (
 )
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference"
 
@@ -38,7 +38,7 @@ SNAPSHOT = timedelta(minutes=10)
     "16,384 slots shared evenly, member nodes named GROUP-SHARD-NNN and spread over the zones.",
     source=f"{API}/API_CreateReplicationGroup.html",
 )
-def create_replication_group(account: EmulatedAccount, call: Call) -> Answer:
+def create_replication_group(account: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     shards, replicas = asked.get("NumNodeGroups", 1), asked.get("ReplicasPerNodeGroup", 0)
     clustered = shards > 1 or ".cluster.on" in asked.get("CacheParameterGroupName", "")
@@ -64,7 +64,7 @@ def create_replication_group(account: EmulatedAccount, call: Call) -> Answer:
     rule="Every node of a replication group is a cache cluster of its own, with its own type and status.",
     source=f"{API}/API_DescribeCacheClusters.html",
 )
-def describe_cache_clusters(_: EmulatedAccount, call: Call) -> Answer | None:
+def describe_cache_clusters(_: Account, call: Call) -> Answer | None:
     wanted = call.parameters.get("CacheClusterId")
     nodes = [
         _as_cache_cluster(group, member)
@@ -84,7 +84,7 @@ def describe_cache_clusters(_: EmulatedAccount, call: Call) -> Answer | None:
     rule="What failed later is told by an event of the group, newest last, for at most 14 days; an hour unless asked.",
     source=f"{API}/API_DescribeEvents.html",
 )
-def describe_events(account: EmulatedAccount, call: Call) -> Answer:
+def describe_events(account: Account, call: Call) -> Answer:
     asked, now = call.parameters, account.clock.now()
     since = asked.get("StartTime") or now - timedelta(minutes=asked.get("Duration", 60))
     if since < now - EVENTS_KEPT:
@@ -114,7 +114,7 @@ def describe_events(account: EmulatedAccount, call: Call) -> Answer:
     rule="The group must be available and is snapshotting meanwhile; the snapshot is creating, then available.",
     source=f"{API}/API_CreateSnapshot.html",
 )
-def create_snapshot(account: EmulatedAccount, call: Call) -> Answer | None:
+def create_snapshot(account: Account, call: Call) -> Answer | None:
     if "ReplicationGroupId" not in call.parameters:
         return None
     group = find_group(call)
@@ -139,7 +139,7 @@ def create_snapshot(account: EmulatedAccount, call: Call) -> Answer | None:
     rule="Only an available or failed snapshot can be deleted.",
     source=f"{API}/API_DeleteSnapshot.html",
 )
-def delete_snapshot(_: EmulatedAccount, call: Call) -> Answer:
+def delete_snapshot(_: Account, call: Call) -> Answer:
     snapshot = elasticache_backends[call.account][call.region].snapshots.get(call.parameters["SnapshotName"])
     if snapshot is not None and snapshot.snapshot_status not in ("available", "failed"):
         raise AwsError("InvalidSnapshotState", f"The snapshot is in the state {snapshot.snapshot_status}.")

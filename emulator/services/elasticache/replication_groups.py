@@ -19,8 +19,8 @@ from emulator.core.instance_types import usable_cache_bytes
 from emulator.workload.workload import Asked, Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 SLOTS = 16_384
 EVENTS_KEPT = timedelta(days=14)
@@ -63,7 +63,7 @@ def refuse_busy(group: Any) -> None:
         )
 
 
-def refuse_shortage(account: EmulatedAccount, node_type: str) -> None:
+def refuse_shortage(account: Account, node_type: str) -> None:
     """Raises AwsError while the scenario's AWS has no such nodes to give."""
     workload = account.part(Sources).workload
     if workload is not None and workload.lacks(node_type, account.clock.now()):
@@ -73,13 +73,13 @@ def refuse_shortage(account: EmulatedAccount, node_type: str) -> None:
         )
 
 
-def tell(account: EmulatedAccount, call: Call, group: Any, message: str) -> None:
+def tell(account: Account, call: Call, group: Any, message: str) -> None:
     """An event of the group, now."""
     event = CacheEvent(call.region, group.replication_group_id, account.clock.now(), message)
     account.part(CacheEvents).told.append(event)
 
 
-def shown(account: EmulatedAccount, call: Call) -> dict[str, Any]:
+def shown(account: Account, call: Call) -> dict[str, Any]:
     """The group that the call names, as DescribeReplicationGroups shows it."""
     client = account.client("elasticache", call.account, call.region)
     (found,) = client.describe_replication_groups(ReplicationGroupId=call.parameters["ReplicationGroupId"])[
@@ -156,7 +156,7 @@ def share_slots(group: Any) -> None:
         shard["slots"] = f"{first}-{last}"
 
 
-def bytes_used(account: EmulatedAccount, call: Call, group: Any) -> dict[str, float]:
+def bytes_used(account: Account, call: Call, group: Any) -> dict[str, float]:
     """What each shard holds, by its fullest node's recent metrics; 0 without a workload."""
     return {shard["node_group_id"]: _bytes_of(account, call, shard) for shard in group.node_groups}
 
@@ -169,7 +169,7 @@ def usable(node_type: str) -> float:
         raise AwsError("InvalidParameterValue", f"The value {node_type} is not a valid cache node type.") from None
 
 
-def _bytes_of(account: EmulatedAccount, call: Call, shard: Mapping[str, Any]) -> float:
+def _bytes_of(account: Account, call: Call, shard: Mapping[str, Any]) -> float:
     workload = account.part(Sources).workload
     if workload is None:
         return 0.0

@@ -11,8 +11,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @emulates(
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     rule="The Region's reservations with their term, state and charges; an unknown id is a fault.",
     source="https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeReservedCacheNodes.html",
 )
-def describe_reserved_cache_nodes(account: EmulatedAccount, call: Call) -> Answer:
+def describe_reserved_cache_nodes(account: Account, call: Call) -> Answer:
     wanted = call.parameters.get("ReservedCacheNodeId")
     found = list(_bought(account, call, ELASTICACHE, [wanted] if wanted else None))
     if wanted and not found:
@@ -29,7 +29,7 @@ def describe_reserved_cache_nodes(account: EmulatedAccount, call: Call) -> Answe
     return {"ReservedCacheNodes": [_elasticache(account, call, each) for each in found]}
 
 
-def _elasticache(account: EmulatedAccount, call: Call, each: Reservation) -> dict[str, Any]:
+def _elasticache(account: Account, call: Call, each: Reservation) -> dict[str, Any]:
     return {
         "ReservedCacheNodeId": each.id,
         "ReservedCacheNodesOfferingId": f"offering-{each.id}",

@@ -27,8 +27,8 @@ from emulator.services.elasticache.replication_groups import (
 )
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference"
 GUIDE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg"
@@ -47,7 +47,7 @@ FREE_OVER_REMOVED = 1.5
     "ApplyImmediately, takes time, and fails later, by an event, when the data does not fit.",
     source=f"{GUIDE}/redis-cluster-vertical-scaling.html",
 )
-def modify_replication_group(account: EmulatedAccount, call: Call) -> Answer:
+def modify_replication_group(account: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     group = find_group(call)
     refuse_busy(group)
@@ -90,7 +90,7 @@ def modify_replication_group(account: EmulatedAccount, call: Call) -> Answer:
     rule="The node types of the family that are larger, and those that are smaller.",
     source=f"{API}/API_ListAllowedNodeTypeModifications.html",
 )
-def list_allowed_modifications(_: EmulatedAccount, call: Call) -> Answer:
+def list_allowed_modifications(_: Account, call: Call) -> Answer:
     today = find_group(call).cache_node_type
     return {"ScaleUpModifications": _larger(today), "ScaleDownModifications": _smaller(today)}
 
@@ -103,7 +103,7 @@ def list_allowed_modifications(_: EmulatedAccount, call: Call) -> Answer:
     "an event; new shards get as many nodes as the smallest has; slots are shared anew.",
     source=f"{GUIDE}/best-practices-online-resharding.html",
 )
-def modify_shards(account: EmulatedAccount, call: Call) -> Answer:
+def modify_shards(account: Account, call: Call) -> Answer:
     asked, group = call.parameters, find_group(call)
     if asked.get("ApplyImmediately") is not True:
         raise AwsError("InvalidParameterValue", "ApplyImmediately must be true: it is the only permitted value.")
@@ -148,7 +148,7 @@ def modify_shards(account: EmulatedAccount, call: Call) -> Answer:
     "never below 1; the primaries stay.",
     source=f"{API}/API_DecreaseReplicaCount.html",
 )
-def decrease_replicas(account: EmulatedAccount, call: Call) -> Answer:
+def decrease_replicas(account: Account, call: Call) -> Answer:
     group, count = _replicas_asked(call)
     if group.multi_az == "enabled" and count < 1:
         raise AwsError("InvalidParameterValue", "With Multi-AZ each shard needs at least one replica.")
@@ -168,7 +168,7 @@ def decrease_replicas(account: EmulatedAccount, call: Call) -> Answer:
     rule="Only with ApplyImmediately and an available group, to more than today, at most 5; nodes take time to sync.",
     source=f"{API}/API_IncreaseReplicaCount.html",
 )
-def increase_replicas(account: EmulatedAccount, call: Call) -> Answer:
+def increase_replicas(account: Account, call: Call) -> Answer:
     group, count = _replicas_asked(call)
     if count <= _fewest(group) - 1:
         raise AwsError("InvalidParameterValue", f"The group has {_fewest(group) - 1} replicas: {count} is no increase.")
@@ -183,7 +183,7 @@ def increase_replicas(account: EmulatedAccount, call: Call) -> Answer:
     return _change(account, call, group, REPLICAS, end)
 
 
-def _change(account: EmulatedAccount, call: Call, group: Any, length: timedelta, end: Callable[[], None]) -> Answer:
+def _change(account: Account, call: Call, group: Any, length: timedelta, end: Callable[[], None]) -> Answer:
     """The group is modifying a while after the call; at the end it is as changed, and available."""
     group.changing = True
     answer = {**shown(account, call), "Status": "modifying"}

@@ -8,10 +8,10 @@ from emulator.core.registry import emulates
 from emulator.services.tagging.api import _API, _ONCE_TAGGED, OnceTagged
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @emulates("elbv2", "RemoveTags", rule=_ONCE_TAGGED, source=f"{_API}/API_GetResources.html")
-def untag_balancer(account: EmulatedAccount, call: Call) -> None:
+def untag_balancer(account: Account, call: Call) -> None:
     account.part(OnceTagged).arns.update(call.parameters["ResourceArns"])

@@ -19,13 +19,13 @@ from emulator.services.eventbridge.event_patterns import Event, alarm_changed, m
 from emulator.services.iam.authorization import may
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
+    from emulator.core.port import Account
 
 RULE, BUS, POLICY = "AWS::Events::Rule", "AWS::Events::EventBus", "AWS::Events::EventBusPolicy"
 PROJECT = "AWS::CodeBuild::Project"
 
 
-def started_by(account: EmulatedAccount, event: Event, region: str) -> list[str]:
+def started_by(account: Account, event: Event, region: str) -> list[str]:
     """The names of the projects that an event of the production account starts in the tooling account."""
     targets = [
         target
@@ -46,7 +46,7 @@ def started_by(account: EmulatedAccount, event: Event, region: str) -> list[str]
 class Calls:
     """The alarms of production that start one project of the tooling account, from now on."""
 
-    def __init__(self, account: EmulatedAccount, region: str, project: str) -> None:
+    def __init__(self, account: Account, region: str, project: str) -> None:
         self._account, self._region, self._project = account, region, project
         self._heard: list[StateChange] = []
         account.part(Alarms).listen(account, self._heard.append)
@@ -61,11 +61,11 @@ class Calls:
         return started_by(self._account, alarm_changed(change), self._region)
 
 
-def _arn(account: EmulatedAccount, region: str, bus: DeployedResource) -> str:
+def _arn(account: Account, region: str, bus: DeployedResource) -> str:
     return f"arn:aws:events:{region}:{account.tooling}:event-bus/{bus.physical_id}"
 
 
-def _reaches(account: EmulatedAccount, region: str, target: Mapping[str, Any], bus: DeployedResource) -> bool:
+def _reaches(account: Account, region: str, target: Mapping[str, Any], bus: DeployedResource) -> bool:
     """Whether the event arrives: the target names the bus, its role may put events, and the bus's policy takes them."""
     if target["Arn"] != _arn(account, region, bus):
         return False
@@ -78,7 +78,7 @@ def _reaches(account: EmulatedAccount, region: str, target: Mapping[str, Any], b
     return may(account, target["RoleArn"], Required("events:PutEvents", target["Arn"]), region, policy)
 
 
-def _projects(account: EmulatedAccount, region: str, rule: DeployedResource) -> Iterator[str]:
+def _projects(account: Account, region: str, rule: DeployedResource) -> Iterator[str]:
     arns = {
         str(each["Arn"])
         for each in _targets(rule)
@@ -94,6 +94,6 @@ def _targets(rule: DeployedResource) -> list[Any]:
     return list(found)
 
 
-def _deployed(account: EmulatedAccount, owner: str, region: str, kind: str) -> Iterator[Any]:
+def _deployed(account: Account, owner: str, region: str, kind: str) -> Iterator[Any]:
     for stack in account.part(StackStore).of(owner, region):
         yield from (each for each in stack.resources.values() if each.type == kind)

@@ -30,8 +30,8 @@ from emulator.core.policy_evaluation import (
 from emulator.iam_actions import EVERYTHING, Required, required
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 PARTITION = "aws"
 DEPENDENT = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html"
@@ -125,7 +125,7 @@ class Authorization:
     def __init__(self) -> None:
         self._rights: dict[str, Rights | None] = {}
 
-    def refuse(self, account: EmulatedAccount, call: Call) -> None:
+    def refuse(self, account: Account, call: Call) -> None:
         """Raises AwsError when the role that calls may not. Forgets what it read when IAM is changed."""
         if call.service == "iam" and call.mutating:
             self._rights.clear()
@@ -170,7 +170,7 @@ def trusts(role_arn: str, caller: str, action: str, keys: Keys) -> Decision:
 
 
 def may(
-    account: EmulatedAccount,
+    account: Account,
     role_arn: str,
     right: Required,
     region: str,

@@ -15,8 +15,8 @@ from emulator.core.instance_types import memory_bytes, vcpus
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference"
 _PAGE = 100
@@ -49,7 +49,7 @@ _OF_SERVICE = {
     "as JSON documents, 100 a page. Here: the on-demand prices of what the platform is built from.",
     source=f"{API}/API_pricing_GetProducts.html",
 )
-def get_products(account: EmulatedAccount, call: Call) -> Answer:  # noqa: ARG001 -- prices are everybody's
+def get_products(account: Account, call: Call) -> Answer:  # noqa: ARG001 -- prices are everybody's
     asked = call.parameters
     products = [each for each in _products() if each["serviceCode"] == asked["ServiceCode"]]
     if not products:
@@ -72,7 +72,7 @@ def get_products(account: EmulatedAccount, call: Call) -> Answer:  # noqa: ARG00
     rule="The services that have prices, and by what attributes their products can be filtered.",
     source=f"{API}/API_pricing_DescribeServices.html",
 )
-def describe_services(account: EmulatedAccount, call: Call) -> Answer:  # noqa: ARG001 -- prices are everybody's
+def describe_services(account: Account, call: Call) -> Answer:  # noqa: ARG001 -- prices are everybody's
     wanted = call.parameters.get("ServiceCode")
     names: dict[str, set[str]] = {}
     for each in _products():

@@ -13,8 +13,8 @@ from emulator.core.instance_types import vcpus
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 BEGINS = timedelta(seconds=30)  # right after the call the status still says "available"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -65,7 +65,7 @@ def refuse_unavailable(instance: Any) -> None:
         )
 
 
-def refuse_shortage(account: EmulatedAccount, instance_class: str) -> None:
+def refuse_shortage(account: Account, instance_class: str) -> None:
     """Raises AwsError while the scenario's AWS has no such instances to give."""
     workload = account.part(Sources).workload
     if workload is not None and workload.lacks(instance_class, account.clock.now()):

@@ -12,8 +12,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.rds.clusters import BEGINS, find_cluster, maintenance, refuse_busy
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference"
 
@@ -27,7 +27,7 @@ APPLIES = timedelta(seconds=90)
     rule="A snapshot is creating, then available; a name is taken once; the cluster must exist and be available.",
     source=f"{API}/API_CreateDBClusterSnapshot.html",
 )
-def create_cluster_snapshot(account: EmulatedAccount, call: Call) -> Answer:
+def create_cluster_snapshot(account: Account, call: Call) -> Answer:
     cluster = find_cluster(call, call.parameters["DBClusterIdentifier"])
     refuse_busy(cluster)
     answer = call.forward()
@@ -48,7 +48,7 @@ def create_cluster_snapshot(account: EmulatedAccount, call: Call) -> Answer:
     rule="Only an available snapshot can be deleted.",
     source=f"{API}/API_DeleteDBClusterSnapshot.html",
 )
-def delete_cluster_snapshot(_: EmulatedAccount, call: Call) -> Answer:
+def delete_cluster_snapshot(_: Account, call: Call) -> Answer:
     name = call.parameters["DBClusterSnapshotIdentifier"].lower()
     snapshot = rds_backends[call.account][call.region].cluster_snapshots.get(name)
     if snapshot is not None and snapshot.status != "available":
@@ -65,7 +65,7 @@ def delete_cluster_snapshot(_: EmulatedAccount, call: Call) -> Answer:
     "window; the status says modifying a while after the call; a cluster that is modifying refuses another change.",
     source=f"{API}/API_ModifyDBCluster.html",
 )
-def modify_cluster(account: EmulatedAccount, call: Call) -> Answer:
+def modify_cluster(account: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     cluster = find_cluster(call, asked["DBClusterIdentifier"])
     refuse_busy(cluster)
@@ -90,7 +90,7 @@ def modify_cluster(account: EmulatedAccount, call: Call) -> Answer:
     rule="The earliest restorable time moves with time and never back: a retention that was raised fills up slowly.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Managing.Backups.html",
 )
-def describe_clusters(account: EmulatedAccount, call: Call) -> Answer | None:
+def describe_clusters(account: Account, call: Call) -> Answer | None:
     for cluster in rds_backends[call.account][call.region].clusters.values():
         _forget_old_points(account, cluster)
     return None
@@ -103,7 +103,7 @@ def _begin(cluster: Any, days: int) -> bool:
     return True
 
 
-def _apply(account: EmulatedAccount, cluster: Any, days: int) -> bool:
+def _apply(account: Account, cluster: Any, days: int) -> bool:
     if cluster.status != "modifying" or cluster.pending_modified_values != {"BackupRetentionPeriod": days}:
         return False
     _forget_old_points(account, cluster)
@@ -113,6 +113,6 @@ def _apply(account: EmulatedAccount, cluster: Any, days: int) -> bool:
     return True
 
 
-def _forget_old_points(account: EmulatedAccount, cluster: Any) -> None:
+def _forget_old_points(account: Account, cluster: Any) -> None:
     oldest = account.clock.now().replace(tzinfo=None) - timedelta(days=cluster.backup_retention_period)
     cluster.earliest_restorable_time = max(cluster.earliest_restorable_time, oldest)

@@ -12,8 +12,8 @@ from emulator.workload.disturbances import Disturbances
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
 
@@ -27,7 +27,7 @@ FAILOVER = timedelta(seconds=30)  # "typically within 60 seconds, often under 30
     "and an available reader; until it is over the cluster is failing-over and requests that write fail.",
     source=f"{GUIDE}/Concepts.AuroraHighAvailability.html",
 )
-def failover(account: EmulatedAccount, call: Call) -> Answer:
+def failover(account: Account, call: Call) -> Answer:
     cluster = find_cluster(call, call.parameters["DBClusterIdentifier"])
     refuse_busy(cluster)
     target = _target(call, cluster)
@@ -52,7 +52,7 @@ def failover(account: EmulatedAccount, call: Call) -> Answer:
     rule="Every cluster has a writer and a reader endpoint; custom endpoints only where somebody made one.",
     source=f"{GUIDE}/Aurora.Overview.Endpoints.html",
 )
-def describe_endpoints(_: EmulatedAccount, call: Call) -> Answer:
+def describe_endpoints(_: Account, call: Call) -> Answer:
     wanted = call.parameters.get("DBClusterIdentifier")
     clusters = [find_cluster(call, wanted)] if wanted else list(backend(call).clusters.values())
     return {
@@ -86,7 +86,7 @@ def _target(call: Call, cluster: Any) -> Any:
     return found
 
 
-def _length(account: EmulatedAccount) -> timedelta:
+def _length(account: Account) -> timedelta:
     workload = account.part(Sources).workload
     longer = workload.failover_seconds(account.clock.now()) if workload else None
     return FAILOVER if longer is None else timedelta(seconds=longer)

@@ -9,8 +9,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.tagging.api import OnceTagged
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference"
 _TAGGING = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Tagging.html"
@@ -32,7 +32,7 @@ class GlobalClusterTags:
     rule="The tags given at creation stay on the global cluster.",
     source=f"{_API}/API_CreateGlobalCluster.html",
 )
-def create_global_cluster(account: EmulatedAccount, call: Call) -> Answer:
+def create_global_cluster(account: Account, call: Call) -> Answer:
     answer = call.forward()
     tags = {tag["Key"]: tag["Value"] for tag in call.parameters.get("Tags", [])}
     account.part(GlobalClusterTags).by_arn[answer["GlobalCluster"]["GlobalClusterArn"]] = tags
@@ -45,20 +45,20 @@ def create_global_cluster(account: EmulatedAccount, call: Call) -> Answer:
     rule="A global cluster is shown with its tags.",
     source=f"{_API}/API_DescribeGlobalClusters.html",
 )
-def describe_global_clusters(account: EmulatedAccount, call: Call) -> Answer:
+def describe_global_clusters(account: Account, call: Call) -> Answer:
     answer = call.forward()
     clusters = [_with_tags(account, {"GlobalCluster": each})["GlobalCluster"] for each in answer["GlobalClusters"]]
     return {**answer, "GlobalClusters": clusters}
 
 
 @emulates("rds", "ListTagsForResource", rule="Global clusters carry tags as clusters do.", source=_TAGGING)
-def list_tags_for_resource(account: EmulatedAccount, call: Call) -> Answer:
+def list_tags_for_resource(account: Account, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     return {"TagList": _tags_of(account, arn).listed(arn)} if _is_global(arn) else call.forward()
 
 
 @emulates("rds", "AddTagsToResource", rule="Global clusters carry tags as clusters do.", source=_TAGGING)
-def add_tags_to_resource(account: EmulatedAccount, call: Call) -> Answer:
+def add_tags_to_resource(account: Account, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     if not _is_global(arn):
         return call.forward()
@@ -68,7 +68,7 @@ def add_tags_to_resource(account: EmulatedAccount, call: Call) -> Answer:
 
 
 @emulates("rds", "RemoveTagsFromResource", rule="Global clusters carry tags as clusters do.", source=_TAGGING)
-def remove_tags_from_resource(account: EmulatedAccount, call: Call) -> Answer:
+def remove_tags_from_resource(account: Account, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     if not _is_global(arn):
         account.part(OnceTagged).arns.add(arn)
@@ -83,14 +83,14 @@ def _is_global(arn: str) -> bool:
     return ":global-cluster:" in arn
 
 
-def _tags_of(account: EmulatedAccount, arn: str) -> GlobalClusterTags:
+def _tags_of(account: Account, arn: str) -> GlobalClusterTags:
     tags = account.part(GlobalClusterTags)
     if arn not in tags.by_arn:
         raise AwsError("GlobalClusterNotFoundFault", f"{arn} not found.", 404)
     return tags
 
 
-def _with_tags(account: EmulatedAccount, answer: Answer) -> dict[str, Answer]:
+def _with_tags(account: Account, answer: Answer) -> dict[str, Answer]:
     cluster = answer["GlobalCluster"]
     tags = account.part(GlobalClusterTags).listed(cluster["GlobalClusterArn"])
     return {"GlobalCluster": {**cluster, "TagList": tags}}

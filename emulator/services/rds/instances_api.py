@@ -23,8 +23,8 @@ from emulator.services.rds.clusters import (
 from emulator.workload.disturbances import Disturbances
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference"
 
@@ -49,7 +49,7 @@ _KEPT = {
     "unless one is named, needs an available cluster, and may find no capacity.",
     source=f"{API}/API_CreateDBInstance.html",
 )
-def create_instance(account: EmulatedAccount, call: Call) -> Answer | None:
+def create_instance(account: Account, call: Call) -> Answer | None:
     asked = dict(call.parameters)
     if "DBClusterIdentifier" not in asked:
         return None
@@ -79,7 +79,7 @@ def create_instance(account: EmulatedAccount, call: Call) -> Answer | None:
     "outage; a promotion tier, from 0 to 15, counts at once.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html",
 )
-def modify_instance(account: EmulatedAccount, call: Call) -> Answer:
+def modify_instance(account: Account, call: Call) -> Answer:
     asked, instance = dict(call.parameters), find_instance(call)
     refuse_unavailable(instance)
     wanted = asked.pop("DBInstanceClass", None)
@@ -112,7 +112,7 @@ def modify_instance(account: EmulatedAccount, call: Call) -> Answer:
     "deletion protection of the cluster does not protect it.",
     source=f"{API}/API_DeleteDBInstance.html",
 )
-def delete_instance(account: EmulatedAccount, call: Call) -> Answer | None:
+def delete_instance(account: Account, call: Call) -> Answer | None:
     instance = find_instance(call)
     if (name := getattr(instance, "db_cluster_identifier", None)) is None:
         return None
@@ -142,7 +142,7 @@ def delete_instance(account: EmulatedAccount, call: Call) -> Answer | None:
     return _shown(account, call)
 
 
-def _begin(account: EmulatedAccount, instance: Any, pending: dict[str, Any]) -> bool:
+def _begin(account: Account, instance: Any, pending: dict[str, Any]) -> bool:
     if instance.pending_modified_values is not pending or instance.status != "available":
         return False  # another change took its place
     instance.status = "modifying"
@@ -166,7 +166,7 @@ def _apply(instance: Any, pending: dict[str, Any]) -> bool:
     return True
 
 
-def _shown(account: EmulatedAccount, call: Call) -> Answer:
+def _shown(account: Account, call: Call) -> Answer:
     client = account.client("rds", call.account, call.region)
     name = call.parameters["DBInstanceIdentifier"]
     return {"DBInstance": client.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]}

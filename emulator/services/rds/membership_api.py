@@ -13,8 +13,8 @@ from emulator.core.registry import Answer, emulates
 from emulator.services.rds.clusters import backend, find_cluster, members, refuse_busy, status_of
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference"
 GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
@@ -30,7 +30,7 @@ DELETES = timedelta(minutes=6)
     "it is detached, then it is a cluster of its own, writable, and there is no way back in.",
     source=f"{GUIDE}/aurora-global-database-detaching.html",
 )
-def remove_from_global_cluster(account: EmulatedAccount, call: Call) -> Answer:
+def remove_from_global_cluster(account: Account, call: Call) -> Answer:
     database = _global_cluster(call)
     arn = call.parameters["DbClusterIdentifier"]
     found = [each for each in database.members if each.db_cluster_arn == arn]
@@ -61,7 +61,7 @@ def remove_from_global_cluster(account: EmulatedAccount, call: Call) -> Answer:
     "a final snapshot or SkipFinalSnapshot; the cluster is deleting, then gone, and the snapshot stays.",
     source=f"{API}/API_DeleteDBCluster.html",
 )
-def delete_cluster(account: EmulatedAccount, call: Call) -> Answer:
+def delete_cluster(account: Account, call: Call) -> Answer:
     asked = call.parameters
     cluster = find_cluster(call, asked["DBClusterIdentifier"])
     refuse_busy(cluster)
@@ -90,7 +90,7 @@ def delete_cluster(account: EmulatedAccount, call: Call) -> Answer:
     return {"DBCluster": {**shown, "Status": status_of(cluster)}}
 
 
-def _keep_final(account: EmulatedAccount, store: Any, cluster: Any, name: str) -> None:
+def _keep_final(account: Account, store: Any, cluster: Any, name: str) -> None:
     if name.lower() in store.cluster_snapshots:
         raise AwsError("DBClusterSnapshotAlreadyExistsFault", f"DBClusterSnapshot {name} already exists.")
     store.create_db_cluster_snapshot(cluster.db_cluster_identifier, name)

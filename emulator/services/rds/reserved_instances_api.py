@@ -11,8 +11,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @emulates(
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     rule="The Region's reservations with their term, state and charges; an unknown id is a fault.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeReservedDBInstances.html",
 )
-def describe_reserved_db_instances(account: EmulatedAccount, call: Call) -> Answer:
+def describe_reserved_db_instances(account: Account, call: Call) -> Answer:
     wanted = call.parameters.get("ReservedDBInstanceId")
     found = list(_bought(account, call, RDS, [wanted] if wanted else None))
     if wanted and not found:
@@ -29,7 +29,7 @@ def describe_reserved_db_instances(account: EmulatedAccount, call: Call) -> Answ
     return {"ReservedDBInstances": [_rds(account, call, each) for each in found]}
 
 
-def _rds(account: EmulatedAccount, call: Call, each: Reservation) -> dict[str, Any]:
+def _rds(account: Account, call: Call, each: Reservation) -> dict[str, Any]:
     return {
         "ReservedDBInstanceId": each.id,
         "ReservedDBInstancesOfferingId": f"offering-{each.id}",

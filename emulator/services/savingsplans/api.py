@@ -10,8 +10,8 @@ from emulator.billing.spec import SavingsPlan
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @emulates(
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "after their end; only the states asked for.",
     source="https://docs.aws.amazon.com/savingsplans/latest/APIReference/API_DescribeSavingsPlans.html",
 )
-def describe_savings_plans(account: EmulatedAccount, call: Call) -> Answer:
+def describe_savings_plans(account: Account, call: Call) -> Answer:
     asked = call.parameters
     if call.account != account.production:
         return {"savingsPlans": []}
@@ -36,7 +36,7 @@ def _asked_for(shown: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     return all(not asked.get(name) or shown[member] in asked[name] for name, member in wanted)
 
 
-def _shown(account: EmulatedAccount, call: Call, each: SavingsPlan) -> dict[str, Any]:
+def _shown(account: Account, call: Call, each: SavingsPlan) -> dict[str, Any]:
     seconds = int((each.end - each.begin).total_seconds())
     now = account.clock.now()
     ec2 = {"ec2InstanceFamily": each.family, "region": each.region} if each.type == "EC2Instance" else {}

@@ -9,8 +9,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference"
 _NAME = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
@@ -33,7 +33,7 @@ class Quotas:
     rule="The value in force in this Region; NoSuchResourceException where only AWS's default is.",
     source=f"{_API}/API_GetServiceQuota.html",
 )
-def get_service_quota(account: EmulatedAccount, call: Call) -> Answer:
+def get_service_quota(account: Account, call: Call) -> Answer:
     value = account.part(Quotas).standard_vcpus
     if value is None:
         raise AwsError("NoSuchResourceException", "The specified resource does not exist.", 400)
@@ -46,7 +46,7 @@ def get_service_quota(account: EmulatedAccount, call: Call) -> Answer:
     rule="What a new account has: 5 vCPU of Standard instances.",
     source=f"{_API}/API_GetAWSDefaultServiceQuota.html",
 )
-def get_default_quota(_account: EmulatedAccount, call: Call) -> Answer:
+def get_default_quota(_account: Account, call: Call) -> Answer:
     return {"Quota": _quota(call, _DEFAULT)}
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/systems-manager/latest/APIReference"
 
@@ -29,7 +29,7 @@ class Setters:
     rule="each version is remembered with who put it",
     source=f"{API}/API_PutParameter.html",
 )
-def put_parameter(account: EmulatedAccount, call: Call) -> Answer:
+def put_parameter(account: Account, call: Call) -> Answer:
     answer = call.forward()
     version = (call.account, call.region, str(call.parameters["Name"]), int(answer["Version"]))
     account.part(Setters).by_version[version] = account.caller_arn(call)
@@ -42,7 +42,7 @@ def put_parameter(account: EmulatedAccount, call: Call) -> Answer:
     rule="every version tells by its LastModifiedUser who put it",
     source=f"{API}/API_ParameterHistory.html",
 )
-def get_parameter_history(account: EmulatedAccount, call: Call) -> Answer:
+def get_parameter_history(account: Account, call: Call) -> Answer:
     setters = account.part(Setters).by_version
     name = str(call.parameters["Name"])
 

@@ -13,8 +13,8 @@ from emulator.iam_actions import required
 from emulator.services.iam.authorization import Keys, beyond, trusts
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @emulates(
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "is a caller whom the role's trust policy does not name, or names under a condition that does not hold.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html",
 )
-def assume_role(account: EmulatedAccount, call: Call) -> Answer:
+def assume_role(account: Account, call: Call) -> Answer:
     arn = call.parameters["RoleArn"]
     parts = arn.split(":")
     if len(parts) != 6 or not parts[5].startswith("role/"):
@@ -48,7 +48,7 @@ def assume_role(account: EmulatedAccount, call: Call) -> Answer:
     }
 
 
-def _refuse_untrusted(account: EmulatedAccount, call: Call, role: str) -> None:
+def _refuse_untrusted(account: Account, call: Call, role: str) -> None:
     caller = role_of(account.caller_arn(call))
     for right in (*required(call), *beyond(call)):
         if isinstance(trusts(role, caller, right.action, Keys(right.keys, caller, call.region, role)), Denied):
@@ -74,7 +74,7 @@ def _duration(parameters: Any) -> timedelta:
     rule="Names the role session that calls.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
 )
-def get_caller_identity(account: EmulatedAccount, call: Call) -> Answer:
+def get_caller_identity(account: Account, call: Call) -> Answer:
     return {
         "UserId": f"AID{call.access_key[3:]}",
         "Account": call.account,

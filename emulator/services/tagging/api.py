@@ -12,8 +12,8 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
-    from emulator.account import EmulatedAccount
     from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference"
 _ONCE_TAGGED = "A resource whose last tag is taken off still counts as one that was tagged."
@@ -34,7 +34,7 @@ class OnceTagged:
     "match, with one of its values; an ARN that is unknown is left out without an error; pages by resources and tags.",
     source=f"{_API}/API_GetResources.html",
 )
-def get_resources(account: EmulatedAccount, call: Call) -> Answer:
+def get_resources(account: Account, call: Call) -> Answer:
     asked = call.parameters
     _refuse(asked)
     found = [each for each in _tagged(account, call) if _is_wanted(each, asked)]
@@ -49,7 +49,7 @@ def get_resources(account: EmulatedAccount, call: Call) -> Answer:
     }
 
 
-def _tagged(account: EmulatedAccount, call: Call) -> Iterator[TaggedResource]:
+def _tagged(account: Account, call: Call) -> Iterator[TaggedResource]:
     once = account.part(OnceTagged).arns
     for backend in iter_taggable_backends(call.account, call.region):
         for each in backend.iter_tagged_resources():

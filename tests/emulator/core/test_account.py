@@ -11,6 +11,7 @@ from emulator.account import Crash, EmulatedAccount
 from optimizer.decide.approvals import ApprovalRule
 from optimizer.ports.sessions import production, tooling
 from optimizer.ports.settings import Settings
+from rehearsal.job_world import job_world
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 TOOLING, PRODUCTION = "111111111111", "222222222222"
@@ -52,7 +53,7 @@ def make_tables(dynamodb, *names):
 
 
 def test_a_job_has_the_tooling_accounts_credentials_and_assumes_production_by_a_role(account):
-    world = account.world({})
+    world = job_world(account, {})
     make_table(tooling(world, SETTINGS).dynamodb, "tap-journal")
     make_table(production(world, SETTINGS).dynamodb, "tenants")
 
@@ -79,7 +80,7 @@ def test_a_role_session_ends_after_an_hour_and_refreshes_itself(account):
     sts = account.client("sts", TOOLING, "us-east-1")
     given = sts.assume_role(RoleArn=SETTINGS.role_arn, RoleSessionName="test")["Credentials"]
     assert given["Expiration"] == START + timedelta(hours=1)
-    refreshing = production(account.world({}), SETTINGS)
+    refreshing = production(job_world(account, {}), SETTINGS)
     refreshing.dynamodb.list_tables()
 
     account.clock.sleep(3601)
@@ -185,7 +186,7 @@ def test_a_crash_is_after_landing_at_odd_numbers_and_happens_once(number, landed
 def test_faults_are_ridden_out_without_real_time_and_repeat_by_seed():
     def live():
         with EmulatedAccount(start=START, tooling=TOOLING, production=PRODUCTION, fault_rate=0.3, seed=7) as account:
-            aws = tooling(account.world({}), SETTINGS)
+            aws = tooling(job_world(account, {}), SETTINGS)
             with account.acting("job"):
                 for _ in range(40):
                     aws.dynamodb.list_tables()
@@ -199,7 +200,7 @@ def test_faults_are_ridden_out_without_real_time_and_repeat_by_seed():
 
 def test_a_role_session_says_which_build_of_which_commit_it_is(account):
     with account.acting("job"):
-        production(account.world({}), SETTINGS).dynamodb.list_tables()
+        production(job_world(account, {}), SETTINGS).dynamodb.list_tables()
     (asked,) = account.calls.of("sts", "AssumeRole")
     assert asked.parameters["ExternalId"] == "tap"
     assert {tag["Key"]: tag["Value"] for tag in asked.parameters["Tags"]} == {"tap:build": "local", "tap:commit": "abc"}
