@@ -11,6 +11,7 @@
     |   +-- TenantOwned               a tenant owns the resource, or ownership cannot be read
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
+    |   +-- WayBackClosed             a reversible move cannot be undone any more: a person has to mend it first
     |   +-- AssemblyRefused           the assembly must not be deployed now
     |   +-- PriceMissing              what is billed has no known price
     |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
@@ -75,6 +76,10 @@ class BlastRadius(Refused):
 
 
 class OneWayBegun(Refused):
+    pass
+
+
+class WayBackClosed(Refused):
     pass
 
 

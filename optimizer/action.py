@@ -42,7 +42,8 @@ class Move:
     `is_undone` and `undo`. A failure that AWS reports later is raised by `is_done` as MoveFailed.
     `name` is stable across runs: the journal knows the move by it. After a move with `settle`, health
     is watched that long before the next move begins. With `is_ready`, the engine waits for it before
-    `do` and `undo`: an earlier change may be under way still, and AWS takes one at a time.
+    `do` and `undo`: an earlier change may be under way still, and AWS takes one at a time. `closed`
+    says why the move cannot be undone any more, and nothing while it can: it is asked before a rollback begins.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Move:
     undo: Callable[[Aws], None] | None = None
     is_undone: Callable[[Aws], bool] | None = None
     is_ready: Callable[[Aws], bool] | None = None
+    closed: Callable[[Aws], str] | None = None
     deadline: timedelta = timedelta(hours=1)
     poll: timedelta = timedelta(seconds=30)
     settle: timedelta = timedelta(0)

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 BRANCH = Path()
 APPLIED = Path("applied")
+CARRIED_OUT = ("approved", "stopped")
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def applied_code() -> Mapping[str, Any] | None:
         return {name: value.get("S") for name, value in found.get("Item", {}).items()}
 
     head, code = item("plan", "current"), item("code", "applied")
-    under_way = head.get("state") in ("approved", "stopped") and head.get("hash") == code.get("plan")
+    under_way = head.get("state") in CARRIED_OUT and head.get("hash") == code.get("plan")
     return code if under_way else None
 
 

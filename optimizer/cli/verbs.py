@@ -35,7 +35,7 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.lifecycle import Life
 from optimizer.execute.measure_savings import measure_savings as measure
 from optimizer.execute.preconditions import is_under_way
-from optimizer.execute.records import PlanState
+from optimizer.execute.states import CARRIED_OUT
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import read_plan
@@ -92,15 +92,15 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
 def analyze(
     context: typer.Context,
     out: OutDir,
-    anew: Annotated[bool, typer.Option("--anew", help="Propose anew after a rollback stopped the plan.")] = False,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Give the plan up and propose anew; not while a phase is under way."),
+    ] = False,
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
     life = _life(context)
     current = life.journal.current()
-    under_way = current is not None and (
-        current.state is PlanState.APPROVED or (current.state is PlanState.STOPPED and not anew)
-    )
-    if current is not None and under_way:
+    if current is not None and current.state in CARRIED_OUT and not anew:
         plan = current.plan
         life.say(f"Plan {plan.hash[:12]} is {current.state.value}: published again, nothing new is proposed.")
         _freeze(life).deployed(plan, life.settings.revision)

@@ -88,14 +88,21 @@ class Follower:
         return count
 
 
+def too_late(state: State, now: datetime) -> str:
+    """Why the streams cannot be followed any more; nothing while they can."""
+    if now - state.read_at <= HORIZON:
+        return ""
+    return (
+        f"The streams were last read at {state.read_at:%Y-%m-%d %H:%M} UTC, more than 23 h ago, and keep changes "
+        "for 24 h: what was written since may be lost to the copy. "
+        "Before the pointers are turned, roll the phase back and propose anew; afterwards see docs/runbook.md."
+    )
+
+
 def refuse_too_late(state: State, now: datetime) -> None:
     """Raises MoveFailed while there is still something to say about it: later the changes are gone."""
-    if now - state.read_at > HORIZON:
-        raise MoveFailed(
-            f"The streams were last read at {state.read_at:%Y-%m-%d %H:%M} UTC, more than 23 h ago, and keep changes "
-            "for 24 h: what was written since may be lost to the copy. "
-            "Before the pointers are turned, roll the phase back and propose anew; afterwards see docs/runbook.md."
-        )
+    if why := too_late(state, now):
+        raise MoveFailed(why)
 
 
 def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> State:

@@ -173,6 +173,12 @@ def flip_pointers(work: Work) -> Move:
     def turn_back(aws: Aws) -> None:
         cutover.turn_back(aws, work.merge, work.notes, work.begun(aws), work.chance())
 
+    def closed(aws: Aws) -> str:
+        state = work.state()
+        if state is None or state.stage is not Stage.FLIPPED or cutover.is_turned_back(aws, work.merge):
+            return ""
+        return copying.too_late(state, aws.clock.now())
+
     return Move(
         name="flip",
         when=When.APPLY,
@@ -183,6 +189,7 @@ def flip_pointers(work: Work) -> Move:
         do=flip,
         undo=turn_back,
         is_undone=lambda aws: cutover.is_turned_back(aws, work.merge),
+        closed=closed,
         settle=timedelta(minutes=15),
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from domain.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned
+from domain.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned, Unhealthy
 from optimizer.action import Action, Before, Move, Notes, When
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal_writer import Pen
@@ -20,6 +20,7 @@ from optimizer.execute.kill_switch import Switch
 from optimizer.execute.move_progress import JournalNotes
 from optimizer.execute.records import MoveRecord, MoveState
 from optimizer.model.decision import Choice, Decision, Json
+from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.resource import Governed, Kind
@@ -52,6 +53,9 @@ class Engine:
     say: Say
     switch: Switch
     settled: Callable[[timedelta], None]  # waits, then raises Breach when health left its limits
+    look: Callable[[], Assessment | None] = lambda: (
+        None
+    )  # judges the service; raises Breach once the phase is taken back
 
     def find(self, decisions: Sequence[Decision]) -> dict[str, Governed]:
         """The resources of these decisions that are still ours to change, by ARN."""
@@ -140,11 +144,12 @@ class Engine:
         record = pen.move(plan, record, MoveState.INTENT)
         self._refuse_tenant(change.governed)
         if not self._reached(move, change.governed, move.is_done, pen):
+            self._require_healthy(change.governed, move)
             self.say(f"{change.governed.name}: {move.summary}")
             self.switch.allow_change()
             pen.lease.hold()
             move.do(aws)
-            self._wait(move, change.governed, move.is_done, pen)
+            self._wait(move, change.governed, move.is_done, pen, self.look)
         pen.move(plan, record, MoveState.DONE)
 
     def _undo(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> None:
@@ -173,7 +178,20 @@ class Engine:
         self._refuse_tenant(governed)
         return reached(aws)
 
-    def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> None:
+    def _require_healthy(self, governed: Governed, move: Move) -> None:
+        """Raises Unhealthy unless the service is surely well: nothing more is changed until then."""
+        assessment = self.look()
+        if assessment is not None and assessment.verdict is not Health.HEALTHY:
+            raise Unhealthy(f"{governed.name}: {move.summary!r} is not begun: {assessment.reason}.")
+
+    def _wait(
+        self,
+        move: Move,
+        governed: Governed,
+        reached: Callable[[Aws], bool],
+        pen: Pen,
+        look: Callable[[], Assessment | None] = lambda: None,
+    ) -> None:
         aws = self.aws.at(governed.region)
         clock = self.aws.clock
         deadline = clock.now() + move.deadline
@@ -185,6 +203,7 @@ class Engine:
                 )
             clock.sleep(move.poll.total_seconds())
             pen.lease.keep()
+            look()
 
     def _refuse_tenant(self, governed: Governed) -> None:
         if reason := owner_of(self.aws, governed):

@@ -15,13 +15,13 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import Override, PhaseState
+from optimizer.execute.states import MOVING
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.ports.aws import Aws
 
 NOTHING = "none"
 SHORTEST = 7  # characters of a commit, as git abbreviates it
-BUSY = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
 
 
 def read_override(tooling: Aws, parameter: str | None, commit: str) -> Override | None:
@@ -52,7 +52,7 @@ class Freeze:
     def override(self, plan: Plan, override: Override) -> None:
         """Keep it, and begin the open window anew. Raises WrongState while something else is at work."""
         for record in self.journal.phases(plan).values():
-            if record.state in BUSY:
+            if record.state in MOVING:
                 raise WrongState(
                     f"Phase {record.phase.number} is {record.state.value}: a deployment now would be a second hand "
                     "in it, and no override lifts that. Build again when it is done."

@@ -34,6 +34,7 @@ from optimizer.execute.records import (
     PlanState,
     WindowEvidence,
 )
+from optimizer.execute.states import leading_to, require_step
 from optimizer.model.decision import Json
 from optimizer.model.health import Assessment, Health, Sample
 from optimizer.model.phase import Phase
@@ -114,9 +115,22 @@ class Pen:
                 ) from error
 
     def move_phase(self, plan: Plan, record: PhaseRecord, to: PhaseState, text: str, **changes: object) -> PhaseRecord:
-        """Compare and set the state of a phase; returns the record as written. Raises WrongState."""
-        changed = replace(record, state=to, since=self._clock(), **changes)  # type: ignore[arg-type]  # replace checks names
+        """Compare and set the state of a phase, along the table of states.py; returns the record. Raises WrongState."""
+        require_step(f"Phase {record.phase.number}", record.state, to)
+        changed = replace(record, state=to, since=self._clock(), unattended_since=None, **changes)  # type: ignore[arg-type]  # replace checks names
         return self._write_phase(plan, record, changed, text)
+
+    def unattended(self, plan: Plan, record: PhaseRecord) -> PhaseRecord:
+        """No job is at work on a phase that is not done; the phase's state stays."""
+        text = f"Phase {record.phase.number} is {record.state.value}, and no job is at work on it"
+        return self._write_phase(plan, record, replace(record, unattended_since=self._clock()), text)
+
+    def attended(self, plan: Plan, record: PhaseRecord) -> PhaseRecord:
+        """A job is at work on the phase again."""
+        if record.unattended_since is None:
+            return record
+        text = f"Phase {record.phase.number} is {record.state.value}, and a job goes on with it"
+        return self._write_phase(plan, record, replace(record, unattended_since=None), text)
 
     def applied_by(self, plan: Plan, record: PhaseRecord, version: CodeVersion) -> PhaseRecord:
         """Name the code that changes things from now on, for the phase and for who undoes it."""
@@ -152,6 +166,7 @@ class Pen:
     def accept(self, plan: Plan, record: PhaseRecord, sizing: SizingRecord) -> PhaseRecord:
         """Accept the phase and put its sizing in force, together or not at all."""
         sized: TransactWriteItemTypeDef = self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}})
+        require_step(f"Phase {record.phase.number}", record.state, PhaseState.ACCEPTED)
         accepted = replace(record, state=PhaseState.ACCEPTED, since=self._clock(), accepted_at=self._clock())
         text = f"Phase {record.phase.number} accepted; sizing revision {sizing.revision} in force"
         last: dict[str, AttributeValueTypeDef] = {
@@ -162,18 +177,28 @@ class Pen:
         return self._write_phase(plan, record, accepted, text, sized, self._put("accepted", "last", last))
 
     def close(self, plan: Plan, state: PlanState, text: str) -> None:
-        """End the plan: STOPPED after a rollback, DONE when every phase is."""
+        """End the plan: STOPPED after a rollback, DONE when every phase is. Raises WrongState otherwise."""
+        allowed = {f":was{number}": {"S": each.value} for number, each in enumerate((state, *leading_to(state)))}
         update: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self.journal.table,
                 "Key": {"pk": {"S": "plan"}, "sk": {"S": "current"}},
                 "UpdateExpression": "SET #state = :state",
-                "ConditionExpression": "#hash = :hash",
+                "ConditionExpression": f"#hash = :hash AND #state IN ({', '.join(allowed)})",
                 "ExpressionAttributeNames": {"#state": "state", "#hash": "hash"},
-                "ExpressionAttributeValues": {":state": {"S": state.value}, ":hash": {"S": plan.hash}},
+                "ExpressionAttributeValues": {":state": {"S": state.value}, ":hash": {"S": plan.hash}, **allowed},
             }
         }
-        self.lease.write(update, self._event(plan, None, text))
+        try:
+            self.lease.write(update, self._event(plan, None, text))
+        except ClientError as error:
+            if not _condition_failed(error):
+                raise
+            current = self.journal.current()
+            stands = f"{current.plan.hash[:12]}, {current.state.value}" if current else "none"
+            raise WrongState(
+                f"Plan {plan.hash[:12]} cannot become {state.value}: the plan in force is {stands}."
+            ) from error
 
     def move(self, plan: Plan, record: MoveRecord, state: MoveState) -> MoveRecord:
         """Write where a move stands; its time is now."""

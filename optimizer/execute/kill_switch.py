@@ -37,11 +37,17 @@ class Switch:
         """Raises Stopped when the switch says stop: not even the way back is gone then."""
         self._allow(Position.GO, Position.UNDO)
 
-    def _allow(self, *positions: Position) -> None:
+    def stops_all(self) -> bool:
+        """Whether not even an undo is allowed: a person keeps everything where it is."""
+        return self._shown() not in (Position.GO.value, Position.UNDO.value)
+
+    def _shown(self) -> str:
         if self.parameter is None:
-            return
-        shown = self.tooling.ssm.get_parameter(Name=self.parameter)["Parameter"]["Value"].strip()
-        if shown not in [each.value for each in positions]:
+            return Position.GO.value
+        return self.tooling.ssm.get_parameter(Name=self.parameter)["Parameter"]["Value"].strip()
+
+    def _allow(self, *positions: Position) -> None:
+        if (shown := self._shown()) not in [each.value for each in positions]:
             raise Stopped(
                 f"The parameter {self.parameter} says {shown!r}: nothing is changed. "
                 "Set it to go (or to undo, which lets a rollback through), then run the same command again."

@@ -10,14 +10,12 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
 
 from cloudformation.assembly import Stack
-from domain.errors import Breach, LeaseLost, TurnedBack, Unhealthy, WrongState
+from domain.errors import TurnedBack, Unhealthy, WrongState
 from domain.sizing import Sizing, SizingRecord
 from optimizer.action import Action, When
 from optimizer.analyze.evidence import PlanEvidence
@@ -26,6 +24,7 @@ from optimizer.decide.policy import Policy
 from optimizer.execute.applied_code import keep
 from optimizer.execute.calendar_check import require_open_days
 from optimizer.execute.engine import Engine, Say, refuse_one_way
+from optimizer.execute.guard import Guard
 from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.kill_switch import Switch
@@ -43,7 +42,9 @@ from optimizer.execute.preconditions import (
     require_no_deployment,
     require_turn,
 )
-from optimizer.execute.records import FINISHED, CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.states import CARRIED_OUT, TAKEN, UNDER_WAY, next_steps
+from optimizer.execute.way_back import require_open
 from optimizer.model.decision import Decision
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
@@ -52,8 +53,6 @@ from optimizer.observe.service_health import Service
 from optimizer.ports.aws import Aws
 from optimizer.ports.settings import Settings
 from optimizer.reconcile.bring_templates import Agreement
-
-SETTLE_STEP = timedelta(minutes=5)  # the lease is renewed while waiting
 
 
 @dataclass(frozen=True)
@@ -93,6 +92,10 @@ class Life:
             self.say,
         )
 
+    @property
+    def guard(self) -> Guard:
+        return Guard(self)
+
     def propose(self, plan: Plan, evidence: PlanEvidence | None, instead_of: PlanRecord | None) -> None:
         """Put a new plan in force. Raises PlanSuperseded when another is by now, WrongState while a phase is busy."""
         with self.journal.lease(Purpose.ANALYZE, self.settings.build_id) as lease:
@@ -131,6 +134,7 @@ class Life:
             return self._already(record, decisions)
         self.switch.allow_change()
         require_turn(self.journal, plan, phase)
+        self.guard.require_healthy(plan, phase)
         version = self._kept(source)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
@@ -139,6 +143,7 @@ class Life:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.WAITING:
                 record = self._begin(plan, phase, record, pen)
+            record = pen.attended(plan, record)
             if version and version != record.version:
                 record = pen.applied_by(plan, record, version)
             record, governed, wanted = PhaseChanges(plan, phase, engine, pen).wanted(record, decisions)
@@ -147,7 +152,7 @@ class Life:
                 try:
                     engine.run(plan, phase, change, When.APPLY, pen)
                 except TurnedBack as turned:
-                    self._roll_back_now(phase, str(turned))
+                    self.guard.take_back(record, str(turned))
             if not wanted:
                 record = pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
                 self._close_when_finished(plan, pen)
@@ -160,38 +165,30 @@ class Life:
             return pen.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=now, window_end=end)
 
     def watch(self) -> tuple[Phase | None, Assessment | None]:
-        """Assess the open window; on a breach roll back and raise Breach. Finishes a rollback that crashed.
+        """Judge the phase that is under way; on a breach roll back and raise Breach. Finishes a rollback that crashed.
 
-        With no window open, what was accepted in the last day is assessed, and never rolled back.
+        With none under way, what was accepted in the last day is assessed, and never rolled back.
         """
         current = self.journal.current()
-        if current is None or current.state not in (PlanState.APPROVED, PlanState.STOPPED):
+        if current is None or current.state not in CARRIED_OUT:
             return self._afterwards()
         records = self.journal.phases(current.plan)
         if current.state is PlanState.APPROVED and is_finished(current.plan, records):
             self._close(current.plan)
         observed = None
         for phase, record in records.items():
-            if record.state is PhaseState.ROLLING_BACK:
-                self.rollback(phase, record.reason)
-                raise Breach(f"Phase {phase.number} was being rolled back; that is finished now: {record.reason}")
-            if record.state is PhaseState.APPLYING:
-                self._recover(current.plan, phase)
-            if record.state is PhaseState.OBSERVING:
-                observed = phase, self._assess(current.plan, record)
-                self._tend(current.plan, phase)
-                if self.observation.is_due(record):
-                    self.observation.look_for_changes(current.plan, phase)
+            if record.state in UNDER_WAY:
+                observed = phase, self.guard.watch(current.plan, record)
                 break
-        self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
+        self.tell()
         return observed or self._afterwards(records.values())
 
-    def tell(self) -> None:
-        """Send people the notices that the plan's state calls for, each once."""
+    def tell(self, also: Iterable[Notice] = ()) -> None:
+        """Send people the notices that the plan's state calls for and `also` these, each once."""
         current = self.journal.current()
         if current is not None:
             records = self.journal.phases(current.plan).values()
-            self._send(due(records, self.production.clock.now()), current.plan.hash)
+            self._send([*also, *due(records, self.production.clock.now())], current.plan.hash)
 
     def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:
         """What a failed Observe gate means: a rejection rolls back, one that nobody answered is asked again."""
@@ -214,7 +211,7 @@ class Life:
         """After a healthy window: the ACCEPT moves, then the sizing record. Finds itself done when it is."""
         plan = current_plan(self.journal).plan
         record = self.journal.phase(plan, phase)
-        if record.state in (PhaseState.ACCEPTED, *FINISHED):
+        if record.state in (*TAKEN, PhaseState.EMPTY):
             return record
         self.switch.allow_change()
         if record.state is PhaseState.OBSERVING:
@@ -222,11 +219,14 @@ class Life:
             record = self.journal.phase(plan, phase)
         if record.state not in (PhaseState.OBSERVING, PhaseState.ACCEPTING):
             raise WrongState(f"Phase {phase.number} is {record.state.value}: only an observed phase can be accepted.")
+        if record.state is PhaseState.ACCEPTING:
+            self.guard.require_healthy(plan, phase)
         with self.journal.lease(Purpose.ACCEPT, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             self.observation.keep(plan, record, pen)
             if record.state is PhaseState.OBSERVING:
                 record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
+            record = pen.attended(plan, record)
             engine = self._engine(plan, phase, pen)
             changes = PhaseChanges(plan, phase, engine, pen).begun(self.switch.allow_change)
             for change in changes.values():
@@ -235,34 +235,40 @@ class Life:
             return pen.accept(plan, record, sizing)
 
     def rollback(self, phase: Phase, reason: str) -> PhaseRecord:
-        """Undo the phase and stop the plan. Safe to repeat; refused once a one-way move has begun."""
+        """Undo the phase and stop the plan. Safe to repeat; refused once a one-way move has begun.
+
+        Raises WayBackClosed, before anything is changed, when a move cannot be undone any more.
+        """
         plan = current_plan(self.journal).plan
         record = self.journal.phase(plan, phase)
         if record.state is PhaseState.ROLLED_BACK:
             return record
-        if record.state in (PhaseState.WAITING, PhaseState.ACCEPTED, *FINISHED):
-            raise WrongState(f"Phase {phase.number} is {record.state.value}: there is nothing to roll back.")
-        refuse_one_way(self.journal.moves(plan, phase))
+        self._require_way_back(plan, record)
         self.switch.allow_undo()
         with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.ROLLED_BACK:
                 return record  # somebody finished it while this run waited for the lease
-            if record.state in (PhaseState.ACCEPTED, *FINISHED):
-                raise WrongState(f"Phase {phase.number} was accepted meanwhile: there is nothing to roll back.")
-            refuse_one_way(self.journal.moves(plan, phase))  # an acceptance may have begun one until this moment
+            self._require_way_back(plan, record)  # an acceptance may have begun until this moment
+            engine = self._engine(plan, phase, pen)
+            changes = PhaseChanges(plan, phase, engine, pen).begun(self.switch.allow_undo)
+            require_open(self.production, changes, self.journal.moves(plan, phase))
             if record.state is not PhaseState.ROLLING_BACK:
                 text = f"Phase {phase.number} is rolled back: {reason}"
                 record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
             pen.close(plan, PlanState.STOPPED, "The plan stops here; a person may propose anew")
             if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
                 pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
-            engine = self._engine(plan, phase, pen)
-            changes = PhaseChanges(plan, phase, engine, pen).begun(self.switch.allow_undo)
             engine.undo(plan, phase, changes, pen)
             self.observation.keep(plan, record, pen)
             return pen.move_phase(plan, record, PhaseState.ROLLED_BACK, f"Phase {phase.number} is as it was before")
+
+    def _require_way_back(self, plan: Plan, record: PhaseRecord) -> None:
+        """Raises WrongState or OneWayBegun when the phase is not, or no longer, to be rolled back."""
+        if PhaseState.ROLLING_BACK not in (record.state, *(step.after for step in next_steps([record.state]))):
+            raise WrongState(f"Phase {record.phase.number} is {record.state.value}: there is nothing to roll back.")
+        refuse_one_way(self.journal.moves(plan, record.phase))
 
     def agree(self, stacks: Sequence[Stack]) -> bool:
         """Bring the deployed templates of `stacks` after the account; whether anything was executed."""
@@ -324,34 +330,10 @@ class Life:
             pen.keep_baseline(plan, recent)
         return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
 
-    def _tend(self, plan: Plan, phase: Phase) -> None:
-        """What the changes of an open window ask of the watch, as carrying writes back."""
-        if not any(self.actions[each.action].tend for each in plan.to_apply(phase)):
-            return
-        with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
-            if self.journal.phase(plan, phase).state is PhaseState.OBSERVING:  # else accepted or rolled back meanwhile
-                self._changes(plan, phase, Pen(self.journal, lease)).tend(lambda action: action.tend)
-
-    def _recover(self, plan: Plan, phase: Phase) -> None:
-        """What the changes under way ask for when the job that applied them has died. Waits for no living one."""
-        if not any(self.actions[each.action].recover for each in plan.to_apply(phase)):
-            return
-        with suppress(LeaseLost), self.journal.lease(Purpose.WATCH, self.settings.build_id, timedelta(0)) as lease:
-            if self.journal.phase(plan, phase).state is PhaseState.APPLYING:
-                self._changes(plan, phase, Pen(self.journal, lease)).tend(lambda action: action.recover)
-
-    def _assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
-        """The open window; on a breach the phase is rolled back, and Breach is raised."""
-        assessment = self.observation.assess(plan, record)
-        if assessment.verdict is Health.BREACH:
-            self.rollback(record.phase, assessment.reason)
-            raise Breach(f"Phase {record.phase.number} was rolled back: {assessment.reason}")
-        return assessment
-
     def _require_healthy(self, plan: Plan, record: PhaseRecord) -> None:
         """Raises Unhealthy unless the window is over, surely healthy, and the phase what it was; Breach on a breach."""
         self.observation.require_over(record)
-        assessment = self._assess(plan, record)
+        assessment = self.guard.assess(plan, record)
         if assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(f"Phase {record.phase.number} is held, not accepted: {assessment.reason}.")
         self.observation.require_as_left(plan, record.phase)
@@ -378,33 +360,16 @@ class Life:
             sizing = self.actions[decision.action].resize(sizing, decision)
         return SizingRecord(revision=current.revision + 1, sizing=sizing)
 
-    def _changes(self, plan: Plan, phase: Phase, pen: Pen) -> PhaseChanges:
+    def changes(self, plan: Plan, phase: Phase, pen: Pen) -> PhaseChanges:
+        """What one run does about the decisions of a phase, under its lease."""
         return PhaseChanges(plan, phase, self._engine(plan, phase, pen), pen)
 
     def _engine(self, plan: Plan, phase: Phase, pen: Pen | None) -> Engine:
         def settled(wait: timedelta) -> None:
-            self._settle(plan, phase, wait, pen)
+            self.guard.settle(plan, phase, wait, pen)
 
-        return Engine(self.production, self.regions, self.policy, self.actions, self.say, self.switch, settled)
-
-    def _settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: Pen | None) -> None:
-        """Watch health for a while in the middle of a phase; roll back and raise Breach when it breaks."""
-        clock = self.production.clock
-        record = self.journal.phase(plan, phase)
-        assert record.applied_at is not None, "a phase under way has begun"
-        end = clock.now() + wait
-        while clock.now() < end:
-            clock.sleep(SETTLE_STEP.total_seconds())
-            if pen:
-                pen.lease.keep()
-        assessment = self.observation.since(plan, record.applied_at)
-        if assessment.verdict is Health.BREACH:
-            self._roll_back_now(phase, assessment.reason)
-
-    def _roll_back_now(self, phase: Phase, reason: str) -> NoReturn:
-        """Undo a phase in the middle of its application."""
-        self.rollback(phase, reason)
-        raise Breach(f"Phase {phase.number} was rolled back while it was applied: {reason}")
+        look = self.guard.look(plan, phase, pen)
+        return Engine(self.production, self.regions, self.policy, self.actions, self.say, self.switch, settled, look)
 
     def _already(self, record: PhaseRecord, decisions: Sequence[Decision]) -> PhaseRecord:
         if not decisions:

@@ -19,13 +19,12 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import PhaseRecord, PhaseState
+from optimizer.execute.states import TAKEN, UNDER_WAY
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.resource import Kind
 from optimizer.ports.aws import Aws
 
-TAKEN = (PhaseState.ACCEPTED, PhaseState.RECONCILED)
-UNDER_WAY = (PhaseState.APPLYING, PhaseState.OBSERVING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
 SERVICES: Mapping[Kind, str] = {
     Kind.TABLE: "Amazon DynamoDB",
     Kind.FLEET: Committed.EC2.value,

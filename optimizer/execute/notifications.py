@@ -38,6 +38,8 @@ def due(phases: Iterable[PhaseRecord], now: datetime) -> Iterator[Notice]:
         match record.state:
             case PhaseState.ROLLED_BACK:
                 yield rolled_back(record)
+            case PhaseState.APPLYING | PhaseState.ACCEPTING if record.unattended_since:
+                yield unattended(record, record.unattended_since, now)
             case PhaseState.ROLLING_BACK if now - record.since >= UNFINISHED:
                 yield rollback_unfinished(record, now)
             case PhaseState.OBSERVING if record.unclear_since and now - record.unclear_since >= UNCLEAR:
@@ -54,6 +56,33 @@ def rolled_back(record: PhaseRecord) -> Notice:
         "was rolled back",
         f"Phase {record.phase.number} is as it was before: {record.reason}",
         "The plan is stopped. Find the cause on the dashboard and mend it; then `analyze --anew` proposes a new plan.",
+    )
+
+
+def unattended(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
+    """The job that applied or accepted the phase ended before it was done."""
+    applying = record.state is PhaseState.APPLYING
+    then = "after an hour the phase is rolled back, unless it goes on by then" if applying else "it stays as it is"
+    return _notice(
+        record.phase,
+        f"unattended#{since:%Y%m%dT%H%M}#{(now - since) // AGAIN}",
+        "stands half way, and no job is at work on it",
+        f"It is {record.state.value}; no job is at work on it since {since:%Y-%m-%d %H:%M} UTC. The watch guards the "
+        f"service and tends what was changed; {then}.",
+        f"Read the log of the job that ended, then retry the stage {record.phase.stage_name} with all actions: it goes "
+        "on where it stopped. To give up instead, run `rollback`.",
+    )
+
+
+def no_way_back(phase: Phase, problem: str, now: datetime) -> Notice:
+    """The phase was to be rolled back, and cannot be."""
+    return _notice(
+        phase,
+        f"no_way_back#{now:%Y%m%d}",
+        "cannot be rolled back",
+        problem,
+        "Treat it as an incident: mend by hand what the text names, then run `rollback` again; see docs/runbook.md, "
+        "The way back is closed.",
     )
 
 

@@ -17,7 +17,8 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
 from optimizer.execute.manual_changes import DirectChanges
-from optimizer.execute.records import MOVING, Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
+from optimizer.execute.records import Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
+from optimizer.execute.states import MOVING
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
@@ -27,6 +28,7 @@ from optimizer.ports.aws import Aws
 
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 ALL_EVERY = 6  # hours; what this phase changed is looked at each hour
+RECENT = timedelta(minutes=30)
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 
@@ -48,6 +50,16 @@ class Observation:
         now = self.production.clock.now()
         samples = self.service.samples(start, now)
         return self._baseline(plan).judge(samples, now) if samples else NOTHING_YET
+
+    def while_changing(self, plan: Plan, start: datetime) -> Assessment:
+        """The service from `start` until now; a gap that is over does not count against what is changed next."""
+        now = self.production.clock.now()
+        samples, baseline = self.service.samples(start, now), self._baseline(plan)
+        whole = baseline.judge(samples, now) if samples else NOTHING_YET
+        recent = [each for each in samples if each.at >= now - RECENT]
+        if whole.verdict is not Health.INCONCLUSIVE or not recent:
+            return whole
+        return baseline.judge(recent, now)
 
     def assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         """The open window of a phase; what is news of it is written down."""

@@ -10,7 +10,7 @@ from optimizer.action import Action, Tending
 from optimizer.analyze.measure import measure
 from optimizer.execute.engine import Change, Engine
 from optimizer.execute.journal_writer import Pen
-from optimizer.execute.records import PhaseRecord, PhaseState
+from optimizer.execute.records import MoveState, PhaseRecord, PhaseState
 from optimizer.model.decision import Decision
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
@@ -61,6 +61,19 @@ class PhaseChanges:
             moves = self.engine.moves(resource, before, decision, notes)
             changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
         return changes
+
+    def at_work(self) -> bool:
+        """Whether AWS is still carrying out a move of a job that died: it had the time that the move may take."""
+        now = self.engine.aws.clock.now()
+        asked = [each for each in self.pen.journal.moves(self.plan, self.phase) if each.state is MoveState.INTENT]
+        changes = self.begun(self.engine.switch.allow_undo) if asked else {}
+        for record in asked:
+            change = changes[(record.action, record.resource)]
+            move = next(each for each in change.moves if each.name == record.name)
+            aws = self.engine.aws.at(change.governed.region)
+            if move.is_ready is not None and now - record.at < move.deadline and not move.is_ready(aws):
+                return True
+        return False
 
     def tend(self, asked: Callable[[Action], Tending | None]) -> None:
         """Do what is asked of each change that was begun, and say what came of it."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from domain.errors import NotApproved, PlanSuperseded, WrongState
 from optimizer.execute.journal import Journal
-from optimizer.execute.records import FINISHED, UNDER_WAY, PhaseRecord, PlanRecord, PlanState
+from optimizer.execute.records import PhaseRecord, PlanRecord, PlanState
+from optimizer.execute.states import FINISHED, UNDER_WAY
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.ports.aws import Aws, cloudformation

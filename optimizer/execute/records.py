@@ -19,7 +19,7 @@ from optimizer.observe.tenants import TierUse
 
 
 class PlanState(Enum):
-    """PROPOSED, then APPROVED; STOPPED after a rollback, until a person proposes anew; DONE at the end."""
+    """PROPOSED, then APPROVED; STOPPED after a rollback, until a person proposes anew; DONE at the end (states.py)."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -28,7 +28,7 @@ class PlanState(Enum):
 
 
 class PhaseState(Enum):
-    """The life of one phase. WAITING: approved, not begun. EMPTY: begun, and every decision was vetoed."""
+    """The life of one phase (states.py). WAITING: not begun. EMPTY: every decision was vetoed, nothing was changed."""
 
     WAITING = "waiting"
     APPLYING = "applying"
@@ -39,11 +39,6 @@ class PhaseState(Enum):
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
     EMPTY = "empty"
-
-
-MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
-UNDER_WAY = (*MOVING, PhaseState.OBSERVING)
-FINISHED = (PhaseState.RECONCILED, PhaseState.EMPTY)
 
 
 class MoveState(Enum):
@@ -90,6 +85,7 @@ class PhaseRecord:
     assessment: Assessment | None = None
     assessed_at: datetime | None = None
     unclear_since: datetime | None = None  # the verdict has been INCONCLUSIVE from then on
+    unattended_since: datetime | None = None  # no job has been at work on it from then on, at the latest
     vetoed: Mapping[str, str] | None = None  # "action resource" to the reason of the veto
     version: CodeVersion | None = None  # the code that ran apply last
 

@@ -195,7 +195,7 @@ def test_nothing_is_proposed_anew_while_a_phase_is_still_being_rolled_back(world
     """The watch would forget the phase that is half undone."""
     plan = world.approved()
     world.fresh().apply(plan, Phase.COMPUTE)
-    stops = world.account.faults = Faults(len(world.account.calls) + 12, 0.0, 0)
+    stops = world.account.faults = Faults(len(world.account.calls) + 20, 0.0, 0)
     with world.account.acting("rollback"), pytest.raises(Crash):
         world.fresh().rollback(Phase.COMPUTE, "told so")
     assert stops is not None

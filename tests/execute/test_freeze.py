@@ -91,7 +91,10 @@ def test_a_deployment_without_an_override_restarts_nothing(world: World) -> None
 @pytest.mark.parametrize("state", [PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK])
 def test_no_override_lets_a_deployment_into_a_phase_at_work(world: World, state: PhaseState) -> None:
     plan = world.approved()
-    record = world.fresh().apply(plan, Phase.COMPUTE)
+    if state is PhaseState.APPLYING:
+        record = world.fresh().journal.phase(plan, Phase.COMPUTE)
+    else:
+        record = world.fresh().apply(plan, Phase.COMPUTE)
     journal = world.fresh().journal
     with journal.lease(Purpose.APPLY, "test") as lease:
         Pen(journal, lease).move_phase(plan, record, state, "at work")

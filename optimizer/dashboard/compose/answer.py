@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from optimizer.dashboard.compose.savings import what_comes_off
@@ -9,12 +10,11 @@ from optimizer.dashboard.format import count, date_of, dollars, listed, moment, 
 from optimizer.dashboard.view.page import NOTHING_ASKED, Answer, Costs
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.states import FINISHED, OVER, TAKEN
 from optimizer.model.decision import Choice
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-
-FINISHED = {PhaseState.RECONCILED, PhaseState.EMPTY, PhaseState.ROLLED_BACK}
 
 
 def answer_of(history: History, costs: Costs | None, now: datetime | None) -> Answer:
@@ -54,7 +54,7 @@ def answer_of(history: History, costs: Costs | None, now: datetime | None) -> An
     return _under_way(history, record, costs, now)
 
 
-def changes_in(history: History, plan: Plan, states: set[PhaseState]) -> int:
+def changes_in(history: History, plan: Plan, states: Collection[PhaseState]) -> int:
     """How many approved changes belong to phases in these states, without those vetoed at the last check."""
     return sum(
         len(plan.to_apply(each.phase)) - len(each.vetoed or {}) for each in history.phases if each.state in states
@@ -78,9 +78,7 @@ def _proposed(plan: Plan, costs: Costs | None) -> Answer:
 def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: datetime | None) -> Answer:
     plan = record.plan
     states = {each.phase: each for each in history.phases}
-    current = next(
-        (p for p in Phase if plan.to_apply(p) and (p not in states or states[p].state not in FINISHED)), None
-    )
+    current = next((p for p in Phase if plan.to_apply(p) and (p not in states or states[p].state not in OVER)), None)
     if current is None:
         return _done(history, plan, costs)
     phase = states.get(current)
@@ -150,7 +148,7 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> Answer:
         )
     later = [p for p in Phase if p.number > back.phase.number and plan.to_apply(p)]
     not_begun = f" {listed([f'Phase {p.number}' for p in later])} did not begin." if later else ""
-    kept = changes_in(history, plan, {PhaseState.ACCEPTED, PhaseState.RECONCILED})
+    kept = changes_in(history, plan, TAKEN)
     earlier = f" What was accepted before it stays: {count(kept, 'change')}." if kept else ""
     over = back.state is PhaseState.ROLLED_BACK
     state = "Its resources are as they were before it." if over else "Its changes are being undone."
@@ -164,7 +162,7 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> Answer:
 
 
 def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
-    accepted = changes_in(history, plan, {PhaseState.ACCEPTED, PhaseState.RECONCILED})
+    accepted = changes_in(history, plan, TAKEN)
     asked = sum(len(plan.to_apply(phase)) for phase in Phase)
     if not accepted:
         return Answer(
@@ -178,7 +176,7 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
     number = whole if accepted == asked else f"{accepted} of {asked}"
     off = what_comes_off(costs.steps if costs else (), SavingState.TAKEN)
     worth = f": {dollars(off.now)} a month saved{off.rest}" if costs else ""
-    reconciled = all(each.state in {PhaseState.RECONCILED, PhaseState.EMPTY} for each in history.phases)
+    reconciled = all(each.state in FINISHED for each in history.phases)
     agree = "code, templates and account agree" if reconciled else "code and account are still to be compared"
     return Answer(
         Mark("Done", Tone.GOOD),

@@ -37,6 +37,7 @@ from optimizer.dashboard.view.page import Costs, EventRow, ExcludedRow, Fact, St
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.decide.policy import Policy
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.states import ENDED
 from optimizer.model.decision import Json
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
@@ -122,7 +123,7 @@ def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline 
         return ()
     if not costs.steps:
         return (Fact("Today", dollars(costs.before), "a month, at list price"),)
-    over = record.state in {PlanState.STOPPED, PlanState.DONE}
+    over = record.state in ENDED
     states = (SavingState.TAKEN,) if over else (SavingState.TAKEN, SavingState.PROJECTED)
     saved, taken = what_comes_off(costs.steps, *states), total(costs.steps, SavingState.TAKEN)
     account = "measured in the account" if over else "in the account now"

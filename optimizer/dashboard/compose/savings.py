@@ -10,16 +10,14 @@ from decimal import Decimal
 from optimizer.dashboard.format import date_of, dollars, dollars_and_cents, name_in, percent
 from optimizer.dashboard.view.page import Costs, SavingStep
 from optimizer.dashboard.view.status import SavingState
-from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.records import History, PhaseRecord, PlanRecord, PlanState
+from optimizer.execute.states import DROPPED, ENDED, TAKEN
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.plan_costs import PlanCosts, Saving
 
-TAKEN = {PhaseState.ACCEPTED, PhaseState.RECONCILED}
-DROPPED = {PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK, PhaseState.EMPTY}
 WHOLE, SHOWN = 12, 8  # steps that a chart has room for
-OVER = {PlanState.STOPPED, PlanState.DONE}
 
 
 def vetoed(phase: PhaseRecord | None, action: str, resource: str) -> str | None:
@@ -35,7 +33,7 @@ def saving_state(plan: Plan, state: PlanState, phase: PhaseRecord | None, action
         return SavingState.TAKEN
     if phase and phase.state in DROPPED:
         return SavingState.DROPPED
-    return SavingState.DROPPED if state in OVER else SavingState.PROJECTED
+    return SavingState.DROPPED if state in ENDED else SavingState.PROJECTED
 
 
 def saving_of(record: PlanRecord, phase: PhaseRecord | None, decision: Decision) -> tuple[Saving, SavingState] | None:
@@ -70,7 +68,7 @@ def costs_of(history: History, day: date | None = None) -> Costs | None:
         steps.append(SavingStep(action.title, resource, saving.monthly, state, now, max(ends, default=None)))
     shown = largest(steps)
     standing = costs.before - total(steps, SavingState.TAKEN) - total(steps, SavingState.PROJECTED)
-    over = record.state in OVER or plan.held is not None or not steps
+    over = record.state in ENDED or plan.held is not None or not steps
     return Costs(
         before=costs.before,
         effective=_effective(costs, today),
