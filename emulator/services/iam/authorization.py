@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.resource_tagging import iter_taggable_backends
 from moto.dynamodb.models import dynamodb_backends
 from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
 
 from emulator.core.errors import AwsError
 from emulator.core.policy_evaluation import (
@@ -110,6 +111,8 @@ class Keys:
         if name.startswith("aws:resourcetag/"):
             value = tags_of(self.resource).get(name.partition("/")[2])
             return None if value is None else [value]
+        if name == "kms:resourcealiases":
+            return _aliases(self.resource)
         everywhere = {
             "aws:principalarn": self.role,
             "aws:principalaccount": account_of(self.role),
@@ -290,8 +293,15 @@ def _by(service: str, call: Call, action: str, key: str) -> Required:
     return Required(f"kms:{action}", arn, own)
 
 
+def _aliases(arn: str) -> list[str]:
+    """The aliases of a key: how a policy names it, since its ARN holds an id."""
+    _, _, _, region, account, name = arn.split(":", 5)
+    key = kms_backends[account][region].keys.get(name.removeprefix("key/"))
+    return sorted(key.aliases) if key is not None else []
+
+
 def _tags_of_group(account: str, region: str, name: str) -> dict[str, str]:
     from moto.autoscaling.models import autoscaling_backends
 
     group = autoscaling_backends[account][region].autoscaling_groups.get(name)
-    return {each["key"].lower(): each["value"] for each in group.tags} if group is not None else {}
+    return {each["Key"].lower(): each["Value"] for each in group.tags} if group is not None else {}
