@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -28,6 +28,9 @@ from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import NAMESPACE, consumed, is_settled, read_table, replica_regions, stream_view
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
 ID = "stream_disable"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
@@ -160,13 +163,19 @@ def _told(names: tuple[str, ...]) -> str:
 def _mappings(aws: Aws, stream: str) -> tuple[str, ...]:
     pages = aws.lambda_.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream)
     found = [each for page in pages for each in page["EventSourceMappings"]]
-    return tuple(f"{each['FunctionArn'].rsplit(':', 1)[-1]} ({each['State']})" for each in found)
+    return tuple(f"{_function(each)} ({each.get('State', 'state unknown')})" for each in found)
+
+
+def _function(mapping: EventSourceMappingConfigurationTypeDef) -> str:
+    """The function's name, with the alias or version that an ARN may end in; the mapping's id where none is told."""
+    parts = mapping.get("FunctionArn", "").split(":", 6)
+    return parts[6] if len(parts) == 7 else f"mapping {mapping.get('UUID', 'without a name')}"
 
 
 def _pipes(aws: Aws, source: str) -> tuple[str, ...]:
     pages = aws.pipes.get_paginator("list_pipes").paginate(SourcePrefix=source)
     found = [each for page in pages for each in page["Pipes"]]
-    return tuple(f"{each['Name']} ({each['CurrentState']})" for each in found)
+    return tuple(f"{each.get('Name', each.get('Arn'))} ({each.get('CurrentState', 'state unknown')})" for each in found)
 
 
 def _pipelines(aws: Aws, table: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from botocore.stub import Stubber
 
 from domain.sizing import Sizing
 from optimizer.actions import stream_disable
@@ -139,6 +140,27 @@ def test_an_event_source_mapping_counts_also_when_it_is_disabled(aws, table):
     )
     evidence = collect(aws, table, nothing_measured(aws.clock.now(), stream_disable.queries(table)))
     assert evidence.mappings == ("indexer (Disabled)",)
+
+
+FUNCTION = "arn:aws:lambda:us-east-1:222222222222:function:audit-indexer"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ({"FunctionArn": FUNCTION, "State": "Enabled"}, "audit-indexer (Enabled)"),
+        ({"FunctionArn": f"{FUNCTION}:live", "State": "Disabled"}, "audit-indexer:live (Disabled)"),
+        ({"FunctionArn": f"{FUNCTION}:12", "State": "Disabled"}, "audit-indexer:12 (Disabled)"),
+        ({"FunctionArn": FUNCTION.replace("arn:aws", "arn:aws-us-gov"), "State": "Enabled"}, "audit-indexer (Enabled)"),
+        ({"FunctionArn": FUNCTION}, "audit-indexer (state unknown)"),
+        ({"UUID": "14e0", "State": "Creating"}, "mapping 14e0 (Creating)"),
+    ],
+)
+def test_a_consumer_is_told_by_its_functions_name(aws, table, mapping, told):
+    """EventSourceMappingConfiguration: an ARN may end in an alias or a version, and every member may be missing."""
+    with Stubber(aws.lambda_) as stub:
+        stub.add_response("list_event_source_mappings", {"EventSourceMappings": [mapping]})
+        assert stream_disable.readers(aws, table) == (told,)
 
 
 def test_disabled_and_back_under_a_new_arn(aws, table):
