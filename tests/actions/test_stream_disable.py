@@ -143,6 +143,7 @@ def test_an_event_source_mapping_counts_also_when_it_is_disabled(aws, table):
 
 
 FUNCTION = "arn:aws:lambda:us-east-1:222222222222:function:audit-indexer"
+UUID = "14e0db71-5d35-4eb5-b481-8945cf9d10c2"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ FUNCTION = "arn:aws:lambda:us-east-1:222222222222:function:audit-indexer"
         ({"FunctionArn": f"{FUNCTION}:12", "State": "Disabled"}, "audit-indexer:12 (Disabled)"),
         ({"FunctionArn": FUNCTION.replace("arn:aws", "arn:aws-us-gov"), "State": "Enabled"}, "audit-indexer (Enabled)"),
         ({"FunctionArn": FUNCTION}, "audit-indexer (state unknown)"),
-        ({"UUID": "14e0", "State": "Creating"}, "mapping 14e0 (Creating)"),
+        ({"UUID": UUID, "State": "Creating"}, f"mapping {UUID} (Creating)"),
     ],
 )
 def test_a_consumer_is_told_by_its_functions_name(aws, table, mapping, told):
