@@ -171,6 +171,49 @@ def test_obstacles(aws: Aws, fleet: Governed, obstacle: Callable[[Aws], object],
     assert told in decision.reason
 
 
+STEP: dict[str, Any] = {
+    "PolicyType": "StepScaling",
+    "AdjustmentType": "ExactCapacity",
+    "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 20}],
+}
+SIMPLE: dict[str, Any] = {"AdjustmentType": "ChangeInCapacity", "ScalingAdjustment": 2}
+PREDICTIVE: dict[str, Any] = {
+    "PolicyType": "PredictiveScaling",
+    "PredictiveScalingConfiguration": {
+        "MetricSpecifications": [
+            {
+                "TargetValue": 40.0,
+                "PredefinedMetricPairSpecification": {"PredefinedMetricType": "ASGCPUUtilization"},
+            }
+        ],
+        "Mode": "ForecastAndScale",
+    },
+}
+FORECAST_ONLY = {
+    **PREDICTIVE,
+    "PredictiveScalingConfiguration": {**PREDICTIVE["PredictiveScalingConfiguration"], "Mode": "ForecastOnly"},
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (STEP, "set the capacity: other (StepScaling)"),
+        (SIMPLE, "set the capacity: other (SimpleScaling)"),
+        (PREDICTIVE, "set the capacity: other (PredictiveScaling)"),
+        (FORECAST_ONLY, None),  # a forecast that nothing follows
+        ({**STEP, "Enabled": False}, None),
+    ],
+)
+def test_every_other_policy_that_sets_the_capacity_is_an_obstacle(
+    aws: Aws, fleet: Governed, policy: dict[str, Any], told: str | None
+) -> None:
+    aws.autoscaling.put_scaling_policy(AutoScalingGroupName="tap-fleet", PolicyName="other", **policy)
+    decision = ACTION.decide(_collect(aws, fleet), Policy())
+    assert decision.choice is (Choice.KEEP if told else Choice.APPLY), decision.reason
+    assert told is None or told in decision.reason
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [

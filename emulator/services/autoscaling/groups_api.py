@@ -125,7 +125,27 @@ def put_scaling_policy(_: Account, call: Call) -> Answer:
         raise NotImplementedError(
             "two groups with a scaling policy of the same name: moto keeps policies by name alone"
         )
-    return call.forward()
+    answer = call.forward()
+    policies = autoscaling_backends[call.account][call.region].policies
+    policies[call.parameters["PolicyName"]].enabled = call.parameters.get("Enabled", True)
+    return answer
+
+
+@emulates(
+    "autoscaling",
+    "DescribePolicies",
+    rule="Every kind of policy unless PolicyTypes names some, each with whether it is enabled.",
+    source=f"{API}/API_DescribePolicies.html",
+)
+def describe_policies(_: EmulatedAccount, call: Call) -> Answer:
+    answer = call.forward()
+    policies = autoscaling_backends[call.account][call.region].policies
+    for shown in answer["ScalingPolicies"]:
+        shown["Enabled"] = getattr(policies[shown["PolicyName"]], "enabled", True)
+        for other in ("TargetTrackingConfiguration", "PredictiveScalingConfiguration"):
+            if not shown.get(other):  # moto shows the members of other kinds, empty
+                shown.pop(other, None)
+    return answer
 
 
 def _refuse_capacities(least: int, desired: int, most: int) -> None:

@@ -135,7 +135,20 @@ def obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Mapping[str, Any
         each["ScheduledActionName"] for page in scheduled for each in page["ScheduledUpdateGroupActions"]
     ):
         yield f"scheduled actions set the capacity: {', '.join(names)}"
+    if names := sorted(_other_policies(aws, name)):
+        yield f"scaling policies other than target tracking set the capacity: {', '.join(names)}"
     yield from _unready(group)
+
+
+def _other_policies(aws: Aws, group: str) -> Iterator[str]:
+    """Step, simple and predictive policies that act. One that is disabled or only forecasts changes nothing."""
+    pages = aws.autoscaling.get_paginator("describe_policies").paginate(AutoScalingGroupName=group)
+    for policy in (each for page in pages for each in page["ScalingPolicies"]):
+        kind = policy.get("PolicyType", "SimpleScaling")  # the default (EC2 Auto Scaling API, PutScalingPolicy)
+        mode = policy.get("PredictiveScalingConfiguration", {}).get("Mode", "ForecastOnly")
+        forecasts_only = kind == "PredictiveScaling" and mode == "ForecastOnly"
+        if kind != "TargetTrackingScaling" and policy.get("Enabled", True) and not forecasts_only:
+            yield f"{policy['PolicyName']} ({kind})"
 
 
 def _unready(group: AutoScalingGroupTypeDef) -> Iterator[str]:
