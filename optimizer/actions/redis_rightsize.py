@@ -14,7 +14,6 @@ fails with what ElastiCache told. After acceptance the snapshot stays until a pe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -170,6 +169,8 @@ def _fits(evidence: Evidence, limits: CachePolicy, over: Callable[..., Criterion
     yield over("data with its growth", times(total, 1 / GIB), "GiB", at_most=round(room * count, 1))
     yield over("fullest shard after", times(fullest, 1 / GIB), "GiB", at_most=round(room, 1))
     usable = today.usable(limits.reserved_memory) if today else None
+    if not _removed(evidence, limits):
+        return
     yield over(
         "free on the kept shards, of what the others hold",
         _free_over_removed(evidence, limits, usable),
@@ -239,11 +240,16 @@ def _fill_after(evidence: Evidence, limits: CachePolicy) -> float | None:
 
 def _free_over_removed(evidence: Evidence, limits: CachePolicy, usable: float | None) -> float | None:
     held = {shard: size for shard, size in evidence.shard_bytes.items() if size is not None}
-    if usable is None or not held or len(held) < len(evidence.shard_bytes):
+    if usable is None or not held or len(held) < len(evidence.shard_bytes) or _removed(evidence, limits) - held.keys():
         return None
-    removed = sum(size for shard, size in held.items() if shard not in limits.target.shards)
+    removed = sum(held[shard] for shard in _removed(evidence, limits))
     free = sum(usable - size for shard, size in held.items() if shard in limits.target.shards)
-    return free / removed if removed else math.inf
+    return free / max(removed, 1.0)  # a byte, where they hold none
+
+
+def _removed(evidence: Evidence, limits: CachePolicy) -> set[str]:
+    """The shards that go."""
+    return set(evidence.before["shards"]) - set(limits.target.shards)
 
 
 def _kept(shards: Mapping[str, int], target: CacheSizing) -> int:

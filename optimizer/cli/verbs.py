@@ -36,6 +36,7 @@ from optimizer.execute.lifecycle import Life
 from optimizer.execute.measure_savings import measure_savings as measure
 from optimizer.execute.preconditions import is_under_way
 from optimizer.execute.states import CARRIED_OUT
+from optimizer.model.decision import finite
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import read_plan
@@ -296,7 +297,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             state = record.state.value if waiting else "nothing to do"
             document["phases"].append({"phase": phase.number, "state": state, "reason": record.reason})
     if as_json:
-        typer.echo(json.dumps(document))
+        typer.echo(json.dumps(finite(document), allow_nan=False))
         return
     typer.echo(f"Plan {document['plan'][:12]} is {document['state']}." if current else "There is no plan yet.")
     for each in document["phases"]:

@@ -32,6 +32,7 @@ from optimizer.dashboard.figures.style import TOKENS
 from optimizer.dashboard.format import date_of, day, dollars, dollars_and_cents, moment, month_of, visible
 from optimizer.dashboard.view.page import View
 from optimizer.execute.records import History
+from optimizer.model.decision import finite
 
 # The bundle of the plotly.js version that plotly itself carries, without maps and 3D: it is a third in size.
 PLOTLY = "plotly-cartesian-4.1.1.min.js"
@@ -129,12 +130,14 @@ def _rest(view: View) -> Mapping[str, str]:
 
 def compressed(value: Any) -> str:
     """A value as JSON, deflated, in base64: what the page's DecompressionStream reads."""
-    return base64.b64encode(zlib.compress(json.dumps(value, separators=(",", ":")).encode(), 9)).decode()
+    return base64.b64encode(
+        zlib.compress(json.dumps(finite(value), separators=(",", ":"), allow_nan=False).encode(), 9)
+    ).decode()
 
 
 def embedded(value: Any) -> Markup:
     """A value as JSON that can stand inside a script element: no character in it can end the element."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(finite(value), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from optimizer.execute.journal import Journal, unpacked
+from optimizer.model.decision import finite
 from optimizer.ports.aws import Aws
 
 PLANS = "plans/"
@@ -30,7 +31,9 @@ def export(journal: Journal) -> dict[str, Any]:
 def write_export(journal: Journal, out: Path) -> None:
     """Write `journal.json`, and the plan in force as `plan.json`, into `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "journal.json").write_text(json.dumps(export(journal), indent=1, sort_keys=True) + "\n")
+    (out / "journal.json").write_text(
+        json.dumps(finite(export(journal)), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    )
     if current := journal.current():
         (out / "plan.json").write_text(current.plan.dump())
 

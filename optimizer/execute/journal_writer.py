@@ -35,7 +35,7 @@ from optimizer.execute.records import (
     WindowEvidence,
 )
 from optimizer.execute.states import leading_to, require_step
-from optimizer.model.decision import Json
+from optimizer.model.decision import Json, finite
 from optimizer.model.health import Assessment, Health, Sample
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
@@ -212,7 +212,7 @@ class Pen:
 
     def keep_before(self, plan: Plan, phase: Phase, action: str, resource: str, before: Mapping[str, Json]) -> None:
         """Keep a resource's state from before its first change."""
-        document = json.dumps(before, sort_keys=True)
+        document = json.dumps(finite(before), sort_keys=True, allow_nan=False)
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
 
@@ -224,7 +224,9 @@ class Pen:
     def keep_notes(self, plan: Plan, phase: Phase, action: str, resource: str, document: Mapping[str, Json]) -> None:
         """Keep how far a long move of a change is."""
         key = f"notes#{phase.number}#{action}#{resource}"
-        self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": packed(json.dumps(document))}))
+        self.lease.write(
+            self._put(f"plan#{plan.hash}", key, {"document": packed(json.dumps(finite(document), allow_nan=False))})
+        )
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen."""

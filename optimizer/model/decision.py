@@ -6,6 +6,7 @@ was not measured is NO_DATA, and no data is never consent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -13,6 +14,17 @@ from typing import Any
 
 Json = Any  # a JSON value: str, int, float, bool, None, list or dict of them
 Measured = float | int | str | bool | None
+
+
+def finite(value: Json) -> Json:
+    """The value with None for each number that JSON has no word for: NaN and the infinities (RFC 8259, section 6)."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return value
 
 
 class Origin(Enum):
@@ -149,7 +161,9 @@ def decide_by(
         choice, reason = Choice.NO_DATA, "; ".join(c.sentence() for c in unknown) or "nothing was measured"
     else:
         choice, reason = Choice.APPLY, f"all {len(criteria)} criteria hold"
-    return Decision(action, resource, choice, reason, criteria, before, target, projected, undo, costs)
+    shown = tuple(replace(each, today=finite(each.today), after=finite(each.after)) for each in projected)
+    spent = tuple(replace(each, quantity=finite(each.quantity)) for each in costs)
+    return Decision(action, resource, choice, reason, criteria, before, target, shown, undo, spent)
 
 
 def _criterion(
@@ -161,7 +175,8 @@ def _criterion(
         )
     ((kind, bound),) = limit.items()
     comparison = {"at_most": "at most", "below": "below", "at_least": "at least", "equals": "is"}[kind]
-    if observed is None or observed != observed:  # NaN: a mean over nothing
+    observed = finite(observed)  # a mean over nothing is NaN, a share of nothing infinite: neither was measured
+    if observed is None:
         verdict = Verdict.NO_DATA
     elif kind == "equals":
         verdict = Verdict.PASS if observed == bound else Verdict.FAIL

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from domain.errors import PlanTampered, UsageError
-from optimizer.model.decision import Choice, Decision, Json
+from optimizer.model.decision import Choice, Decision, Json, finite
 from optimizer.model.phase import Phase
 from optimizer.model.plan_costs import PlanCosts
 from optimizer.model.resource import Excluded
@@ -55,7 +55,12 @@ class Plan:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over the canonical JSON of everything above."""
-        return hashlib.sha256(_canonical(_PLAN.dump_python(self, mode="json"))).hexdigest()
+        return hashlib.sha256(_canonical(self._plain)).hexdigest()
+
+    @cached_property
+    def _plain(self) -> Json:
+        """Everything above as JSON values, all of which any reader of JSON takes."""
+        return finite(_PLAN.dump_python(self, mode="json"))
 
     def phase_of(self, decision: Decision) -> Phase:
         """The phase a decision belongs to."""
@@ -69,10 +74,8 @@ class Plan:
 
     def dump(self) -> str:
         """The plan as a file's text: the hash, and the plan it belongs to."""
-        return (
-            json.dumps({"hash": self.hash, "plan": _PLAN.dump_python(self, mode="json")}, indent=2, sort_keys=True)
-            + "\n"
-        )
+        document = {"hash": self.hash, "plan": self._plain}
+        return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
 _PLAN = TypeAdapter(Plan)
@@ -108,4 +111,4 @@ def read_plan(path: Path) -> Plan:
 
 
 def _canonical(value: Json) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

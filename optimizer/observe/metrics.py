@@ -42,11 +42,20 @@ class Query:
 
 @dataclass(frozen=True)
 class Series:
-    """One statistic of one metric: Unix seconds of each period's start, rising, and its value."""
+    """One statistic of one metric: Unix seconds of each period's start, rising, and its value.
+
+    A value that is no finite number was not measured, and is left out.
+    """
 
     at: NDArray[np.int64]
     values: NDArray[np.float64]
     period: int
+
+    def __post_init__(self) -> None:
+        measured = np.isfinite(self.values)
+        if not measured.all():
+            object.__setattr__(self, "at", self.at[measured])
+            object.__setattr__(self, "values", self.values[measured])
 
     def __len__(self) -> int:
         return len(self.at)

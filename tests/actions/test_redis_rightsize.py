@@ -115,6 +115,17 @@ def test_what_resharding_needs_is_one_and_a_half_times_what_goes() -> None:
     assert (verdict(40.0), verdict(40.1)) == (Verdict.PASS, Verdict.FAIL)
 
 
+def test_where_no_shard_goes_nothing_is_asked_of_resharding() -> None:
+    """Only too large nodes: 'free for each byte that goes' would be free over nothing."""
+    two = {"0001": 6.0 * GIB, "0002": 6.0 * GIB}
+    before = {"node_type": "cache.r6g.4xlarge", "shards": {"0001": 2, "0002": 2}}
+    decision = ACTION.decide(replace(EVIDENCE, before=before, shard_bytes=two), Policy())
+    assert decision.choice is Choice.APPLY, decision.reason
+    assert not [each.name for each in decision.criteria if each.name.startswith("free on the kept")]
+    light = dict.fromkeys(SHARDS, 0.0)
+    assert ACTION.decide(replace(EVIDENCE, shard_bytes=light), Policy()).choice is Choice.APPLY
+
+
 def test_a_guard_is_lifted_by_name_alone() -> None:
     policy = Policy(lifted=frozenset({"redis_rightsize/evictions"}))
     assert ACTION.decide(replace(EVIDENCE, evictions=3.0), policy).choice is Choice.APPLY

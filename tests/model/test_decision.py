@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from optimizer.model.decision import Choice, Verdict, brief, decide_by, guard
+from optimizer.model.decision import ChangeCost, Choice, Projection, Verdict, brief, decide_by, finite, guard
 
-NAN = float("nan")
+NAN, INFINITE = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ NAN = float("nan")
         (None, {"equals": True}, Verdict.NO_DATA),
         (NAN, {"at_most": 10.0}, Verdict.NO_DATA),
         (NAN, {"equals": 1.0}, Verdict.NO_DATA),
+        (INFINITE, {"at_least": 1.0}, Verdict.NO_DATA),
+        (-INFINITE, {"at_most": 1.0}, Verdict.NO_DATA),
     ],
 )
 def test_a_criterion_compares_and_says_when_it_cannot(observed, limit, verdict):
@@ -60,3 +62,28 @@ def test_a_decision_applies_only_when_every_criterion_holds(criteria, choice):
 def test_the_reason_names_what_failed():
     reason = decide_by("action", "resource", (PASS, FAIL), before={}, target={}).reason
     assert reason == "b: 3, at most 2 asked"
+
+
+@pytest.mark.parametrize("odd", [NAN, INFINITE, -INFINITE])
+def test_no_figure_of_a_decision_is_beyond_what_json_can_say(odd):
+    decision = decide_by(
+        "action",
+        "resource",
+        (brief("a", odd, at_most=2), PASS),
+        before={},
+        target={},
+        projected=(Projection("p", odd, odd, "%"),),
+        costs=(ChangeCost("c", "fleet", "m5.large", "us-east-1", odd),),
+    )
+    assert decision.criteria[0].observed is None
+    assert (decision.projected[0].today, decision.projected[0].after, decision.costs[0].quantity) == (None, None, None)
+    assert "nan" not in decision.reason
+    assert "inf" not in decision.reason
+
+
+def test_what_json_lacks_becomes_none_wherever_it_stands():
+    assert finite({"a": [1, NAN, (INFINITE, 2.5)], "b": "x", "c": True}) == {
+        "a": [1, None, [None, 2.5]],
+        "b": "x",
+        "c": True,
+    }

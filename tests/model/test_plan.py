@@ -43,6 +43,19 @@ def test_a_plan_survives_its_file_with_the_same_hash():
     assert load_plan(PLAN.dump(), "plan.json").hash == PLAN.hash
 
 
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf")])
+def test_a_plan_is_strict_json_whatever_its_numbers(odd):
+    """RFC 8259 has no NaN and no Infinity: a browser's JSON.parse, jq and others refuse such a file."""
+    first = replace(PLAN.decisions[0], before={"x": [odd]}, target={"y": odd})
+    text = replace(PLAN, covered_days=60.0, decisions=(first, *PLAN.decisions[1:])).dump()
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    json.loads(text, parse_constant=refuse)
+    assert load_plan(text, "plan.json").decisions[0].before == {"x": [None]}
+
+
 @pytest.mark.parametrize(
     "edit",
     [

@@ -43,3 +43,10 @@ def test_growth_is_the_last_week_against_the_first() -> None:
     weeks = [*[10.0] * 168, *[11.0] * 168, *[12.0] * 168]
     assert growth([series(*weeks)]) == pytest.approx(1.2, rel=0.01)
     assert growth([series(*reversed(weeks))]) == 1.0
+
+
+def test_a_value_that_is_no_number_was_not_measured() -> None:
+    odd = series(1.0, float("nan"), 3.0, float("inf"))
+    assert odd.at.tolist() == [0, 7200]
+    assert highest([odd]) == 3.0
+    assert highest([odd, series(float("nan"))]) is None
