@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import aws_cdk as cdk
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
@@ -15,6 +17,26 @@ from stages.network import Network, closed_group
 
 NAME = "tap-fleet"
 CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at
+# The CloudWatch agent publishes memory, which EC2 does not, each minute under the group's name alone: one metric.
+# CloudWatch User Guide, "Manually create or edit the CloudWatch agent configuration file".
+AGENT_NAMESPACE = "CWAgent"
+AGENT = {
+    "agent": {"metrics_collection_interval": 60},
+    "metrics": {
+        "namespace": AGENT_NAMESPACE,
+        "append_dimensions": {"AutoScalingGroupName": "${aws:AutoScalingGroupName}"},
+        "metrics_collected": {"mem": {"measurement": ["mem_used_percent"]}},
+    },
+}
+USER_DATA = f"""#!/bin/sh
+echo TAP_POINTERS=/tap > /etc/tap-environment
+dnf install --assumeyes amazon-cloudwatch-agent
+cat > /opt/aws/amazon-cloudwatch-agent/etc/tap.json <<'END'
+{json.dumps(AGENT)}
+END
+/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s \
+  -c file:/opt/aws/amazon-cloudwatch-agent/etc/tap.json
+"""
 
 
 class Fleet(Construct):
@@ -38,7 +60,7 @@ class Fleet(Construct):
         mark_part(self, "fleet")
 
     def _role(self) -> iam.Role:
-        """What an instance may do: Session Manager here; the parts add what they grant."""
+        """What an instance may do: Session Manager and the CloudWatch agent here; the parts add what they grant."""
         role = iam.Role(
             self,
             "Role",
@@ -59,8 +81,20 @@ class Fleet(Construct):
                 resources=["*"],
             )
         )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="PublishMemory",
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": AGENT_NAMESPACE}},
+            )
+        )
+        # The agent looks the group's name up in the instance's tags.
+        role.add_to_policy(iam.PolicyStatement(sid="OwnTags", actions=["ec2:DescribeTags"], resources=["*"]))
         acknowledge(
-            role, "IAM5[Resource::*]", "Session Manager's actions know no resources (Service Authorization Reference)"
+            role,
+            "IAM5[Resource::*]",
+            "These actions of Session Manager, CloudWatch and EC2 know no resources (Service Authorization Reference)",
         )
         return role
 
@@ -75,7 +109,7 @@ class Fleet(Construct):
             machine_image=ec2.MachineImage.generic_linux({region: image_id}),
             role=self.role,
             security_group=self.security_group,
-            user_data=ec2.UserData.custom("#!/bin/sh\necho TAP_POINTERS=/tap > /etc/tap-environment\n"),
+            user_data=ec2.UserData.custom(USER_DATA),
             http_tokens=ec2.LaunchTemplateHttpTokens.REQUIRED,
             http_put_response_hop_limit=1,
             instance_metadata_tags=True,

@@ -1,4 +1,7 @@
-"""AWS/EC2: the instances of the Auto Scaling group. Basic monitoring: one sample per instance every 5 minutes."""
+"""AWS/EC2: the instances of the Auto Scaling group. Basic monitoring: one sample per instance every 5 minutes.
+
+Beside them the group's own metrics, where they are enabled, and memory, where the instances start an agent.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from emulator.core.instance_types import vcpus
+from emulator.core.instance_types import GIB, memory_bytes, vcpus
 from emulator.workload.metric_catalog import Dimensions, signal
 from emulator.workload.noise import PERIOD, Array
 from emulator.workload.points import Points
@@ -20,6 +23,7 @@ _BYTES_IN, _BYTES_OUT = 250_000, 750_000  # of one request, with what the fleet 
 # The instances keep logs and their image on EBS, and no data of the platform.
 _WRITTEN_BYTES, _BYTES_OF_A_WRITE = 6_000, 16_384  # of one request
 _BYTES_READ, _BYTES_OF_A_READ = 500, 32_768
+_MEMORY, _WORKING_MEMORY = 5 * GIB, 6 * GIB  # of each instance: at rest, and more when it works as hard as it can
 _BACKGROUND_BYTES = 20e6  # in five minutes: logs and metrics
 
 
@@ -118,3 +122,31 @@ def status_check_failed(scene: Scene, dimensions: Dimensions) -> Points | None:
         return None
     count = 5 * scene.of(lambda region: len(members(region)))
     return Points.spread(count, np.zeros_like(count), np.zeros_like(count), ceiling=1.0)
+
+
+@signal("AWS/AutoScaling", "GroupInServiceInstances", unit="None", resolution=60)
+def in_service(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Published only where group metrics are enabled (Auto Scaling User Guide, "Monitor CloudWatch metrics")."""
+    if set(dimensions) != {"AutoScalingGroupName"}:
+        return None
+    name = dimensions["AutoScalingGroupName"]
+    count = scene.of(lambda r: len(r.fleets[name].instances) if name in r.fleets else 0)
+    counted = scene.of(lambda r: name in r.fleets and r.fleets[name].counted)
+    return replace(Points.gauge(count, counted > 0), count=5 * counted)
+
+
+@signal("CWAgent", "mem_used_percent", unit="Percent", resolution=60)
+def memory(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """By the agent, under the group's name alone, as its configuration in the user data asks."""
+    if set(dimensions) != {"AutoScalingGroupName"}:
+        return None
+    name = dimensions["AutoScalingGroupName"]
+    reporting = scene.of(lambda r: len(r.fleets[name].instances) if name in r.fleets and r.fleets[name].agent else 0)
+    if not reporting.any():
+        return None
+    kinds = scene.of(
+        lambda r: sum(memory_bytes(kind) for _, kind in r.fleets[name].instances) if name in r.fleets else 0
+    )
+    used = _MEMORY + _WORKING_MEMORY * np.minimum(scene.fleet_utilization, 1.0)
+    mean = 100 * np.minimum(used / np.maximum(kinds / np.maximum(reporting, 1), 1.0), 1.0)
+    return Points.spread(5 * reporting, mean, 0.03 * mean, ceiling=100.0)

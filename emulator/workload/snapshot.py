@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -18,12 +19,19 @@ from moto.rds.models import rds_backends
 
 from emulator.core.policy_evaluation import READS, denies
 
+AGENT = "amazon-cloudwatch-agent"  # the package that user data installs
+
 
 @dataclass(frozen=True)
 class Fleet:
-    """One Auto Scaling group: its instances in service, as (id, type)."""
+    """One Auto Scaling group: its instances in service, as (id, type).
+
+    `counted`: its own metrics are enabled. `agent`: its instances start the CloudWatch agent.
+    """
 
     instances: tuple[tuple[str, str], ...]
+    counted: bool = True
+    agent: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,9 @@ def _fleets(account: str, region: str) -> dict[str, Fleet]:
                 (s.instance.id, s.instance.instance_type)
                 for s in group.instance_states
                 if s.lifecycle_state == "InService"
-            )
+            ),
+            counted="GroupInServiceInstances" in group.metrics,
+            agent=AGENT in b64decode(group.user_data or "").decode(errors="replace"),
         )
         for name, group in autoscaling_backends[account][region].autoscaling_groups.items()
     }

@@ -29,6 +29,7 @@ from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.series import at_times_of, p95, p95_or_lately, scaled
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet import group as fleet
 from optimizer.resources.fleet.group import InstanceType, Room
@@ -44,6 +45,7 @@ from optimizer.resources.fleet.moves import (
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
 REFRESH_HOURS = 2.0
+NO_MEMORY = "memory of the instances, since no CloudWatch agent publishes it (memory_required would make that a veto)"
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ class Evidence:
     """60 days of one Auto Scaling group, and what could undo or spoil a refresh.
 
     CPU in percent: p95 over the 5-minute averages of the group, and over the maximums of its busiest
-    instance. Of the whole group, p95: network, the busier direction, in Gbps; EBS in MB/s and in
-    operations per second, reads and writes together. `obstacles` are in words.
+    instance. The same as work, in vCPU, each period's share times what was in service then: `busy_vcpus_p95`,
+    and `busiest_vcpus_p95` if all had worked as hard as the busiest. Of the whole group, p95: network, the
+    busier direction, in Gbps, and in percent of the baseline of what was in service; EBS in MB/s and in
+    operations per second, reads and writes together. `memory_gib_p95` is of the fullest instance, None where
+    no agent publishes it. `obstacles` are in words.
     """
 
     group: str
@@ -62,9 +67,13 @@ class Evidence:
     types: Mapping[str, InstanceType]  # of the group's family, by name
     cpu_p95: float | None
     cpu_busiest_p95: float | None
+    busy_vcpus_p95: float | None
+    busiest_vcpus_p95: float | None
     network_gbps_p95: float | None
+    network_share_p95: float | None
     ebs_mbps_p95: float | None
     ebs_iops_p95: float | None
+    memory_gib_p95: float | None
     coverage: float
     room: Room
     obstacles: tuple[str, ...]
@@ -74,11 +83,13 @@ def queries(group: Governed) -> tuple[Query, ...]:
     """At 5 minutes: hours would hide the peaks that a smaller fleet has to carry."""
     dimensions = (("AutoScalingGroupName", group.name),)
     return tuple(
-        Query("AWS/EC2", name, dimensions, statistics, period=300, region=group.region)
-        for name, statistics in (
-            ("CPUUtilization", ("Average", "Maximum")),
-            *((name, ("Sum",)) for name in ("NetworkIn", "NetworkOut")),
-            *((name, ("Sum",)) for name in ("EBSReadBytes", "EBSWriteBytes", "EBSReadOps", "EBSWriteOps")),
+        Query(namespace, name, dimensions, statistics, period=300, region=group.region)
+        for namespace, name, statistics in (
+            ("AWS/EC2", "CPUUtilization", ("Average", "Maximum", "SampleCount")),
+            *(("AWS/EC2", name, ("Sum",)) for name in ("NetworkIn", "NetworkOut")),
+            *(("AWS/EC2", name, ("Sum",)) for name in ("EBSReadBytes", "EBSWriteBytes", "EBSReadOps", "EBSWriteOps")),
+            ("AWS/AutoScaling", "GroupInServiceInstances", ("Average",)),
+            (fleet.AGENT, fleet.MEMORY[0], ("Maximum",)),
         )
     )
 
@@ -89,11 +100,29 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
     before = describe(aws, group)
     types = fleet.family(aws, str(before["instance_type"]))
     today = types.get(str(before["instance_type"]))
-    cpu, network_in, network_out, read_bytes, written_bytes, reads, writes = queries(group)
+    cpu, network_in, network_out, read_bytes, written_bytes, reads, writes, in_service, memory = queries(group)
+    instances = fleet.instances_then(
+        measured.of(cpu, "SampleCount"), measured.of(in_service, "Average"), before["desired"]
+    )
 
     def per_second(query: Query) -> float | None:
         total = measured.percentile(query, "Sum", 95)
         return None if total is None else total / query.period
+
+    def busy(statistic: str) -> float | None:
+        """vCPU, p95: a share of the past says how much work there was once the capacity of its period is known."""
+        share = measured.of(cpu, statistic)
+        if today is None or not len(instances):
+            return None
+        return p95_or_lately(scaled(share, at_times_of(share, instances, before["desired"]) * today.vcpus / 100))
+
+    def of_baseline(query: Query) -> float | None:
+        """Percent of the baseline bandwidth of what was in service, p95."""
+        sent = measured.of(query, "Sum")
+        if today is None or not today.baseline_gbps:
+            return None
+        gbps = at_times_of(sent, instances, before["desired"]) * today.baseline_gbps
+        return p95(scaled(sent, 100 * 8 / 1e9 / query.period / gbps))
 
     network = [per_second(query) for query in (network_in, network_out)]
     asked = [(cpu, "Average"), (cpu, "Maximum"), (network_in, "Sum"), (network_out, "Sum")]
@@ -107,10 +136,17 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         types=types,
         cpu_p95=measured.percentile(cpu, "Average", 95),
         cpu_busiest_p95=measured.percentile(cpu, "Maximum", 95),
+        busy_vcpus_p95=busy("Average"),
+        busiest_vcpus_p95=busy("Maximum"),
         network_gbps_p95=times(largest(network), 8 / 1e9),
+        network_share_p95=largest([of_baseline(query) for query in (network_in, network_out)]),
         # Of reads and writes each: together they are hardly ever that high, which errs toward keeping.
         ebs_mbps_p95=times(total([per_second(read_bytes), per_second(written_bytes)]), 1 / 1e6),
         ebs_iops_p95=total([per_second(reads), per_second(writes)]),
+        memory_gib_p95=times(
+            fleet.memory_percent(aws, shown, measured.of(memory, "Maximum"), measured),
+            today.memory_gib / 100 if today and today.memory_gib else None,
+        ),
         coverage=min(measured.coverage(*each) for each in asked),
         room=fleet.room(aws, own=len(shown["Instances"]) * (today.vcpus if today else 0)),
         obstacles=tuple(fleet.obstacles(aws, shown, before)),
@@ -124,10 +160,14 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     today, after = evidence.types.get(kind), evidence.types.get(target.instance_type)
     fewer = ratio(count * today.vcpus, target.desired * after.vcpus) if today and after else None
     zone_lost = evidence.zones / (evidence.zones - 1) if evidence.zones > 1 else None
-    cpu_after = times(evidence.cpu_p95, fewer)
     network = times(evidence.network_gbps_p95, 100)
-    network_today = ratio(network, count * today.baseline_gbps) if today else None
     network_after = ratio(network, target.desired * after.baseline_gbps) if after else None
+    memory_after = ratio(times(evidence.memory_gib_p95, 100), after.memory_gib) if after else None
+
+    def of_target(vcpus: float | None) -> float | None:
+        return ratio(times(vcpus, 100), target.desired * after.vcpus) if after else None
+
+    cpu_after = of_target(evidence.busy_vcpus_p95)
 
     def over(name: str, observed: Measured, unit: str = "%", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)
@@ -141,14 +181,22 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("p95 EBS throughput of the baseline after", throughput, at_most=limits.ebs_after),
         over("p95 EBS operations of the baseline after", operations, at_most=limits.ebs_after),
     )
+    memory = over("p95 memory of the fullest instance after", memory_after, at_most=limits.memory_after)
+    unmeasured = memory_after is None and not limits.memory_required
     criteria = (
         brief("p95 CPU", evidence.cpu_p95, unit="%", at_most=limits.cpu_p95),
-        brief("p95 network of the baseline bandwidth", network_today, unit="%", at_most=limits.network_p95),
+        brief(
+            "p95 network of the baseline bandwidth",
+            evidence.network_share_p95,
+            unit="%",
+            at_most=limits.network_p95,
+        ),
         over("periods with metrics", evidence.coverage, at_least=limits.coverage),
         over("vCPU today for each one after", fewer, "", at_least=1.0),
         over("already as the target", _sizing(before) == target, "", equals=False),
         over("p95 CPU after, one zone lost", times(cpu_after, zone_lost), at_most=limits.cpu_after),
-        over("p95 CPU of the busiest instance after", times(evidence.cpu_busiest_p95, fewer), at_most=limits.cpu_after),
+        over("p95 CPU of the busiest instance after", of_target(evidence.busiest_vcpus_p95), at_most=limits.cpu_after),
+        *(() if unmeasured else (memory,)),
         over("p95 network of the baseline bandwidth after", network_after, at_most=limits.network_after),
         *(disks if today is None or today.ebs_measured else ()),
         over("On-Demand vCPU quota used on the way back", _quota_used(evidence, policy), at_most=100.0),
@@ -157,7 +205,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     projected = (
         Projection("p95 CPU", evidence.cpu_p95, cpu_after, "%"),
         Projection("p95 CPU, one zone lost", times(evidence.cpu_p95, zone_lost), times(cpu_after, zone_lost), "%"),
-        Projection("p95 network of the baseline", network_today, network_after, "%"),
+        Projection("p95 network of the baseline", evidence.network_share_p95, network_after, "%"),
+        *_memory(evidence, memory_after),
         Projection("instances", count, target.desired, ""),
     )
     held = evidence.placement if limits.reserve_way_back else {}
@@ -170,7 +219,15 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=projected,
         undo=_undo(evidence, held),
         costs=tuple(_costs(evidence, count, target.instance_type, held, policy.window)),
+        unmeasured=(NO_MEMORY,) if unmeasured else (),
     )
+
+
+def _memory(evidence: Evidence, after: float | None) -> Iterator[Projection]:
+    today = evidence.types.get(evidence.before["instance_type"])
+    if evidence.memory_gib_p95 is not None and today is not None:
+        share = ratio(evidence.memory_gib_p95 * 100, today.memory_gib)
+        yield Projection("p95 memory of the fullest instance", share, after, "%")
 
 
 def _costs(
@@ -299,6 +356,7 @@ ACTION = Action(
             "ec2:DescribeLaunchTemplateVersions",
             source=_EC2,
         ),
+        Permission("cloudwatch:ListMetrics", source=f"{_REFERENCE}/list_amazoncloudwatch.html"),
         # A refresh that is given alarms reads them with the rights of the caller who starts it.
         Permission("cloudwatch:DescribeAlarms", source=f"{SOURCE}/instance-refresh-rollback.html"),
         Permission("elasticloadbalancing:DescribeTargetGroups", source=f"{SOURCE}/attach-load-balancer-asg.html"),

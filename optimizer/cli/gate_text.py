@@ -22,6 +22,7 @@ def gate_text(plan: Plan) -> str:
     if plan.costs:
         head.append(_saves(plan.costs))
     head.append(_one_way(plan))
+    head += _unmeasured(plan)
     return _fitted(head, [_phase(plan, phase) for phase in Phase if plan.to_apply(phase)])
 
 
@@ -51,6 +52,13 @@ def _phase(plan: Plan, phase: Phase) -> str:
 def _one_way(plan: Plan) -> str:
     counted = [f"{each.id} ({len(each.one_way)})" for each in plan.actions if each.one_way]
     return f"One-way at acceptance: {', '.join(counted)}." if counted else "Nothing in it is one-way."
+
+
+def _unmeasured(plan: Plan) -> list[str]:
+    """What nobody publishes, as `Not measured: memory of the instances (fleet_rightsize).`"""
+    applied = [each for phase in Phase for each in plan.to_apply(phase)]
+    found = [f"{what.split(',')[0]} ({each.action})" for each in applied for what in each.unmeasured]
+    return [f"Not measured: {', '.join(dict.fromkeys(found))}."] if found else []
 
 
 def _fitted(head: list[str], phases: list[str]) -> str:

@@ -28,6 +28,9 @@ class FleetPolicy:
     cpu_after: float = 55.0
     network_after: float = 60.0  # guard: p95 network, percent of the target type's baseline
     ebs_after: float = 60.0  # guard: p95 EBS throughput and operations, percent of the target type's baseline
+    memory_after: float = 80.0  # guard: p95 memory of the fullest instance, percent of the target type's
+    # The brief asks for CPU and network alone. True: a fleet whose memory nobody publishes stays as it is.
+    memory_required: bool = False
     # Hold the old instances' capacity by On-Demand Capacity Reservations until the phase ends, at their price.
     reserve_way_back: bool = False
     coverage: float = 95.0  # guard: percent of the period with datapoints

@@ -109,6 +109,7 @@ class Decision:
 
     `before` is the resource as the decision saw it (its fingerprint); `target` is what it shall
     become, in the action's own words; `undo` says what the way back costs; `costs` what the way there does.
+    `unmeasured` names what nobody publishes and the policy does not require: it vetoes nothing, and is said.
     """
 
     action: str
@@ -121,6 +122,7 @@ class Decision:
     projected: tuple[Projection, ...] = ()
     undo: str = ""
     costs: tuple[ChangeCost, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -151,6 +153,7 @@ def decide_by(
     projected: tuple[Projection, ...] = (),
     undo: str = "",
     costs: tuple[ChangeCost, ...] = (),
+    unmeasured: tuple[str, ...] = (),
 ) -> Decision:
     """APPLY when every criterion passed; NO_DATA when any was not measured; else KEEP, with the reasons."""
     failed = [c for c in criteria if c.verdict is Verdict.FAIL]
@@ -161,9 +164,10 @@ def decide_by(
         choice, reason = Choice.NO_DATA, "; ".join(c.sentence() for c in unknown) or "nothing was measured"
     else:
         choice, reason = Choice.APPLY, f"all {len(criteria)} criteria hold"
+        reason += f"; not measured: {', '.join(unmeasured)}" if unmeasured else ""
     shown = tuple(replace(each, today=finite(each.today), after=finite(each.after)) for each in projected)
     spent = tuple(replace(each, quantity=finite(each.quantity)) for each in costs)
-    return Decision(action, resource, choice, reason, criteria, before, target, shown, undo, spent)
+    return Decision(action, resource, choice, reason, criteria, before, target, shown, undo, spent, unmeasured)
 
 
 def _criterion(

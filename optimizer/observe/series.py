@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from optimizer.observe.metrics import Series
 
-WEEK = 7 * 86_400  # seconds
+DAY = 86_400  # seconds
+WEEK = 7 * DAY
+Values = NDArray[np.float64]
 
 
 def highest(series: Sequence[Series], of: Callable[[Any], Any] = np.max) -> float | None:
@@ -20,6 +23,36 @@ def highest(series: Sequence[Series], of: Callable[[Any], Any] = np.max) -> floa
 def highest_p95(series: Sequence[Series]) -> float | None:
     """The highest of the 95th percentiles."""
     return highest(series, lambda values: np.percentile(values, 95))
+
+
+def p95(series: Series) -> float | None:
+    """The 95th percentile over all periods; None without data."""
+    return float(np.percentile(series.values, 95)) if len(series) else None
+
+
+def p95_or_lately(series: Series) -> float | None:
+    """The 95th percentile over all periods, or over the newest day where that is higher.
+
+    For shares of a capacity that no metric tells: when it was cut yesterday, the shares of that day alone
+    are shares of what is there today, and one day of 60 is too little for their percentile.
+    """
+    if not len(series):
+        return None
+    newest = series.values[series.at > series.at[-1] - DAY]
+    return float(max(np.percentile(series.values, 95), np.percentile(newest, 95)))
+
+
+def scaled(series: Series, factors: Values) -> Series:
+    """The series with each value times its period's factor."""
+    return Series(series.at, series.values * factors, series.period)
+
+
+def at_times_of(series: Series, source: Series, otherwise: float) -> Values:
+    """`source` at the times of `series`: its value of the same moment, else its last one before, else `otherwise`."""
+    place = np.searchsorted(source.at, series.at, side="right") - 1
+    known = np.append(source.values, otherwise)  # -1, before the first one, takes the last of these
+    values: Values = known[place]
+    return values
 
 
 def total(series: Sequence[Series]) -> float | None:

@@ -20,10 +20,11 @@ from optimizer.actions.fleet_rightsize import ACTION, Evidence
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.resource import Governed
-from optimizer.observe.metrics import Measurements, Series
+from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.ports.aws import Aws
-from optimizer.resources.fleet.group import InstanceType, Room
+from optimizer.resources.fleet.group import InstanceType, Room, instances_then, memory_percent
 from tests.actions.carrying import carry_out, group_of, take_back, wait
+from tests.actions.made_measurements import Made
 
 AS_DESIGNED: dict[str, Any] = {
     "minimum": 12,
@@ -43,7 +44,8 @@ RIGHT_SIZED = {
     "instance_type": "m5.2xlarge",
     "target_tracking": {"cpu": {"TargetValue": 50.0}},
 }
-M5_4XLARGE, M5_2XLARGE = InstanceType(16, 5.0, 593.75, 18_750), InstanceType(8, 2.5, 287.5, 12_000)
+M5_4XLARGE = InstanceType(16, 5.0, 593.75, 18_750, memory_gib=64.0)
+M5_2XLARGE = InstanceType(8, 2.5, 287.5, 12_000, memory_gib=32.0)
 XEN = replace(M5_4XLARGE, ebs_measured=False)
 EVIDENCE = Evidence(
     group="arn:aws:autoscaling:us-east-1:222222222222:autoScalingGroup:1:autoScalingGroupName/tap-fleet",
@@ -53,7 +55,11 @@ EVIDENCE = Evidence(
     types={"m5.4xlarge": M5_4XLARGE, "m5.2xlarge": M5_2XLARGE},
     cpu_p95=8.0,
     cpu_busiest_p95=10.0,
+    busy_vcpus_p95=19.2,
+    busiest_vcpus_p95=24.0,
     network_gbps_p95=3.0,
+    network_share_p95=4.0,
+    memory_gib_p95=8.0,
     ebs_mbps_p95=100.0,
     ebs_iops_p95=4_000.0,
     room=Room(running=300, own=240, quota=640.0),
@@ -62,19 +68,34 @@ EVIDENCE = Evidence(
 )
 
 
+def cpu(percent: float) -> dict[str, float]:
+    """So much of 15 x 16 vCPU, all the time."""
+    return {"cpu_p95": percent, "busy_vcpus_p95": percent * 2.4}
+
+
+def busiest(percent: float) -> dict[str, float]:
+    return {"cpu_busiest_p95": percent, "busiest_vcpus_p95": percent * 2.4}
+
+
 @pytest.mark.parametrize(
     ("name", "change", "choice"),
     [
         ("a quiet fleet", {}, Choice.APPLY),
-        ("9.7 % survives the loss of a zone", {"cpu_p95": 9.7}, Choice.APPLY),  # x 3.75 x 1.5 = 54.6 %
-        ("9.8 % does not", {"cpu_p95": 9.8}, Choice.KEEP),
-        ("19 % is below the brief's 20 %, and would be 71 %", {"cpu_p95": 19.0}, Choice.KEEP),
-        ("the busiest instance at 14.6 %", {"cpu_busiest_p95": 14.6}, Choice.APPLY),  # x 3.75 = 54.8 %
-        ("the busiest instance at 14.7 %", {"cpu_busiest_p95": 14.7}, Choice.KEEP),
+        ("9.7 % survives the loss of a zone", cpu(9.7), Choice.APPLY),  # x 3.75 x 1.5 = 54.6 %
+        ("9.8 % does not", cpu(9.8), Choice.KEEP),
+        ("19 % is below the brief's 20 %, and would be 71 %", cpu(19.0), Choice.KEEP),
+        ("the busiest instance at 14.6 %", busiest(14.6), Choice.APPLY),  # x 3.75 = 54.8 %
+        ("the busiest instance at 14.7 %", busiest(14.7), Choice.KEEP),
         ("network 12 Gbps: 60 % of 8 x 2.5", {"network_gbps_p95": 12.0}, Choice.APPLY),
         ("network 13 Gbps", {"network_gbps_p95": 13.0}, Choice.KEEP),
-        ("two zones: the loss of one doubles the load", {"zones": 2, "cpu_p95": 8.5}, Choice.KEEP),
+        ("two zones: the loss of one doubles the load", {"zones": 2, **cpu(8.5)}, Choice.KEEP),
         ("no CPU", {"cpu_p95": None}, Choice.NO_DATA),
+        ("the capacity of the past is not known", {"busy_vcpus_p95": None}, Choice.NO_DATA),
+        ("34 vCPU of work, whatever the share was", {"busy_vcpus_p95": 34.0}, Choice.KEEP),  # 53 %, a zone lost 80 %
+        ("the brief's network, by the capacity of its period", {"network_share_p95": 60.1}, Choice.KEEP),
+        ("25.6 GiB of memory: 80 % of 32", {"memory_gib_p95": 25.6}, Choice.APPLY),
+        ("25.7 GiB of memory", {"memory_gib_p95": 25.7}, Choice.KEEP),
+        ("nobody publishes memory", {"memory_gib_p95": None}, Choice.APPLY),
         ("no network", {"network_gbps_p95": None}, Choice.NO_DATA),
         ("gaps in the metrics", {"coverage": 94.0}, Choice.KEEP),
         ("EBS 1,380 MB/s: 60 % of 8 x 287.5", {"ebs_mbps_p95": 1380.0}, Choice.APPLY),
@@ -125,8 +146,116 @@ def test_evidence_is_read_from_the_group_and_its_metrics(aws: Aws, fleet: Govern
     assert evidence.room == Room(running=240, own=240, quota=640.0)
     assert (evidence.ebs_mbps_p95, evidence.ebs_iops_p95) == (3.0, 300.0)  # reads and writes together
     assert (evidence.cpu_p95, evidence.cpu_busiest_p95) == (8.0, 10.0)
+    assert (evidence.busy_vcpus_p95, evidence.busiest_vcpus_p95) == pytest.approx((19.2, 24.0))
     assert evidence.network_gbps_p95 == 3.0  # the busier direction
+    assert evidence.network_share_p95 == pytest.approx(4.0)  # of 15 x 5 Gbps
+    assert evidence.memory_gib_p95 == 12.8  # 20 % of 64
     assert evidence.coverage == 100.0
+
+
+QUIET = {"NetworkIn": 1e9, "NetworkOut": 1e9, "EBSReadBytes": 1e8, "EBSWriteBytes": 1e8} | dict.fromkeys(
+    ("EBSReadOps", "EBSWriteOps"), 1e4
+)
+
+
+@pytest.mark.parametrize("group_metrics", [True, False])
+@pytest.mark.parametrize(
+    ("name", "before", "since", "share", "expected"),
+    [
+        # 25 x 8.5 % of 16 vCPU are 34: on 8 x 8 they are 53 %, with a zone lost 80 %. For a day 12 did it at 18 %.
+        ("12 since yesterday", 25, 1, 8.5, Choice.KEEP),
+        ("12 since a month", 25, 30, 8.5, Choice.KEEP),
+        ("12 since yesterday, and little to do", 25, 1, 4.0, Choice.APPLY),
+        ("always 12", 12, 0, 8.5, Choice.APPLY),
+    ],
+)
+def test_a_share_of_the_past_is_a_share_of_what_was_there(
+    aws: Aws, fleet: Governed, name: str, before: int, since: float, share: float, group_metrics: bool, expected: Choice
+) -> None:
+    def value(query: Query, statistic: str, ago: float) -> float | None:
+        count = before if ago > since else 12
+        each = share * before / count
+        if query.name == "CPUUtilization":
+            return {"SampleCount": 5.0 * count}.get(statistic, each)
+        if query.name == "GroupInServiceInstances":
+            return float(count) if group_metrics else None
+        return QUIET.get(query.name)
+
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="tap-fleet", DesiredCapacity=12)
+    aws.clock.sleep(3600)
+    decision = ACTION.decide(ACTION.collect(aws, fleet, Made(aws.clock.now(), value)), Policy())
+    assert decision.choice is expected, (name, decision.reason)
+
+
+def test_memory_that_nobody_publishes_is_said_and_vetoes_where_the_policy_asks_for_it() -> None:
+    silent = replace(EVIDENCE, memory_gib_p95=None)
+    decision = ACTION.decide(silent, Policy())
+    assert decision.unmeasured
+    assert "not measured: memory of the instances" in decision.reason
+    required = replace(Policy(), fleet=replace(Policy().fleet, memory_required=True))
+    assert ACTION.decide(silent, required).choice is Choice.NO_DATA
+    assert ACTION.decide(EVIDENCE, required).choice is Choice.APPLY
+    assert ACTION.decide(EVIDENCE, Policy()).unmeasured == ()
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "percent", "found"),
+    [
+        ({"AutoScalingGroupName": "tap-fleet"}, 41.0, 41.0),
+        ({"AutoScalingGroupName": "tap-fleet", "InstanceType": "m5.4xlarge"}, 42.0, 42.0),
+        ({"InstanceId": "own"}, 43.0, 43.0),
+        ({"AutoScalingGroupName": "others"}, 44.0, None),
+    ],
+)
+def test_memory_is_found_under_whatever_dimensions_the_agent_publishes(
+    aws: Aws, fleet: Governed, dimensions: dict[str, str], percent: float, found: float | None
+) -> None:
+    own = {name: _instance(aws) if value == "own" else value for name, value in dimensions.items()}
+    aws.cloudwatch.put_metric_data(
+        Namespace="CWAgent",
+        MetricData=[
+            {
+                "MetricName": "mem_used_percent",
+                "Dimensions": [{"Name": name, "Value": value} for name, value in own.items()],
+                "Timestamp": aws.clock.now() - timedelta(hours=3),
+                "Value": percent,
+            }
+        ],
+    )
+    end = aws.clock.now()
+    measured = Measurements(end - timedelta(days=1), end, {}, 0, 0)
+    (group,) = aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    nothing = Series(np.zeros(0, np.int64), np.zeros(0), 300)
+    assert memory_percent(aws, group, nothing, measured) == found
+
+
+HOURS = np.arange(60 * 24) * 3600
+
+
+def hourly(*parts: tuple[int, float]) -> Series:
+    """So many days of each value, newest last."""
+    values = np.concatenate([np.full(days * 24, value) for days, value in parts])
+    return Series(HOURS[: len(values)], values, 3600)
+
+
+EMPTY = Series(np.zeros(0, np.int64), np.zeros(0), 3600)
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "in_service", "first", "last"),
+    [
+        ("the group's own metric", hourly((60, 60.0)), hourly((59, 25.0), (1, 12.0)), 25, 12),
+        ("detailed samples", hourly((59, 125.0), (1, 60.0)), EMPTY, 25, 12),
+        ("basic samples", hourly((59, 25.0), (1, 12.0)), EMPTY, 25, 12),
+        ("detailed monitoring since yesterday: never fewer than today", hourly((59, 12.0), (1, 60.0)), EMPTY, 12, 12),
+        ("scaled out since: never fewer than today", hourly((59, 30.0), (1, 60.0)), EMPTY, 12, 12),
+    ],
+)
+def test_how_many_instances_there_were(
+    name: str, samples: Series, in_service: Series, first: float, last: float
+) -> None:
+    found = instances_then(samples, in_service, today=12)
+    assert (found.values[0], found.values[-1]) == (first, last), name
 
 
 @pytest.mark.parametrize(
@@ -422,6 +551,7 @@ def _collect(aws: Aws, fleet: Governed) -> Evidence:
     """With metrics of an hour: 8 % CPU, 10 % at the busiest instance, 3 Gbps out and 1 in."""
     values = {"Average": 8.0, "Maximum": 10.0, "NetworkIn": 1e9 * 300 / 8, "NetworkOut": 3e9 * 300 / 8}
     values |= {"EBSReadBytes": 3e8, "EBSWriteBytes": 6e8, "EBSReadOps": 3e4, "EBSWriteOps": 6e4}
+    values |= {"SampleCount": 75.0, "GroupInServiceInstances": 15.0, "mem_used_percent": 20.0}
     end = aws.clock.now()
     start = end - timedelta(hours=1)
     at = np.arange(12) * 300 + int(start.timestamp())

@@ -51,6 +51,15 @@ def test_it_names_hash_saving_changes_and_what_is_one_way() -> None:
     )
 
 
+def test_what_nobody_measures_is_said_once() -> None:
+    decisions = [
+        replace(each, unmeasured=("memory of the instances, since nobody publishes it",)) for each in PLAN.decisions
+    ]
+    text = gate_text(replace(PLAN, decisions=tuple(decisions[2:])))
+    assert text.count("Not measured: memory of the instances (fleet_rightsize).") == 1
+    assert "Not measured" not in gate_text(PLAN)
+
+
 def test_a_plan_without_one_way_moves_or_prices_says_so_or_nothing() -> None:
     plan = replace(PLAN, actions=tuple(replace(each, one_way=()) for each in PLAN.actions), costs=None)
     assert "Nothing in it is one-way." in gate_text(plan)

@@ -95,6 +95,9 @@ def test_thin_evidence_makes_it_likelier() -> None:
     more, why = likelihood_of(lifted, made.plan())
     assert more == whole + 1
     assert "1 guard set aside: +1" in why
+    silent, why = likelihood_of(replace(decision, unmeasured=("memory of the instances",)), made.plan())
+    assert silent == whole + 1
+    assert "not measured: memory of the instances: +1" in why
 
 
 def test_impact_is_what_the_phase_touches_and_whether_there_is_a_way_back() -> None:

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from optimizer.observe.metrics import Series
-from optimizer.observe.series import growth, highest, highest_p95, peak_rate, rate_p95, total
+from optimizer.observe.series import (
+    at_times_of,
+    growth,
+    highest,
+    highest_p95,
+    p95,
+    p95_or_lately,
+    peak_rate,
+    rate_p95,
+    scaled,
+    total,
+)
 
 
 def series(*values: float) -> Series:
@@ -50,3 +61,33 @@ def test_a_value_that_is_no_number_was_not_measured() -> None:
     assert odd.at.tolist() == [0, 7200]
     assert highest([odd]) == 3.0
     assert highest([odd, series(float("nan"))]) is None
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [
+        ([*[10.0] * 60], 10.0),
+        ([*[10.0] * 59, 20.0], 20.0),  # cut to half a day ago
+        ([*[10.0] * 57, *[20.0] * 3], 20.0),
+        ([*[20.0] * 59, 10.0], 20.0),  # a quiet day lowers nothing
+    ],
+)
+def test_a_share_counts_over_the_period_or_over_the_newest_day(days: list[float], found: float) -> None:
+    assert p95_or_lately(series(*[each for each in days for _ in range(24)])) == pytest.approx(found)
+
+
+def test_nothing_has_no_percentile() -> None:
+    assert (p95(series()), p95_or_lately(series())) == (None, None)
+
+
+def test_each_period_is_scaled_by_its_own_factor() -> None:
+    share = series(10.0, 10.0, 20.0)
+    count = Series(np.array([0, 7200]), np.array([25.0, 12.0]), 3600)
+    assert at_times_of(share, count, 0.0).tolist() == [25.0, 25.0, 12.0]
+    assert scaled(share, at_times_of(share, count, 0.0)).values.tolist() == [250.0, 250.0, 240.0]
+
+
+def test_before_the_first_value_something_else_is_taken() -> None:
+    late = Series(np.array([7200]), np.array([12.0]), 3600)
+    assert at_times_of(series(1.0, 1.0, 1.0), late, 5.0).tolist() == [5.0, 5.0, 12.0]
+    assert at_times_of(series(1.0), series(), 5.0).tolist() == [5.0]

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/autoscaling/ec2/APIReference"
+_GROUP_METRICS = (
+    "GroupMinSize",
+    "GroupMaxSize",
+    "GroupDesiredCapacity",
+    "GroupInServiceInstances",
+    "GroupPendingInstances",
+    "GroupStandbyInstances",
+    "GroupTerminatingInstances",
+    "GroupTotalInstances",
+)
 
 # Members of DescribeAutoScalingGroups that moto does not keep from the request.
 _KEPT = {"DefaultCooldown", "DefaultInstanceWarmup", "InstanceMaintenancePolicy", "MaxInstanceLifetime", "Context"}
@@ -129,6 +139,17 @@ def put_scaling_policy(_: Account, call: Call) -> Answer:
     policies = autoscaling_backends[call.account][call.region].policies
     policies[call.parameters["PolicyName"]].enabled = call.parameters.get("Enabled", True)
     return answer
+
+
+@emulates(
+    "autoscaling",
+    "EnableMetricsCollection",
+    rule="Without Metrics all group metrics are enabled; a group publishes none of its own before.",
+    source=f"{API}/API_EnableMetricsCollection.html",
+)
+def enable_metrics(_: EmulatedAccount, call: Call) -> Answer:
+    asked = dict(call.parameters)
+    return call.forward({**asked, "Metrics": asked.get("Metrics") or list(_GROUP_METRICS)})
 
 
 @emulates(

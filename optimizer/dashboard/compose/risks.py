@@ -88,6 +88,7 @@ def _thin_evidence(decision: Decision, plan: Plan) -> list[str]:
     if plan.covered_days < days * WHOLE_PERIOD:
         found.append(f"{plan.covered_days:.3g} of {days:.3g} days measured")
     measured = [each for each in decision.criteria if "with metrics" in each.name or "datapoints" in each.name]
+    found += [f"not measured: {each}" for each in decision.unmeasured]
     if not measured:
         found.append("how much of the period was seen is not among its criteria")
     return found

@@ -9,8 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from botocore.exceptions import ClientError
 
+from optimizer.decide.arithmetic import largest
+from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
+from optimizer.observe.series import at_times_of, p95_or_lately
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.health_alarms import health_alarms
 from optimizer.resources.fleet.instance_refresh import MOST_HEALTHY, active_refresh
@@ -22,12 +26,15 @@ if TYPE_CHECKING:
 # "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs (Amazon EC2 User Guide,
 # "Amazon EC2 instance type quotas").
 QUOTA = {"ServiceCode": "ec2", "QuotaCode": "L-1216C47A"}
+AGENT = "CWAgent"  # the CloudWatch agent's namespace unless its configuration names another
+MEMORY = ("mem_used_percent", "Memory % Committed Bytes In Use")  # on Linux, on Windows
+DETAILED = 5  # samples an instance in five minutes, with detailed monitoring
 _STANDARD = re.compile(r"(a|c|d|h|i|im|is|m|r|t|z)\d")
 
 
 @dataclass(frozen=True)
 class InstanceType:
-    """What one instance of a type can rely on: processors, network in Gbps, EBS in MB/s and operations a second.
+    """What one instance of a type can rely on: processors, network in Gbps, EBS in MB/s and operations a second, GiB.
 
     `ebs_measured`: the Nitro hypervisor publishes EBS metrics of the instance, Xen does not.
     """
@@ -37,6 +44,7 @@ class InstanceType:
     ebs_mbps: float = 0.0
     ebs_iops: float = 0.0
     ebs_measured: bool = True
+    memory_gib: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,45 @@ def family(aws: Aws, instance_type: str) -> dict[str, InstanceType]:
         Filters=[{"Name": "instance-type", "Values": [f"{instance_type.split('.')[0]}.*"]}]
     )
     return {each["InstanceType"]: _instance_type(each) for page in pages for each in page["InstanceTypes"]}
+
+
+def instances_then(samples: Series, in_service: Series, today: int) -> Series:
+    """How many instances were in service in each period in which the group's CPU was measured.
+
+    By the group's own metric where that was enabled. Else by the samples of the CPU: one an instance in five
+    minutes, or five with detailed monitoring, and which it was is told by the newest period alone; so never
+    fewer than today, which errs toward keeping.
+    """
+    if not len(samples):
+        return in_service
+    each = DETAILED if samples.values[-1] >= DETAILED / 2 * max(today, 1) else 1
+    known = at_times_of(samples, in_service, 0.0)
+    counted = np.where(known > 0, known, np.maximum(samples.values / each, today))
+    return Series(samples.at, counted, samples.period)
+
+
+def memory_percent(aws: Aws, group: AutoScalingGroupTypeDef, of_group: Series, measured: Measurements) -> float | None:
+    """Memory used, p95 of the fullest instance, by the CloudWatch agent; None where no agent publishes any.
+
+    Under which dimensions it does is up to its configuration: the group's alone, as this fleet's, or those of
+    each instance as well (CloudWatch User Guide, "append_dimensions").
+    """
+    if len(of_group):
+        return p95_or_lately(of_group)
+    own = {("AutoScalingGroupName", group["AutoScalingGroupName"])}
+    own |= {("InstanceId", each["InstanceId"]) for each in group["Instances"]}
+    found = [
+        Query(AGENT, metric["MetricName"], dimensions, ("Maximum",), region=aws.region)
+        for page in aws.cloudwatch.get_paginator("list_metrics").paginate(Namespace=AGENT)
+        for metric in page["Metrics"]
+        if metric["MetricName"] in MEMORY
+        and (dimensions := tuple((d["Name"], d["Value"]) for d in metric.get("Dimensions", [])))
+        and own & set(dimensions)
+    ]
+    if not found:
+        return None
+    read = read_metrics(aws, found, measured.start, measured.end)
+    return largest([used for query in found if (used := p95_or_lately(read.of(query, "Maximum"))) is not None])
 
 
 def refresh_surplus(count: int) -> int:
@@ -169,6 +216,7 @@ def _instance_type(shown: InstanceTypeInfoTypeDef) -> InstanceType:
         ebs.get("BaselineThroughputInMBps", 0.0),
         ebs.get("BaselineIops", 0.0),
         shown.get("Hypervisor") == "nitro",
+        shown.get("MemoryInfo", {}).get("SizeInMiB", 0) / 1024,
     )
 
 

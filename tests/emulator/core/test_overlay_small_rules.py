@@ -72,6 +72,36 @@ def test_a_scaling_policy_needs_its_group_and_its_target_and_is_replaced_by_name
     assert policy["TargetTrackingConfiguration"]["TargetValue"] == 60.0
 
 
+def test_policies_of_every_kind_are_shown_with_whether_they_are_enabled(autoscaling: Any) -> None:
+    step = [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 2}]
+    for name, more in (("on", {}), ("off", {"Enabled": False})):
+        autoscaling.put_scaling_policy(
+            AutoScalingGroupName="fleet",
+            PolicyName=name,
+            PolicyType="StepScaling",
+            AdjustmentType="ChangeInCapacity",
+            StepAdjustments=step,
+            **more,
+        )
+    shown = autoscaling.describe_policies(AutoScalingGroupName="fleet")["ScalingPolicies"]
+    assert [(each["PolicyName"], each["Enabled"]) for each in shown] == [("on", True), ("off", False)]
+    assert not {"TargetTrackingConfiguration", "PredictiveScalingConfiguration"} & {
+        key for each in shown for key in each
+    }
+
+
+def test_without_names_all_group_metrics_are_enabled(autoscaling: Any) -> None:
+    def enabled() -> set[str]:
+        (group,) = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+        return {each["Metric"] for each in group.get("EnabledMetrics", [])}
+
+    assert enabled() == set()
+    autoscaling.enable_metrics_collection(AutoScalingGroupName="fleet", Granularity="1Minute", Metrics=["GroupMinSize"])
+    assert enabled() == {"GroupMinSize"}
+    autoscaling.enable_metrics_collection(AutoScalingGroupName="fleet", Granularity="1Minute")
+    assert "GroupInServiceInstances" in enabled()
+
+
 def test_a_transaction_is_written_as_a_whole_or_not_at_all(account: EmulatedAccount) -> None:
     dynamodb = client(account, "dynamodb")
     dynamodb.create_table(

@@ -27,6 +27,8 @@ DIMENSIONS = {
     "AWS/EC2": [FLEET, {"InstanceId": "i-3"}],
     "AWS/RDS": [CLUSTER, {"DBInstanceIdentifier": "tap-database-2"}],
     "AWS/ElastiCache": [NODE, {**NODE, "CacheNodeId": "0001"}],
+    "AWS/AutoScaling": [FLEET],
+    "CWAgent": [FLEET],
     "Tap/Tenants": [{"Tier": "enterprise"}],
     "AWS/DynamoDB": [{"TableName": "users"}, {"TableName": "users", "Operation": "Query"}],
 }
