@@ -147,7 +147,7 @@ def put_scaling_policy(_: Account, call: Call) -> Answer:
     rule="Without Metrics all group metrics are enabled; a group publishes none of its own before.",
     source=f"{API}/API_EnableMetricsCollection.html",
 )
-def enable_metrics(_: EmulatedAccount, call: Call) -> Answer:
+def enable_metrics(_: Account, call: Call) -> Answer:
     asked = dict(call.parameters)
     return call.forward({**asked, "Metrics": asked.get("Metrics") or list(_GROUP_METRICS)})
 
@@ -158,7 +158,7 @@ def enable_metrics(_: EmulatedAccount, call: Call) -> Answer:
     rule="Every kind of policy unless PolicyTypes names some, each with whether it is enabled.",
     source=f"{API}/API_DescribePolicies.html",
 )
-def describe_policies(_: EmulatedAccount, call: Call) -> Answer:
+def describe_policies(_: Account, call: Call) -> Answer:
     answer = call.forward()
     policies = autoscaling_backends[call.account][call.region].policies
     for shown in answer["ScalingPolicies"]:
