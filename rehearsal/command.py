@@ -44,6 +44,9 @@ def rehearse(
             "--weeks-after", min=0, max=52, help="Weeks to live on after the plan, to see what it really saved."
         ),
     ] = 0,
+    every_tick: Annotated[
+        bool, typer.Option("--every-tick", help="Run the watch at every tick of its schedule, however quiet it is.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")] = False,
 ) -> int:
     """Live 60 days, walk the synthesized pipeline, write the dashboard. Exits 1 unless it ends as the scenario says."""
@@ -56,7 +59,7 @@ def rehearse(
     from rehearsal.scenario import load_scenario
     from rehearsal.workspace import Request
 
-    request = Request(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after)
+    request = Request(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after, every_tick)
     return run(request, as_json=as_json)
 
 

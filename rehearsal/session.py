@@ -37,7 +37,7 @@ from rehearsal.pipeline.deployments import Deployments, deployed_pipeline
 from rehearsal.pipeline.engine import Walk, Walker
 from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.pipeline.in_process import in_process, script_in_process, signed_in
-from rehearsal.pipeline.person_and_watch import Person, Watch
+from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch
 from rehearsal.scenario import ByHand, Push, StopSpec
 from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
 from rehearsal.workspace import PIPELINE_STACK, WALKED_AT, Setting, production_of
@@ -74,6 +74,7 @@ class PlatformLife:
         region = self.production[0].region
         self.writer = ItemWriter(account, region, followed, setting.request.seed) if followed else None
         self.owned: list[Owned] = []
+        self.by_hand_at: list[datetime] = []
         self.watching: Watch | None = None
         self.cost_before = 0.0
         self.weeks: tuple[WeekCost, ...] = ()
@@ -268,8 +269,9 @@ class PlatformLife:
         for push in (each for each in self.scenario.pushes if each.on == milestone):
             self._push(push)
         for each in (each for each in self.scenario.by_hand if each.on == milestone):
+            self.by_hand_at.append(at + timedelta(minutes=each.after_minutes))
             if each.after_minutes:
-                self.account.schedule(at + timedelta(minutes=each.after_minutes), partial(self._by_hand, each))
+                self.account.schedule(self.by_hand_at[-1], partial(self._by_hand, each))
             else:
                 self._by_hand(each)
 
@@ -303,8 +305,13 @@ class PlatformLife:
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.branch}, "branch")
             clock, say = self.account.clock, self.progress.by("Watch")
             called = Calls(self.account, self.home.region, pipeline.projects[schedule.project].name)
-            return Watch(job, schedule.period, clock, clock.advance_to, say, called.since_last)
+            stride = None if self.request.every_tick else STRIDE
+            return Watch(job, schedule.period, clock, clock.advance_to, say, called.since_last, stride, self._events)
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
+
+    def _events(self) -> list[datetime]:
+        """When something befalls the platform, or did."""
+        return [*self.workload.moments(), *self.by_hand_at]
 
     def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:
         """Start what the rules of the pipeline's stack start when a gate was rejected, or answered by nobody."""

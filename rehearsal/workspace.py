@@ -23,7 +23,11 @@ PRODUCTION = "Production"
 
 @dataclass(frozen=True)
 class Request:
-    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls; `weeks_after` come after the plan."""
+    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls; `weeks_after` come after the plan.
+
+    `every_tick`: the watch runs at each tick of its schedule, where nothing happens as well. `wire`: calls take the
+    way over HTTP's texts, as those of a served account do.
+    """
 
     out: Path
     scenario: Scenario
@@ -31,6 +35,8 @@ class Request:
     crash_at: int | None = None
     fault_rate: float = 0.0
     weeks_after: int = 0
+    every_tick: bool = False
+    wire: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Setting:
             seed=request.seed,
             crash_at=request.crash_at,
             fault_rate=request.fault_rate,
+            wire=request.wire,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
@@ -104,6 +104,11 @@ class Workload:
     def milestone(self, name: str, at: datetime) -> None:
         """Something the scenario's events hang on was reached, as `phase2.applied`. Only the first time counts."""
         self._milestones.setdefault(name, at.timestamp())
+
+    def moments(self) -> list[datetime]:
+        """When the events whose milestones were reached begin and end, as far as that is known."""
+        found = {second for event in self._events for second in self._span(event) if np.isfinite(second)}
+        return [datetime.fromtimestamp(second, UTC) for second in sorted(found)]
 
     def lacks(self, kind: str, now: datetime) -> bool:
         """Whether AWS has no instances or nodes of this type to give at the moment, as the scenario has it."""

@@ -31,6 +31,9 @@ UNHURRIED = timedelta(hours=6)
 RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks
 LISTENED = timedelta(minutes=5)  # alarms are evaluated no more often
+STRIDE = timedelta(hours=1)  # from run to run of the watch, while nothing happens
+STEADY = 4  # runs that said the same: then the verdict stands
+BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # of an event, and of what a visit is for: every tick counts
 
 
 @dataclass
@@ -39,6 +42,9 @@ class Watch:
 
     `called` gives the alarms that started the project since it was asked last. What the job prints is passed
     on when its exit code changes, and else twice a day.
+
+    Time steps where nothing happens: while the last runs ended the same, no alarm called and none of the moments
+    of `events` is near, the job runs once in a `stride`. None runs it at every tick.
     """
 
     job: Job
@@ -47,6 +53,10 @@ class Watch:
     advance_to: Callable[[datetime], None]
     say: Callable[[str], None]
     called: Callable[[], Sequence[str]] = tuple
+    stride: timedelta | None = None
+    events: Callable[[], Sequence[datetime]] = tuple
+    _same: int = field(default=0, init=False)  # runs in a row that ended alike
+    _last: tuple[int, datetime] | None = field(default=None, init=False)
     _told: tuple[int, datetime] | None = field(default=None, init=False)
     _slowed: bool = field(default=False, init=False)
 
@@ -56,18 +66,34 @@ class Watch:
             self._slowed = True
             often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
             self.say(f"the window is over: from here the watch is rehearsed every {often}")
-        tick = next_tick(self.clock.now(), every or self.period)
+        tick = next_tick(self.clock.now(), every or self._step(until))
         stop = min(tick, until)
         while self.clock.now() < stop:
             self.advance_to(min(self.clock.now() + LISTENED, stop))
             if alarms := self.called():
                 self.say(f"called by {', '.join(alarms)}")
                 self.run()
+                self._same = 0
                 return True
         if tick > until:
             return False
         self.run()
         return True
+
+    def _step(self, until: datetime) -> timedelta:
+        """How long until the next run: a stride where nothing happens, else a tick."""
+        now = self.clock.now()
+        if self.stride is None or self._same < STEADY:
+            return self.period
+        near = any(each - BEFORE - self.stride <= now <= each + AFTER for each in (*self.events(), until))
+        return self.period if near else self.stride
+
+    def _ended(self, code: int) -> None:
+        """Count how long the runs have ended alike; a pause between them begins anew."""
+        now = self.clock.now()
+        alike = self._last is not None and self._last[0] == code and now - self._last[1] <= max(STRIDE, self.period)
+        self._same = self._same + 1 if alike else 1
+        self._last = code, now
 
     def run(self) -> int:
         """One run of the watch. Its exit code; that of a failed call after a crash."""
@@ -88,7 +114,9 @@ class Watch:
             code = self.job.run("Watch", say=say).exit_code
         except Crash as crash:
             self.say(str(crash))
+            self._same = 0
             return AwsFailed.exit_code
+        self._ended(code)
         now = self.clock.now()
         news = self._told is None or self._told[0] != code or now - self._told[1] >= RETOLD
         if news:
