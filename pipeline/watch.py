@@ -211,11 +211,17 @@ class Watch(Construct):
             logging=self._jobs.logging(job),
             grant_report_group_permissions=False,
         )
-        self._read_by_connection(project, role)
+        self._read_by_connection(project, id, role)
         acknowledge_log(project)
         return project
 
-    def _read_by_connection(self, project: codebuild.Project, role: iam.Role) -> None:
+    def _read_by_connection(self, project: codebuild.Project, id: str, role: iam.Role) -> None:
+        """Let `project` read its source through the connection, and create it after its role may.
+
+        CodeBuild opens the connection when it creates a project, as the project's role. The role's default policy
+        names the project, so it is created after it: the right stands in a policy of its own
+        (https://github.com/aws/aws-cdk/issues/38504).
+        """
         # The L2 knows stored tokens only; a connection is the project's own setting (CodeBuild User Guide,
         # "GitHub App connections"), and needs these of the project's role.
         connection = self._environment.connection_arn
@@ -223,12 +229,11 @@ class Watch(Construct):
         resource = project.node.default_child
         assert isinstance(resource, codebuild.CfnProject)
         resource.add_property_override("Source.Auth", {"Type": "CODECONNECTIONS", "Resource": connection})
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=[f"{prefix}:GetConnection", f"{prefix}:GetConnectionToken", f"{prefix}:UseConnection"],
-                resources=[connection],
-            )
+        may_read = iam.PolicyStatement(
+            actions=[f"{prefix}:GetConnection", f"{prefix}:GetConnectionToken", f"{prefix}:UseConnection"],
+            resources=[connection],
         )
+        resource.node.add_dependency(iam.Policy(self, f"{id}Connection", statements=[may_read], roles=[role]))
 
 
 def _with_applied_version(job: str) -> codebuild.BuildSpec:

@@ -104,6 +104,9 @@ class AuroraCluster(Construct):
             auto_minor_version_upgrade=False,  # a global database is upgraded as one, by hand
             publicly_accessible=False,
         )
+        # RDS refuses an instance whose monitoring role has no rights yet: "IAM role ARN value is invalid or does not
+        # include the required permissions for: ENHANCED_MONITORING".
+        made.node.add_dependency(self._monitoring)
         made.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         return made
 

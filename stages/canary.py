@@ -36,11 +36,12 @@ class Visitor(Construct):
     def __init__(self, scope: Construct, id: str, *, domain: str, access_logs: s3.IBucket, log_key: kms.IKey) -> None:
         super().__init__(scope, id)
         self.results = self._results(access_logs)
+        role = self._role()
         self.canary = synthetics.Canary(
             self,
             "Canary",
             canary_name=NAME,
-            role=self._role(),
+            role=role,
             runtime=synthetics.Runtime.SYNTHETICS_NODEJS_PUPPETEER_13_0,
             test=synthetics.Test.custom(code=synthetics.Code.from_inline(SCRIPT), handler="index.handler"),
             schedule=synthetics.Schedule.rate(cdk.Duration.minutes(1)),
@@ -50,6 +51,7 @@ class Visitor(Construct):
             success_retention_period=cdk.Duration.days(7),
             failure_retention_period=cdk.Duration.days(31),
         )
+        self.canary.node.add_dependency(role)  # and its policy: the canary's first run is at its creation
         self._log(log_key)
         mark_part(self, "telemetry")
 

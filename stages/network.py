@@ -74,11 +74,13 @@ class Network(Construct):
             encryption_key=log_key,
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        self.vpc.add_flow_log(
+        role = self._flow_log_role()
+        flows = self.vpc.add_flow_log(
             "Flows",
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, self._flow_log_role()),
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role),
             traffic_type=ec2.FlowLogTrafficType.ALL,
         )
+        flows.node.add_dependency(role)  # and its policy: the first delivery is tried at once
 
     def _flow_log_role(self) -> iam.Role:
         """Assumed by the flow logs of this account alone; the destination adds what it may write."""

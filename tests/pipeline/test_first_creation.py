@@ -1,0 +1,91 @@
+"""The first deployment: what is created before what, what a failure leaves, and whether the second try succeeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudformation.template import references
+from rehearsal.creation import POLICIES, CreatingAccount, dependencies, rights_lacking
+
+pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
+
+# Types that name a role which their service does not look at when they are created, each with the reason.
+NOT_CHECKED = {
+    "AWS::CodeBuild::Project": "Its source is the pipeline's; the role's policy names the project, so it comes after",
+    "AWS::Events::Rule": "EventBridge assumes the role when an event matches",
+}
+
+
+@pytest.fixture(scope="module")
+def templates(assembly: Path) -> Mapping[str, Any]:
+    """Every template of the assembly by the name of its file."""
+    return {path.name: json.loads(path.read_text()) for path in sorted(assembly.rglob("*.template.json"))}
+
+
+def named_roles(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each resource that names a role of the same template, with that role."""
+    for logical_id, body in template["Resources"].items():
+        for named in references(body.get("Properties", {})) & template["Resources"].keys():
+            if template["Resources"][named]["Type"] == "AWS::IAM::Role" and not body["Type"].startswith("AWS::IAM::"):
+                yield logical_id, named
+
+
+def rights(template: Mapping[str, Any], role: str) -> set[str]:
+    """The policies of a role that are resources of their own."""
+    return {
+        logical_id
+        for logical_id, body in template["Resources"].items()
+        if body["Type"] in POLICIES and role in references(body["Properties"].get("Roles", []))
+    }
+
+
+def test_whoever_names_a_role_is_created_after_its_rights(templates: Mapping[str, Any]) -> None:
+    early = {
+        (file, template["Resources"][resource]["Type"], resource): late
+        for file, template in templates.items()
+        for resource, role in named_roles(template)
+        if (late := rights(template, role) - dependencies(template, resource))
+    }
+    assert {kind for _, kind, _ in early} <= NOT_CHECKED.keys(), early
+
+
+def test_no_service_that_checks_a_role_finds_it_without_rights(templates: Mapping[str, Any]) -> None:
+    lacking = {
+        (file, resource): missing
+        for file, template in templates.items()
+        for resource in template["Resources"]
+        if (missing := rights_lacking(template, resource))
+    }
+    assert not lacking
+
+
+def test_four_projects_open_the_connection_and_none_waits_for_a_policy_that_names_it(
+    templates: Mapping[str, Any],
+) -> None:
+    template = templates["tap-pipeline.template.json"]
+    opening = {
+        id: body for id, body in template["Resources"].items() if "Auth" in body.get("Properties", {}).get("Source", {})
+    }
+    assert {body["Properties"]["Name"] for body in opening.values()} == {
+        "tap-watch",
+        "tap-rollback",
+        "tap-measure-savings",
+        "tap-reconcile",
+    }
+    for id in opening:
+        assert id not in dependencies(template, id)
+
+
+def test_a_right_that_comes_late_is_seen(templates: Mapping[str, Any]) -> None:
+    """As CDK has it by itself: the right in the default policy, which names the project."""
+    template = json.loads(json.dumps(templates["tap-pipeline.template.json"]))
+    watch = next(id for id, body in template["Resources"].items() if body["Properties"].get("Name") == "tap-watch")
+    del template["Resources"][watch]["DependsOn"]
+    ended = CreatingAccount().create("tap-pipeline", template)
+    assert (ended.failed, ended.status) == (watch, "ROLLBACK_COMPLETE")
+    assert "UseConnection" in (ended.reason or "")
