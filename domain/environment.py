@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -81,7 +81,8 @@ class Environment(_Value):
     """Accounts, Regions, source and addresses. `replicas` are Regions 2 and 3, in that order.
 
     `domain` is the name the platform answers at; the certificate covers it. `table_replicas` adds
-    DynamoDB replicas in Regions 2 and 3. With `second_approver`, a plan with one-way moves wants a
+    DynamoDB replicas in Regions 2 and 3; "keys" adds only the replicas of their key, which must be deployed
+    before them. With `second_approver`, a plan with one-way moves wants a
     second person, who is none of `committers` (the names of users or sessions that push to the
     branch). `weekly_start` releases the newest commit every Monday.
     """
@@ -95,7 +96,7 @@ class Environment(_Value):
     repository: Repository
     branch: str = Field(default="main", min_length=1)
     alarm_email: EmailAddress
-    table_replicas: bool = False
+    table_replicas: bool | Literal["keys"] = False
     second_approver: bool = True
     committers: tuple[str, ...] = ()
     weekly_start: bool = True
@@ -141,7 +142,12 @@ class Environment(_Value):
 
     @property
     def table_regions(self) -> tuple[str, ...]:
-        """The Regions that get a replica of each table: none, unless `table_replicas` is set."""
+        """The Regions that get a replica of each table: none, unless `table_replicas` is true."""
+        return tuple(replica.name for replica in self.replicas) if self.table_replicas is True else ()
+
+    @property
+    def table_key_regions(self) -> tuple[str, ...]:
+        """The Regions that get a replica of the tables' key."""
         return tuple(replica.name for replica in self.replicas) if self.table_replicas else ()
 
     def replica(self, number: int) -> Region:

@@ -1,7 +1,8 @@
 """The customer keys: one per kind of data, so that each can be granted and revoked alone.
 
-They have a stack of their own, which goes first and outlives the others: final snapshots and
-retained backups stay readable only as long as their key exists.
+Each lives in the stack that uses it: a drift-aware change set cannot know a value that comes from another stack
+(docs/adr/0021). They outlive their stack all the same: final snapshots and retained backups stay readable only as
+long as their key exists.
 """
 
 from __future__ import annotations
@@ -13,20 +14,18 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stages.permission_boundary import make_boundary
 from stages.regional_stack import RegionalStack
 
 
-class Keys(RegionalStack):
-    """The keys of the primary Region, and the boundary that every role of the platform is under.
+class Keys(Construct):
+    """The keys of the primary Region.
 
     The tables' key is multi-Region from the start: a key cannot become so later, and table
     replicas need it.
     """
 
-    def __init__(self, scope: Construct, id: str, **kwargs: Any) -> None:
-        super().__init__(scope, id, **kwargs)
-        self.boundary = make_boundary(self, "Boundary")
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
         self.tables = data_key(self, "Tables", alias="tap/tables", holds="DynamoDB tables", multi_region=True)
         self.cache = data_key(self, "Cache", alias="tap/cache", holds="the Redis replication group")
         self.database = data_key(self, "Database", alias="tap/database", holds="Aurora, its secrets and snapshots")
@@ -34,11 +33,14 @@ class Keys(RegionalStack):
 
     def tables_replica_arn(self, region: str) -> str:
         """The tables' key as its replica in `region` is called: a multi-Region key has one id everywhere."""
-        return f"arn:aws:kms:{region}:{self.account}:key/{self.tables.key_id}"
+        return f"arn:aws:kms:{region}:{cdk.Stack.of(self).account}:key/{self.tables.key_id}"
 
 
 class TableReplicaKey(RegionalStack):
-    """The tables' key in a replica Region, where it must be before the tables are replicated there."""
+    """The tables' key in a replica Region, where it must be before the tables are replicated there.
+
+    A stack of its own, which is asked for no drift-aware change set: the key it copies is the primary stack's.
+    """
 
     def __init__(self, scope: Construct, id: str, *, keys: Keys, **kwargs: Any) -> None:
         super().__init__(scope, id, **kwargs)

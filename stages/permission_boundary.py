@@ -64,6 +64,10 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
 
 
 def bound(stack: cdk.Stack) -> None:
-    """Put every role of `stack` under the boundary, by its name: it is in the keys' stack, which goes first."""
-    boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", NAME)
+    """Put every role of `stack` under the boundary, by its name. The primary stack makes it, and goes first."""
+    boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "BoundaryByName", NAME)
     iam.PermissionsBoundary.of(stack).apply(boundary)
+    made = stack.node.try_find_child("Boundary")
+    for role in stack.node.find_all() if made else ():
+        if isinstance(role, iam.CfnRole):
+            role.node.add_dependency(made)

@@ -7,20 +7,18 @@ from constructs import Construct
 
 from domain.environment import Environment
 from domain.sizing import Sizing
-from stages.keys import Keys, TableReplicaKey
+from stages.keys import TableReplicaKey
 from stages.replica_stack import ReplicaStack
 from stages.tap_stack import TapStack
 
 
 class ProductionStage(cdk.Stage):
-    """Keys, then the primary Region, then presence in Regions 2 and 3."""
+    """The primary Region, then presence in Regions 2 and 3."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, revision: int) -> None:
         super().__init__(scope, id)
         self._environment = environment
         self._common = {"account": environment.accounts.production, "revision": revision}
-        self.keys = Keys(self, "Keys", stack_name="tap-keys", region=environment.primary, **self._common)
-        self.table_keys = self._table_keys() if environment.table_replicas else []
         self.primary = TapStack(
             self,
             "Primary",
@@ -28,12 +26,12 @@ class ProductionStage(cdk.Stage):
             region=environment.primary,
             environment=environment,
             sizing=sizing,
-            keys=self.keys,
             **self._common,
         )
-        for keys in (self.keys, *self.table_keys):
-            self.primary.add_stack_dependency(keys)
-        self.replicas = [self._replica(number, sizing) for number in (2, 3)]
+        self.table_keys = [self._table_key(number) for number in (2, 3)] if environment.table_key_regions else []
+        second, third = self.replicas = [self._replica(number, sizing) for number in (2, 3)]
+        # One after the other: whether two clusters may join a global database at once is not documented.
+        third.add_stack_dependency(second)
 
     def _replica(self, number: int, sizing: Sizing) -> ReplicaStack:
         """After the primary: a secondary cluster joins a global database that exists."""
@@ -50,18 +48,15 @@ class ProductionStage(cdk.Stage):
         stack.add_stack_dependency(self.primary)
         return stack
 
-    def _table_keys(self) -> list[TableReplicaKey]:
-        """Before the primary: a table is replicated into a Region where its key is."""
-        return [self._table_key(number) for number in (2, 3)]
-
     def _table_key(self, number: int) -> TableReplicaKey:
+        """A release before the tables are replicated there: the key it copies is the primary stack's."""
         stack = TableReplicaKey(
             self,
             f"Keys{number}",
             stack_name=f"tap-keys-{number}",
             region=self._environment.replica(number),
-            keys=self.keys,
+            keys=self.primary.keys,
             **self._common,
         )
-        stack.add_stack_dependency(self.keys)
+        stack.add_stack_dependency(self.primary)
         return stack

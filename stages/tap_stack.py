@@ -16,7 +16,7 @@ from stages.fleet import Fleet
 from stages.governed import mark_governed
 from stages.keys import Keys
 from stages.network import Network
-from stages.permission_boundary import bound
+from stages.permission_boundary import bound, make_boundary
 from stages.pointers import Pointers
 from stages.regional_stack import RegionalStack
 from stages.tables import Tables
@@ -26,10 +26,10 @@ from stages.telemetry import Alarms, Operations
 class TapStack(RegionalStack):
     """The primary Region: everything the platform runs on, sized by `sizing`."""
 
-    def __init__(
-        self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, keys: Keys, **kwargs: Any
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, **kwargs: Any) -> None:
         super().__init__(scope, id, **kwargs)
+        make_boundary(self, "Boundary")
+        keys = self.keys = Keys(self, "Keys")
         network = Network(self, "Network", cidr="10.0.0.0/16", nat_gateways=3, log_key=keys.telemetry)
         tables = Tables(self, "Tables", sizing=sizing.tables, keys=keys, replicas=environment.table_regions)
         cache = Cache(self, "Cache", sizing=sizing.cache, network=network, key=keys.cache, log_key=keys.telemetry)

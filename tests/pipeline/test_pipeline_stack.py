@@ -74,14 +74,14 @@ def test_actions_run_in_order(pipeline: Any, stage: str, order: list[tuple[str, 
     assert [(each["Name"], each["RunOrder"]) for each in pipeline.stage(stage)["Actions"]] == order
 
 
-def test_production_deploys_keys_before_primary_before_replicas(pipeline: Any) -> None:
+def test_production_deploys_the_primary_before_the_replicas_one_after_the_other(pipeline: Any) -> None:
     deployed = {
         each["Name"].removesuffix(".Deploy"): each["RunOrder"]
         for each in pipeline.stage("Production")["Actions"]
         if each["Name"].endswith(".Deploy")
     }
-    assert deployed.keys() == {"tap-roles", "tap-keys", "tap-primary", "tap-replica-2", "tap-replica-3"}
-    assert deployed["tap-keys"] < deployed["tap-primary"] < deployed["tap-replica-2"] == deployed["tap-replica-3"]
+    assert deployed.keys() == {"tap-roles", "tap-primary", "tap-replica-2", "tap-replica-3"}
+    assert deployed["tap-primary"] < deployed["tap-replica-2"] < deployed["tap-replica-3"]
 
 
 def test_production_checks_what_it_deploys_right_before_it(pipeline: Any) -> None:

@@ -167,7 +167,7 @@ def test_the_deployed_act_role_is_what_the_registry_declares(assembly: Path) -> 
 def test_the_stack_says_from_which_sizing_it_was_made(production: Mapping[str, Any], assembly: Path) -> None:
     assert production["Metadata"]["tap:sizing-revision"] == 7
     deployed = list((assembly / "assembly-tap-pipeline-Production").glob("*.template.json"))
-    assert len(deployed) == 5
+    assert len(deployed) == 4
     assert {json.loads(each.read_text())["Metadata"]["tap:sizing-revision"] for each in deployed} == {3}
 
 

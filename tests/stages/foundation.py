@@ -130,8 +130,6 @@ def parameters(f: Foundation) -> set[str]:
     return {r["Properties"]["Name"] for r in f.all("AWS::SSM::Parameter")}
 
 
-def imports_key(value: Any, part: str) -> bool:
-    """Whether `value` is, or holds, the ARN of the keys' stack's key for `part`."""
-    return f'"StackName": "tap-keys", "Region": "us-east-1", "OutputName": "PublishOutputFnGetAtt{part}' in json.dumps(
-        value
-    )
+def uses_key(value: Any, part: str) -> bool:
+    """Whether `value` is, or holds, the ARN or id of the stack's own key for `part`."""
+    return f'": ["Keys{part}' in json.dumps(value) or f'{{"Ref": "Keys{part}' in json.dumps(value)

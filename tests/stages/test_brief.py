@@ -16,7 +16,6 @@ from tests.stages.foundation import (
     aurora,
     balancer,
     group,
-    imports_key,
     instances,
     launch,
     listeners,
@@ -31,6 +30,7 @@ from tests.stages.foundation import (
     subnet_kinds,
     tables,
     target_groups,
+    uses_key,
 )
 
 pytestmark = pytest.mark.xdist_group("foundation")  # one synthesis for all of them
@@ -54,7 +54,7 @@ AURORA: list[Requirement] = [
     (
         "Performance Insights on every instance, with the customer key",
         lambda f: all(
-            p["EnablePerformanceInsights"] and imports_key(p["PerformanceInsightsKMSKeyId"], "Database")
+            p["EnablePerformanceInsights"] and uses_key(p["PerformanceInsightsKMSKeyId"], "Database")
             for p in instances(f).values()
         ),
     ),
@@ -88,7 +88,7 @@ AURORA: list[Requirement] = [
         "encrypted by a customer key everywhere",
         lambda f: (
             all(aurora(f, s)["StorageEncrypted"] for s in NETWORKS)
-            and imports_key(aurora(f)["KmsKeyId"], "Database")
+            and uses_key(aurora(f)["KmsKeyId"], "Database")
             and all("DatabaseKey" in json.dumps(aurora(f, s)["KmsKeyId"]) for s in SECONDARIES)
         ),
     ),
@@ -194,12 +194,12 @@ TABLES: list[Requirement] = [
     ),
     (
         "customer key",
-        lambda f: all(imports_key(r["SSESpecification"], "Tables") for t in tables(f).values() for r in t["Replicas"]),
+        lambda f: all(uses_key(r["SSESpecification"], "Tables") for t in tables(f).values() for r in t["Replicas"]),
     ),
     (
         "a multi-Region key",
         lambda f: (
-            [r["Properties"]["Description"] for r in f.all("AWS::KMS::Key", "tap-keys") if multi_region(r)]
+            [r["Properties"]["Description"] for r in f.all("AWS::KMS::Key") if multi_region(r)]
             == ["Encrypts DynamoDB tables"]
         ),
     ),
@@ -235,7 +235,7 @@ CACHE: list[Requirement] = [
         lambda f: (
             redis(f)["TransitEncryptionEnabled"]
             and redis(f)["AtRestEncryptionEnabled"]
-            and imports_key(redis(f)["KmsKeyId"], "Cache")
+            and uses_key(redis(f)["KmsKeyId"], "Cache")
         ),
     ),
     (
@@ -388,7 +388,7 @@ GUARDS: list[Requirement] = [
             for s in SECONDARIES
         ),
     ),
-    ("an encrypted topic", lambda f: imports_key(f.props("AWS::SNS::Topic")["KmsMasterKeyId"], "Telemetry")),
+    ("an encrypted topic", lambda f: uses_key(f.props("AWS::SNS::Topic")["KmsMasterKeyId"], "Telemetry")),
     (
         "every alarm tells the topic of its Region, when it starts and when it ends",
         lambda f: all(

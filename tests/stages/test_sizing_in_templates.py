@@ -187,7 +187,7 @@ def test_the_application_may_use_the_merged_table_before_it_is_there(foundation:
 def test_the_revision_is_stamped_in_every_template(synthesize: Callable[..., Foundation]) -> None:
     stamped = synthesize(revision=7)
     assert {s: t["Metadata"]["tap:sizing-revision"] for s, t in stamped.templates.items()} == dict.fromkeys(
-        ["tap-keys", "tap-primary", "tap-replica-2", "tap-replica-3"], 7
+        ["tap-primary", "tap-replica-2", "tap-replica-3"], 7
     )
 
 
@@ -199,7 +199,13 @@ def test_table_replicas_have_their_key_first(synthesize: Callable[..., Foundatio
         assert set(keys) == {"us-east-1", "us-west-2", "eu-west-1"}
         assert "kms:us-west-2:222222222222:key/" in keys["us-west-2"]
     source = replicated.props("AWS::KMS::ReplicaKey", "tap-keys-2")["PrimaryKeyArn"]["Fn::GetStackOutput"]
-    assert source["OutputName"] in replicated.templates["tap-keys"]["Outputs"]
+    assert source["OutputName"] in replicated.templates["tap-primary"]["Outputs"]
+
+
+def test_the_key_can_be_replicated_a_release_before_the_tables(synthesize: Callable[..., Foundation]) -> None:
+    keys = synthesize(table_replicas="keys")
+    assert {"tap-keys-2", "tap-keys-3"} <= keys.templates.keys()
+    assert all([replica["Region"] for replica in table["Replicas"]] == ["us-east-1"] for table in tables(keys).values())
 
 
 def test_a_replicated_table_keeps_its_stream(synthesize: Callable[..., Foundation]) -> None:
