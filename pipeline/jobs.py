@@ -131,6 +131,19 @@ class Jobs(Construct):
         self._records.grant_publish(role)
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
+    def drift_check(self) -> cdk_pipelines.CodeBuildStep:
+        """After Analyze: CloudFormation would change what nobody changed? The plan is held, and people are told."""
+        role = self.role("drift-check", production=(roles.RECONCILE,))
+        self._journal.grant_write(role)  # that people were told
+        self._notifications.grant_publish(role)
+        return self._step(
+            "DriftCheck", "drift-check", role, roles.RECONCILE, timeout=MINUTES(60), more=self._telling_people
+        )
+
+    @property
+    def _telling_people(self) -> dict[str, str]:
+        return {"TAP_TOPIC_ARN": self._notifications.topic_arn}
+
     def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """The gates of the plan, then the record of who passed them."""
         return cdk_pipelines.Step.sequence([*self._plan_gates(analyze), self._approve(analyze)])
@@ -151,14 +164,17 @@ class Jobs(Construct):
         return self._gate(id, text, analyze)
 
     def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
-        """The first command after the plan's gate: records what was approved."""
-        role = self.role("approve")
+        """After the plan's gate: CloudFormation is asked again, and what was approved is recorded."""
+        role = self.role("approve", production=(roles.RECONCILE,))
         self._journal.grant_write(role)
+        self._notifications.grant_publish(role)
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState"))
-        more = {"TAP_SECOND_APPROVER": str(self._environment.second_approver).lower()}
+        more = {**self._telling_people, "TAP_SECOND_APPROVER": str(self._environment.second_approver).lower()}
         if self._environment.committers:
             more["TAP_COMMITTERS"] = ",".join(self._environment.committers)
-        return self._step("Record", "approve", role, None, timeout=MINUTES(30), more=more, inputs={"plan": analyze})
+        return self._step(
+            "Record", "approve", role, roles.RECONCILE, timeout=MINUTES(60), more=more, inputs={"plan": analyze}
+        )
 
     def phase(self, phase: Phase, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
         """One phase: apply, wait for the window and a person, accept and reconcile."""

@@ -98,7 +98,7 @@ class PipelineStack(cdk.Stack):
         )
         pipeline.add_stage(_production(self, environment, sizing), pre=[jobs.check_again(pipeline)])
         analyze = jobs.analyze()
-        pipeline.add_wave("Analyze", pre=[analyze])
+        pipeline.add_wave("Analyze", pre=cdk_pipelines.Step.sequence([analyze, jobs.drift_check()]))
         pipeline.add_wave("Approve", pre=jobs.approval(analyze))
         for phase in Phase:
             pipeline.add_wave(phase.stage_name, pre=jobs.phase(phase, analyze))

@@ -4,9 +4,10 @@
 - `tap-act` may do what the actions declare (`optimizer/actions/*.py`), nothing else, and nothing on
   what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
   backstop; the inventory is the guard.
-- `tap-reconcile` compares code, template and account, and brings the deployed templates after the
-  account by change sets of its own name. It passes no role: what CloudFormation does, it does as the
-  role that the stack was deployed with, so what holds it is that only harmless change sets are executed.
+- `tap-reconcile` compares code, template and account, asks CloudFormation for the drift it sees before a
+  plan begins, and brings the deployed templates after the account by change sets of its own name. It passes
+  no role: what CloudFormation does, it does as the role that the stack was deployed with, so what holds it
+  is that only harmless change sets are executed.
 
 Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
 the boundary of `pipeline/permission_boundary.py`.
@@ -39,7 +40,7 @@ RECONCILE = "tap-reconcile"
 JOBS: Mapping[str, tuple[str, ...]] = {
     ANALYZE: ("build", "analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
-    RECONCILE: ("accept", "reconcile"),
+    RECONCILE: ("accept", "reconcile", "drift-check", "approve"),
 }
 """Which jobs may assume which production role."""
 

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typer._click.core import Command  # typer carries click inside
 from typer._click.exceptions import ClickException
 
-from domain.errors import Breach, OptimizerError, UsageError
+from domain.errors import Breach, Differences, OptimizerError, UsageError
 from optimizer.actions import registry
 from optimizer.analyze.analysis import analyze as make_plan
 from optimizer.cli.gate_text import gate_text
@@ -34,7 +34,9 @@ from optimizer.execute.freeze_override import Freeze, read_override
 from optimizer.execute.journal import Journal
 from optimizer.execute.lifecycle import Life
 from optimizer.execute.measure_savings import measure_savings as measure
+from optimizer.execute.notifications import send
 from optimizer.execute.preconditions import is_under_way
+from optimizer.execute.records import PlanState
 from optimizer.execute.states import CARRIED_OUT
 from optimizer.model.decision import finite
 from optimizer.model.health import Health
@@ -44,6 +46,7 @@ from optimizer.observe.service_health import Service
 from optimizer.ports.sessions import World, production, tooling
 from optimizer.ports.settings import Settings
 from optimizer.reconcile.compare import compare, production_stacks
+from optimizer.reconcile.drift_check import ask_stacks, held_text, plan_held
 from optimizer.reconcile.freeze_check import freeze_check as check_freeze
 
 AWS_FAILED = 7
@@ -228,6 +231,27 @@ def reconcile(context: typer.Context, assembly: Assembly) -> None:
     typer.echo(f"{report.compared} properties compared, 0 differences.")
     for phase in phases:
         typer.echo(f"Phase {phase.number} is reconciled.")
+
+
+@app.command(name="drift-check")
+def drift_check(context: typer.Context) -> None:
+    """Ask CloudFormation, before a plan's first move, whether it would change a stack that nobody changed.
+
+    Exits 5 when it would: reconcile would be refused after the plan's one-way moves. Nothing is changed.
+    """
+    life = _life(context)
+    current = life.journal.current()
+    waits = current is not None and current.state is PlanState.PROPOSED
+    if current is None or not waits or not any(current.plan.to_apply(phase) for phase in Phase):
+        typer.echo("No plan waits for its first move: nothing to ask.")
+        return
+    asked = ask_stacks(life.production, life.regions)
+    if found := asked.found:
+        topic = life.settings.topic_arn
+        for subject in send([plan_held(found)], current.plan.hash, life.journal, life.tooling, topic):
+            _tell(f"people are told: {subject}")
+        raise Differences(held_text(found))
+    typer.echo(f"CloudFormation would change nothing in {', '.join(asked.stacks)}.")
 
 
 @app.command()

@@ -103,6 +103,31 @@ def refusals(changes: Sequence[Change], wanted: Template, unmoved: frozenset[str
     return tuple(Refusal(change, reason) for change, reason in found if reason)
 
 
+def doubts(changes: Sequence[Change]) -> tuple[Refusal, ...]:
+    """What a change set of an unchanged template would change, with what it tells of it; empty when that is harmless.
+
+    Drift, or a false positive of CloudFormation: whichever it is, reconcile would be refused for it later. Only a
+    group's recorded capacity that is not below the actual one is left out: reconcile takes it.
+    """
+    return tuple(Refusal(each, _doubt(each)) for each in changes if not _is_capacity(each))
+
+
+def _is_capacity(change: Change) -> bool:
+    return (
+        (change.action, change.type) == ("Modify", GROUP)
+        and bool(change.real)
+        and all(each.property == "DesiredCapacity" and _rises(each) for each in change.real)
+    )
+
+
+def _doubt(change: Change) -> str:
+    what = _told(change.real) or change.action
+    replaced = (
+        f", and replace it (Replacement {change.replacement})" if change.replacement not in (None, "False") else ""
+    )
+    return f"CloudFormation would change {what}{replaced}, drift status {change.drift or 'not told'}"
+
+
 @dataclass(frozen=True)
 class _Seen:
     """What one change is judged by besides itself: the new resources, and those that others take a value from."""

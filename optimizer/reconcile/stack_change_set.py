@@ -80,17 +80,29 @@ class StackChanges:
         A change set of the same name that a crash left is thrown away: the account may have changed since.
         """
         name = f"{PREFIX}-{fingerprint(template, 16)}"
+        told = "Brings the template after the account; made by the cost optimizer"
+        return self._made(name, told, ImportExistingResources=True, **self._template(template))
+
+    def ask(self) -> tuple[Change, ...]:
+        """What a drift-aware change set would change although the template stays the deployed one; thrown away."""
+        name = f"{PREFIX}-asked"
+        change_set = self._made(name, "Asks what drift CloudFormation sees; never executed", UsePreviousTemplate=True)
+        if change_set is None:
+            return ()
+        self.discard(change_set)
+        return change_set.changes
+
+    def _made(self, name: str, description: str, **template: Any) -> ChangeSet | None:
         self._delete(name)
         self._client.create_change_set(
             StackName=self.stack.name,
             ChangeSetName=name,
             ClientToken=self._token(name),
-            Description="Brings the template after the account; made by the cost optimizer",
+            Description=description,
             ChangeSetType="UPDATE",
             DeploymentMode="REVERT_DRIFT",
-            ImportExistingResources=True,
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            **self._template(template),
+            **template,
         )
         shown = self._described(name)
         if shown["Status"] == "FAILED":

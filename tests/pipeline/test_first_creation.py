@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudformation.template import references
-from rehearsal.creation import POLICIES, CreatingAccount, dependencies, rights_lacking
+from emulator.services.cloudformation.creation import POLICIES, CreatingAccount, dependencies, rights_lacking
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 

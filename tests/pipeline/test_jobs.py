@@ -22,7 +22,8 @@ COMMANDS = {
         'export PLAN_HASH="$(cat out/plan-hash)"',
         'export GATE_TEXT="$(cat out/gate-text)"',
     ],
-    "tap-approve": [f"{OPTIMIZER} approve --plan plan/plan.json"],
+    "tap-approve": [f"{OPTIMIZER} drift-check", f"{OPTIMIZER} approve --plan plan/plan.json"],
+    "tap-drift-check": [f"{OPTIMIZER} drift-check"],
     "tap-publish": [f"{OPTIMIZER} publish --out out"],
     "tap-watch": ["cd applied", f"{OPTIMIZER} watch"],
     "tap-reconcile": [*SYNTHESIS, f"{OPTIMIZER} reconcile --assembly cdk.out"],
@@ -51,7 +52,8 @@ PRODUCTION_ROLE = {
     "tap-build": "tap-analyze",
     "tap-check-again": "tap-analyze",
     "tap-analyze": "tap-analyze",
-    "tap-approve": None,
+    "tap-approve": "tap-reconcile",
+    "tap-drift-check": "tap-reconcile",
     "tap-publish": "tap-analyze",
     "tap-watch": "tap-act",
     "tap-rollback": "tap-act",
@@ -60,7 +62,8 @@ PRODUCTION_ROLE = {
 MAY_ASSUME = {
     "build": {"tap-analyze"},
     "analyze": {"tap-analyze"},
-    "approve": set(),
+    "approve": {"tap-reconcile"},
+    "drift-check": {"tap-reconcile"},
     "publish": {"tap-analyze"},
     "apply": {"tap-act"},
     "accept": {"tap-act", "tap-reconcile"},
@@ -109,7 +112,14 @@ def test_phase_jobs_know_their_phase_and_have_eight_hours(pipeline: Any, number:
 
 @pytest.mark.parametrize(
     ("project", "minutes"),
-    [("tap-build", 60), ("tap-analyze", 60), ("tap-approve", 30), ("tap-publish", 30), ("tap-rollback", HOURS_8)],
+    [
+        ("tap-build", 60),
+        ("tap-analyze", 60),
+        ("tap-approve", 60),
+        ("tap-drift-check", 60),
+        ("tap-publish", 30),
+        ("tap-rollback", HOURS_8),
+    ],
 )
 def test_timeouts(pipeline: Any, project: str, minutes: int) -> None:
     assert pipeline.project(project)["TimeoutInMinutes"] == minutes

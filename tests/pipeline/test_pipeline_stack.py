@@ -42,6 +42,7 @@ PROJECTS = {
     "tap-check-again",
     "tap-analyze",
     "tap-approve",
+    "tap-drift-check",
     "tap-publish",
     "tap-watch",
     "tap-rollback",
@@ -64,7 +65,7 @@ def test_a_push_to_the_branch_starts_it_by_the_connection(pipeline: Any) -> None
     [
         ("Build", [("Synth", 1)]),
         ("UpdatePipeline", [("SelfMutate", 1)]),
-        ("Analyze", [("Analyze", 1)]),
+        ("Analyze", [("Analyze", 1), ("DriftCheck", 2)]),
         ("Approve", [("ApprovePlan", 1), ("ConfirmPlan", 2), ("Record", 3)]),
         *((phase, [("Apply", 1), ("Observe", 2), ("Accept", 3)]) for phase in PHASES),
         ("Publish", [("Publish", 1)]),

@@ -132,7 +132,7 @@ def test_reconcile_makes_change_sets_of_its_own_name_alone_and_passes_no_role(pr
     [
         ("tap-analyze", ["build", "analyze", "publish", "measure-savings"]),
         ("tap-act", ["apply", "accept", "watch", "rollback"]),
-        ("tap-reconcile", ["accept", "reconcile"]),
+        ("tap-reconcile", ["accept", "reconcile", "drift-check", "approve"]),
     ],
 )
 def test_only_the_named_jobs_with_the_external_id_are_trusted(

@@ -17,6 +17,7 @@ from cloudformation.assembly import Stack
 from cloudformation.template import Json, Place, Resolver, Unresolved
 from emulator.core.resource_type import Declared
 from emulator.services.cloudformation.change_details import AFTER_APPLY, attributes, dynamic, replacement, static
+from emulator.services.cloudformation.false_drift import FalseDrift, from_other_stacks
 from emulator.services.cloudformation.schemas import GROUP, TEMPLATE, UNREAD, UNSUPPORTED
 from emulator.services.cloudformation.stacks import DeployedStack, StackStore
 from emulator.services.cloudformation.stand_ins import stand_in_attribute
@@ -79,6 +80,7 @@ class Update:
             unread = frozenset(changed)
         source = "PREVIOUS_DEPLOYMENT_STATE" if governed else "ACTUAL_STATE"
         details += [static(name, before.get(name), declared.get(name), source) for name in sorted(changed & unread)]
+        details += self._false_drift(logical_id, declared) if self.drift_aware else []
         drift = self._drift(logical_id) if self.drift_aware else None
         if not details and not changed and drift in (None, "IN_SYNC", "UNSUPPORTED"):
             return {}
@@ -94,6 +96,17 @@ class Update:
             "BeforeContext": json.dumps({"Properties": before}, default=str),
             "AfterContext": json.dumps({"Properties": after}, default=str),
         }
+
+    def _false_drift(self, logical_id: str, declared: Mapping[str, Json]) -> list[dict[str, Any]]:
+        """What CloudFormation would change although nothing differs (false_drift.py)."""
+        body = self.stack.template["Resources"][logical_id]
+        unknown = from_other_stacks(body.get("Properties", {}))
+        switched = self.account.part(FalseDrift).properties(self.before.place.stack, body["Type"]) & declared.keys()
+        known = self.before.resources[logical_id].properties
+        return [
+            *(static(name, known.get(name), AFTER_APPLY, "ACTUAL_STATE") for name in sorted(unknown)),
+            *(static(name, None, declared[name], "ACTUAL_STATE") for name in sorted(switched - unknown)),
+        ]
 
     def _new(self, logical_id: str) -> dict[str, Any]:
         body = self.stack.template["Resources"][logical_id]

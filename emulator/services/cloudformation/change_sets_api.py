@@ -59,9 +59,11 @@ class ChangeSets:
 @emulates(
     "cloudformation",
     "CreateChangeSet",
-    rule="Compares the new template with the deployed one and, with REVERT_DRIFT, with the actual state; a name is "
-    "taken once; a stack that is changing takes none; templates over 51,200 bytes come by URL, read with the caller's "
-    "credentials; IAM resources want a capability; without changes, or with changed Metadata alone, it is FAILED.",
+    rule="Compares the new template with the deployed one and, with REVERT_DRIFT, with the actual state; a value of "
+    "another stack (Fn::GetStackOutput) is then shown as changed, whatever it is; a name is taken once; a stack that "
+    "is changing takes none; UsePreviousTemplate takes the deployed template; templates over 51,200 bytes come by URL, "
+    "read with the caller's credentials; IAM resources want a capability; without changes, or with changed Metadata "
+    "alone, it is FAILED.",
     source=f"{_GUIDE}/drift-aware-change-sets.html",
 )
 def create_change_set(account: Account, call: Call) -> Answer:
@@ -253,6 +255,8 @@ def _shown(change: Mapping[str, Any], values: bool) -> dict[str, Any]:
 
 def _template(account: Account, call: Call) -> dict[str, Any]:
     asked = call.parameters
+    if asked.get("UsePreviousTemplate"):
+        return dict(_stack(account, call).template)
     if "TemplateBody" in asked:
         if len(asked["TemplateBody"].encode()) > 51_200:
             raise AwsError(

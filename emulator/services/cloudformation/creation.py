@@ -225,7 +225,7 @@ def _needs(template: Template, logical_id: str) -> set[str]:
     body = template["Resources"][logical_id]
     depends = body.get("DependsOn", [])
     named = {depends} if isinstance(depends, str) else {*depends}
-    return ({*references(body.get("Properties", {}))} | named) & template["Resources"].keys()
+    return ({*references(body.get("Properties", {}))} | named) & set(template["Resources"])
 
 
 def _kept_by(template: Template, logical_id: str, left: Mapping[str, Left]) -> str | None:

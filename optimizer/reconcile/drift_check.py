@@ -1,0 +1,80 @@
+"""Asks CloudFormation, before a plan's first move, whether it sees drift where nobody changed anything.
+
+Each stack that reconcile would bring after the account is asked for a drift-aware change set with the template that
+is deployed, which is thrown away. Real drift and a false positive of CloudFormation look the same, and either would
+have reconcile refused later, after the plan's one-way moves (docs/adr/0021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cloudformation.assembly import Stack
+from optimizer.execute.notifications import Notice
+from optimizer.model.fingerprint import fingerprint
+from optimizer.ports.aws import Aws, cloudformation
+from optimizer.reconcile.harmless_changes import Change, Refusal, doubts
+from optimizer.reconcile.stack_change_set import StackChanges
+
+STACKS = ("tap-primary", "tap-replica-")  # by the beginning of their names: what the optimizer changes is in them
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One change that CloudFormation would make in a stack that is as its template says."""
+
+    stack: str
+    region: str
+    refusal: Refusal
+
+    def __str__(self) -> str:
+        return f"{self.stack} in {self.region}: {self.refusal}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The stacks that were asked, and what they would change."""
+
+    stacks: tuple[str, ...]
+    found: tuple[Doubt, ...]
+
+
+def ask_stacks(production: Aws, regions: Sequence[str]) -> Asked:
+    """Ask every stack of the platform. Raises ReconcileRefused for one that takes no change set."""
+    asked = [stack for region in regions for stack in _stacks(production, region)]
+    found = [
+        Doubt(stack.name, stack.region, each)
+        for stack in asked
+        for each in doubts(_changes(production.at(stack.region), stack))
+    ]
+    return Asked(tuple(stack.name for stack in asked), tuple(found))
+
+
+def held_text(found: Sequence[Doubt]) -> str:
+    """Why the plan is held, a line for each resource."""
+    return (
+        "the plan is held. CloudFormation would change what nobody changed:\n"
+        + "\n".join(f"  {each}" for each in found)
+        + "\nNothing was changed. See docs/runbook.md, The plan is held by CloudFormation."
+    )
+
+
+def plan_held(found: Sequence[Doubt]) -> Notice:
+    """The mail that says so, once for the same findings."""
+    text = held_text(found)
+    subject = f"tap: the plan is held, CloudFormation would change {found[0].stack}"
+    return Notice(f"drift#{fingerprint(text, 12)}", subject, text)
+
+
+def _stacks(production: Aws, region: str) -> Iterator[Stack]:
+    pages = cloudformation(production.at(region)).get_paginator("describe_stacks").paginate()
+    for shown in (each for page in pages for each in page["Stacks"]):
+        if shown["StackName"].startswith(STACKS):
+            yield Stack(shown["StackName"], production.account, region, "", {"Resources": {}}, {})
+
+
+def _changes(production: Aws, stack: Stack) -> Sequence[Change]:
+    changes = StackChanges(production, stack, keep=lambda: None)
+    changes.settle()
+    return changes.ask()
