@@ -8,7 +8,7 @@
     |   +-- PlanSuperseded            another plan took this one's place
     |   +-- NotApproved               nobody approved this plan
     |   +-- WrongState                the phase is not in a state that allows this
-    |   +-- TenantOwned               a tenant owns the resource, or ownership cannot be read
+    |   +-- TenantOwned               a tenant owns the resource, or a part of it that would be touched
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
     |   +-- WayBackClosed             a reversible move cannot be undone any more: a person has to mend it first
@@ -25,6 +25,7 @@
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
     |   +-- TurnedBack                AWS took the change back because an alarm rang: the phase is rolled back
+    |   +-- OwnerUnread               whose the resource is cannot be read: nothing is changed, and no tenant is named
     +-- AwsFailed                 7   an AWS call failed after botocore's retries
 
 Each class carries the exit code of the command line. Exit code 1 is left to Python itself.
@@ -136,6 +137,10 @@ class MoveFailed(OptimizerError):
 
 
 class TurnedBack(MoveFailed):
+    pass
+
+
+class OwnerUnread(MoveFailed):
     pass
 
 

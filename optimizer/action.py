@@ -9,7 +9,7 @@ polling, resume, rollback) is the engine's, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -20,6 +20,7 @@ from optimizer.decide.policy import Policy
 from optimizer.model.decision import Decision, Json
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind
+from optimizer.observe.inventory import Touched
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 
@@ -44,6 +45,9 @@ class Move:
     is watched that long before the next move begins. With `is_ready`, the engine waits for it before
     `do` and `undo`: an earlier change may be under way still, and AWS takes one at a time. `closed`
     says why the move cannot be undone any more, and nothing while it can: it is asked before a rollback begins.
+
+    `touches` names what the move changes or destroys beside the resource itself; without it, that is all of
+    the resource's parts. Whose these are is asked before the move and again right before its call.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Move:
     deadline: timedelta = timedelta(hours=1)
     poll: timedelta = timedelta(seconds=30)
     settle: timedelta = timedelta(0)
+    touches: Callable[[Aws], Iterable[Touched]] | None = None
 
     def __post_init__(self) -> None:
         reversible = self.undo is not None and self.is_undone is not None

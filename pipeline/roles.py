@@ -65,11 +65,13 @@ OBSERVE: tuple[Permission, ...] = (
     ),
     *_read(
         "amazonec2",
+        "ec2:DescribeInstances",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeLaunchTemplateVersions",
         "ec2:DescribeNatGateways",
         "ec2:DescribeTags",
     ),
+    *_read("amazonresourcegrouptaggingapi", "tag:GetResources"),  # finds what is governed
     *_read(
         "awselasticloadbalancingv2",
         "elasticloadbalancing:DescribeLoadBalancers",

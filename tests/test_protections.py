@@ -85,7 +85,7 @@ def tenants_are_left_alone_in_the_middle(make_world: MakeWorld) -> None:
 
 
 def tags_are_not_read_again(off: Patch) -> None:
-    off.setattr(Engine, "_refuse_tenant", lambda engine, governed: None)
+    off.setattr(Engine, "require_ours", lambda engine, change, move, pen: None)
 
 
 def unknown_owners_count(make_world: MakeWorld) -> None:
@@ -100,7 +100,7 @@ def unknown_owners_count(make_world: MakeWorld) -> None:
 
 
 def unknown_is_nobodys(off: Patch) -> None:
-    off.setattr(inventory, "_unreadable", lambda error: None)
+    off.setattr(inventory, "_unread", lambda error: inventory.OURS)
 
 
 # 2. No data is never consent.

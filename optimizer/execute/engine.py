@@ -2,17 +2,30 @@
 
 Dry-run, lease and fencing, the blast-radius cap, tenant tags and fingerprint read again right
 before each change, the write-ahead journal, polling with deadlines, resume after a crash at any
-point, and rollback by undoing what was done in reverse order.
+point, and rollback by undoing what was done in reverse order, each resource by itself.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from domain.errors import BlastRadius, MoveFailed, OneWayBegun, PlanChanged, TenantOwned, Unhealthy
+from botocore.exceptions import BotoCoreError, ClientError
+
+from domain.errors import (
+    BlastRadius,
+    LeaseLost,
+    MoveFailed,
+    OneWayBegun,
+    OptimizerError,
+    OwnerUnread,
+    PlanChanged,
+    Stopped,
+    TenantOwned,
+    Unhealthy,
+)
 from optimizer.action import Action, Before, Move, Notes, When
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal_writer import Pen
@@ -23,12 +36,15 @@ from optimizer.model.decision import Choice, Decision, Json
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Governed, Kind
-from optimizer.observe.inventory import owner_of, take_inventory
+from optimizer.model.resource import Governed, Inventory, Kind
+from optimizer.observe.inventory import Answer, ownership_of, take_inventory, tenants_of
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 
 Say = Callable[[str], None]
+
+READABLE = timedelta(hours=1)  # so long is asked whose a resource is, where no move's deadline says how long
+ASKED_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,14 @@ class Engine:
         None
     )  # judges the service; raises Breach once the phase is taken back
 
+    def inventory(self, decisions: Sequence[Decision]) -> Inventory:
+        """All resources of the kinds that these decisions are about, split by who owns them now."""
+        kinds = {self.actions[each.action].kind for each in decisions}
+        return take_inventory(self.aws, self.regions, kinds=tuple(k for k in Kind if k in kinds))
+
     def find(self, decisions: Sequence[Decision]) -> dict[str, Governed]:
         """The resources of these decisions that are still ours to change, by ARN."""
-        kinds = {self.actions[each.action].kind for each in decisions}
-        inventory = take_inventory(self.aws, self.regions, kinds=tuple(k for k in Kind if k in kinds))
-        return {each.arn: each for each in inventory.governed}
+        return {each.arn: each for each in self.inventory(decisions).governed}
 
     def check_radius(self, decisions: Sequence[Decision]) -> None:
         """Raises BlastRadius when one phase would change more resources than the policy allows."""
@@ -129,42 +148,125 @@ class Engine:
                 self.settled(move.settle)
 
     def undo(self, plan: Plan, phase: Phase, changes: Mapping[tuple[str, str], Change], pen: Pen) -> None:
-        """Undo every move that was begun, newest first. Raises OneWayBegun when one of them has no way back."""
+        """Undo every move that was begun: newest first on each resource, and all resources side by side.
+
+        What fails on one resource keeps no other one back, and is raised when these are undone. Raises
+        OneWayBegun when one of the moves has no way back.
+        """
         records = pen.journal.moves(plan, phase)
         refuse_one_way(records)
+        ways: dict[str, list[MoveRecord]] = {}
         for record in reversed(records):
-            if record.state is MoveState.UNDONE:
-                continue
-            change = changes[(record.action, record.resource)]
-            move = next(each for each in change.moves if each.name == record.name)
-            self._undo(plan, record, change, move, pen)
+            if record.state is not MoveState.UNDONE:
+                ways.setdefault(record.resource, []).append(record)
+        failed = self._side_by_side([self._way_back(plan, each, changes, pen) for each in ways.values()], pen)
+        if failed:
+            raise failed[0]
+
+    def require_ours(self, change: Change, move: Move | None, pen: Pen) -> None:
+        """Ask whose everything is that a change going forward touches, until it can be read.
+
+        Raises TenantOwned, or OwnerUnread when it still cannot be read at the deadline.
+        """
+        aws, clock = self.aws.at(change.governed.region), self.aws.clock
+        deadline = clock.now() + (move.deadline if move else READABLE)
+        told = False
+        while True:
+            touched = move.touches(aws) if move and move.touches else ()
+            found = ownership_of(self.aws, change.governed, touched)
+            if found.answer is Answer.OURS:
+                return
+            if found.answer is Answer.TENANT:
+                raise TenantOwned(f"{change.governed.name} is not changed: {found.reason}.")
+            if not found.passes or clock.now() >= deadline:
+                raise OwnerUnread(
+                    f"{change.governed.name} is not changed: {found.reason}. Run the same command again, or roll back."
+                )
+            if not told:
+                self.say(f"{change.governed.name}: waiting, {found.reason}")
+            told = True
+            clock.sleep((move.poll if move else ASKED_AGAIN).total_seconds())
+            pen.lease.keep()
 
     def _do(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> None:
+        """Writes the intent only once all that the move touches was read as ours: so its record says that as well."""
         aws = self.aws.at(change.governed.region)
+        self.require_ours(change, move, pen)
         record = pen.move(plan, record, MoveState.INTENT)
-        self._refuse_tenant(change.governed)
         if not self._reached(move, change.governed, move.is_done, pen):
             self._require_healthy(change.governed, move)
             self.say(f"{change.governed.name}: {move.summary}")
             self.switch.allow_change()
+            self.require_ours(change, move, pen)
             pen.lease.hold()
             move.do(aws)
-            self._wait(move, change.governed, move.is_done, pen, self.look)
+            self._wait(move, change.governed, self._watched(move.is_done), pen)
         pen.move(plan, record, MoveState.DONE)
 
-    def _undo(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> None:
+    def _way_back(
+        self, plan: Plan, records: Sequence[MoveRecord], changes: Mapping[tuple[str, str], Change], pen: Pen
+    ) -> Iterator[timedelta]:
+        """The undos of one resource, newest first; yields how long to wait wherever it has to."""
+        for record in records:
+            change = changes[(record.action, record.resource)]
+            move = next(each for each in change.moves if each.name == record.name)
+            yield from self._undo(plan, record, change, move, pen)
+
+    def _undo(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> Iterator[timedelta]:
         assert move.undo is not None
         assert move.is_undone is not None
-        aws = self.aws.at(change.governed.region)
+        governed, aws = change.governed, self.aws.at(change.governed.region)
         record = pen.move(plan, record, MoveState.UNDOING)
-        self._refuse_tenant(change.governed)
-        if not self._reached(move, change.governed, move.is_undone, pen):
-            self.say(f"{change.governed.name}: undo: {move.summary}")
-            self.switch.allow_undo()
-            pen.lease.hold()
-            move.undo(aws)
-            self._wait(move, change.governed, move.is_undone, pen)
+        self._leave_to_tenants(change, move)
+        if not move.is_undone(aws):
+            if move.is_ready is not None and not move.is_ready(aws):
+                self.say(f"{governed.name}: waiting until it takes a change")
+                yield from self._until(move, governed, move.is_ready)
+            if not move.is_undone(aws):
+                self.say(f"{governed.name}: undo: {move.summary}")
+                self.switch.allow_undo()
+                self._leave_to_tenants(change, move)
+                pen.lease.hold()
+                move.undo(aws)
+                yield from self._until(move, governed, move.is_undone)
         pen.move(plan, record, MoveState.UNDONE)
+
+    def _leave_to_tenants(self, change: Change, move: Move) -> None:
+        """Raises TenantOwned when a tenant's tag is read on what the way back touches.
+
+        What cannot be read does not hold it: the move was begun, so all of it was read as ours then.
+        """
+        touched = move.touches(self.aws.at(change.governed.region)) if move.touches else None
+        found = tenants_of(self.aws, change.governed, touched)
+        if found.answer is Answer.TENANT:
+            raise TenantOwned(
+                f"{change.governed.name} stays as it is, the undo of {move.name!r} with it: {found.reason}. "
+                "Settle whose it is, then run rollback again."
+            )
+        if found.answer is Answer.UNREADABLE:
+            self.say(f"{change.governed.name}: it was ours when it was changed; {found.reason}")
+
+    def _side_by_side(self, ways: Sequence[Iterator[timedelta]], pen: Pen) -> list[Exception]:
+        """Carry all of these on in turn, waiting only when each of them waits; what failed, the first first."""
+        clock = self.aws.clock
+        due: dict[int, datetime] = dict.fromkeys(range(len(ways)), clock.now())
+        failed: list[Exception] = []
+        while due:
+            place = min(due, key=lambda each: due[each])
+            if (wait := due[place] - clock.now()) > timedelta(0):
+                clock.sleep(wait.total_seconds())
+                pen.lease.keep()
+            try:
+                due[place] = clock.now() + next(ways[place])
+            except StopIteration:
+                del due[place]
+            except (LeaseLost, Stopped):
+                raise
+            except (OptimizerError, ClientError, BotoCoreError) as error:
+                self.say(f"the way back goes on without this: {error}")
+                del due[place]
+                failed.append(error)
+        return failed
 
     def _reached(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> bool:
         """Whether there is nothing to ask for; if there is, the resource is ready to be asked when this returns."""
@@ -175,7 +277,6 @@ class Engine:
             return False
         self.say(f"{governed.name}: waiting until it takes a change")
         self._wait(move, governed, move.is_ready, pen)
-        self._refuse_tenant(governed)
         return reached(aws)
 
     def _require_healthy(self, governed: Governed, move: Move) -> None:
@@ -184,16 +285,25 @@ class Engine:
         if assessment is not None and assessment.verdict is not Health.HEALTHY:
             raise Unhealthy(f"{governed.name}: {move.summary!r} is not begun: {assessment.reason}.")
 
-    def _wait(
-        self,
-        move: Move,
-        governed: Governed,
-        reached: Callable[[Aws], bool],
-        pen: Pen,
-        look: Callable[[], Assessment | None] = lambda: None,
-    ) -> None:
-        aws = self.aws.at(governed.region)
-        clock = self.aws.clock
+    def _watched(self, reached: Callable[[Aws], bool]) -> Callable[[Aws], bool]:
+        """The same question, with a look at the service wherever the answer is no."""
+
+        def ask(aws: Aws) -> bool:
+            if reached(aws):
+                return True
+            self.look()
+            return False
+
+        return ask
+
+    def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> None:
+        for pause in self._until(move, governed, reached):
+            self.aws.clock.sleep(pause.total_seconds())
+            pen.lease.keep()
+
+    def _until(self, move: Move, governed: Governed, reached: Callable[[Aws], bool]) -> Iterator[timedelta]:
+        """Yields how long to wait until it is reached. Raises MoveFailed at the move's deadline."""
+        aws, clock = self.aws.at(governed.region), self.aws.clock
         deadline = clock.now() + move.deadline
         while not reached(aws):
             if clock.now() >= deadline:
@@ -201,13 +311,7 @@ class Engine:
                     f"{governed.name}: {move.summary!r} was not reached within {move.deadline}. "
                     "See the resource's events, then run the same command again, or roll back."
                 )
-            clock.sleep(move.poll.total_seconds())
-            pen.lease.keep()
-            look()
-
-    def _refuse_tenant(self, governed: Governed) -> None:
-        if reason := owner_of(self.aws, governed):
-            raise TenantOwned(f"{governed.name} is not changed: {reason}.")
+            yield move.poll
 
 
 def refuse_one_way(records: Sequence[MoveRecord]) -> None:

@@ -228,7 +228,7 @@ class Life:
                 record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
             record = pen.attended(plan, record)
             engine = self._engine(plan, phase, pen)
-            changes = PhaseChanges(plan, phase, engine, pen).begun(self.switch.allow_change)
+            changes = PhaseChanges(plan, phase, engine, pen).to_accept(self.switch.allow_change)
             for change in changes.values():
                 engine.run(plan, phase, change, When.ACCEPT, pen)
             sizing = self._resized([change.decision for change in changes.values()])

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.errors import TenantOwned
+from domain.errors import OwnerUnread, TenantOwned
 from optimizer.action import Action, Tending
 from optimizer.analyze.measure import measure
-from optimizer.execute.engine import Change, Engine
+from optimizer.execute.engine import ASKED_AGAIN, READABLE, Change, Engine
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.records import MoveState, PhaseRecord, PhaseState
 from optimizer.model.decision import Decision
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Governed
+from optimizer.model.resource import Governed, Inventory
+from optimizer.observe.inventory import Answer, named, tenants_of
 
 
 @dataclass(frozen=True)
@@ -31,32 +32,32 @@ class PhaseChanges:
     ) -> tuple[PhaseRecord, Mapping[str, Governed], list[Decision]]:
         """The decisions that still hold, with their resources by ARN.
 
-        Those already begun are carried on; those vetoed stay vetoed. Raises TenantOwned when a resource is not ours.
+        Those already begun are carried on; those vetoed stay vetoed. Raises TenantOwned when a resource is not ours,
+        OwnerUnread when that cannot be read.
         """
         record, wanted = self._not_vetoed(record, decisions)
-        governed = self.engine.find(wanted)
+        found = self._readable(wanted)
+        governed = {each.arn: each for each in found.governed}
         for decision in wanted:
             if decision.resource not in governed:
-                raise TenantOwned(f"{decision.resource} was under change and is gone, or owned by a tenant, by now.")
+                raise TenantOwned(f"{decision.resource} was under change, and stops: {_reason(found, decision)}.")
         return record, governed, wanted
 
     def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], Change]:
         """The changes this phase has begun, each with its moves as they were when it was applied.
 
-        `allow` raises Stopped when the switch says so. Raises TenantOwned.
+        By the journal alone: whether AWS can be asked about a resource now says nothing of what was changed.
+        `allow` raises Stopped when the switch says so.
         """
         begun = self._begun()
-        decisions = [each for each in self.plan.to_apply(self.phase) if (each.action, each.resource) in begun]
-        governed = self.engine.find(decisions)
         changes = {}
-        for decision in decisions:
-            if decision.resource not in governed:
-                raise TenantOwned(
-                    f"{decision.resource} was changed by the plan and is gone, or owned by a tenant, by now."
-                )
+        for decision in self.plan.to_apply(self.phase):
+            if (decision.action, decision.resource) not in begun:
+                continue
             before = self.pen.journal.before(self.plan, self.phase, decision.action, decision.resource)
             assert before is not None, "it is journaled before the first move"
-            action, resource = self.engine.actions[decision.action], governed[decision.resource]
+            action = self.engine.actions[decision.action]
+            resource = named(action.kind, decision.resource, self.engine.aws.region)
             notes = self.engine.notes(self.plan, self.phase, decision, self.pen, allow)
             moves = self.engine.moves(resource, before, decision, notes)
             changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
@@ -75,11 +76,21 @@ class PhaseChanges:
                 return True
         return False
 
+    def to_accept(self, allow: Callable[[], None]) -> dict[tuple[str, str], Change]:
+        """The same, each still ours. Raises TenantOwned, or OwnerUnread when that cannot be read."""
+        changes = self.begun(allow)
+        for change in changes.values():
+            self.engine.require_ours(change, None, self.pen)
+        return changes
+
     def tend(self, asked: Callable[[Action], Tending | None]) -> None:
-        """Do what is asked of each change that was begun, and say what came of it."""
+        """Do what is asked of each change that was begun, and say what came of it; what is a tenant's is left alone."""
         allow = self.engine.switch.allow_undo
         for change in self.begun(allow).values():
             if (work := asked(change.action)) is None:
+                continue
+            if (owner := tenants_of(self.engine.aws, change.governed, None)).answer is Answer.TENANT:
+                self.engine.say(f"{change.governed.name} is left alone: {owner.reason}")
                 continue
             notes = self.engine.notes(self.plan, self.phase, change.decision, self.pen, allow)
             aws = self.engine.aws.at(change.governed.region)
@@ -89,11 +100,14 @@ class PhaseChanges:
     def _not_vetoed(self, record: PhaseRecord, decisions: Sequence[Decision]) -> tuple[PhaseRecord, list[Decision]]:
         engine, begun, vetoed = self.engine, self._begun(), dict(record.vetoed or {})
         fresh = [d for d in decisions if (d.action, d.resource) not in begun and d.key not in vetoed]
-        found = engine.find(fresh)
+        inventory = self._readable(fresh)
+        found = {each.arn: each for each in inventory.governed}
         asked = [(engine.actions[d.action], found[d.resource]) for d in fresh if d.resource in found]
         measured = measure(engine.aws, asked, engine.policy)
         for decision in fresh:
-            if reason := engine.still_wanted(decision, found.get(decision.resource), measured):
+            governed = found.get(decision.resource)
+            reason = engine.still_wanted(decision, governed, measured) if governed else _reason(inventory, decision)
+            if reason:
                 vetoed[decision.key] = reason
                 engine.say(f"{decision.action}: left out, its criteria no longer hold: {reason}")
         if vetoed != dict(record.vetoed or {}):
@@ -101,5 +115,27 @@ class PhaseChanges:
             record = self.pen.move_phase(self.plan, record, PhaseState.APPLYING, text, vetoed=vetoed)
         return record, [each for each in decisions if each.key not in vetoed]
 
+    def _readable(self, decisions: Sequence[Decision]) -> Inventory:
+        """What is there of these kinds, once the owner of each of the decisions' resources can be read."""
+        engine, clock = self.engine, self.engine.aws.clock
+        deadline = clock.now() + READABLE
+        while True:
+            found = engine.inventory(decisions)
+            waiting = [found.unreadable[each.resource] for each in decisions if each.resource in found.unreadable]
+            if not waiting:
+                return found
+            if clock.now() >= deadline or not all(each.passes for each in waiting):
+                held = next(each for each in decisions if each.resource in found.unreadable)
+                raise OwnerUnread(
+                    f"{held.resource} is not changed: {_reason(found, held)}. Run the same command again."
+                )
+            clock.sleep(ASKED_AGAIN.total_seconds())
+            self.pen.lease.keep()
+
     def _begun(self) -> set[tuple[str, str]]:
         return {(move.action, move.resource) for move in self.pen.journal.moves(self.plan, self.phase)}
+
+
+def _reason(found: Inventory, decision: Decision) -> str:
+    """Why a decision's resource is not among the governed ones."""
+    return next((each.reason for each in found.excluded if each.arn == decision.resource), "it is gone")

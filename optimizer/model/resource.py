@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from domain.names import TENANT_TAG
+from optimizer.observe.inventory import Ownership
 
 
 class Kind(Enum):
@@ -47,10 +48,15 @@ class Excluded:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found: governed resources, and those left alone with the reason."""
+    """What was found: governed resources, and those left alone with the reason.
+
+    `unreadable` are those among the excluded whose owner could not be read, by ARN: nobody said that a tenant
+    owns them.
+    """
 
     governed: tuple[Governed, ...]
     excluded: tuple[Excluded, ...]
+    unreadable: Mapping[str, Ownership] = field(default_factory=dict)
 
     def of(self, kind: Kind) -> tuple[Governed, ...]:
         """The governed resources of one kind."""

@@ -126,7 +126,15 @@ def _decide(evidence: Before, policy: Policy) -> Decision:
     return Decision("tidy_table", ARN, Choice.APPLY, "always", (), before=evidence)
 
 
-ARN = f"arn:aws:dynamodb:us-east-1:222222222222:table/{TABLE}"
+DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
+APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
+
+
+def arn_of(table: str) -> str:
+    return f"arn:aws:dynamodb:us-east-1:222222222222:table/{table}"
+
+
+ARN = arn_of(TABLE)
 ACTION = Action(
     id="tidy_table",
     phase=Phase.COMPUTE,
@@ -186,13 +194,17 @@ class World:
         found = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
         return [json.loads(each["Body"]) for each in found]
 
-    def table(self) -> Before:
+    def table(self, name: str = TABLE) -> Before:
         aws = Aws(self.account.session("222222222222", "us-east-1"), "222222222222", "us-east-1", self.account.clock)
-        return _describe(aws, Governed(Kind.TABLE, TABLE, ARN, "us-east-1", {}))
+        return _describe(aws, Governed(Kind.TABLE, name, arn_of(name), "us-east-1", {}))
 
-    def tag(self, key: str, value: str) -> None:
+    def tag(self, key: str, value: str, name: str = TABLE) -> None:
         client = self.account.session("222222222222", "us-east-1").client("dynamodb")
-        client.tag_resource(ResourceArn=ARN, Tags=[{"Key": key, "Value": value}])
+        client.tag_resource(ResourceArn=arn_of(name), Tags=[{"Key": key, "Value": value}])
+
+    def untag(self, key: str, name: str = TABLE) -> None:
+        client = self.account.session("222222222222", "us-east-1").client("dynamodb")
+        client.untag_resource(ResourceArn=arn_of(name), TagKeys=[key])
 
     def plan(self, **changes: object) -> Plan:
         decision = Decision("tidy_table", ARN, Choice.APPLY, "always", (), before=self.table())
@@ -219,6 +231,14 @@ class World:
             Pen(life.journal, lease).propose(plan)
         life.approve(plan)
         return plan
+
+
+def another_table(world: World, name: str) -> Decision:
+    """A second governed table, made once, and the decision to tidy it up as well."""
+    client = world.account.client("dynamodb", "222222222222", "us-east-1")
+    if name not in client.list_tables()["TableNames"]:
+        _create(world.account, "222222222222", name, ["pk"], {GOVERNED_TAG: GOVERNED_VALUE})
+    return Decision("tidy_table", arn_of(name), Choice.APPLY, "always", (), before=world.table(name))
 
 
 @pytest.fixture

@@ -69,3 +69,79 @@ def test_a_secondary_of_a_tenant_excludes_the_global_database(aws: Aws, part: st
     assert database.attributes["secondaries"] == [f"arn:aws:rds:{REGIONS[1]}:{PRODUCTION}:cluster:there"]
     there.rds.add_tags_to_resource(ResourceName=arn, Tags=TENANT)
     assert "is owned by a tenant" in excluded(aws, Kind.GLOBAL_DATABASE)["tap-global"]
+
+
+def fleet(aws: Aws, **template: object) -> str:
+    """A governed group of three instances; returns the id of one of them."""
+    aws.ec2.create_launch_template(
+        LaunchTemplateName="tap-fleet",
+        LaunchTemplateData={"InstanceType": "m5.large", "ImageId": "ami-12345678", **template},  # type: ignore[typeddict-item]
+    )
+    aws.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="tap-fleet",
+        LaunchTemplate={"LaunchTemplateName": "tap-fleet", "Version": "1"},
+        MinSize=1,
+        DesiredCapacity=3,
+        MaxSize=5,
+        AvailabilityZones=["us-east-1a"],
+        Tags=[{**TAGS[0], "PropagateAtLaunch": True}],
+    )
+    aws.clock.sleep(3600)
+    (group,) = aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    return group["Instances"][1]["InstanceId"]
+
+
+@pytest.mark.parametrize("part", ["instance", "volume", "network interface", "launch template"])
+def test_a_part_of_one_instance_that_a_tenant_owns_excludes_the_fleet(aws: Aws, part: str) -> None:
+    instance = fleet(aws)
+    assert [each.name for each in take_inventory(aws, REGIONS, kinds=(Kind.FLEET,)).governed] == ["tap-fleet"]
+    (shown,) = aws.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"]
+    owned = {
+        "instance": instance,
+        "volume": shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"],
+        "network interface": shown["NetworkInterfaces"][0]["NetworkInterfaceId"],
+        "launch template": aws.ec2.describe_launch_templates()["LaunchTemplates"][0]["LaunchTemplateId"],
+    }[part]
+    aws.ec2.create_tags(Resources=[owned], Tags=TENANT)
+    assert f"its part {owned} is owned by a tenant" in excluded(aws, Kind.FLEET)["tap-fleet"]
+
+
+@pytest.mark.parametrize("kind", ["instance", "volume"])
+def test_a_template_that_gives_a_tenants_tag_excludes_the_fleet(aws: Aws, kind: str) -> None:
+    fleet(aws, TagSpecifications=[{"ResourceType": kind, "Tags": TENANT}])
+    assert f"tags of each {kind}) is owned by a tenant" in excluded(aws, Kind.FLEET)["tap-fleet"]
+
+
+def test_a_security_group_of_a_tenant_excludes_the_global_database(aws: Aws) -> None:
+    there = aws.at(REGIONS[1])
+    door = there.ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    aws.rds.create_global_cluster(GlobalClusterIdentifier="tap-global", Engine="aurora-postgresql", Tags=TAGS)
+    for region, name in zip(REGIONS, ("here", "there"), strict=True):
+        aws.at(region).rds.create_db_cluster(
+            DBClusterIdentifier=name,
+            Engine="aurora-postgresql",
+            MasterUsername="tap",
+            MasterUserPassword="rehearsal-password",
+            GlobalClusterIdentifier="tap-global",
+            **({} if region == REGIONS[0] else {"VpcSecurityGroupIds": [door]}),  # type: ignore[arg-type]
+        )
+    assert excluded(aws, Kind.GLOBAL_DATABASE) == {}
+    there.ec2.create_tags(Resources=[door], Tags=TENANT)
+    assert f"its part {door} is owned by a tenant" in excluded(aws, Kind.GLOBAL_DATABASE)["tap-global"]
+
+
+def test_a_cache_is_known_by_its_tags_while_it_is_being_changed(aws: Aws) -> None:
+    aws.elasticache.create_replication_group(
+        ReplicationGroupId="tap-cache",
+        ReplicationGroupDescription="Sessions",
+        Engine="redis",
+        CacheNodeType="cache.r6g.large",
+        NumNodeGroups=2,
+        ReplicasPerNodeGroup=1,
+        Tags=TAGS,
+    )
+    aws.elasticache.create_snapshot(ReplicationGroupId="tap-cache", SnapshotName="automatic-0300")
+    (group,) = take_inventory(aws, REGIONS, kinds=(Kind.CACHE,)).governed
+    with pytest.raises(aws.elasticache.exceptions.ClientError, match="InvalidReplicationGroupState"):
+        aws.elasticache.list_tags_for_resource(ResourceName=group.arn)
+    assert excluded(aws, Kind.CACHE) == {}

@@ -80,6 +80,25 @@ def describe_cache_clusters(_: Account, call: Call) -> Answer | None:
 
 @emulates(
     "elasticache",
+    "ListTagsForResource",
+    rule="If the cluster is not in the available state, ListTagsForResource returns an error: for the group and for "
+    "each of its nodes.",
+    source=f"{API}/API_ListTagsForResource.html",
+)
+def list_tags_for_resource(_: EmulatedAccount, call: Call) -> Answer:
+    *_, kind, name = call.parameters["ResourceName"].split(":")
+    for group in elasticache_backends[call.account][call.region].replication_groups.values():
+        members = [each.get("cache_cluster_id") for shard in group.node_groups for each in shard["node_group_members"]]
+        meant = name == group.replication_group_id if kind == "replicationgroup" else name in members
+        if meant and group.status != "available":
+            raise AwsError(
+                "InvalidReplicationGroupState", "Cluster not in available state to perform tagging operations."
+            )
+    return call.forward()
+
+
+@emulates(
+    "elasticache",
     "DescribeEvents",
     rule="What failed later is told by an event of the group, newest last, for at most 14 days; an hour unless asked.",
     source=f"{API}/API_DescribeEvents.html",

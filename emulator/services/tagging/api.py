@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moto.core.resource_tagging import TaggedResource, iter_taggable_backends, match_resource_type
+from moto.elasticache.models import elasticache_backends
 
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
@@ -55,6 +56,16 @@ def _tagged(account: Account, call: Call) -> Iterator[TaggedResource]:
         for each in backend.iter_tagged_resources():
             if each.tags or each.arn in once:
                 yield each
+    yield from (each for each in _nodes(call) if each.tags or each.arn in once)
+
+
+def _nodes(call: Call) -> Iterator[TaggedResource]:
+    """The nodes of replication groups: clusters with tags of their own, which moto does not list."""
+    backend = elasticache_backends[call.account][call.region]
+    for group in backend.replication_groups.values():
+        for member in (each for shard in group.node_groups for each in shard["node_group_members"]):
+            arn = f"arn:aws:elasticache:{call.region}:{call.account}:cluster:{member.get('cache_cluster_id')}"
+            yield TaggedResource(arn, backend.tagging_service.get_tag_dict_for_resource(arn), "elasticache:cluster")
 
 
 def _is_wanted(resource: TaggedResource, asked: Mapping[str, Any]) -> bool:
