@@ -19,8 +19,7 @@ from domain.sizing import Sizing
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Decision, Json
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
-from optimizer.observe.inventory import Touched
+from optimizer.model.resource import Governed, Kind, Touched
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 

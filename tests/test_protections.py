@@ -37,6 +37,7 @@ from optimizer.model.resource import Governed, Kind
 from optimizer.observe import inventory
 from optimizer.observe.inventory import owner_of
 from optimizer.reconcile.drift import differences
+from optimizer.resources.registry import resource_kinds
 from pipeline import roles
 from tests.actions.test_contract import undeclared
 from tests.execute import conftest as small_world
@@ -95,12 +96,14 @@ def unknown_owners_count(make_world: MakeWorld) -> None:
     life = make_world().fresh()
     table = Governed(Kind.TABLE, TABLE, ARN, "us-east-1", {GOVERNED_TAG: GOVERNED_VALUE})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(inventory._READERS, Kind.TABLE, replace(inventory._READERS[Kind.TABLE], tags=unreadable))
+        kinds = dict(resource_kinds())
+        kinds[Kind.TABLE] = replace(kinds[Kind.TABLE], tags=unreadable)
+        patch.setattr(inventory, "resource_kinds", lambda: kinds)
         assert owner_of(life.production, table), "unreadable tags counted as no tenant's"
 
 
 def unknown_is_nobodys(off: Patch) -> None:
-    off.setattr(inventory, "_unread", lambda error: inventory.OURS)
+    off.setattr(inventory, "unread", lambda error: inventory.OURS)
 
 
 # 2. No data is never consent.

@@ -36,8 +36,8 @@ from optimizer.model.decision import Choice, Decision, Json
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Governed, Inventory, Kind
-from optimizer.observe.inventory import Answer, ownership_of, take_inventory, tenants_of
+from optimizer.model.resource import Answer, Governed, Inventory, Kind
+from optimizer.observe.inventory import ownership_of, take_inventory, tenants_of
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 

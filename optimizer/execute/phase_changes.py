@@ -14,8 +14,8 @@ from optimizer.execute.records import MoveState, PhaseRecord, PhaseState
 from optimizer.model.decision import Decision
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Governed, Inventory
-from optimizer.observe.inventory import Answer, named, tenants_of
+from optimizer.model.resource import Answer, Governed, Inventory
+from optimizer.observe.inventory import named, tenants_of
 
 
 @dataclass(frozen=True)

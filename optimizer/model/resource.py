@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from domain.names import TENANT_TAG
-from optimizer.observe.inventory import Ownership
 
 
 class Kind(Enum):
@@ -46,6 +45,29 @@ class Excluded:
     reason: str
 
 
+class Answer(Enum):
+    """Whose something is."""
+
+    OURS = "ours"
+    TENANT = "a tenant's"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Whose one or several resources are, and the reason: the tag, or the call that could not tell.
+
+    `passes`: what could not be read now can be read later, as the tags of a cache that is being changed.
+    """
+
+    answer: Answer
+    reason: str = ""
+    passes: bool = False
+
+
+OURS = Ownership(Answer.OURS)
+
+
 @dataclass(frozen=True)
 class Inventory:
     """What was found: governed resources, and those left alone with the reason.
@@ -64,6 +86,14 @@ class Inventory:
 
 
 Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """One resource that a move changes or destroys: its ARN or id, and how its tags are read now."""
+
+    name: str
+    read: Callable[[], Tags]
 
 
 def tenant_tag(tags: Tags) -> str | None:

@@ -1,0 +1,54 @@
+"""ElastiCache replication groups: found by tag, owned with their nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.ports.aws import Aws
+from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.tags import flat, known, tagged, tagging_tags
+
+
+def _find_caches(aws: Aws) -> Iterator[Found]:
+    """With the shard of each node; a group that is being created or deleted has none."""
+    ours = {arn for arn in tagged(aws, "elasticache") if ":replicationgroup:" in arn}
+    for page in aws.elasticache.get_paginator("describe_replication_groups").paginate() if ours else ():
+        for group in (each for each in page["ReplicationGroups"] if each["ARN"] in ours):
+            nodes = {
+                node["CacheClusterId"]: shard["NodeGroupId"]
+                for shard in group.get("NodeGroups", [])
+                for node in shard.get("NodeGroupMembers", [])
+            }
+            yield group["ReplicationGroupId"], group["ARN"], {"nodes": nodes}
+
+
+def cache_tags(aws: Aws, arn: str) -> Tags:
+    """The tags of something in ElastiCache.
+
+    It tells them itself only while it is available ("If the cluster is not in the available state,
+    ListTagsForResource returns an error"); while it is being changed, the tagging API does.
+    """
+    try:
+        return flat(aws.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"])
+    except ClientError as error:
+        if "State" not in error.response["Error"]["Code"]:
+            raise
+    return tagging_tags(aws, [arn]).get(arn, {})
+
+
+def _cache_parts(aws: Aws, name: str) -> Iterator[Touched]:
+    """The nodes, each of which carries tags of its own."""
+    arns = {
+        node["ARN"]: node["CacheClusterId"]
+        for page in aws.elasticache.get_paginator("describe_cache_clusters").paginate()
+        for node in page["CacheClusters"]
+        if node.get("ReplicationGroupId") == name
+    }
+    tags = tagging_tags(aws, list(arns))
+    yield from (known(node, tags.get(arn, {})) for arn, node in arns.items())
+
+
+KINDS = (ResourceKind(Kind.CACHE, _find_caches, cache_tags, _cache_parts),)

@@ -1,0 +1,85 @@
+"""Aurora clusters, their instances, and global databases: found by tag, owned with all their members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.ports.aws import Aws
+from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.tags import flat, is_governed, known, touched_in_ec2
+
+
+def _find_clusters(aws: Aws) -> Iterator[Found]:
+    """With whether each is a global database's secondary: a copy, that has no sizing of its own."""
+    copies = {
+        member["DBClusterArn"]
+        for page in aws.rds.get_paginator("describe_global_clusters").paginate()
+        for database in page["GlobalClusters"]
+        for member in database.get("GlobalClusterMembers", [])
+        if not member["IsWriter"]
+    }
+    for page in aws.rds.get_paginator("describe_db_clusters").paginate():
+        for cluster in (each for each in page["DBClusters"] if is_governed(each.get("TagList", []))):
+            arn = cluster["DBClusterArn"]
+            yield cluster["DBClusterIdentifier"], arn, {"secondary": arn in copies}
+
+
+def _find_instances(aws: Aws) -> Iterator[Found]:
+    for page in aws.rds.get_paginator("describe_db_instances").paginate():
+        for instance in (each for each in page["DBInstances"] if is_governed(each.get("TagList", []))):
+            attributes = {"cluster": instance.get("DBClusterIdentifier")}
+            yield instance["DBInstanceIdentifier"], instance["DBInstanceArn"], attributes
+
+
+def _find_global_clusters(aws: Aws) -> Iterator[Found]:
+    for page in aws.rds.get_paginator("describe_global_clusters").paginate():
+        for cluster in (each for each in page["GlobalClusters"] if is_governed(each.get("TagList", []))):
+            members = cluster.get("GlobalClusterMembers", [])
+            secondaries = sorted(each["DBClusterArn"] for each in members if not each["IsWriter"])
+            writers = [each["DBClusterArn"] for each in members if each["IsWriter"]]
+            attributes = {"primary": next(iter(writers), None), "secondaries": secondaries}
+            yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], attributes
+
+
+def _rds_tags(aws: Aws, arn: str) -> Tags:
+    return flat(aws.rds.list_tags_for_resource(ResourceName=arn)["TagList"])
+
+
+def touched_in_rds(aws: Aws, arn: str) -> Touched:
+    """An instance, cluster, snapshot or parameter group, in the Region of its ARN."""
+    there = aws.at(arn.split(":")[3])
+    return Touched(arn.rsplit(":", 1)[1], lambda: _rds_tags(there, arn))
+
+
+def _cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
+    """The instances, with the parameter groups that were made for them."""
+    pages = aws.rds.get_paginator("describe_db_instances").paginate(
+        Filters=[{"Name": "db-cluster-id", "Values": [name]}]
+    )
+    groups: set[str] = set()
+    for instance in (each for page in pages for each in page["DBInstances"]):
+        yield known(instance["DBInstanceIdentifier"], flat(instance.get("TagList", [])))
+        groups |= {each["DBParameterGroupName"] for each in instance.get("DBParameterGroups", ())}
+    for group in sorted(each for each in groups if not each.startswith("default.")):
+        yield touched_in_rds(aws, f"arn:aws:rds:{aws.region}:{aws.account}:pg:{group}")
+
+
+def _global_cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
+    """The member clusters in all their Regions with their instances, and what lets others into the secondaries."""
+    for database in aws.rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]:
+        for member in database.get("GlobalClusterMembers", []):
+            region, cluster = (member["DBClusterArn"].split(":")[place] for place in (3, 6))
+            there = aws.at(region)
+            for shown in there.rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]:
+                yield known(cluster, flat(shown.get("TagList", [])))
+                doors = [each["VpcSecurityGroupId"] for each in shown.get("VpcSecurityGroups", ())]
+                yield from touched_in_ec2(there, [] if member["IsWriter"] else doors)
+            yield from _cluster_parts(there, cluster)
+
+
+KINDS = (
+    ResourceKind(Kind.DATABASE, _find_clusters, _rds_tags, _cluster_parts),
+    ResourceKind(Kind.DATABASE_INSTANCE, _find_instances, _rds_tags),
+    ResourceKind(Kind.GLOBAL_DATABASE, _find_global_clusters, _rds_tags, _global_cluster_parts),
+)

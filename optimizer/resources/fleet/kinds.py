@@ -1,0 +1,80 @@
+"""Auto Scaling groups: found by tag, owned with their launch templates and every instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.ports.aws import Aws
+from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.tags import flat, known, touched_in_ec2
+
+
+def _find_fleets(aws: Aws) -> Iterator[Found]:
+    pages = aws.autoscaling.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "key", "Values": [GOVERNED_TAG]}, {"Name": "value", "Values": [GOVERNED_VALUE]}]
+    )
+    names = sorted({tag["ResourceId"] for page in pages for tag in page["Tags"]})
+    for first in range(0, len(names), 50):
+        groups = aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
+            AutoScalingGroupNames=names[first : first + 50]
+        )
+        for group in (each for page in groups for each in page["AutoScalingGroups"]):
+            yield group["AutoScalingGroupName"], group["AutoScalingGroupARN"], {}
+
+
+def _fleet_tags(aws: Aws, arn: str) -> Tags:
+    name = arn.rsplit("autoScalingGroupName/", 1)[1]
+    pages = aws.autoscaling.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "auto-scaling-group", "Values": [name]}]
+    )
+    return flat(tag for page in pages for tag in page["Tags"])
+
+
+def _fleet_parts(aws: Aws, name: str) -> Iterator[Touched]:
+    """Launch templates with the tags that they give, and every instance with its volumes and interfaces."""
+    for group in aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]:
+        ids: list[str] = []
+        for template, version in _templates(group):
+            ids.append(template)
+            yield from _given(aws, template, version)
+        instances = [each["InstanceId"] for each in group["Instances"]]
+        yield from touched_in_ec2(aws, [*dict.fromkeys(ids), *instances, *_attached(aws, instances)])
+
+
+def _templates(group: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The id and version of every launch template that a group launches from."""
+    mixed = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    named = (
+        group.get("LaunchTemplate"),
+        mixed.get("LaunchTemplateSpecification"),
+        *(each.get("LaunchTemplateSpecification") for each in mixed.get("Overrides", ())),
+    )
+    for each in named:
+        if each and each.get("LaunchTemplateId"):
+            yield each["LaunchTemplateId"], each.get("Version", "$Default")
+
+
+def _given(aws: Aws, template: str, version: str) -> Iterator[Touched]:
+    """The tags that a template's version puts on what it launches: they say whose that will be."""
+    versions = aws.ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=[version])
+    for shown in versions["LaunchTemplateVersions"]:
+        for each in shown["LaunchTemplateData"].get("TagSpecifications", ()):
+            kind = each.get("ResourceType", "instance")
+            yield known(f"{template} (version {version}, tags of each {kind})", flat(each.get("Tags", ())))
+
+
+def _attached(aws: Aws, instances: Sequence[str]) -> Iterator[str]:
+    """The volumes and network interfaces of these instances: they go with them."""
+    pages = aws.ec2.get_paginator("describe_instances").paginate(
+        Filters=[{"Name": "instance-id", "Values": list(instances)}]
+    )
+    for page in pages if instances else ():
+        for each in (one for reservation in page["Reservations"] for one in reservation["Instances"]):
+            yield from (disk["Ebs"]["VolumeId"] for disk in each.get("BlockDeviceMappings", ()) if "Ebs" in disk)
+            yield from (card["NetworkInterfaceId"] for card in each.get("NetworkInterfaces", ()))
+
+
+KINDS = (ResourceKind(Kind.FLEET, _find_fleets, _fleet_tags, _fleet_parts),)

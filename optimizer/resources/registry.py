@@ -1,0 +1,31 @@
+"""All kinds of resources: each folder here declares its own in `kinds.py`; a new kind is a new folder."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+
+import optimizer.resources
+from optimizer.model.resource import Kind
+from optimizer.resources.kind import ResourceKind
+
+
+@cache
+def resource_kinds() -> Mapping[Kind, ResourceKind]:
+    """Every kind with its declaration. Raises TypeError when a kind is declared twice, or not at all."""
+    found: dict[Kind, ResourceKind] = {}
+    for folder in pkgutil.iter_modules(optimizer.resources.__path__):
+        if not folder.ispkg:
+            continue
+        declared: tuple[ResourceKind, ...] = importlib.import_module(
+            f"{optimizer.resources.__name__}.{folder.name}.kinds"
+        ).KINDS
+        for each in declared:
+            if each.kind in found:
+                raise TypeError(f"the kind {each.kind.name} is declared twice, the second time in {folder.name}")
+            found[each.kind] = each
+    if missing := [each.name for each in Kind if each not in found]:
+        raise TypeError(f"no folder of optimizer/resources/ declares the kinds {', '.join(missing)}")
+    return found

@@ -1,0 +1,36 @@
+"""DynamoDB tables: found by tag, owned with their replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.ports.aws import Aws
+from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.tags import flat, tagged
+
+
+def _find_tables(aws: Aws) -> Iterator[Found]:
+    for arn in tagged(aws, "dynamodb:table"):
+        yield arn.rsplit("/", 1)[1], arn, {}
+
+
+def _table_tags(aws: Aws, arn: str) -> Tags:
+    pages = aws.dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
+    return flat(tag for page in pages for tag in page["Tags"])
+
+
+def _table_parts(aws: Aws, name: str) -> Iterator[Touched]:
+    """The replicas of a global table: a change of one is a change of all."""
+    for replica in aws.dynamodb.describe_table(TableName=name)["Table"].get("Replicas", []):
+        if (region := replica["RegionName"]) != aws.region:
+            yield touched_table(aws, f"arn:aws:dynamodb:{region}:{aws.account}:table/{name}")
+
+
+def touched_table(aws: Aws, arn: str) -> Touched:
+    """A table, in the Region of its ARN."""
+    there = aws.at(arn.split(":")[3])
+    return Touched(arn, lambda: _table_tags(there, arn))
+
+
+KINDS = (ResourceKind(Kind.TABLE, _find_tables, _table_tags, _table_parts),)

@@ -1,0 +1,115 @@
+"""Tags, as each way of asking for them shows them, and what an error says of the owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from optimizer.model.resource import OURS, Answer, Ownership, Tags, Touched, tenant_tag
+from optimizer.ports.aws import Aws
+
+# Errors that pass by themselves: a resource that is being changed, and a service that is asked too much.
+_THROTTLED = (
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServiceException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+)
+
+
+def ownership(touched: Iterable[Touched]) -> Ownership:
+    """Whose these are. A tenant's tag on one of them decides; then what could not be read; what is gone is nobody's."""
+    found = OURS
+    try:
+        for each in touched:
+            try:
+                tags = each.read()
+            except ClientError as error:
+                found = found if found.answer is Answer.UNREADABLE else unread(error)
+                continue
+            if owned := tenant_tag(tags):
+                return Ownership(Answer.TENANT, f"its part {each.name} is owned by a tenant: tag {owned}")
+    except ClientError as error:  # of the call that lists them
+        found = found if found.answer is Answer.UNREADABLE else unread(error)
+    return found
+
+
+def is_gone(error: ClientError) -> bool:
+    """Whether AWS says that what was asked about does not exist."""
+    code = error.response["Error"]["Code"]
+    return "NotFound" in code or code in ("ResourceNotFoundException", "NoSuchEntity")
+
+
+def unread(error: ClientError) -> Ownership:
+    """What an error says of the owner: nothing; but that a resource is gone says that nobody's is touched."""
+    code = error.response["Error"]["Code"]
+    if is_gone(error):
+        return OURS
+    if code in _THROTTLED:
+        told = f"its owner cannot be read now: {error.operation_name} is throttled ({code})"
+        return Ownership(Answer.UNREADABLE, told, passes=True)
+    if "State" in code or code in ("ResourceInUseException", "ResourceInUse"):
+        told = f"its owner cannot be read now: it is being changed ({error.operation_name} answered {code})"
+        return Ownership(Answer.UNREADABLE, told, passes=True)
+    return Ownership(
+        Answer.UNREADABLE, f"ownership unknown, so it counts as owned: {error.operation_name} answered {code}"
+    )
+
+
+def flat(tags: Iterable[Any]) -> Tags:
+    """A list of keys and values as AWS shows it, as a mapping."""
+    return {each["Key"]: each.get("Value", "") for each in tags}
+
+
+def known(name: str, tags: Tags) -> Touched:
+    """A resource whose tags were shown along with it."""
+    return Touched(name, lambda: tags)
+
+
+def is_governed(tags: Iterable[Any]) -> bool:
+    return flat(tags).get(GOVERNED_TAG) == GOVERNED_VALUE
+
+
+def tagged(aws: Aws, kind: str) -> Iterator[str]:
+    """The ARNs of one kind that carry the governed tag."""
+    pages = aws.tagging.get_paginator("get_resources").paginate(
+        TagFilters=[{"Key": GOVERNED_TAG, "Values": [GOVERNED_VALUE]}], ResourceTypeFilters=[kind]
+    )
+    for page in pages:
+        yield from (each["ResourceARN"] for each in page["ResourceTagMappingList"])
+
+
+def tagging_tags(aws: Aws, arns: Sequence[str]) -> dict[str, Tags]:
+    """The tags of these, as the Resource Groups Tagging API has them, whatever state they are in.
+
+    It answers for up to 100 ARNs at once, and leaves out what never had a tag (API Reference, GetResources).
+    """
+    found: dict[str, Tags] = {}
+    for first in range(0, len(arns), 100):
+        shown = aws.tagging.get_resources(ResourceARNList=list(arns[first : first + 100]))
+        found |= {each["ResourceARN"]: flat(each["Tags"]) for each in shown["ResourceTagMappingList"]}
+    return found
+
+
+def touched_in_ec2(aws: Aws, ids: Sequence[str]) -> Iterator[Touched]:
+    """Resources of EC2, by id; their tags are read together."""
+    tags: dict[str, dict[str, str]] = {each: {} for each in ids}
+    for first in range(0, len(ids), 200):  # a filter takes up to 200 values (EC2 User Guide, "Filtering")
+        pages = aws.ec2.get_paginator("describe_tags").paginate(
+            Filters=[{"Name": "resource-id", "Values": list(ids[first : first + 200])}]
+        )
+        for tag in (each for page in pages for each in page["Tags"]):
+            tags[tag["ResourceId"]][tag["Key"]] = tag.get("Value", "")
+    yield from (known(name, found) for name, found in tags.items())
