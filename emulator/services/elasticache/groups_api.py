@@ -85,7 +85,7 @@ def describe_cache_clusters(_: Account, call: Call) -> Answer | None:
     "each of its nodes.",
     source=f"{API}/API_ListTagsForResource.html",
 )
-def list_tags_for_resource(_: EmulatedAccount, call: Call) -> Answer:
+def list_tags_for_resource(_: Account, call: Call) -> Answer:
     *_, kind, name = call.parameters["ResourceName"].split(":")
     for group in elasticache_backends[call.account][call.region].replication_groups.values():
         members = [each.get("cache_cluster_id") for shard in group.node_groups for each in shard["node_group_members"]]
