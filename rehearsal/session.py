@@ -244,6 +244,8 @@ class PlatformLife:
     @cached_property
     def branch(self) -> Path:
         """The branch's newest commit; at first the one that the pipeline carries out."""
+        if not self.scenario.pushes:
+            return self.setting.source
         to = self.setting.scratch / "branch"
         shutil.copytree(self.setting.source, to)
         return to

@@ -81,6 +81,20 @@ def copy_sources(project: Path, to: Path) -> None:
     shutil.copytree(project, to, ignore=shutil.ignore_patterns(*NOT_SOURCE), dirs_exist_ok=True)
 
 
+def lay_out(project: Path, to: Path) -> Path:
+    """A folder that reads as the project does: files of its own at the top, links to the project's folders.
+
+    What is made at the top stays here. Nothing may write below a link: that would change the project.
+    """
+    to.mkdir(parents=True)
+    for path in project.iterdir():
+        if path.is_dir():
+            (to / path.name).symlink_to(path.resolve(), target_is_directory=True)
+        else:
+            shutil.copy2(path, to / path.name)
+    return to
+
+
 def fingerprint(sources: Path, environ: Mapping[str, str]) -> str:
     """A hash over everything that synthesis depends on."""
     digest = hashlib.sha256(f"{sys.version_info[:2]} {version('aws-cdk-lib')}".encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,7 +12,7 @@ from cloudformation.assembly import Assembly, Stack, read_assembly
 from emulator.account import EmulatedAccount
 from rehearsal.report import Progress
 from rehearsal.scenario import Scenario
-from rehearsal.synthesis import Synthesis, copy_sources
+from rehearsal.synthesis import Synthesis, copy_sources, lay_out
 
 PROJECT = Path(__file__).parents[1]
 WALKED_AT = datetime(2027, 3, 1, 8, tzinfo=UTC)  # a Monday morning
@@ -67,7 +66,7 @@ class Setting:
     def assembly_with(self, name: str, sizing: str | None) -> Assembly:
         """The assembly under a sizing record's JSON; None: nothing was ever accepted."""
         folder = self.scratch / name
-        shutil.copytree(self.source, folder)
+        lay_out(self.source, folder)
         if sizing is not None:
             (folder / "sizing.json").write_text(sizing)
         return read_assembly(self.synthesis.run(folder, os.environ))

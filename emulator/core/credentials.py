@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from random import Random
+from typing import Any
 
 import botocore.loaders
 import botocore.session
@@ -102,6 +103,20 @@ class Credentials:
         return key
 
 
+class _Session(botocore.session.Session):
+    """A session that keeps its clients: they hold no state, and making one takes longer than most calls."""
+
+    def create_client(self, service_name: str, region_name: str | None = None, *args: Any, **more: Any) -> Any:
+        read_by = self.get_component("response_parser_factory")
+        named = sorted((name, value) for name, value in more.items() if value is not None and name != "config")
+        key = (service_name, region_name, *args, repr(named), id(more.get("config")), id(read_by))
+        kept: dict[tuple[Any, ...], tuple[Any, ...]] = vars(self).setdefault("_kept", {})
+        if key not in kept:
+            # What is told apart by its identity lives as long as the client.
+            kept[key] = super().create_client(service_name, region_name, *args, **more), more, read_by
+        return kept[key][0]
+
+
 def botocore_session(
     key: AccessKey, region: str, *, endpoint: bool = False, shape_clients: Callable[..., None] | None = None
 ) -> botocore.session.Session:
@@ -110,9 +125,7 @@ def botocore_session(
     With `endpoint`, it calls the address in AWS_ENDPOINT_URL; without, that variable is ignored.
     `shape_clients` handles botocore's event that makes a client's class.
     """
-    session = botocore.session.Session(
-        event_hooks=copy.copy(_builtin_hooks(len(BUILTIN_HANDLERS))), include_builtin_handlers=False
-    )
+    session = _Session(event_hooks=copy.copy(_builtin_hooks(len(BUILTIN_HANDLERS))), include_builtin_handlers=False)
     session.register_component("data_loader", _loader())
     session.set_credentials(key.id, key.secret, key.token)
     for name, value in {

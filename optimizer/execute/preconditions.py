@@ -10,7 +10,7 @@ from optimizer.execute.records import PhaseRecord, PlanRecord, PlanState
 from optimizer.execute.states import FINISHED, UNDER_WAY
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.ports.aws import Aws, cloudformation
+from optimizer.ports.aws import Aws
 
 STACKS = "tap-"
 
@@ -82,7 +82,7 @@ def require_turn(journal: Journal, plan: Plan, phase: Phase) -> None:
 def require_no_deployment(production: Aws, regions: Iterable[str]) -> None:
     """Raises WrongState while a stack of the foundation is being deployed: two would change the same resources."""
     for region in regions:
-        for page in cloudformation(production.at(region)).get_paginator("describe_stacks").paginate():
+        for page in production.at(region).cloudformation.get_paginator("describe_stacks").paginate():
             for stack in page["Stacks"]:
                 if stack["StackName"].startswith(STACKS) and stack["StackStatus"].endswith("_IN_PROGRESS"):
                     raise WrongState(

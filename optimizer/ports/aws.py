@@ -74,6 +74,10 @@ class Aws:
         return self.session.client("autoscaling", region_name=self.region, config=RETRIES)
 
     @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        return self.session.client("cloudformation", region_name=self.region, config=RETRIES)
+
+    @cached_property
     def cloudwatch(self) -> CloudWatchClient:
         return self.session.client("cloudwatch", region_name=self.region, config=RETRIES)
 
@@ -171,10 +175,6 @@ class Aws:
     @cached_property
     def sts(self) -> STSClient:
         return self.session.client("sts", region_name=self.region, config=RETRIES)
-
-
-def cloudformation(aws: Aws) -> CloudFormationClient:
-    return aws.session.client("cloudformation", region_name=aws.region, config=RETRIES)
 
 
 def failed_conditions(error: ClientError) -> Sequence[str]:

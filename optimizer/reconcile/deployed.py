@@ -9,7 +9,7 @@ from functools import cached_property
 from botocore.exceptions import ClientError
 
 from cloudformation.template import Json, Place, Template, Unresolved
-from optimizer.ports.aws import Aws, cloudformation
+from optimizer.ports.aws import Aws
 
 # Attributes that follow from the physical id; CloudFormation tells no others.
 _FROM_ID: Mapping[tuple[str, str], str] = {
@@ -25,7 +25,7 @@ _FROM_ID: Mapping[tuple[str, str], str] = {
 def deployed_template(aws: Aws, stack: str) -> Template | None:
     """The template of a deployed stack; None when there is no such stack."""
     try:
-        body = cloudformation(aws).get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+        body = aws.cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     except ClientError as error:
         if _is_absent(error):
             return None
@@ -50,7 +50,7 @@ class DeployedStack:
 
     @cached_property
     def _physical_ids(self) -> Mapping[str, str]:
-        pages = cloudformation(self.aws).get_paginator("list_stack_resources").paginate(StackName=self.place.stack)
+        pages = self.aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.place.stack)
         try:
             shown = [each for page in pages for each in page["StackResourceSummaries"]]
         except ClientError as error:
@@ -61,7 +61,7 @@ class DeployedStack:
 
     @cached_property
     def _exports(self) -> Mapping[str, str]:
-        pages = cloudformation(self.aws).get_paginator("list_exports").paginate()
+        pages = self.aws.cloudformation.get_paginator("list_exports").paginate()
         return {each["Name"]: each["Value"] for page in pages for each in page["Exports"]}
 
     def ref(self, logical_id: str) -> Json:
@@ -84,7 +84,7 @@ class DeployedStack:
 
     def output(self, stack: str, region: str, name: str) -> Json:
         try:
-            shown = cloudformation(self.aws.at(region)).describe_stacks(StackName=stack)["Stacks"][0]
+            shown = self.aws.at(region).cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         except ClientError as error:
             if _is_absent(error):
                 raise Unresolved(f"stack {stack} is not deployed in {region}") from error

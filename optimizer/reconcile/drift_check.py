@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cloudformation.assembly import Stack
 from optimizer.execute.notifications import Notice
 from optimizer.model.fingerprint import fingerprint
-from optimizer.ports.aws import Aws, cloudformation
+from optimizer.ports.aws import Aws
 from optimizer.reconcile.harmless_changes import Change, Refusal, doubts
 from optimizer.reconcile.stack_change_set import StackChanges
 
@@ -68,7 +68,7 @@ def plan_held(found: Sequence[Doubt]) -> Notice:
 
 
 def _stacks(production: Aws, region: str) -> Iterator[Stack]:
-    pages = cloudformation(production.at(region)).get_paginator("describe_stacks").paginate()
+    pages = production.at(region).cloudformation.get_paginator("describe_stacks").paginate()
     for shown in (each for page in pages for each in page["Stacks"]):
         if shown["StackName"].startswith(STACKS):
             yield Stack(shown["StackName"], production.account, region, "", {"Resources": {}}, {})

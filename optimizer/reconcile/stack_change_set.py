@@ -22,7 +22,7 @@ from cloudformation.template import Place, Template, same_template
 from domain.errors import MoveFailed, ReconcileRefused
 from domain.names import PREFIX
 from optimizer.model.fingerprint import fingerprint
-from optimizer.ports.aws import Aws, cloudformation
+from optimizer.ports.aws import Aws
 from optimizer.reconcile.deployed import deployed_template
 from optimizer.reconcile.harmless_changes import Change, Detail
 
@@ -150,7 +150,7 @@ class StackChanges:
 
     @property
     def _client(self) -> CloudFormationClient:
-        return cloudformation(self.aws)
+        return self.aws.cloudformation
 
     def _shown(self) -> StackTypeDef:
         return self._client.describe_stacks(StackName=self.stack.name)["Stacks"][0]

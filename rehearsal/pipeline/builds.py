@@ -25,7 +25,7 @@ from pathlib import Path
 
 from rehearsal.pipeline.definition import Project
 from rehearsal.pipeline.errors import WalkFailed
-from rehearsal.synthesis import Synthesis, SynthesisFailed, copy_sources
+from rehearsal.synthesis import Synthesis, SynthesisFailed, copy_sources, lay_out
 
 Say = Callable[[str], None]
 Verb = Callable[[Sequence[str], Mapping[str, str], str], int]
@@ -40,6 +40,7 @@ SignIn = Callable[[str], Mapping[str, str]]
 INLINE = re.compile(r"python - <<'(\w+)'\n(.*?)\1", re.DOTALL)
 OPTIMIZER = ["python", "-m", "optimizer"]
 SYNTHESIS = ["python", "app.py"]
+PACKS = "--source"
 OPERATORS = frozenset("();<>|&")
 
 
@@ -88,6 +89,10 @@ class Jobs:
             self._told.add(line)
             self.say(line)
 
+    def _packs(self, project: Project) -> bool:
+        """Whether a job files its own folder: what it files is its files, and no links."""
+        return any(PACKS in split(command) for command in project.commands("build"))
+
     def prepare(self, project: Project, inputs: Mapping[str, Path], primary: str | None) -> Job:
         """A folder for a job: the primary input in it, the others beside it, linked where the buildspec says."""
         room = Path(tempfile.mkdtemp(dir=self.scratch, prefix=f"{project.name}-"))
@@ -95,7 +100,7 @@ class Jobs:
         if primary is None:
             folder.mkdir()
         else:
-            shutil.copytree(inputs[primary], folder, symlinks=True)
+            (shutil.copytree if self._packs(project) else lay_out)(inputs[primary], folder)
         environ = {
             **project.environment,
             "AWS_REGION": self.region,
