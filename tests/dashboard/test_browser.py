@@ -20,10 +20,8 @@ from optimizer.dashboard.render import charts_of, write_dashboard
 from optimizer.execute.records import History, PhaseState
 from optimizer.model.decision import Choice
 from optimizer.model.phase import Phase
-from rehearsal.run import rehearse
-from rehearsal.scenario import load_scenario
-from rehearsal.workspace import Request
 from tests.dashboard import made_histories as made
+from tests.rehearsal.shared import lived
 
 pytestmark = pytest.mark.slow
 
@@ -400,10 +398,11 @@ def test_paper_holds_every_criterion_and_every_chart(
     it.page.close()
 
 
-def test_the_engines_own_journal_makes_a_page(visit: Callable[..., Visit], tmp_path: Path) -> None:
-    assert rehearse(Request(tmp_path, load_scenario("errors"))) == 0
-    it = visit(tmp_path / "dashboard.html")
-    history = read_evidence(tmp_path / "evidence.json")
+def test_the_engines_own_journal_makes_a_page(visit: Callable[..., Visit]) -> None:
+    life = lived("errors")
+    assert life.code == 0
+    it = visit(life.out / "dashboard.html")
+    history = read_evidence(life.out / "evidence.json")
     assert history.record is not None
     it.draw()
     assert it.page.locator("h1").text_content() == "Phase 1 (DynamoDB) was rolled back"

@@ -9,10 +9,8 @@ not permitted is asked of every one of them in test_rehearse.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -20,10 +18,8 @@ from emulator.core.call_record import Call
 from emulator.iam_actions import OTHERWISE, PREFIXES, iam_actions, resource_of
 from optimizer.actions import registry
 from pipeline import roles
-from rehearsal.run import rehearse
-from rehearsal.scenario import load_scenario
-from rehearsal.workspace import Request
 from tests.pipeline.permitted import granted_to_jobs, job_may, permitted
+from tests.rehearsal.shared import lived
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -137,11 +133,12 @@ def test_what_a_job_may_is_read_from_its_policy() -> None:
 
 
 @pytest.mark.slow
-def test_the_act_role_may_what_is_called_and_nothing_is_permitted_that_never_is(tmp_path: Path) -> None:
+def test_the_act_role_may_what_is_called_and_nothing_is_permitted_that_never_is() -> None:
     called: dict[str, set[str]] = {}
     for scenario in (*DO_AND_UNDO, RELEASED_AGAIN):
-        assert rehearse(Request(tmp_path / scenario, load_scenario(scenario))) == 0, scenario
-        for role, actions in json.loads((tmp_path / scenario / "calls.json").read_text()).items():
+        life = lived(scenario)
+        assert life.code == 0, scenario
+        for role, actions in life.json("calls.json").items():
             called.setdefault(role, set()).update(actions)
     used = called[roles.ACT]
     may = permitted()["Allow", roles.ACT]

@@ -21,15 +21,17 @@ from rehearsal.synthesis import Synthesis
 from rehearsal.workspace import Request
 from tests.dashboard.page import Page
 from tests.pipeline.permitted import job_may, permitted
+from tests.rehearsal.shared import Lived, lived
 
 JOB = "tap-job-"
 Json = dict[str, Any]
 
 
-def rehearsed(out: Path, scenario: str, **more: Any) -> tuple[int, Json]:
-    code = rehearse(Request(out, load_scenario(scenario), **more))
-    assert not_permitted(out) == {}
-    return code, json.loads((out / "summary.json").read_text())
+def rehearsed(scenario: str, *options: str) -> Lived:
+    """A rehearsal that all tests share; no role of it called what it may not."""
+    life = lived(scenario, *options)
+    assert not_permitted(life.out) == {}
+    return life
 
 
 def page_in(out: Path) -> str:
@@ -85,8 +87,9 @@ TOLD_APART = {
 
 
 @pytest.mark.slow
-def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_path: Path) -> None:
-    code, summary = rehearsed(tmp_path, "quiet")
+def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing() -> None:
+    life = rehearsed("quiet")
+    code, summary = life.code, life.summary
     assert code == 0
     assert outcomes(summary) == {1: "accepted", 2: "accepted", 3: "accepted"}
     assert all(phase["window_hours"] >= 48 for phase in summary["phases"])
@@ -98,8 +101,9 @@ def test_quiet_ends_with_every_phase_accepted_and_code_and_account_agreeing(tmp_
 
 
 @pytest.mark.slow
-def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp_path: Path) -> None:
-    code, summary = rehearsed(tmp_path, "reserved", weeks_after=2)
+def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest() -> None:
+    life = rehearsed("reserved", "--weeks-after", "2")
+    code, summary = life.code, life.summary
     assert code == 0
     cost, weeks = summary["monthly_cost"], [each["usd"] for each in summary["weeks"]]
     assert 0 < cost["stranded"] < cost["before"] - cost["after"]
@@ -109,46 +113,43 @@ def test_what_is_committed_goes_on_to_cost_and_the_weeks_after_show_the_rest(tmp
 
 
 @pytest.mark.slow
-def test_regression_is_rolled_back_and_the_next_phase_not_begun(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, summary = rehearsed(tmp_path, "regression")
+def test_regression_is_rolled_back_and_the_next_phase_not_begun() -> None:
+    life = rehearsed("regression")
+    code, summary = life.code, life.summary
     assert (code, outcomes(summary)) == (0, {1: "accepted", 2: "rolled_back", 3: "skipped"})
     assert summary["phases"][1]["assessment"]["verdict"] == "BREACH"
     assert summary["drift_differences"] == 0
-    progress = capsys.readouterr().err
+    progress = life.progress
     assert "Observe was rejected: p99" in progress
     assert "stage Phase3" not in progress
     assert "Watch: Published in s3://" in progress, "nothing but the watch was left to publish it"
-    items = exported(tmp_path)
+    items = exported(life.out)
     states = {each["sk"]: each["state"] for each in items if "state" in each}
     assert states["phase#2"] == "rolled_back"
-    page = page_in(tmp_path)
+    page = page_in(life.out)
     assert "Phase 2 (EC2 and Redis) was rolled back" in page
     assert summary["phases"][1]["assessment"]["reason"] in page
     assert "Phase 3 did not begin." in page
 
 
 @pytest.mark.slow
-def test_a_commit_whose_undo_raises_keeps_no_phase_from_its_rollback(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, summary = rehearsed(tmp_path, "broken-undo")
+def test_a_commit_whose_undo_raises_keeps_no_phase_from_its_rollback() -> None:
+    life = rehearsed("broken-undo")
+    code, summary = life.code, life.summary
     assert (code, outcomes(summary)) == (0, {1: "accepted", 2: "rolled_back", 3: "skipped"})
-    told = capsys.readouterr().err
+    told = life.progress
     pushed = told.index("pushed: optimizer/execute/engine.py")
     assert pushed < told.rindex("Watch: Running the code that applied the phase")
     assert "undo is broken" not in told
 
 
 @pytest.mark.slow
-def test_the_same_commit_released_again_deploys_nothing_and_carries_the_plan_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code, summary = rehearsed(tmp_path, "released-again")
+def test_the_same_commit_released_again_deploys_nothing_and_carries_the_plan_on() -> None:
+    life = rehearsed("released-again")
+    code, summary = life.code, life.summary
     assert (code, outcomes(summary)) == (0, {1: "accepted", 2: "accepted", 3: "accepted"})
     assert summary["next_deployment_changes"] == 0
-    _, again = capsys.readouterr().err.split("the same commit is released again")
+    _, again = life.progress.split("the same commit is released again")
     assert "every stack is as deployed" in again  # the freeze check, with a plan under way
     deployed = [line for line in again.splitlines() if "  deployed tap-" in line]
     assert len(deployed) == 6
@@ -157,43 +158,47 @@ def test_the_same_commit_released_again_deploys_nothing_and_carries_the_plan_on(
 
 
 @pytest.mark.slow
-def test_a_young_account_asks_nobody_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, summary = rehearsed(tmp_path, "young-account")
+def test_a_young_account_asks_nobody_anything() -> None:
+    life = rehearsed("young-account")
+    code, summary = life.code, life.summary
     assert (code, set(outcomes(summary).values())) == (0, {"skipped"})
-    progress = capsys.readouterr().err
+    progress = life.progress
     assert [f"stage {name}: skipped" in progress for name in ("Approve", "Phase1", "Phase2", "Phase3")] == [True] * 4
     assert "gate " not in progress
-    page = page_in(tmp_path)
+    page = page_in(life.out)
     assert "Nothing was changed, because the evidence is not enough yet" in page
-    (plan,) = [each for each in exported(tmp_path) if each["sk"] == "plan"]
+    (plan,) = [each for each in exported(life.out) if each["sk"] == "plan"]
     assert plan["document"]["plan"]["held"].lower() in page.lower()
     assert page.count("Skipped") == 4
 
 
 @pytest.mark.slow
-def test_silent_metrics_are_held_and_never_accepted(tmp_path: Path) -> None:
-    code, summary = rehearsed(tmp_path, "silent-metrics")
+def test_silent_metrics_are_held_and_never_accepted() -> None:
+    life = rehearsed("silent-metrics")
+    code, summary = life.code, life.summary
     assert (code, outcomes(summary)[2]) == (0, "held")
     assert summary["phases"][1]["assessment"]["verdict"] == "INCONCLUSIVE"
-    page = page_in(tmp_path)
+    page = page_in(life.out)
     assert "Phase 2 (EC2 and Redis) cannot be judged: it is held" in page
     assert summary["phases"][1]["assessment"]["reason"] in page
 
 
 @pytest.mark.slow
-def test_a_cache_that_would_not_fit_is_kept_with_its_arithmetic(tmp_path: Path) -> None:
-    code, summary = rehearsed(tmp_path, "full-cache")
+def test_a_cache_that_would_not_fit_is_kept_with_its_arithmetic() -> None:
+    life = rehearsed("full-cache")
+    code, summary = life.code, life.summary
     assert code == 0
     (cache,) = [each for each in summary["phases"][1]["actions"] if each["id"] == "redis_rightsize"]
     assert cache["outcome"] == "kept"
-    page = page_in(tmp_path)
+    page = page_in(life.out)
     assert "at most 31.6 GiB asked" in page
     assert cache["reason"] in page
 
 
 @pytest.mark.slow
-def test_a_tenant_s_resources_are_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, summary = rehearsed(tmp_path, "tenant-owned")
+def test_a_tenant_s_resources_are_left_alone() -> None:
+    life = rehearsed("tenant-owned")
+    code, summary = life.code, life.summary
     assert (code, summary["tenant_resources_touched"]) == (0, 0)
     accepted = {
         action["resource"].replace("/", ":").rsplit(":", 1)[-1]
@@ -202,15 +207,16 @@ def test_a_tenant_s_resources_are_left_alone(tmp_path: Path, capsys: pytest.Capt
         if action["outcome"] == "accepted"
     }
     assert accepted == {"tenants", "audit_logs", "tap-cache"}  # users, tap-fleet and tap-database are a tenant's
-    assert "excluded fleet" in capsys.readouterr().err
+    assert "excluded fleet" in life.progress
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", sorted(set(known_scenarios()) - TOLD_APART))
-def test_every_other_scenario_ends_as_its_file_says(tmp_path: Path, scenario: str) -> None:
-    code, summary = rehearsed(tmp_path, scenario)
+def test_every_other_scenario_ends_as_its_file_says(scenario: str) -> None:
+    life = rehearsed(scenario)
+    code, summary = life.code, life.summary
     assert code == 0
-    items = exported(tmp_path)
+    items = exported(life.out)
     told = {each["sk"]: each["state"] for each in items if "state" in each}
     for number, outcome in outcomes(summary).items():
         if outcome in ENDED:
@@ -222,9 +228,9 @@ def test_with_the_exclusion_switched_off_the_record_tells_what_was_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("optimizer.observe.inventory.tenant_tag", lambda tags: None)
-    code, summary = rehearsed(tmp_path, "tenant-owned")
-    assert code == 1
-    assert summary["tenant_resources_touched"] > 0
+    assert rehearse(Request(tmp_path, load_scenario("tenant-owned"))) == 1
+    assert not_permitted(tmp_path) == {}
+    assert json.loads((tmp_path / "summary.json").read_text())["tenant_resources_touched"] > 0
 
 
 @pytest.mark.slow
