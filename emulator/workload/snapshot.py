@@ -115,7 +115,7 @@ def _fleets(account: str, region: str) -> dict[str, Fleet]:
                 if s.lifecycle_state == "InService"
             ),
             counted="GroupInServiceInstances" in group.metrics,
-            agent=AGENT in b64decode(group.user_data or "").decode(errors="replace"),
+            agent=AGENT in b64decode(str(group.user_data or "")).decode(errors="replace"),
         )
         for name, group in autoscaling_backends[account][region].autoscaling_groups.items()
     }
