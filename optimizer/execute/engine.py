@@ -95,13 +95,13 @@ class Engine:
 
         The criteria are collected again: they may veto, never add. What the approved target lists,
         as the indexes to remove, must all be wanted still; that more would be wanted by now changes
-        nothing. Raises PlanChanged when the resource is not what the approved plan saw.
+        nothing. Raises PlanChanged when the resource is not what the approved plan saw, in anything but what
+        AWS itself varies: with that the decision is judged anew.
         """
         action = self.actions[decision.action]
         if governed is None:
             return "it is gone, or owned by a tenant by now"
-        # as JSON, because that is what the plan remembers
-        found = json.loads(json.dumps(action.describe(self.aws.at(governed.region), governed)))
+        found = {**self._described(action, governed), **_varied(action, decision.before)}
         if found != decision.before:
             raise PlanChanged(_difference(governed.name, decision.before, found))
         evidence = action.collect(self.aws.at(governed.region), governed, measured)
@@ -117,9 +117,16 @@ class Engine:
         before = pen.journal.before(plan, phase, decision.action, decision.resource)
         if before is None:
             before = decision.before
+            if action.varies:  # the way back leads to what was there when it began
+                before = {**before, **_varied(action, self._described(action, governed))}
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
         notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
         return Change(decision, action, governed, before, self.moves(governed, before, decision, notes))
+
+    def _described(self, action: Action, governed: Governed) -> dict[str, Json]:
+        """The resource as it is, as JSON values: that is what the plan remembers."""
+        described: dict[str, Json] = json.loads(json.dumps(action.describe(self.aws.at(governed.region), governed)))
+        return described
 
     def moves(self, governed: Governed, before: Before, decision: Decision, notes: Notes) -> tuple[Move, ...]:
         """The moves of a decision, with the notes that they keep."""
@@ -326,6 +333,11 @@ def refuse_one_way(records: Sequence[MoveRecord]) -> None:
 def not_wanted(approved: Mapping[str, Json], again: Mapping[str, Json]) -> list[str]:
     """What the approved target lists, and the one of now does not."""
     return [name for _, name in sorted(_listed(approved) - _listed(again))]
+
+
+def _varied(action: Action, state: Mapping[str, Json]) -> dict[str, Json]:
+    """What of a state AWS itself varies, as the capacity of a group that scales."""
+    return {name: state[name] for name in action.varies if name in state}
 
 
 def _listed(target: Mapping[str, Json]) -> set[tuple[str, str]]:
