@@ -57,6 +57,7 @@ AT_MOST = (
     "ssm:GetParameter",
     "ssm:GetParameters",
     "ssm:PutParameter",
+    "tag:GetResources",
 )
 # The objects of this prefix alone, in the bucket that bootstrapping made for templates in each Region.
 STAGING = "arn:{partition}:s3:::cdk-hnb659fds-assets-{account}-{region}"

@@ -56,6 +56,14 @@ class Pipe(_Value):
     table: str
 
 
+class FalseDriftSpec(_Value):
+    """A fault of CloudFormation: drift-aware change sets take a property of these resources for drifted, always."""
+
+    stack: str
+    type: str
+    property: str
+
+
 class ByHand(_Value):
     """A call that somebody makes in the primary Region, past the pipeline, some minutes after a milestone."""
 
@@ -141,6 +149,7 @@ class Scenario(_Value):
     taggings: tuple[Tagging, ...] = ()
     jobs: tuple[IndexJob, ...] = ()
     pipes: tuple[Pipe, ...] = ()
+    false_drift: tuple[FalseDriftSpec, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
     pushes: tuple[Push, ...] = ()
     events: tuple[Event, ...] = ()

@@ -14,6 +14,7 @@ from domain.errors import AwsFailed, LeaseLost
 from emulator.account import Crash, EmulatedAccount
 from emulator.billing.ledger import Billing, stranded, week
 from emulator.iam_actions import by_role, resources_by_role
+from emulator.services.cloudformation.false_drift import FalseDrift
 from emulator.services.cloudwatch.alarms import Alarms
 from emulator.services.codepipeline.execution import Execution, Executions, Gate
 from emulator.services.eventbridge.event_buses import Calls
@@ -93,6 +94,8 @@ class PlatformLife:
             self.writer.declare()
         for pipe in self.scenario.pipes:
             put_pipe(self.aws, pipe)
+        for fault in self.scenario.false_drift:
+            self.account.part(FalseDrift).switch_on(fault.stack, fault.type, fault.property)
         self.account.clock.advance_to(WALKED_AT)
         self.progress.say(f"{self.scenario.days} days of the workload have passed")
         if self.writer is not None:
