@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.decide.limits import CONFIDENCE_Z, ERROR_LIMIT, clock, pooled_above
+from optimizer.decide.limits import CONFIDENCE_Z, clock, pooled_above
 from optimizer.decide.periods import PERIOD, Floats, Marks, Numbers, Periods, first_run, trailing_sum
 
 MISSING_LIMIT = 0.05
@@ -103,11 +103,11 @@ def jump(periods: Periods, past: Periods) -> str | None:
     return None
 
 
-def whole_window(periods: Periods, ratio: Floats) -> str | None:
+def whole_window(periods: Periods, ratio: Floats, error_limit: float) -> str | None:
     """What no single rule found and the whole of the window shows; `ratio`: p99 to expected where judged."""
     errors, attempts = float(periods.errors.sum()), float(periods.attempts.sum())
-    if pooled_above(np.array([errors]), np.array([attempts]), ERROR_LIMIT, CONFIDENCE_Z)[0]:
-        return f"{errors / attempts:.2%} errors over the whole window: more than {ERROR_LIMIT:.1%}"
+    if pooled_above(np.array([errors]), np.array([attempts]), error_limit, CONFIDENCE_Z)[0]:
+        return f"{errors / attempts:.2%} errors over the whole window: more than {error_limit:.1%}"
     if len(ratio) >= 2 * HOUR and np.median(ratio) > 1.2:
         return f"median p99 {np.median(ratio) - 1:+.0%} against expected over the whole window: more than +20%"
     return None

@@ -3,8 +3,8 @@
 season  the median of the same hour of the week (within 30 minutes) on the users' clock; where the period's own 15
         minutes lie clearly above it, week for week, as with a job every night or week, those
 level   the last 48 hours against the weeks before them
-load    where requests clearly exceed their season, p99 may rise as it rose with load in the past; never more than in
-        proportion to the requests, and never more than twice
+load    where requests exceed their season, p99 may rise as it rose with load in the past; never more than in
+        proportion to the requests, and never more than three times
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ WEEKS = 4
 NEIGHBOURHOOD = 1800  # seconds to either side that count as the same hour of the week
 OWN = 900  # seconds that count as the period's own: a job of a quarter of an hour fills them
 PEAK = 1.15  # a period's own past is told from its hour's only when it lies this far above
-SURGE = 1.1  # requests against their season; below it the load explains nothing
-MOST_BY_LOAD = 2.0
+MOST_BY_LOAD = 3.0
 LOAD_BINS = 10
 STEEPER = 1.5  # beyond the heaviest load that was seen, p99 rises faster than up to it: a queue is convex
 LEAST_RUN = 0.2  # of the logarithm of the requests: a past of one load tells nothing of others
@@ -54,9 +53,9 @@ class Season:
         share: Floats = self._measured[self._slot(number, self._clock)]
         return share >= 0.5
 
-    def p99_under(self, number: Numbers, requests: Floats, growth: float) -> Floats:
-        """The usual p99 when so many requests come; `growth` is how many more than usual come anyway, 1 for as many."""
-        factor = self._load.factor(requests, self.requests(number) * growth)
+    def p99_under(self, number: Numbers, requests: Floats) -> Floats:
+        """The usual p99 when so many requests come; as usual where fewer come than usual."""
+        factor = self._load.factor(requests, self.requests(number))
         expected: Floats = self.p99(number) * factor
         return expected
 
@@ -126,9 +125,9 @@ class LoadCurve:
         if len(self._requests) < LOAD_BINS:
             return np.ones(len(requests))
         with np.errstate(invalid="ignore", divide="ignore"):
-            surge = np.where(usual > 0, requests / (usual * SURGE), 1.0)
+            surge = np.where(usual > 0, requests / usual, 1.0)
         surge = np.where(surge > 1, surge, 1.0)  # also where either is unknown
-        usual = np.where(usual > 0, usual * SURGE, 1.0)
+        usual = np.where(usual > 0, usual, 1.0)
         risen = np.exp(self._at(np.log(usual * surge)) - self._at(np.log(usual)))
         factor: Floats = np.clip(risen, 1.0, np.minimum(surge, MOST_BY_LOAD))
         return factor

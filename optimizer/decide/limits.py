@@ -11,7 +11,7 @@ from optimizer.decide.periods import Floats, Marks, Periods, first_run, trailing
 
 COUNTED_REQUESTS = 1_000  # a p99 wants as many samples to mean anything
 LEAST_EXCESS = 1.0  # ms: CloudWatch's response times of fast services scatter by as much
-LATENCY_RULES = ((0.20, 16, 24), (0.30, 6, 6), (1.50, 3, 3))  # over by, in how many, of the last
+LATENCY_RULES = ((0.20, 16, 24), (0.30, 6, 6), (0.30, 9, 12), (1.50, 3, 3))  # over by, in how many, of the last
 DAY_RULE = (0.20, 180, 288)  # five in eight of a day: what comes and goes, but is there most of the time
 ERROR_RULES = ((0.005, 3, 3), (0.02, 2, 12), (0.10, 1, 1))  # rate, in how many, of the last
 ERROR_LIMIT = 0.005  # the brief: of all requests

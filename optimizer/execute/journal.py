@@ -6,7 +6,8 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
     plan              current            which plan is in force, its state, phases with something to do
     plan#<hash>       plan               the plan's document, compressed
                       evidence           what was measured for the plan, compressed
-                      baseline           health samples from before the plan's first change
+                      baseline           health samples from before the plan's first change,
+                      baseline#<group>   and those of each target group
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
                       notes#<n>#<a>#<r>  how far a long move of a change is, compressed
@@ -56,7 +57,7 @@ from optimizer.execute.records import (
     WindowEvidence,
 )
 from optimizer.model.decision import Json
-from optimizer.model.health import Sample
+from optimizer.model.health import Sample, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan, load_plan
 from optimizer.ports.aws import Aws
@@ -152,8 +153,11 @@ class Journal:
 
     def baseline(self, plan_hash: str) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""
-        item = self._get(f"plan#{plan_hash}", "baseline")
-        return None if item is None else _baseline(bytes(item["document"]["B"]))
+        items = {str(item["sk"]["S"]): item for item in self._query(f"plan#{plan_hash}", "baseline")}
+        if "baseline" not in items:
+            return None
+        zone = items["baseline"].get("zone", {"S": "UTC"})["S"]
+        return _baseline(zone, tuple((key, bytes(item["document"]["B"])) for key, item in sorted(items.items())))
 
     def accepted_last(self) -> Acceptance | None:
         """The latest acceptance, also when another plan is in force by now."""
@@ -255,8 +259,10 @@ def _plan(document: bytes) -> Plan:
 
 
 @lru_cache(maxsize=4)
-def _baseline(document: bytes) -> Baseline:
-    return Baseline(_SAMPLES.validate_json(unpacked({"B": document})))
+def _baseline(zone: str, documents: tuple[tuple[str, bytes], ...]) -> Baseline:
+    """From the load balancer's item, `baseline`, and those of its target groups, `baseline#NAME`."""
+    (_, whole), *groups = ((key, _SAMPLES.validate_json(unpacked({"B": document}))) for key, document in documents)
+    return Baseline(Samples(whole, {key.removeprefix("baseline#"): group for key, group in groups}, zone))
 
 
 def packed(text: str) -> AttributeValueTypeDef:

@@ -36,7 +36,7 @@ from optimizer.execute.records import (
 )
 from optimizer.execute.states import leading_to, require_step
 from optimizer.model.decision import Json, finite
-from optimizer.model.health import Assessment, Health, Sample
+from optimizer.model.health import Assessment, Health, Sample, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.ports.aws import failed_conditions
@@ -229,9 +229,19 @@ class Pen:
         )
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
-        """Keep the health samples from before the plan's first change: small steps must not add up unseen."""
-        document = packed(_SAMPLES.dump_json(tuple(samples)).decode())
-        self.lease.write(self._put(f"plan#{plan.hash}", "baseline", {"document": document}))
+        """Keep the health samples from before the plan's first change: small steps must not add up unseen.
+
+        One item for each target group, since an item holds 400 KB; the load balancer's says that all are there.
+        """
+        known = samples if isinstance(samples, Samples) else Samples(samples)
+        for name, group in known.groups.items():
+            document = packed(_SAMPLES.dump_json(tuple(group)).decode())
+            self.lease.write(self._put(f"plan#{plan.hash}", f"baseline#{name}", {"document": document}))
+        whole: dict[str, AttributeValueTypeDef] = {
+            "document": packed(_SAMPLES.dump_json(tuple(samples)).decode()),
+            "zone": {"S": known.zone},
+        }
+        self.lease.write(self._put(f"plan#{plan.hash}", "baseline", whole))
 
     def keep_window(self, plan: Plan, phase: Phase, window: WindowEvidence) -> None:
         """Keep what the window showed: CloudWatch forgets 5-minute data after 63 days."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -33,6 +34,20 @@ class Sample:
     rejected: float | None = None
     tls_errors: float | None = None
     connection_errors: float | None = None
+
+
+class Samples(list[Sample]):
+    """The samples of a load balancer in rising order, with those of each of its target groups, by name.
+
+    `zone` is the IANA time zone by whose clock the service's users live. A part of the list is a plain list.
+    """
+
+    def __init__(
+        self, samples: Iterable[Sample] = (), groups: Mapping[str, Sequence[Sample]] | None = None, zone: str = "UTC"
+    ) -> None:
+        super().__init__(samples)
+        self.groups: Mapping[str, Sequence[Sample]] = groups or {}
+        self.zone = zone
 
 
 @dataclass(frozen=True)

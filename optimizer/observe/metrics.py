@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import AwsFailed
-from optimizer.model.health import Sample
+from optimizer.model.health import Sample, Samples
 from optimizer.model.resource import Governed
 from optimizer.ports.aws import Aws
 
@@ -121,39 +121,71 @@ def _empty(query: Query) -> Series:
     return Series(np.zeros(0, np.int64), np.zeros(0), query.period)
 
 
-def health_samples(aws: Aws, load_balancer: Governed, start: datetime, end: datetime) -> list[Sample]:
+# Metric, statistic and field of a sample; published by load balancer, and all but the last by target group as well
+# (Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer").
+_OF_TARGETS = (
+    ("RequestCount", "Sum", "requests"),
+    ("HTTPCode_Target_5XX_Count", "Sum", "target_5xx"),
+    ("TargetResponseTime", "p99", "p99_ms"),
+    ("HTTPCode_Target_4XX_Count", "Sum", "target_4xx"),
+    ("TargetConnectionErrorCount", "Sum", "connection_errors"),
+)
+_OF_BALANCER = (
+    *_OF_TARGETS,
+    ("HTTPCode_ELB_5XX_Count", "Sum", "elb_5xx"),
+    ("HTTPCode_ELB_4XX_Count", "Sum", "elb_4xx"),
+    ("RejectedConnectionCount", "Sum", "rejected"),
+    ("ClientTLSNegotiationErrorCount", "Sum", "tls_errors"),
+)
+
+
+def health_samples(
+    aws: Aws,
+    load_balancer: Governed,
+    start: datetime,
+    end: datetime,
+    *,
+    target_groups: Sequence[str] = (),
+    zone: str = "UTC",
+) -> Samples:
     """One sample for each settled 5-minute period from `start` up to `end`, with or without datapoints.
 
-    A period has settled five minutes after its end. Response times come in seconds and leave in
-    milliseconds.
+    A period has settled five minutes after its end. Response times come in seconds and leave in milliseconds.
+    `target_groups` are read as well, each named as its metrics name it: targetgroup/NAME/ID.
     """
     end = min(end, aws.clock.now() - SETTLING)
     start = _rounded(start + timedelta(seconds=HEALTH_PERIOD - 1), HEALTH_PERIOD)
     if end - start < timedelta(seconds=HEALTH_PERIOD):
-        return []
-    dimensions = (("LoadBalancer", load_balancer.arn.split(":loadbalancer/", 1)[1]),)
-    asked = [
-        Query("AWS/ApplicationELB", name, dimensions, (statistic,), HEALTH_PERIOD, load_balancer.region)
-        for name, statistic in (
-            ("RequestCount", "Sum"),
-            ("HTTPCode_Target_5XX_Count", "Sum"),
-            ("HTTPCode_ELB_5XX_Count", "Sum"),
-            ("TargetResponseTime", "p99"),
-        )
-    ]
-    measured = read_metrics(aws, asked, start, end)
+        return Samples(zone=zone)
+    whole = (("LoadBalancer", load_balancer.arn.split(":loadbalancer/", 1)[1]),)
+    region = load_balancer.region
+    parts = {name.split("/")[1]: _asked((*whole, ("TargetGroup", name)), _OF_TARGETS, region) for name in target_groups}
+    asked = _asked(whole, _OF_BALANCER, region)
+    measured = read_metrics(aws, [query for part in (asked, *parts.values()) for query in part], start, end)
+    groups = {name: _samples(measured, part) for name, part in parts.items()}
+    return Samples(_samples(measured, asked), groups, zone)
+
+
+def _asked(
+    dimensions: tuple[tuple[str, str], ...], metrics: Sequence[tuple[str, str, str]], region: str
+) -> dict[Query, str]:
+    """The field of a sample that each query fills."""
+    return {
+        Query("AWS/ApplicationELB", name, dimensions, (statistic,), HEALTH_PERIOD, region): field
+        for name, statistic, field in metrics
+    }
+
+
+def _samples(measured: Measurements, asked: Mapping[Query, str]) -> list[Sample]:
     first = int(measured.start.timestamp())
     count = int(measured.end.timestamp() - first) // HEALTH_PERIOD
-    requests, target_5xx, elb_5xx, p99 = (
-        _filled(measured.of(query, query.statistics[0]), first, count) for query in asked
-    )
+    read = {field: _filled(measured.of(query, query.statistics[0]), first, count) for query, field in asked.items()}
+    read["p99_ms"] = [None if seconds is None else seconds * 1000 for seconds in read["p99_ms"]]
+    read.setdefault("elb_5xx", [None] * count)
     return [
         Sample(
-            measured.start + timedelta(seconds=HEALTH_PERIOD * n),
-            requests[n],
-            target_5xx[n],
-            elb_5xx[n],
-            None if (seconds := p99[n]) is None else seconds * 1000,
+            at=measured.start + timedelta(seconds=HEALTH_PERIOD * n),
+            **{field: values[n] for field, values in read.items()},
         )
         for n in range(count)
     ]

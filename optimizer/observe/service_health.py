@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from optimizer.decide.policy import Policy
-from optimizer.model.health import Sample
-from optimizer.model.resource import Kind
+from optimizer.model.health import Sample, Samples
+from optimizer.model.resource import Governed, Kind
 from optimizer.observe.inventory import take_inventory
 from optimizer.observe.metrics import health_samples
 from optimizer.ports.aws import Aws
@@ -23,11 +23,21 @@ class Service:
     aws: Aws
     policy: Policy
 
-    def samples(self, start: datetime, end: datetime) -> list[Sample]:
+    def samples(self, start: datetime, end: datetime) -> Samples:
         """Settled 5-minute samples; none when no governed load balancer is there to measure."""
+        zone = self.policy.calendar.zone
         balancers = take_inventory(self.aws, [self.aws.region], kinds=(Kind.LOAD_BALANCER,)).governed
-        return health_samples(self.aws, balancers[0], start, end) if balancers else []
+        if not balancers:
+            return Samples(zone=zone)
+        groups = _target_groups(self.aws, balancers[0])
+        return health_samples(self.aws, balancers[0], start, end, target_groups=groups, zone=zone)
 
     def baseline(self, now: datetime) -> Sequence[Sample]:
         """The samples a change is judged against: those before `now`."""
         return self.samples(now - self.policy.baseline - REPLAYED, now)
+
+
+def _target_groups(aws: Aws, balancer: Governed) -> list[str]:
+    """As the metrics name them: targetgroup/NAME/ID."""
+    shown = aws.elbv2.describe_target_groups(LoadBalancerArn=balancer.arn)["TargetGroups"]
+    return sorted(each["TargetGroupArn"].rsplit(":", 1)[1] for each in shown)

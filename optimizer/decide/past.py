@@ -1,0 +1,238 @@
+"""The past of a load balancer or a target group, prepared once, and the verdict on a window of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
+
+import numpy as np
+
+from optimizer.decide import doubts, limits
+from optimizer.decide.expectation import Season
+from optimizer.decide.limits import COUNTED_REQUESTS, ERROR_LIMIT, Finding
+from optimizer.decide.periods import COUNTS, PERIOD, Floats, Numbers, Periods, UsersClock, pool_size, trailing_sum
+from optimizer.model.health import Assessment, Health, Sample
+
+SHORTEST_BASELINE = timedelta(days=28)
+REPLAYED = timedelta(days=7)  # how far the pre-flight looks back for latency
+RECENT = timedelta(hours=48)  # and for errors, and for today's level
+LEVEL_LIMIT = 1.15  # a level above it lets no phase start
+IMPROVED, LOWEST_LEVEL = 0.88, 0.75  # a level below the one lowers what is expected, to the other at most
+LATE = timedelta(hours=72)  # a breach that long after the change asks a person
+SETTLING = timedelta(minutes=10)  # a period this young may still be on its way: not missing yet
+BASELINE_SLACK = timedelta(hours=1)  # the last periods before apply had not settled when it was read
+JUDGED_SHARE = 0.25  # of the window's periods must hold enough requests to be judged
+GROUP_POOL = 12  # periods: a target group that needs longer for 1,000 requests is too thin to be judged
+
+
+class Past:
+    """Four weeks and more of one series of samples: thousands of windows can be judged against it."""
+
+    def __init__(self, samples: Iterable[Sample], zone: str = "UTC") -> None:
+        self._clock = UsersClock(zone)
+        self._fine = _periods(samples)
+        self._pool = pool_size(self._fine, COUNTED_REQUESTS)
+        self._past = self._fine.pooled(self._pool or 1)
+        self._recent = round(RECENT.total_seconds()) // self._past.length
+
+    @cached_property
+    def season(self) -> Season:
+        """What each period of the week lets expect, over the four weeks that end with the baseline."""
+        return Season(self._past, self._past.last, self._clock)
+
+    @cached_property
+    def level(self) -> float:
+        """The last 48 hours against the weeks before them; 1 where nothing tells."""
+        return self._level_before(self._past.last)
+
+    def expected_p99(self, at: Sequence[datetime]) -> list[float | None]:
+        """The p99 in milliseconds that is expected at each time; None where the past is silent."""
+        if not len(self._past):
+            return [None] * len(at)
+        numbers = np.array([_seconds(each) for each in at], np.int64) // self._past.length
+        return [None if np.isnan(value) else float(value) for value in self._expected(numbers)]
+
+    def judge(self, window: Sequence[Sample], now: datetime, error_limit: float = ERROR_LIMIT) -> Assessment:
+        """The verdict on one window as known at `now`; an empty one is the pre-flight."""
+        known = _seconds(now)
+        if not window:
+            return self._preflight(known, error_limit)
+        seen = _periods(window).until(known)
+        pooled = seen.pooled(self._pool or 1).until(known)
+        findings = self._outages(seen) + limits.error_findings(seen, error_limit)
+        if self._usable is None:
+            findings += limits.latency_findings(pooled, self._expected_of(pooled))
+        if not findings:
+            return self._held(seen, pooled, known, error_limit) or self._healthy(seen, pooled)
+        first = min(findings, key=lambda finding: finding.at)
+        if first.at - int(seen.number[0]) * PERIOD >= LATE.total_seconds():
+            return Assessment(
+                Health.INCONCLUSIVE, f"{first.reason}; {LATE / timedelta(hours=1):.0f} h after the change: ask a person"
+            )
+        return Assessment(Health.BREACH, first.reason)
+
+    @property
+    def is_of_a_group(self) -> bool:
+        """Whether a target group with this past has requests enough to be judged by itself."""
+        return self._usable is None and self._pool is not None and self._pool <= GROUP_POOL
+
+    @cached_property
+    def usual_errors(self) -> float:
+        """The limit of a target group: the brief's, or half as much again as what its past hardly ever exceeded."""
+        errors, attempts = (
+            trailing_sum(self._fine.number, each, 12) for each in (self._fine.errors, self._fine.attempts)
+        )
+        return max(ERROR_LIMIT, 1.5 * float(np.quantile(errors / np.maximum(attempts, 1.0), 0.99)))
+
+    @cached_property
+    def _usable(self) -> str | None:
+        """Why this past cannot be judged against; None when it can."""
+        if not len(self._fine):
+            return "there is no baseline"
+        span = timedelta(seconds=int(self._fine.last - self._fine.number[0]) * PERIOD)
+        if span < SHORTEST_BASELINE - BASELINE_SLACK:
+            return f"the baseline covers {span / timedelta(days=1):.1f} days, {SHORTEST_BASELINE.days} are needed"
+        if self._pool is None:
+            return f"too little traffic: even two hours hold fewer than {COUNTED_REQUESTS:,} requests"
+        return None
+
+    def _expected(self, numbers: Numbers) -> Floats:
+        """By season and level, whatever load there is."""
+        return self.season.p99(numbers) * self._applied_level(numbers)
+
+    def _expected_of(self, periods: Periods) -> Floats:
+        """By season, level and the load of these periods."""
+        return self.season.p99_under(periods.number, periods.requests) * self._applied_level(periods.number)
+
+    def _applied_level(self, numbers: Numbers) -> float:
+        """A level above one is applied as it is; one far below it only to a window that follows at once."""
+        follows = len(numbers) > 0 and numbers[0] < self._past.last + self._recent
+        if self.level < IMPROVED and self._growth > IMPROVED and follows:
+            return max(self.level, LOWEST_LEVEL)
+        return max(1.0, self.level)
+
+    def _level_before(self, end: int) -> float:
+        """The median of measured against expected p99 in the 48 hours before a period."""
+        recent = self._past.between(end - self._recent, end)
+        usual = Season(self._past, end - self._recent, self._clock).p99_under(recent.number, recent.requests)
+        return _middle((recent.p99 / usual)[limits.judged(recent, usual)])
+
+    @cached_property
+    def _growth(self) -> float:
+        """The requests of the last 48 hours against the weeks before them; 1 where nothing tells."""
+        recent = self._past.between(self._past.last - self._recent, self._past.last)
+        usual = Season(self._past, self._past.last - self._recent, self._clock).requests(recent.number)
+        return _middle(recent.requests / np.maximum(usual, 1.0))
+
+    def _outages(self, seen: Periods) -> list[Finding]:
+        usual = np.full(len(seen), np.inf)
+        if self._usable is None:
+            usual = self.season.requests(seen.number // (self._pool or 1)) / (self._pool or 1)
+        return limits.outage_findings(seen, usual)
+
+    def _held(self, seen: Periods, pooled: Periods, now: int, error_limit: float) -> Assessment | None:
+        """Why a window that broke no limit is still not healthy."""
+        if not pooled.measured.any():
+            return Assessment(Health.INCONCLUSIVE, "no data: no period of the window has requests and a p99")
+        reason = self._usable or self._missing(seen, now) or self._unbelievable(seen, pooled, error_limit)
+        return Assessment(Health.INCONCLUSIVE, reason) if reason else None
+
+    def _missing(self, seen: Periods, now: int) -> str | None:
+        size, _, season = self._present
+        periods = seen.pooled(size)
+        end = max((now - round(SETTLING.total_seconds())) // periods.length, periods.last)
+        periods = periods.dense(int(periods.number[0]), end)
+        empty = doubts.nearly_empty(periods, season.requests(periods.number), self._traffic_limits[0])
+        return doubts.missing(season.busy(periods.number), periods.measured & ~empty, periods)
+
+    @cached_property
+    def _present(self) -> tuple[int, Periods, Season]:
+        """How many periods to take as one so that hardly any is without data, and the past in these."""
+        size = 1 if self._pool is None or self._fine.measured.mean() > 0.98 else self._pool
+        past = self._past if size == self._pool else self._fine
+        return size, past, self.season if size == self._pool else Season(past, past.last, self._clock)
+
+    @cached_property
+    def _traffic_limits(self) -> tuple[float, float]:
+        """Below which shares of the usual requests a period is empty, and an hour's clients are gone."""
+        _, past, season = self._present
+        usual = season.requests(past.number)
+        return doubts.empty_limit(past, usual), doubts.gone_limit(past, usual)
+
+    def _unbelievable(self, seen: Periods, pooled: Periods, error_limit: float) -> str | None:
+        expected = self._expected_of(pooled)
+        counted = limits.judged(pooled, expected)
+        asked = int(pooled.last - pooled.number[0])
+        if counted.sum() < JUDGED_SHARE * asked:
+            return (
+                f"too little to judge latency by: {int(counted.sum())} of {asked} periods have "
+                f"{COUNTED_REQUESTS:,} requests and a past to compare with"
+            )
+        size, _, season = self._present
+        present = seen.pooled(size)
+        left = season.requests(present.number) * min(1.0, self._growth)
+        return (
+            doubts.too_good(pooled, expected, counted)
+            or doubts.traffic_gone(present, left, self._traffic_limits[1])
+            or doubts.jump(seen, self._fine)
+            or doubts.whole_window(seen, pooled.p99[counted] / expected[counted], error_limit)
+        )
+
+    def _healthy(self, seen: Periods, pooled: Periods) -> Assessment:
+        expected = self._expected_of(pooled)
+        counted = limits.judged(pooled, expected)
+        change = _middle(pooled.p99[counted] / expected[counted]) - 1
+        rate = float(seen.errors.sum() / max(seen.attempts.sum(), 1.0))
+        return Assessment(
+            Health.HEALTHY,
+            f"{len(seen)} periods: median p99 {change:+.0%} against expected, errors {rate:.2%}",
+        )
+
+    def _preflight(self, now: int, error_limit: float) -> Assessment:
+        """Whether a phase may start: enough past, fresh, and nothing in it that would have rolled back."""
+        refusal = self._usable or self._stale(now) or self._replayed(error_limit)
+        if refusal:
+            return Assessment(Health.INCONCLUSIVE, f"not fit to start: {refusal}")
+        return Assessment(
+            Health.HEALTHY, f"fit to start: level {self.level:.0%} of the weeks before, no limit broken in 7 days"
+        )
+
+    def _stale(self, now: int) -> str | None:
+        recent = self._past.between(self._past.last - self._recent, self._past.last)
+        age = timedelta(seconds=now - self._fine.where(self._fine.measured).last * PERIOD)
+        missing = 1 - int(recent.measured.sum()) / self._recent
+        if age > max(BASELINE_SLACK, timedelta(seconds=2 * self._past.length)):
+            return f"the last measured period ended {age / timedelta(hours=1):.1f} hours ago"
+        if missing > doubts.MISSING_LIMIT:
+            return f"{missing:.0%} of the last 48 hours have no data, at most {doubts.MISSING_LIMIT:.0%} may be missing"
+        return None
+
+    def _replayed(self, error_limit: float) -> str | None:
+        """What in the baseline's own end would have rolled a phase back."""
+        if self.level > LEVEL_LIMIT:
+            return f"p99 of the last 48 hours is {self.level - 1:+.0%} against the weeks before, at most +15 % is asked"
+        first = self._past.last - round(REPLAYED.total_seconds()) // self._past.length
+        lately = self._past.between(first, self._past.last)
+        before = Season(self._past, first, self._clock)
+        expected = before.p99_under(lately.number, lately.requests) * max(1.0, self._level_before(first))
+        window = round(RECENT.total_seconds()) // PERIOD
+        errors = limits.error_findings(self._fine.between(self._fine.last - window, self._fine.last), error_limit)
+        findings = errors + limits.latency_findings(lately, expected)
+        return min(findings, key=lambda finding: finding.at).reason if findings else None
+
+
+def _middle(ratios: Floats) -> float:
+    known = ratios[np.isfinite(ratios)]
+    return float(np.median(known)) if len(known) else 1.0
+
+
+def _periods(samples: Iterable[Sample]) -> Periods:
+    samples = list(samples)
+    seconds = [(s.at if s.at.tzinfo else s.at.replace(tzinfo=UTC)).timestamp() for s in samples]
+    return Periods.of(seconds, [s.p99_ms for s in samples], [list(map(attrgetter(name), samples)) for name in COUNTS])
+
+
+def _seconds(at: datetime) -> int:
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
