@@ -7,12 +7,13 @@ expects; the parent goes on as if nothing had happened. So a crash costs only wh
     python benchmarks/crashes.py [--scenario quiet] [--jobs Phase2 Phase3] [--every 100] [--from 0]
 
 One line per crash: the call, its job, its operation, how the child ended. Exit code 1 when one of them
-ended otherwise. What a child said is kept in the folder --logs.
+ended otherwise. What a child said is kept in the folder --logs, with what each role called in its life.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -103,6 +104,7 @@ def main() -> int:
             setting.progress.clock = account.clock
             try:
                 differences = _live(life)
+                _keep_calls(life, asked.logs / (forks.died or "no crash").split()[1])
             except BaseException as error:
                 if forks.died is None:
                     raise
@@ -123,6 +125,13 @@ def _live(life: PlatformLife) -> list[str]:
     summary = life.summary(0.0)
     expect = life.scenario.expect
     return [*unexpected(summary, excluded_of(life.journal), expect), *broken_off(walk, summary, life.scenario)]
+
+
+def _keep_calls(life: PlatformLife, folder: Path) -> None:
+    """What each role called, and on what, as a rehearsal leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "calls.json").write_text(json.dumps(life.calls_by_role()))
+    (folder / "called-on.json").write_text(json.dumps(life.called_on()))
 
 
 if __name__ == "__main__":

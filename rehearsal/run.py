@@ -7,6 +7,8 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -29,14 +31,14 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
         raise UsageError(f"{project} holds no app.py: rehearse from a clone, installed with `make setup`.")
     request.out.mkdir(parents=True, exist_ok=True)
     progress = Progress(sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch, _spared_collector() as spare:
         setting = Setting(request, project, Path(scratch), progress)
         assembly = setting.synthesize()
         with setting.account_of(assembly) as account:
             progress.clock = account.clock
             life = PlatformLife(setting, account, assembly)
             life.begin()
-            _spare_the_collector()
+            spare()
             walk = life.walk()
             life.live_on(request.weeks_after)
             life.publish()
@@ -55,11 +57,24 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
     return 1 if differences else 0
 
 
-def _spare_the_collector() -> None:
-    """Keep Python from looking through the whole emulated account again and again: a third of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
+@contextmanager
+def _spared_collector() -> Iterator[Callable[[], None]]:
+    """Gives what keeps Python from looking through the emulated account again and again, a third of the time.
+
+    Afterwards it looks again, or a process of many rehearsals would keep them all.
+    """
+    before = gc.get_threshold()
+
+    def spare() -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 50)
+
+    try:
+        yield spare
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 def broken_off(walk: Walk, summary: Summary, scenario: Scenario) -> list[str]:

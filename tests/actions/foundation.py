@@ -60,6 +60,14 @@ class Foundation:
     account: EmulatedAccount
     settings: Settings
     life: Life
+    changes: int = 0  # of the account's configuration
+    _analyzed: tuple[tuple[datetime, int], Plan] | None = None
+
+    def __post_init__(self) -> None:
+        self.account.on_change(self._count)
+
+    def _count(self, _: datetime) -> None:
+        self.changes += 1
 
     @property
     def aws(self) -> Aws:
@@ -67,8 +75,12 @@ class Foundation:
 
     def plan(self, *actions: Action) -> Plan:
         """A fresh plan with the decisions of these actions alone."""
-        with self.account.acting(JOB):
-            plan = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing()).plan
+        present = self.account.clock.now(), self.changes
+        if self._analyzed is None or self._analyzed[0] != present:
+            with self.account.acting(JOB):
+                plan = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing()).plan
+            self._analyzed = present, plan
+        plan = self._analyzed[1]
         mine = {action.id for action in actions}
         return replace(plan, decisions=tuple(each for each in plan.decisions if each.action in mine), held=None)
 

@@ -234,28 +234,6 @@ def test_with_the_exclusion_switched_off_the_record_tells_what_was_touched(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("scenario", "crash_at", "ends"),
-    [
-        ("errors", 301, {1: "rolled_back", 2: "skipped", 3: "skipped"}),
-        ("errors", 380, {1: "rolled_back", 2: "skipped", 3: "skipped"}),
-        ("errors", 451, {1: "rolled_back", 2: "skipped", 3: "skipped"}),
-        ("errors", 480, {1: "rolled_back", 2: "skipped", 3: "skipped"}),
-        ("regression", 150, {1: "accepted", 2: "rolled_back", 3: "skipped"}),
-        ("regression", 333, {1: "accepted", 2: "rolled_back", 3: "skipped"}),
-        ("regression", 640, {1: "accepted", 2: "rolled_back", 3: "skipped"}),
-        ("quiet", 2100, {1: "accepted", 2: "accepted", 3: "accepted"}),
-        ("quiet", 3901, {1: "accepted", 2: "accepted", 3: "accepted"}),
-    ],
-)
-def test_a_crash_at_any_call_ends_in_the_same_state(
-    tmp_path: Path, scenario: str, crash_at: int, ends: dict[int, str]
-) -> None:
-    code, summary = rehearsed(tmp_path, scenario, crash_at=crash_at)
-    assert (code, outcomes(summary)) == (0, ends)
-
-
-@pytest.mark.slow
 def test_a_sizing_accepted_while_an_execution_waits_is_not_undone_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
