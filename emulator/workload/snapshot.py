@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 
-from moto.autoscaling.models import autoscaling_backends
+from moto.autoscaling.models import FakeAutoScalingGroup, autoscaling_backends
 from moto.core.base_backend import BackendDict
 from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
@@ -115,10 +115,19 @@ def _fleets(account: str, region: str) -> dict[str, Fleet]:
                 if s.lifecycle_state == "InService"
             ),
             counted="GroupInServiceInstances" in group.metrics,
-            agent=AGENT in b64decode(str(group.user_data or "")).decode(errors="replace"),
+            agent=AGENT in _user_data(group),
         )
         for name, group in autoscaling_backends[account][region].autoscaling_groups.items()
     }
+
+
+def _user_data(group: FakeAutoScalingGroup) -> str:
+    """What its instances run when they start. moto keeps it wrapped or plain, by how the version was made."""
+    if template := group.ec2_launch_template:
+        kept = template.get_version(group.launch_template_version).data.get("UserData")
+    else:
+        kept = group.launch_config.user_data if group.launch_config else None
+    return b64decode(str(kept or "")).decode(errors="replace")
 
 
 def _balancers(account: str, region: str) -> tuple[str, ...]:
