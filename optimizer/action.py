@@ -74,11 +74,13 @@ class Move:
 class Notes(Protocol):
     """Where a move of hours keeps how far it is: in the journal, one document for each change.
 
-    Writing renews the plan's lease, and raises LeaseLost once somebody else holds it.
+    Writing renews the plan's lease, and raises LeaseLost once somebody else holds it. `hold` does only that, right
+    before a call that must be nobody else's: the kill switch is not asked.
     """
 
     def read(self) -> Mapping[str, Json] | None: ...
     def write(self, document: Mapping[str, Json]) -> None: ...
+    def hold(self) -> None: ...
     def say(self, line: str) -> None: ...
 
 
@@ -89,6 +91,9 @@ class NoNotes:
         return None
 
     def write(self, document: Mapping[str, Json]) -> None:  # noqa: ARG002 -- as Notes have it
+        raise TypeError("a move that keeps notes is carried out with a journal")
+
+    def hold(self) -> None:
         raise TypeError("a move that keeps notes is carried out with a journal")
 
     def say(self, line: str) -> None:  # noqa: ARG002 -- as Notes have it

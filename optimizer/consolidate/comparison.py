@@ -1,32 +1,27 @@
-"""Both sides read whole, in segments side by side: counted, hashed, and item by item held against each other.
+"""Both sides held against each other, and the following side made equal to the leading one: by what they hold now.
 
-There is no checkpoint: the suspects of ten thousand items do not fit into a note, and what was compared before a crash
-may have changed since, so that it would have to be looked at again. It costs two reads of everything, and no writes.
+Nothing else is asked: no log, no order of changes, no mark on an item. So whatever was carried over twice, too late or
+not at all is found and put right by the next look, and one item that cannot be carried over is only that one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from domain.errors import MoveFailed
+from domain.errors import ItemRefused
 from optimizer.consolidate.item_size import Item
-from optimizer.consolidate.mapping import Entity, unmarked
-from optimizer.consolidate.merge import GONE, Merge, Speed, key_of
-from optimizer.consolidate.parallel import Spread, side_by_side
-from optimizer.consolidate.scan import scan_page
-from optimizer.consolidate.writes import unbury, write_all
+from optimizer.consolidate.merge import Address, Direction, Speed
+from optimizer.consolidate.scan import Between, Page, count_items, pages, read_items
+from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
 
-MOST_KEYS = 100  # of one BatchGetItem
-MOST_SUSPECTS = 10_000  # more cannot be writes on their way
 SHOWN = 10
 MODULUS = 2**128
-
-Key = tuple[str, str]
+GROUP = 400  # addresses that are reconciled together
 
 
 @dataclass
@@ -36,12 +31,9 @@ class Tally:
     items: int = 0
     total: int = 0
 
-    def add(self, item: Item) -> None:
-        self.take(Tally(1, content_hash(item)))
-
-    def take(self, other: Tally) -> None:
-        self.items += other.items
-        self.total = (self.total + other.total) % MODULUS
+    def add(self, content: int) -> None:
+        self.items += 1
+        self.total = (self.total + content) % MODULUS
 
     def __str__(self) -> str:
         return f"{self.items} items, hash {self.total:032x}"
@@ -49,150 +41,134 @@ class Tally:
 
 @dataclass
 class Comparison:
-    """One look at everything, or at a page: tallies by entity and side, and the source keys that did not agree."""
+    """One look at everything. `different` and `refused` are addresses of the leading side.
 
-    sources: dict[Entity, Tally] = field(default_factory=lambda: {each: Tally() for each in Entity})
-    target: dict[Entity, Tally] = field(default_factory=lambda: {each: Tally() for each in Entity})
-    suspects: set[tuple[Entity, Key]] = field(default_factory=set)
-
-    @property
-    def agrees(self) -> bool:
-        """Both hold the same; whatever was written while it was looked at makes a difference."""
-        return not self.suspects and self.sources == self.target
-
-    def suspect(self, entity: Entity, key: Item) -> None:
-        self.suspects.add((entity, plain_key(key)))
-
-    def take(self, page: Comparison) -> None:
-        """Add what was found on a page."""
-        for own, others in ((self.sources, page.sources), (self.target, page.target)):
-            for entity, tally in others.items():
-                own[entity].take(tally)
-        self.suspects |= page.suspects
-        if len(self.suspects) > MOST_SUSPECTS:
-            raise MoveFailed(
-                f"More than {MOST_SUSPECTS} items differ, {named(self.suspects)} among them. "
-                "Roll the phase back; the sources are untouched."
-            )
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A segment of one table, from a key on."""
-
-    table: str
-    number: int
-    of: int
-    after: Mapping[str, Any] | None = None
-
-
-def compare(aws: Aws, merge: Merge, speed: Speed, between: Callable[[], object]) -> Comparison:
-    """Both sides, read whole; `between` is called after a page of each segment.
-
-    The copying has ended: its tombstones are taken away on the way.
+    `refused`: what cannot lie on the following side, with the reason. `sums`: of the leading side, by entity, as it has
+    to lie on the other. `contents`: the hash of each item, by its address, where that was asked for.
     """
-    found = Comparison()
-    with side_by_side(speed.workers) as spread:
-        for tables in (merge.sources, (merge.target,)):
-            parts = [_Part(table, number, speed.segments) for table in tables for number in range(speed.segments)]
-            for page in _pages(aws, merge, parts, speed.page, spread, between):
-                found.take(page)
+
+    sums: dict[str, Tally] = field(default_factory=dict)
+    different: set[Address] = field(default_factory=set)
+    refused: dict[Address, str] = field(default_factory=dict)
+    contents: dict[Address, int] | None = None
+
+    def add(self, leader: Address, entity: str, content: int) -> None:
+        self.sums.setdefault(entity, Tally()).add(content)
+        if self.contents is not None:
+            self.contents[leader] = content
+
+
+def compare(aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False) -> Comparison:
+    """Look at every item of both sides. `remember` keeps a hash of each: for tables that are not large."""
+    found = Comparison(contents={} if remember else None)
+    present = 0
+    for page in pages(aws, direction.leading, speed, between):
+        present += _page_of_leading(aws, direction, page, found)
+    if count_items(aws, direction.following, between) != present:
+        for page in pages(aws, direction.following, speed, between):
+            _page_of_following(aws, direction, page, found)
     return found
 
 
-def _pages(
-    aws: Aws, merge: Merge, parts: Sequence[_Part], page: int, spread: Spread, between: Callable[[], object]
-) -> Iterator[Comparison]:
-    """What each page shows, a round of all segments after the other."""
+def compare_page(aws: Aws, direction: Direction, page: Page) -> Comparison:
+    """Look at the items of one page of the leading side."""
+    found = Comparison()
+    _page_of_leading(aws, direction, page, found)
+    return found
 
-    def look(part: _Part) -> tuple[Comparison, _Part | None]:
-        items, after = _page(aws, part, page)
-        if part.table == merge.target:
-            return _of_target(aws, merge, items), after
-        return _of_source(aws, merge, Entity(part.table), items), after
 
-    while parts:
-        looks = list(spread(look, parts))
-        yield from (shown for shown, _ in looks)
-        parts = [after for _, after in looks if after is not None]
+def make_equal(aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False) -> Comparison:
+    """Look at everything, and put right what is different; `refused` holds what the following side does not take."""
+    found = compare(aws, direction, speed, between, remember=remember)
+    found.refused |= reconcile(aws, direction, found.different, between)
+    return found
+
+
+def reconcile(
+    aws: Aws, direction: Direction, leaders: Iterable[Address], between: Between = lambda: None
+) -> dict[Address, str]:
+    """Make the following side equal at these addresses, by what the leading side holds now; what could not be."""
+    refused: dict[Address, str] = {}
+    wanted = list(dict.fromkeys(leaders))
+    for start in range(0, len(wanted), GROUP):
+        refused |= _reconcile(aws, direction, wanted[start : start + GROUP])
         between()
+    return refused
 
 
-def _page(aws: Aws, part: _Part, page: int) -> tuple[list[Item], _Part | None]:
-    """A page of a segment, and where the segment goes on."""
-    items, last = scan_page(aws, part.table, (part.number, part.of), part.after, page, consistent=True)
-    return items, replace(part, after=last) if last else None
+def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address]) -> dict[Address, str]:
+    refused: dict[Address, str] = {}
+    pairs: dict[Address, Address] = {}  # by follower
+    for leader in leaders:
+        try:
+            pairs[direction.follower(leader)] = leader
+        except ItemRefused as error:
+            refused[leader] = str(error)
+    leading = read_items(aws, (*pairs.values(), *refused))
+    following = read_items(aws, pairs)
+    refused = {leader: why for leader, why in refused.items() if leader in leading}  # what is gone is no obstacle
+    writes = []
+    for follower, leader in pairs.items():
+        try:
+            wanted = direction.mapped(leader, item) if (item := leading.get(leader)) else None
+        except ItemRefused as error:
+            refused[leader] = str(error)
+            continue
+        if hashed(wanted) != hashed(following.get(follower)):
+            writes.append(Write(follower, wanted))
+    return refused | {
+        pairs[follower]: f"the item {follower} is refused by DynamoDB: {why}"
+        for follower, why in write_all(aws, writes).items()
+    }
 
 
-def _of_source(aws: Aws, merge: Merge, entity: Entity, items: Iterable[Item]) -> Comparison:
-    """Whether the target holds these items of a source as they have to lie there."""
-    found = Comparison()
-    wanted = [(item, merge.merged(entity, item)) for item in items]
-    held = read_items(aws, merge.target, [key_of(each) for _, each in wanted])
-    for item, target in wanted:
-        found.sources[entity].add(target)
-        if not as_copied(merge, entity, item, held.get(plain_key(target))):
-            found.suspect(entity, item)
-    return found
+def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: Comparison) -> int:
+    """Hold these items of the leading side against the other; how many of them have an item there."""
+    wanted: dict[Address, tuple[Address, int]] = {}  # by follower
+    for item in page.items:
+        leader = Address.of(page.table, item)
+        try:
+            follower, content = direction.follower(leader), content_hash(direction.mapped(leader, item))
+        except ItemRefused as error:
+            found.refused[leader] = str(error)
+            continue
+        found.add(leader, direction.entity(leader), content)
+        wanted[follower] = leader, content
+    held = read_items(aws, wanted)
+    found.different |= {
+        leader for follower, (leader, content) in wanted.items() if hashed(held.get(follower)) != content
+    }
+    return len(held)
 
 
-def _of_target(aws: Aws, merge: Merge, items: Sequence[Item]) -> Comparison:
-    """Whether the sources have an item for each of these of the target."""
-    found = Comparison()
-    write_all(aws, (unbury(merge.target, item) for item in items if GONE in item))
-    keys: dict[Entity, list[Item]] = {}
-    for item in items:
-        if GONE not in item:
-            entity, own = merge.split(item)
-            found.target[entity].add(item)
-            keys.setdefault(entity, []).append(key_of(own))
-    for entity, wanted in keys.items():
-        there = read_items(aws, entity, wanted)
-        for key in wanted:
-            if plain_key(key) not in there:
-                found.suspect(entity, key)
-    return found
+def _page_of_following(aws: Aws, direction: Direction, page: Page, found: Comparison) -> None:
+    """Which of these items of the following side have none on the leading side."""
+    leaders: set[Address] = set()
+    for item in page.items:
+        follower = Address.of(page.table, item)
+        try:
+            leaders.add(direction.leader(follower))
+        except ItemRefused as error:
+            found.refused[follower] = str(error)
+    found.different |= leaders - read_items(aws, leaders).keys() - found.refused.keys()
 
 
-def as_copied(merge: Merge, entity: Entity, source: Item | None, target: Item | None) -> bool:
-    """Whether the target holds the source's item, found by every kept index."""
-    gone = target is None or GONE in target
-    if source is None or target is None or gone:
-        return source is None and gone
-    return content_hash(merge.merged(entity, source)) == content_hash(target)
-
-
-def read_items(aws: Aws, table: str, keys: Sequence[Item]) -> dict[Key, Item]:
-    """The items under these keys; what AWS leaves unprocessed is asked for again."""
-    found: dict[Key, Item] = {}
-    for start in range(0, len(keys), MOST_KEYS):
-        asked: Any = {table: {"Keys": list(keys[start : start + MOST_KEYS]), "ConsistentRead": True}}
-        wait = 0.1
-        while asked:
-            answer = aws.dynamodb.batch_get_item(RequestItems=asked)
-            found |= {plain_key(item): item for item in answer["Responses"].get(table, [])}
-            asked = answer.get("UnprocessedKeys")
-            if asked:
-                aws.clock.sleep(wait)
-                wait = min(2 * wait, 20.0)
-    return found
-
-
-def named(keys: Iterable[tuple[Entity, Key]]) -> str:
-    """The first of them, as a person reads them."""
-    shown = sorted(keys)
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return "; ".join(f"{entity} {', '.join(key)}" for entity, key in shown[:SHOWN]) + more
+def hashed(item: Item | None) -> int | None:
+    """The hash of an item's data; None where there is none."""
+    return None if item is None else content_hash(item)
 
 
 def content_hash(item: Item) -> int:
-    """Of the item's data, however its attributes and sets are ordered, without the copying's marks."""
-    plain = json.dumps(_plain({"M": unmarked(item)}), sort_keys=True, separators=(",", ":"))
+    """Of the item's data, however its attributes and sets are ordered."""
+    plain = json.dumps(_plain({"M": item}), sort_keys=True, separators=(",", ":"))
     return int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=16).digest())
 
 
-def plain_key(item: Item) -> Key:
-    return item["pk"]["S"], item["sk"]["S"]
+def named(addresses: Iterable[Address]) -> str:
+    """The first of them, as a person reads them."""
+    shown = sorted(addresses)
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return "; ".join(map(str, shown[:SHOWN])) + more
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

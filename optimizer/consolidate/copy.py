@@ -1,140 +1,109 @@
-"""From two tables to one while both are written: copy and follow, until the target is a few moments behind."""
+"""The first copy into a table that is empty: both sources in segments side by side, page by page, with checkpoints.
+
+The sources are written meanwhile, so what is copied may be older than what is there. That is no harm: what counts is
+the comparison behind the write block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from domain.errors import MoveFailed
-from optimizer.action import Notes
-from optimizer.consolidate.backfill import Pace, copy_round, segments_of
-from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import Merge, Say, Speed
-from optimizer.consolidate.parallel import side_by_side
-from optimizer.consolidate.replay import forward
-from optimizer.consolidate.state import Stage, State, write_state
-from optimizer.consolidate.stream_reader import Position, Reader, Record
-from optimizer.consolidate.target_import import exported_at
-from optimizer.consolidate.watermark import to_now
+from domain.clock import Clock
+from domain.errors import ItemRefused
+from optimizer.consolidate.item_size import item_size
+from optimizer.consolidate.merge import Address, Merge, Say, Speed
+from optimizer.consolidate.parallel import Spread, side_by_side
+from optimizer.consolidate.scan import scan_page
+from optimizer.consolidate.state import Progress, Segment, Stage, State
+from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import read_table
 
-MARGIN = timedelta(minutes=5)  # changes so long before the copying began are followed too: clocks differ
-HORIZON = timedelta(hours=23)  # a stream keeps a change for 24 hours
-FOLLOWED_A_ROUND = 5_000  # changes of one source between two rounds of copying
-RENEWED_EVERY = TOLD_EVERY = timedelta(minutes=1)
+UNIT = 1_024  # bytes of a write unit
+CREDIT = 5.0  # seconds
+TOLD_EVERY = timedelta(minutes=1)
+
+
+@dataclass
+class Pace:
+    """Holds the copying to so many write units a second. What a slow stretch left over is gone after `CREDIT`."""
+
+    clock: Clock
+    units: float
+    _due: float | None = None  # when what was taken so far is paid for
+
+    def take(self, units: float) -> None:
+        """Wait until so many units are due."""
+        now = self.clock.now().timestamp()
+        begun = now if self._due is None else min(max(self._due, now - CREDIT), now + CREDIT)
+        self._due = begun + units / self.units
+        if self._due > now:
+            self.clock.sleep(self._due - now)
 
 
 def begin(aws: Aws, merge: Merge, speed: Speed) -> State:
     """The state from which everything follows: written down before the first item is read.
 
-    Of a target that was imported every segment is done, and what came since its export is followed.
+    A target that holds items already, as one that was imported, is not copied into but compared.
     """
-    exported = exported_at(aws, merge)
-    since = exported or aws.clock.now()
-    forward = {each: Position(read_table(aws, each)["LatestStreamArn"]) for each in merge.sources}
-    segments = tuple(replace(each, done=exported is not None) for each in segments_of(merge, speed.segments))
-    return State(since, Stage.COPYING, segments, forward, since)
-
-
-@dataclass
-class Follower:
-    """Carries the sources' changes to the target, each batch with its checkpoint."""
-
-    aws: Aws
-    merge: Merge
-    notes: Notes
-    state: State
-
-    def __post_init__(self) -> None:
-        self._kept = self.aws.clock.now()
-        self._readers: Mapping[Entity, Reader] = {
-            entity: Reader(self.aws, position) for entity, position in self.state.forward.items()
-        }
-
-    def keep(self, state: State) -> None:
-        """Write down how far everything is."""
-        write_state(self.notes, state)
-        self.state, self._kept = state, self.aws.clock.now()
-
-    def renew(self) -> None:
-        """Write it down when that was a while ago: the lease is as old as the last note."""
-        if self.aws.clock.now() - self._kept > RENEWED_EVERY:
-            self.keep(self.state)
-
-    def follow(self, most: int | None = None) -> int:
-        """Carry over what is there; returns how many changes that were. Raises MoveFailed past the horizon."""
-        refuse_too_late(self.state, self.aws.clock.now())
-        begun, count = self.aws.clock.now(), 0
-        for entity, reader in self._readers.items():
-            count += self._carry(entity, reader, reader.batches(most))
-        if most is None or count < most:
-            self.state = replace(self.state, read_at=begun)
-        return count
-
-    def follow_to_now(self, deadline: datetime) -> None:
-        """Carry over all that was written before this began. Only behind a fence: beacons are set in the sources."""
-        for entity, reader in self._readers.items():
-            self._carry(entity, reader, to_now(self.aws, entity, reader, deadline))
-        self.keep(replace(self.state, forward={entity: reader.position for entity, reader in self._readers.items()}))
-
-    def _carry(self, entity: Entity, reader: Reader, batches: Iterable[list[Record]]) -> int:
-        count = 0
-        for records in batches:
-            forward(self.aws, self.merge, entity, reader, records, self.state.begun - MARGIN)
-            count += len(records)
-            self.keep(replace(self.state, forward={**self.state.forward, entity: reader.position}))
-        return count
-
-
-def too_late(state: State, now: datetime) -> str:
-    """Why the streams cannot be followed any more; nothing while they can."""
-    if now - state.read_at <= HORIZON:
-        return ""
-    return (
-        f"The streams were last read at {state.read_at:%Y-%m-%d %H:%M} UTC, more than 23 h ago, and keep changes "
-        "for 24 h: what was written since may be lost to the copy. "
-        "Before the pointers are turned, roll the phase back and propose anew; afterwards see docs/runbook.md."
+    now = aws.clock.now()
+    filled = bool(scan_page(aws, merge.target, (0, 1), None, 1, consistent=True).items)
+    segments = tuple(
+        Segment(source, number, speed.segments, done=filled)
+        for source in merge.there.leading
+        for number in range(speed.segments)
     )
+    return State(now, Stage.COPYING, segments, now)
 
 
-def refuse_too_late(state: State, now: datetime) -> None:
-    """Raises MoveFailed while there is still something to say about it: later the changes are gone."""
-    if why := too_late(state, now):
-        raise MoveFailed(why)
-
-
-def copy(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> State:
-    """Copy until every segment is done, following meanwhile; then follow until a look finds next to nothing."""
-    follower = Follower(aws, merge, notes, state)
-    progress = _Progress(aws, merge, notes.say)
-    pace = Pace(aws.clock, speed.units)
+def copy(aws: Aws, merge: Merge, speed: Speed, progress: Progress, between: Callable[[], object]) -> None:
+    """Copy until every segment is done; `between` is called after a page of each."""
+    told, pace = _Told(aws, merge, progress.notes.say), Pace(aws.clock, speed.units)
     with side_by_side(speed.workers) as spread:
-        while not all(segment.done for segment in follower.state.segments):
-            segments = copy_round(aws, merge, follower.state.segments, speed.page, pace, spread)
-            follower.keep(replace(follower.state, segments=segments))
-            follower.follow(FOLLOWED_A_ROUND)
-            progress.tell(follower.state)
-    follower.follow()
-    follower.keep(replace(follower.state, stage=Stage.FOLLOWING))
-    catch_up(follower)
-    return follower.state
+        while not all(segment.done for segment in progress.state.segments):
+            progress.keep(segments=_round(aws, merge, progress.state.segments, speed.page, pace, spread))
+            between()
+            told.tell(progress.state)
+    progress.keep(stage=Stage.COPIED)
 
 
-def catch_up(follower: Follower) -> None:
-    """Follow until what is new was made while the look before was under way."""
-    while True:
-        begun = follower.aws.clock.now()
-        count = follower.follow()
-        took = follower.aws.clock.now() - begun
-        if took < timedelta(minutes=1):
-            return
-        follower.notes.say(f"followed {count:,} changes in {took}: not caught up yet")
+def _round(
+    aws: Aws, merge: Merge, segments: Sequence[Segment], page: int, pace: Pace, spread: Spread
+) -> tuple[Segment, ...]:
+    """One page of every segment that is not done; the segments as they stand afterwards."""
+
+    def one(segment: Segment) -> tuple[Segment, int]:
+        return (segment, 0) if segment.done else copy_page(aws, merge, segment, page)
+
+    results = list(spread(one, segments))
+    pace.take(sum(units for _, units in results))
+    return tuple(segment for segment, _ in results)
+
+
+def copy_page(aws: Aws, merge: Merge, segment: Segment, limit: int) -> tuple[Segment, int]:
+    """Read a page and put it into the target; returns the write units it took as well.
+
+    What the target does not take is left out here: the comparison sets it aside. The read is eventually consistent.
+    """
+    part = (segment.number, segment.of)
+    page = scan_page(aws, segment.source, part, segment.after, limit, consistent=False)
+    writes = []
+    for item in page.items:
+        try:
+            mapped = merge.there.mapped(Address.of(segment.source, item), item)
+        except ItemRefused:
+            continue
+        writes.append(Write(Address.of(merge.target, mapped), mapped))
+    write_all(aws, writes)
+    units = sum(-(-item_size(write.item or {}) // UNIT) for write in writes)
+    copied = replace(segment, after=page.last, items=segment.items + len(page.items), done=page.last is None)
+    return copied, units
 
 
 @dataclass
-class _Progress:
+class _Told:
     """Says once a minute how far the copying is; of how many is an estimate, which AWS renews every six hours."""
 
     aws: Aws

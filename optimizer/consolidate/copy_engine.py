@@ -29,7 +29,8 @@ WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request u
 
 
 class Engine(StrEnum):
-    THREADS = "threads"
+    WHOLE = "one process, in a pause"
+    STREAMS = "one process, following the streams"
     SPARK = "spark"
     NEITHER = "neither"  # it takes longer than the streams keep what is written meanwhile
 

@@ -1,249 +1,205 @@
-"""The flip, the way back while the window is open, and the return.
+"""Turning the pointers to the merged table, and back.
 
-Only one side is ever written by the application. For the seconds in which that side changes, writes
-are denied on the side that is left; the changes on their way are followed to the last; only then are
-the pointers turned. So no two writes of one item can cross, and there is no loop to break: the way
-back begins at a position of the target's stream from before the application's first write there.
+One side leads at any time: the one that the application writes. For the seconds in which that changes, writes are
+denied on the leading side; the other is made equal to it; only then are the pointers turned. How the changes are found
+is `Changes`: by comparing everything (whole.py), or by following streams where that takes too long (follow.py). Either
+way what counts is what both sides hold, and after every turn the side that was left is looked at once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from random import Random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Protocol
 
-from domain.errors import MoveFailed
-from optimizer.action import Notes
-from optimizer.consolidate.comparison import Key, compare, named, plain_key
-from optimizer.consolidate.copy import FOLLOWED_A_ROUND, Follower, refuse_too_late
-from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import VERSION, Merge, Speed
-from optimizer.consolidate.pointers import read_pointers, turn_pointers
-from optimizer.consolidate.replay import backward, buried, created, foreign
-from optimizer.consolidate.state import Stage, State, write_state
-from optimizer.consolidate.stream_reader import Position, Reader, Record
-from optimizer.consolidate.verification import (
-    as_returned,
-    refuse_difference,
-    refuse_other_sums,
-    sampled,
-    still_different,
-    told,
-)
-from optimizer.consolidate.watermark import put_out, to_now
-from optimizer.consolidate.write_block import fenced, is_fenced, lift_fence
-from optimizer.consolidate.writes import unbury, write_all
+from botocore.exceptions import BotoCoreError
+
+from domain.clock import Clock
+from domain.errors import ItemRefused, LeaseLost, MoveFailed
+from optimizer.consolidate.comparison import hashed, named
+from optimizer.consolidate.merge import Address, Direction, Merge, Speed
+from optimizer.consolidate.pointers import read_pointers, to_sources, to_target, turn_pointers
+from optimizer.consolidate.scan import read_items
+from optimizer.consolidate.state import Pause, Progress, Stage
+from optimizer.consolidate.write_block import Deadline, is_blocked, let_writes_through, writes_blocked
+from optimizer.consolidate.writes import Write, write_unless_changed
+from optimizer.execute.lease import DURATION
 from optimizer.ports.aws import Aws
-from optimizer.resources.tables.table import read_table
 
-QUIET = timedelta(seconds=10)  # behind a fence: no change for so long, and there is none
-PAUSE = timedelta(minutes=3)  # the longest that writes may be denied before the pointers turn
-UP_TO_NOW = timedelta(minutes=10)  # the longest that a stream is read until it shows what was written just now
-POLL = 1.0  # seconds
-CLOSE = 5.0  # seconds between two looks while old pointers may still be remembered
-LOOKS = 40  # at items that are written all the time, or whose changes are still to come out of the stream
-BEFORE_FLIP = (Stage.COPYING, Stage.FOLLOWING, Stage.PROVEN)
-SAMPLE = 200  # items of each table in the shadow read
+PERIOD = 300  # seconds that health is judged by
+JUST_BEGUN = 30  # seconds into a period that leave room for a pause
+CLOSE = 20.0  # seconds between two looks at the pointers
+BEFORE_FLIP = (Stage.COPYING, Stage.COPIED)
 
 
-@dataclass(frozen=True)
-class Lag:
-    """How far the sources were behind when the way back was last run: the age of the oldest change then."""
+class Changes(Protocol):
+    """How the following side learns what was changed on the leading side."""
 
-    changes: int
-    age: timedelta
+    def catch_up(self) -> None:
+        """Bring it close while the leading side is written."""
 
+    def settle(self, deadline: Deadline) -> None:
+        """Behind the write block: make both sides equal, and see it."""
 
-def prove(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State) -> State:
-    """Compare everything; raises MoveFailed that names the items which do not agree."""
-    follower, followed = Follower(aws, merge, notes, state), 0
-    follower.follow()
-
-    def meanwhile() -> None:
-        nonlocal followed
-        followed += follower.follow(FOLLOWED_A_ROUND)
-        follower.renew()
-
-    found = compare(aws, merge, speed, meanwhile)
-    suspects = found.suspects
-    for _ in range(LOOKS):
-        followed += follower.follow()
-        suspects = still_different(aws, merge, suspects)
-        if not suspects:
-            break
-        aws.clock.sleep(POLL)
-    refuse_difference(suspects, "after all changes were followed")
-    refuse_other_sums(found, followed)
-    proof = told(found)
-    for entity, text in proof.items():
-        notes.say(f"{entity}: {text}")
-    follower.keep(replace(follower.state, stage=Stage.PROVEN, proof=proof))
-    return follower.state
+    def late(self) -> Mapping[Address, int | None]:
+        """What was written to the leading side since it was settled, with the hash of what it was settled on."""
 
 
-def flip(aws: Aws, merge: Merge, speed: Speed, notes: Notes, state: State, random: Random) -> State:
-    """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lifts the fence again."""
-    if state.stage is not Stage.FLIPPED:
-        follower = Follower(aws, merge, notes, state)
-        follower.follow()  # what takes long, before anybody has to wait
-        with fenced(aws, merge.sources):
-            state = _prepare(aws, merge, follower, random)
-    turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
-    return _outlast(aws, merge, notes, state, speed.pointer_age)
+def flip(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes: Changes) -> None:
+    """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lets writes through again."""
+    if progress.state.stage is not Stage.FLIPPED:
+        changes.catch_up()
+        progress.refuse_aside("The pointers are not turned")
+        _at_a_periods_start(aws.clock)
+        with _announced(progress):
+            with writes_blocked(aws, merge.there.leading) as deadline:
+                changes.settle(deadline)
+                progress.refuse_aside("The pointers are not turned")
+                deadline.check()
+                progress.keep(stage=Stage.FLIPPED, outlasted=False)
+            _turn_to_target(aws, merge, progress)
+    else:
+        _turn_to_target(aws, merge, progress)
+    _wait(aws, merge, progress, to_target(merge), speed.pointer_age)
+    _carry_late(aws, merge.there, changes.late(), progress)
+    progress.keep(outlasted=True)
 
 
-def _prepare(aws: Aws, merge: Merge, follower: Follower, random: Random) -> State:
-    deadline = aws.clock.now() + PAUSE
-    _until_quiet(aws, follower.follow, deadline)
-    follower.follow_to_now(deadline)
-    refuse_difference(sampled(aws, merge, SAMPLE, random), "behind the fence, of a sample")
-    reader = Reader(aws, Position(read_table(aws, merge.target)["LatestStreamArn"]))
-    _until_quiet(aws, lambda: _discard(aws, merge, reader.batches(), follower.state), deadline)
-    _discard(aws, merge, to_now(aws, merge.target, reader, deadline), follower.state)
-    follower.keep(replace(follower.state, stage=Stage.FLIPPED, backward=reader.position, read_at=aws.clock.now()))
-    return follower.state
+def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes: Changes) -> None:
+    """Return to the sources without losing a write: by what the merged table holds when writes to it have ended."""
+    if progress.state.stage is Stage.FLIPPED:
+        refused = f"The application still reads and writes {merge.target}"
+        changes.catch_up()
+        progress.refuse_aside(refused)
+        with writes_blocked(aws, [merge.target]) as deadline:
+            changes.settle(deadline)
+            progress.refuse_aside(refused)
+            deadline.check()
+            progress.keep(stage=Stage.RETURNING)
+    returning = progress.state.stage is Stage.RETURNING
+    let_writes_through(aws, merge.there.leading)
+    turn_pointers(aws, merge, to_sources(merge), progress.notes.hold)
+    if returning:
+        # A call of the run before, on its way when this one took the lease, lands within the lease's length: writes to
+        # the merged table stay denied, so that it can mislead nobody for longer than it takes to look again.
+        _wait(aws, merge, progress, to_sources(merge), max(speed.pointer_age, DURATION))
+        _carry_late(aws, merge.back, changes.late(), progress)
+    progress.keep(stage=Stage.RETURNED)
 
 
-def _discard(aws: Aws, merge: Merge, batches: Iterable[list[Record]], state: State) -> int:
-    """Leave the target's own stream behind, past what the following did there; take the last tombstones away."""
-    labels = [position.label for position in state.forward.values()]
-    count = 0
-    for records in batches:
-        count += len(records)
-        if strangers := foreign(merge, records, labels):
-            raise MoveFailed(
-                f"Somebody else wrote to {merge.target}: {'; '.join(strangers[:10])}. "
-                "Find out who; then roll back, and propose anew."
-            )
-        keys = {(key["pk"]["S"], key["sk"]["S"]): key for key in buried(records)}
-        write_all(aws, (unbury(merge.target, key) for key in keys.values()))
-    return count
+def recover(aws: Aws, merge: Merge, progress: Progress) -> str:
+    """Let the application write again after a run that died behind the write block; what that took, or nothing.
 
-
-def _outlast(aws: Aws, merge: Merge, notes: Notes, state: State, age: timedelta) -> State:
-    """Keep the sources close behind for as long as somebody may still read them by an old pointer."""
-    until = aws.clock.now() + age
-    while aws.clock.now() < until:
-        state, _ = sync_back(aws, merge, notes, state)
-        aws.clock.sleep(CLOSE)
-    strays = _strays(aws, state)
-    for _ in range(LOOKS):
-        if not (strays := still_different(aws, merge, strays, as_returned)):
-            state = replace(state, outlasted=True)
-            write_state(notes, state)
-            return state
-        state, _ = sync_back(aws, merge, notes, state)  # the application writes on: both sides may be on their way
-        aws.clock.sleep(POLL)
-    raise MoveFailed(
-        f"{len(strays)} writes reached the sources although they were denied, and {merge.target} has another state: "
-        f"{named(strays)}. Write to {merge.target} what shall hold of them: the way back carries it to the sources."
-    )
-
-
-def _strays(aws: Aws, state: State) -> set[tuple[Entity, Key]]:
-    """What was changed in the sources since all was followed, and not by a put of the way back."""
-    assert state.backward is not None, "it is set when the pointers turn"
-    deadline = aws.clock.now() + UP_TO_NOW
-    return {
-        (entity, plain_key(record["dynamodb"]["Keys"]))
-        for entity, position in state.forward.items()
-        for records in to_now(aws, entity, Reader(aws, position), deadline)
-        for record in records
-        if not record["dynamodb"].get("NewImage", {}).get(VERSION, {}).get("S", "").startswith(state.backward.label)
-    }
-
-
-def sync_back(aws: Aws, merge: Merge, notes: Notes, state: State) -> tuple[State, Lag]:
-    """Carry the target's changes to the sources, each batch with its checkpoint."""
-    assert state.backward is not None, "it is set when the pointers turn"
-    refuse_too_late(state, aws.clock.now())
-    begun, oldest, count = aws.clock.now(), None, 0
-    reader = Reader(aws, state.backward)
-    for records in to_now(aws, merge.target, reader, begun + UP_TO_NOW):
-        oldest = oldest or created(records[0])
-        count += len(records)
-        backward(aws, merge, reader, records)
-        state = replace(state, backward=reader.position)
-        write_state(notes, state)
-    state = replace(state, backward=reader.position, read_at=begun)
-    write_state(notes, state)
-    return state, Lag(count, max(begun - oldest, timedelta(0)) if oldest else timedelta(0))
-
-
-def turn_back(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
-    """Return to the sources without losing a write: stop writes, follow the last of them, turn the pointers."""
-    if state.stage is Stage.FLIPPED:
-        state, _ = sync_back(aws, merge, notes, state)  # what takes long, before anybody has to wait
-        with fenced(aws, [merge.target]):
-            state = _prepare_return(aws, merge, notes, state, random)
-    _open_sources(aws, merge)
-    turn_pointers(aws, {str(each): str(each) for each in merge.sources})
-    state = replace(state, stage=Stage.RETURNED)
-    write_state(notes, state)
-    return state
-
-
-def _prepare_return(aws: Aws, merge: Merge, notes: Notes, state: State, random: Random) -> State:
-    def drain() -> int:
-        nonlocal state
-        state, lag = sync_back(aws, merge, notes, state)
-        return lag.changes
-
-    _until_quiet(aws, drain, aws.clock.now() + PAUSE)
-    different = sampled(aws, merge, SAMPLE, random, as_returned)
-    refuse_difference(different, "after the last change was followed back, of a sample", merge.target)
-    state = replace(state, stage=Stage.RETURNING)
-    write_state(notes, state)
-    return state
-
-
-def recover(aws: Aws, merge: Merge, state: State) -> str:
-    """Let the application write again after a run that died behind the fence; what that took, or nothing.
-
-    Until the state says that both sides agree the sources are opened; from then on the pointers are turned to the end.
+    Until the state says that both sides agree the leading side is opened; from then on the pointers are turned.
     """
-    if state.stage is Stage.FLIPPED and not is_flipped(aws, merge):
-        turn_pointers(aws, dict.fromkeys(merge.sources, merge.target))
-        return f"a run died while it turned the pointers to {merge.target}: they are turned"
-    if state.stage in BEFORE_FLIP and any(is_fenced(aws, each) for each in merge.sources):
-        _open_sources(aws, merge)
-        return f"a run died while writes to {' and '.join(merge.sources)} were denied: they are let through again"
-    return ""
+    stage, sources = progress.state.stage, merge.there.leading
+    done = ""
+    if stage is Stage.FLIPPED and not is_flipped(aws, merge):
+        turn_pointers(aws, merge, to_target(merge), progress.notes.hold)
+        done = f"a run died while it turned the pointers to {merge.target}: they are turned"
+    if stage in BEFORE_FLIP and any(is_blocked(aws, each) for each in sources):
+        let_writes_through(aws, sources)
+        done = f"a run died while writes to {' and '.join(sources)} were denied: they are let through again"
+    if done:
+        _end_pause(progress)
+    return done
 
 
-def _open_sources(aws: Aws, merge: Merge) -> None:
-    """Let them be written again, without what a run that died behind their fence may have left."""
-    for source in merge.sources:
-        put_out(aws, source)
-    lift_fence(aws, merge.sources)
-
-
-def stop(notes: Notes, state: State) -> None:
+def stop(progress: Progress) -> None:
     """Carry nothing back any more."""
-    write_state(notes, replace(state, stage=Stage.STOPPED))
+    progress.keep(stage=Stage.STOPPED)
 
 
 def is_flipped(aws: Aws, merge: Merge) -> bool:
     """Whether every pointer points to the target."""
-    return read_pointers(aws, merge) == dict.fromkeys(map(str, merge.sources), merge.target)
+    return read_pointers(aws, merge) == to_target(merge)
 
 
 def is_turned_back(aws: Aws, merge: Merge) -> bool:
     """Whether every pointer points to its source, and all may write there."""
-    pointers = {str(each): str(each) for each in merge.sources}
-    return read_pointers(aws, merge) == pointers and not any(is_fenced(aws, each) for each in merge.sources)
+    turned = read_pointers(aws, merge) == to_sources(merge)
+    return turned and not any(is_blocked(aws, each) for each in merge.there.leading)
 
 
-def _until_quiet(aws: Aws, follow: Callable[[], int], deadline: datetime) -> None:
-    """Follow until no change has come for a while; raises MoveFailed when the deadline comes first."""
-    last = aws.clock.now()
-    while (now := aws.clock.now()) - last < QUIET:
-        if now >= deadline:
-            raise MoveFailed(
-                "Changes kept coming behind the fence until the pause was over; writes are let through again. "
-                "Find out who still writes, then run the same command again."
-            )
-        if follow():
-            last = aws.clock.now()
-        aws.clock.sleep(POLL)
+def _turn_to_target(aws: Aws, merge: Merge, progress: Progress) -> None:
+    """Turn all of them. When AWS refuses the first for good, everything is as before and writes are let through."""
+    try:
+        turn_pointers(aws, merge, to_target(merge), progress.notes.hold)
+    except (LeaseLost, MoveFailed, BotoCoreError):
+        raise  # a call whose answer was lost may land still: the next run, or the watch, turns them to the end
+    except Exception:
+        if read_pointers(aws, merge) == to_sources(merge):
+            progress.keep(stage=Stage.COPIED)
+            let_writes_through(aws, merge.there.leading)
+        raise
+
+
+def _wait(aws: Aws, merge: Merge, progress: Progress, pointers: Mapping[str, str], span: timedelta) -> None:
+    """Wait so long, by sleeping and not by a clock that may be set; a pointer that moves meanwhile is turned again."""
+    left = span.total_seconds()
+    while left > 0:
+        aws.clock.sleep(min(CLOSE, left))
+        left -= CLOSE
+        progress.notes.hold()
+        turn_pointers(aws, merge, pointers, progress.notes.hold)
+
+
+def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | None], progress: Progress) -> None:
+    """Carry over what was written to the leading side although that was denied.
+
+    Where the other side was written since as well, its item is the newer one and stays; the address is told.
+    """
+    leading = read_items(aws, late)
+    carried, overtaken = 0, []
+    for leader, settled in late.items():
+        try:
+            wanted = direction.mapped(leader, item) if (item := leading.get(leader)) else None
+            follower = direction.follower(leader)
+        except ItemRefused as error:
+            overtaken.append(leader)
+            progress.notes.say(str(error))
+            continue
+        there = read_items(aws, [follower]).get(follower)
+        if hashed(there) == hashed(wanted):
+            continue
+        if hashed(there) == settled and write_unless_changed(aws, Write(follower, wanted), there):
+            carried += 1
+        else:
+            overtaken.append(leader)
+    if carried:
+        progress.notes.say(f"carried {carried} writes over that reached {', '.join(direction.leading)} although denied")
+    if overtaken:
+        progress.notes.say(
+            f"{len(overtaken)} writes reached {', '.join(direction.leading)} although denied, and the other side has newer "
+            f"ones, which stay: {named(overtaken)}. Look at them."
+        )
+
+
+def _at_a_periods_start(clock: Clock) -> None:
+    """Wait for the next period of health to begin: then the pause lies within one."""
+    into = clock.now().timestamp() % PERIOD
+    if into > JUST_BEGUN:
+        clock.sleep(PERIOD - into)
+
+
+@contextmanager
+def _announced(progress: Progress) -> Iterator[None]:
+    """Tell in the journal that writes are refused by our own doing, and when that is over."""
+    pauses = (*progress.state.pauses, Pause(progress.clock.now()))
+    progress.keep(pauses=pauses)
+    try:
+        yield
+    except LeaseLost:
+        raise
+    except Exception:
+        _end_pause(progress)
+        raise
+    _end_pause(progress)
+
+
+def _end_pause(progress: Progress) -> None:
+    *before, last = progress.state.pauses or (Pause(progress.clock.now()),)
+    if last.end is None:
+        progress.keep(pauses=(*before, replace(last, end=progress.clock.now())))

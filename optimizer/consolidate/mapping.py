@@ -8,10 +8,8 @@ Items are in DynamoDB's wire form, `{"pk": {"S": ...}, ...}`, and values go over
                  only for indexes that are kept, and only where the item was in that index
     escaping     an attribute of the item's own that begins with `tap_` gets `tap_own_` in front
 
-The copying's own marks (origin, version, tombstone) begin with `tap_mark_`. They are nobody's data: `split`
-leaves them out, `marks` reads them, and `unmarked` takes them off an item before it is mapped.
-
-The only refusal is ItemRefused, where the merged item would pass a limit of DynamoDB's, or is none of ours.
+Both ways refuse, by ItemRefused, what the source refuses (a key of an index that is no string, empty or too long), what
+would pass a limit of DynamoDB's once it is merged, and what is an item of neither table.
 The Spark job maps by these same functions, so that nothing but the standard library is imported.
 """
 
@@ -24,11 +22,10 @@ from domain.errors import ItemRefused
 from domain.indexes import INDEXES, MERGED, OVERLOADED, RESERVED
 from optimizer.consolidate.item_size import MOST_BYTES, Item, Value, item_size
 
-MARK = RESERVED + "mark_"
 OWN = RESERVED + "own_"
+WATERMARK = RESERVED + "watermark"  # of an item that is there for a moment, to be seen in a stream
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-MARKS_ROOM = 256  # left for the marks: an item that only just fits could not be followed
 MOST_SORT_KEY = 1024
 MOST_PARTITION_KEY = 2048
 
@@ -42,14 +39,15 @@ class Entity(StrEnum):
 
 def merged(entity: Entity, item: Item, kept: Collection[str]) -> Item:
     """`item` of the table `entity` as it lies in the merged table, in the indexes that are `kept`."""
+    _check_index_keys(entity, item)
     made = {_escaped(name): value for name, value in item.items()}
     made |= merged_key(entity, item)
     for index in INDEXES[entity].keys() & set(kept):
         made |= _entry(entity, index, item)
-    if (size := item_size(made)) > MOST_BYTES - MARKS_ROOM:
+    if (size := item_size(made)) > MOST_BYTES:
         raise ItemRefused(
-            f"{_named(entity, item)} would have {size:,} bytes in {MERGED}, more than the {MOST_BYTES:,} of "
-            f"DynamoDB less {MARKS_ROOM} for the copying's marks. Make it smaller, then go on."
+            f"{_named(entity, item)} would have {size:,} bytes in {MERGED}, more than the {MOST_BYTES:,} of DynamoDB. "
+            "Make it smaller, then go on."
         )
     return made
 
@@ -58,6 +56,7 @@ def split(item: Item) -> tuple[Entity, dict[str, Value]]:
     """What an item of the merged table is, and the item as it lies in that table; the inverse of `merged`."""
     entity, key = split_key(item)
     own = {_unescaped(name): value for name, value in item.items() if not _is_added(name)}
+    _check_index_keys(entity, {**own, **key})
     return entity, own | dict(key)
 
 
@@ -70,8 +69,8 @@ def merged_key(entity: Entity, key: Item) -> Item:
 
 def split_key(key: Item) -> tuple[Entity, Item]:
     """The inverse of `merged_key`."""
-    name, mark, sort = _string(key, "sk").partition("#")
-    if not mark or name not in set(Entity):
+    name, _, sort = _string(key, "sk").partition("#")
+    if not sort or name not in set(Entity):
         raise ItemRefused(
             f"the item {_string(key, 'pk')}, {_string(key, 'sk')} of {MERGED} is of no entity: its sort key "
             f"begins with none of {', '.join(f'{each}#' for each in Entity)}. Find out who wrote it."
@@ -89,14 +88,9 @@ def overloaded(index: str) -> str:
     return next(name for name, served in OVERLOADED.items() if index in served)
 
 
-def marks(item: Item) -> dict[str, Value]:
-    """The copying's marks on an item."""
-    return {name: value for name, value in item.items() if name.startswith(MARK)}
-
-
-def unmarked(item: Item) -> dict[str, Value]:
-    """The item without them."""
-    return {name: value for name, value in item.items() if not name.startswith(MARK)}
+def is_watermark(item: Item) -> bool:
+    """Whether an item is none of the application's, but a watermark of ours."""
+    return WATERMARK in item and str(item["pk"].get("S", "")).startswith(f"{WATERMARK}#")
 
 
 def _entry(entity: Entity, index: str, item: Item) -> Item:
@@ -121,6 +115,26 @@ def _unescaped(name: str) -> str:
 
 def _is_added(name: str) -> bool:
     return name.startswith(RESERVED) and not name.startswith(OWN)
+
+
+def _check_index_keys(entity: Entity, item: Item) -> None:
+    """Refuse what the source refuses: an index takes no item whose key is no string, empty or too long.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.ViolationDetection.html
+    """
+    for name, index in INDEXES[entity].items():
+        for key, most in ((index.partition_key, MOST_PARTITION_KEY), (index.sort_key, MOST_SORT_KEY)):
+            if key not in item or key == "pk":
+                continue
+            ((kind, held),) = item[key].items()
+            wrong = f"of type {kind}" if kind != "S" else "empty" if not held else ""
+            if kind == "S" and (size := len(held.encode())) > most:
+                wrong = f"of {size:,} bytes, more than {most:,}"
+            if wrong:
+                raise ItemRefused(
+                    f"{_named(entity, item)} has {key} {wrong}: it is a key of the index {name}, and {entity} takes no such "
+                    "item. Give it a string, or take the attribute away, then go on."
+                )
 
 
 def _check_key(entity: Entity, item: Item, what: str, value: str, most: int) -> None:

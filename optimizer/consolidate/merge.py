@@ -1,21 +1,39 @@
-"""What is merged into what, and how fast: the values that every part of the consolidation works on."""
+"""What is merged into what, in which direction, and how fast: the values that every part of the consolidation works on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from domain.indexes import MERGED
 from optimizer.consolidate.item_size import Item, Value
-from optimizer.consolidate.mapping import MARK, Entity, merged, split, unmarked
+from optimizer.consolidate.mapping import Entity, merged, merged_key, split, split_key
 
 Say = Callable[[str], None]
 
-VERSION = f"{MARK}version"  # which stream record an item was written from: origin and version in one
-GONE = f"{MARK}gone"  # a tombstone: the item was deleted while the copying had not yet come by
-BEACON = f"{MARK}beacon"  # of an item that is there for a moment, to be seen in the stream
 POINTER = "/tap/tables/"
+
+
+class Address(NamedTuple):
+    """Where an item lies, or would lie: a table and a key."""
+
+    table: str
+    pk: str
+    sk: str
+
+    @classmethod
+    def of(cls, table: str, item: Item) -> Address:
+        """The address of an item, or of its key, in a table."""
+        return cls(str(table), item["pk"]["S"], item["sk"]["S"])
+
+    @property
+    def key(self) -> dict[str, Value]:
+        return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.pk}, {self.sk}"
 
 
 @dataclass(frozen=True)
@@ -27,16 +45,55 @@ class Merge:
     target: str = MERGED
 
     @property
-    def tables(self) -> tuple[str, ...]:
-        return (*self.sources, self.target)
+    def there(self) -> Direction:
+        """From the sources to the merged table."""
+        return Direction(self, back=False)
 
-    def merged(self, entity: Entity, item: Item) -> dict[str, Value]:
-        """An item of a source as it has to lie in the target, without marks."""
-        return dict(merged(entity, unmarked(item), self.kept))
+    @property
+    def back(self) -> Direction:
+        """From the merged table to the sources."""
+        return Direction(self, back=True)
 
-    def split(self, item: Item) -> tuple[Entity, dict[str, Value]]:
-        """An item of the target as it has to lie in its source, without marks."""
-        return split(item)
+
+@dataclass(frozen=True)
+class Direction:
+    """From the side that the application writes, which leads, to the side that is made equal to it, which follows."""
+
+    merge: Merge
+    back: bool
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        return (self.merge.target,) if self.back else tuple(map(str, self.merge.sources))
+
+    @property
+    def following(self) -> tuple[str, ...]:
+        return tuple(map(str, self.merge.sources)) if self.back else (self.merge.target,)
+
+    def follower(self, leader: Address) -> Address:
+        """Where an item of the leading side lies on the other side. Raises ItemRefused where it cannot."""
+        return self._to_source(leader) if self.back else self._to_target(leader)
+
+    def leader(self, follower: Address) -> Address:
+        """The inverse of `follower`."""
+        return self._to_target(follower) if self.back else self._to_source(follower)
+
+    def mapped(self, leader: Address, item: Item) -> dict[str, Value]:
+        """An item of the leading side as it has to lie on the other side. Raises ItemRefused where it cannot."""
+        if self.back:
+            return split(item)[1]
+        return dict(merged(Entity(leader.table), item, self.merge.kept))
+
+    def entity(self, leader: Address) -> str:
+        """What an item is, by the source that it belongs to. Raises ItemRefused for an item of none."""
+        return self.follower(leader).table if self.back else leader.table
+
+    def _to_target(self, source: Address) -> Address:
+        return Address.of(self.merge.target, merged_key(Entity(source.table), source.key))
+
+    def _to_source(self, target: Address) -> Address:
+        entity, key = split_key(target.key)
+        return Address.of(entity, key)
 
 
 @dataclass(frozen=True)
@@ -44,21 +101,7 @@ class Speed:
     """How fast the copying may go. `units` a second: its share of what the target takes in writes."""
 
     units: float = 2_000.0
-    segments: int = 8  # of each source
-    workers: int = 8  # segments that are copied side by side
-    page: int = 100  # items in one request, and in one checkpoint of a segment
+    segments: int = 8  # of each table
+    workers: int = 8  # segments that are read side by side
+    page: int = 400  # items in one request, and in one checkpoint of a segment
     pointer_age: timedelta = timedelta(minutes=1)  # how long the application may remember a pointer
-
-
-def key_of(item: Item) -> dict[str, Value]:
-    return {"pk": item["pk"], "sk": item["sk"]}
-
-
-def is_beacon(key: Item) -> bool:
-    """Whether an item under this key is none of the application's, but a beacon of ours."""
-    return str(key["pk"].get("S", "")).startswith(BEACON)
-
-
-def told(key: Item) -> str:
-    """A key as a person reads it."""
-    return f"{key['pk'].get('S')}, {key['sk'].get('S')}"

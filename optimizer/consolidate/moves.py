@@ -16,15 +16,21 @@ from optimizer.action import Before, Move, Notes, When
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
 from optimizer.consolidate.backup import back_up, is_backed_up
-from optimizer.consolidate.merge import Merge, Speed
-from optimizer.consolidate.state import Stage, State, read_state, write_state
+from optimizer.consolidate.copy_engine import Engine
+from optimizer.consolidate.cutover import Changes
+from optimizer.consolidate.merge import Direction, Merge, Speed
+from optimizer.consolidate.replay import FollowedTables
+from optimizer.consolidate.state import Progress, Stage, State, read_state, write_state
 from optimizer.consolidate.streams import is_streaming, set_streams
-from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
+from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
+from optimizer.consolidate.whole import WholeTables
 from optimizer.model.decision import Decision, Json
 from optimizer.model.resource import Governed
 from optimizer.observe.inventory import owner_of
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import sibling
+
+COPIED = (Stage.COPIED, Stage.FLIPPED, Stage.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,12 @@ class Work:
 
         return reached
 
-    def begun(self, aws: Aws) -> State:
+    @property
+    def follows_streams(self) -> bool:
+        """Whether the tables are too large to be compared within a pause."""
+        return bool(self.decision.target["engine"] == Engine.STREAMS.value)
+
+    def begun(self, aws: Aws) -> Progress:
         """The state, written down before anything is read by it."""
         for source in SOURCES:
             if reason := owner_of(aws, sibling(self.table, source)):
@@ -70,10 +81,17 @@ class Work:
         if state is None:
             state = copying.begin(aws, self.merge, self.speed)
             write_state(self.notes, state)
-        return state
+        return Progress(self.notes, state, aws.clock)
 
-    def chance(self) -> Random:
-        return Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again
+    def changes(self, aws: Aws, direction: Direction, progress: Progress) -> Changes:
+        """How changes of the leading side are found."""
+        if self.follows_streams:
+            return self.followed(aws, direction, progress)
+        return WholeTables(aws, direction, self.speed, progress)
+
+    def followed(self, aws: Aws, direction: Direction, progress: Progress) -> FollowedTables:
+        chance = Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again
+        return FollowedTables(aws, direction, self.speed, progress, chance)
 
 
 def back_up_table(table: Governed, decision: Decision) -> Move:
@@ -106,31 +124,28 @@ def record_sources(work: Work) -> Move:
 
 def make_target(work: Work) -> Move:
     tags = {key: value for key, value in work.table.tags.items() if not key.startswith("aws:")}
-
-    def remove(aws: Aws) -> None:
-        aws.clock.sleep(work.speed.pointer_age.total_seconds())  # somebody may still read by the old pointer
-        delete_target(aws, work.merge)
-
     return Move(
         name="make",
         when=When.APPLY,
         summary=f"make {work.merge.target}, encrypted, protected and recoverable as its sources are",
         is_done=lambda aws: is_made(aws, work.merge, work.like),
         do=lambda aws: create_target(aws, work.merge, work.like, tags),
-        undo=remove,
+        undo=lambda aws: delete_target(aws, work.merge),
         is_undone=lambda aws: find_target(aws, work.merge) is None,
     )
 
 
 def copy_items(work: Work) -> Move:
     def copy(aws: Aws) -> None:
-        copying.copy(aws, work.merge, work.speed, work.notes, work.begun(aws))
+        progress = work.begun(aws)
+        follow = work.followed(aws, work.merge.there, progress).follow_some if work.follows_streams else progress.renew
+        copying.copy(aws, work.merge, work.speed, progress, follow)
 
     return Move(
         name="copy",
         when=When.APPLY,
-        summary="copy every item, and follow what is written meanwhile",
-        is_done=work.at(Stage.FOLLOWING, Stage.PROVEN, Stage.FLIPPED, Stage.STOPPED),
+        summary="copy every item, while the application writes on",
+        is_done=work.at(*COPIED),
         do=copy,
         undo=_nothing_to_undo,
         is_undone=_always,  # the copy goes with its table
@@ -151,16 +166,20 @@ def record_target(work: Work) -> Move:
     )
 
 
-def prove_copy(work: Work) -> Move:
-    def prove(aws: Aws) -> None:
-        cutover.prove(aws, work.merge, work.speed, work.notes, work.begun(aws))
+def compare_items(work: Work) -> Move:
+    """For tables that are too large to be compared within the pause: all is compared before it."""
+
+    def compare(aws: Aws) -> None:
+        progress = work.begun(aws)
+        work.followed(aws, work.merge.there, progress).compare_all()
+        progress.keep(compared=True)
 
     return Move(
-        name="prove",
+        name="compare",
         when=When.APPLY,
-        summary="count, hash and compare every item on both sides",
-        is_done=work.at(Stage.PROVEN, Stage.FLIPPED, Stage.STOPPED),
-        do=prove,
+        summary="compare every item on both sides, following what is written meanwhile",
+        is_done=lambda _aws: (state := work.state()) is not None and state.compared,
+        do=compare,
         undo=_nothing_to_undo,
         is_undone=_always,
     )
@@ -168,29 +187,40 @@ def prove_copy(work: Work) -> Move:
 
 def flip_pointers(work: Work) -> Move:
     def flip(aws: Aws) -> None:
-        cutover.flip(aws, work.merge, work.speed, work.notes, work.begun(aws), work.chance())
+        progress = work.begun(aws)
+        cutover.flip(aws, work.merge, work.speed, progress, work.changes(aws, work.merge.there, progress))
 
     def turn_back(aws: Aws) -> None:
-        cutover.turn_back(aws, work.merge, work.notes, work.begun(aws), work.chance())
-
-    def closed(aws: Aws) -> str:
-        state = work.state()
-        if state is None or state.stage is not Stage.FLIPPED or cutover.is_turned_back(aws, work.merge):
-            return ""
-        return copying.too_late(state, aws.clock.now())
+        progress = work.begun(aws)
+        leads = work.merge.back if find_target(aws, work.merge) else work.merge.there
+        cutover.turn_back(aws, work.merge, work.speed, progress, work.changes(aws, leads, progress))
 
     return Move(
         name="flip",
         when=When.APPLY,
-        summary=f"turn both pointers to {work.merge.target}, and carry what is written there back",
+        summary=f"deny writes for a moment, make both sides equal, and turn both pointers to {work.merge.target}",
         is_done=lambda aws: (
             cutover.is_flipped(aws, work.merge) and (state := work.state()) is not None and state.outlasted
         ),
         do=flip,
         undo=turn_back,
-        is_undone=lambda aws: cutover.is_turned_back(aws, work.merge),
-        closed=closed,
+        is_undone=lambda aws: (
+            cutover.is_turned_back(aws, work.merge) and not work.at(Stage.FLIPPED, Stage.RETURNING)(aws)
+        ),
         settle=timedelta(minutes=15),
+    )
+
+
+def expire_items(work: Work) -> Move:
+    """Only now: while items were copied, those that expire would have gone on one side before the other."""
+    return Move(
+        name="expire",
+        when=When.APPLY,
+        summary=f"let items of {work.merge.target} expire as those of its sources do",
+        is_done=lambda aws: is_expiring(aws, work.merge, work.like["expiry"]),
+        do=lambda aws: expire(aws, work.merge, work.like["expiry"]),
+        undo=_nothing_to_undo,
+        is_undone=_always,  # it goes with its table, and an item that expired there has expired in its source
     )
 
 
@@ -200,7 +230,7 @@ def stop_carrying_back(work: Work) -> Move:
         when=When.ACCEPT,
         summary="stop carrying writes back: the sources stay, closed to writes, until a person retires them",
         is_done=work.at(Stage.STOPPED),
-        do=lambda aws: cutover.stop(work.notes, work.begun(aws)),
+        do=lambda aws: cutover.stop(work.begun(aws)),
     )
 
 

@@ -1,108 +1,151 @@
-"""Carrying changes over: from the sources to the target before the flip, back again after it.
+"""Changes found in the streams: for tables that are too large to be compared within a pause.
 
-Both ways a change is one record of a stream and becomes one write, of the whole image it left. The
-record's version goes with it, so that a change that comes late, or twice, is refused by what is there.
+A record of a stream says only which item was changed. What is carried over is the item as it is now, on both sides, so
+that the order of records, and records that come twice, do not matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from random import Random
 
-from domain.errors import MoveFailed
-from optimizer.consolidate.item_size import Item
-from optimizer.consolidate.mapping import Entity, merged_key, split_key
-from optimizer.consolidate.merge import GONE, VERSION, Merge, told
-from optimizer.consolidate.stream_reader import Reader, Record
-from optimizer.consolidate.writes import bury, delete, put, write_all
+from domain.errors import ItemRefused, MoveFailed
+from optimizer.consolidate.comparison import compare_page, content_hash, make_equal, named, reconcile
+from optimizer.consolidate.merge import Address, Direction, Speed
+from optimizer.consolidate.scan import Between, scan_page
+from optimizer.consolidate.state import Progress
+from optimizer.consolidate.stream_reader import Position, Reader, Record, TooLate
+from optimizer.consolidate.watermark import remove_watermarks, to_now
+from optimizer.consolidate.write_block import Deadline
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.table import read_table
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html (there is no DELETE)
-WRITTEN = ("INSERT", "MODIFY")
-REMOVED = "REMOVE"
-
-Written = Callable[[Record], "TransactWriteItemTypeDef"]
+HORIZON = timedelta(hours=23)  # a stream keeps a change for 24 hours
+UP_TO_NOW = timedelta(minutes=10)  # the longest that a stream is read until it shows what was written just now
+FOLLOWED_A_ROUND = 5_000  # changes of one table between two rounds of copying
+SOON = timedelta(minutes=1)
+SAMPLE, PARTS = 200, 16  # items of each leading table that are looked at behind the write block, and of how many parts
 
 
-def forward(aws: Aws, merge: Merge, entity: Entity, reader: Reader, records: Iterable[Record], since: datetime) -> None:
-    """Carry a source's changes to the target. Those from well before the copying began are in the copy.
+@dataclass
+class FollowedTables:
+    """Makes the following side equal to the leading one at the addresses that its streams name."""
 
-    A removal leaves a tombstone: a page that was read before it, or a call whose sender died, may land later.
-    """
+    aws: Aws
+    direction: Direction
+    speed: Speed
+    progress: Progress
+    random: Random
 
-    def write(record: Record) -> TransactWriteItemTypeDef:
-        change, version = record["dynamodb"], reader.position.version(record)
-        if _is_removal(record):
-            return bury(merge.target, merged_key(entity, change["Keys"]), version)
-        return put(merge.target, merge.merged(entity, change["NewImage"]), version)
+    @cached_property
+    def _readers(self) -> dict[str, Reader]:
+        return {table: Reader(self.aws, self._position(table)) for table in self.direction.leading}
 
-    _carry(aws, (each for each in records if created(each) >= since), write)
+    def catch_up(self) -> None:
+        """Follow until what is new was made while the look before was under way; all is compared when that is too late."""
+        if self.aws.clock.now() - self.progress.state.equal_at > HORIZON:
+            self.compare_all()
+        while True:
+            begun = self.aws.clock.now()
+            try:
+                self.follow()
+            except TooLate:
+                self.compare_all()
+            if self.aws.clock.now() - begun < SOON:
+                break
+        late = (
+            f"{', '.join(self.direction.leading)}: the stream could not be read up to now. Run the same command again."
+        )
+        self._to_now(Deadline(self.aws.clock, UP_TO_NOW, late))
+        self.progress.keep(equal_at=begun)
+
+    def follow(self, most: int | None = None) -> None:
+        """Carry over what the streams show, or `most` of it. Raises TooLate."""
+        for table, reader in self._readers.items():
+            for records in reader.batches(self.progress.renew, most):
+                self._carry(table, reader, records, self.progress.renew)
+
+    def follow_some(self) -> None:
+        """Between two rounds of copying."""
+        self.follow(FOLLOWED_A_ROUND)
+
+    def compare_all(self) -> None:
+        """Compare everything, following meanwhile; what the streams do not show any more is found as well."""
+        begun = self.aws.clock.now()
+        for table in self._readers:  # from the oldest record on: what is carried over twice is no harm
+            self._readers[table] = Reader(self.aws, Position(_stream(self.aws, table)))
+        found = make_equal(self.aws, self.direction, self.speed, lambda: self.follow(self.speed.page))
+        self.progress.set_aside(found.refused)
+        self.progress.keep(equal_at=begun)
+
+    def settle(self, deadline: Deadline) -> None:
+        """Behind the write block: follow to the last change, and look at a sample."""
+        self._to_now(deadline)
+        for table in self.direction.leading:
+            part = (self.random.randrange(PARTS), PARTS)
+            page = scan_page(self.aws, table, part, None, SAMPLE, consistent=True)
+            found = compare_page(self.aws, self.direction, page)
+            if found.different:
+                raise MoveFailed(
+                    f"{len(found.different)} items of a sample differ after the last change was followed: "
+                    f"{named(found.different)}. Nothing was turned. Find out who writes there, then run this again."
+                )
+            deadline.check()
+        self.progress.keep(proof={table: "followed to its end" for table in self.direction.leading})
+
+    def late(self) -> Mapping[Address, int | None]:
+        """What the streams show since they were settled, each with the hash of what was there then."""
+        deadline = Deadline(self.aws.clock, UP_TO_NOW, "The streams could not be read up to now. Run this again.")
+        late: dict[Address, int | None] = {}
+        for table, reader in self._readers.items():
+            for records in to_now(self.aws, table, reader, self._tag, self._checked(deadline)):
+                for record in records:
+                    leader = Address.of(table, record["dynamodb"]["Keys"])
+                    late.setdefault(leader, self._before(leader, record))
+            remove_watermarks(self.aws, table, self._tag)
+        return late
+
+    @property
+    def _tag(self) -> str:
+        return f"{self.progress.state.begun:%Y%m%dT%H%M%S}"
+
+    def _position(self, table: str) -> Position:
+        """How far the table's stream was followed; its oldest record when that is another stream by now."""
+        stream = _stream(self.aws, table)
+        position = self.progress.state.read.get(table)
+        return position if position and position.stream == stream else Position(stream)
+
+    def _to_now(self, deadline: Deadline) -> None:
+        between = self._checked(deadline)
+        for table, reader in self._readers.items():
+            for records in to_now(self.aws, table, reader, self._tag, between):
+                self._carry(table, reader, records, between)
+            self.progress.keep(read={**self.progress.state.read, table: reader.position})
+
+    def _checked(self, deadline: Deadline) -> Between:
+        def between() -> None:
+            deadline.check()
+            self.progress.renew()
+
+        return between
+
+    def _carry(self, table: str, reader: Reader, records: Iterable[Record], between: Between) -> None:
+        """Carry a batch over, with what was set aside before, and write down how far that is."""
+        named_ = {Address.of(table, record["dynamodb"]["Keys"]) for record in records}
+        looked_at = named_ | {each.address for each in self.progress.state.aside}
+        self.progress.set_aside(reconcile(self.aws, self.direction, looked_at, between), looked_at)
+        self.progress.keep(read={**self.progress.state.read, table: reader.position})
+
+    def _before(self, leader: Address, record: Record) -> int | None:
+        image = record["dynamodb"].get("OldImage")
+        try:
+            return None if image is None else content_hash(self.direction.mapped(leader, image))
+        except ItemRefused:
+            return None
 
 
-def backward(aws: Aws, merge: Merge, reader: Reader, records: Iterable[Record]) -> None:
-    """Carry the target's changes back to the sources they belong to."""
-
-    def write(record: Record) -> TransactWriteItemTypeDef:
-        change, version = record["dynamodb"], reader.position.version(record)
-        if _is_removal(record):
-            entity, key = split_key(change["Keys"])
-            return delete(entity, key, version)
-        entity, item = merge.split(change["NewImage"])
-        return put(entity, item, version)
-
-    _carry(aws, records, write)
-
-
-def buried(records: Iterable[Record]) -> list[Item]:
-    """Of changes in the target before the flip, the keys of those that left a tombstone."""
-    return [
-        change["Keys"] for change in (record["dynamodb"] for record in records) if GONE in change.get("NewImage", {})
-    ]
-
-
-def foreign(merge: Merge, records: Iterable[Record], labels: Iterable[str]) -> list[str]:
-    """Of changes in the target before the flip, the keys of those that the following did not make.
-
-    What it writes it marks with the source's stream, and each time anew; a removal can only be its own
-    as long as the application's role cannot write there.
-    """
-    origins = tuple(labels)
-    strangers = []
-    for record in records:
-        change = record["dynamodb"]
-        if record["eventName"] in WRITTEN and not _is_marked_anew(change, origins):
-            strangers.append(f"{merge.target}: {told(change['Keys'])}")
-    return strangers
-
-
-def created(record: Record) -> datetime:
-    """When the change was made, to the second."""
-    moment: datetime = record["dynamodb"]["ApproximateCreationDateTime"]
-    return moment
-
-
-def _carry(aws: Aws, records: Iterable[Record], write: Written) -> None:
-    newest = {_key(record["dynamodb"]["Keys"]): record for record in records}  # the image is whole: the last one counts
-    write_all(aws, (write(record) for record in newest.values()))
-
-
-def _is_removal(record: Record) -> bool:
-    if record["eventName"] == REMOVED:
-        return True
-    if record["eventName"] in WRITTEN:
-        return False
-    raise MoveFailed(f"A stream shows the change {record['eventName']!r}, which is none of INSERT, MODIFY and REMOVE.")
-
-
-def _is_marked_anew(change: Mapping[str, Any], labels: tuple[str, ...]) -> bool:
-    mark: str = change["NewImage"].get(VERSION, {}).get("S", "")
-    before: str | None = change.get("OldImage", {}).get(VERSION, {}).get("S")
-    return mark.startswith(labels) and mark != before
-
-
-def _key(keys: Mapping[str, Any]) -> tuple[str, str]:
-    return keys["pk"]["S"], keys["sk"]["S"]
+def _stream(aws: Aws, table: str) -> str:
+    return read_table(aws, table)["LatestStreamArn"]

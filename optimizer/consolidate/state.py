@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from domain.clock import Clock
+from domain.errors import MoveFailed
 from optimizer.action import Notes
-from optimizer.consolidate.backfill import Segment
-from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.comparison import named
+from optimizer.consolidate.merge import Address
 from optimizer.consolidate.stream_reader import Position
+
+RENEWED_EVERY = timedelta(minutes=1)
+MOST_ASIDE = 100  # keys of 3 KB fit into one note; more cannot be single items
+SET_ASIDE = (
+    "Make what is named such that the other side takes it, or delete it; then run the same command again: it looks at "
+    "these items as they are then."
+)
 
 
 class Stage(StrEnum):
-    """COPYING inserts and follows, FOLLOWING only follows, PROVEN may be flipped.
+    """COPYING inserts, COPIED may be turned.
 
-    FLIPPED is written before the first pointer is turned: from then on the target's changes count.
-    RETURNING is written, the target's last change followed back, before the sources may be written again:
-    from then on theirs count. RETURNED: rolled back. STOPPED: accepted, nothing is followed any more.
+    FLIPPED is written before the first pointer is turned: from then on the target leads. RETURNING is written, both
+    sides equal, before the sources may be written again: from then on they lead. RETURNED: rolled back, and late
+    writes were looked for. STOPPED: accepted, nothing is carried back any more.
     """
 
     COPYING = "copying"
-    FOLLOWING = "following"
-    PROVEN = "proven"
+    COPIED = "copied"
     FLIPPED = "flipped"
     RETURNING = "returning"
     RETURNED = "returned"
@@ -33,20 +42,53 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class State:
-    """The whole of it. `read_at`: when the streams in use were last read to their end.
+class Segment:
+    """One part of one source, and how far it was copied: `after` is the last key read."""
 
-    `outlasted`: since the flip nobody uses an old pointer any more, and late writes were looked for.
+    source: str
+    number: int
+    of: int
+    after: Mapping[str, Any] | None = None
+    items: int = 0
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class Aside:
+    """An item of the leading side that the other side does not take, and why not."""
+
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A time in which writes are refused by our own doing, announced: no breach of the service's health."""
+
+    begin: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """The whole of it.
+
+    `proof`: both sides' sums by entity, as they were found equal last behind the write block. `compared`: of large
+    tables, whether all was compared since it was copied. `outlasted`: since the pointers were turned nobody uses an old one any more, and late writes were looked for. `equal_at`: when both sides
+    were last seen whole, or followed to their end. `read`: by table, how far its stream was followed, of tables that
+    are too large to be compared in a pause.
     """
 
     begun: datetime
     stage: Stage
     segments: tuple[Segment, ...]
-    forward: Mapping[Entity, Position]
-    read_at: datetime
-    backward: Position | None = None
+    equal_at: datetime
+    aside: tuple[Aside, ...] = ()
     proof: Mapping[str, str] = field(default_factory=dict)
+    pauses: tuple[Pause, ...] = ()
+    compared: bool = False
     outlasted: bool = False
+    read: Mapping[str, Position] = field(default_factory=dict)
 
     @property
     def copied(self) -> int:
@@ -64,3 +106,52 @@ def read_state(notes: Notes) -> State | None:
 
 def write_state(notes: Notes, state: State) -> None:
     notes.write(_STATE.dump_python(state, mode="json"))
+
+
+@dataclass
+class Progress:
+    """The state of one run, and the journal that it is kept in."""
+
+    notes: Notes
+    state: State
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        self._kept = self.clock.now()
+
+    def keep(self, **changes: Any) -> None:
+        """Write down what has changed. Raises LeaseLost, and Stopped."""
+        state = replace(self.state, **changes)
+        write_state(self.notes, state)
+        self.state, self._kept = state, self.clock.now()
+
+    def renew(self) -> None:
+        """Hold the lease when that was a while ago: it is as old as the last note. Raises LeaseLost."""
+        if abs(self.clock.now() - self._kept) > RENEWED_EVERY:
+            self.notes.hold()
+            self._kept = self.clock.now()
+
+    def set_aside(self, refused: Mapping[Address, str], looked_at: set[Address] | None = None) -> None:
+        """Keep what the other side does not take; of what was not looked at (None: all was), what was kept stays.
+
+        Raises MoveFailed when it is so much that it must have one cause.
+        """
+        stay = () if looked_at is None else (each for each in self.state.aside if each.address not in looked_at)
+        aside = (*stay, *(Aside(address, why) for address, why in sorted(refused.items())))
+        if len(aside) > MOST_ASIDE:
+            raise MoveFailed(
+                f"The other side does not take more than {MOST_ASIDE} items, the first because {aside[0].reason}"
+            )
+        if aside != self.state.aside:
+            fresh = [each for each in aside if each not in self.state.aside]
+            self.keep(aside=aside)
+            for each in fresh:
+                self.notes.say(f"set aside: {each.reason}")
+
+    def refuse_aside(self, when: str) -> None:
+        """Raises MoveFailed that names what the other side does not take."""
+        if aside := self.state.aside:
+            raise MoveFailed(
+                f"{when}: {len(aside)} items cannot be carried over, {named(each.address for each in aside)}. The first: "
+                f"{aside[0].reason} {SET_ASIDE}"
+            )

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.errors import MoveFailed
-from optimizer.consolidate.merge import BEACON, is_beacon
+from optimizer.consolidate.mapping import WATERMARK, is_watermark
+from optimizer.consolidate.scan import Between
 from optimizer.ports.aws import Aws
 
 Record = Mapping[str, Any]
@@ -21,6 +22,10 @@ Shard = Mapping[str, Any]
 
 EMPTY_ANSWERS = 3  # in a row, before a shard counts as read to its end for now
 BETWEEN = 0.25  # seconds: GetRecords may be called five times a second and shard
+
+
+class TooLate(MoveFailed):
+    """Changes that were not read yet are older than the 24 hours that a stream keeps them."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,12 @@ class Position:
     read: Mapping[str, str] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
 
-    @property
-    def label(self) -> str:
-        """The stream's label, a time: a table's later stream has a later one."""
-        return self.stream.rsplit("/stream/", 1)[-1]
-
     def after(self, shard: str, sequence: str) -> Position:
         return replace(self, read={**self.read, shard: sequence})
 
     def past(self, shard: str) -> Position:
         """The shard has ended and was read to its end."""
         return replace(self, read={k: v for k, v in self.read.items() if k != shard}, ended=tuple({*self.ended, shard}))
-
-    def version(self, record: Record) -> str:
-        """A text that orders the changes of one item; those of a later stream come after."""
-        return f"{self.label}#{record['dynamodb']['SequenceNumber']:0>40}"
 
 
 def readable(shards: Sequence[Shard], position: Position) -> list[str]:
@@ -62,6 +58,12 @@ def readable(shards: Sequence[Shard], position: Position) -> list[str]:
     ]
 
 
+def childless(shards: Sequence[Shard], position: Position) -> list[str]:
+    """The shards that have ended and whose children are not shown yet: what was written there is still to come."""
+    parents = {each.get("ParentShardId") for each in shards}
+    return [each["ShardId"] for each in shards if each["ShardId"] in position.ended and each["ShardId"] not in parents]
+
+
 @dataclass
 class Reader:
     """Reads one stream on from a position. Kept as long as it is of use: iterators carry it over empty answers."""
@@ -69,19 +71,20 @@ class Reader:
     aws: Aws
     position: Position
     _iterators: dict[str, str] = field(default_factory=dict)
-    _lit: dict[str, set[str]] = field(default_factory=dict)  # by shard, the beacons that came out of it
-    _shown: Counter[str] = field(default_factory=Counter)  # how many of each token
+    _marked: dict[str, set[str]] = field(default_factory=dict)  # by shard, the tokens of watermarks that came out of it
+    _shown: Counter[str] = field(default_factory=Counter)  # how many watermarks of each token came out
 
-    def batches(self, most: int | None = None) -> Iterator[list[Record]]:
-        """Records in order, until every shard answers with nothing or `most` were read.
+    def batches(self, between: Between, most: int | None = None) -> Iterator[list[Record]]:
+        """Records in order, until every shard answers with nothing or `most` were read. Raises TooLate.
 
-        `position` counts a batch as read when the next one is asked for: keep it in between.
+        `position` counts a batch as read when the next one is asked for: keep it in between. `between` is called after
+        each request.
         """
         count = 0
         while True:
             before = self.position
             for shard in readable(self._shards(), self.position):
-                for records in self._shard(shard):
+                for records in self._shard(shard, between):
                     yield records
                     count += len(records)
                     if most is not None and count >= most:
@@ -89,19 +92,25 @@ class Reader:
             if self.position.ended == before.ended:  # else there may be children to read
                 return
 
-    def is_past(self, beacons: Mapping[str, int]) -> bool:
-        """Whether some have come out of every shard that is not at its end, and of one token as many as were set.
+    def is_past(self, watermarks: Mapping[str, int]) -> bool:
+        """Whether some came out of every shard that can still show records, and of one token as many as were set.
 
-        The latter because a shard may be there that is not listed yet.
+        The latter because a shard may be there that is not listed yet; for the same reason no shard may have ended
+        without children.
         """
-        if not any(self._shown[token] >= count for token, count in beacons.items()):
+        if not any(self._shown[token] >= count for token, count in watermarks.items()):
             return False
-        lit = (self._lit.get(shard, set()) for shard in readable(self._shards(), self.position))
-        return not any(tokens.isdisjoint(beacons) for tokens in lit)
+        shards = self._shards()
+        if childless(shards, self.position):
+            return False
+        return not any(
+            self._marked.get(shard, set()).isdisjoint(watermarks) for shard in readable(shards, self.position)
+        )
 
-    def _shard(self, shard: str) -> Iterator[list[Record]]:
+    def _shard(self, shard: str, between: Between) -> Iterator[list[Record]]:
         empty, patience = 0, 1 if shard in self._iterators else EMPTY_ANSWERS
         while empty < patience:
+            between()
             iterator = self._iterators.pop(shard, None) or self._iterator(shard)
             answer = self._records(shard, iterator)
             records: list[Record] = list(answer["Records"])
@@ -120,14 +129,15 @@ class Reader:
                     self.aws.clock.sleep(BETWEEN)
 
     def _noted(self, shard: str, change: Mapping[str, Any]) -> bool:
-        """Whether a change is of a beacon, which is then known to have come by."""
-        if not is_beacon(change["Keys"]):
-            return False
-        if image := change.get("NewImage"):  # it was set; else it was taken away
-            token = image[BEACON]["S"]
-            self._lit.setdefault(shard, set()).add(token)
+        """Whether a change is of a watermark, which is then known to have come by."""
+        if image := change.get("NewImage"):
+            if not is_watermark(image):
+                return False
+            token = image[WATERMARK]["S"]
+            self._marked.setdefault(shard, set()).add(token)
             self._shown[token] += 1
-        return True
+            return True
+        return is_watermark(change.get("OldImage", {}))
 
     def _records(self, shard: str, iterator: str) -> Mapping[str, Any]:
         streams = self.aws.streams
@@ -172,9 +182,9 @@ class Reader:
         return shards
 
 
-def _too_late(position: Position) -> MoveFailed:
+def _too_late(position: Position) -> TooLate:
     table = position.stream.split(":table/", 1)[-1].split("/", 1)[0]
-    return MoveFailed(
-        f"{table}: changes that were not read yet are older than the 24 hours its stream keeps them. "
-        "They cannot be followed any more: roll the phase back before acceptance, and propose anew."
+    return TooLate(
+        f"{table}: changes that were not read yet are older than the 24 hours its stream keeps them. Run the same command "
+        "again: it compares everything."
     )

@@ -37,10 +37,6 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
         _protect(aws, merge, on=like["protected"])
     if like["recovery"] == "ENABLED" and not _recoverable(aws, merge):
         _make_recoverable(aws, merge, like["recovery_days"])
-    if like["expiry"] and _expiry(aws, merge) is None:
-        aws.dynamodb.update_time_to_live(
-            TableName=merge.target, TimeToLiveSpecification={"Enabled": True, "AttributeName": like["expiry"]}
-        )
 
 
 def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
@@ -52,8 +48,20 @@ def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
         and not _unlike(merge, like, table)
         and table.get("DeletionProtectionEnabled", False) is like["protected"]
         and _recoverable(aws, merge) is (like["recovery"] == "ENABLED")
-        and _expiry(aws, merge) == like["expiry"]
     )
+
+
+def expire(aws: Aws, merge: Merge, attribute: str | None) -> None:
+    """Let items expire by this attribute; by none, leave it as it is."""
+    if not is_expiring(aws, merge, attribute):
+        aws.dynamodb.update_time_to_live(
+            TableName=merge.target, TimeToLiveSpecification={"Enabled": True, "AttributeName": str(attribute)}
+        )
+
+
+def is_expiring(aws: Aws, merge: Merge, attribute: str | None) -> bool:
+    """Whether items expire by this attribute, as far as any do."""
+    return attribute is None or _expiry(aws, merge) == attribute
 
 
 def delete_target(aws: Aws, merge: Merge) -> None:

@@ -2,8 +2,8 @@
 
 An answer of GetRecords may be empty although there is more to come, and none says how far it is from the end
 (Developer Guide, "Change data capture for DynamoDB Streams"; API Reference, "GetRecords"). But the changes of a
-shard come in the order they were made: when a beacon has come out of it, so has all that was written there before.
-Beacons have many partition keys, so that each shard gets some. They are in no index and nobody's data: the reader
+shard come in the order they were made: when a watermark has come out of it, so has all that was written there before.
+Watermarks have many partition keys, so that each shard gets some. They are in no index and nobody's data: the reader
 of a stream leaves them out, and so does whatever reads the tables (docs/adr/0020).
 """
 
@@ -11,46 +11,42 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import chain, repeat
 
-from domain.errors import MoveFailed
-from optimizer.consolidate.merge import BEACON
+from optimizer.consolidate.mapping import WATERMARK
+from optimizer.consolidate.merge import Address
+from optimizer.consolidate.scan import Between
 from optimizer.consolidate.stream_reader import BETWEEN, Reader, Record
-from optimizer.consolidate.writes import remove, set_down, write_all
+from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
 
-COUNTS = (16, 64, 256)  # how many at first, and how many when a shard got none
+COUNTS = (16, 64, 256, 1_024, 4_096)  # how many at first, and how many when a shard got none: a stream has many shards
 LOOKS = 40  # at the stream, before more of them are tried
 
 
-def to_now(aws: Aws, table: str, reader: Reader, deadline: datetime) -> Iterator[list[Record]]:
-    """All changes that were made before this began, and perhaps later ones. Raises MoveFailed at the deadline."""
-    beacons: dict[str, int] = {}
+def to_now(aws: Aws, table: str, reader: Reader, tag: str, between: Between) -> Iterator[list[Record]]:
+    """All changes that were made before this began, and perhaps later ones; `between` raises when it takes too long.
+
+    `tag` is part of the watermarks' keys: what a run that died may have left is found by it.
+    """
+    watermarks: dict[str, int] = {}
     for count in chain(COUNTS, repeat(COUNTS[-1])):
-        beacons[token := secrets.token_hex(8)] = count
-        _shine(aws, table, count, token)
+        watermarks[token := secrets.token_hex(8)] = count
+        items = ({**_address(table, tag, number).key, WATERMARK: {"S": token}} for number in range(count))
+        write_all(aws, (Write(Address.of(table, item), item) for item in items))
+        remove_watermarks(aws, table, tag, count)
         for _ in range(LOOKS):
-            yield from reader.batches()
-            if reader.is_past(beacons):
+            yield from reader.batches(between)
+            if reader.is_past(watermarks):
                 return
-            if aws.clock.now() >= deadline:
-                raise MoveFailed(
-                    f"{table}: its stream could not be read up to now by {deadline:%H:%M:%S} UTC. "
-                    "Nothing was turned; run the same command again."
-                )
+            between()
             aws.clock.sleep(BETWEEN)
 
 
-def put_out(aws: Aws, table: str, count: int = COUNTS[-1]) -> None:
-    """Take away what a run that died may have left."""
-    write_all(aws, (remove(table, _key(number)) for number in range(count)))
+def remove_watermarks(aws: Aws, table: str, tag: str, count: int = COUNTS[-1]) -> None:
+    """Take away what was set, and what a run that died may have left."""
+    write_all(aws, (Write(_address(table, tag, number), None) for number in range(count)))
 
 
-def _shine(aws: Aws, table: str, count: int, token: str) -> None:
-    write_all(aws, (set_down(table, {**_key(number), BEACON: {"S": token}}) for number in range(count)))
-    put_out(aws, table, count)
-
-
-def _key(number: int) -> dict[str, dict[str, str]]:
-    return {"pk": {"S": f"{BEACON}#{number}"}, "sk": {"S": BEACON}}
+def _address(table: str, tag: str, number: int) -> Address:
+    return Address(table, f"{WATERMARK}#{tag}#{number}", WATERMARK)

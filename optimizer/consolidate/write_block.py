@@ -1,7 +1,7 @@
-"""The fence: for the seconds of a cutover nobody but the optimizer writes to the tables that are left.
+"""The write block: for the seconds of a turn nobody but the optimizer writes to the tables that are left.
 
 An explicit deny in a table's resource-based policy binds every principal; a condition leaves out the
-role that follows the changes. The application is refused at once, reads its pointer again and tries
+role that makes both sides equal. The application is refused at once, reads its pointer again and tries
 anew. Reads go on.
 """
 
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from domain.errors import LeaseLost, MoveFailed, OptimizerError
+from domain.clock import Clock
+from domain.errors import LeaseLost, MoveFailed
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.resource_policy import holds, names, put_statement, remove_statement
 
 SID = "TapWritesGoElsewhere"
-# Transactions need the permission of each write in them (Developer Guide, "Using IAM with DynamoDB transactions").
+# A batch and a transaction need the permission of each write in them (Developer Guide, "Using IAM with DynamoDB
+# transactions"); BatchWriteItem has one of its own as well.
 WRITES = tuple(
     f"dynamodb:{name}"
     for name in (
@@ -32,44 +33,80 @@ WRITES = tuple(
     )
 )
 POLL = 1.0  # seconds
-PATIENCE = 120.0
-# Reading the policy shows it when it is stored; the data plane has it a moment later.
-SPREADING = 5.0
+PATIENCE = timedelta(minutes=2)  # until a changed policy is shown
+# "It takes some time to apply the policy to all requests" (API Reference, GetResourcePolicy). AWS states no bound:
+# a minute is our assumption, and what comes later still is looked for after the pointers are turned.
+SPREADING = timedelta(minutes=1)
+OPENING = timedelta(seconds=5)  # until a deny that was taken away is gone for most
+PAUSE = timedelta(minutes=3)  # the longest that writes may be denied before the pointers turn
+
+
+class Deadline:
+    """A limit on the time that passes from now on. A clock that is set back does not extend it by that much."""
+
+    def __init__(self, clock: Clock, limit: timedelta, late: str) -> None:
+        self._clock, self._limit, self._late = clock, limit, late
+        self._spent, self._last = timedelta(0), clock.now()
+
+    def check(self) -> None:
+        """Raises MoveFailed once the time is over."""
+        now = self._clock.now()
+        self._spent += max(now - self._last, timedelta(0))
+        self._last = now
+        if self._spent > self._limit:
+            raise MoveFailed(self._late)
 
 
 @contextmanager
-def fenced(aws: Aws, tables: Sequence[str]) -> Iterator[None]:
-    """Deny writes, and keep that; when the block fails, let them through again.
+def writes_blocked(aws: Aws, tables: Sequence[str]) -> Iterator[Deadline]:
+    """Deny writes to these tables, and keep that; whatever fails in the block, bugs included, lifts it at once.
 
-    Not when the plan's lock was lost, whose new owner decides, and not by a process that has died: the
-    next run finds the fence and goes on.
+    Yields the deadline of all that is done behind it. Two exceptions: the plan's lock was lost, whose new owner
+    decides; and a process that has died, whose successor finds the block and goes on.
     """
+    deadline = Deadline(
+        aws.clock,
+        PAUSE,
+        f"Writes to {' and '.join(tables)} were denied for {PAUSE} without coming to an end; they are let through "
+        "again. Nothing was turned; run the same command again.",
+    )
     try:
-        raise_fence(aws, tables)
-        yield
+        block_writes(aws, tables, deadline)
+        yield deadline
     except LeaseLost:
         raise
-    except (OptimizerError, ClientError, BotoCoreError):
-        lift_fence(aws, tables)
+    except (Exception, KeyboardInterrupt):
+        let_writes_through(aws, tables)
         raise
 
 
-def raise_fence(aws: Aws, tables: Sequence[str]) -> None:
-    """Deny writes to these tables; returns when that is in force."""
+def block_writes(aws: Aws, tables: Sequence[str], deadline: Deadline) -> None:
+    """Deny writes to these tables; returns when that is in force for all requests, as far as can be known."""
     for table in tables:
         put_statement(aws, _arn(aws, table), _statement(aws, table))
-    _wait(aws, tables, raised=True)
+        deadline.check()
+    for table in tables:
+        while not holds(aws, _arn(aws, table), _statement(aws, table)):
+            deadline.check()
+            aws.clock.sleep(POLL)
+    aws.clock.sleep(SPREADING.total_seconds())  # not by the clock, which may be set
 
 
-def lift_fence(aws: Aws, tables: Sequence[str]) -> None:
-    """Let them be written again; returns when that is in force."""
+def let_writes_through(aws: Aws, tables: Sequence[str]) -> None:
+    """Let them be written again; returns when that is in force for most requests."""
     for table in tables:
         remove_statement(aws, _arn(aws, table), SID, None)
-    _wait(aws, tables, raised=False)
+    shown = Deadline(
+        aws.clock, PATIENCE, f"{', '.join(tables)}: the policy did not change in {PATIENCE}. Run this again."
+    )
+    while any(is_blocked(aws, table) for table in tables):
+        shown.check()
+        aws.clock.sleep(POLL)
+    aws.clock.sleep(OPENING.total_seconds())
 
 
-def is_fenced(aws: Aws, table: str) -> bool:
-    """Whether any fence of ours stands."""
+def is_blocked(aws: Aws, table: str) -> bool:
+    """Whether any write block of ours stands."""
     return names(aws, _arn(aws, table), SID)
 
 
@@ -93,17 +130,5 @@ def _statement(aws: Aws, table: str) -> dict[str, Any]:
     }
 
 
-def _wait(aws: Aws, tables: Sequence[str], *, raised: bool) -> None:
-    deadline = aws.clock.now().timestamp() + PATIENCE
-    for table in tables:
-        while (holds(aws, _arn(aws, table), _statement(aws, table)) if raised else is_fenced(aws, table)) is not raised:
-            if aws.clock.now().timestamp() >= deadline:
-                raise MoveFailed(
-                    f"{table}: its resource policy did not change within {PATIENCE:.0f} s. Run this again."
-                )
-            aws.clock.sleep(POLL)
-    aws.clock.sleep(SPREADING)
-
-
 def _arn(aws: Aws, table: str) -> str:
-    return f"arn:aws:dynamodb:{aws.region}:{aws.account}:table/{table}"
+    return f"arn:{aws.partition}:dynamodb:{aws.region}:{aws.account}:table/{table}"

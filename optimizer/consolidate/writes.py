@@ -1,141 +1,130 @@
-"""Conditional writes in batches: what its condition refuses is left out, everything else lands.
-
-BatchWriteItem knows no conditions, so these are transactions: all or nothing each, and twice the
-write units (Amazon DynamoDB Developer Guide, "DynamoDB Transactions: How it works"). A cancelled one
-says per item why; what was refused is taken out and the rest is sent again.
-"""
+"""Writing the side that follows: in batches, and one item that DynamoDB refuses never stops the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from domain.errors import MoveFailed
 from optimizer.consolidate.item_size import Item, item_size
-from optimizer.consolidate.merge import GONE, VERSION, key_of
-from optimizer.ports.aws import Aws, failed_conditions
+from optimizer.consolidate.merge import Address
+from optimizer.ports.aws import Aws
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-T = TypeVar("T")
-
-MOST_WRITES = 100  # in one transaction, and 4 MB (DynamoDB quotas)
+MOST_WRITES = 25  # of one BatchWriteItem, and 16 MB (DynamoDB quotas)
 MOST_BYTES = 3_500_000
-PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+REFUSED = "ValidationException"
 ATTEMPTS = 12
 LONGEST_WAIT = 20.0  # seconds
-
-OLDER = f"attribute_not_exists({VERSION}) OR {VERSION} < :version"
-
-
-def insert(table: str, item: Item) -> TransactWriteItemTypeDef:
-    """Put an item where there is none, not even a tombstone."""
-    return {"Put": {"TableName": table, "Item": dict(item), "ConditionExpression": "attribute_not_exists(pk)"}}
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+MOST_EXPRESSION = 4_096  # bytes
+MOST_OPERATORS = 300
 
 
-def put(table: str, item: Item, version: str) -> TransactWriteItemTypeDef:
-    """Put an item, unless what is there was written from a later change."""
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": {**item, VERSION: {"S": version}},
-            "ConditionExpression": OLDER,
-            "ExpressionAttributeValues": {":version": {"S": version}},
-        }
-    }
+@dataclass(frozen=True)
+class Write:
+    """Put an item at its address, or delete what is there when there is none; whatever was there before."""
+
+    address: Address
+    item: Item | None
+
+    @property
+    def size(self) -> int:
+        return item_size(self.item) if self.item else 1_024
+
+    @property
+    def request(self) -> dict[str, Any]:
+        if self.item is None:
+            return {"DeleteRequest": {"Key": self.address.key}}
+        return {"PutRequest": {"Item": dict(self.item)}}
 
 
-def bury(table: str, key: Item, version: str) -> TransactWriteItemTypeDef:
-    """Put a tombstone: nothing may be inserted there any more."""
-    return put(table, {**key, GONE: {"BOOL": True}}, version)
+def write_all(aws: Aws, writes: Iterable[Write]) -> dict[Address, str]:
+    """Send all, each address once at most; what DynamoDB refused, with its reason. Raises MoveFailed when throttled."""
+    refused: dict[Address, str] = {}
+    for batch in _batches(writes):
+        try:
+            _send(aws, batch)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != REFUSED:
+                raise
+            refused |= _one_by_one(aws, batch)  # BatchWriteItem refuses all of them for one that is not valid
+    return refused
 
 
-def delete(table: str, key: Item, version: str) -> TransactWriteItemTypeDef:
-    """Delete an item, unless it was written from a later change."""
-    return {
-        "Delete": {
-            "TableName": table,
-            "Key": dict(key),
-            "ConditionExpression": OLDER,
-            "ExpressionAttributeValues": {":version": {"S": version}},
-        }
-    }
+def write_unless_changed(aws: Aws, write: Write, seen: Item | None) -> bool:
+    """Write where the item there is still the one that was `seen`; whether it was, and is written now."""
+    condition, more = _unchanged(seen)
+    if len(condition) > MOST_EXPRESSION or len(more["ExpressionAttributeNames"]) > MOST_OPERATORS:
+        return False
+    try:
+        if write.item is None:
+            aws.dynamodb.delete_item(
+                TableName=write.address.table, Key=write.address.key, ConditionExpression=condition, **more
+            )
+        else:
+            aws.dynamodb.put_item(
+                TableName=write.address.table, Item=dict(write.item), ConditionExpression=condition, **more
+            )
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ConditionalCheckFailedException", REFUSED):
+            raise
+        return False
+    return True
 
 
-def set_down(table: str, item: Item) -> TransactWriteItemTypeDef:
-    """Put an item, whatever is there."""
-    return {"Put": {"TableName": table, "Item": dict(item)}}
+def _unchanged(seen: Item | None) -> tuple[str, dict[str, Any]]:
+    """The condition that an item has every attribute as it was seen. One that came to it since escapes it."""
+    if seen is None:
+        return "attribute_not_exists(#a0)", {"ExpressionAttributeNames": {"#a0": "pk"}}
+    names = {f"#a{n}": name for n, name in enumerate(seen)}
+    values = {f":a{n}": value for n, value in enumerate(seen.values())}
+    terms = " AND ".join(f"{name} = :a{n}" for n, name in enumerate(names))
+    return terms, {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
 
 
-def remove(table: str, key: Item) -> TransactWriteItemTypeDef:
-    """Delete an item, whatever it is."""
-    return {"Delete": {"TableName": table, "Key": dict(key)}}
-
-
-def unbury(table: str, key: Item) -> TransactWriteItemTypeDef:
-    """Take a tombstone away."""
-    return {
-        "Delete": {
-            "TableName": table,
-            "Key": key_of(key),
-            "ConditionExpression": f"attribute_exists({GONE}) OR attribute_not_exists(pk)",
-        }
-    }
-
-
-def write_all(aws: Aws, writes: Iterable[TransactWriteItemTypeDef]) -> int:
-    """Send all, each key once at most; returns how many their conditions refused."""
-    return sum(_write(aws, batch) for batch in in_batches(writes, MOST_WRITES, MOST_BYTES, _size))
-
-
-def in_batches(each: Iterable[T], most: int, most_bytes: int, size: Any) -> Iterator[list[T]]:
+def _batches(writes: Iterable[Write]) -> Iterator[list[Write]]:
     """In the order they come, as many together as one request takes."""
-    batch: list[T] = []
+    batch: list[Write] = []
     held = 0
-    for one in each:
-        weight = size(one)
-        if batch and (len(batch) == most or held + weight > most_bytes):
+    for write in writes:
+        weight = write.size
+        if batch and (len(batch) == MOST_WRITES or held + weight > MOST_BYTES):
             yield batch
             batch, held = [], 0
-        batch.append(one)
+        batch.append(write)
         held += weight
     if batch:
         yield batch
 
 
-def _size(write: TransactWriteItemTypeDef) -> int:
-    item: Any = write["Put"]["Item"] if "Put" in write else {}
-    return item_size(item) if item else 1_024
-
-
-def _write(aws: Aws, batch: Sequence[TransactWriteItemTypeDef]) -> int:
-    left, refused = list(batch), 0
+def _send(aws: Aws, batch: Sequence[Write]) -> None:
+    left: Any = {}
+    for write in batch:
+        left.setdefault(write.address.table, []).append(write.request)
     for attempt in range(ATTEMPTS):
-        try:
-            aws.dynamodb.transact_write_items(TransactItems=left)
-        except ClientError as error:
-            reasons = failed_conditions(error)
-            if error.response["Error"]["Code"] != "TransactionCanceledException" or len(reasons) != len(left):
-                raise
-            if not {*reasons} <= {"None", "ConditionalCheckFailed", *PASSING}:
-                raise
-            stay = [write for write, reason in zip(left, reasons, strict=True) if reason != "ConditionalCheckFailed"]
-            refused, left = refused + len(left) - len(stay), stay
-            if not left:
-                return refused
-            if PASSING & {*reasons}:
-                aws.clock.sleep(min(0.1 * 2**attempt, LONGEST_WAIT))
-            continue
-        return refused
+        left = aws.dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems")
+        if not left:
+            return
+        aws.clock.sleep(min(0.1 * 2**attempt, LONGEST_WAIT))
     raise MoveFailed(
-        f"{len(left)} writes, the first to {_named(left[0])}, were in conflict or throttled {ATTEMPTS} times in a row. "
+        f"Writes, the first to {batch[0].address}, were throttled {ATTEMPTS} times in a row. "
         "Lower the copying's share of the capacity, then run the same command again."
     )
 
 
-def _named(write: Mapping[str, Any]) -> str:
-    ((_, asked),) = write.items()
-    return f"{asked['TableName']} {asked.get('Key') or key_of(asked['Item'])}"
+def _one_by_one(aws: Aws, batch: Sequence[Write]) -> dict[Address, str]:
+    refused: dict[Address, str] = {}
+    for write in batch:
+        try:
+            if write.item is None:
+                aws.dynamodb.delete_item(TableName=write.address.table, Key=write.address.key)
+            else:
+                aws.dynamodb.put_item(TableName=write.address.table, Item=dict(write.item))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != REFUSED:
+                raise
+            refused[write.address] = error.response["Error"].get("Message", REFUSED)
+    return refused

@@ -38,3 +38,7 @@ class JournalNotes:
             self.allow()
             self._allowed = now
         self.pen.keep_notes(self.plan, self.phase, self.action, self.resource, document)
+
+    def hold(self) -> None:
+        """Be sure that the plan's lease is still ours. Raises LeaseLost."""
+        self.pen.lease.hold()

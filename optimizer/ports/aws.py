@@ -70,6 +70,11 @@ class Aws:
         return self.elsewhere[region]
 
     @cached_property
+    def partition(self) -> str:
+        """The partition of the Region, as it stands in every ARN: aws, aws-cn, aws-us-gov and so on."""
+        return self.session.get_partition_for_region(self.region)
+
+    @cached_property
     def autoscaling(self) -> AutoScalingClient:
         return self.session.client("autoscaling", region_name=self.region, config=RETRIES)
 
@@ -165,6 +170,12 @@ class Aws:
     @cached_property
     def ssm(self) -> SSMClient:
         return self.session.client("ssm", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def ssm_once(self) -> SSMClient:
+        """Parameter Store without retries: whoever calls it again asks first whether the lease is still held."""
+        config = RETRIES.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+        return self.session.client("ssm", region_name=self.region, config=config)
 
     @cached_property
     def streams(self) -> DynamoDBStreamsClient:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
 from emulator.account import Crash
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
-from optimizer.consolidate.merge import Speed
-from optimizer.consolidate.state import Stage, State, read_state, write_state
+from optimizer.consolidate.cutover import Changes
+from optimizer.consolidate.merge import Direction, Speed
+from optimizer.consolidate.replay import FollowedTables
+from optimizer.consolidate.state import Progress, Stage, State, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, find_target
+from optimizer.consolidate.whole import WholeTables
 from optimizer.ports.aws import Aws
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform
 
@@ -20,94 +24,122 @@ T = TypeVar("T")
 LIKE = {"encryption": None, "class": "STANDARD", "protected": True, "recovery": "DISABLED", "recovery_days": None}
 LIKE |= {"expiry": None}
 DEATHS = 2  # of each step
+LEASE = 300  # seconds after which the next process may begin: no call of the one before is under way that long
 
 
-def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60, *, alone: bool = False) -> T:
+@dataclass(frozen=True)
+class Way:
+    """How the changes are found: by comparing everything, or by following the streams."""
+
+    streams: bool = False
+    speed: Speed = Speed(units=1e6, segments=2, workers=1, page=50)
+
+    def changes(self, aws: Aws, direction: Direction, progress: Progress) -> Changes:
+        if self.streams:
+            return self.followed(aws, direction, progress)
+        return WholeTables(aws, direction, self.speed, progress)
+
+    def followed(self, aws: Aws, direction: Direction, progress: Progress) -> FollowedTables:
+        return FollowedTables(aws, direction, self.speed, progress, Random(1))
+
+
+WHOLE, STREAMS = Way(), Way(streams=True)
+
+
+def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60) -> T:
     """Run it as a new process again and again until one survives: it is killed twice, anywhere in what it does.
 
-    `alone`: the next process begins when nothing of the one before can land any more, as the lease has it.
-    Going there the copying has to do without, since its pages are on their way side by side.
+    The last call of a dead process may land late, but not later than its lease ends, which the next process awaits.
     """
-    platform.between.die_soon(DEATHS, within, lands_late=platform.lands_late and not alone)
+    platform.between.die_soon(DEATHS, within, lands_late=platform.lands_late)
     while True:
         try:
             with platform.acting():
                 done = work(platform.aws)
         except Crash:
             platform.clock.sleep(60)
+            platform.write(5)
+            platform.between.land()
+            platform.clock.sleep(LEASE - 60)
             continue
         platform.between.end()
         return done
 
 
-def migrate_there_and_back(platform: Platform, page: int = 20, workers: int = 1) -> None:
+def migrate_there_and_back(platform: Platform, way: Way = WHOLE) -> None:
     """Migrate, live on the target, roll back, live on the sources, migrate again; compare whenever it stands still."""
-    speed = Speed(units=1e6, segments=2, workers=workers, page=page)
-    migrate(platform, speed)
-    live_on(platform)
-    roll_back(platform)
+    migrate(platform, way)
+    live_on(platform, way)
+    roll_back(platform, way)
     agree(platform.missing_in_sources())
-    migrate(platform, speed)
-    live_on(platform)
+    migrate(platform, way)
+    live_on(platform, way)
     platform.application.busy = False
     agree(platform.missing_in_target())
 
 
-def migrate(platform: Platform, speed: Speed) -> None:
-    copied(platform, speed)
-    until_done(platform, lambda _aws: turn(platform, speed), within=200)
+def migrate(platform: Platform, way: Way = WHOLE) -> None:
+    copied(platform, way)
+    until_done(platform, lambda aws: turn(aws, platform.notes, way), within=200)
     assert cutover.is_flipped(platform.aws, MERGE)
-    standing_still(platform)
-    agree(platform.missing_in_target() + platform.missing_in_sources())
+    platform.application.busy = False
+    agree(platform.missing_in_target())
+    platform.application.busy = True
 
 
-def copied(platform: Platform, speed: Speed) -> None:
-    """Up to the proof that both sides agree."""
+def copied(platform: Platform, way: Way = WHOLE) -> None:
+    """Up to where the pointers may be turned."""
     platform.notes = notes = MemoryNotes()
     create_target(platform.aws, MERGE, LIKE, {})
-    until_done(platform, lambda aws: copy(aws, notes, speed), within=400)
-    until_done(platform, open_way_back, within=4)
-    until_done(platform, lambda aws: cutover.prove(aws, MERGE, speed, notes, state_of(notes)))
+    until_done(platform, lambda aws: copy(aws, notes, way), within=100)
+    if way.streams:
+        until_done(platform, open_way_back, within=4)
+        until_done(platform, lambda aws: compare(aws, notes, way))
 
 
-def turn(platform: Platform, speed: Speed) -> State:
-    """The cutover, by one process."""
-    return cutover.flip(platform.aws, MERGE, speed, platform.notes, state_of(platform.notes), Random(1))
+def copy(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
+    if read_state(notes) is None:
+        write_state(notes, copying.begin(aws, MERGE, way.speed))
+    progress = progressed(aws, notes)
+    if progress.state.stage is Stage.COPYING:
+        follow = way.followed(aws, MERGE.there, progress).follow_some if way.streams else progress.renew
+        copying.copy(aws, MERGE, way.speed, progress, follow)
 
 
-def live_on(platform: Platform) -> None:
+def compare(aws: Aws, notes: MemoryNotes, way: Way) -> None:
+    way.followed(aws, MERGE.there, progressed(aws, notes)).compare_all()
+
+
+def turn(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
+    """The pointers turned, by one process."""
+    progress = progressed(aws, notes)
+    cutover.flip(aws, MERGE, way.speed, progress, way.changes(aws, MERGE.there, progress))
+
+
+def turn_back(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
+    progress = progressed(aws, notes)
+    cutover.turn_back(aws, MERGE, way.speed, progress, way.changes(aws, MERGE.back, progress))
+
+
+def catch_up(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
+    """What the watch does."""
+    way.changes(aws, MERGE.back, progressed(aws, notes)).catch_up()
+
+
+def live_on(platform: Platform, way: Way = WHOLE) -> None:
     """A few runs of the watch, with many writes between them."""
     for _ in range(4):
         platform.write(40)
         platform.clock.sleep(900)
-        until_done(platform, lambda aws: sync(aws, platform.notes), within=10, alone=True)
+        until_done(platform, lambda aws: catch_up(aws, platform.notes, way), within=10)
 
 
-def roll_back(platform: Platform) -> None:
-    notes = platform.notes
-    until_done(
-        platform, lambda aws: cutover.turn_back(aws, MERGE, notes, state_of(notes), Random(2)), within=150, alone=True
-    )
+def roll_back(platform: Platform, way: Way = WHOLE) -> None:
+    until_done(platform, lambda aws: turn_back(aws, platform.notes, way), within=150)
     assert cutover.is_turned_back(platform.aws, MERGE)
-    platform.clock.sleep(60)
     delete_target(platform.aws, MERGE)
+    platform.clock.sleep(60)
     assert find_target(platform.aws, MERGE) is None
-
-
-def standing_still(platform: Platform) -> None:
-    """Nobody writes for a moment, and the way back is run to its end."""
-    platform.application.busy = False
-    for _ in range(8):  # an answer may be empty although there is more
-        sync(platform.aws, platform.notes)
-    platform.application.busy = True
-
-
-def copy(aws: Aws, notes: MemoryNotes, speed: Speed) -> State:
-    state = read_state(notes)
-    if state is None:
-        state = copying.begin(aws, MERGE, speed)
-        write_state(notes, state)
-    return copying.copy(aws, MERGE, speed, notes, state) if state.stage is Stage.COPYING else state
 
 
 def open_way_back(aws: Aws) -> None:
@@ -120,8 +152,8 @@ def open_way_back(aws: Aws) -> None:
     aws.clock.sleep(10)
 
 
-def sync(aws: Aws, notes: MemoryNotes) -> State:
-    return cutover.sync_back(aws, MERGE, notes, state_of(notes))[0]
+def progressed(aws: Aws, notes: MemoryNotes) -> Progress:
+    return Progress(notes, state_of(notes), aws.clock)
 
 
 def state_of(notes: MemoryNotes) -> State:

@@ -17,6 +17,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from optimizer.consolidate.item_size import MOST_BYTES, item_size
+
 Item = dict[str, Any]
 Key = tuple[str, str]
 KEPT = timedelta(hours=24)
@@ -28,11 +30,17 @@ class SteppingClock:
 
     def __init__(self) -> None:
         self._now = datetime(2027, 3, 1, 8, tzinfo=UTC)
+        self.slept = 0.0
 
     def now(self) -> datetime:
         return self._now
 
     def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self.slept += seconds
+
+    def step(self, seconds: float) -> None:
+        """Somebody sets the clock."""
         self._now += timedelta(seconds=seconds)
 
 
@@ -133,6 +141,9 @@ class Model:
         self.policies: dict[str, str] = {}
         self.around: Callable[[Callable[[], Any]], Any] = lambda land: land()
         self._labels = 0
+        self.denied_at: dict[str, float] = {}  # by ARN: since when, in seconds that were slept
+        self.late_share, self.late_for = 0.0, 0.0  # of requests that meet a policy late, and by how many seconds
+        self.hidden_children = 0  # answers of DescribeStream that do not show the newest children yet
 
     def make(self, name: str) -> Table:
         table = self.tables[name] = Table(name, f"arn:aws:dynamodb:us-east-1:222222222222:table/{name}")
@@ -149,6 +160,8 @@ class Model:
             dynamodb=_Client(self, _Tables(self, fenced=False), TABLE_ERRORS),
             streams=_Client(self, _Streams(self), STREAM_ERRORS),
             ssm=_Client(self, _Parameters(self), None),
+            ssm_once=_Client(self, _Parameters(self), None),
+            partition="aws",
             sts=SimpleNamespace(
                 get_caller_identity=lambda: {"Arn": "arn:aws:sts::222222222222:assumed-role/tap-act/j"}
             ),
@@ -202,9 +215,26 @@ class _Tables:
 
     def _writable(self, name: str) -> Table:
         table = self._table(name)
-        if self._fenced and table.arn in self._model.policies:
+        if self._fenced and table.arn in self._model.policies and not self._meets_it_late(table.arn):
             raise refusal("AccessDeniedException", "write")
         return table
+
+    def _meets_it_late(self, arn: str) -> bool:
+        """Whether this request is one of the few that a policy is not in force for yet."""
+        model = self._model
+        age = model.clock.slept - model.denied_at.get(arn, -1e9)
+        return age < model.late_for and model.random.random() < model.late_share
+
+    def _put(self, table: Table, item: Item) -> None:
+        """As DynamoDB does: an index takes no item whose key is no string, or empty (Developer Guide, "Detecting and
+        correcting index key violations")."""
+        for index in table.shown.get("GlobalSecondaryIndexes", []):
+            for name in (each["AttributeName"] for each in index["KeySchema"]):
+                if name in item and not item[name].get("S"):
+                    raise refusal("ValidationException", "PutItem")
+        if item_size(item) > MOST_BYTES:
+            raise refusal("ValidationException", "PutItem")
+        table.write(_key(item), item)
 
     def describe_table(self, TableName: str) -> Any:  # noqa: N803
         table = self._table(TableName)
@@ -244,12 +274,14 @@ class _Tables:
 
     def put_resource_policy(self, ResourceArn: str, Policy: str, **_: Any) -> Any:  # noqa: N803
         self._model.policies[ResourceArn] = Policy
+        self._model.denied_at[ResourceArn] = self._model.clock.slept
 
     def delete_resource_policy(self, ResourceArn: str, **_: Any) -> Any:  # noqa: N803
         self._model.policies.pop(ResourceArn, None)
 
-    def scan(self, TableName: str, Limit: int, **asked: Any) -> Any:  # noqa: N803
+    def scan(self, TableName: str, **asked: Any) -> Any:  # noqa: N803
         table, of = self._table(TableName), asked.get("TotalSegments", 1)
+        limit = asked.get("Limit", 1_000)
         width, number = 2**32 // of, asked.get("Segment", 0)
         low, high = number * width, (number + 1) * width if number < of - 1 else 2**32
         begin = bisect_left(table.order, (low, ("", "")))
@@ -257,60 +289,77 @@ class _Tables:
             key = _key(start)
             begin = bisect_right(table.order, (_place(key[0]), key))
         end = bisect_left(table.order, (high, ("", "")))
-        found = table.order[begin : min(end, begin + Limit)]
-        answer: Item = {"Items": [table.items[key] for _, key in found]}
-        if begin + Limit < end:
+        found = table.order[begin : min(end, begin + limit)]
+        answer: Item = {"Count": len(found)}
+        if asked.get("Select") != "COUNT":
+            answer["Items"] = [table.items[key] for _, key in found]
+        if begin + limit < end:
             answer["LastEvaluatedKey"] = {"pk": {"S": found[-1][1][0]}, "sk": {"S": found[-1][1][1]}}
         return answer
 
     def batch_get_item(self, RequestItems: Mapping[str, Any]) -> Any:  # noqa: N803
         """Now and then the last keys are left unprocessed."""
-        ((name, asked),) = RequestItems.items()
-        keys = asked["Keys"]
-        assert len(keys) <= 100
-        done = len(keys) if self._model.random.random() < 0.9 else (len(keys) + 1) // 2
-        items = self._table(name).items
-        answer: Item = {"Responses": {name: [items[_key(key)] for key in keys[:done] if _key(key) in items]}}
-        if done < len(keys):
-            answer["UnprocessedKeys"] = {name: {**asked, "Keys": keys[done:]}}
+        assert 0 < sum(len(asked["Keys"]) for asked in RequestItems.values()) <= 100
+        answer: Item = {"Responses": {}}
+        for name, asked in RequestItems.items():
+            keys = asked["Keys"]
+            done = len(keys) if self._model.random.random() < 0.9 else (len(keys) + 1) // 2
+            items = self._table(name).items
+            answer["Responses"][name] = [items[_key(key)] for key in keys[:done] if _key(key) in items]
+            if done < len(keys):
+                answer.setdefault("UnprocessedKeys", {})[name] = {**asked, "Keys": keys[done:]}
         return answer
 
-    def transact_write_items(self, TransactItems: Any) -> Any:  # noqa: N803
-        """Now and then it is in conflict with another; a whole one or nothing."""
-        assert 0 < len(TransactItems) <= 100
-        if self._model.random.random() < 0.02:
-            codes = ["TransactionConflict"] + ["None"] * (len(TransactItems) - 1)
-        else:
-            codes = ["None" if self._holds(each) else "ConditionalCheckFailed" for each in TransactItems]
-        if {*codes} != {"None"}:
-            reasons = [{"Code": code} for code in codes]
-            raise refusal("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
-        for each in TransactItems:
-            ((kind, asked),) = each.items()
-            table = self._writable(asked["TableName"])
-            new = asked["Item"] if kind == "Put" else None
-            table.write(_key(asked["Item"] if kind == "Put" else asked["Key"]), new)
+    def batch_write_item(self, RequestItems: Mapping[str, Any]) -> Any:  # noqa: N803
+        """Refused as a whole for one item that is not valid; now and then the last are left unprocessed."""
+        assert 0 < sum(map(len, RequestItems.values())) <= 25
+        for name, requests in RequestItems.items():
+            table, scratch = self._writable(name), Table(name, "")
+            scratch.shown = table.shown
+            for request in requests:
+                if "PutRequest" in request:
+                    self._put(scratch, request["PutRequest"]["Item"])
+        left: Item = {}
+        for name, requests in RequestItems.items():
+            done = len(requests) if self._model.random.random() < 0.95 else (len(requests) + 1) // 2
+            for request in requests[:done]:
+                if "PutRequest" in request:
+                    self._put(self._table(name), request["PutRequest"]["Item"])
+                else:
+                    self._table(name).write(_key(request["DeleteRequest"]["Key"]), None)
+            if done < len(requests):
+                left[name] = requests[done:]
+        return {"UnprocessedItems": left}
 
-    def _holds(self, write: Any) -> bool:
-        ((kind, asked),) = write.items()
-        current = self._table(asked["TableName"]).items.get(_key(asked["Item"] if kind == "Put" else asked["Key"]), {})
+    def put_item(self, TableName: str, Item: Item, **condition: Any) -> Any:  # noqa: N803
+        table = self._writable(TableName)
+        self._require(table, _key(Item), condition)
+        self._put(table, Item)
+
+    def delete_item(self, TableName: str, Key: Item, **condition: Any) -> Any:  # noqa: N803
+        table = self._writable(TableName)
+        self._require(table, _key(Key), condition)
+        table.write(_key(Key), None)
+
+    def _require(self, table: Table, key: Key, asked: Mapping[str, Any]) -> None:
         if "ConditionExpression" not in asked:
-            return True
-        values = asked.get("ExpressionAttributeValues", {})
-        return any(_true(part, current, values) for part in asked["ConditionExpression"].split(" OR "))
-
-    def put_item(self, TableName: str, Item: Item) -> Any:  # noqa: N803
-        self._writable(TableName).write(_key(Item), Item)
-
-    def delete_item(self, TableName: str, Key: Item) -> Any:  # noqa: N803
-        self._writable(TableName).write(_key(Key), None)
+            return
+        names, current = asked["ExpressionAttributeNames"], table.items.get(key, {})
+        for term in asked["ConditionExpression"].split(" AND "):
+            if term.startswith("attribute_not_exists("):
+                holds = names[term.split("(")[1].rstrip(")")] not in current
+            else:
+                name, value = term.split(" = ")
+                holds = current.get(names[name]) == asked["ExpressionAttributeValues"][value]
+            if not holds:
+                raise refusal("ConditionalCheckFailedException", "PutItem")
 
     def update_item(self, **asked: Any) -> Any:
         """SET alone, of plain names."""
         table, key = self._writable(asked["TableName"]), asked["Key"]
         parts = [part.split(" = ") for part in asked["UpdateExpression"].removeprefix("SET ").split(", ")]
         changed = {name: asked["ExpressionAttributeValues"][value] for name, value in parts}
-        table.write(_key(key), {**table.items.get(_key(key), key), **changed})
+        self._put(table, {**table.items.get(_key(key), key), **changed})
 
 
 class _Streams:
@@ -325,6 +374,9 @@ class _Streams:
 
     def describe_stream(self, StreamArn: str, **_: Any) -> Any:  # noqa: N803
         shards = self._stream(StreamArn).shards
+        if self._model.hidden_children:  # a closed shard can be shown before its children are
+            self._model.hidden_children -= 1
+            shards = [each for each in shards if each.parent is None or each.closed]
         shown = [
             {"ShardId": each.id, **({"ParentShardId": each.parent} if each.parent else {})}
             for each in self._model.random.sample(shards, len(shards))
@@ -374,14 +426,6 @@ class _Parameters:
 
     def put_parameter(self, Name: str, Value: str, **_: Any) -> Any:  # noqa: N803
         self._model.pointers[Name] = Value
-
-
-def _true(part: str, item: Item, values: Item) -> bool:
-    if part.startswith("attribute_"):
-        name = part.split("(")[1].rstrip(")")
-        return (name in item) is part.startswith("attribute_exists")
-    name, value = part.split(" < ")
-    return name in item and item[name]["S"] < values[value]["S"]
 
 
 def _key(item: Mapping[str, Any]) -> Key:

@@ -19,8 +19,9 @@ from domain.clock import Clock
 from domain.indexes import INDEXES
 from emulator.account import Crash, EmulatedAccount
 from emulator.core.faults import Faults
-from optimizer.consolidate.mapping import Entity, merged_key, unmarked
-from optimizer.consolidate.merge import GONE, POINTER, Merge
+from optimizer.consolidate.mapping import Entity, merged, merged_key
+from optimizer.consolidate.merge import POINTER, Merge
+from optimizer.consolidate.table_schema import table_shape
 from optimizer.ports.aws import Aws
 from tests.consolidate.model import HOPS, Model
 
@@ -37,6 +38,7 @@ class MemoryNotes:
     def __init__(self) -> None:
         self.text: str | None = None
         self.written = 0
+        self.said: list[str] = []
 
     def read(self) -> Mapping[str, Any] | None:
         return None if self.text is None else json.loads(self.text)
@@ -45,8 +47,11 @@ class MemoryNotes:
         self.text = json.dumps(document)
         self.written += 1
 
+    def hold(self) -> None:
+        """Nobody else wants the lease."""
+
     def say(self, line: str) -> None:
-        """Nobody listens."""
+        self.said.append(line)
 
 
 @dataclass
@@ -78,17 +83,22 @@ class Between:
         self.left = [int(within ** self.random.random()) for _ in range(times)]
         self.lands_late = lands_late
 
-    def end(self) -> None:
-        """No more deaths; what is on its way lands."""
+    def land(self) -> None:
+        """What is on its way lands."""
         self._land([call for _, call in self.late])
-        self.left, self.late = [], []
+        self.late = []
+
+    def end(self) -> None:
+        """No more deaths."""
+        self.land()
+        self.left = []
 
     def _die(self, land: Callable[[], Any]) -> None:
         fate = self.random.choice(("lost", "landed", "late" if self.lands_late else "lost"))
         if fate == "landed":
             land()
         elif fate == "late":
-            self.late.append((self.calls + self.random.randrange(1, 60), land))
+            self.late.append((self.calls + self.random.randrange(10**6), land))
         raise Crash(f"at call {self.calls}: {fate}")
 
     def _land(self, calls: list[Callable[[], Any]]) -> None:
@@ -162,7 +172,7 @@ class Application:
         if self.random.random() < 0.5:
             item |= {"domain": {"S": f"d{self.version}"}, "tap_plan": {"L": [{"BOOL": True}, {"NULL": True}]}}
         table = self._table(entity)
-        stored = MERGE.merged(entity, item) if table == MERGE.target else item
+        stored = merged(entity, item, KEPT) if table == MERGE.target else item
         self.clients.dynamodb.put_item(TableName=table, Item=stored)
         self.items[entity][key] = item
 
@@ -230,10 +240,10 @@ class Platform:
     def missing_in_target(self) -> list[str]:
         """The same of the target, in which both must lie and nothing else."""
         wanted = {
-            (merged["pk"]["S"], merged["sk"]["S"]): merged
+            (made["pk"]["S"], made["sk"]["S"]): made
             for entity, known in self.application.items.items()
             for item in known.values()
-            for merged in [MERGE.merged(entity, item)]
+            for made in [merged(entity, item, KEPT)]
         }
         return _differences(MERGE.target, wanted, self.stored(MERGE.target))
 
@@ -242,13 +252,13 @@ def _differences(table: str, wanted: Mapping[Any, Any], stored: Mapping[Any, Any
     wrong = [f"{table} {key}: lost" for key in wanted.keys() - stored.keys()]
     wrong += [f"{table} {key}: resurrected or doubled" for key in stored.keys() - wanted.keys()]
     for key in wanted.keys() & stored.keys():
-        if GONE in stored[key] or _comparable(stored[key]) != _comparable(wanted[key]):
+        if _comparable(stored[key]) != _comparable(wanted[key]):
             wrong.append(f"{table} {key}: stale")
     return wrong
 
 
 def _comparable(item: Mapping[str, Any]) -> Any:
-    return {name: sorted(each["SS"]) if "SS" in each else each for name, each in unmarked(item).items()}
+    return {name: sorted(each["SS"]) if "SS" in each else each for name, each in item.items()}
 
 
 @contextmanager
@@ -256,7 +266,8 @@ def lived(items: int, seed: int, hops: Sequence[int] = HOPS) -> Iterator[Platfor
     """The platform in the model, with so many items; `hops` from a new iterator to its first record."""
     model = Model(seed, hops)
     for entity in Entity:
-        model.enable_stream(model.make(entity))
+        model.enable_stream(table := model.make(entity))
+        table.shown["GlobalSecondaryIndexes"] = _indexes(entity)
         model.pointers[POINTER + entity] = entity
     between = Between(Random(seed))
     application = Application(model.clients(), Random(seed + 1), max(8, items // 2))
@@ -264,6 +275,11 @@ def lived(items: int, seed: int, hops: Sequence[int] = HOPS) -> Iterator[Platfor
     model.clock.sleep(3600)
     between.step, model.around = application.step, between.around
     yield Platform(application, between, model.clock, model.aws, lambda name: model.tables[name].items, lands_late=True)
+
+
+def _indexes(entity: Entity) -> list[Any]:
+    made: Any = table_shape(entity, INDEXES[entity])["GlobalSecondaryIndexes"]
+    return [{**each, "IndexStatus": "ACTIVE"} for each in made]
 
 
 @contextmanager
@@ -274,8 +290,7 @@ def emulated(items: int, seed: int) -> Iterator[Platform]:
         for entity in Entity:
             hands.create_table(
                 TableName=entity,
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-                AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
+                **table_shape(entity, INDEXES[entity]),
                 BillingMode="PAY_PER_REQUEST",
                 StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
                 DeletionProtectionEnabled=True,

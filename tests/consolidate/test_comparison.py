@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from optimizer.consolidate.proof import refuse_other_sums, told
 
 from domain.errors import MoveFailed
 from optimizer.consolidate import cutover
@@ -15,7 +16,6 @@ from optimizer.consolidate.copy import Follower
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.state import State
-from optimizer.consolidate.verification import refuse_other_sums, told
 from optimizer.execute.lease import DURATION
 from tests.consolidate import campaign
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from optimizer.consolidate.imported import EXPORTED_AT, exported_at
 
 from domain.errors import MoveFailed, Refused
 from domain.indexes import MERGED, merged_indexes
@@ -15,7 +16,6 @@ from optimizer.consolidate.export_format import merged_line, read_line, write_li
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.table_schema import table_shape
-from optimizer.consolidate.target_import import EXPORTED_AT, exported_at
 from tests.consolidate.platform import KEPT, MERGE, MemoryNotes, Platform, emulated
 
 SPEED = Speed(units=1e6, segments=2, workers=1, page=20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimizer.consolidate.backfill import CREDIT, Pace
+
 from tests.consolidate.model import SteppingClock
 
 

@@ -8,9 +8,8 @@ from random import Random
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate import cutover
+from optimizer.consolidate import cutover, proof
 from optimizer.consolidate import replay as follow
-from optimizer.consolidate import verification as proof
 from optimizer.consolidate.merge import Speed
 from tests.consolidate import campaign
 from tests.consolidate.campaign import migrate_there_and_back
