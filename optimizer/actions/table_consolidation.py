@@ -2,8 +2,8 @@
 
 Saves no list price by itself, since on-demand tables are billed by use; it saves a table to run, to
 back up and to alarm on, and makes a tenant with its users one query. Risks every item of two tables.
-Undone, throughout the window and without losing a write: the sources are kept up to date from the merged
-table, so that the pointers are turned back once the last change has arrived there.
+Undone, throughout the window and without losing a write: writes are denied for a moment, the sources are made
+equal to what the merged table holds then, and the pointers are turned back.
 
 `audit_logs` stays alone: DynamoDB's guidance is as few tables as possible, except for high-volume
 time series and data with very different access patterns ("Best practices for managing relational
@@ -30,21 +30,23 @@ from optimizer.action import Action, Before, Move, NoNotes, Notes, Order, Permis
 from optimizer.actions import gsi_removal, stream_disable
 from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
+from optimizer.consolidate.comparison import named
 from optimizer.consolidate.copy_engine import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
     back_up_table,
+    compare_items,
     copy_items,
+    expire_items,
     flip_pointers,
     make_target,
-    prove_copy,
     record_sources,
     record_target,
     stop_carrying_back,
 )
-from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers
-from optimizer.consolidate.state import Stage
+from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
+from optimizer.consolidate.state import SET_ASIDE, Stage
 from optimizer.consolidate.target import find_target
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import (
@@ -74,7 +76,9 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
 HOUR = timedelta(hours=1)
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
-LATEST_LAG = timedelta(hours=1)  # four runs of the watch
+CARRIED_BACK_EVERY = timedelta(hours=1)  # in the window: so that a return finds little to do, and no surprise
+LATEST_LAG = timedelta(hours=2)
+ONE_PROCESS = "one process"
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
     chosen = _chosen(evidence, policy, kept)
     hours = round(chosen.takes / HOUR, 1) if chosen else None
+    pause = round(chosen.pause.total_seconds()) if chosen else None
 
     def over(
         name: str, observed: Measured, *, unit: str = "", page: str = "bp-general-nosql-design", **limit: Measured
@@ -167,7 +172,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("readers of either stream", ", ".join(evidence.readers) or "none", page="Streams", equals="none"),
         over("the merged table is there already", evidence.before["merged"], equals=False),
         over("pointers turned elsewhere", _turned(evidence), equals="none"),
-        over("copied by", _by(chosen), equals=Engine.THREADS.value),
+        over("copied by", _by(chosen), equals=ONE_PROCESS),
         over(
             "peak writes of both, as if on one partition",
             evidence.peak_writes,
@@ -194,6 +199,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             # A list is what must all be wanted still when the phase begins: an index that is needed by then vetoes.
             "dropped": [f"{name}/{index}" for name, indexes in unused.items() for index in indexes],
             "layout": {"kept": list(kept)},
+            "engine": chosen.engine.value if chosen else None,
             "units_per_second": policy.copying.units_per_second,
             "run": evidence.at,
         },
@@ -201,9 +207,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             Projection("tables that the application uses", 3, 2, ""),
             Projection("indexes of what becomes one table", indexes, len(merged_indexes(kept)), ""),
             Projection("hours of copying and comparing", None, hours, "h"),
+            Projection("seconds that writes are refused while the pointers are turned", 0, pause, "s"),
         ),
-        undo="throughout the window, without losing a write: the sources are kept up to date, and the pointers are "
-        "turned back when the last change has arrived; writes wait for seconds. After it, only by a person",
+        undo=f"throughout the window, without losing a write: writes are refused for about {pause} s, the sources "
+        "are made equal to what the merged table holds then, and the pointers are turned back. After it, only by a "
+        "person",
         costs=_copied(evidence, kept),
     )
 
@@ -220,43 +228,63 @@ def describe(aws: Aws, table: Governed) -> Before:
 
 
 def moves(table: Governed, before: Before, decision: Decision, notes: Notes = NoNotes()) -> list[Move]:  # noqa: B008 -- holds nothing
-    """Back up; then copy and follow, prove, turn the pointers; at acceptance stop carrying writes back."""
+    """Back up; then copy, deny writes, compare, turn the pointers; at acceptance stop carrying writes back."""
     own = back_up_table(table, decision)
     if table.name != LEAD:
         return [own]
     work = Work(table, before, decision, notes)
-    return [
-        own,
-        record_sources(work),
-        make_target(work),
-        copy_items(work),
-        record_target(work),
-        prove_copy(work),
-        flip_pointers(work),
-        stop_carrying_back(work),
-    ]
+    beforehand = [own, make_target(work), copy_items(work)]
+    if work.follows_streams:
+        beforehand = [
+            own,
+            record_sources(work),
+            make_target(work),
+            copy_items(work),
+            record_target(work),
+            compare_items(work),
+        ]
+    return [*beforehand, flip_pointers(work), expire_items(work), stop_carrying_back(work)]
 
 
 def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
-    """Carry what was written to the merged table back to the sources. Raises Unhealthy when that was late."""
+    """Carry what was written to the merged table back to the sources, each hour; what a return would be refused for.
+
+    Raises Unhealthy when a pointer is not where the plan left it, and when nothing was carried back for long.
+    """
     work = Work(table, before, decision, notes)
     state = work.state()
     if table.name != LEAD or state is None or state.stage is not Stage.FLIPPED:
         return ""
-    _, lag = cutover.sync_back(aws, work.merge, notes, state)
-    if lag.age > LATEST_LAG:
+    if (pointers := read_pointers(aws, work.merge)) != to_target(work.merge):
         raise Unhealthy(
-            f"The sources were {lag.age} behind the merged table before this run of the watch, more than {LATEST_LAG}. "
-            "They are up to date now; find out why the watch did not run, before the next 24 h go by."
+            f"The plan left the pointers {POINTER}* at {work.merge.target}, and now they say {pointers}. Whoever "
+            "turned them made the application write to tables that are left behind: turn them back, then roll the "
+            "phase back."
         )
-    return f"the sources were {lag.age} behind {work.merge.target}" if lag.age > LATEST_LAG / 2 else ""
+    late = aws.clock.now() - state.equal_at
+    if not work.follows_streams and late < CARRIED_BACK_EVERY:
+        return ""
+    progress = work.carried_on(aws)
+    work.changes(aws, work.merge.back, progress).catch_up()
+    if late > LATEST_LAG:
+        raise Unhealthy(
+            f"The sources were {late} behind the merged table before this run of the watch, more than {LATEST_LAG}. "
+            "They are up to date now; find out why the watch did not run."
+        )
+    if aside := progress.state.aside:
+        return (
+            f"{len(aside)} items of {work.merge.target} could not lie in the sources, so that a rollback would be "
+            f"refused for them: {named(each.address for each in aside)}. The first: {aside[0].reason} {SET_ASIDE}"
+        )
+    return ""
 
 
 def recover(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
-    """Let the application write again, when the job that held it back for the cutover has died."""
+    """Let the application write again, when the job that held it back for the turn has died."""
     work = Work(table, before, decision, notes)
-    state = work.state()
-    return cutover.recover(aws, work.merge, state) if table.name == LEAD and state else ""
+    if table.name != LEAD or work.state() is None:
+        return ""
+    return cutover.recover(aws, work.merge, work.carried_on(aws))
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
@@ -296,8 +324,8 @@ def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engine
 
 def _by(choice: engines.Choice | None) -> str | None:
     """As the plan says it; where a person has to prepare it, with why and with what it would take."""
-    if choice is None or choice.engine is Engine.THREADS:
-        return choice.engine.value if choice else None
+    if choice is None or choice.engine in (Engine.WHOLE, Engine.STREAMS):
+        return ONE_PROCESS if choice else None
     if choice.engine is Engine.NEITHER:
         return f"neither: {choice.reason}"
     cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
@@ -343,8 +371,15 @@ KEY_GIVEN = (
 )
 DESCRIBED = ("DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive")
 READ = ("BatchGetItem", "GetResourcePolicy", "ListTagsOfResource", "Scan")
-# A transaction needs the permission of each write in it (GUIDE/transaction-apis-iam.html).
-WRITTEN = ("CreateBackup", "DeleteItem", "DeleteResourcePolicy", "PutItem", "PutResourcePolicy", "UpdateTable")
+WRITTEN = (
+    "BatchWriteItem",
+    "CreateBackup",
+    "DeleteItem",
+    "DeleteResourcePolicy",
+    "PutItem",
+    "PutResourcePolicy",
+    "UpdateTable",
+)
 ON_TARGET = ("CreateTable", "DeleteTable", "TagResource", "UpdateContinuousBackups", "UpdateTimeToLive")
 STREAM_READ = ("DescribeStream", "GetRecords", "GetShardIterator")
 PARAMETER = (f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{DECLARATION}",)

@@ -1,7 +1,8 @@
 """Who copies: this process up to a size, and above it Spark, between DynamoDB's own export and import. Pure.
 
-    threads   parallel scans, conditional writes, the streams followed meanwhile (optimizer/consolidate/copy.py)
-    spark     ExportTableToPointInTime, an AWS Glue job that runs spark_job.py, ImportTable, then the streams
+    whole     parallel scans and writes; then writes are denied, and both sides are compared as a whole (whole.py)
+    streams   the same copy; both sides are compared before the pause, and streams name what changes since (following/)
+    spark     ExportTableToPointInTime, an AWS Glue job that runs spark/job.py, ImportTable; by a person
 
 Time and cost go into the plan. The speeds are the policy's assumptions, since no page of AWS's tells how long an
 export or an import takes; what is known is what is charged.
@@ -17,20 +18,23 @@ from enum import StrEnum
 
 from domain.errors import PriceMissing
 from domain.list_prices import price_of
+from optimizer.consolidate.write_block import SPREADING
 from optimizer.decide.policy import CopyPolicy
 
 GIB = 2**30
 WRITE_UNIT, READ_UNIT = 1_024, 4_096  # bytes
-IN_TRANSACTION = 2  # write units of the table for one; an index's writes are not doubled
-SIDES = 2  # that are compared
-READS = 1 + SIDES  # the sources to copy them; sources and target, to compare them
+# In eventually consistent reads of all items: one to copy them, and two for each side that is read consistently; both
+# sides are compared before the pause and in it.
+SIDES = 2
+READS = 1 + 2 * 2 * SIDES
+TURNING = timedelta(seconds=15)  # for the policy to be shown, and for the pointers
 MILLION, GB = Decimal(10**6), Decimal(10**9)
 WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request units"  # priced by the million
 
 
 class Engine(StrEnum):
-    WHOLE = "one process, in a pause"
-    STREAMS = "one process, following the streams"
+    WHOLE = "whole"
+    STREAMS = "streams"
     SPARK = "spark"
     NEITHER = "neither"  # it takes longer than the streams keep what is written meanwhile
 
@@ -59,12 +63,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which engine, why, how long it takes about, and what it costs once; None where a price is not known."""
+    """Which engine, why, how long it takes about, and what it costs once; None where a price is not known.
+
+    `pause`: how long writes are refused about, while the pointers are turned; each way.
+    """
 
     engine: Engine
     reason: str
     takes: timedelta
     usd: Decimal | None
+    pause: timedelta
 
 
 def choose_engine(load: Load, policy: CopyPolicy, region: str, within: timedelta) -> Choice:
@@ -73,17 +81,20 @@ def choose_engine(load: Load, policy: CopyPolicy, region: str, within: timedelta
     Spark's export, job and import have to end while the streams still hold what was changed since the export.
     """
     size = f"{load.size / GIB:,.1f} GiB"
+    compared = _compared(load, policy)
+    whole, short = SPREADING + TURNING + compared, SPREADING + TURNING
     alone, spark = _by_threads(load, policy), _by_spark(load, policy)
     if load.size <= policy.one_process_gib * GIB and alone <= within:
         reason = f"{size}: one process takes up to {policy.one_process_gib:,.0f} GiB, this in about {_hours(alone)}"
-        return Choice(Engine.THREADS, reason, alone, _priced(_threads_usd, load, policy, region))
+        engine, pause = (Engine.WHOLE, whole) if whole <= policy.longest_pause else (Engine.STREAMS, short)
+        return Choice(engine, reason, alone, _priced(_threads_usd, load, policy, region), pause)
     reason = f"{size}, more than the {policy.one_process_gib:,.0f} GiB of one process"
     if load.size <= policy.one_process_gib * GIB:
         reason = f"{size} take one process about {_hours(alone)}, more than the {_hours(within)} of a job"
     if spark > policy.until_followed:
         late = f"and Spark about {_hours(spark)}, more than the {_hours(policy.until_followed)} that the streams allow"
-        return Choice(Engine.NEITHER, f"{reason}, {late}", spark, None)
-    return Choice(Engine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region))
+        return Choice(Engine.NEITHER, f"{reason}, {late}", spark, None, short)
+    return Choice(Engine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region), short)
 
 
 def _hours(time: timedelta) -> str:
@@ -92,9 +103,14 @@ def _hours(time: timedelta) -> str:
 
 def _by_threads(load: Load, policy: CopyPolicy) -> timedelta:
     """Held back by the share of the write capacity, or by the process itself; then both sides are read and compared."""
-    by_units = IN_TRANSACTION * load.write_units / policy.units_per_second
+    by_units = load.write_units / policy.units_per_second
     by_items = load.items / policy.items_per_second
-    return timedelta(seconds=round(max(by_units, by_items) + SIDES * by_items))
+    return timedelta(seconds=round(max(by_units, by_items))) + SIDES * _compared(load, policy)
+
+
+def _compared(load: Load, policy: CopyPolicy) -> timedelta:
+    """One look at both sides."""
+    return timedelta(seconds=round(load.items / policy.compared_per_second))
 
 
 def _by_spark(load: Load, policy: CopyPolicy) -> timedelta:
@@ -108,7 +124,7 @@ def _job(load: Load, policy: CopyPolicy) -> timedelta:
 
 def units_by_threads(load: Load) -> tuple[int, float]:
     """Write and read request units that a copy by this process takes, its proof included."""
-    return (IN_TRANSACTION + load.indexes) * load.write_units, READS * load.read_units
+    return (1 + load.indexes) * load.write_units, READS * load.read_units
 
 
 def _threads_usd(load: Load, _policy: CopyPolicy, region: str) -> Decimal:

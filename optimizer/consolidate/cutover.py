@@ -172,8 +172,8 @@ def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | Non
         progress.notes.say(f"carried {carried} writes over that reached {', '.join(direction.leading)} although denied")
     if overtaken:
         progress.notes.say(
-            f"{len(overtaken)} writes reached {', '.join(direction.leading)} although denied, and the other side has newer "
-            f"ones, which stay: {named(overtaken)}. Look at them."
+            f"{len(overtaken)} writes reached {', '.join(direction.leading)} although denied, and the other side has "
+            f"newer ones, which stay: {named(overtaken)}. Look at them."
         )
 
 

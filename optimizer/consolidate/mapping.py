@@ -132,8 +132,8 @@ def _check_index_keys(entity: Entity, item: Item) -> None:
                 wrong = f"of {size:,} bytes, more than {most:,}"
             if wrong:
                 raise ItemRefused(
-                    f"{_named(entity, item)} has {key} {wrong}: it is a key of the index {name}, and {entity} takes no such "
-                    "item. Give it a string, or take the attribute away, then go on."
+                    f"{_named(entity, item)} has {key} {wrong}: it is a key of the index {name}, and {entity} takes "
+                    "no such item. Give it a string, or take the attribute away, then go on."
                 )
 
 

@@ -1,4 +1,5 @@
-"""What is merged into what, in which direction, and how fast: the values that every part of the consolidation works on."""
+"""What is merged into what, in which direction, and how fast: the values that every part of the consolidation works "
+"on."""
 
 from __future__ import annotations
 

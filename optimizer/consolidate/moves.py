@@ -18,10 +18,10 @@ from optimizer.consolidate import cutover
 from optimizer.consolidate.backup import back_up, is_backed_up
 from optimizer.consolidate.copy_engine import Engine
 from optimizer.consolidate.cutover import Changes
+from optimizer.consolidate.following.followed_tables import FollowedTables
+from optimizer.consolidate.following.streams import is_streaming, set_streams
 from optimizer.consolidate.merge import Direction, Merge, Speed
-from optimizer.consolidate.replay import FollowedTables
 from optimizer.consolidate.state import Progress, Stage, State, read_state, write_state
-from optimizer.consolidate.streams import is_streaming, set_streams
 from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
 from optimizer.consolidate.whole import WholeTables
 from optimizer.model.decision import Decision, Json
@@ -70,7 +70,7 @@ class Work:
     @property
     def follows_streams(self) -> bool:
         """Whether the tables are too large to be compared within a pause."""
-        return bool(self.decision.target["engine"] == Engine.STREAMS.value)
+        return bool(self.decision.target["engine"] != Engine.WHOLE.value)
 
     def begun(self, aws: Aws) -> Progress:
         """The state, written down before anything is read by it."""
@@ -81,6 +81,12 @@ class Work:
         if state is None:
             state = copying.begin(aws, self.merge, self.speed)
             write_state(self.notes, state)
+        return Progress(self.notes, state, aws.clock)
+
+    def carried_on(self, aws: Aws) -> Progress:
+        """What was begun, as the journal has it."""
+        state = self.state()
+        assert state is not None, "it was begun"
         return Progress(self.notes, state, aws.clock)
 
     def changes(self, aws: Aws, direction: Direction, progress: Progress) -> Changes:

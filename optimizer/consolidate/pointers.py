@@ -64,6 +64,6 @@ def turn_pointers(aws: Aws, merge: Merge, wanted: Mapping[str, str], hold: Calla
                     raise
                 aws.clock.sleep(POLL)
     raise MoveFailed(
-        f"The pointers {', '.join(POINTER + name for name in wrong)} could not be turned in {ATTEMPTS} attempts: {reason}. "
-        "Run the same command again."
+        f"The pointers {', '.join(POINTER + name for name in wrong)} could not be turned in {ATTEMPTS} attempts: "
+        f"{reason}. Run the same command again."
     )

@@ -14,8 +14,8 @@ from domain.clock import Clock
 from domain.errors import MoveFailed
 from optimizer.action import Notes
 from optimizer.consolidate.comparison import named
+from optimizer.consolidate.following.stream_reader import Position
 from optimizer.consolidate.merge import Address
-from optimizer.consolidate.stream_reader import Position
 
 RENEWED_EVERY = timedelta(minutes=1)
 MOST_ASIDE = 100  # keys of 3 KB fit into one note; more cannot be single items
@@ -73,10 +73,11 @@ class Pause:
 class State:
     """The whole of it.
 
-    `proof`: both sides' sums by entity, as they were found equal last behind the write block. `compared`: of large
-    tables, whether all was compared since it was copied. `outlasted`: since the pointers were turned nobody uses an old one any more, and late writes were looked for. `equal_at`: when both sides
-    were last seen whole, or followed to their end. `read`: by table, how far its stream was followed, of tables that
-    are too large to be compared in a pause.
+    `proof`: the sums of both sides by entity, as they were found equal last behind the write block. `compared`: of
+    large tables, whether all was compared since it was copied. `outlasted`: since the pointers were turned nobody uses
+    an old one any more, and late writes were looked for. `equal_at`: when both sides were last seen whole, or followed
+    to their end. `read`: by table, how far its stream was followed, of tables that are too large to be compared in a
+    pause.
     """
 
     begun: datetime
@@ -146,12 +147,12 @@ class Progress:
             fresh = [each for each in aside if each not in self.state.aside]
             self.keep(aside=aside)
             for each in fresh:
-                self.notes.say(f"set aside: {each.reason}")
+                self.notes.say(f"set aside {each.address}: {each.reason}")
 
     def refuse_aside(self, when: str) -> None:
         """Raises MoveFailed that names what the other side does not take."""
         if aside := self.state.aside:
             raise MoveFailed(
-                f"{when}: {len(aside)} items cannot be carried over, {named(each.address for each in aside)}. The first: "
-                f"{aside[0].reason} {SET_ASIDE}"
+                f"{when}: {len(aside)} items cannot be carried over, {named(each.address for each in aside)}. The "
+                f"first: {aside[0].reason} {SET_ASIDE}"
             )

@@ -82,7 +82,7 @@ class WholeTables:
         if proof != self.progress.state.proof or found.refused:
             leading = " and ".join(self.direction.leading)
             self.progress.notes.say(
-                f"{leading} changed after writes were denied there, and the run that knows which items died. Of these the "
-                f"two sides differ, most by newer writes: {named(found.different | found.refused.keys())}. Look at them: "
-                "a backup of every table that is deleted stays for 35 days."
+                f"{leading} changed after writes were denied there, and the run that knows which items died. Of "
+                f"these the two sides differ, most by newer writes: {named(found.different | found.refused.keys())}. "
+                "Look at them: a backup of every table that is deleted stays for 35 days."
             )

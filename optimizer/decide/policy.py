@@ -149,6 +149,10 @@ class CopyPolicy:
     one_process_gib: float = 50.0  # both tables; what is larger, or takes longer than `applying`, is copied by Spark
     units_per_second: float = 2_000.0  # write units: half of what a new on-demand table is known to take
     items_per_second: float = 1_500.0  # of one process, assumed; its progress tells the real figure
+    compared_per_second: float = 1_500.0  # items of both tables held against the merged one, by one process; assumed
+    longest_pause: timedelta = timedelta(
+        minutes=2
+    )  # of refused writes for comparing all; above it streams are followed
     spark_workers: int = 10  # of type G.1X, one DPU each
     spark_gib_per_worker_hour: float = 10.0  # assumed
     managed_gib_per_hour: float = 100.0  # DynamoDB's export and its import, each; assumed

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.errors import MoveFailed, Unhealthy
-from domain.indexes import SOURCES, merged_indexes
+from domain.errors import Unhealthy
+from domain.indexes import MERGED, SOURCES, merged_indexes
 from emulator.account import Crash
 from optimizer.actions import gsi_removal, table_consolidation
 from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend
-from optimizer.consolidate.merge import Speed
+from optimizer.consolidate import cutover
 from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
 from optimizer.decide.policy import Policy
@@ -22,7 +22,8 @@ from optimizer.observe.metrics import read_metrics
 from tests.actions.made_tables import live, make_table, nothing_measured
 from tests.actions.test_gsi_removal import BEFORE, UNUSED, USED
 from tests.consolidate import campaign
-from tests.consolidate.platform import KEPT, MemoryNotes, lived
+from tests.consolidate.campaign import STREAMS, WHOLE
+from tests.consolidate.platform import KEPT, MERGE, lived
 
 ONE = {
     "keys": [{"AttributeName": "pk", "KeyType": "HASH", "AttributeType": "S"}],
@@ -70,10 +71,10 @@ def test_all_that_is_supported_applies():
 
 
 def test_how_long_the_copy_takes_is_projected():
-    """Two million items of one unit: 2,000 seconds of writing, 2,667 of comparing."""
+    """Two million items of one unit: 1,333 seconds of copying, and as long to compare them, twice."""
     decision = decide(replace(SUPPORTED, items=2_000_000), Policy())
     (hours,) = [each for each in decision.projected if each.unit == "h"]
-    assert (hours.today, hours.after) == (None, 1.3)
+    assert (hours.today, hours.after) == (None, 1.1)
 
 
 def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_that_is_not_does_not():
@@ -93,12 +94,12 @@ def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_tha
 def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
     lead = decide(replace(SUPPORTED, name=LEAD), Policy())
     writes, reads = lead.costs
-    # 20,000 items of 500 bytes: a transaction takes two units for one, and each of four indexes one more.
+    # 20,000 items of 500 bytes: one unit each, and one more for each of four indexes.
     assert (writes.quantity, writes.monthly) == (
-        pytest.approx((2 + len(merged_indexes(lead.target["layout"]["kept"]))) * 0.02),
+        pytest.approx((1 + len(merged_indexes(lead.target["layout"]["kept"]))) * 0.02),
         False,
     )
-    assert reads.quantity == pytest.approx(3 * 10_000_000 / 4096 / 2 / 1e6)
+    assert reads.quantity == pytest.approx(9 * 10_000_000 / 4096 / 2 / 1e6)
     other = next(name for name in SOURCES if name != LEAD)
     assert decide(replace(SUPPORTED, name=other), Policy()).costs == ()
 
@@ -174,76 +175,145 @@ def test_a_missing_table_is_a_reason_and_no_error(aws):
     assert "both tables are there" in failed(evidence)
 
 
-SPEED = Speed(units=1e6, segments=1, workers=1)
-TAKEN = replace(
-    decide(SUPPORTED, Policy()), target={"layout": {"kept": list(KEPT)}, "units_per_second": 1e6, "run": "r"}
-)
+TARGET = {"layout": {"kept": list(KEPT)}, "units_per_second": 1e6, "run": "r"}
+TAKEN = {
+    way: replace(decide(SUPPORTED, Policy()), target={**TARGET, "engine": "streams" if way.streams else "whole"})
+    for way in (WHOLE, STREAMS)
+}
 USERS = Governed(Kind.TABLE, "users", SUPPORTED.table, "us-east-1", {})
+WAYS = pytest.mark.parametrize("way", [WHOLE, STREAMS], ids=["whole", "streams"])
 
 
-def applied(platform):
-    """Consolidated in the model, with the notes of that; the decision it came from."""
-    campaign.migrate(platform, SPEED)
-    platform.application.busy = False
-    return TAKEN
+def tended(platform, way=WHOLE):
+    return tend(platform.aws, USERS, SUPPORTED.before, TAKEN[way], platform.notes)
 
 
-def tended_often(platform, decision):
-    for _ in range(8):  # an answer may be empty although there is more
-        tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes)
+def recovered(platform, way=WHOLE):
+    return recover(platform.aws, USERS, SUPPORTED.before, TAKEN[way], platform.notes)
 
 
-def test_the_watch_carries_writes_back_and_says_when_it_was_late():
+def flip_of(platform, way=WHOLE):
+    return flip_pointers(Work(USERS, SUPPORTED.before, TAKEN[way], platform.notes))
+
+
+@WAYS
+def test_the_watch_carries_writes_back_and_says_when_it_was_late(way):
     with lived(100, 0) as platform:
-        decision = applied(platform)
-        platform.write(30)
-        platform.clock.sleep(900)
-        assert tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes) == ""
-        campaign.standing_still(platform)
-        assert platform.missing_in_sources() == []
+        campaign.migrate(platform, way)
         platform.application.busy = False
         platform.write(30)
-        platform.clock.sleep(2 * 3600)
+        platform.clock.sleep(3600)
+        assert tended(platform, way) == ""
+        assert platform.missing_in_sources() == []
+        platform.write(30)
+        platform.clock.sleep(3 * 3600)
         with pytest.raises(Unhealthy, match="behind the merged table"):
-            tended_often(platform, decision)
-        campaign.standing_still(platform)
+            tended(platform, way)
         assert platform.missing_in_sources() == []
 
 
-@pytest.mark.parametrize("calls", range(1, 260, 3))  # a pointer is turned by two calls
-def test_a_run_that_died_in_the_cutover_keeps_nobody_from_writing(calls):
+def test_whole_tables_are_compared_once_an_hour():
+    with lived(100, 0) as platform:
+        campaign.migrate(platform)
+        platform.application.busy = False
+        for _ in range(12):
+            platform.clock.sleep(300)
+            calls = platform.between.calls
+            tended(platform)
+        assert platform.between.calls > calls + 3
+        platform.clock.sleep(300)
+        calls = platform.between.calls
+        tended(platform)
+        assert platform.between.calls <= calls + 1  # the pointers
+
+
+@WAYS
+def test_the_watch_says_what_a_rollback_would_be_refused_for(way):
+    with lived(100, 0) as platform:
+        campaign.migrate(platform, way)
+        platform.application.busy = False
+        bad = {"pk": {"S": "TENANT#1"}, "sk": {"S": "users#USER#bad"}, "email": {"NULL": True}}
+        platform.application.clients.dynamodb.put_item(TableName=MERGED, Item=bad)
+        platform.clock.sleep(3600)
+        line = tended(platform, way)
+        assert "1 items of tenants_users could not lie in the sources" in line
+        assert "TENANT#1, users#USER#bad" in line
+
+
+def test_a_pointer_that_somebody_turned_is_told():
+    with lived(100, 0) as platform:
+        campaign.migrate(platform)
+        platform.aws.ssm.put_parameter(Name="/tap/tables/users", Value="users")
+        with pytest.raises(Unhealthy, match=r"now they say .*'users': 'users'"):
+            tended(platform)
+
+
+@WAYS
+@pytest.mark.parametrize("calls", [*range(1, 60, 5), *range(60, 260, 17)])
+def test_a_run_that_died_in_the_cutover_keeps_nobody_from_writing(way, calls):
     """Wherever it died; and the run after it goes on as if nothing had been."""
     with lived(60, 0) as platform:
-        campaign.copied(platform, SPEED)
+        campaign.copied(platform, way)
         platform.between.left = [calls]
         with suppress(Crash):
-            campaign.turn(platform, SPEED)
+            campaign.turn(platform.aws, platform.notes, way)
         platform.between.end()
-        recover(platform.aws, USERS, SUPPORTED.before, TAKEN, platform.notes)
+        recovered(platform, way)
         refused, written = platform.application.refused, platform.application.writes
         platform.write(30)
         assert platform.application.writes - written > 10, "writes are denied still"
         assert platform.application.refused - refused <= 2, "an old pointer is noticed at the first write"
-        flip = flip_pointers(Work(USERS, SUPPORTED.before, TAKEN, platform.notes))
-        assert not flip.is_done(platform.aws), "nobody has looked for late writes"
-        campaign.turn(platform, SPEED)
-        assert flip.is_done(platform.aws)
-        campaign.standing_still(platform)
-        campaign.agree(platform.missing_in_target() + platform.missing_in_sources())
-        campaign.roll_back(platform)
-        assert not [key for key in platform.stored("users") if key[0].startswith("tap_mark")]
+        campaign.turn(platform.aws, platform.notes, way)
+        assert flip_of(platform, way).is_done(platform.aws)
+        platform.application.busy = False
+        campaign.agree(platform.missing_in_target())
+        platform.application.busy = True
+        campaign.roll_back(platform, way)
+        platform.application.busy = False
+        campaign.agree(platform.missing_in_sources())
+        assert not [key for key in platform.stored("users") if key[0].startswith("tap_")]
+
+
+def test_a_turn_is_done_once_late_writes_were_looked_for():
+    with lived(60, 0) as platform:
+        campaign.copied(platform)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cutover, "_carry_late", lambda *_: (_ for _ in ()).throw(Crash("died")))
+            with pytest.raises(Crash):
+                campaign.turn(platform.aws, platform.notes)
+        assert cutover.is_flipped(platform.aws, MERGE)
+        assert not flip_of(platform).is_done(platform.aws)
+        campaign.turn(platform.aws, platform.notes)
+        assert flip_of(platform).is_done(platform.aws)
+
+
+def test_a_return_is_done_once_late_writes_were_looked_for():
+    with lived(60, 0) as platform:
+        campaign.migrate(platform)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cutover, "_carry_late", lambda *_: (_ for _ in ()).throw(Crash("died")))
+            with pytest.raises(Crash):
+                campaign.turn_back(platform.aws, platform.notes)
+        assert cutover.is_turned_back(platform.aws, MERGE)
+        assert not flip_of(platform).is_undone(platform.aws)
+        campaign.turn_back(platform.aws, platform.notes)
+        assert flip_of(platform).is_undone(platform.aws)
 
 
 def test_what_nobody_interrupted_needs_no_recovery():
     with lived(60, 0) as platform:
-        assert recover(platform.aws, USERS, SUPPORTED.before, TAKEN, MemoryNotes()) == ""
-        applied(platform)
-        assert recover(platform.aws, USERS, SUPPORTED.before, TAKEN, platform.notes) == ""
+        assert recovered(platform) == ""
+        campaign.migrate(platform)
+        assert recovered(platform) == ""
 
 
-def test_after_a_day_without_the_watch_it_stops_and_says_so():
+@WAYS
+def test_after_a_day_without_the_watch_the_way_back_is_open_still(way):
     with lived(100, 0) as platform:
-        decision = applied(platform)
-        platform.clock.sleep(23.5 * 3600)
-        with pytest.raises(MoveFailed, match="more than 23 h ago"):
-            tend(platform.aws, USERS, SUPPORTED.before, decision, platform.notes)
+        campaign.migrate(platform, way)
+        platform.clock.sleep(30 * 3600)
+        with pytest.raises(Unhealthy, match="behind the merged table"):
+            tended(platform, way)
+        campaign.roll_back(platform, way)
+        platform.application.busy = False
+        campaign.agree(platform.missing_in_sources())

@@ -11,8 +11,8 @@ from emulator.account import Crash
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
 from optimizer.consolidate.cutover import Changes
+from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.merge import Direction, Speed
-from optimizer.consolidate.replay import FollowedTables
 from optimizer.consolidate.state import Progress, Stage, State, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, find_target
 from optimizer.consolidate.whole import WholeTables
@@ -27,12 +27,15 @@ DEATHS = 2  # of each step
 LEASE = 300  # seconds after which the next process may begin: no call of the one before is under way that long
 
 
+SPEED = Speed(units=1e6, segments=2, workers=1, page=50)
+
+
 @dataclass(frozen=True)
 class Way:
     """How the changes are found: by comparing everything, or by following the streams."""
 
     streams: bool = False
-    speed: Speed = Speed(units=1e6, segments=2, workers=1, page=50)
+    speed: Speed = SPEED
 
     def changes(self, aws: Aws, direction: Direction, progress: Progress) -> Changes:
         if self.streams:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from domain.indexes import INDEXES, MERGED, RESERVED
-from optimizer.consolidate.mapping import MARK, OWN, Entity
+from optimizer.consolidate.mapping import OWN, WATERMARK, Entity
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)  # UTF-8 has no lone surrogates
 BYTES = st.binary(max_size=12)
@@ -45,9 +45,12 @@ KNOWN = sorted(
     {key for indexes in INDEXES.values() for index in indexes.values() for key in (index.partition_key, index.sort_key)}
     - {"pk"}
 )
+OF_INDEXES = {
+    key for entity in Entity for index in INDEXES[entity].values() for key in (index.partition_key, index.sort_key)
+}
 NAME = st.one_of(
     st.sampled_from(KNOWN),
-    st.sampled_from([RESERVED, OWN, OWN + OWN, MARK, f"{OWN}pk", "tap", "entity"]),
+    st.sampled_from([RESERVED, OWN, OWN + OWN, WATERMARK, f"{OWN}pk", "tap", "entity"]),
     TEXT.map(lambda text: RESERVED + text),
     TEXT.filter(bool),
 ).filter(lambda name: name not in ("pk", "sk"))
@@ -64,8 +67,10 @@ KEPT = st.sets(st.sampled_from(SERVED)).map(frozenset)
 
 @st.composite
 def items(draw: st.DrawFn) -> dict[str, Any]:
-    """An item of a source table; the keys of its indexes are strings where they are there, mostly."""
-    item = draw(st.dictionaries(NAME, VALUE, max_size=6))
+    """An item of a source table; the keys of its indexes are strings where they are there."""
+    item = {
+        name: value for name, value in draw(st.dictionaries(NAME, VALUE, max_size=6)).items() if name not in OF_INDEXES
+    }
     for name in draw(st.sets(st.sampled_from([name for name in KNOWN if not name.startswith(RESERVED)]))):
         item[name] = {"S": draw(KEY_TEXT)}
     return item | {"pk": {"S": draw(PARTITION)}, "sk": {"S": draw(SORT)}}

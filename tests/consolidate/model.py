@@ -143,7 +143,7 @@ class Model:
         self._labels = 0
         self.denied_at: dict[str, float] = {}  # by ARN: since when, in seconds that were slept
         self.late_share, self.late_for = 0.0, 0.0  # of requests that meet a policy late, and by how many seconds
-        self.hidden_children = 0  # answers of DescribeStream that do not show the newest children yet
+        self.hidden_children = 0  # answers of DescribeStream that do not show the two newest shards yet
 
     def make(self, name: str) -> Table:
         table = self.tables[name] = Table(name, f"arn:aws:dynamodb:us-east-1:222222222222:table/{name}")
@@ -373,10 +373,10 @@ class _Streams:
         return table.stream
 
     def describe_stream(self, StreamArn: str, **_: Any) -> Any:  # noqa: N803
-        shards = self._stream(StreamArn).shards
+        shards = list(self._stream(StreamArn).shards)
         if self._model.hidden_children:  # a closed shard can be shown before its children are
             self._model.hidden_children -= 1
-            shards = [each for each in shards if each.parent is None or each.closed]
+            shards = shards[:-2]
         shown = [
             {"ShardId": each.id, **({"ParentShardId": each.parent} if each.parent else {})}
             for each in self._model.random.sample(shards, len(shards))

@@ -1,21 +1,17 @@
-"""Everything on both sides: the sums that are kept of it, and a lease that does not end meanwhile."""
+"""Both sides held against each other: what is found, put right and told, and a lease that does not end meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from optimizer.consolidate.proof import refuse_other_sums, told
 
-from domain.errors import MoveFailed
-from optimizer.consolidate import cutover
-from optimizer.consolidate.comparison import Comparison, Tally
-from optimizer.consolidate.copy import Follower
+from optimizer.consolidate import comparison
+from optimizer.consolidate.comparison import Tally, compare, content_hash, make_equal, reconcile
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import Speed
-from optimizer.consolidate.state import State
+from optimizer.consolidate.merge import Address, Speed
+from optimizer.consolidate.state import Progress
 from optimizer.execute.lease import DURATION
 from tests.consolidate import campaign
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived
@@ -23,87 +19,131 @@ from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived
 SPEED = Speed(units=1e6, segments=2, workers=1, page=5)
 
 
-def proven(platform: Platform, notes: MemoryNotes) -> State:
-    return cutover.prove(platform.aws, MERGE, SPEED, notes, campaign.state_of(notes))
+def nothing() -> None:
+    """Between two requests."""
 
 
-def copied(platform: Platform) -> MemoryNotes:
-    """Up to the proof, with nobody writing from then on."""
-    notes = MemoryNotes()
+def copied(platform: Platform) -> None:
+    """Both sides filled, and nobody writing from then on."""
     campaign.create_target(platform.aws, MERGE, campaign.LIKE, {})
-    campaign.copy(platform.aws, notes, SPEED)
+    campaign.copy(platform.aws, platform.notes)
     platform.application.busy = False
-    for _ in range(8):
-        Follower(platform.aws, MERGE, notes, campaign.state_of(notes)).follow()
-    return notes
 
 
-def test_both_sides_sums_are_kept_and_are_the_same() -> None:
-    with lived(120, 0, hops=(0,)) as platform:
-        notes = copied(platform)
-        proof = proven(platform, notes).proof
-        for entity in Entity:
-            source, merged = proof[entity].split("; ")
-            assert source.removeprefix("source ") == merged.removeprefix("merged ")
-            assert source.startswith(f"source {len(platform.stored(entity))} items, hash ")
-
-
-def test_what_was_written_meanwhile_is_told() -> None:
+def test_what_was_written_while_all_was_copied_is_found_and_put_right() -> None:
     with lived(120, 0) as platform:
-        notes = copied(platform)
-        platform.application.busy = True
-        assert any("were written meanwhile" in each for each in proven(platform, notes).proof.values())
+        copied(platform)
+        assert platform.missing_in_target()
+        found = make_equal(platform.aws, MERGE.there, SPEED, nothing)
+        assert found.different
+        campaign.agree(platform.missing_in_target())
+        again = compare(platform.aws, MERGE.there, SPEED, nothing)
+        assert not again.different
+        assert again.sums.keys() == {str(each) for each in Entity}
+        assert again.sums["users"].items == len(platform.stored("users"))
+        assert again.sums == compare(platform.aws, MERGE.there, Speed(page=400, workers=1), nothing).sums
 
 
-SAME = {each: Tally(3, 7) for each in Entity}
-OTHER = {**SAME, Entity.USERS: Tally(3, 8)}
-MOVED = {(Entity.USERS, ("a", "b"))}
+@pytest.mark.parametrize("back", [False, True])
+def test_one_item_of_any_kind_of_difference_is_named(back: bool) -> None:
+    with lived(60, 0) as platform:
+        copied(platform)
+        make_equal(platform.aws, MERGE.there, SPEED, nothing)
+        direction = MERGE.back if back else MERGE.there
+        follower = platform.aws.dynamodb
+        keys = sorted(platform.stored("users"))
+        changed, gone = (Address("users", *key) for key in keys[:2])
+        extra = Address("users", "TENANT#0", "USER#extra")
+        at = {each: each if back else MERGE.there.follower(each) for each in (changed, gone, extra)}
+        stored = platform.stored(at[changed].table)[at[changed][1:]]
+        follower.put_item(TableName=at[changed].table, Item={**stored, "n": {"N": "-1"}})
+        follower.delete_item(TableName=at[gone].table, Key=at[gone].key)
+        follower.put_item(TableName=at[extra].table, Item=at[extra].key)
+        named = {MERGE.there.follower(each) if back else each for each in (changed, gone, extra)}
+        assert compare(platform.aws, direction, SPEED, nothing).different == named
+        make_equal(platform.aws, direction, SPEED, nothing)
+        assert not compare(platform.aws, direction, SPEED, nothing).different
+        campaign.agree(platform.missing_in_target() + platform.missing_in_sources())
 
 
-@pytest.mark.parametrize(
-    ("found", "followed", "refused"),
-    [
-        (Comparison(SAME, SAME), 0, False),
-        (Comparison(SAME, OTHER), 0, True),
-        (Comparison(SAME, OTHER), 1, False),  # written between one look and the other
-        (Comparison(SAME, OTHER, MOVED), 0, False),
-    ],
-)
-def test_other_sums_are_refused_when_nothing_moved(found: Comparison, followed: int, refused: bool) -> None:
-    if not refused:
-        refuse_other_sums(found, followed)
-        return
-    with pytest.raises(MoveFailed, match=r"users: 3 items, hash 0{31}7 and 3 items, hash 0{31}8"):
-        refuse_other_sums(found, followed)
+def test_an_extra_and_a_missing_item_do_not_make_up_for_each_other() -> None:
+    """Though both sides have as many."""
+    with lived(60, 0) as platform:
+        copied(platform)
+        make_equal(platform.aws, MERGE.there, SPEED, nothing)
+        key = sorted(platform.stored(MERGE.target))[0]
+        platform.aws.dynamodb.delete_item(TableName=MERGE.target, Key=Address(MERGE.target, *key).key)
+        platform.aws.dynamodb.put_item(TableName=MERGE.target, Item=Address(MERGE.target, "x", "users#x").key)
+        assert len(compare(platform.aws, MERGE.there, SPEED, nothing).different) == 2
 
 
-def test_sums_are_told_by_entity() -> None:
-    assert told(Comparison(SAME, OTHER))["users"] == f"source 3 items, hash {7:032x}; merged 3 items, hash {8:032x}"
+def test_without_looking_at_the_following_side_what_was_deleted_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "_page_of_following", lambda *_: None)
+    with lived(120, 0) as platform:
+        copied(platform)
+        for key in sorted(platform.application.items[Entity.USERS])[:3]:
+            platform.application._delete(Entity.USERS, key)
+        make_equal(platform.aws, MERGE.there, SPEED, nothing)
+        assert platform.missing_in_target()
+
+
+def test_the_same_content_has_the_same_hash_however_it_is_ordered() -> None:
+    one = {"a": {"SS": ["x", "y"]}, "b": {"M": {"c": {"BS": [b"1", b"2"]}, "d": {"L": [{"N": "1"}]}}}}
+    other = {"b": {"M": {"d": {"L": [{"N": "1"}]}, "c": {"BS": [b"2", b"1"]}}}, "a": {"SS": ["y", "x"]}}
+    assert content_hash(one) == content_hash(other)
+    assert content_hash(one) != content_hash({**one, "e": {"NULL": True}})
+
+
+def test_sums_do_not_depend_on_the_order_and_are_told() -> None:
+    first, second = Tally(), Tally()
+    for content in (1, 2, 3):
+        first.add(content)
+    for content in (3, 1, 2):
+        second.add(content)
+    assert first == second
+    assert str(first) == f"3 items, hash {6:032x}"
+
+
+def test_what_was_reconciled_twice_is_written_once() -> None:
+    with lived(60, 0) as platform:
+        copied(platform)
+        addresses = [Address("users", *key) for key in platform.stored("users")]
+        reconcile(platform.aws, MERGE.there, addresses)
+        written = len(platform.aws.streams._answers._model.tables[MERGE.target].items)
+        platform.aws.dynamodb.update_table(TableName=MERGE.target, StreamSpecification={"StreamEnabled": True})
+        reconcile(platform.aws, MERGE.there, addresses)
+        table = platform.aws.streams._answers._model.tables[MERGE.target]
+        assert len(table.items) == written
+        assert not [record for shard in table.stream.shards for record in shard.records]
 
 
 class TimedNotes(MemoryNotes):
-    """Knows when it was written."""
+    """Knows when the lease was held last."""
 
-    def __init__(self, platform: Platform, text: str | None) -> None:
+    def __init__(self, platform: Platform) -> None:
         super().__init__()
-        self.text, self._clock = text, platform.clock
-        self.at: list[datetime] = [platform.clock.now()]
+        self.text, self._clock = platform.notes.text, platform.clock
+        self._at = platform.clock.now()
+        self.longest = timedelta(0)
 
-    def write(self, document: Mapping[str, Any]) -> None:
+    def write(self, document: Any) -> None:
         super().write(document)
-        self.at.append(self._clock.now())
+        self.hold()
 
-    @property
-    def longest(self) -> timedelta:
-        return max(later - earlier for earlier, later in zip(self.at, self.at[1:], strict=False))
+    def hold(self) -> None:
+        now = self._clock.now()
+        self._at, self.longest = now, max(self.longest, now - self._at)
 
 
 def compared_slowly() -> timedelta:
-    """The longest that nothing was noted in a proof whose every call takes two seconds."""
+    """The longest that the lease was not held in a comparison whose every call takes two seconds."""
     with lived(400, 0, hops=(0,)) as platform:
-        notes = TimedNotes(platform, copied(platform).text)
+        copied(platform)
+        notes = TimedNotes(platform)
+        progress = Progress(notes, campaign.state_of(notes), platform.clock)
         platform.between.step = lambda: platform.clock.sleep(2)
-        proven(platform, notes)
+        make_equal(platform.aws, MERGE.there, SPEED, progress.renew)
+        notes.hold()
         return notes.longest
 
 
@@ -112,5 +152,5 @@ def test_the_lease_is_renewed_while_all_is_compared() -> None:
 
 
 def test_without_it_the_lease_would_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Follower, "renew", lambda follower: None)
+    monkeypatch.setattr(Progress, "renew", lambda progress: None)
     assert compared_slowly() > DURATION

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import given
 
-from optimizer.consolidate.export_format import merged_line, read_line, write_line
-from optimizer.consolidate.mapping import Entity, merged, unmarked
+from optimizer.consolidate.mapping import Entity, merged
+from optimizer.consolidate.spark.export_format import merged_line, read_line, write_line
 from tests.consolidate.items import ENTITY, KEPT, items
 
 # From the Developer Guide's page on the export format, with the types that it does not show.
@@ -35,4 +35,4 @@ def test_every_item_goes_through_a_line(item: dict[str, Any]) -> None:
 
 @given(ENTITY, items(), KEPT)
 def test_a_merged_line_is_the_merged_item(entity: Entity, item: dict[str, Any], kept: frozenset[str]) -> None:
-    assert read_line(merged_line(entity, kept, write_line(item))) == merged(entity, unmarked(item), kept)
+    assert read_line(merged_line(entity, kept, write_line(item))) == merged(entity, item, kept)

@@ -8,26 +8,21 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from domain.errors import ItemRefused
 from domain.indexes import INDEXES, MERGED, RESERVED
 from optimizer.consolidate.item_size import MOST_BYTES, item_size
 from optimizer.consolidate.mapping import (
-    MARK,
-    MARKS_ROOM,
     OWN,
     Entity,
     entry_value,
-    marks,
     merged,
     merged_key,
     overloaded,
     split,
     split_key,
-    unmarked,
 )
-from tests.consolidate.items import ENTITY, KEPT, MERGED_KEYS, SERVED, TEXT, VALUE, items
+from tests.consolidate.items import ENTITY, KEPT, MERGED_KEYS, SERVED, items
 
 PROFILE = {"pk": {"S": "TENANT#t1"}, "sk": {"S": "PROFILE"}}
 USER = {"pk": {"S": "TENANT#t1"}, "sk": {"S": "USER#u1"}}
@@ -66,17 +61,6 @@ def test_only_kept_indexes_are_entered(entity: Entity, item: dict[str, Any], kep
 def test_what_is_added_is_reserved(entity: Entity, item: dict[str, Any], kept: frozenset[str]) -> None:
     added = merged(entity, item, kept).keys() - item.keys()
     assert all(name in MERGED_KEYS or name.startswith(OWN) for name in added)
-    assert not any(name.startswith(MARK) for name in added)
-
-
-@given(ENTITY, items(), KEPT, st.dictionaries(TEXT.map(lambda text: MARK + text), VALUE, max_size=3))
-def test_marks_come_off_again(
-    entity: Entity, item: dict[str, Any], kept: frozenset[str], marked: dict[str, Any]
-) -> None:
-    made = {**merged(entity, item, kept), **marked}
-    assert marks(made) == marked
-    assert unmarked(made) == merged(entity, item, kept)
-    assert split(made) == (entity, item)
 
 
 @given(ENTITY, items())
@@ -104,7 +88,7 @@ def test_an_overloaded_index_copies_what_each_of_its_own_did(index: str) -> None
     assert into.copies is None or {keys.partition_key, keys.sort_key, *(keys.copies or ())} <= set(into.copies)
 
 
-@pytest.mark.parametrize("sort", ["PROFILE", "audit_logs#e", "users", "", "Users#x", "#users#"])
+@pytest.mark.parametrize("sort", ["PROFILE", "audit_logs#e", "users", "users#", "", "Users#x", "#users#"])
 def test_an_item_of_no_entity_is_refused(sort: str) -> None:
     with pytest.raises(ItemRefused, match=r"is of no entity: .*tenants#, users#"):
         split({**PROFILE, "sk": {"S": sort}})
@@ -116,13 +100,13 @@ def filled(size: int) -> dict[str, Any]:
     return {**PROFILE, "x": {"B": bytes(size - bare)}}
 
 
-def test_the_largest_item_that_leaves_room_for_the_marks_is_taken() -> None:
-    assert item_size(merged(Entity.TENANTS, filled(MOST_BYTES - MARKS_ROOM), ())) == MOST_BYTES - MARKS_ROOM
+def test_the_largest_item_is_taken() -> None:
+    assert item_size(merged(Entity.TENANTS, filled(MOST_BYTES), ())) == MOST_BYTES
 
 
 def test_a_larger_one_is_refused_by_name() -> None:
-    with pytest.raises(ItemRefused, match=r"TENANT#t1, PROFILE of tenants would have 409,345 bytes"):
-        merged(Entity.TENANTS, filled(MOST_BYTES - MARKS_ROOM + 1), ())
+    with pytest.raises(ItemRefused, match=r"TENANT#t1, PROFILE of tenants would have 409,601 bytes"):
+        merged(Entity.TENANTS, filled(MOST_BYTES + 1), ())
 
 
 @pytest.mark.parametrize(
@@ -130,12 +114,32 @@ def test_a_larger_one_is_refused_by_name() -> None:
     [
         ({**USER, "sk": {"S": "x" * 1019}}, "sort key of 1,025 bytes"),
         ({**USER, "sk": {"S": "é" * 510}}, "sort key of 1,026 bytes"),
-        ({**USER, "email": {"S": "x" * 2040}}, "key in by-login of 2,049 bytes"),
+        ({**USER, "invitation_id": {"S": "x" * 2040}, "invited_at": {"S": "t"}}, "key in by-origin of 2,054 bytes"),
     ],
 )
 def test_a_key_that_does_not_fit_is_refused_by_name(item: dict[str, Any], what: str) -> None:
     with pytest.raises(ItemRefused, match=what):
-        merged(Entity.USERS, item, {"by-email"})
+        merged(Entity.USERS, item, {"by-invitation"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        ("email", {"NULL": True}, "of type NULL"),
+        ("email", {"S": ""}, "empty"),
+        ("tenant_id", {"N": "7"}, "of type N"),
+        ("tenant_role", {"S": "x" * 2049}, "of 2,049 bytes"),
+        ("last_login_at", {"S": "x" * 1025}, "of 1,025 bytes"),
+        ("invitation_id", {"L": []}, "of type L"),
+    ],
+)
+def test_what_an_index_of_the_source_refuses_is_refused_both_ways(key: str, value: dict[str, Any], what: str) -> None:
+    """Whether the index is kept or not: the source has it."""
+    said = rf"TENANT#t1, USER#u1 of users has {key} {what}.*users takes no such item"
+    with pytest.raises(ItemRefused, match=said):
+        merged(Entity.USERS, {**USER, key: value}, ())
+    with pytest.raises(ItemRefused, match=said):
+        split({**merged(Entity.USERS, USER, ()), key: value})
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def test_nothing_but_the_standard_library_is_imported() -> None:
     )
     ran = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, '.'); {code}"],
                          capture_output=True, text=True, check=True)  # fmt: skip
-    assert set(ran.stdout.split()) == {"optimizer", "stages"}
+    assert set(ran.stdout.split()) == {"domain", "optimizer"}
 
 
 def test_no_source_attribute_is_reserved() -> None:

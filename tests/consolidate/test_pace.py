@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from optimizer.consolidate.backfill import CREDIT, Pace
-
+from optimizer.consolidate.copy import CREDIT, Pace
 from tests.consolidate.model import SteppingClock
 
 

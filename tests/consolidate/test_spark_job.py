@@ -26,9 +26,10 @@ from hypothesis import strategies as st
 from domain.indexes import INDEXES, MERGED, merged_indexes
 from emulator.account import EmulatedAccount
 from optimizer.consolidate import copy as copying
-from optimizer.consolidate.export_format import read_line, write_line
-from optimizer.consolidate.mapping import Entity, merged, unmarked
+from optimizer.consolidate.mapping import Entity, merged
 from optimizer.consolidate.merge import Merge, Speed
+from optimizer.consolidate.spark.export_format import read_line, write_line
+from optimizer.consolidate.state import Progress
 from optimizer.consolidate.table_schema import table_shape
 from optimizer.ports.aws import Aws
 from tests.consolidate.items import items
@@ -119,20 +120,20 @@ def lines_of(folder: Path) -> Iterator[str]:
 
 
 def test_the_job_and_the_local_mapping_give_the_same_table(spark: Any, tmp_path: Path) -> None:
-    from optimizer.consolidate.spark_job import merge_exports
+    from optimizer.consolidate.spark.job import merge_exports
 
     held = any_items(400)
     target = tmp_path / "merged"
     assert merge_exports(spark, exported(tmp_path, held), KEPT, str(target)) == len(held)
     by_spark = {key_of(item): item for item in map(read_line, lines_of(target))}
-    by_hand = {key_of(made): made for made in (merged(entity, unmarked(item), KEPT) for entity, item in held)}
+    by_hand = {key_of(made): made for made in (merged(entity, item, KEPT) for entity, item in held)}
     assert by_spark == by_hand
     assert len(by_hand) == len(held)
     assert {each.name for each in target.iterdir() if not each.name.startswith(".")} == {"part-00000.gz"}
 
 
 def test_a_part_of_an_export_is_refused(spark: Any, tmp_path: Path) -> None:
-    from optimizer.consolidate.spark_job import merge_exports
+    from optimizer.consolidate.spark.job import merge_exports
 
     held = any_items(60)
     exports = exported(tmp_path, held)
@@ -145,7 +146,7 @@ def test_a_part_of_an_export_is_refused(spark: Any, tmp_path: Path) -> None:
 def run_job(exports: Mapping[Entity, str], target: Path, environment: Mapping[str, str]) -> str:
     """As Glue runs it: a process of its own, with arguments of Glue's among them; what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "optimizer.consolidate.spark_job", "--JOB_NAME", "tap-consolidation"]
+        [sys.executable, "-m", "optimizer.consolidate.spark.job", "--JOB_NAME", "tap-consolidation"]
         + [part for entity, folder in exports.items() for part in (f"--{entity}", folder)]
         + ["--kept", ",".join(KEPT), "--target", str(target)],
         cwd=ROOT,
@@ -207,7 +208,8 @@ def copy(aws: Aws, table: str) -> None:
     shape = table_shape(MERGED, merged_indexes(KEPT))
     aws.dynamodb.create_table(TableName=table, **ON_DEMAND, **shape)
     merge, speed = Merge(KEPT, target=table), Speed(units=1e9)
-    copying.copy(aws, merge, speed, MemoryNotes(), copying.begin(aws, merge, speed))
+    progress = Progress(MemoryNotes(), copying.begin(aws, merge, speed), aws.clock)
+    copying.copy(aws, merge, speed, progress, lambda: None)
 
 
 def key_of(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,107 +1,111 @@
-"""Each protection of the migration, switched off: then items are lost, stale, doubled or resurrected."""
+"""Each protection of the merge, switched off: then items are lost, stale, doubled or resurrected."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from random import Random
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate import cutover, proof
-from optimizer.consolidate import replay as follow
-from optimizer.consolidate.merge import Speed
+from optimizer.consolidate import comparison, cutover, whole
+from optimizer.consolidate.following import followed_tables
+from optimizer.consolidate.state import Progress, Stage
+from optimizer.consolidate.write_block import Deadline
 from tests.consolidate import campaign
-from tests.consolidate.campaign import migrate_there_and_back
-from tests.consolidate.platform import MERGE, MemoryNotes, lived
+from tests.consolidate.campaign import STREAMS, WHOLE, Way, migrate_there_and_back
+from tests.consolidate.platform import MERGE, lived
 
 SEEDS = range(5)
+Off = Callable[[pytest.MonkeyPatch], None]
 
 
-def listens_for_the_wrong_name(off):
-    """As a public example does: there is no DELETE, so that every delete is passed over."""
-    carry = follow._carry
-    off.setattr(follow, "REMOVED", "DELETE")
-    off.setattr(
-        follow,
-        "_carry",
-        lambda aws, records, write: carry(aws, [r for r in records if r["eventName"] != "REMOVE"], write),
-    )
+def turns_without_a_write_block(off: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def open_to_all(aws: Any, _tables: Any) -> Iterator[Deadline]:
+        yield Deadline(aws.clock, timedelta(hours=1), "late")
+
+    off.setattr(cutover, "writes_blocked", open_to_all)
 
 
-def flips_without_a_fence(off):
-    off.setattr(cutover, "fenced", contextmanager(lambda aws, tables: (yield)))
+def does_not_compare_behind_it(off: pytest.MonkeyPatch) -> None:
+    off.setattr(whole.WholeTables, "settle", lambda _changes, _deadline: None)
 
 
-def does_not_drain(off):
-    off.setattr(cutover, "_until_quiet", lambda aws, work, deadline: None)
+def does_not_follow_behind_it(off: pytest.MonkeyPatch) -> None:
+    off.setattr(followed_tables.FollowedTables, "settle", lambda _changes, _deadline: None)
 
 
-def all_of_them():
-    for seed in SEEDS:
-        with lived(200, seed) as platform:
-            migrate_there_and_back(platform)
+def deletes_nothing(off: pytest.MonkeyPatch) -> None:
+    write_all = comparison.write_all
+    off.setattr(comparison, "write_all", lambda aws, writes: write_all(aws, [each for each in writes if each.item]))
+
+
+def forgets_that_it_turned(off: pytest.MonkeyPatch) -> None:
+    """A run that goes on takes the application's first writes on the merged table for differences."""
+    keep = Progress.keep
+
+    def without(progress: Progress, **changes: Any) -> None:
+        if changes.get("stage") is Stage.FLIPPED:
+            changes.pop("stage")
+        keep(progress, **changes)
+
+    off.setattr(Progress, "keep", without)
 
 
 @pytest.mark.parametrize(
-    "switch_off",
+    ("switch_off", "way"),
     [
-        listens_for_the_wrong_name,
-        flips_without_a_fence,
-        does_not_drain,
+        (turns_without_a_write_block, WHOLE),
+        (turns_without_a_write_block, STREAMS),
+        (does_not_compare_behind_it, WHOLE),
+        (does_not_follow_behind_it, STREAMS),
+        (deletes_nothing, WHOLE),
+        (deletes_nothing, STREAMS),
+        (forgets_that_it_turned, WHOLE),
     ],
 )
-def test_without_it_the_migration_fails(switch_off, monkeypatch):
-    monkeypatch.setattr(proof, "refuse_difference", nothing_refused := lambda different, when, used="": None)
-    monkeypatch.setattr(cutover, "refuse_difference", nothing_refused)  # the proof would see it first
+def test_without_it_the_merge_fails(switch_off: Off, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     switch_off(monkeypatch)
-    with pytest.raises((AssertionError, MoveFailed)):
-        all_of_them()
+    with pytest.raises((AssertionError, MoveFailed)):  # noqa: PT012 -- any of the seeds
+        for seed in SEEDS:
+            with lived(200, seed) as platform:
+                migrate_there_and_back(platform, way)
 
 
-def test_the_proof_names_what_differs():
+@pytest.mark.parametrize("way", [WHOLE, STREAMS], ids=["whole", "streams"])
+def test_behind_a_block_that_does_not_hold_nothing_is_turned(way: Way) -> None:
+    """Somebody writes on: after three minutes the sources are let through again."""
     with lived(100, 0) as platform:
-        platform.application.busy = False
-        notes, speed = MemoryNotes(), Speed(units=1e6, segments=1, workers=1)
-        campaign.create_target(platform.aws, MERGE, campaign.LIKE, {})
-        campaign.copy(platform.aws, notes, speed)
-        aws = platform.aws
-        key = {"pk": {"S": "TENANT#1"}, "sk": {"S": "users#USER#1"}}
-        aws.dynamodb.update_item(
-            TableName=MERGE.target, Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues={":n": {"N": "0"}}
-        )
-        with pytest.raises(MoveFailed, match=r"1 items differ .*users TENANT#1, USER#1"):
-            cutover.prove(aws, MERGE, speed, notes, campaign.state_of(notes))
-
-
-def test_behind_a_fence_that_does_not_hold_nothing_is_turned():
-    """Somebody writes on: after a pause of three minutes the sources are let through again."""
-    with lived(100, 0) as platform:
-        notes, speed = MemoryNotes(), Speed(units=1e6, segments=1, workers=1)
-        campaign.create_target(platform.aws, MERGE, campaign.LIKE, {})
-        campaign.copy(platform.aws, notes, speed)
-        campaign.open_way_back(platform.aws)
+        campaign.copied(platform, way)
         platform.application.clients.dynamodb._fenced = False
-        with pytest.raises(MoveFailed, match="until the pause was over"):
-            cutover.flip(platform.aws, MERGE, speed, notes, campaign.state_of(notes), Random(0))
+        platform.between.step = lambda: platform.write(3)
+        with pytest.raises(MoveFailed):
+            campaign.turn(platform.aws, platform.notes, way)
         assert cutover.is_turned_back(platform.aws, MERGE)
 
 
-def test_a_return_that_is_refused_denies_nobody_and_says_where_the_application_is():
-    with lived(100, 0) as platform:
-        notes, speed = MemoryNotes(), Speed(units=1e6, segments=1, workers=1)
-        campaign.migrate(platform, speed)
+def test_a_resumed_turn_goes_on_where_the_dead_one_was() -> None:
+    """One pointer is turned and the application writes there, before the run that goes on."""
+    with lived(100, 3, hops=(0,)) as platform:
+        campaign.copied(platform)
+        aws = platform.aws
+        put, turned = aws.ssm_once.put_parameter, []
+
+        def put_one(**asked: Any) -> Any:
+            if turned:
+                raise KeyboardInterrupt
+            turned.append(asked)
+            return put(**asked)
+
+        aws.ssm_once.put_parameter = put_one
+        with pytest.raises(KeyboardInterrupt):
+            campaign.turn(aws, platform.notes)
+        platform.write(60)
+        campaign.turn(platform.aws, platform.notes)
         platform.application.busy = False
-        aws, notes = platform.aws, platform.notes
-        aws.dynamodb.update_item(  # past the application, and against the way back
-            TableName="users",
-            Key={"pk": {"S": "TENANT#1"}, "sk": {"S": "USER#1"}},
-            UpdateExpression="SET n = :n",
-            ExpressionAttributeValues={":n": {"N": "0"}},
-        )
-        with pytest.raises(MoveFailed, match=r"still reads and writes tenants_users"):
-            cutover.turn_back(aws, MERGE, notes, campaign.state_of(notes), Random(1))
-        written = platform.application.writes
-        platform.write(20)
-        assert platform.application.writes == written + 20
-        assert cutover.is_flipped(aws, MERGE)
+        campaign.agree(platform.missing_in_target())
+        campaign.turn_back(platform.aws, platform.notes)
+        campaign.agree(platform.missing_in_sources())

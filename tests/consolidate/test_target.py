@@ -11,7 +11,7 @@ from domain.errors import MoveFailed
 from domain.indexes import INDEXES, MERGED, SOURCES, merged_indexes
 from emulator.account import EmulatedAccount
 from optimizer.consolidate.table_schema import table_shape
-from optimizer.consolidate.target import create_target, delete_target, find_target, is_made
+from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
 from optimizer.ports.aws import Aws
 from tests.consolidate.platform import KEPT, MERGE
 
@@ -41,6 +41,15 @@ def test_it_is_made_as_its_sources_are_and_finds_itself_done(account: EmulatedAc
     before = len(account.calls.of("dynamodb", "CreateTable"))
     create_target(aws, MERGE, LIKE, {"a": "b"})
     assert len(account.calls.of("dynamodb", "CreateTable")) == before == 1
+
+
+def test_nothing_expires_in_it_while_it_is_filled(aws: Aws) -> None:
+    create_target(aws, MERGE, LIKE, {})
+    assert not is_expiring(aws, MERGE, "gone_at")
+    for _ in range(2):
+        expire(aws, MERGE, "gone_at")
+        assert is_expiring(aws, MERGE, "gone_at")
+    assert is_expiring(aws, MERGE, None)
 
 
 def test_it_is_removed_although_it_is_protected_or_only_coming(aws: Aws) -> None:

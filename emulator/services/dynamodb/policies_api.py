@@ -13,6 +13,7 @@ from moto.dynamodb.models import ResourcePolicy, dynamodb_backends
 from emulator.core.errors import AwsError
 from emulator.core.policy_evaluation import denies
 from emulator.core.registry import Answer, emulates
+from emulator.services.dynamodb.index_keys import refuse_index_keys
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -100,22 +101,25 @@ def scan(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "PutItem",
-    rule="Denied by a policy as a query is; a statement can leave out a role by its condition.",
+    rule="Denied by a policy as a query is; a statement can leave out a role by its condition. Refused where an index "
+    "does not take its key: of another type, empty or too long.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def put_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "PutItem")
+    refuse_index_keys(call)
     return None
 
 
 @emulates(
     "dynamodb",
     "UpdateItem",
-    rule="Denied by a policy as a put is.",
+    rule="Denied by a policy, and refused for an index, as a put is.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def update_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "UpdateItem")
+    refuse_index_keys(call)
     return None
 
 
@@ -133,11 +137,13 @@ def delete_item(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "BatchWriteItem",
-    rule="Denied as a whole when it is denied on one of its tables.",
+    rule="Denied as a whole when it is denied on one of its tables, and refused as a whole for one item that an index "
+    "does not take.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def batch_write_item(account: Account, call: Call) -> Answer | None:
     refuse_denied_write(account, call, "BatchWriteItem")
+    refuse_index_keys(call)
     return None
 
 

@@ -14,6 +14,7 @@ from moto.dynamodb.comparisons import get_filter_expression
 
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
+from emulator.services.dynamodb.index_keys import refuse_index_keys
 from emulator.services.dynamodb.policies_api import refuse_denied_by
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def transact_write_items(account: Account, call: Call) -> Answer | None:
         for item in items:
             ((kind, operation),) = item.items()
             refuse_denied_by(account, call, f"dynamodb:{ACTIONS[kind]}", operation["TableName"])
+    refuse_index_keys(call)
     held = [_holds(backend, item) for item in items]
     if not all(held):
         raise TransactionCanceled(held)

@@ -1,6 +1,6 @@
 """The copying job as AWS Glue takes it: a script, and the modules beside it as one zip.
 
-    python -m optimizer.consolidate.spark_code DIR      writes spark_job.py and tap.zip
+    python -m optimizer.consolidate.spark.package DIR      writes spark_job.py and tap.zip
 
 No asset, no wheel and no package index: the mapping imports nothing but the standard library, and what is packed
 is the code that is running. The zip is the same byte for byte whenever the code is.
@@ -19,13 +19,14 @@ MODULES = "tap.zip"
 PACKED = {
     "domain": ("__init__.py", "errors.py", "indexes.py"),
     "optimizer": ("__init__.py",),
-    "optimizer.consolidate": ("__init__.py", "export_format.py", "item_size.py", "mapping.py"),
+    "optimizer.consolidate": ("__init__.py", "item_size.py", "mapping.py"),
+    "optimizer.consolidate.spark": ("__init__.py", "export_format.py"),
 }
 
 
 def job_script() -> bytes:
     """What Glue runs."""
-    return files("optimizer.consolidate").joinpath(SCRIPT).read_bytes()
+    return files("optimizer.consolidate.spark").joinpath("job.py").read_bytes()
 
 
 def job_modules() -> bytes:

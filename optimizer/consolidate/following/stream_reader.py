@@ -20,8 +20,7 @@ from optimizer.ports.aws import Aws
 Record = Mapping[str, Any]
 Shard = Mapping[str, Any]
 
-EMPTY_ANSWERS = 3  # in a row, before a shard counts as read to its end for now
-BETWEEN = 0.25  # seconds: GetRecords may be called five times a second and shard
+BETWEEN = 0.25  # seconds between two looks: GetRecords may be called five times a second and shard
 
 
 class TooLate(MoveFailed):
@@ -108,14 +107,12 @@ class Reader:
         )
 
     def _shard(self, shard: str, between: Between) -> Iterator[list[Record]]:
-        empty, patience = 0, 1 if shard in self._iterators else EMPTY_ANSWERS
-        while empty < patience:
+        while True:
             between()
             iterator = self._iterators.pop(shard, None) or self._iterator(shard)
             answer = self._records(shard, iterator)
             records: list[Record] = list(answer["Records"])
             if records:
-                empty = 0
                 self.position = self.position.after(shard, records[-1]["dynamodb"]["SequenceNumber"])
                 if own := [each for each in records if not self._noted(shard, each["dynamodb"])]:
                     yield own
@@ -124,9 +121,7 @@ class Reader:
                 return
             self._iterators[shard] = answer["NextShardIterator"]
             if not records:
-                empty += 1
-                if empty < patience:
-                    self.aws.clock.sleep(BETWEEN)
+                return
 
     def _noted(self, shard: str, change: Mapping[str, Any]) -> bool:
         """Whether a change is of a watermark, which is then known to have come by."""
@@ -185,6 +180,6 @@ class Reader:
 def _too_late(position: Position) -> TooLate:
     table = position.stream.split(":table/", 1)[-1].split("/", 1)[0]
     return TooLate(
-        f"{table}: changes that were not read yet are older than the 24 hours its stream keeps them. Run the same command "
-        "again: it compares everything."
+        f"{table}: changes that were not read yet are older than the 24 hours its stream keeps them. Run the same "
+        "command again: it compares everything."
     )

@@ -14,11 +14,11 @@ from random import Random
 
 from domain.errors import ItemRefused, MoveFailed
 from optimizer.consolidate.comparison import compare_page, content_hash, make_equal, named, reconcile
+from optimizer.consolidate.following.stream_reader import Position, Reader, Record, TooLate
+from optimizer.consolidate.following.watermark import remove_watermarks, to_now
 from optimizer.consolidate.merge import Address, Direction, Speed
 from optimizer.consolidate.scan import Between, scan_page
 from optimizer.consolidate.state import Progress
-from optimizer.consolidate.stream_reader import Position, Reader, Record, TooLate
-from optimizer.consolidate.watermark import remove_watermarks, to_now
 from optimizer.consolidate.write_block import Deadline
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import read_table
@@ -45,7 +45,8 @@ class FollowedTables:
         return {table: Reader(self.aws, self._position(table)) for table in self.direction.leading}
 
     def catch_up(self) -> None:
-        """Follow until what is new was made while the look before was under way; all is compared when that is too late."""
+        """Follow until what is new was made while the look before was under way; all is compared when that is too "
+        "late."""
         if self.aws.clock.now() - self.progress.state.equal_at > HORIZON:
             self.compare_all()
         while True:
@@ -94,7 +95,7 @@ class FollowedTables:
                     f"{named(found.different)}. Nothing was turned. Find out who writes there, then run this again."
                 )
             deadline.check()
-        self.progress.keep(proof={table: "followed to its end" for table in self.direction.leading})
+        self.progress.keep(proof=dict.fromkeys(self.direction.leading, "followed to its end"))
 
     def late(self) -> Mapping[Address, int | None]:
         """What the streams show since they were settled, each with the hash of what was there then."""

@@ -4,7 +4,7 @@
 
 EXPORT is the folder that DynamoDB named after the export, with `manifest-summary.json` and `data/`. FOLDER must
 not be there yet; it gets the files that ImportTable reads (DYNAMODB_JSON, GZIP). Runs as an AWS Glue 5.0 job
-(Spark 3.5.4, Python 3.11) with the zip of spark_code.py in `--extra-py-files`, and anywhere that Spark runs. Prints
+(Spark 3.5.4, Python 3.11) with the zip of package.py in `--extra-py-files`, and anywhere that Spark runs. Prints
 how many items it wrote, and fails when the manifests promise another number: neither half an export nor half a
 result is imported.
 """
@@ -19,8 +19,8 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
-from optimizer.consolidate.export_format import merged_line
 from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.spark.export_format import merged_line
 
 GZIP = "org.apache.hadoop.io.compress.GzipCodec"
 # ImportTable reads every object under its prefix: an empty marker would be one of them.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from optimizer.consolidate.item_size import Item, Value
-from optimizer.consolidate.mapping import Entity, merged, unmarked
+from optimizer.consolidate.mapping import Entity, merged
 
 
 def read_line(line: str) -> Item:
@@ -28,8 +28,8 @@ def write_line(item: Item) -> str:
 
 
 def merged_line(entity: Entity, kept: Collection[str], line: str) -> str:
-    """The line of an export of `entity` as the merged table imports it, without marks of an earlier copying."""
-    return write_line(merged(entity, unmarked(read_line(line)), kept))
+    """The line of an export of `entity` as the merged table imports it. Raises ItemRefused."""
+    return write_line(merged(entity, read_line(line), kept))
 
 
 def _with_binaries(change: Callable[[Any], Any], value: Value) -> Value:

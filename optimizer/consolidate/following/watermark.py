@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from itertools import chain, repeat
+from itertools import chain
+from itertools import count as counting
 
+from optimizer.consolidate.following.stream_reader import BETWEEN, Reader, Record
 from optimizer.consolidate.mapping import WATERMARK
 from optimizer.consolidate.merge import Address
 from optimizer.consolidate.scan import Between
-from optimizer.consolidate.stream_reader import BETWEEN, Reader, Record
 from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
 
 COUNTS = (16, 64, 256, 1_024, 4_096)  # how many at first, and how many when a shard got none: a stream has many shards
-LOOKS = 40  # at the stream, before more of them are tried
+LOOKS = 40  # at the stream, before more of them are tried; after the last, twice as many each time
 
 
 def to_now(aws: Aws, table: str, reader: Reader, tag: str, between: Between) -> Iterator[list[Record]]:
@@ -30,12 +31,12 @@ def to_now(aws: Aws, table: str, reader: Reader, tag: str, between: Between) -> 
     `tag` is part of the watermarks' keys: what a run that died may have left is found by it.
     """
     watermarks: dict[str, int] = {}
-    for count in chain(COUNTS, repeat(COUNTS[-1])):
+    for count, looks in chain(((count, LOOKS) for count in COUNTS), ((COUNTS[-1], LOOKS << n) for n in counting(1))):
         watermarks[token := secrets.token_hex(8)] = count
         items = ({**_address(table, tag, number).key, WATERMARK: {"S": token}} for number in range(count))
         write_all(aws, (Write(Address.of(table, item), item) for item in items))
         remove_watermarks(aws, table, tag, count)
-        for _ in range(LOOKS):
+        for _ in range(looks):
             yield from reader.batches(between)
             if reader.is_past(watermarks):
                 return
