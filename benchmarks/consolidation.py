@@ -2,10 +2,13 @@
 
 The account is served on loopback by a process of its own, which makes the items beforehand; each contestant runs in a
 fresh process and copies into a table of its own. The plain copy scans in parallel segments and writes by
-BatchWriteItem, as items are; it follows no changes, overwrites what is newer and forgets where it was. Ours maps
-every item, writes on condition, follows the streams and keeps checkpoints; verified, it reads everything again and
-compares; in production's setting it takes pages of a hundred items and writes each checkpoint to a table, under a
-lease. Memory is what a contestant's own process allocates at its peak, traced by itself in a second run.
+BatchWriteItem, as items are, and forgets where it was. Ours maps every item and keeps checkpoints; `followed` follows
+the streams meanwhile, as it does for tables that are too large to be compared in a pause; `verified` reads both sides
+again and compares every item, as it is done behind the write block; `in_production` takes pages of 400 items and writes
+each checkpoint to a table, under a lease. `compared` is the comparison alone: what a pause is made of. Memory is what a
+contestant's own process allocates at its peak, traced by itself in a second run.
+
+Meant for 10,000 items and more: below that, what each contestant does once outweighs its items.
 
 Fails when ours copies at less than 0.8 of the plain copy's speed, or its memory grows with the number of items.
 
@@ -36,11 +39,13 @@ from emulator.core.botocore_waits import simulated_waits
 from emulator.core.credentials import AccessKey, botocore_session
 from emulator.http_server import serving
 from optimizer.consolidate import copy as copying
-from optimizer.consolidate import cutover
+from optimizer.consolidate.comparison import compare
+from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Speed
-from optimizer.consolidate.state import State, read_state
+from optimizer.consolidate.state import Progress
 from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.whole import WholeTables
 from optimizer.ports.aws import Aws
 from rehearsal.served_world import HttpClock
 
@@ -85,6 +90,9 @@ class Notes:
     def write(self, document: Mapping[str, Any]) -> None:
         self._text = json.dumps(document)
 
+    def hold(self) -> None:
+        """Nobody else wants the lease."""
+
     def say(self, line: str) -> None:
         """Progress is not what is measured."""
 
@@ -127,30 +135,42 @@ def plain(aws: Aws, target: str) -> int:
 
 
 def ours(aws: Aws, target: str) -> int:
-    """The engine, with verification off: copied, and the streams followed to their end."""
-    return _copied(aws, target, FAST, Notes())[1].copied
+    """The engine, with verification off."""
+    return _copied(aws, target, FAST, Notes()).state.copied
+
+
+def followed(aws: Aws, target: str) -> int:
+    """The same, and the streams followed to their end."""
+    progress = _copied(aws, target, FAST, Notes())
+    FollowedTables(aws, Merge(KEPT, target=target).there, FAST, progress, Random(1)).follow()
+    return progress.state.copied
 
 
 def verified(aws: Aws, target: str) -> int:
-    """The same, and every item of both sides compared."""
-    notes = Notes()
-    merge, state = _copied(aws, target, FAST, notes)
-    cutover.prove(aws, merge, FAST, notes, state)
-    return state.copied
+    """The engine, and every item of both sides compared."""
+    progress = _copied(aws, target, FAST, Notes())
+    WholeTables(aws, Merge(KEPT, target=target).there, FAST, progress).catch_up()
+    return progress.state.copied
+
+
+def compared(aws: Aws, target: str) -> int:
+    """The comparison alone, of the tables that were copied the round before."""
+    filled = target.replace("compared", "ours")
+    found = compare(aws, Merge(KEPT, target=filled).there, FAST, lambda: None, remember=True)
+    assert not found.different, f"{len(found.different)} differ"
+    return sum(tally.items for tally in found.sums.values())
 
 
 def in_production(aws: Aws, target: str) -> int:
     """As an apply runs it, but for its share of the capacity; not verified."""
-    return _copied(aws, target, Speed(units=1e9), JournaledNotes(aws))[1].copied
+    return _copied(aws, target, Speed(units=1e9), JournaledNotes(aws)).state.copied
 
 
-def _copied(aws: Aws, target: str, speed: Speed, notes: Notes) -> tuple[Merge, State]:
+def _copied(aws: Aws, target: str, speed: Speed, notes: Notes) -> Progress:
     merge = Merge(KEPT, target=target)
-    state = copying.begin(aws, merge, speed)
-    copying.copy(aws, merge, speed, notes, state)
-    kept = read_state(notes)
-    assert kept is not None
-    return merge, kept
+    progress = Progress(notes, copying.begin(aws, merge, speed), aws.clock)
+    copying.copy(aws, merge, speed, progress, progress.renew)
+    return progress
 
 
 def serve(items: int, tables: list[str], ready: Connection) -> None:
@@ -238,7 +258,7 @@ def main() -> None:
     parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000])
     asked = parser.parse_args()
 
-    works = (plain, ours, verified, in_production)
+    works = (plain, ours, followed, verified, compared, in_production)
     contests = [(work, f"{work.__name__}-{each}") for each in range(asked.rounds) for work in works]
     rates = {name: max(rate for rate, _ in each) for name, each in run(asked.items, contests, trace=False).items()}
     print(f"{asked.items:,} items, the best of {asked.rounds} rounds   items/s   of plain")
