@@ -1,4 +1,4 @@
-"""The secondary indexes of the tables: keys and copied attributes, and which of them one index can serve.
+"""The secondary indexes of the tables: keys and copied attributes, and how they are in the merged table.
 
 The stages and the optimizer share this module, and the copying job takes it to Spark: it imports
 nothing but the standard library. docs/access-patterns.md says which query each index serves.
@@ -41,37 +41,37 @@ _AUDIT_LOGS: Mapping[str, Index] = {
     "by-resource": Index("resource_id", "occurred_at", copies=None),
     "by-day": Index("day_shard", "occurred_at"),
 }
-# Each index of the merged table, and what it serves: one index of `tenants` and one of `users`. Those two
-# that copy every attribute share one, so that no other has to.
-OVERLOADED: Mapping[str, tuple[str, str]] = {
-    "by-login": ("by-domain", "by-email"),
-    "by-group": ("by-plan", "by-role"),
-    "by-activity": ("by-status", "by-last-login"),
-    "by-origin": ("by-region", "by-invitation"),
+# The merged table has an index for each index of its sources that is kept, of the same name, with key attributes of its
+# own: the sources' names would let an item of the other entity in. The names are short, since each item carries them.
+_SHORT: Mapping[str, str] = {
+    "by-domain": "d",
+    "by-plan": "p",
+    "by-status": "s",
+    "by-region": "r",
+    "by-email": "e",
+    "by-role": "o",
+    "by-last-login": "l",
+    "by-invitation": "i",
 }
 
 
-def _overloaded(name: str, *served: Index) -> Index:
-    """The index that serves all of `served`: key attributes of its own, and whatever any of them copies."""
-    stem = RESERVED + name.removeprefix("by-")
-    copied: dict[str, None] = {}
-    for index in served:
-        if index.copies is None:
-            return Index(f"{stem}_pk", f"{stem}_sk", copies=None)
-        copied |= dict.fromkeys((index.partition_key, index.sort_key, *index.copies))
-    return Index(f"{stem}_pk", f"{stem}_sk", copies=tuple(copied))
+def _merged(name: str, index: Index) -> Index:
+    """An index of the merged table: it copies what `index` shows, its keys included, and nothing else."""
+    partition = RESERVED + _SHORT[name]
+    sort = index.sort_key if index.sort_key == "pk" else f"{partition}2"
+    if index.copies is None:
+        return Index(partition, sort, copies=None)
+    return Index(partition, sort, copies=(index.partition_key, index.sort_key, *index.copies))
 
 
 INDEXES: Mapping[str, Mapping[str, Index]] = {
     "tenants": _TENANTS,
     "users": _USERS,
     "audit_logs": _AUDIT_LOGS,
-    MERGED: {
-        name: _overloaded(name, _TENANTS[tenants], _USERS[users]) for name, (tenants, users) in OVERLOADED.items()
-    },
+    MERGED: {name: _merged(name, index) for name, index in {**_TENANTS, **_USERS}.items()},
 }
 
 
 def merged_indexes(kept: Collection[str]) -> tuple[str, ...]:
-    """The indexes of the merged table: those that serve at least one that is kept."""
-    return tuple(name for name, served in OVERLOADED.items() if set(served) & set(kept))
+    """The indexes of the merged table: those that are kept."""
+    return tuple(name for name in INDEXES[MERGED] if name in kept)

@@ -4,7 +4,7 @@ Items are in DynamoDB's wire form, `{"pk": {"S": ...}, ...}`, and values go over
 
     sort key     <entity>#<sort key>: a query of one entity is a query by that prefix, and no two items can meet
     partition    as it was, so that a tenant with its users is one query
-    indexes      tap_<index>_pk = <index served>#<its partition value>, tap_<index>_sk = its sort value;
+    indexes      tap_<x> and tap_<x>2 hold the key of one index, as it is in the source (domain/indexes.py);
                  only for indexes that are kept, and only where the item was in that index
     escaping     an attribute of the item's own that begins with `tap_` gets `tap_own_` in front
 
@@ -19,7 +19,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from domain.errors import ItemRefused
-from domain.indexes import INDEXES, MERGED, OVERLOADED, RESERVED
+from domain.indexes import INDEXES, MERGED, RESERVED
 from optimizer.consolidate.item_size import MOST_BYTES, Item, Value, item_size
 
 OWN = RESERVED + "own_"
@@ -78,31 +78,18 @@ def split_key(key: Item) -> tuple[Entity, Item]:
     return Entity(name), {"pk": key["pk"], "sk": {"S": sort}}
 
 
-def entry_value(index: str, value: str) -> str:
-    """The partition value under which an overloaded index finds what `index` found under `value`."""
-    return f"{index}#{value}"
-
-
-def overloaded(index: str) -> str:
-    """The index of the merged table that serves `index`."""
-    return next(name for name, served in OVERLOADED.items() if index in served)
-
-
 def is_watermark(item: Item) -> bool:
     """Whether an item is none of the application's, but a watermark of ours."""
     return WATERMARK in item and str(item["pk"].get("S", "")).startswith(f"{WATERMARK}#")
 
 
 def _entry(entity: Entity, index: str, item: Item) -> Item:
-    """The key attributes that put the item into the overloaded index; none when it was not in `index`."""
-    of, into = INDEXES[entity][index], INDEXES[MERGED][overloaded(index)]
-    partition, sort = item.get(of.partition_key, {}).get("S"), item.get(of.sort_key, {}).get("S")
-    if not partition or not sort:  # an index leaves out what lacks its keys; no key is empty
+    """The key attributes that put the item into the index of the merged table; none when it was not in `index`."""
+    of, into = INDEXES[entity][index], INDEXES[MERGED][index]
+    if of.partition_key not in item or of.sort_key not in item:  # an index leaves out what lacks its keys
         return {}
-    composed = entry_value(index, partition)
-    _check_key(entity, item, f"key in {overloaded(index)}", composed, MOST_PARTITION_KEY)
-    _check_key(entity, item, f"sort key in {overloaded(index)}", sort, MOST_SORT_KEY)
-    return {into.partition_key: {"S": composed}, into.sort_key: {"S": sort}}
+    entry = {into.partition_key: item[of.partition_key]}
+    return entry if into.sort_key == "pk" else {**entry, into.sort_key: item[of.sort_key]}
 
 
 def _escaped(name: str) -> str:

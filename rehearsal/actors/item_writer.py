@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.indexes import INDEXES, MERGED, OVERLOADED, SOURCES
+from domain.indexes import INDEXES, MERGED, SOURCES
 from emulator.workload.spec import FollowedPointers
 
 if TYPE_CHECKING:
@@ -119,10 +119,10 @@ def _item(name: str, key: tuple[str, str], number: int, version: int) -> Item:
 def _entries(name: str, item: Item) -> dict[str, Any]:
     """The key attributes of the merged table's indexes (docs/access-patterns.md)."""
     made: dict[str, Any] = {}
-    for overloaded, served in OVERLOADED.items():
-        for index in set(served) & INDEXES[name].keys():
-            of, into = INDEXES[name][index], INDEXES[MERGED][overloaded]
-            made[into.partition_key] = {"S": f"{index}#{item[of.partition_key]['S']}"}
+    for name_of_index, of in INDEXES[name].items():
+        into = INDEXES[MERGED][name_of_index]
+        made[into.partition_key] = item[of.partition_key]
+        if into.sort_key != "pk":
             made[into.sort_key] = item[of.sort_key]
     return made
 
