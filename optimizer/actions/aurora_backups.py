@@ -28,6 +28,7 @@ from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 from optimizer.resources.database import cluster as aurora
+from optimizer.resources.database.kinds import touched_in_rds
 from optimizer.resources.database.storage import Storage
 
 if TYPE_CHECKING:
@@ -195,6 +196,9 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
             is_undone=lambda aws: _snapshot(aws, snapshot) is None,
             deadline=timedelta(hours=6),
             poll=timedelta(minutes=1),
+            touches=lambda aws: (
+                touched_in_rds(aws, f"{cluster.arn.split(':cluster:')[0]}:cluster-snapshot:{snapshot}"),
+            ),
         ),
         Move(
             name="retention",

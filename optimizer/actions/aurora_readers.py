@@ -187,6 +187,7 @@ def _delete(cluster: Governed, name: str, description: Mapping[str, Any], was: M
         undo=lambda aws: instance.create(aws, description, was["class"], was["tier"]),
         is_undone=lambda aws: instance.is_back(aws, description, was["class"], was["tier"]),
         is_ready=is_ready,
+        touches=instance.touched,
         deadline=timedelta(hours=1),
         settle=timedelta(minutes=30),
     )

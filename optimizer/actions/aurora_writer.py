@@ -218,6 +218,7 @@ def _resize(cluster: Governed, name: str, old: Mapping[str, Any], new: Mapping[s
         undo=lambda aws: instance.change(aws, old["class"], old["tier"]),
         is_undone=lambda aws: instance.has(aws, old["class"], old["tier"]),
         is_ready=instance.is_ready,
+        touches=instance.touched,
         deadline=timedelta(hours=2),
         settle=settle,
     )
@@ -238,6 +239,7 @@ def _fail_over(cluster: Governed, leaving: str, coming: str) -> Move:
         undo=old.promote,
         is_undone=old.writes,
         is_ready=is_ready,
+        touches=lambda aws: (*old.touched(aws), *new.touched(aws)),
         deadline=timedelta(minutes=30),
         poll=timedelta(seconds=10),
         settle=timedelta(minutes=15),

@@ -8,9 +8,10 @@ on the load balancer watch the refresh, and AWS turns it back by itself when one
 
 Undone in reverse: scale-in off, capacity back at once, then a second instance refresh to the old
 template version, then the new version is deleted. It takes as long as launching the old instances
-takes (about two hours for 15, one at a time, with warm-up and drain), needs their capacity to be
-there, and touches no data. With `reserve_way_back` that capacity is held, and paid for, until the phase
-ends; without, the quota is checked and the capacity itself is AWS's to have.
+takes: all at once where the quota leaves room for them, else one at a time (about two hours for 15, with
+warm-up and drain). It needs their capacity to be there, and touches no data. With `reserve_way_back` that
+capacity is held, and paid for, until the phase ends; without, the quota is checked and the capacity itself
+is AWS's to have.
 """
 
 from __future__ import annotations
@@ -258,7 +259,7 @@ def _quota_used(evidence: Evidence, policy: Policy) -> float | None:
 
 def _undo(evidence: Evidence, held: Mapping[str, int]) -> str:
     count, kind = evidence.before["desired"], evidence.before["instance_type"]
-    told = f"capacity back to {count} at once, then an instance refresh to {kind}: about two hours, no data involved"
+    told = f"capacity back to {count} at once, then an instance refresh to {kind}: at most two hours, no data involved"
     if not held:
         return told
     return f"{told}. For it {sum(held.values())} x {kind} stay reserved until the phase ends, at their On-Demand price"

@@ -125,7 +125,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         brief("commands a second", evidence.commands_p95, unit="/s", below=limits.commands_per_second),
         over("hours with metrics", evidence.coverage, "%", at_least=limits.coverage),
         over("already as the target", _is_target(before, limits.target), equals=False),
-        over("shards kept of the target's", _kept(shards, limits.target), equals=len(limits.target.shards)),
+        over("shards kept of the target's", len(_kept(shards, limits.target)), equals=len(limits.target.shards)),
         *_fits(evidence, limits, over),
         over("p95 engine CPU after", engine_after, "%", at_most=limits.engine_cpu_after),
         over("connections of maxclients after", connections_after, "%", at_most=limits.connections_after),
@@ -138,7 +138,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         Projection("memory used", evidence.memory_max, _fill_after(evidence, limits), "%"),
         Projection("p95 engine CPU", evidence.engine_cpu_p95, engine_after, "%"),
     )
-    target = {**limits.target.model_dump(mode="json"), "snapshot": _snapshot_name(evidence)}
+    kept = {"shards": list(_kept(shards, limits.target)), "snapshot": _snapshot_name(evidence)}
+    target = {**limits.target.model_dump(mode="json"), **kept}
     return decide_by(
         ID,
         evidence.group,
@@ -194,8 +195,8 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     old, new = str(before["node_type"]), target.node_type
     # AWS gives new shards the fewest replicas there are, and here all have as many.
     replicas, fewer = max(shards.values()), target.replicas_per_shard
-    found = [take_snapshot(redis, str(decision.target["snapshot"]))]
-    if there != wanted:
+    found = [take_snapshot(redis, str(decision.target["snapshot"]), group)]
+    if len(there) != len(wanted):
         summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=12)
         found.append(change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
     if old != new:
@@ -243,22 +244,29 @@ def _free_over_removed(evidence: Evidence, limits: CachePolicy, usable: float | 
     if usable is None or not held or len(held) < len(evidence.shard_bytes) or _removed(evidence, limits) - held.keys():
         return None
     removed = sum(held[shard] for shard in _removed(evidence, limits))
-    free = sum(usable - size for shard, size in held.items() if shard in limits.target.shards)
+    free = sum(
+        usable - size for shard, size in held.items() if shard in _kept(evidence.before["shards"], limits.target)
+    )
     return free / max(removed, 1.0)  # a byte, where they hold none
 
 
 def _removed(evidence: Evidence, limits: CachePolicy) -> set[str]:
     """The shards that go."""
-    return set(evidence.before["shards"]) - set(limits.target.shards)
+    return set(evidence.before["shards"]) - set(_kept(evidence.before["shards"], limits.target))
 
 
-def _kept(shards: Mapping[str, int], target: CacheSizing) -> int:
-    return len(set(shards) & set(target.shards))
+def _kept(shards: Mapping[str, int], target: CacheSizing) -> tuple[str, ...]:
+    """As many shards as the target has, by AWS's own ids: those that the target names, then others that are there.
+
+    After a resharding ids have gaps, and AWS refuses ids that were computed.
+    """
+    there = sorted(shards, key=lambda shard: (shard not in target.shards, shard))
+    return tuple(sorted(there[: len(target.shards)]))
 
 
 def _is_target(before: Before, target: CacheSizing) -> bool:
     replicas = set(before["shards"].values())
-    same = before["node_type"] == target.node_type and sorted(before["shards"]) == sorted(target.shards)
+    same = before["node_type"] == target.node_type and len(before["shards"]) == len(target.shards)
     return same and replicas == {target.replicas_per_shard}
 
 

@@ -96,6 +96,11 @@ class Touched:
     read: Callable[[], Tags]
 
 
+def nothing_else(_aws: object) -> tuple[Touched, ...]:
+    """For a move that touches the resource it is about, and none of its parts."""
+    return ()
+
+
 def tenant_tag(tags: Tags) -> str | None:
     """The tag that makes a tenant the owner, as `key=value`; None when there is none."""
     for key, value in tags.items():

@@ -154,3 +154,13 @@ def test_acceptance_writes_the_target_into_the_sizing() -> None:
     sizing = ACTION.resize(Sizing.AS_DESIGNED, ACTION.decide(EVIDENCE, Policy()))
     assert sizing.cache == Policy().cache.target
     assert sizing.aurora == Sizing.AS_DESIGNED.aurora
+
+
+def test_two_of_the_shards_that_are_there_are_kept_whatever_their_ids() -> None:
+    ids = ("0001", "0003", "0005", "0006")
+    before = {"node_type": "cache.r6g.4xlarge", "shards": dict.fromkeys(ids, 2)}
+    evidence = replace(EVIDENCE, before=before, shard_bytes=dict.fromkeys(ids, 6.0 * GIB))
+    decision = ACTION.decide(evidence, Policy())
+    assert decision.choice is Choice.APPLY, decision.reason
+    assert decision.target["shards"] == ["0001", "0003"]
+    assert [move.name for move in ACTION.moves(GROUP, before, decision)][1] == "shards"

@@ -14,6 +14,7 @@ class Reservations:
     """All reservations, cancelled ones included, as they are described; by account and Region."""
 
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    by_token: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def of(self, call: Call) -> list[dict[str, Any]]:
         return self.by_place.setdefault((call.account, call.region), [])

@@ -23,11 +23,14 @@ _API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference"
     "ec2",
     "CreateCapacityReservation",
     rule="Held from now on in one zone; an open one takes running instances of its type in, and needs capacity for the "
-    "rest of them.",
+    "rest of them. The same client token answers with what it made before, whatever became of that.",
     source=f"{_API}/API_CreateCapacityReservation.html",
 )
 def create_capacity_reservation(account: Account, call: Call) -> Answer:
     asked = call.parameters
+    by_token = account.part(Reservations).by_token
+    if (token := asked.get("ClientToken")) in by_token:
+        return {"CapacityReservation": by_token[token]}
     if "AvailabilityZone" not in asked:
         raise AwsError("MissingParameter", "The request must contain the parameter AvailabilityZone.")
     kind, zone, count = asked["InstanceType"], asked["AvailabilityZone"], int(asked["InstanceCount"])
@@ -55,6 +58,8 @@ def create_capacity_reservation(account: Account, call: Call) -> Answer:
         "Tags": tags,
     }
     account.part(Reservations).of(call).append(made)
+    if token:
+        by_token[token] = made
     return {"CapacityReservation": made}
 
 

@@ -100,7 +100,7 @@ def list_allowed_modifications(_: Account, call: Call) -> Answer:
     "ModifyReplicationGroupShardConfiguration",
     rule="Only with ApplyImmediately, cluster mode and an available group; scaling in names what to remove or to "
     "retain; without free memory of 1.5 times what the removed shards hold it ends with shards left over, told by "
-    "an event; new shards get as many nodes as the smallest has; slots are shared anew.",
+    "an event; new shards get as many nodes as the smallest has, and ids of AWS's choice; slots are shared anew.",
     source=f"{GUIDE}/best-practices-online-resharding.html",
 )
 def modify_shards(account: Account, call: Call) -> Answer:
@@ -244,14 +244,19 @@ def _removed(call: Call, today: list[str]) -> list[str]:
 
 
 def _added(call: Call, today: list[str]) -> list[str]:
-    """The ids of the new shards: those that are asked for, else the lowest that are free."""
+    """The ids of the new shards: the lowest that are free. Which ones AWS gives is nowhere told."""
     missing = call.parameters["NodeGroupCount"] - len(today)
     configured: list[Mapping[str, Any]] = call.parameters.get("ReshardingConfiguration", [])
-    named = [str(each["NodeGroupId"]) for each in configured if each.get("NodeGroupId") not in (None, *today)]
     if configured and len(configured) != call.parameters["NodeGroupCount"]:
         raise AwsError("InvalidParameterValue", "ReshardingConfiguration must name every node group, old and new.")
-    free = (each for n in range(1, 1000) if (each := f"{n:04}") not in (*today, *named))
-    return [*named, *(next(free) for _ in range(missing - len(named)))]
+    if unknown := sorted(
+        str(each["NodeGroupId"]) for each in configured if each.get("NodeGroupId") not in (None, *today)
+    ):
+        raise AwsError(
+            "InvalidParameterValue", f"Node groups {', '.join(unknown)} do not exist: new ones get their ids."
+        )
+    free = (each for n in range(1, 1000) if (each := f"{n:04}") not in today)
+    return [next(free) for _ in range(missing)]
 
 
 def _fewest(group: Any) -> int:

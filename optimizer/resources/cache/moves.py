@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 from optimizer.action import Move, When
+from optimizer.model.resource import Governed, Touched
 from optimizer.ports.aws import Aws
+from optimizer.resources.cache.kinds import cache_tags
 from optimizer.resources.cache.replication_group import ReplicationGroup
 
 
-def take_snapshot(redis: ReplicationGroup, name: str) -> Move:
+def take_snapshot(redis: ReplicationGroup, name: str, group: Governed) -> Move:
+    arn = f"{group.arn.split(':replicationgroup:')[0]}:snapshot:{name}"
     return Move(
         name="snapshot",
         when=When.APPLY,
@@ -23,6 +26,7 @@ def take_snapshot(redis: ReplicationGroup, name: str) -> Move:
         is_ready=redis.is_settled,
         deadline=timedelta(hours=4),
         poll=timedelta(minutes=1),
+        touches=lambda aws: (Touched(name, lambda: cache_tags(aws, arn)),),
     )
 
 

@@ -47,12 +47,15 @@ class ReplicationGroup:
         )
 
     def has_shards(self, aws: Aws, wanted: Sequence[str]) -> bool:
-        """Whether exactly these shards hold all slots. MoveFailed when ElastiCache told that it stopped short."""
+        """Whether as many shards hold all slots. MoveFailed when ElastiCache told that it stopped short.
+
+        By count: which ids shards get that are added again is AWS's to say.
+        """
         group = self.shown(aws)
-        held = sum(_slots(each.get("Slots", "")) for each in group["NodeGroups"])
-        if sorted(shards_of(group)) == sorted(wanted) and held == SLOTS:
+        held = sum(_slots(each.get("Slots", "")) for each in group.get("NodeGroups", []))
+        if len(shards_of(group)) == len(wanted) and held == SLOTS:
             return self.is_settled(aws)
-        self._refuse_failure(aws)
+        self._refuse_failure(aws, "shard")
         return False
 
     def has_type(self, aws: Aws, wanted: str) -> bool:
@@ -60,7 +63,7 @@ class ReplicationGroup:
         types = {self.shown(aws)["CacheNodeType"], *(each["CacheNodeType"] for each in self.nodes(aws))}
         if types == {wanted}:
             return self.is_settled(aws)
-        self._refuse_failure(aws)
+        self._refuse_failure(aws, "cache node type")
         return False
 
     def has_replicas(self, aws: Aws, wanted: int) -> bool:
@@ -68,15 +71,15 @@ class ReplicationGroup:
         sizes = {len(nodes) - 1 for nodes in shards_of(self.shown(aws)).values()}
         if sizes == {wanted}:
             return self.is_settled(aws)
-        self._refuse_failure(aws)
+        self._refuse_failure(aws, "replica")
         return False
 
     def reshard(self, aws: Aws, wanted: Sequence[str]) -> None:
-        """Ask for these shards. Ids that are gone come back by ReshardingConfiguration, which names them all."""
-        present = set(shards_of(self.shown(aws)))
-        how: dict[str, Any] = {"NodeGroupsToRetain": list(wanted)}
-        if not set(wanted) <= present:
-            how = {"ReshardingConfiguration": [{"NodeGroupId": each} for each in sorted({*wanted, *present})]}
+        """Ask for as many shards: of those that are there the wanted ones stay first; AWS names the ones it adds."""
+        present = sorted(shards_of(self.shown(aws)), key=lambda shard: (shard not in wanted, shard))
+        how: dict[str, Any] = {}
+        if len(wanted) < len(present):
+            how = {"NodeGroupsToRetain": present[: len(wanted)]}
         self._asked = aws.clock.now()
         aws.elasticache.modify_replication_group_shard_configuration(
             ReplicationGroupId=self.name, NodeGroupCount=len(wanted), ApplyImmediately=True, **how
@@ -122,18 +125,22 @@ class ReplicationGroup:
         if self.snapshot(aws, name) is not None:
             aws.elasticache.delete_snapshot(SnapshotName=name)
 
-    def _refuse_failure(self, aws: Aws) -> None:
-        """What ElastiCache tells of a change that this run asked for, when it failed."""
+    def _refuse_failure(self, aws: Aws, about: str) -> None:
+        """What ElastiCache tells of a change that this run asked for, when it failed.
+
+        An event has no name, only its text: it must speak of what was asked for, for snapshots fail as well.
+        """
         if self._asked is None:
             return
-        events = aws.elasticache.describe_events(
+        pages = aws.elasticache.get_paginator("describe_events").paginate(
             SourceIdentifier=self.name,
             SourceType="replication-group",
             StartTime=self._asked,
             EndTime=aws.clock.now() + timedelta(minutes=1),
-        )["Events"]
-        for event in events:
-            if any(word in event["Message"].lower() for word in FAILURES):
+        )
+        for event in (each for page in pages for each in page["Events"]):
+            text = event["Message"].lower()
+            if about in text and "snapshot" not in text and any(word in text for word in FAILURES):
                 raise MoveFailed(
                     f"{self.name}: ElastiCache says: {event['Message']} "
                     "Mend that and run the same command again, or roll back."
@@ -143,8 +150,8 @@ class ReplicationGroup:
 def shards_of(group: ReplicationGroupTypeDef) -> dict[str, list[str]]:
     """The nodes of each shard, by id."""
     return {
-        each["NodeGroupId"]: [member["CacheClusterId"] for member in each["NodeGroupMembers"]]
-        for each in group["NodeGroups"]
+        each["NodeGroupId"]: [member["CacheClusterId"] for member in each.get("NodeGroupMembers", [])]
+        for each in group.get("NodeGroups", [])  # a group that is being created or deleted has none
     }
 
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from types_boto3_rds.type_defs import DBClusterTypeDef, DBInstanceTypeDef, GlobalClusterTypeDef
 
 # What CreateDBInstance takes under the name that DescribeDBInstances shows it by. Role, status, class and
-# promotion tier are not among them: those move.
+# promotion tier are not among them: those move. Nor is the engine's version: it is the cluster's, which may have
+# another by the time the instance is made again ("not applicable: the version ... is managed by the DB cluster").
 _CREATED_WITH = (
     "DBInstanceIdentifier",
     "DBClusterIdentifier",
     "AvailabilityZone",
     "Engine",
-    "EngineVersion",
     "MonitoringInterval",
     "MonitoringRoleArn",
     "PerformanceInsightsKMSKeyId",

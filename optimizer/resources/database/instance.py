@@ -11,8 +11,10 @@ from typing import Any
 
 from domain.errors import PlanChanged
 from optimizer.action import Permission
+from optimizer.model.resource import Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.database import cluster as aurora
+from optimizer.resources.database.kinds import touched_in_rds
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"
 _INSIGHTS = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_PerfInsights.access-control.html"
@@ -122,9 +124,23 @@ class AuroraInstance:
     def is_back(self, aws: Aws, description: Mapping[str, Any], instance_class: str, tier: int) -> bool:
         """Whether it is there as described, with nothing pending."""
         shown = aurora.instance(aws, self.id)
-        return shown is not None and self.has(aws, instance_class, tier) and aurora.as_created(shown) == description
+        return (
+            shown is not None
+            and self.has(aws, instance_class, tier)
+            and aurora.as_created(shown) == _unversioned(description)
+        )
 
     def create(self, aws: Aws, description: Mapping[str, Any], instance_class: str, tier: int) -> None:
         """Make it again under its old identifier, in its old zone. What AWS makes new: its resource id."""
         if aurora.instance(aws, self.id) is None:
-            aws.rds.create_db_instance(**{**description, "DBInstanceClass": instance_class, "PromotionTier": tier})
+            asked = {**_unversioned(description), "DBInstanceClass": instance_class, "PromotionTier": tier}
+            aws.rds.create_db_instance(**asked)
+
+    def touched(self, aws: Aws) -> tuple[Touched, ...]:
+        """The instance itself."""
+        return (touched_in_rds(aws, f"arn:aws:rds:{aws.region}:{aws.account}:db:{self.id}"),)
+
+
+def _unversioned(description: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without the version that a plan of before may have noted: it is the cluster's."""
+    return {name: value for name, value in description.items() if name != "EngineVersion"}

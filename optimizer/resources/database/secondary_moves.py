@@ -24,6 +24,7 @@ def make_headless(arn: str, name: str, was: Mapping[str, Any]) -> Move:
         undo=lambda aws: instance.create(aws.at(region), description, kind, tier),
         is_undone=lambda aws: instance.is_back(aws.at(region), description, kind, tier),
         is_ready=lambda aws: instance.is_ready(aws.at(region)),
+        touches=lambda aws: instance.touched(aws.at(region)),
     )
 
 

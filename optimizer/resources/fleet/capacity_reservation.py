@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from optimizer.model.fingerprint import fingerprint
+from optimizer.model.resource import Touched
 from optimizer.ports.aws import Aws
+from optimizer.resources.tags import flat, known
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import CapacityReservationTypeDef
@@ -39,7 +42,10 @@ class CapacityReservation:
         held = {each["AvailabilityZone"] for each in self._active(aws)}
         for zone, count in self.by_zone.items():
             if zone not in held:
+                # botocore repeats a call whose answer was lost; one that was released is not given out again.
+                before = sum(each["AvailabilityZone"] == zone for each in self._made(aws))
                 aws.ec2.create_capacity_reservation(
+                    ClientToken=fingerprint([self.made_for, zone, before], 32),
                     InstanceType=self.instance_type,
                     InstancePlatform="Linux/UNIX",
                     AvailabilityZone=zone,
@@ -55,11 +61,16 @@ class CapacityReservation:
         for each in self._active(aws):
             aws.ec2.cancel_capacity_reservation(CapacityReservationId=each["CapacityReservationId"])
 
+    def touched(self, aws: Aws) -> tuple[Touched, ...]:
+        """The reservations that are held."""
+        return tuple(known(each["CapacityReservationId"], flat(each.get("Tags", []))) for each in self._active(aws))
+
     def _active(self, aws: Aws) -> list[CapacityReservationTypeDef]:
+        return [each for each in self._made(aws) if each["State"] in ("active", "pending")]
+
+    def _made(self, aws: Aws) -> list[CapacityReservationTypeDef]:
+        """All of them, also those that were released."""
         pages = aws.ec2.get_paginator("describe_capacity_reservations").paginate(
-            Filters=[
-                {"Name": f"tag:{TAG}", "Values": [self.made_for]},
-                {"Name": "state", "Values": ["active", "pending"]},
-            ]
+            Filters=[{"Name": f"tag:{TAG}", "Values": [self.made_for]}]
         )
         return [each for page in pages for each in page["CapacityReservations"]]

@@ -17,7 +17,7 @@ from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
 from optimizer.observe.series import at_times_of, p95_or_lately
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.health_alarms import health_alarms
-from optimizer.resources.fleet.instance_refresh import MOST_HEALTHY, active_refresh
+from optimizer.resources.fleet.instance_refresh import ALL_AT_ONCE, MOST_HEALTHY, active_refresh
 
 if TYPE_CHECKING:
     from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
@@ -141,6 +141,20 @@ def memory_percent(aws: Aws, group: AutoScalingGroupTypeDef, of_group: Series, m
 def refresh_surplus(count: int) -> int:
     """How many instances more than `count` there are while a refresh is under way."""
     return max(1, math.floor(count * MOST_HEALTHY / 100) - count)
+
+
+def most_on_the_way_back(aws: Aws, name: str, instance_type: str) -> int:
+    """Percent of the count that a refresh to these instances may go to: all of them at once where the quota has room.
+
+    Where that cannot be read, it is what the plan was approved with.
+    """
+    count = group_of(aws, name)["DesiredCapacity"]
+    try:
+        there, vcpus = room(aws, own=0), family(aws, instance_type)[instance_type].vcpus
+    except (ClientError, KeyError):
+        return MOST_HEALTHY
+    more = math.floor(((there.quota or 0) - there.running) / vcpus)
+    return max(MOST_HEALTHY, min(ALL_AT_ONCE, 100 + math.floor(100 * more / max(count, 1))))
 
 
 def room(aws: Aws, own: int) -> Room:

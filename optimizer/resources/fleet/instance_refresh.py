@@ -22,6 +22,7 @@ ENDED_BADLY = ("Failed", "Cancelled", "RollbackFailed")
 TURNED_BACK = "RollbackSuccessful"  # bad on the way there, good on the way back
 
 MOST_HEALTHY = 110  # percent of the count, at most, while a refresh is under way
+ALL_AT_ONCE = 200  # the most there is; 100 at most may lie between the two percentages (RefreshPreferences)
 # New instances come before old ones go: capacity never falls below today's.
 _BACK: RefreshPreferencesTypeDef = {
     "MinHealthyPercentage": 100,
@@ -60,15 +61,15 @@ class InstanceRefresh:
         watched: RefreshPreferencesTypeDef = {"AlarmSpecification": {"Alarms": alarms}} if alarms else {}
         self._begin(aws, version, {**_THERE, **watched})
 
-    def go_back(self, aws: Aws, version: str) -> None:
+    def go_back(self, aws: Aws, version: str, most: int = MOST_HEALTHY) -> None:
         """Turn the refresh under way round, where there is one; else begin one to the old version.
 
-        No alarm stops the way back.
+        That one may go to `most` percent of the count. No alarm stops the way back.
         """
         active = active_refresh(aws, self.group)
         self._back = True
         if active is None or _version_of(active) == version:
-            self._begin(aws, version, _BACK)
+            self._begin(aws, version, {**_BACK, "MaxHealthyPercentage": most})
             return
         self._joined = active["InstanceRefreshId"]
         if active["Status"] in ("Pending", "InProgress", "Baking"):

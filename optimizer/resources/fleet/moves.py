@@ -9,14 +9,13 @@ from typing import Any
 
 from domain.sizing import FleetSizing
 from optimizer.action import Before, Move, When
-from optimizer.model.resource import Governed
+from optimizer.model.resource import Governed, nothing_else
 from optimizer.ports.aws import Aws
-from optimizer.resources.fleet.capacity import FleetCapacity, TargetTracking
+from optimizer.resources.fleet.capacity import STEP, FleetCapacity, TargetTracking
 from optimizer.resources.fleet.capacity_reservation import CapacityReservation
+from optimizer.resources.fleet.group import most_on_the_way_back
 from optimizer.resources.fleet.instance_refresh import InstanceRefresh
 from optimizer.resources.fleet.launch_template import LaunchTemplateVersion
-
-STEP = 0.8  # capacity goes down by a fifth at a time: 15, 12, 10, 8
 
 
 def steps(today: int, target: int) -> list[int]:
@@ -38,6 +37,7 @@ def hold_way_back(kind: str, held: Mapping[str, int], made_for: str) -> Move:
         do=reservation.hold,
         undo=reservation.release,
         is_undone=reservation.is_released,
+        touches=reservation.touched,
     )
 
 
@@ -79,7 +79,7 @@ def change_type(group: Governed, before: Before, target: FleetSizing, made_for: 
         summary=f"{before['instance_type']} to {target.instance_type}, by instance refresh at {before['desired']}",
         is_done=is_done,
         do=lambda aws: refresh.start(aws, str(version.number(aws))),
-        undo=lambda aws: refresh.go_back(aws, old),
+        undo=lambda aws: refresh.go_back(aws, old, most_on_the_way_back(aws, group.name, str(before["instance_type"]))),
         is_undone=lambda aws: refresh.reached(aws, old),
         deadline=timedelta(hours=8),
         poll=timedelta(minutes=2),
@@ -98,11 +98,12 @@ def change_capacity(group: Governed, before: Before, target: FleetSizing, count:
         name=f"capacity-{count}",
         when=When.APPLY,
         summary=f"capacity to {count} instances, {new[0]} to {new[1]}",
-        is_done=lambda aws: capacity.is_at(aws, new, new[0], count),
-        do=lambda aws: capacity.bring(aws, new, count),
-        undo=lambda aws: capacity.bring(aws, old, before["desired"]),
-        is_undone=lambda aws: capacity.is_at(aws, old, before["desired"], before["maximum"]),
+        is_done=lambda aws: capacity.is_lowered(aws, new, count),
+        do=lambda aws: capacity.lower(aws, new, count),
+        undo=lambda aws: capacity.restore(aws, old, before["desired"]),
+        is_undone=lambda aws: capacity.is_raised(aws, old, before["desired"]),
         settle=timedelta(minutes=15),
+        touches=nothing_else,  # on the way back: more instances are nobody's harm
     )
 
 
@@ -115,6 +116,7 @@ def change_scale_in(group: Governed, name: str, configuration: Mapping[str, Any]
         is_done=lambda aws: policy.scales_in(aws) is scale_in,
         do=lambda aws: policy.put(aws, scale_in),
         undo=lambda aws: policy.put(aws, not scale_in),
-        is_undone=lambda aws: policy.scales_in(aws) is not scale_in,
+        is_undone=lambda aws: policy.scales_in(aws) is (not scale_in),
         deadline=timedelta(minutes=10),
+        touches=nothing_else,
     )
