@@ -6,6 +6,7 @@ Everything else of the rehearsal is imported when a command runs: the other verb
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -90,9 +91,7 @@ def execute(
 
 
 def _require_extra() -> None:
-    try:
-        import moto  # noqa: F401
-    except ModuleNotFoundError:
+    if find_spec("moto") is None:
         raise UsageError(
             f"The rehearsal needs packages that are not installed: {sys.executable} -m pip install -e '.[rehearsal]'."
-        ) from None
+        )

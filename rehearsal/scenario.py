@@ -121,6 +121,7 @@ class Expectation(_Value):
     """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
 
     `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
+    `planned_cost_within`: how far, as a share, the plan's monthly costs may be from what the account is billed.
     `stranded`: US dollars a month that go on for commitments that nothing uses, at least. `sizing`: what is in force.
     """
 
@@ -132,6 +133,7 @@ class Expectation(_Value):
     actions: dict[str, Ending] = Field(default_factory=dict)
     sizing: Sizing | None = None
     stranded: NonNegativeFloat = 0
+    planned_cost_within: PositiveFloat | None = None
     excluded: tuple[str, ...] = ()  # resources that the plan must list as left to their tenants
 
 

@@ -13,19 +13,18 @@ from cloudformation.assembly import Assembly, Stack
 from domain.errors import AwsFailed, LeaseLost
 from emulator.account import Crash, EmulatedAccount
 from emulator.billing.ledger import Billing, stranded, week
+from emulator.billing.monthly_cost import monthly_cost
 from emulator.iam_actions import by_role, resources_by_role
+from emulator.services.cloudformation.drift import drift
 from emulator.services.cloudformation.false_drift import FalseDrift
 from emulator.services.cloudwatch.alarms import Alarms
 from emulator.services.codepipeline.execution import Execution, Executions, Gate
 from emulator.services.eventbridge.event_buses import Calls
 from emulator.services.eventbridge.event_patterns import gate_failed
 from emulator.workload.workload import Workload
-from optimizer.costs.list_bill import bill
-from optimizer.costs.running_footprint import footprint_now
 from optimizer.model.resource import Governed
 from optimizer.observe.inventory import take_inventory
 from optimizer.ports.aws import Aws
-from optimizer.reconcile.drift import differences as drift
 from rehearsal.actors.declarations import declare
 from rehearsal.actors.item_writer import ItemWriter
 from rehearsal.actors.pipes import put_pipe
@@ -40,7 +39,7 @@ from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.pipeline.in_process import in_process, script_in_process, signed_in
 from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch
 from rehearsal.scenario import ByHand, Push, StopSpec
-from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of
+from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of, planned_cost
 from rehearsal.workspace import PIPELINE_STACK, WALKED_AT, Setting, production_of
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
@@ -101,7 +100,7 @@ class PlatformLife:
         if self.writer is not None:
             self.writer.begin(self.account.clock.now())
         self._tag(None)
-        self.cost_before = self._monthly_cost()
+        self.cost_before = monthly_cost(self.account)
 
     def walk(self) -> Walk:
         """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
@@ -206,9 +205,9 @@ class PlatformLife:
         self.progress.say("comparing code and account")
         sizing = self.journal.sizing()
         assembly = self.setting.assembly_with("last", sizing.model_dump_json() if sizing else None)
-        found = drift(production_of(assembly), self.aws.at)
+        found = drift(self.account, production_of(assembly))
         for each in found.differences:
-            self.progress.say(f"  {each.stack}/{each.logical_id} {each.property}: {each.declared} != {each.actual}")
+            self.progress.say(f"  {each}")
         return Summary(
             scenario=self.scenario.name,
             seed=self.request.seed,
@@ -217,8 +216,9 @@ class PlatformLife:
             next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
             monthly_cost=MonthlyCost(
-                before=self.cost_before, after=self._monthly_cost(), stranded=round(stranded(self.account), 2)
+                before=self.cost_before, after=monthly_cost(self.account), stranded=round(stranded(self.account), 2)
             ),
+            planned_cost=planned_cost(self.journal),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
             wall_seconds=round(wall_seconds, 2),
@@ -353,7 +353,3 @@ class PlatformLife:
         owned: Mapping[str, str] = {}
         others = [Governed(each.kind, each.name, each.arn, each.region, owned) for each in inventory.excluded]
         return [*inventory.governed, *others]
-
-    def _monthly_cost(self) -> float:
-        footprint, _ = footprint_now(self.aws, self._governed())
-        return float(bill(footprint).monthly)

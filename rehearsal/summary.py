@@ -60,6 +60,13 @@ class MonthlyCost(_Value):
     stranded: float
 
 
+class PlannedCost(_Value):
+    """US dollars a month at list price as the plan tells them; `monthly_cost` is the account's own figure."""
+
+    before: float
+    after: float
+
+
 class WeekCost(_Value):
     """A week that began on `start`, as the account was billed for it: amortized, credits and taxes left out."""
 
@@ -77,6 +84,7 @@ class Summary(_Value):
     next_deployment_changes: int
     tenant_resources_touched: int
     monthly_cost: MonthlyCost
+    planned_cost: PlannedCost | None = None
     api_calls: int
     metric_calls: int
     wall_seconds: float
@@ -93,6 +101,12 @@ def excluded_of(journal: JournalItems) -> frozenset[str]:
     """The names of the resources that the plan left to their owners."""
     plan = journal.plan() or {"excluded": ()}
     return frozenset(each["name"] for each in plan["excluded"])
+
+
+def planned_cost(journal: JournalItems) -> PlannedCost | None:
+    """What the current plan says the account costs before and after it; None where it says nothing of costs."""
+    costs = (journal.plan() or {}).get("costs")
+    return PlannedCost(before=float(costs["before"]), after=float(costs["after"])) if costs else None
 
 
 def metric_calls(calls: Sequence[Call]) -> int:
@@ -128,8 +142,24 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
         )
     if (stranded := summary.monthly_cost.stranded) < expect.stranded:
         found.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
+    found += _other_costs(summary, expect.planned_cost_within)
     found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
     return found
+
+
+def _other_costs(summary: Summary, within: float | None) -> list[str]:
+    """Where the plan's costs are further from the account's own than this share; nothing when none is expected."""
+    if within is None:
+        return []
+    planned, billed = summary.planned_cost, summary.monthly_cost
+    if planned is None:
+        return ["the plan says nothing of costs"]
+    pairs = (("before", planned.before, billed.before), ("after", planned.after, billed.after))
+    return [
+        f"the plan says ${ours:,.2f} a month {when} it, the account is billed ${theirs:,.2f}"
+        for when, ours, theirs in pairs
+        if abs(ours - theirs) > within * theirs
+    ]
 
 
 def other_sizing(found: SizingRecord | None, expected: Sizing | None) -> list[str]:

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 
 from domain.errors import PriceMissing
-from domain.list_prices import Price, price_table
+from domain.list_prices import Price
 
 EC2, EC2_OTHER = "Amazon Elastic Compute Cloud - Compute", "EC2 - Other"
 RDS, ELASTICACHE = "Amazon Relational Database Service", "Amazon ElastiCache"
@@ -180,15 +180,14 @@ def family(kind: str) -> str:
 
 @cache
 def prices() -> Mapping[tuple[str, str], Price]:
-    """The price of everything that is billed here, by Region and item: the optimizer's own table, and a second one."""
-    document = json.loads(files("emulator.billing").joinpath("usage_prices.json").read_text())
-    by_use = {
+    """The price of everything that is billed here, by Region and item: the account's own table."""
+    document = json.loads(files("emulator.billing").joinpath("prices.json").read_text())
+    return {
         (row["region"], row["item"]): Price(
             Decimal(row["usd"]), row["unit"], row["source"], date.fromisoformat(row["date"]), row["note"]
         )
         for row in document["prices"]
     }
-    return {key: price for key, price in {**by_use, **price_table()}.items() if is_billed(key[1])}
 
 
 def rate(name: str, region: str) -> float:
@@ -196,7 +195,7 @@ def rate(name: str, region: str) -> float:
     if (region, name) not in prices():
         raise PriceMissing(
             f"no price is known for {name} in {region}, so the emulated account cannot be billed for it: "
-            "add it with its source and date to domain/prices.json."
+            "add it with its source and date to emulator/billing/prices.json."
         )
     return float(per_unit(prices()[region, name]))
 

@@ -39,7 +39,7 @@ _GROWTH_PER_MONTH, _SEASON, _PEAK_DAY = 0.015, 0.06, 330.0  # before the lived d
 _BYTES_TO_CLIENT, _BYTES_THROUGH_NAT = 25_000, 2_000
 _NEW_CONNECTIONS, _KMS_REQUESTS = 0.4, 0.002
 _LCU_CONNECTIONS, _LCU_BYTES = 25 * 3600, 1e9  # of one hour (Elastic Load Balancing pricing, "LCU details")
-_METRICS_IN_DETAIL = 7  # of one instance (Amazon CloudWatch pricing, "EC2 Detailed Monitoring")
+METRICS_IN_DETAIL = 7  # of one instance (Amazon CloudWatch pricing, "EC2 Detailed Monitoring")
 # GB of one tenant, by table; every index repeats so much of it.
 _TABLE_GB = {"tenants": 0.0001, "users": 0.002, "audit_logs": 0.02}
 _INDEX_SHARE = 0.4
@@ -80,14 +80,14 @@ def meter(workload: Workload, first: int, last: int) -> Metered:
 
 def _existing(scene: Scene) -> dict[str, Array]:
     """Hours of what is billed for existing."""
-    kinds = sorted({kind for _, configuration in scene.timeline for kind in _kinds(_here(configuration, scene))})
-    found = {kind: _hours(scene, _count_of(kind)) for kind in kinds}
+    types = sorted({kind for _, configuration in scene.timeline for kind in kinds(_here(configuration, scene))})
+    found = {kind: _hours(scene, _count_of(kind)) for kind in types}
     found["NAT gateway"] = _hours(scene, lambda r: r.gateways)
     found["Application Load Balancer"] = _hours(scene, lambda r: len(r.balancers))
     found["KMS key"] = _hours(scene, lambda r: r.keys) / month_hours(scene)
     instances = _hours(scene, lambda r: sum(len(fleet.instances) for fleet in r.fleets.values()))
     found["EBS gp3 volume"] = instances * FLEET_VOLUME_GB / month_hours(scene)
-    found["EC2 detailed monitoring"] = instances * _METRICS_IN_DETAIL / month_hours(scene)
+    found["EC2 detailed monitoring"] = instances * METRICS_IN_DETAIL / month_hours(scene)
     return found
 
 
@@ -170,7 +170,7 @@ def _here(configuration: Configuration, scene: Scene) -> Region:
     return configuration.get(scene.region, Region())
 
 
-def _kinds(region: Region) -> Counter[str]:
+def kinds(region: Region) -> Counter[str]:
     """Instances and nodes by type."""
     found = Counter(kind for fleet in region.fleets.values() for _, kind in fleet.instances)
     found.update(kind for database in region.databases.values() for _, kind in database.instances)
@@ -180,7 +180,7 @@ def _kinds(region: Region) -> Counter[str]:
 
 
 def _count_of(kind: str) -> Callable[[Region], float]:
-    return lambda region: _kinds(region)[kind]
+    return lambda region: kinds(region)[kind]
 
 
 def _has_database(name: str) -> Callable[[Region], float]:

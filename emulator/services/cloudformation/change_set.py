@@ -18,13 +18,11 @@ from cloudformation.template import Json, Place, Resolver, Unresolved
 from emulator.core.resource_type import Declared
 from emulator.services.cloudformation.change_details import AFTER_APPLY, attributes, dynamic, replacement, static
 from emulator.services.cloudformation.false_drift import FalseDrift, from_other_stacks
+from emulator.services.cloudformation.comparison import UNKNOWN, Comparison, compare
+from emulator.services.cloudformation.resource_state import READABLE, RegionState
 from emulator.services.cloudformation.schemas import GROUP, TEMPLATE, UNREAD, UNSUPPORTED
 from emulator.services.cloudformation.stacks import DeployedStack, StackStore
 from emulator.services.cloudformation.stand_ins import stand_in_attribute
-from optimizer.ports.aws import Aws
-from optimizer.reconcile.actual_state import TYPES as COMPARED
-from optimizer.reconcile.actual_state import Observed
-from optimizer.reconcile.drift import differences
 
 if TYPE_CHECKING:
     from emulator.core.port import Account
@@ -43,20 +41,30 @@ class Update:
     def changes(self) -> list[dict[str, Any]]:
         """The ResourceChange structures, in the order of the new template, removals last."""
         new = self.stack.template["Resources"]
-        found = [self._kept(id) if id in self.before.resources else self._new(id) for id in new if self._there(id)]
-        gone = [id for id in self.before.resources if id not in new or not self._there(id)]
+        found = [self._kept(id) if id in self.before.resources else self._new(id) for id in new if self.declares(id)]
+        gone = [id for id in self.before.resources if id not in new or not self.declares(id)]
         return [each for each in (*found, *map(self._gone, gone)) if each]
 
     def actual(self, logical_id: str) -> Mapping[str, Json]:
         """The resource as described, in its template's shape; empty when it is not there or not governed."""
         resource = self.before.resources[logical_id]
-        comparable = COMPARED.get(resource.type)
-        if comparable is None:
+        readable = READABLE.get(resource.type)
+        if readable is None:
             return {}
-        name = self._name(logical_id)
-        return (comparable.read(self._observed, name) if name else None) or {}
+        name = self.name_of(logical_id)
+        return (readable.read(self._state, name) if name else None) or {}
 
-    def _there(self, logical_id: str) -> bool:
+    def compared(self, logical_id: str) -> Comparison | None:
+        """What the new template says of a governed resource, held against its state; None when it is not there."""
+        actual = self.actual(logical_id)
+        if not actual:
+            return None
+        properties = self.stack.template["Resources"][logical_id].get("Properties", {})
+        declared = {name: self._known(value) for name, value in properties.items() if name != "DesiredCapacity"}
+        return self._held_against(logical_id, declared, actual)
+
+    def declares(self, logical_id: str) -> bool:
+        """Whether the new template makes the resource: its condition holds, if it has one."""
         body = self.stack.template["Resources"][logical_id]
         return "Condition" not in body or self._resolver.condition(body["Condition"])
 
@@ -68,12 +76,12 @@ class Update:
         details = [dynamic(name, cause) for name, cause in caused.items()]
         changed -= caused.keys()
         unread = UNREAD.get(type_name, frozenset()) if self.drift_aware else frozenset(changed)
-        governed = self.drift_aware and type_name in COMPARED
+        governed = self.drift_aware and type_name in READABLE
         if governed:
             actual = self.actual(logical_id)
             details += [
                 static(name, actual.get(name), declared.get(name), "ACTUAL_STATE")
-                for name in sorted(self._wanted.get(logical_id, set()) - unread - caused.keys())
+                for name in sorted(self._wanted(logical_id) - unread - caused.keys())
             ]
             details += self._capacity(type_name, declared, actual)
         else:
@@ -117,10 +125,10 @@ class Update:
     def _importable(self, logical_id: str) -> str | None:
         """The static name under which a new resource exists already; it must be retained, and no other stack's."""
         body = self.stack.template["Resources"][logical_id]
-        comparable = COMPARED.get(body["Type"])
-        if not self.imports or comparable is None or comparable.name is None:
+        readable = READABLE.get(body["Type"])
+        if not self.imports or readable is None or readable.name is None:
             return None
-        name = body.get("Properties", {}).get(comparable.name)
+        name = body.get("Properties", {}).get(readable.name)
         if body.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate") or not isinstance(name, str):
             return None
         place = self.before.place
@@ -130,7 +138,7 @@ class Update:
             for each in stack.resources.values()
             if each.type == body["Type"]
         }
-        exists = comparable.read(self._observed, name) is not None
+        exists = readable.read(self._state, name) is not None
         return name if exists and name not in owned else None
 
     def _gone(self, logical_id: str) -> dict[str, Any]:
@@ -154,13 +162,14 @@ class Update:
         type_name = self.before.resources[logical_id].type
         if type_name in UNSUPPORTED:
             return "UNSUPPORTED"
-        if type_name not in COMPARED:
+        if type_name not in READABLE:
             return "IN_SYNC"
-        if not self.actual(logical_id):
+        actual = self.actual(logical_id)
+        if not actual:
             return "DELETED"
         unread = UNREAD.get(type_name, frozenset())
-        moved = self._capacity(type_name, self.before.resources[logical_id].properties, self.actual(logical_id))
-        return "MODIFIED" if self._deployed.get(logical_id, set()) - unread or moved else "IN_SYNC"
+        scaled = self._capacity(type_name, self.before.resources[logical_id].properties, actual)
+        return "MODIFIED" if self._moved(logical_id, actual) - unread or scaled else "IN_SYNC"
 
     def _caused(self, logical_id: str) -> Iterator[tuple[str, str]]:
         """Properties whose value is known after the execution only, each with the attribute it takes.
@@ -195,22 +204,29 @@ class Update:
             and self._declared(logical_id).get("LaunchTemplateData") != each.properties.get("LaunchTemplateData")
         )
 
-    @cached_property
-    def _wanted(self) -> Mapping[str, set[str]]:
-        """The properties of the new template that the account contradicts, by logical id."""
-        return self._compared(self.stack)
+    def _wanted(self, logical_id: str) -> set[str]:
+        """The properties of the new template that the account contradicts."""
+        comparison = self.compared(logical_id)
+        return {"(resource)"} if comparison is None else {each.top for each in comparison.contradictions}
 
-    @cached_property
-    def _deployed(self) -> Mapping[str, set[str]]:
+    def _moved(self, logical_id: str, actual: Mapping[str, Json]) -> set[str]:
         """Those of the deployed template."""
-        place = self.before.place
-        return self._compared(Stack(place.stack, place.account, place.region, "", self.before.template, {}))
+        deployed = self.before.resources[logical_id].properties
+        declared = {name: value for name, value in deployed.items() if name != "DesiredCapacity"}
+        return {each.top for each in self._held_against(logical_id, declared, actual).contradictions}
 
-    def _compared(self, stack: Stack) -> Mapping[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for each in differences([stack], self._aws.at).differences:
-            found.setdefault(each.logical_id, set()).add(each.property.split(".")[0].split("[")[0])
-        return found
+    def _held_against(self, logical_id: str, declared: Mapping[str, Json], actual: Mapping[str, Json]) -> Comparison:
+        readable = READABLE[self.before.resources[logical_id].type]
+        return compare({**readable.absent, **declared}, actual, readable.whole)
+
+    def _known(self, value: Json) -> Json:
+        """The value as far as it is known before the execution: UNKNOWN where it is not."""
+        try:
+            return self._resolver.resolve(value)
+        except Unresolved:
+            if isinstance(value, Mapping) and not (len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))):
+                return {name: self._known(each) for name, each in value.items()}
+            return [self._known(each) for each in value] if isinstance(value, list) else UNKNOWN
 
     def _declared(self, logical_id: str) -> dict[str, Json]:
         """The new properties, resolved as far as they are known before the execution."""
@@ -223,25 +239,20 @@ class Update:
         except Unresolved:
             return AFTER_APPLY
 
-    def _name(self, logical_id: str) -> str:
-        """The name by which its service knows the resource: for most types the physical id."""
+    def name_of(self, logical_id: str) -> str:
+        """The name by which its service knows the resource: for most types the physical id; empty for a new one."""
+        if logical_id not in self.before.resources:
+            return ""
         resource = self.before.resources[logical_id]
-        comparable = COMPARED[resource.type]
-        return str(resource.properties.get(comparable.name or "", resource.physical_id))
+        return str(resource.properties.get(READABLE[resource.type].name or "", resource.physical_id))
 
     @cached_property
     def _resolver(self) -> Resolver:
         return Resolver(self.stack.template, self.before.place, _Known(self), {"BootstrapVersion": "30"})
 
     @cached_property
-    def _aws(self) -> Aws:
-        place = self.before.place
-        session = self.account.session(place.account, place.region)
-        return Aws(session, place.account, place.region, self.account.clock)
-
-    @cached_property
-    def _observed(self) -> Observed:
-        return Observed(self._aws)
+    def _state(self) -> RegionState:
+        return RegionState(self.account, self.before.place)
 
 
 @dataclass(frozen=True)
@@ -278,6 +289,7 @@ class _Known:
 
     def zones(self, region: str) -> Sequence[str]:
         if region not in self._zones:
-            shown = self.update._aws.at(region).ec2.describe_availability_zones()["AvailabilityZones"]  # noqa: SLF001
+            ec2 = self.update.account.client("ec2", self.update.before.place.account, region)
+            shown = ec2.describe_availability_zones()["AvailabilityZones"]
             self._zones[region] = sorted(zone["ZoneName"] for zone in shown)
         return self._zones[region]

@@ -1,0 +1,61 @@
+"""What a month of the account as it stands now costs at list price: everything that is billed for existing.
+
+What is billed by use (requests, I/O, data transfer, capacity units) follows the load and is left out, and so
+are commitments and manual snapshots.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.list_prices import HOURS_PER_MONTH
+from domain.sizing import FLEET_VOLUME_GB
+from emulator.billing.catalog import rate
+from emulator.billing.metering import METRICS_IN_DETAIL, kinds
+from emulator.core.instance_types import GIB
+from emulator.workload.database_volume import CHANGED_PER_DAY, volume
+from emulator.workload.noise import PERIOD
+from emulator.workload.snapshot import Region, configuration
+from emulator.workload.workload import Sources
+
+if TYPE_CHECKING:
+    from emulator.core.port import Account
+
+_BY_THE_MONTH = frozenset({"Aurora storage", "Aurora backup", "KMS key", "EBS gp3 volume", "EC2 detailed monitoring"})
+
+
+def monthly_cost(account: Account) -> float:
+    """US dollars for a month of 730 hours. Raises PriceMissing for an item without a price."""
+    total = 0.0
+    for name, region in configuration(account.production).items():
+        for item, quantity in standing(region, _volume_gb(account, name)).items():
+            hours = 1.0 if item in _BY_THE_MONTH else float(HOURS_PER_MONTH)
+            total += quantity * hours * rate(item, name)
+    return round(total, 2)
+
+
+def standing(region: Region, volume_gb: float) -> dict[str, float]:
+    """Quantities of what is billed for existing, by item; `volume_gb` is the size of each Aurora volume.
+
+    Backup storage of the volume's own size is free (Aurora User Guide, "Understanding Amazon Aurora backup storage
+    usage"); beyond it each day of retention keeps what changed that day.
+    """
+    instances = sum(len(fleet.instances) for fleet in region.fleets.values())
+    return {
+        **kinds(region),
+        "NAT gateway": region.gateways,
+        "Application Load Balancer": len(region.balancers),
+        "KMS key": region.keys,
+        "EBS gp3 volume": instances * FLEET_VOLUME_GB,
+        "EC2 detailed monitoring": instances * METRICS_IN_DETAIL,
+        "Aurora storage": volume_gb * len(region.databases),
+        "Aurora backup": volume_gb * CHANGED_PER_DAY * sum(each.retention_days for each in region.databases.values()),
+    }
+
+
+def _volume_gb(account: Account, region: str) -> float:
+    workload = account.part(Sources).workload
+    if workload is None or not workload.timeline:
+        return 0.0
+    now = int(account.clock.now().timestamp() // PERIOD)
+    return float(volume(workload.scene_of(workload.timeline, region, now - 1, now))[-1] / GIB)
