@@ -60,7 +60,7 @@ def _names(node: ast.AST, *, at_run_time: bool) -> Iterator[tuple[str, bool]]:
         if isinstance(child, ast.Import):
             yield from ((each.name, at_run_time) for each in child.names)
         elif isinstance(child, ast.ImportFrom):
-            assert child.module and not child.level, "imports are absolute here"
+            assert child.module is not None, "imports are absolute here"
             yield from ((f"{child.module}.{each.name}", at_run_time) for each in child.names)
         yield from _names(child, at_run_time=at_run_time and not types_only)
 

@@ -17,8 +17,8 @@ from cloudformation.assembly import Stack
 from cloudformation.template import Json, Place, Resolver, Unresolved
 from emulator.core.resource_type import Declared
 from emulator.services.cloudformation.change_details import AFTER_APPLY, attributes, dynamic, replacement, static
-from emulator.services.cloudformation.false_drift import FalseDrift, from_other_stacks
 from emulator.services.cloudformation.comparison import UNKNOWN, Comparison, compare
+from emulator.services.cloudformation.false_drift import FalseDrift, from_other_stacks
 from emulator.services.cloudformation.resource_state import READABLE, RegionState
 from emulator.services.cloudformation.schemas import GROUP, TEMPLATE, UNREAD, UNSUPPORTED
 from emulator.services.cloudformation.stacks import DeployedStack, StackStore
