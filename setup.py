@@ -46,6 +46,7 @@ setup(
             "hypothesis",
             "mypy==2.*",
             "playwright==1.65.*",
+            "pre-commit==4.*",
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",
