@@ -96,12 +96,12 @@ class Sizing(_Value):
                 raise ValueError(f"{name} has no index {', '.join(unknown)}")
         return tables
 
-    def consolidated(self, kept: Collection[str]) -> Self:
-        """With the merged table, in the source indexes that are `kept`.
+    def consolidated(self, kept: Collection[str], *, stream: bool = True) -> Self:
+        """With the merged table, in the source indexes that are `kept`; with a stream where its changes were followed.
 
         Its sources stay as they are: they are retained, and only a person deletes them (docs/adr).
         """
-        merged = TableSizing(indexes=merged_indexes(kept), stream=True)
+        merged = TableSizing(indexes=merged_indexes(kept), stream=stream)
         return self.model_copy(update={"tables": {**self.tables, MERGED: merged}})
 
 

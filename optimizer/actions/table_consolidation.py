@@ -291,7 +291,8 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     """The merged table beside its sources, which stay as they are."""
     if not decision.resource.endswith(f"/{LEAD}"):
         return sizing
-    return sizing.consolidated(decision.target["layout"]["kept"])
+    stream = decision.target["engine"] != Engine.WHOLE.value
+    return sizing.consolidated(decision.target["layout"]["kept"], stream=stream)
 
 
 def _unused(evidence: Evidence, policy: Policy) -> Mapping[str, tuple[str, ...]]:
