@@ -50,7 +50,7 @@ setup(
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",
-            "types-boto3[autoscaling,ce,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,dynamodbstreams,ec2,elasticache,elbv2,lambda,osis,pipes,pricing,rds,resourcegroupstaggingapi,s3,savingsplans,service-quotas,sns,ssm,sts]",
+            "types-boto3[autoscaling,ce,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,dynamodbstreams,ec2,elasticache,elbv2,events,lambda,osis,pipes,pricing,rds,resourcegroupstaggingapi,s3,savingsplans,service-quotas,sns,ssm,sts]",
             "types-PyYAML",
         ],
         "spark": ["pyspark==3.5.4"],  # the Spark of Glue 5.0, which the copying job aims at

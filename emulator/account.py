@@ -25,10 +25,11 @@ from emulator.core.clock import SimulatedClock
 from emulator.core.credentials import KEY_ID, AccessKey, Credentials, botocore_session
 from emulator.core.direct_calls import direct_clients
 from emulator.core.errors import AwsError
-from emulator.core.faults import ANSWERS, Crash, Faults
+from emulator.core.faults import ANSWERS, UNAVAILABLE, Crash, Faults
 from emulator.core.moto_patches import Request, Wire, attached
 from emulator.core.response_shapes import check
 from emulator.services.iam.authorization import Authorization
+from emulator.workload.workload import Sources
 
 __all__ = ["Crash", "EmulatedAccount"]
 
@@ -221,6 +222,7 @@ class EmulatedAccount:
         emulated = overlay.operations().get((call.service, call.operation))
         try:
             self._refuse_expired(request.access_key)
+            self._refuse_failing(call)
             self.part(Authorization).refuse(self, call)
             answer = emulated.answer(self, call) if emulated is not None else None
         except AwsError as error:
@@ -233,6 +235,14 @@ class EmulatedAccount:
             return wire
         check(f"{call.service}:{call.operation}", request.output_shape, answer)
         return request.serialize(answer)
+
+    def _refuse_failing(self, call: Call) -> None:
+        """The control plane of a service that fails in production answers none of the jobs."""
+        workload = self.part(Sources).workload
+        if workload is None or call.actor == REHEARSAL or call.account != self.production:
+            return
+        if workload.fails(call.service, self.clock.now()):
+            raise AwsError(*UNAVAILABLE)
 
     def _refuse_expired(self, access_key: str) -> None:
         key = self.credentials.find(access_key)

@@ -218,11 +218,28 @@ def _s3(call: Call) -> Iterator[str]:
         yield f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
 
 
-def _events(call: Call) -> Iterator[str]:
+def _entries(call: Call) -> Iterator[str]:
     for entry in call.parameters.get("Entries", ()):
         name = entry.get("EventBusName", "default")
         place = f"arn:aws:events:{call.region}:{call.account}:event-bus"
         yield name if name.startswith("arn:") else f"{place}/{name}"
+
+
+def _events(call: Call) -> Iterator[str]:
+    if name := call.parameters.get("Name"):
+        yield f"arn:aws:events:{call.region}:{call.account}:rule/{name}"
+    yield from _entries(call)
+
+
+def _cloudwatch(call: Call) -> Iterator[str]:
+    """Alarms that are changed; who reads needs no resource, and a datapoint belongs to none."""
+    if not call.mutating:
+        return
+    asked = call.parameters
+    for name in (*asked.get("AlarmNames", ()), *([asked["AlarmName"]] if "AlarmName" in asked else ())):
+        yield f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{name}"
+    if call.operation == "PutMetricData":
+        yield EVERYTHING
 
 
 def _named_by(parameter: str) -> Callable[[Call], Iterator[str]]:
@@ -258,6 +275,7 @@ def _quota(call: Call) -> Iterator[str]:
 RESOURCES: dict[str, tuple[Callable[[Call], Iterator[str]], str]] = {
     "autoscaling": (_autoscaling, f"{REFERENCE}/list_amazonec2autoscaling.html"),
     "cloudformation": (_cloudformation, f"{REFERENCE}/list_awscloudformation.html"),
+    "cloudwatch": (_cloudwatch, f"{REFERENCE}/list_amazoncloudwatch.html"),
     "codebuild": (_under("project/", "projectName"), f"{REFERENCE}/list_awscodebuild.html"),
     "codepipeline": (_codepipeline, f"{REFERENCE}/list_awscodepipeline.html"),
     "dynamodb": (_dynamodb, f"{REFERENCE}/list_amazondynamodb.html"),
@@ -282,6 +300,7 @@ _KEYS: dict[str, dict[str, str]] = {
         "ResourceTypes": "cloudformation:resourcetypes",
         "TemplateURL": "cloudformation:templateurl",
     },
+    "cloudwatch": {"Namespace": "cloudwatch:namespace"},
     "sts": {"ExternalId": "sts:externalid", "RoleSessionName": "sts:rolesessionname"},
 }
 

@@ -21,6 +21,9 @@ from stages.telemetry import HEALTH_ALARMS
 
 BUS = "tap-alarms"
 ROLE = "tap-early-call"
+# An alarm looks at one-minute data, and the judgement at settled periods of five: a called watch looks again after five
+# and after ten minutes. StartBuild's own input, passed on as it is (EventBridge User Guide, "CodeBuild as a target").
+LOOKS = {"environmentVariablesOverride": [{"name": "TAP_LOOKS", "type": "PLAINTEXT", "value": "3"}]}
 
 
 class EarlyCall(Construct):
@@ -72,7 +75,7 @@ class CalledEarly(Construct):
             description="Judge the open window now: a health alarm rang",
             event_bus=bus,
             event_pattern=_pattern(environment),
-            targets=[events_targets.CodeBuildProject(watch)],
+            targets=[events_targets.CodeBuildProject(watch, event=events.RuleTargetInput.from_object(LOOKS))],
         )
 
 

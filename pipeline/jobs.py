@@ -24,6 +24,7 @@ from constructs import Construct
 
 from domain.environment import VARIABLE, Environment
 from optimizer.decide.approvals import APPROVE, CONFIRM
+from optimizer.execute.watch_schedule import NAMESPACE
 from optimizer.model.phase import Phase
 from pipeline import roles
 from pipeline.journal_table import JournalTable
@@ -34,6 +35,7 @@ from stages.acknowledged import acknowledge
 PIPELINE_NAME = "tap"
 STACK_NAME = "tap-pipeline"
 OBSERVE = "Observe"
+WATCH_NAME = "tap-watch"  # the project, its schedule, and the start of its alarms' names
 BUILDSPECS = Path(__file__).parents[1] / "buildspecs"
 
 MINUTES = cdk.Duration.minutes
@@ -213,7 +215,28 @@ class Jobs(Construct):
         if job == "rollback":
             for statement in self._may_ask_again():
                 role.add_to_policy(statement)
+        if job == "watch":
+            self._grant_schedule(role, "events:DisableRule", "cloudwatch:DisableAlarmActions")
+            self._grant_heartbeat(role)
         return role
+
+    def _grant_schedule(self, role: iam.Role, switch: str, ring: str) -> None:
+        """Switch the watch's schedule and the alarm on its heartbeat; by name, as the project needs this role."""
+        rule = self._named("events", "rule", WATCH_NAME)
+        alarm = self._named("cloudwatch", "alarm", f"{WATCH_NAME}-silent", cdk.ArnFormat.COLON_RESOURCE_NAME)
+        role.add_to_policy(iam.PolicyStatement(actions=[switch], resources=[rule]))
+        role.add_to_policy(iam.PolicyStatement(actions=[ring], resources=[alarm]))
+
+    def _grant_heartbeat(self, role: iam.Role) -> None:
+        # PutMetricData takes no resource, but a condition on its namespace (Service Authorization Reference).
+        ours = {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+        role.add_to_policy(iam.PolicyStatement(actions=["cloudwatch:PutMetricData"], resources=["*"], conditions=ours))
+        acknowledge(role, "IAM5[Resource::*]", "A datapoint belongs to no resource; the namespace is a condition")
+
+    def _named(
+        self, service: str, resource: str, name: str, form: cdk.ArnFormat = cdk.ArnFormat.SLASH_RESOURCE_NAME
+    ) -> str:
+        return cdk.Stack.of(self).format_arn(service=service, resource=resource, resource_name=name, arn_format=form)
 
     def measuring_role(self) -> iam.Role:
         """The role of `measure-savings`: read what production costs, keep it in the journal and on the page."""
@@ -285,7 +308,15 @@ class Jobs(Construct):
         self._records.grant_keep(role)
         self._records.grant_publish(role)
         self._grant_reject(role)
-        more = {"PHASE": str(phase.number)}
+        self._notifications.grant_publish(role)
+        self._grant_schedule(role, "events:EnableRule", "cloudwatch:EnableAlarmActions")
+        project = self._named("codebuild", "project", WATCH_NAME)
+        role.add_to_policy(iam.PolicyStatement(actions=["codebuild:StartBuild"], resources=[project]))
+        more = {
+            "PHASE": str(phase.number),
+            "TAP_TOPIC_ARN": self._notifications.topic_arn,
+            "TAP_WATCH_NAME": WATCH_NAME,
+        }
         return self._step(
             "Apply", "apply", role, roles.ACT, timeout=LONG, more=more, inputs={"plan": analyze}, phase=phase
         )

@@ -1,6 +1,6 @@
-"""What runs beside the pipeline: the watch every 15 minutes, what follows a failed gate, the alarms, weekly savings.
+"""What runs beside the pipeline: the watch, what follows a failed gate, the alarms, weekly savings.
 
-CodePipeline cannot watch while a gate waits, so a schedule does. All projects stand outside the
+CodePipeline cannot watch while a gate waits, so a schedule does, every five minutes while something is changed. All projects stand outside the
 pipeline and take their source from the branch, through the pipeline's connection.
 """
 
@@ -22,12 +22,15 @@ from aws_cdk import aws_sns_subscriptions as sns_subscriptions
 from constructs import Construct
 
 from domain.environment import Environment
+from optimizer.execute.watch_schedule import HEARTBEAT, NAMESPACE
 from pipeline import roles
 from pipeline.alarm_forwarding import CalledEarly
 from pipeline.grants import acknowledge_log
-from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, Jobs, buildspec, read_buildspec
+from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, WATCH_NAME, Jobs, buildspec, read_buildspec
 
-EVERY = cdk.Duration.minutes(15)
+EVERY = cdk.Duration.minutes(5)
+QUARTER = cdk.Duration.minutes(15)
+GATE_FAILED = "tap-gate-failed"
 SCRIPT_ENDS = "APPLIED_VERSION"
 
 
@@ -73,20 +76,22 @@ class Watch(Construct):
             "Rolls back the phase whose Observe gate was rejected; asks again when nobody answered",
             {"GATE_TIMEOUT_MINUTES": str(round(GATE_TIMEOUT.to_minutes()))},
         )
-        self._every_quarter_of_an_hour(watch)
+        self._every_five_minutes(watch)
         self._every_week()
         self._by_hand()
         CalledEarly(self, "CalledEarly", environment=environment, watch=watch)
         self._on_failed_gate(rollback)
         self._alarms(watch, rollback, notifications.topic)
 
-    def _every_quarter_of_an_hour(self, watch: codebuild.Project) -> None:
+    def _every_five_minutes(self, watch: codebuild.Project) -> None:
+        """Off in the template: `apply` switches it on, and the watch off once nothing of ours is changed."""
         events.Rule(
             self,
             "Schedule",
-            rule_name="tap-watch",
-            description="Judge the open observation window",
+            rule_name=WATCH_NAME,
+            description="Judge the phase that is under way",
             schedule=events.Schedule.rate(EVERY),
+            enabled=False,
             targets=[events_targets.CodeBuildProject(watch)],
         )
 
@@ -124,7 +129,7 @@ class Watch(Construct):
         events.Rule(
             self,
             "FailedGate",
-            rule_name="tap-gate-failed",
+            rule_name=GATE_FAILED,
             description="Roll back the phase whose Observe gate was rejected, ask again when nobody answered",
             event_pattern=events.EventPattern(
                 source=["aws.codepipeline"],
@@ -145,21 +150,25 @@ class Watch(Construct):
 
     def _alarms(self, watch: codebuild.Project, rollback: codebuild.Project, topic: sns.ITopic) -> None:
         tell = cloudwatch_actions.SnsAction(topic)
-        # Four runs are due in an hour. A run that is missing is the danger, so no data is an alarm.
-        silent = watch.metric_builds(statistic="Sum", period=cdk.Duration.hours(1)).create_alarm(
+        # What the watch says after it judged: a run that hangs or fails says nothing, and no data is an alarm. Its
+        # actions are switched with the schedule.
+        beats = cloudwatch.Metric(namespace=NAMESPACE, metric_name=HEARTBEAT, statistic="Sum", period=EVERY)
+        silent = beats.create_alarm(
             self,
             "Silent",
-            alarm_name="tap-watch-silent",
-            alarm_description="The watch did not run for an hour: an open window is not guarded. See docs/runbook.md.",
+            alarm_name=f"{WATCH_NAME}-silent",
+            alarm_description="The watch did not judge for 25 minutes: what is changed is not guarded. See the runbook.",
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             threshold=1,
-            evaluation_periods=1,
+            evaluation_periods=5,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+            actions_enabled=False,
         )
         silent.add_alarm_action(tell)
+        self._not_started(tell)
         # One failed watch is mended by the next: a window's first minutes are unclear, a breach is told by mail.
         for project, name, runs in ((watch, "watch", 2), (rollback, "rollback", 1)):
-            failed = project.metric_failed_builds(statistic="Sum", period=EVERY).create_alarm(
+            failed = project.metric_failed_builds(statistic="Sum", period=QUARTER).create_alarm(
                 self,
                 f"{name.capitalize()}Failed",
                 alarm_name=f"tap-{name}-failed",
@@ -171,10 +180,36 @@ class Watch(Construct):
             )
             failed.add_alarm_action(tell)
 
+    def _not_started(self, tell: cloudwatch_actions.SnsAction) -> None:
+        """StartBuild was refused, as where the account may run no further build: told at once, tried again by the rule.
+
+        EventBridge User Guide, "Monitoring Amazon EventBridge": FailedInvocations, by RuleName.
+        """
+        for name in (WATCH_NAME, GATE_FAILED):
+            refused = cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name="FailedInvocations",
+                dimensions_map={"RuleName": name},
+                statistic="Sum",
+                period=cdk.Duration.minutes(1),
+            )
+            refused.create_alarm(
+                self,
+                f"{name}NotStarted",
+                alarm_name=f"{name}-not-started",
+                alarm_description=f"The rule {name} could not start its build: see docs/runbook.md, No builds.",
+                comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+                threshold=1,
+                evaluation_periods=1,
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            ).add_alarm_action(tell)
+
     def _undoing(self, id: str, job: str, description: str, more: Mapping[str, str] | None = None) -> codebuild.Project:
         role = self._jobs.rolling_back_role(job)
         self._topic.grant_publish(role)
         told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
+        if job == "watch":
+            told["TAP_WATCH_NAME"] = WATCH_NAME
         return self._project(id, job, description, role, told, _with_applied_version(job))
 
     def _project(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from emulator.account import EmulatedAccount
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import World
+from rehearsal.job_clock import JobClock
 
 
 @dataclass
@@ -22,4 +23,4 @@ def job_world(account: EmulatedAccount, environ: Mapping[str, str]) -> World:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     key = account.key_of(environ)
     opened = account.part(_Opened).of_key.setdefault(key.id, {})
-    return World(account.clock, environ, lambda: account.botocore_session(key, region), opened)
+    return World(JobClock(account), environ, lambda: account.botocore_session(key, region), opened)

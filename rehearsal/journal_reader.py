@@ -46,6 +46,15 @@ class JournalItems:
         end = self.phase(int(stage.removeprefix("Phase"))).get("window_end")
         return datetime.fromisoformat(end) if end else None
 
+    def is_moving(self) -> bool:
+        """Whether a phase stands half way: a job is at work on it, or has died."""
+        states = {self.phase(number)["state"] for number in (1, 2, 3)} if self.head() else set()
+        return bool(states & {"applying", "accepting", "rolling_back"})
+
+    def is_rolled_back(self, stage: str) -> bool:
+        """Whether the phase of a stage such as `Phase2` was rolled back."""
+        return stage.startswith("Phase") and self.phase(int(stage.removeprefix("Phase")))["state"] == "rolled_back"
+
     def sizing(self) -> SizingRecord | None:
         """The sizing record; None when nothing was ever accepted."""
         item = self._item("sizing", "current")

@@ -110,6 +110,14 @@ class Person(_Value):
     approve_early_after_hours: PositiveFloat | None = None
 
 
+class JobDies(_Value):
+    """A job of the pipeline dies so many minutes after it said `says`, and nobody comes to retry its stage."""
+
+    job: Annotated[str, Field(pattern=r"^Phase[123]\.(Apply|Accept)$")]
+    says: str
+    after_minutes: NonNegativeFloat = 0
+
+
 class Ending(_Value):
     """What must become of one decision, and words that its reason must hold."""
 
@@ -158,6 +166,7 @@ class Scenario(_Value):
     person: Person = Person()
     billing: BillingSpec = BillingSpec()
     execution_dies_at: str | None = None
+    job_dies: JobDies | None = None
     expect: Expectation
 
 

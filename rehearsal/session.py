@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,10 +17,14 @@ from emulator.billing.monthly_cost import monthly_cost
 from emulator.iam_actions import by_role, resources_by_role
 from emulator.services.cloudformation.drift import drift
 from emulator.services.cloudformation.false_drift import FalseDrift
+from emulator.services.cloudformation.stacks import StackStore
 from emulator.services.cloudwatch.alarms import Alarms
+from emulator.services.codebuild.api import build_limit
+from emulator.services.codebuild.builds import Builds
 from emulator.services.codepipeline.execution import Execution, Executions, Gate
 from emulator.services.eventbridge.event_buses import Calls
 from emulator.services.eventbridge.event_patterns import gate_failed
+from emulator.services.eventbridge.rules_api import RuleStates
 from emulator.workload.workload import Workload
 from optimizer.model.resource import Governed
 from optimizer.observe.inventory import take_inventory
@@ -29,6 +33,7 @@ from rehearsal.actors.declarations import declare
 from rehearsal.actors.item_writer import ItemWriter
 from rehearsal.actors.pipes import put_pipe
 from rehearsal.actors.tenant_tags import Owned, put_tags, tenant_resources_touched
+from rehearsal.job_clock import Beside
 from rehearsal.journal_reader import JournalItems
 from rehearsal.pipeline import conditions
 from rehearsal.pipeline.builds import Job, Jobs
@@ -117,6 +122,8 @@ class PlatformLife:
         execution = Execution(pipeline.name, id, stages)
         self.account.part(Executions).by_pipeline[pipeline.name] = execution
         self.watching = watch = self._watch(pipeline)
+        beside = self.account.part(Beside)
+        beside.next_start, beside.run = watch.next_start, watch.start
         person = self._person(execution, watch, stops)
         walk = Walker(
             pipeline=pipeline,
@@ -130,12 +137,30 @@ class PlatformLife:
             milestone=self._reached,
             gate_failed=lambda gate: self._react(pipeline, execution, gate),
             say=self.progress.say,
-            said_by=self.progress.by,
+            said_by=self._said_by,
+            dies=lambda job: self.scenario.job_dies is not None and self.scenario.job_dies.job == job,
+            was_rolled_back=self.journal.is_rolled_back,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
             dies_at=dies_at,
         ).walk()
-        watch.settle()
+        watch.settle(self.journal.is_moving)
         return walk
+
+    def _said_by(self, job: str) -> Callable[[str], None]:
+        """What a job says; the one that the scenario lets die dies after what it said."""
+        say, spec = self.progress.by(job), self.scenario.job_dies
+        if spec is None or spec.job != job:
+            return say
+
+        def die() -> None:
+            raise Crash(f"{job} died")
+
+        def told(line: str) -> None:
+            say(line)
+            if spec.says in line:
+                self.account.schedule(self.account.clock.now() + timedelta(minutes=spec.after_minutes), die)
+
+        return told
 
     def _person(self, execution: Execution, watch: Watch, stops: StopSpec | None) -> Person:
         """Who answers the gates, as the scenario has them."""
@@ -169,7 +194,7 @@ class PlatformLife:
         for number in range(weeks):
             for day in range(1, 8):
                 self.account.clock.advance_to(begun + number * WEEK + day * DAY)
-                watch.run()
+                watch.start()
                 for each in slow:
                     if day % (each.period // DAY) == 0:
                         self._until_it_ends(pipeline.projects[each.project], {})
@@ -309,10 +334,32 @@ class PlatformLife:
         for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.branch}, "branch")
             clock, say = self.account.clock, self.progress.by("Watch")
-            called = Calls(self.account, self.home.region, pipeline.projects[schedule.project].name)
-            stride = None if self.request.every_tick else STRIDE
-            return Watch(job, schedule.period, clock, clock.advance_to, say, called.since_last, stride, self._events)
+            project, builds = pipeline.projects[schedule.project].name, self.account.part(Builds)
+            called = Calls(self.account, self.home.region, project)
+            return Watch(
+                job,
+                schedule.period,
+                clock,
+                clock.advance_to,
+                say,
+                called.since_last,
+                None if self.request.every_tick else STRIDE,
+                self._events,
+                partial(self._is_on, schedule.id),
+                self._may_build,
+                partial(builds.due, project),
+            )
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
+
+    def _may_build(self) -> bool:
+        """Whether the tooling account may run one more build."""
+        return self.account.part(Builds).may_start(build_limit(self.account))
+
+    def _is_on(self, rule: str) -> bool:
+        """Whether a rule of the pipeline's stack is on, by its logical id."""
+        stacks = self.account.part(StackStore).of(self.account.tooling, self.home.region)
+        (found,) = (stack.resources[rule] for stack in stacks if rule in stack.resources)
+        return self.account.part(RuleStates).is_on(self.account.tooling, self.home.region, found)
 
     def _events(self) -> list[datetime]:
         """When something befalls the platform, or did."""

@@ -42,7 +42,8 @@ class Event(_Value):
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
     targets; `outage`: none reaches a target; `silent`: no metric is published; `queries` need an index;
     an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
-    types in `no_capacity`.
+    types in `no_capacity`; the control planes of the services in `failing`, by boto3's names, answer nobody in
+    production; no more than `build_limit` builds run at once.
     """
 
     on: Milestone
@@ -56,6 +57,8 @@ class Event(_Value):
     queries: IndexQueries | None = None
     failover_seconds: PositiveFloat | None = None
     no_capacity: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    build_limit: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -64,10 +67,11 @@ class Event(_Value):
         if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
             raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
         service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
-        if not (service or self.queries or self.failover_seconds or self.no_capacity):
+        aws = self.failover_seconds or self.no_capacity or self.failing or self.build_limit
+        if not (service or self.queries or aws):
             raise ValueError(
-                "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds "
-                "or no_capacity"
+                "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds, "
+                "no_capacity, failing or build_limit"
             )
         return self
 

@@ -114,6 +114,14 @@ class Workload:
         """Whether AWS has no instances or nodes of this type to give at the moment, as the scenario has it."""
         return any(kind in event.no_capacity for event in self._happening(now))
 
+    def fails(self, service: str, now: datetime) -> bool:
+        """Whether the control plane of this service answers nobody at the moment, by boto3's name."""
+        return any(service in event.failing for event in self._happening(now))
+
+    def build_limit(self, now: datetime) -> int | None:
+        """How many builds the account may run at once at the moment; None when that is enough."""
+        return min((each.build_limit for each in self._happening(now) if each.build_limit), default=None)
+
     def failover_seconds(self, now: datetime) -> float | None:
         """How long a failover takes that begins now; None when it takes as long as usual."""
         lengths = [event.failover_seconds for event in self._happening(now) if event.failover_seconds is not None]

@@ -31,6 +31,7 @@ from optimizer.cli.page import file_if_possible, file_page, published, write_pag
 from optimizer.cli.plan_text import money_lines, plan_lines
 from optimizer.decide.policy import Policy
 from optimizer.execute.freeze_override import Freeze, read_override
+from optimizer.execute.guard import PERIOD
 from optimizer.execute.journal import Journal
 from optimizer.execute.lifecycle import Life
 from optimizer.execute.measure_savings import measure_savings as measure
@@ -165,8 +166,15 @@ def apply(
 
 @app.command()
 def watch(context: typer.Context) -> int:
-    """Assess the open window; on a breach roll the phase back. Exits 0, 3 on a breach, 4 when inconclusive."""
+    """Judge the phase that is under way; on a breach roll it back. Exits 0, 3 on a breach, 4 when inconclusive."""
     life = _life(context)
+    for _ in range(life.settings.looks - 1):
+        _look(life)
+        life.production.clock.sleep(PERIOD.total_seconds())
+    return _look(life)
+
+
+def _look(life: Life) -> int:
     try:
         phase, assessment = life.watch()
     except OptimizerError:

@@ -22,6 +22,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
     accepted          last               which phase was accepted last, of which plan, and when
     sizing            current            the sizing record
     lease             lease              the lock (lease.py)
+    watch             last               when the watch judged last: its heartbeat
 """
 
 from __future__ import annotations
@@ -171,8 +172,18 @@ class Journal:
         return frozenset(item["sk"]["S"].removeprefix("told#") for item in self._query(f"plan#{plan_hash}", "told#"))
 
     def tell(self, plan_hash: str, key: str) -> None:
-        """Remember a notice that was sent. The one write without the lease: it moves nothing."""
+        """Remember a notice that was sent. Without the lease, as the heartbeat is: it moves nothing."""
         item: dict[str, AttributeValueTypeDef] = {"pk": {"S": f"plan#{plan_hash}"}, "sk": {"S": f"told#{key}"}}
+        self.aws.dynamodb.put_item(TableName=self.table, Item={**item, "at": {"S": self.aws.clock.now().isoformat()}})
+
+    def heartbeat(self) -> datetime | None:
+        """When the watch judged last; None before it ever did."""
+        item = self._get("watch", "last")
+        return _time(item["at"]) if item else None
+
+    def beat(self) -> None:
+        """The watch has judged just now. Without the lease: nothing of the plan is decided by it."""
+        item: dict[str, AttributeValueTypeDef] = {"pk": {"S": "watch"}, "sk": {"S": "last"}}
         self.aws.dynamodb.put_item(TableName=self.table, Item={**item, "at": {"S": self.aws.clock.now().isoformat()}})
 
     def sizing(self) -> SizingRecord:

@@ -10,12 +10,13 @@ Every verb can be run again at any point: it reads the journal and carries on, o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from cloudformation.assembly import Stack
-from domain.errors import TurnedBack, Unhealthy, WrongState
+from domain.errors import Breach, LeaseLost, TurnedBack, Unhealthy, WrongState
 from domain.sizing import Sizing, SizingRecord
 from optimizer.action import Action, When
 from optimizer.analyze.evidence import PlanEvidence
@@ -30,7 +31,7 @@ from optimizer.execute.journal_writer import Pen
 from optimizer.execute.kill_switch import Switch
 from optimizer.execute.lease import Purpose
 from optimizer.execute.manual_changes import DirectChanges
-from optimizer.execute.notifications import Notice, afterwards, due, gate_expired, send
+from optimizer.execute.notifications import Notice, afterwards, due, gate_expired, not_watched, send
 from optimizer.execute.observation import Observation
 from optimizer.execute.phase_changes import PhaseChanges
 from optimizer.execute.pipeline_gates import answered, ask_again, failed_gate, reject
@@ -44,6 +45,7 @@ from optimizer.execute.preconditions import (
 )
 from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.execute.states import CARRIED_OUT, TAKEN, UNDER_WAY, next_steps
+from optimizer.execute.watch_schedule import WatchSchedule
 from optimizer.execute.way_back import require_open
 from optimizer.model.decision import Decision
 from optimizer.model.health import Assessment, Health
@@ -93,6 +95,10 @@ class Life:
         )
 
     @property
+    def schedule(self) -> WatchSchedule:
+        return WatchSchedule(self.tooling, self.journal, self.settings.watch_name)
+
+    @property
     def guard(self) -> Guard:
         return Guard(self)
 
@@ -135,6 +141,7 @@ class Life:
         self.switch.allow_change()
         require_turn(self.journal, plan, phase)
         self.guard.require_healthy(plan, phase)
+        self._require_watched(phase)
         version = self._kept(source)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
@@ -144,6 +151,7 @@ class Life:
             if record.state is PhaseState.WAITING:
                 record = self._begin(plan, phase, record, pen)
             record = pen.attended(plan, record)
+            self.schedule.switch_on()  # a watch that ran meanwhile may have found nothing under way
             if version and version != record.version:
                 record = pen.applied_by(plan, record, version)
             record, governed, wanted = PhaseChanges(plan, phase, engine, pen).wanted(record, decisions)
@@ -164,7 +172,35 @@ class Life:
             text = f"Phase {phase.number} applied; the window is open until {end:%Y-%m-%d %H:%M} UTC"
             return pen.move_phase(plan, record, PhaseState.OBSERVING, text, window_start=now, window_end=end)
 
+    def _require_watched(self, phase: Phase) -> None:
+        """Raises Unhealthy, and tells people, where the watch cannot run beside this job."""
+        try:
+            self.schedule.require_watched()
+        except Unhealthy as problem:
+            self.tell([not_watched(phase, str(problem), self.production.clock.now())])
+            raise
+
     def watch(self) -> tuple[Phase | None, Assessment | None]:
+        """Judge what is under way, and say that it was judged. Raises Breach when a phase was rolled back."""
+        try:
+            judged = self._watch()
+        except Breach:
+            self.schedule.beat()
+            raise
+        self.schedule.beat()
+        if judged == (None, None):
+            self._rest()
+        return judged
+
+    def _rest(self) -> None:
+        """Switch the watch's schedule off when nothing of ours is changed. A job at work keeps it on."""
+        with suppress(LeaseLost), self.journal.lease(Purpose.WATCH, self.settings.build_id, timedelta(0)):
+            current = self.journal.current()
+            records = self.journal.phases(current.plan).values() if current else ()
+            if not any(each.state in UNDER_WAY for each in records):
+                self.schedule.switch_off()
+
+    def _watch(self) -> tuple[Phase | None, Assessment | None]:
         """Judge the phase that is under way; on a breach roll back and raise Breach. Finishes a rollback that crashed.
 
         With none under way, what was accepted in the last day is assessed, and never rolled back.

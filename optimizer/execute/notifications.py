@@ -86,6 +86,17 @@ def no_way_back(phase: Phase, problem: str, now: datetime) -> Notice:
     )
 
 
+def not_watched(phase: Phase, problem: str, now: datetime) -> Notice:
+    """A phase does not begin: nobody would watch it."""
+    return _notice(
+        phase,
+        f"not_watched#{now:%Y%m%d}",
+        "does not begin: the watch cannot run beside it",
+        problem,
+        "Ask AWS for more concurrent builds (Service Quotas, AWS CodeBuild), then retry the stage with all actions.",
+    )
+
+
 def rollback_unfinished(record: PhaseRecord, now: datetime) -> Notice:
     """The undoing takes long, or fails again and again."""
     return _notice(

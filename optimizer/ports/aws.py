@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from types_boto3_autoscaling import AutoScalingClient
     from types_boto3_ce import CostExplorerClient
     from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_codebuild import CodeBuildClient
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodbstreams import DynamoDBStreamsClient
     from types_boto3_ec2 import EC2Client
     from types_boto3_elasticache import ElastiCacheClient
     from types_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from types_boto3_events import EventBridgeClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_osis import OpenSearchIngestionClient
     from types_boto3_pipes import EventBridgePipesClient
@@ -104,6 +106,10 @@ class Aws:
             session.register_component("response_parser_factory", usual)
 
     @cached_property
+    def codebuild(self) -> CodeBuildClient:
+        return self.session.client("codebuild", region_name=self.region, config=RETRIES)
+
+    @cached_property
     def codepipeline(self) -> CodePipelineClient:
         return self.session.client("codepipeline", region_name=self.region, config=RETRIES)
 
@@ -134,6 +140,10 @@ class Aws:
     @cached_property
     def osis(self) -> OpenSearchIngestionClient:
         return self.session.client("osis", region_name=self.region, config=RETRIES)
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        return self.session.client("events", region_name=self.region, config=RETRIES)
 
     @cached_property
     def pipes(self) -> EventBridgePipesClient:

@@ -20,7 +20,8 @@ class Settings:
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
     caller's own credentials. The three parameters are what people set in the tooling account (the
     kill switch, the freeze override, announced peaks), the topic is where people are told, the bucket
-    where plans are published; None means that there is none. `revision` is the commit the job runs;
+    where plans are published, `watch_name` the name of the watch's project and schedule; None means that
+    there is none. `looks` is how often one run of the watch looks. `revision` is the commit the job runs;
     `build_id` names the job's run.
     """
 
@@ -39,6 +40,8 @@ class Settings:
     build_id: str
     topic_arn: str | None = None
     records_bucket: str | None = None
+    watch_name: str | None = None
+    looks: int = 1
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -68,5 +71,15 @@ class Settings:
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,
+            looks=_count(environ, "TAP_LOOKS", 1),
+            watch_name=environ.get("TAP_WATCH_NAME") or None,
             records_bucket=environ.get("TAP_RECORDS_BUCKET") or None,
         )
+
+
+def _count(environ: Mapping[str, str], name: str, usual: int) -> int:
+    """A number from one on; raises UsageError for anything else."""
+    value = environ.get(name, "").strip() or str(usual)
+    if not value.isdigit() or int(value) < 1:
+        raise UsageError(f"{name} is {value!r}: it must be a number from 1 on.")
+    return int(value)

@@ -118,6 +118,8 @@ class Walker:
     say: Callable[[str], None]
     said_by: Callable[[str], Callable[[str], None]]
     retry_failures: bool = False  # faults are injected: a person would press Retry
+    dies: Callable[[str], bool] = lambda _job: False  # a job that nobody retries once it has died
+    was_rolled_back: Callable[[str], bool] = lambda _stage: False  # by whoever saw the breach first
     dies_at: str | None = None  # the stage that this execution never enters, and nobody says why
     artifacts: dict[str, Path] = field(default_factory=dict)
     variables: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -157,7 +159,7 @@ class Walker:
                 if held and failure.ended and self.person.retries(stage.name, failure.ended):
                     self.say(f"stage {stage.name}: retried with all actions")
                     continue
-                if failure.rolled_back:
+                if failure.rolled_back or self.was_rolled_back(stage.name):
                     self.milestone(f"{stage.name.lower()}.rolled_back", self.now())
                 self.say(f"stage {stage.name}: failed, {failure}")
                 return StageRun(stage.name, "Failed", str(failure))
@@ -250,6 +252,8 @@ class Walker:
                 ended = job.run(where, variables, self.said_by(where))
             except Crash as crash:
                 self.say(f"{where}: {crash}")
+                if self.dies(where):
+                    raise _ActionFailed(f"{where} died, and nobody retried it") from crash
                 continue
             if ended.exit_code == 0:
                 self._export(action, ended.exported)

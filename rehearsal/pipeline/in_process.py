@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from emulator.services.codebuild.builds import Builds
 from rehearsal.job_world import job_world
 from rehearsal.other_code import is_other_code, run_other_code
 from rehearsal.pipeline.builds import Script, SignIn, Verb
@@ -25,7 +26,7 @@ def in_process(account: EmulatedAccount) -> Verb:
 
         if is_other_code(Path.cwd()):
             return run_other_code(account, arguments, environ)
-        with account.acting(actor):
+        with account.acting(actor), account.part(Builds).at_work():
             return main(list(arguments), world=job_world(account, environ))
 
     return run

@@ -7,6 +7,7 @@ commands run at each. The person approves when the window that the journal names
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from domain.clock import Clock
 from domain.errors import AwsFailed, Unhealthy
 from emulator.core.faults import Crash
+from emulator.services.codebuild.builds import PROVISIONING, Build
 from emulator.services.codepipeline.execution import Execution, ExecutionStopped, Gate
 from optimizer.decide.approvals import CONFIRM
 from rehearsal.pipeline.builds import Ended, Job
@@ -30,6 +32,7 @@ GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
 UNHURRIED = timedelta(hours=6)
 RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks
+SETTLED_BY = timedelta(hours=26)
 LISTENED = timedelta(minutes=5)  # alarms are evaluated no more often
 STRIDE = timedelta(hours=1)  # from run to run of the watch, while nothing happens
 STEADY = 4  # runs that said the same: then the verdict stands
@@ -38,10 +41,11 @@ BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # of an event, and of wh
 
 @dataclass
 class Watch:
-    """The scheduled project: `job` runs at every tick of `period`, and when it is called. A crash costs one run.
+    """The scheduled project: `job` runs at the ticks of `period` and when it is called, once its container is there.
 
-    `called` gives the alarms that started the project since it was asked last. What the job prints is passed
-    on when its exit code changes, and else twice a day.
+    `is_on` says whether the schedule is on, `may_start` whether the account may run one more build, `asked` gives a
+    build that a job asked for and that begins by then, `called` the alarms that started the project since it was asked
+    last. What the job prints is passed on when its exit code changes, and else twice a day.
 
     Time steps where nothing happens: while the last runs ended the same, no alarm called and none of the moments
     of `events` is near, the job runs once in a `stride`. None runs it at every tick.
@@ -55,29 +59,34 @@ class Watch:
     called: Callable[[], Sequence[str]] = tuple
     stride: timedelta | None = None
     events: Callable[[], Sequence[datetime]] = tuple
+    is_on: Callable[[], bool] = lambda: True
+    may_start: Callable[[], bool] = lambda: True
+    asked: Callable[[datetime], Build | None] = lambda _by: None
+
     _same: int = field(default=0, init=False)  # runs in a row that ended alike
     _last: tuple[int, datetime] | None = field(default=None, init=False)
     _told: tuple[int, datetime] | None = field(default=None, init=False)
     _slowed: bool = field(default=False, init=False)
 
     def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
-        """Move to `until`, the next tick or the next call, whichever is first; True when the job ran."""
+        """Move to `until`, the next start or the next call, whichever is first; True when the job ran."""
         if every and not self._slowed:
             self._slowed = True
             often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
             self.say(f"the window is over: from here the watch is rehearsed every {often}")
-        tick = next_tick(self.clock.now(), every or self._step(until))
+        tick = self._tick(every or self._step(until))
         stop = min(tick, until)
         while self.clock.now() < stop:
             self.advance_to(min(self.clock.now() + LISTENED, stop))
             if alarms := self.called():
                 self.say(f"called by {', '.join(alarms)}")
-                self.run()
+                self.advance_to(self.clock.now() + PROVISIONING)
+                self.start()
                 self._same = 0
                 return True
         if tick > until:
             return False
-        self.run()
+        self.start()
         return True
 
     def _step(self, until: datetime) -> timedelta:
@@ -94,6 +103,27 @@ class Watch:
         alike = self._last is not None and self._last[0] == code and now - self._last[1] <= max(STRIDE, self.period)
         self._same = self._same + 1 if alike else 1
         self._last = code, now
+
+    def next_start(self, by: datetime) -> datetime | None:
+        """When a build of the watch begins beside a job that waits, by then at the latest; None when none does."""
+        build = self.asked(by)
+        if build is not None:
+            return max(build.begins, self.clock.now())
+        tick = self._tick(self.period)
+        return tick if self.is_on() and tick <= by else None
+
+    def _tick(self, every: timedelta) -> datetime:
+        """When the next scheduled build runs its first command."""
+        return next_tick(self.clock.now() - PROVISIONING, every) + PROVISIONING
+
+    def start(self) -> None:
+        """Run it, if its schedule is on and the account may run one more build."""
+        if not self.is_on():
+            return
+        if self.may_start():
+            self.run()
+        else:
+            self.say("the account runs no further build: this run of the watch is missing")
 
     def run(self) -> int:
         """One run of the watch. Its exit code; that of a failed call after a crash."""
@@ -125,11 +155,13 @@ class Watch:
             self.say(held.pop())
         return code
 
-    def settle(self) -> None:
-        """Let the schedule run on until it has nothing left to finish, such as a rollback that crashed."""
-        for _ in range(SETTLING):
-            self.advance_to(next_tick(self.clock.now(), self.period))
-            if self.run() in (0, Unhealthy.exit_code):
+    def settle(self, unsettled: Callable[[], bool]) -> None:
+        """Let the schedule run on until nothing is left to finish, as what a dead job left or a rollback that crashed."""
+        end = self.clock.now() + SETTLED_BY
+        for number in itertools.count():
+            self.advance_to(next_tick(self.clock.now(), self.period) + PROVISIONING)
+            ended = self.run() in (0, Unhealthy.exit_code) or number >= SETTLING
+            if (ended and not unsettled()) or self.clock.now() >= end:
                 return
 
 

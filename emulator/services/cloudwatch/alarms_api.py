@@ -106,6 +106,27 @@ def describe_alarms_for_metric(account: Account, call: Call) -> Answer:
     return {"MetricAlarms": [_show(each) for each in found]}
 
 
+_ACTIONS = "Names that no alarm has are passed over; the alarm keeps its state, which alone its actions do not follow."
+
+
+@emulates("cloudwatch", "EnableAlarmActions", rule=_ACTIONS, source=f"{_API}/API_EnableAlarmActions.html")
+def enable_alarm_actions(account: Account, call: Call) -> Answer:
+    return _enable(account, call, enabled=True)
+
+
+@emulates("cloudwatch", "DisableAlarmActions", rule=_ACTIONS, source=f"{_API}/API_DisableAlarmActions.html")
+def disable_alarm_actions(account: Account, call: Call) -> Answer:
+    return _enable(account, call, enabled=False)
+
+
+def _enable(account: Account, call: Call, *, enabled: bool) -> Answer:
+    alarms = account.part(Alarms)
+    for name in call.parameters["AlarmNames"]:
+        if (alarm := alarms.by_key.get((call.account, call.region, name))) is not None:
+            alarm.asked = {**alarm.asked, "ActionsEnabled": enabled}
+    return {}
+
+
 @emulates(
     "cloudwatch",
     "SetAlarmState",
