@@ -1,7 +1,8 @@
 """What runs beside the pipeline: the watch, what follows a failed gate, the alarms, weekly savings.
 
-CodePipeline cannot watch while a gate waits, so a schedule does, every five minutes while something is changed. All projects stand outside the
-pipeline and take their source from the branch, through the pipeline's connection.
+CodePipeline cannot watch while a gate waits, so a schedule does, every five minutes while something is
+changed. All projects stand outside the pipeline and take their source from the branch, through the
+pipeline's connection.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class Watch(Construct):
             self,
             "Silent",
             alarm_name=f"{WATCH_NAME}-silent",
-            alarm_description="The watch did not judge for 25 minutes: what is changed is not guarded. See the runbook.",
+            alarm_description="The watch did not judge for 25 minutes: what is changed is not guarded. See runbook.",
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             threshold=1,
             evaluation_periods=5,

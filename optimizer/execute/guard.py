@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from domain.errors import Breach, LeaseLost, Unhealthy, WayBackClosed
 from optimizer.action import Action, Tending
+from optimizer.execute.control_planes import require_aws
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.notifications import no_way_back
+from optimizer.execute.notifications import held_by_aws, no_way_back
 from optimizer.execute.records import PhaseRecord, PhaseState
 from optimizer.execute.states import UNDER_WAY
 from optimizer.model.health import Assessment, Health
@@ -120,6 +121,11 @@ class Guard:
 
     def take_back(self, record: PhaseRecord, reason: str) -> NoReturn:
         """Roll the phase back, and raise Breach."""
+        try:
+            require_aws(self.life.production, f"Phase {record.phase.number} is in breach, and held: {reason}")
+        except Unhealthy as held:
+            self.life.tell([held_by_aws(record.phase, str(held), self.now())])
+            raise
         try:
             self.life.rollback(record.phase, reason)
         except WayBackClosed as closed:

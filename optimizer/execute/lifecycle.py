@@ -24,6 +24,7 @@ from optimizer.decide.health import judge
 from optimizer.decide.policy import Policy
 from optimizer.execute.applied_code import keep
 from optimizer.execute.calendar_check import require_open_days
+from optimizer.execute.control_planes import require_aws
 from optimizer.execute.engine import Engine, Say, refuse_one_way
 from optimizer.execute.guard import Guard
 from optimizer.execute.journal import Journal
@@ -354,6 +355,7 @@ class Life:
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
         """Pre-flight: nothing is being deployed, the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
+        require_aws(self.production, f"Phase {phase.number} does not begin")
         require_no_deployment(self.production, self.regions)
         require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
         recent = self.service.baseline(now)

@@ -86,6 +86,18 @@ def no_way_back(phase: Phase, problem: str, now: datetime) -> Notice:
     )
 
 
+def held_by_aws(phase: Phase, problem: str, now: datetime) -> Notice:
+    """A breach is not undone while AWS itself fails."""
+    return _notice(
+        phase,
+        f"held_by_aws#{now:%Y%m%d}",
+        "is in breach, and AWS itself fails",
+        problem,
+        "Look at the AWS Health Dashboard. The watch rolls the phase back as soon as AWS answers again; what a person "
+        "can do meanwhile is in docs/runbook.md, AWS itself fails.",
+    )
+
+
 def not_watched(phase: Phase, problem: str, now: datetime) -> Notice:
     """A phase does not begin: nobody would watch it."""
     return _notice(

@@ -156,10 +156,12 @@ class Watch:
         return code
 
     def settle(self, unsettled: Callable[[], bool]) -> None:
-        """Let the schedule run on until nothing is left to finish, as what a dead job left or a rollback that crashed."""
+        """Let the schedule run on until nothing is left to finish, as what a dead job left, or half a rollback."""
         end = self.clock.now() + SETTLED_BY
         for number in itertools.count():
-            self.advance_to(next_tick(self.clock.now(), self.period) + PROVISIONING)
+            self.advance_to(self._tick(self.period))
+            if not self.is_on():
+                return
             ended = self.run() in (0, Unhealthy.exit_code) or number >= SETTLING
             if (ended and not unsettled()) or self.clock.now() >= end:
                 return

@@ -26,8 +26,8 @@ class RuleStates:
 
     def is_on(self, account: str, region: str, rule: DeployedResource) -> bool:
         """Whether a deployed rule is on now."""
-        declared = rule.properties.get("State", "ENABLED") == "ENABLED"
-        return self.switched.get((account, region, rule.physical_id), declared)
+        declared = bool(rule.properties.get("State", "ENABLED") == "ENABLED")
+        return bool(self.switched.get((account, region, rule.physical_id), declared))
 
 
 @emulates("events", "EnableRule", rule=_RULE, source=f"{_API}/API_EnableRule.html")

@@ -1,0 +1,47 @@
+"""Whether AWS itself fails: an undo into a Region's event makes things worse, and no phase begins in one.
+
+Each service that a phase changes is asked one cheap question. An answer of the service's own trouble (5xx), or none at
+all, counts as failing; a refusal or a throttled call does not. One service may have a bad minute: two are an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from domain.errors import Unhealthy
+from optimizer.ports.aws import Aws
+
+AN_EVENT = 2  # services at once
+
+QUESTIONS: Mapping[str, Callable[[Aws], object]] = {
+    "Auto Scaling": lambda aws: aws.autoscaling.describe_auto_scaling_groups(MaxRecords=1),
+    "EC2": lambda aws: aws.ec2.describe_tags(MaxResults=5),
+    "ElastiCache": lambda aws: aws.elasticache.describe_replication_groups(MaxRecords=20),
+    "RDS": lambda aws: aws.rds.describe_db_clusters(MaxRecords=20),
+    "Elastic Load Balancing": lambda aws: aws.elbv2.describe_load_balancers(PageSize=1),
+}
+
+
+def failing(aws: Aws) -> list[str]:
+    """The services that answer nobody at the moment, each with what came instead."""
+    found = []
+    for name, ask in QUESTIONS.items():
+        try:
+            ask(aws)
+        except HTTPClientError as error:
+            found.append(f"{name} ({type(error).__name__})")
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+                found.append(f"{name} ({error.response['Error'].get('Code')})")
+    return found
+
+
+def require_aws(aws: Aws, what: str) -> None:
+    """Raises Unhealthy when several control planes fail at once; `what` is held then."""
+    if len(found := failing(aws)) >= AN_EVENT:
+        raise Unhealthy(
+            f"{what}: AWS itself fails in {aws.region}: {', '.join(found)}. Nothing is changed until it answers again; "
+            "see docs/runbook.md, AWS itself fails."
+        )
