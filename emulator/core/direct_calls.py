@@ -99,6 +99,7 @@ class DirectRequest(Request):
         response.region, response.partition = self.region, get_partition(self.region)
         response.current_account, response.access_key = self.account, self.access_key
         response.is_werkzeug_request, response.method, response.path, response.uri_match = False, "POST", "/", {}
+        response.uri = f"https://{self.service}.{self.region}.amazonaws.com/"
         response.headers, response.response_headers = {"Content-Type": CONTENT_TYPES[self._caller.protocol]}, {}
         text = {name: [each] for name, each in asked.items() if isinstance(each, str)}
         response.querystring = response.data = {"Action": [self.operation], **text}
