@@ -20,7 +20,7 @@ from emulator.services.cloudformation.false_drift import FalseDrift
 from emulator.services.cloudformation.stacks import StackStore
 from emulator.services.cloudwatch.alarms import Alarms
 from emulator.services.codebuild.api import build_limit
-from emulator.services.codebuild.builds import Builds
+from emulator.services.codebuild.builds import PROVISIONING, Builds
 from emulator.services.codepipeline.execution import Execution, Executions, Gate
 from emulator.services.eventbridge.event_buses import Calls
 from emulator.services.eventbridge.event_patterns import gate_failed
@@ -348,6 +348,7 @@ class PlatformLife:
                 partial(self._is_on, schedule.id),
                 self._may_build,
                 partial(builds.due, project),
+                PROVISIONING,
             )
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
 

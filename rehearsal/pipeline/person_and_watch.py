@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from domain.clock import Clock
 from domain.errors import AwsFailed, Unhealthy
 from emulator.core.faults import Crash
-from emulator.services.codebuild.builds import PROVISIONING, Build
+from emulator.services.codebuild.builds import Build
 from emulator.services.codepipeline.execution import Execution, ExecutionStopped, Gate
 from optimizer.decide.approvals import CONFIRM
 from rehearsal.pipeline.builds import Ended, Job
@@ -62,6 +62,7 @@ class Watch:
     is_on: Callable[[], bool] = lambda: True
     may_start: Callable[[], bool] = lambda: True
     asked: Callable[[datetime], Build | None] = lambda _by: None
+    provisioning: timedelta = timedelta(0)  # until a build runs its first command
 
     _same: int = field(default=0, init=False)  # runs in a row that ended alike
     _last: tuple[int, datetime] | None = field(default=None, init=False)
@@ -80,7 +81,7 @@ class Watch:
             self.advance_to(min(self.clock.now() + LISTENED, stop))
             if alarms := self.called():
                 self.say(f"called by {', '.join(alarms)}")
-                self.advance_to(self.clock.now() + PROVISIONING)
+                self.advance_to(self.clock.now() + self.provisioning)
                 self.start()
                 self._same = 0
                 return True
@@ -114,7 +115,7 @@ class Watch:
 
     def _tick(self, every: timedelta) -> datetime:
         """When the next scheduled build runs its first command."""
-        return next_tick(self.clock.now() - PROVISIONING, every) + PROVISIONING
+        return next_tick(self.clock.now() - self.provisioning, every) + self.provisioning
 
     def start(self) -> None:
         """Run it, if its schedule is on and the account may run one more build."""
@@ -155,7 +156,7 @@ class Watch:
             self.say(held.pop())
         return code
 
-    def settle(self, unsettled: Callable[[], bool]) -> None:
+    def settle(self, unsettled: Callable[[], bool] = lambda: False) -> None:
         """Let the schedule run on until nothing is left to finish, as what a dead job left, or half a rollback."""
         end = self.clock.now() + SETTLED_BY
         for number in itertools.count():

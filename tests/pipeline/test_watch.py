@@ -30,11 +30,45 @@ def test_savings_are_measured_every_week_by_a_job_that_only_reads_production(pip
     assert "role/tap-analyze" in json.dumps(told["TAP_ROLE_ARN"])
 
 
-def test_the_watch_runs_every_quarter_of_an_hour(pipeline: Any) -> None:
+def test_the_watch_runs_every_five_minutes_once_apply_has_switched_it_on(pipeline: Any) -> None:
     schedule = rule(pipeline, "tap-watch")
-    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(15 minutes)", "ENABLED")
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(5 minutes)", "DISABLED")
     (target,) = schedule["Targets"]
     assert target["Arn"] == {"Fn::GetAtt": [project_id(pipeline, "tap-watch"), "Arn"]}
+
+
+@pytest.mark.parametrize(
+    ("job", "actions"),
+    [
+        ("apply", {"events:EnableRule", "cloudwatch:EnableAlarmActions", "codebuild:StartBuild"}),
+        ("watch", {"events:DisableRule", "cloudwatch:DisableAlarmActions", "cloudwatch:PutMetricData"}),
+    ],
+)
+def test_apply_switches_the_schedule_on_and_the_watch_off_and_no_other(
+    pipeline: Any, job: str, actions: set[str]
+) -> None:
+    allowed = [each for each in pipeline.allowed(f"tap-job-{job}") if str(each["Action"]) in actions]
+    assert {each["Action"] for each in allowed} == actions
+    for each in allowed:
+        if each["Action"] == "cloudwatch:PutMetricData":  # a datapoint belongs to no resource
+            assert each["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Tap"}}
+        else:
+            assert json.dumps(each["Resource"]).rstrip('"}]').endswith(("tap-watch", "tap-watch-silent"))
+    told = pipeline.variables("tap-watch" if job == "watch" else "tap-phase1-apply")
+    assert told["TAP_WATCH_NAME"] == "tap-watch"
+    assert project_id(pipeline, told["TAP_WATCH_NAME"])
+
+
+def test_a_build_that_cannot_start_is_told_within_a_minute(pipeline: Any) -> None:
+    for name in ("tap-watch", "tap-gate-failed"):
+        alarm = next(
+            each
+            for each in pipeline.of_type("AWS::CloudWatch::Alarm").values()
+            if each["AlarmName"] == f"{name}-not-started"
+        )
+        assert (alarm["Namespace"], alarm["MetricName"], alarm["Period"]) == ("AWS/Events", "FailedInvocations", 60)
+        assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": name}]
+        assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
 
 
 def test_a_failed_observe_gate_starts_the_job_that_knows_why(pipeline: Any) -> None:
@@ -99,7 +133,6 @@ def test_all_projects_read_the_branch_by_the_connection(pipeline: Any, project: 
 @pytest.mark.parametrize(
     ("alarm", "metric", "operator", "periods", "missing"),
     [
-        ("tap-watch-silent", "Builds", "LessThanThreshold", 1, "breaching"),
         ("tap-watch-failed", "FailedBuilds", "GreaterThanOrEqualToThreshold", 2, "notBreaching"),
         ("tap-rollback-failed", "FailedBuilds", "GreaterThanOrEqualToThreshold", 1, "notBreaching"),
     ],
@@ -115,20 +148,22 @@ def test_alarms_on_the_watch_itself(
 
 
 def test_the_heartbeat_is_quiet_between_runs_and_rings_when_they_stop(pipeline: Any) -> None:
-    """Runs come every quarter of an hour; the alarm looks at whole hours, wherever they begin."""
+    """Runs come every five minutes; one may take ten before it has judged. The alarm wants one in 25 minutes."""
     silent = next(
         each for each in pipeline.of_type("AWS::CloudWatch::Alarm").values() if each["AlarmName"] == "tap-watch-silent"
     )
-    every, period = 15, silent["Period"] // 60
-    assert rule(pipeline, "tap-watch")["ScheduleExpression"] == f"rate({every} minutes)"
-    late = 2  # EventBridge starts a scheduled target within the minute, CodeBuild a little later
+    assert (silent["Namespace"], silent["MetricName"], silent["Statistic"]) == ("Tap", "WatchJudged", "Sum")
+    assert (silent["TreatMissingData"], silent["ActionsEnabled"]) == ("breaching", False)
+    assert rule(pipeline, "tap-watch")["ScheduleExpression"] == "rate(5 minutes)"
+    every, period = 5, silent["Period"] // 60 * silent["EvaluationPeriods"]
 
     def rings(stopped_at: int, begins: int) -> bool:
-        runs = [start + late * (start % 2) for start in range(0, stopped_at, every)]
-        return len([each for each in runs if begins <= each < begins + period]) < silent["Threshold"]
+        beats = [start + 10 * (start % 2) for start in range(0, stopped_at, every)]
+        return len([each for each in beats if begins <= each < begins + period]) < silent["Threshold"]
 
     assert not any(rings(24 * 60, begins) for begins in range(20 * 60))
-    assert rings(stopped_at=6 * 60, begins=6 * 60)
+    assert rings(stopped_at=6 * 60, begins=6 * 60 + 10)
+    assert period + silent["Period"] // 60 <= 30, "rings within half an hour, wherever a period begins"
 
 
 def test_notifications_are_encrypted_and_alarms_may_publish(pipeline: Any) -> None:
