@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from emulator.workload.noise import DAY, PERIOD, Array, Noise
 from emulator.workload.snapshot import NOTHING, Configuration, Region
 from emulator.workload.spec import IndexJob, WorkloadSpec
 
-# Requests by hour of the day, UTC: a business platform in the Americas and Europe. Mean 1.
+# Requests by hour of the users' day: a business platform in the Americas and Europe. Mean 1.
 _HOURS = (0.86, 0.76, 0.68, 0.62, 0.58, 0.60, 0.66, 0.76, 0.88, 1.00, 1.06, 1.08,
           1.14, 1.24, 1.34, 1.40, 1.42, 1.40, 1.34, 1.26, 1.18, 1.10, 1.02, 0.94)  # fmt: skip
 _WEEKDAYS = (1.06, 1.09, 1.10, 1.08, 1.04, 0.84, 0.79)  # Monday first. Mean 1.
@@ -45,6 +47,8 @@ class Effects:
     outage: NDArray[np.bool_]
     silent: NDArray[np.bool_]
     queries: Mapping[tuple[str, str], Array] = field(default_factory=dict)  # of one request, by table and index
+    slower_paths: Mapping[str, Array] = field(default_factory=dict)  # times p99, by target group
+    failing_paths: Mapping[str, Array] = field(default_factory=dict)  # share of the requests, by target group
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,10 @@ class Scene:
     @cached_property
     def rhythm(self) -> Array:
         """Requests relative to their mean, by hour and day of the week alone."""
-        hour = (self.periods % DAY) * (24 / DAY)
+        periods = self.periods + _ahead_of_utc(self.load.zone, self.periods)
+        hour = (periods % DAY) * (24 / DAY)
         daily = np.interp(hour, np.arange(25), [*_HOURS, _HOURS[0]])
-        weekday = (self.periods // DAY + _THURSDAY) % 7
+        weekday = (periods // DAY + _THURSDAY) % 7
         result: Array = daily * np.array(_WEEKDAYS)[weekday]
         return result
 
@@ -204,3 +209,14 @@ def _database_vcpus(region: Region, *, writing: bool) -> list[int]:
         for instance, kind in database.instances
         if (instance == database.writer) is writing
     ]
+
+
+def _ahead_of_utc(zone: str, periods: NDArray[np.int64]) -> NDArray[np.int64]:
+    """By how many periods a zone's clock is ahead in each period."""
+    if zone == "UTC" or not len(periods):
+        return np.zeros(len(periods), np.int64)
+    hours, which = np.unique(periods * PERIOD // 3600, return_inverse=True)
+    clock = ZoneInfo(zone)
+    offsets = [datetime.fromtimestamp(int(each) * 3600, clock).utcoffset() or timedelta() for each in hours]
+    ahead: NDArray[np.int64] = np.array([int(each.total_seconds()) // PERIOD for each in offsets], np.int64)[which]
+    return ahead

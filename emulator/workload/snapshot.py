@@ -60,6 +60,7 @@ class Region:
 
     fleets: Mapping[str, Fleet] = field(default_factory=dict)
     balancers: tuple[str, ...] = ()
+    target_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by load balancer
     databases: Mapping[str, Database] = field(default_factory=dict)
     caches: Mapping[str, Cache] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # each table's indexes
@@ -87,6 +88,7 @@ def _region(account: str, region: str) -> Region:
     return Region(
         fleets=_fleets(account, region),
         balancers=_balancers(account, region),
+        target_groups=_target_groups(account, region),
         databases=_databases(account, region),
         caches=_caches(account, region),
         tables=_tables(account, region),
@@ -134,6 +136,17 @@ def _balancers(account: str, region: str) -> tuple[str, ...]:
     if not _there(elbv2_backends, account, region):
         return ()
     return tuple(arn.split(":loadbalancer/", 1)[1] for arn in elbv2_backends[account][region].load_balancers)
+
+
+def _target_groups(account: str, region: str) -> dict[str, tuple[str, ...]]:
+    """As the metrics name them: targetgroup/NAME/ID, by app/NAME/ID."""
+    groups: dict[str, tuple[str, ...]] = {}
+    if _there(elbv2_backends, account, region):
+        for arn, group in elbv2_backends[account][region].target_groups.items():
+            for balancer in group.load_balancer_arns:
+                name = balancer.split(":loadbalancer/", 1)[1]
+                groups[name] = (*groups.get(name, ()), arn.rsplit(":", 1)[1])
+    return groups
 
 
 def _databases(account: str, region: str) -> dict[str, Database]:

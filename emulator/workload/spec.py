@@ -11,11 +11,21 @@ from domain.values import _Value
 Milestone = Annotated[str, Field(pattern=r"^(plan\.approved|phase[123]\.(applied|accepted|rolled_back))$")]
 
 
+class NightlyJob(_Value):
+    """Work beside the requests, each night by the clock of UTC, under which p99 is `p99_factor` times as long."""
+
+    hour: Annotated[int, Field(ge=0, le=23)]
+    minutes: PositiveFloat
+    p99_factor: PositiveFloat
+
+
 class WorkloadSpec(_Value):
-    """Who uses the platform."""
+    """Who uses the platform. `zone` is the IANA time zone by whose clock they live."""
 
     tenants: PositiveInt
     requests_per_day: PositiveFloat
+    zone: str = "UTC"
+    nightly_jobs: tuple[NightlyJob, ...] = ()
 
 
 class IndexJob(_Value):
@@ -40,7 +50,8 @@ class Event(_Value):
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
-    targets; `outage`: none reaches a target; `silent`: no metric is published; `queries` need an index;
+    targets (with `path`, both only those to the target group of that name); `outage`: none reaches a
+    target; `silent`: no metric is published; `queries` need an index;
     an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
     types in `no_capacity`; the control planes of the services in `failing`, by boto3's names, answer nobody in
     production; no more than `build_limit` builds run at once.
@@ -52,6 +63,7 @@ class Event(_Value):
     until_minutes: PositiveFloat | None = None
     p99_factor: PositiveFloat = 1.0
     error_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    path: str | None = None
     outage: bool = False
     silent: bool = False
     queries: IndexQueries | None = None
@@ -66,6 +78,8 @@ class Event(_Value):
             raise ValueError("an event ends by `until` or by `until_minutes`, not by both")
         if self.until_minutes is not None and self.until_minutes <= self.after_minutes:
             raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
+        if self.path is not None and self.p99_factor == 1.0 and not self.error_rate:
+            raise ValueError(f"the path {self.path} needs a p99_factor or an error_rate of its own")
         service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
         aws = self.failover_seconds or self.no_capacity or self.failing or self.build_limit
         if not (service or self.queries or aws):

@@ -6,6 +6,7 @@ configurations the account went through. Only the configurations and the milesto
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -191,11 +192,16 @@ class Workload:
         p99_factor, error_rate = np.ones(len(middle)), np.zeros(len(middle))
         outage, silent = np.zeros(len(middle), dtype=bool), np.zeros(len(middle), dtype=bool)
         queries: dict[tuple[str, str], Array] = {}
+        slower: defaultdict[str, Array] = defaultdict(lambda: np.ones(len(middle)))
+        failing: defaultdict[str, Array] = defaultdict(lambda: np.zeros(len(middle)))
+        for job in self._spec.nightly_jobs:
+            since = (middle - 3600 * job.hour) % 86_400
+            p99_factor[since < 60 * job.minutes] *= job.p99_factor
         for event in self._events:
             begin, end = self._span(event)
             during = (middle >= begin) & (middle < end)
-            p99_factor[during] *= event.p99_factor
-            error_rate[during] += event.error_rate
+            (p99_factor if event.path is None else slower[event.path])[during] *= event.p99_factor
+            (error_rate if event.path is None else failing[event.path])[during] += event.error_rate
             outage |= during & event.outage
             silent |= during & event.silent
             if asked := event.queries:
@@ -205,7 +211,7 @@ class Workload:
         for each in self._disturbances:
             seconds = np.minimum(starts + PERIOD, each.end) - np.maximum(starts, each.begin)
             error_rate += each.error_rate * np.maximum(seconds, 0.0) / PERIOD
-        return Effects(p99_factor, error_rate, outage, silent, queries)
+        return Effects(p99_factor, error_rate, outage, silent, queries, slower, failing)
 
     def _span(self, event: Event) -> tuple[float, float]:
         """When an event begins and ends; never, as long as its milestone was not reached."""

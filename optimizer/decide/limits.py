@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 
 import numpy as np
 
-from optimizer.decide.periods import Floats, Marks, Periods, first_run, trailing_sum
+from optimizer.decide.periods import PERIOD, Floats, Marks, Periods, first_run, trailing_sum
 
 COUNTED_REQUESTS = 1_000  # a p99 wants as many samples to mean anything
 LEAST_EXCESS = 1.0  # ms: CloudWatch's response times of fast services scatter by as much
 LATENCY_RULES = ((0.20, 16, 24), (0.30, 6, 6), (0.30, 9, 12), (1.50, 3, 3))  # over by, in how many, of the last
-DAY_RULE = (0.20, 180, 288)  # five in eight of a day: what comes and goes, but is there most of the time
+LONG_RULES = ((0.20, 0.54, 48), (0.20, 0.50, 288))  # over by, in which share, of the last: four hours, and a day
+LEAST_PERIODS = 24  # where traffic is thin and periods are pooled, of as many at least
 ERROR_RULES = ((0.005, 3, 3), (0.02, 2, 12), (0.10, 1, 1))  # rate, in how many, of the last
 ERROR_LIMIT = 0.005  # the brief: of all requests
 POOLED = (12, 72, 288, 576)  # periods: an hour, six, a day, two
@@ -43,7 +45,7 @@ def latency_findings(periods: Periods, expected: Floats) -> list[Finding]:
     at, p99, usual = periods.number[kept], periods.p99[kept], expected[kept]
     counts = judged(periods, expected)[kept] & (p99 - np.nan_to_num(usual) >= LEAST_EXCESS)
     findings = []
-    for excess, often, last in (*LATENCY_RULES, DAY_RULE):
+    for excess, often, last in _latency_rules(periods.length):
         first = first_run(counts & (p99 > usual * (1 + excess)), often, last)
         if first is not None:
             findings.append(
@@ -54,6 +56,12 @@ def latency_findings(periods: Periods, expected: Floats) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _latency_rules(length: int) -> list[tuple[float, int, int]]:
+    """Over by, in how many, of the last; for periods of so many seconds."""
+    spans = [(excess, share, max(LEAST_PERIODS, last * PERIOD // length)) for excess, share, last in LONG_RULES]
+    return [*LATENCY_RULES, *((excess, ceil(share * last), last) for excess, share, last in spans)]
 
 
 def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[Finding]:

@@ -78,6 +78,7 @@ def platform(
         REGION: Region(
             fleets={"tap-fleet": Fleet(tuple((f"i-{n}", instance_type) for n in range(count)))},
             balancers=("app/tap/1",),
+            target_groups={"app/tap/1": ("targetgroup/tap-api/1", "targetgroup/tap-admin/2")},
             databases={"tap-database": primary},
             caches={
                 "tap-cache": Cache(
