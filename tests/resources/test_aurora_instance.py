@@ -15,7 +15,9 @@ from tests.actions import conftest as small_account
 account, aws, database = small_account.account, small_account.aws, small_account.database
 
 
-@pytest.mark.parametrize("noted", [{}, {"EngineVersion": "16.4"}])
+@pytest.mark.parametrize(
+    "noted", [{}, {"EngineVersion": "12.4", "DBParameterGroupName": "default.aurora-postgresql12"}]
+)
 def test_it_is_made_again_with_the_version_of_its_cluster(aws: Aws, database: Governed, noted: dict[str, str]) -> None:
     """The cluster got a mandatory patch in the window. A plan of before may have noted the version of its day."""
     aws.rds.create_db_instance(

@@ -82,8 +82,18 @@ def as_created(shown: DBInstanceTypeDef) -> dict[str, Any]:
         found["EnablePerformanceInsights"] = True
     if groups := shown.get("DBParameterGroups"):
         found["DBParameterGroupName"] = groups[0]["DBParameterGroupName"]
+    found = of_its_own(found)
     tags = [each for each in shown.get("TagList", []) if not each["Key"].startswith("aws:")]
     return {**found, "Tags": sorted(tags, key=lambda tag: tag["Key"])}
+
+
+def of_its_own(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A description without what follows from the cluster's version: the version, and AWS's default parameter group."""
+
+    def follows(name: str, value: object) -> bool:
+        return name == "EngineVersion" or (name == "DBParameterGroupName" and str(value).startswith("default."))
+
+    return {name: value for name, value in description.items() if not follows(name, value)}
 
 
 @dataclass(frozen=True)

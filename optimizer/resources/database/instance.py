@@ -127,20 +127,15 @@ class AuroraInstance:
         return (
             shown is not None
             and self.has(aws, instance_class, tier)
-            and aurora.as_created(shown) == _unversioned(description)
+            and aurora.as_created(shown) == aurora.of_its_own(description)
         )
 
     def create(self, aws: Aws, description: Mapping[str, Any], instance_class: str, tier: int) -> None:
         """Make it again under its old identifier, in its old zone. What AWS makes new: its resource id."""
         if aurora.instance(aws, self.id) is None:
-            asked = {**_unversioned(description), "DBInstanceClass": instance_class, "PromotionTier": tier}
+            asked = {**aurora.of_its_own(description), "DBInstanceClass": instance_class, "PromotionTier": tier}
             aws.rds.create_db_instance(**asked)
 
     def touched(self, aws: Aws) -> tuple[Touched, ...]:
         """The instance itself."""
         return (touched_in_rds(aws, f"arn:aws:rds:{aws.region}:{aws.account}:db:{self.id}"),)
-
-
-def _unversioned(description: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without the version that a plan of before may have noted: it is the cluster's."""
-    return {name: value for name, value in description.items() if name != "EngineVersion"}
