@@ -167,7 +167,12 @@ def _key(scope: cdk.Stack) -> kms.Key:
 
 def _log_group(scope: Construct, key: kms.IKey) -> logs.LogGroup:
     return logs.LogGroup(
-        scope, "JobLog", log_group_name="/tap/jobs", encryption_key=key, retention=logs.RetentionDays.ONE_YEAR
+        scope,
+        "JobLog",
+        log_group_name="/tap/jobs",
+        encryption_key=key,
+        retention=logs.RetentionDays.ONE_YEAR,
+        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
 
 

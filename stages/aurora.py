@@ -59,7 +59,7 @@ class AuroraCluster(Construct):
             log_group_name=f"/aws/rds/cluster/{name}/postgresql",
             retention=logs.RetentionDays.THREE_MONTHS,
             encryption_key=log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         self.cluster = rds.CfnDBCluster(
             self,
@@ -107,7 +107,7 @@ class AuroraCluster(Construct):
         # RDS refuses an instance whose monitoring role has no rights yet: "IAM role ARN value is invalid or does not
         # include the required permissions for: ENHANCED_MONITORING".
         made.node.add_dependency(self._monitoring)
-        made.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        made.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         return made
 
     def _subnets(self, name: str, network: Network) -> rds.CfnDBSubnetGroup:

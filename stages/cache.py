@@ -55,7 +55,7 @@ class Cache(Construct):
         """Let the fleet connect, and log in as the application's user, by IAM."""
         self.security_group.add_ingress_rule(fleet.security_group, ec2.Port.tcp(PORT), "Redis, from the fleet")
         fleet.security_group.add_egress_rule(self.security_group, ec2.Port.tcp(PORT), "To Redis")
-        fleet.role.add_to_policy(
+        fleet.rights.add_statements(
             iam.PolicyStatement(
                 sid="LogInToRedis",
                 actions=["elasticache:Connect"],
@@ -106,7 +106,7 @@ class Cache(Construct):
             log_delivery_configurations=[self._log(kind, log_key) for kind in ("slow-log", "engine-log")],
         )
         group.cfn_options.update_policy = cdk.CfnUpdatePolicy(use_online_resharding=True)
-        group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        group.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         acknowledge(group, "AEC6", "Users log in by IAM, through the user group, which excludes AUTH")
         return group
 
@@ -119,7 +119,7 @@ class Cache(Construct):
             log_group_name=f"/tap/cache/{kind}",
             retention=logs.RetentionDays.THREE_MONTHS,
             encryption_key=log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         destination = elasticache.CfnReplicationGroup.DestinationDetailsProperty(
             cloud_watch_logs_details=elasticache.CfnReplicationGroup.CloudWatchLogsDestinationDetailsProperty(

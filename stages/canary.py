@@ -119,5 +119,5 @@ class Visitor(Construct):
             log_group_name=f"{LOG_GROUP}-{self.canary.canary_id}",
             retention=logs.RetentionDays.THREE_MONTHS,
             encryption_key=log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

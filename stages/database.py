@@ -33,7 +33,7 @@ class Database(Construct):
         key = kms.Key.from_key_arn(self, "Key", key.key_arn)
         self.global_cluster = self._global_cluster()
         self.secret = rds.DatabaseSecret(self, "Secret", username=ADMINISTRATOR, secret_name=NAME, encryption_key=key)
-        self.secret.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        self.secret.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.aurora = AuroraCluster(
             self,
             "Aurora",
@@ -72,7 +72,7 @@ class Database(Construct):
         fleet.security_group.add_egress_rule(group, port, "To PostgreSQL")
         stack = cdk.Stack.of(self)
         user = f"{self.cluster.attr_db_cluster_resource_id}/{APPLICATION}"
-        fleet.role.add_to_policy(
+        fleet.rights.add_statements(
             iam.PolicyStatement(
                 sid="LogInToAurora",
                 actions=["rds-db:connect"],

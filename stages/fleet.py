@@ -54,6 +54,9 @@ class Fleet(Construct):
         # Through the NAT: AWS endpoints (Systems Manager, KMS, logs) and the tenants' own webhooks.
         self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS and webhooks")
         self.role = self._role()
+        # Apart from the role's own policy, which the launch template waits for: this one waits for what holds data,
+        # and what holds data waits for the group (ADR 22).
+        self.rights = iam.Policy(self, "Rights", roles=[self.role])
         self.launch_template = self._launch_template(sizing, image_id)
         self.group = self._group(sizing, network)
         self._scale_by_cpu(sizing)
@@ -127,7 +130,7 @@ class Fleet(Construct):
                 )
             ],
         )
-        template.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        template.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         return template
 
     def _group(self, sizing: FleetSizing, network: Network) -> autoscaling.AutoScalingGroup:
@@ -148,7 +151,7 @@ class Fleet(Construct):
             default_instance_warmup=cdk.Duration.minutes(5),
             group_metrics=[autoscaling.GroupMetrics.all()],
         )
-        group.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        group.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         cdk.Annotations.of(group).acknowledge_warning(
             "@aws-cdk/aws-autoscaling:desiredCapacitySet", "Unmodified sizes are ignored: docs/adr/0003"
         )

@@ -72,7 +72,7 @@ class Network(Construct):
             log_group_name="/tap/network/flows",
             retention=logs.RetentionDays.THREE_MONTHS,
             encryption_key=log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         role = self._flow_log_role()
         flows = self.vpc.add_flow_log(

@@ -33,9 +33,9 @@ class Pointers(Construct):
         self._point("database/secret", database.secret.secret_arn)
         mark_part(self, "pointers")
 
-    def grant_read(self, role: iam.Role) -> None:
-        """Let `role` read every pointer."""
-        role.add_to_policy(
+    def grant_read(self, rights: iam.Policy) -> None:
+        """Let whoever has `rights` read every pointer."""
+        rights.add_statements(
             iam.PolicyStatement(
                 sid="FollowPointers",
                 actions=["ssm:GetParameter", "ssm:GetParameters"],

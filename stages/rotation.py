@@ -43,7 +43,7 @@ class Rotation(Construct):
             log_group_name=f"/aws/lambda/{NAME}",
             retention=logs.RetentionDays.THREE_MONTHS,
             encryption_key=log_key,
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         role = iam.Role(
             self,

@@ -60,22 +60,22 @@ class Tables(Construct):
         self.names = tuple(dict.fromkeys((*sizing, MERGED)))
         mark_part(self, "tables")
 
-    def grant_read_write(self, role: iam.Role) -> None:
-        """Let `role` read and write items, in the tables and through their indexes; not scan them."""
+    def grant_read_write(self, rights: iam.Policy) -> None:
+        """Let whoever has `rights` read and write items, in the tables and through their indexes; not scan them."""
         indexes = {**self._indexes, MERGED: tuple(INDEXES[MERGED])}
         arns = [
             arn
             for name in self.names
             for arn in (self._arn(name), *(f"{self._arn(name)}/index/{index}" for index in indexes[name]))
         ]
-        role.add_to_policy(
+        rights.add_statements(
             iam.PolicyStatement(
                 sid="ReadAndWriteItems",
                 actions=[f"dynamodb:{action}" for action in ITEM_ACTIONS],
                 resources=arns,
             )
         )
-        role.add_to_policy(
+        rights.add_statements(
             iam.PolicyStatement(
                 sid="UseTheTablesKey",
                 actions=["kms:Decrypt", "kms:DescribeKey"],

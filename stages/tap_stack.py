@@ -39,9 +39,12 @@ class TapStack(RegionalStack):
         fleet = Fleet(self, "Fleet", sizing=sizing.fleet, network=network, image_id=environment.primary.image_id)
         balancer = Balancer(self, "Balancer", network=network, fleet=fleet, certificate_arn=environment.certificate_arn)
         pointers = Pointers(self, "Pointers", tables=tables, cache=cache, database=database)
+        # A certificate or an image that is refused fails the first creation before anything holds data (ADR 22).
+        for data in (*tables.by_name.values(), cache.group, database.global_cluster):
+            data.node.add_dependency(fleet.group, balancer.load_balancer)
 
-        tables.grant_read_write(fleet.role)
-        pointers.grant_read(fleet.role)
+        tables.grant_read_write(fleet.rights)
+        pointers.grant_read(fleet.rights)
         cache.allow_from(fleet)
         database.allow_from(fleet)
 

@@ -2,7 +2,7 @@
 
 Both steps are harmless; only references have to be kept standing in between. What may be imported:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
-(a static name of its own, and DeletionPolicy Retain).
+(a static name of its own, and DeletionPolicy Retain or RetainExceptOnCreate).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ NAMED: Mapping[str, str] = {
     "AWS::DynamoDB::GlobalTable": "TableName",
     "AWS::ElastiCache::ReplicationGroup": "ReplicationGroupId",
 }
+RETAINED = ("Retain", "RetainExceptOnCreate")  # the second differs in a rolled back creation alone
 SEEN = ("IN_SYNC", "MODIFIED")  # drift states of what was compared, as far as it can be read
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 
@@ -40,7 +41,7 @@ def _stays(refusal: Refusal, template: Template) -> bool:
     """Whether the template retains the resource, and names it so that it can be imported."""
     body = template["Resources"].get(refusal.change.logical_id, {})
     name = body.get("Properties", {}).get(NAMED.get(refusal.change.type, ""))
-    return bool(body.get("DeletionPolicy") == "Retain" and name == refusal.change.physical_id)
+    return body.get("DeletionPolicy") in RETAINED and bool(name == refusal.change.physical_id)
 
 
 def left(template: Template, leaving: Mapping[str, str], known: Known) -> Template:

@@ -10,6 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
+from cloudformation.creation_graph import own_name, protected
 from domain.environment import load_environment
 from domain.sizing import Sizing
 from stages.production import ProductionStage
@@ -52,7 +53,23 @@ def test_the_optimizer_finds_what_it_governs(foundation: Foundation, type: str) 
 def test_what_an_action_may_remove_or_replace_is_kept(foundation: Foundation, type: str) -> None:
     found = [r for _, _, r in foundation.every() if r["Type"] == type]
     assert found
-    assert {(r.get("DeletionPolicy"), r.get("UpdateReplacePolicy")) for r in found} == {("Retain", "Retain")}
+    assert {r.get("DeletionPolicy") for r in found} <= {"Retain", "RetainExceptOnCreate"}
+    assert {r.get("UpdateReplacePolicy") for r in found} == {"Retain"}
+
+
+def test_a_failed_creation_keeps_no_name_that_nothing_protects(foundation: Foundation) -> None:
+    """The second try would find it taken. Keys and buckets have no name of their own, and hold what is kept."""
+    kept = [
+        (stack, id)
+        for stack, id, r in foundation.every()
+        if r.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate")
+    ]
+    assert kept
+    for stack, id in kept:
+        template = foundation.templates[stack]
+        body = template["Resources"][id]
+        frees = own_name(template, id) is not None and not protected(body)
+        assert (id, body["DeletionPolicy"]) == (id, "RetainExceptOnCreate" if frees else "Retain")
 
 
 def test_nothing_has_to_be_published(foundation: Foundation) -> None:
