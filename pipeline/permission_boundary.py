@@ -24,6 +24,7 @@ AT_MOST = (
     "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
     "ce:GetCostAndUsage",
+    "ce:GetCostForecast",
     "ce:GetReservationCoverage",
     "ce:GetReservationPurchaseRecommendation",
     "ce:GetReservationUtilization",

@@ -114,6 +114,7 @@ MONEY: tuple[Permission, ...] = (
     *_read(
         "awscostexplorerservice",
         "ce:GetCostAndUsage",
+        "ce:GetCostForecast",
         "ce:GetReservationCoverage",
         "ce:GetReservationPurchaseRecommendation",
         "ce:GetReservationUtilization",

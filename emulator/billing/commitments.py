@@ -65,12 +65,30 @@ def cover(hours: Use, first: int, reservations: Sequence[Reservation], plans: Se
     cost: dict[tuple[str, str], Array] = {}
     uses: list[ReservationUse] = []
     for region, kin in sorted({(each.region, family(each.kind)) for each in reservations}):
-        group = [each for each in reservations if (each.region, family(each.kind)) == (region, kin)]
+        group = [
+            each for each in reservations if (each.region, family(each.kind)) == (region, kin) and _is_for_ours(each)
+        ]
         running = {key: units for key, units in hours.items() if (key[0], family(key[1])) == (region, kin)}
         uses += _reserve(running, first, count, sorted(group, key=lambda each: each.begin), reserved, cost)
+    uses += [
+        ReservationUse(each, bought, np.zeros(count), unit_cost(each))
+        for each in reservations
+        if not _is_for_ours(each)
+        for bought in (active(each, first, count) * each.count * normalized(each.kind),)
+    ]
     left = {key: amounts - reserved.get(key, 0.0) for key, amounts in hours.items() if item(key[1]).service == EC2}
     planned = [_plan(each, left, first, count) for each in sorted(plans, key=lambda each: each.type != "EC2Instance")]
     return Coverage(tuple(uses), tuple(planned), reserved, cost)
+
+
+def _is_for_ours(reservation: Reservation) -> bool:
+    """Whether it matches what runs here: Linux on shared hosts, as far as it is EC2.
+
+    EC2 User Guide, "How Reserved Instances are applied": platform and tenancy must match.
+    """
+    if item(reservation.kind).service != EC2:
+        return True
+    return (reservation.platform, reservation.tenancy) == ("Linux/UNIX", "default")
 
 
 def active(commitment: Reservation | SavingsPlan, first: int, count: int) -> Array:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from domain.list_prices import HOURS_PER_MONTH
-from emulator.billing.catalog import COST_EXPLORER, item, normalized, rate
+from emulator.billing.catalog import COST_EXPLORER, EC2, item, normalized, rate
 from emulator.billing.commitments import Coverage, PlanUse, ReservationUse, active, cover
 from emulator.billing.metering import Metered, meter
-from emulator.billing.spec import Adjustment, BillingSpec, Reservation, SavingsPlan
+from emulator.billing.spec import Adjustment, BillingSpec, Member, Reservation, SavingsPlan
 from emulator.workload.noise import Array
 from emulator.workload.workload import Sources
 
@@ -39,6 +39,7 @@ class Line:
     quantity: Array
     unblended: Array
     amortized: Array
+    account: str = ""  # whose it is; empty: the account's own
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def settle(metered: Metered, spec: BillingSpec) -> Ledger:
     for plan in coverage.plans:
         lines += _plan_lines(plan, metered.first, count)
     lines += [_adjustment(each, metered.first, count) for each in spec.adjustments]
+    lines += [_member(each, count) for each in spec.members]
     return Ledger(metered.first, tuple(lines), coverage, running)
 
 
@@ -160,10 +162,11 @@ def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[L
     price = use.cost * normalized(each.kind)
     zero = np.zeros(count)
     recurring = hours * price * (1 - each.upfront)
-    yield Line(what.service, fee_type, each.region, "RIFee", "Hrs", hours, recurring, use.unused * use.cost)
+    unused = use.unused * use.cost
+    yield Line(what.service, fee_type, each.region, "RIFee", "Hrs", hours, recurring, unused, each.owner)
     if each.upfront:
         paid = _upfront(each, price * each.count, first, count)
-        yield Line(what.service, fee_type, each.region, "Upfront", "Quantity", zero, paid, zero)
+        yield Line(what.service, fee_type, each.region, "Upfront", "Quantity", zero, paid, zero, each.owner)
 
 
 def _plan_lines(use: PlanUse, first: int, count: int) -> Iterator[Line]:
@@ -200,6 +203,12 @@ def _monthly_hours(reservation: Reservation, first: int, count: int) -> Array:
         if begin < end and 0 <= at < count:
             result[at] = (end - begin).total_seconds() / 3600
     return result
+
+
+def _member(each: Member, count: int) -> Line:
+    """What another account of the organization is billed, hour by hour."""
+    cost = np.full(count, each.per_hour)
+    return Line(EC2, "BoxUsage:m5.large", "us-east-1", "Usage", "Hrs", cost, cost, cost, each.account)
 
 
 def _adjustment(each: Adjustment, first: int, count: int) -> Line:

@@ -40,7 +40,7 @@ def chosen(line: Line, expression: Mapping[str, Any] | None, account: str) -> bo
 def dimension(line: Line, key: str, account: str) -> str:
     """A line's value under a dimension."""
     if key == "LINKED_ACCOUNT":
-        return account
+        return line.account or account
     if key not in _DIMENSIONS:
         raise NotImplementedError(f"the dimension {key} is not emulated; there are {', '.join(sorted(_DIMENSIONS))}.")
     return str(_DIMENSIONS[key](line))
@@ -58,10 +58,23 @@ def grouping(asked: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
 
 def service_of(expression: Mapping[str, Any] | None, default: str) -> str:
     """The one service that an expression names, alone or among the parts of an And; the default without one."""
-    parts = (expression or {}).get("And") or ([expression] if expression else [])
-    for part in parts:
-        named = part.get("Dimensions", {})
-        if named.get("Key") == "SERVICE":
-            (service,) = named["Values"]
-            return str(service)
-    return default
+    (service,) = named(expression, "SERVICE") or [default]
+    return service
+
+
+def named(expression: Mapping[str, Any] | None, key: str) -> list[str]:
+    """The values that an expression allows for one dimension; none when it does not name it."""
+    for part in (expression or {}).get("And") or ([expression] if expression else []):
+        dimensions = part.get("Dimensions", {})
+        if dimensions.get("Key") == key:
+            return [str(each) for each in dimensions["Values"]]
+    return []
+
+
+def is_only_own(expression: Mapping[str, Any] | None, account: str) -> bool:
+    """Whether nothing but the account itself is asked for. Raises NotImplementedError for other dimensions."""
+    if not expression:
+        return False
+    if named(expression, "LINKED_ACCOUNT") != [account] or len(expression.get("And", [expression])) > 1:
+        raise NotImplementedError(f"the filter {expression} is not emulated: ask for the account itself.")
+    return True

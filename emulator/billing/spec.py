@@ -55,11 +55,14 @@ class _Commitment(_Value):
 
 
 class Reservation(_Commitment):
-    """Reserved EC2 instances (regional, Linux, default tenancy), RDS instances or ElastiCache nodes of one type."""
+    """Reserved EC2 instances (regional), RDS instances or ElastiCache nodes of one type."""
 
     kind: str
     count: PositiveInt
     region: str = "us-east-1"
+    platform: str = "Linux/UNIX"
+    tenancy: str = "default"
+    owner: str = ""  # another account of the organization that shares it; empty: the account's own
 
 
 class SavingsPlan(_Commitment):
@@ -69,6 +72,13 @@ class SavingsPlan(_Commitment):
     per_hour: Annotated[float, Field(gt=0)]
     family: str | None = None
     region: str | None = None
+
+
+class Member(_Value):
+    """Another account of the organization that the account pays for, and what it spends on EC2 an hour."""
+
+    account: str
+    per_hour: Annotated[float, Field(gt=0)]
 
 
 class Adjustment(_Value):
@@ -96,4 +106,5 @@ class BillingSpec(_Value):
     savings_plans: tuple[SavingsPlan, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     currency: Currency = Currency()
+    members: tuple[Member, ...] = ()  # none: it pays for itself alone
     offered: Discount = 0.3  # what AWS takes off for a commitment that nobody has bought yet

@@ -21,7 +21,7 @@ from optimizer.costs.money_evidence import DayCost, GivenBack, MoneyEvidence, wh
 from optimizer.costs.plan_savings import Step
 from optimizer.costs.purchase_advice import purchase_advice
 from optimizer.costs.read_costs import Billed, Running
-from optimizer.costs.trend import by_day, forecast, service_months, trend
+from optimizer.costs.trend import as_aws_expects, by_day, forecast, service_months, trend
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
@@ -134,7 +134,7 @@ def _money(running: Running, target: Footprint, billed: Billed) -> MoneyEvidence
         ),
         days=tuple(DayCost(day, in_cents(cost)) for day, cost in days.items()),
         trend=trend(days, months, today),
-        forecast=forecast(days, months, today),
+        forecast=as_aws_expects(billed.expected) or forecast(days, months, today),
         commitments=commitments,
         used=committing.used if committing else (),
         advice=advice if commitments is not None else (),
@@ -143,6 +143,7 @@ def _money(running: Running, target: Footprint, billed: Billed) -> MoneyEvidence
         requests=billed.explorer.requests,
         spent=billed.explorer.spent,
         notes=tuple(notes),
+        account=billed.explorer.aws.account,
     )
 
 

@@ -24,14 +24,16 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 def money_lines(money: MoneyEvidence) -> Iterator[str]:
     """Trend and forecast, what to commit to, and findings that nothing carries out."""
+    if money.account:
+        yield f"The bill of account {money.account} alone; what its organization shares with it is said below."
     if trend := money.trend:
         yearly = f", {trend.yearly:+.1f} % over a year" if trend.yearly is not None else ""
         yield (
             f"Trend: ${trend.daily:,.2f} a day, {trend.monthly_change:+.1f} % in 30 days "
-            f"({trend.low:+.1f} to {trend.high:+.1f} %){yearly}."
+            f"({trend.low:+.1f} to {trend.high:+.1f} %){yearly}: each weekday against its own, which no forecast shows."
         )
     for month in money.forecast:
-        season = "with last year's season" if month.seasonal else "level"
+        season = f"with last year's season, by {month.source}" if month.seasonal else f"by {month.source}"
         between = f"{_usd(month.low)} to {_usd(month.high)}"
         yield f"  {month.month:%B %Y} without the plan: {_usd(month.cost)} ({between}), {season}"
     for used in money.used:

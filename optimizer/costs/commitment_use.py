@@ -11,6 +11,12 @@ from optimizer.costs.cost_explorer import CostExplorer
 PERIOD = timedelta(days=30)
 NO_DATA = "DataUnavailableException"  # what Cost Explorer answers where there is no commitment at all
 
+# Discounts are shared within an organization unless it turned that off (AWS Organizations, "Consolidated billing").
+SHARED = (
+    "commitments of other accounts of its organization: what the plan frees of it may serve those, so net savings "
+    "may be lower."
+)
+
 
 @dataclass(frozen=True)
 class Used:

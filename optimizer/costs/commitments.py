@@ -50,7 +50,8 @@ class Reservation:
     """Reserved instances of one purchase, `units` normalized units in all.
 
     `monthly` is what it costs a month with its upfront payment spread over the term, `billed_monthly` what of
-    it is still invoiced each month. Without `flexible` it covers its own instance type only.
+    it is still invoiced each month. Without `flexible` it covers its own instance type only; `bound_to` names
+    what of it the platform does not run, as another operating system, tenancy or engine: it covers nothing then.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Reservation:
     monthly: Decimal
     billed_monthly: Decimal
     flexible: bool = True
+    bound_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ def charge(footprint: Footprint, prices: PriceBook, commitments: Commitments) ->
     reserved: dict[tuple[Committed, str, str], list[Reservation]] = defaultdict(list)
     for reservation in commitments.reservations:
         family = family_and_units(reservation.instance_type)[0] if reservation.flexible else reservation.instance_type
+        if reservation.bound_to:
+            family = f"{reservation.instance_type} for {reservation.bound_to}"  # no usage of ours is of that kind
         reserved[reservation.service, reservation.region, family].append(reservation)
     # What fits one type only goes first: the flexible ones can still cover the others.
     for (service, region, kind), together in sorted(reserved.items(), key=lambda each: each[1][0].flexible):
@@ -204,7 +208,7 @@ def _planned(candidates: Iterable[_Open], plan: SavingsPlan) -> Charge:
         spent = each.left * each.price
         if not spent:
             continue
-        taken = min(spent, left / plan.rate)
+        taken = min(spent, left / plan.rate) if plan.rate > 0 else ZERO
         each.left -= taken / each.price
         left -= taken * plan.rate
         covered += taken

@@ -6,10 +6,10 @@ are counted. Answers are settled after two days; `End` is exclusive (Cost Explor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PER_REQUEST = Decimal("0.01")
 MONTHS = 13  # whole ones before the current: what Cost Explorer keeps unless more is asked for in its settings
 DAYS = 60
+AHEAD = 3  # months that are forecast
 UNSETTLED = timedelta(days=2)
 CURRENCY = "USD"
 GIVEN_BACK = ("Credit", "Refund")
@@ -46,6 +47,16 @@ class Cost:
     estimated: bool
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What AWS expects a month to cost, with its 95 % interval, in US dollars."""
+
+    month: date
+    cost: Decimal
+    low: Decimal
+    high: Decimal
+
+
 @dataclass
 class CostExplorer:
     """Cost Explorer of one account, with the number of requests made."""
@@ -57,6 +68,11 @@ class CostExplorer:
     def spent(self) -> Decimal:
         """What the requests cost, in US dollars."""
         return self.requests * PER_REQUEST
+
+    def own(self, *expressions: ExpressionTypeDef) -> ExpressionTypeDef:
+        """A filter for this account alone: in a payer's account Cost Explorer answers for the whole organization."""
+        account: ExpressionTypeDef = {"Dimensions": {"Key": "LINKED_ACCOUNT", "Values": [self.aws.account]}}
+        return {"And": [*expressions, account]} if expressions else account
 
     @property
     def today(self) -> date:
@@ -124,33 +140,82 @@ def _costs(
         "Granularity": granularity,
         "Metrics": list(METRICS),
         "GroupBy": groups,
-        "Filter": only,
+        "Filter": explorer.own(only),
     }
     found = []
     for page in explorer.pages(explorer.aws.cost_explorer.get_cost_and_usage, asked):
-        for period in page["ResultsByTime"]:
-            day, estimated = date.fromisoformat(period["TimePeriod"]["Start"]), period["Estimated"]
-            found += [_cost(day, group, estimated=estimated) for group in period["Groups"]]
+        for day, period in dated(page.get("ResultsByTime", [])):
+            estimated = period.get("Estimated", False)
+            found += [_cost(day, group, len(by), estimated=estimated) for group in period.get("Groups", [])]
     return tuple(found)
 
 
-def _cost(start: date, group: Mapping[str, Any], *, estimated: bool) -> Cost:
-    metrics = group["Metrics"]
+def expected_costs(explorer: CostExplorer) -> tuple[Expected, ...]:
+    """AWS's own forecast of the next whole months, of the same costs, each with its 95 % interval.
+
+    Raises CostsUnknown where AWS has too little history for one.
+    """
+    start, end = explorer.today, months_before(explorer.today, -AHEAD - 1)
+    asked = {
+        "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
+        "Granularity": "MONTHLY",
+        "Metric": "AMORTIZED_COST",
+        "PredictionIntervalLevel": 95,
+        "Filter": explorer.own(_without(NOT_USED)),
+    }
+    answer = explorer.page(explorer.aws.cost_explorer.get_cost_forecast, asked)
+    _require_dollars(answer.get("Total", {}))
+    return tuple(
+        Expected(
+            month,
+            amount(each, "MeanValue"),
+            amount(each, "PredictionIntervalLowerBound"),
+            amount(each, "PredictionIntervalUpperBound"),
+        )
+        for month, each in dated(answer.get("ForecastResultsByTime", []))
+        if month.day == 1 and month > start and amount(each, "MeanValue")
+    )
+
+
+def _require_dollars(shown: Mapping[str, Any]) -> None:
+    if shown.get("Unit", CURRENCY) not in (CURRENCY, "N/A"):
+        raise CostsUnknown(
+            f"Cost Explorer shows amounts in {shown['Unit']}: only {CURRENCY} is reckoned with, "
+            "so no figure of the bill is used."
+        )
+
+
+def _cost(start: date, group: Mapping[str, Any], keys: int, *, estimated: bool) -> Cost:
+    metrics = group.get("Metrics", {})
     for shown in metrics.values():
-        if shown["Unit"] not in (CURRENCY, "N/A"):
-            raise CostsUnknown(
-                f"Cost Explorer shows amounts in {shown['Unit']}: only {CURRENCY} is reckoned with, "
-                "so no figure of the bill is used."
-            )
-    net = metrics.get("NetAmortizedCost")
+        _require_dollars(shown)
+    billed = amount(metrics.get("UnblendedCost", {}), "Amount")
     return Cost(
         start,
-        tuple(group["Keys"]),
-        Decimal(metrics["UnblendedCost"]["Amount"]),
-        Decimal(metrics["AmortizedCost"]["Amount"]),
-        Decimal(net["Amount"]) if net else None,
+        tuple([*group.get("Keys", ()), *[""] * keys][:keys]),
+        billed,
+        amount(metrics["AmortizedCost"], "Amount") if "AmortizedCost" in metrics else billed,
+        amount(metrics["NetAmortizedCost"], "Amount") if "NetAmortizedCost" in metrics else None,
         estimated,
     )
+
+
+def dated(periods: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, Mapping[str, Any]]]:
+    """Each period with its first day; one that does not tell it says nothing."""
+    for each in periods:
+        try:
+            yield date.fromisoformat(each.get("TimePeriod", {}).get("Start", "")[:10]), each
+        except ValueError:
+            continue
+
+
+def amount(shown: Mapping[str, Any], name: str) -> Decimal:
+    """A figure that Cost Explorer gives as text; 0 where it is absent, empty or no number. Every member is optional."""
+    try:
+        found = Decimal(str(shown.get(name) or 0))
+    except InvalidOperation:
+        return Decimal(0)
+    return found if found.is_finite() else Decimal(0)
 
 
 def _without(types: Sequence[str]) -> ExpressionTypeDef:

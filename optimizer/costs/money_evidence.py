@@ -36,7 +36,7 @@ class GivenBack:
 class MoneyEvidence:
     """The bill as it was read for a plan. Empty where Cost Explorer did not answer: `notes` say why.
 
-    `requests` is how many paid requests were made, `spent` what they cost.
+    `requests` is how many paid requests were made, `spent` what they cost; `account` whose bill it is, alone.
     """
 
     months: tuple[ServiceMonth, ...]
@@ -52,6 +52,7 @@ class MoneyEvidence:
     requests: int
     spent: Decimal
     notes: tuple[str, ...]
+    account: str = ""
 
     @property
     def summary(self) -> str:

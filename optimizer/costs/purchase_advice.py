@@ -89,6 +89,8 @@ def _units(footprint: Footprint) -> dict[Pool, Decimal]:
 def _reserved(commitments: Commitments) -> dict[Pool, Decimal]:
     counted: dict[Pool, Decimal] = defaultdict(Decimal)
     for each in commitments.reservations:
+        if each.bound_to:
+            continue
         counted[each.service, each.region, family_and_units(each.instance_type)[0]] += each.units
     return counted
 

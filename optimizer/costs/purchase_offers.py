@@ -10,9 +10,10 @@ from typing import Any
 from domain.errors import CostsUnknown
 from optimizer.costs.commitment_use import NO_DATA
 from optimizer.costs.commitments import Committed
-from optimizer.costs.cost_explorer import CostExplorer
+from optimizer.costs.cost_explorer import CostExplorer, amount
 
 LOOK_BACK, TERM, PAYMENT = "SIXTY_DAYS", "ONE_YEAR", "NO_UPFRONT"  # the least that binds
+SCOPE = "LINKED"  # for this account alone, not for its whole organization
 DETAILS = {
     Committed.EC2: ("EC2InstanceDetails", "InstanceType"),
     Committed.RDS: ("RDSInstanceDetails", "InstanceType"),
@@ -51,46 +52,55 @@ class Offers:
 
     reservations: tuple[Offer, ...] = ()
     savings_plan: PlanOffer | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_offers(explorer: CostExplorer) -> Offers:
     """One year, nothing upfront. A service that AWS recommends nothing for is left out."""
-    reservations = tuple(offer for service in Committed for offer in _reservations(explorer, service))
-    return Offers(reservations, _savings_plan(explorer))
+    found = [offer for service in Committed for offer in _reservations(explorer, service)]
+    notes = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
+    return Offers(tuple(each for each in found if isinstance(each, Offer)), _savings_plan(explorer), notes)
 
 
-def _reservations(explorer: CostExplorer, service: Committed) -> Iterator[Offer]:
+def _reservations(explorer: CostExplorer, service: Committed) -> Iterator[Offer | str]:
     asked: dict[str, Any] = {
         "Service": service.value,
+        "AccountId": explorer.aws.account,
+        "AccountScope": SCOPE,
         "LookbackPeriodInDays": LOOK_BACK,
         "TermInYears": TERM,
         "PaymentOption": PAYMENT,
     }
     try:
         for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_purchase_recommendation, asked):
-            for recommendation in page["Recommendations"]:
-                yield from (_offer(service, each) for each in recommendation["RecommendationDetails"])
+            for recommendation in page.get("Recommendations", []):
+                yield from (_offer(service, each) for each in recommendation.get("RecommendationDetails", []))
     except CostsUnknown as error:
         if error.code != NO_DATA:
             raise
 
 
-def _offer(service: Committed, detail: Mapping[str, Any]) -> Offer:
+def _offer(service: Committed, detail: Mapping[str, Any]) -> Offer | str:
+    """One recommendation, or in words that it does not tell for what: every member of the answer is optional."""
     member, kind = DETAILS[service]
-    instance = detail["InstanceDetails"][member]
+    instance = detail.get("InstanceDetails", {}).get(member, {})
+    if not instance.get("Region") or not instance.get(kind):
+        return f"A recommendation of AWS to reserve for {service.value} does not tell its Region and type: left out."
     return Offer(
         service,
         instance["Region"],
         instance[kind],
-        Decimal(detail["RecommendedNumberOfInstancesToPurchase"]),
-        Decimal(detail["EstimatedMonthlySavingsAmount"]),
-        Decimal(detail["EstimatedMonthlyOnDemandCost"]),
+        amount(detail, "RecommendedNumberOfInstancesToPurchase"),
+        amount(detail, "EstimatedMonthlySavingsAmount"),
+        amount(detail, "EstimatedMonthlyOnDemandCost"),
     )
 
 
 def _savings_plan(explorer: CostExplorer) -> PlanOffer | None:
     asked = {
         "SavingsPlansType": "COMPUTE_SP",
+        "AccountScope": SCOPE,
+        "Filter": explorer.own(),
         "LookbackPeriodInDays": LOOK_BACK,
         "TermInYears": TERM,
         "PaymentOption": PAYMENT,
@@ -102,6 +112,6 @@ def _savings_plan(explorer: CostExplorer) -> PlanOffer | None:
             raise
         return None
     found = answer.get("SavingsPlansPurchaseRecommendation", {}).get("SavingsPlansPurchaseRecommendationSummary")
-    if not found or not Decimal(found.get("HourlyCommitmentToPurchase") or 0):
+    if not found or not amount(found, "HourlyCommitmentToPurchase"):
         return None
-    return PlanOffer(Decimal(found["HourlyCommitmentToPurchase"]), Decimal(found["EstimatedMonthlySavingsAmount"]))
+    return PlanOffer(amount(found, "HourlyCommitmentToPurchase"), amount(found, "EstimatedMonthlySavingsAmount"))

@@ -1,23 +1,26 @@
 """What is committed: reservations and Savings Plans, how far they cover and are used, by Cost Explorer.
 
-Cost Explorer answers for EC2 when no service is named, so each is named. A service without a reservation
-is asked no further (each request costs): nothing covers it and nothing is stranded.
+Cost Explorer answers for EC2 when no service is named, so each is named. Utilization shows what this account
+bought; coverage also what others of its organization share with it, so both are asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.errors import CostsUnknown
 from domain.list_prices import HOURS_PER_MONTH
-from optimizer.costs.commitment_use import NO_DATA, CommittedMonth, Used, last_period, percent
+from optimizer.costs.commitment_use import NO_DATA, SHARED, CommittedMonth, Used, last_period, percent
 from optimizer.costs.commitments import Commitments, Committed, Reservation, family_and_units
-from optimizer.costs.cost_explorer import MONTHS, CostExplorer, months_before
+from optimizer.costs.cost_explorer import MONTHS, CostExplorer, amount, dated, months_before
 from optimizer.costs.read_savings_plans import read_savings_plans
+
+if TYPE_CHECKING:
+    from types_boto3_ce.type_defs import ExpressionTypeDef
 
 
 @dataclass(frozen=True)
@@ -35,21 +38,39 @@ def read_commitments(explorer: CostExplorer) -> Committing:
     reservations: list[Reservation] = []
     used: list[Used] = []
     months: list[CommittedMonth] = []
-    utilizations: dict[Committed, float] = {}
+    notes: list[str] = []
     for service in Committed:
         groups = list(_groups(explorer, service))
-        reservations += [_reservation(service, each) for each in groups]
-        if groups:
-            months += _months(explorer, service)
-            utilizations[service] = _share(
-                [each["Utilization"] for each in groups], "TotalActualHours", "PurchasedHours"
+        for each in groups:
+            found = _reservation(service, each)
+            (reservations if isinstance(found, Reservation) else notes).append(found)  # type: ignore[arg-type]
+        months += _months(explorer, service) if groups else ()
+        covered = _coverage(explorer, service)
+        used.append(_used(service, groups, covered))
+        if covered and not groups:
+            notes.append(f"{service.value}: {covered:g} % of what runs is covered by {SHARED}")
+    notes += _others(reservations)
+    plans, plan_used, plan_months, plan_notes = read_savings_plans(explorer)
+    commitments = Commitments(tuple(reservations), plans)
+    return Committing(commitments, (*used, *plan_used), (*months, *plan_months), (*notes, *plan_notes))
+
+
+def _used(service: Committed, groups: list[Mapping[str, Any]], covered: float | None) -> Used:
+    if not groups:
+        return Used(service.value, covered or None, None, Decimal(0))
+    amounts = [each.get("Utilization", {}) for each in groups]
+    unused = sum((amount(each, "RICostForUnusedHours") for each in amounts), Decimal(0))
+    return Used(service.value, covered, _share(amounts, "TotalActualHours", "PurchasedHours"), unused)
+
+
+def _others(reservations: Iterable[Reservation]) -> Iterator[str]:
+    """Those that are bought for something the platform does not run: they cover nothing of it."""
+    for each in reservations:
+        if each.bound_to:
+            yield (
+                f"The reservation {each.id} ({each.instance_type}) is bought for {each.bound_to}: "
+                "it covers nothing of the platform."
             )
-            unused = sum((Decimal(each["Utilization"]["RICostForUnusedHours"]) for each in groups), Decimal(0))
-            used.append(Used(service.value, _coverage(explorer, service), utilizations[service], unused))
-        else:
-            used.append(Used(service.value, None, None, Decimal(0)))
-    plans, plan_used, plan_months, notes = read_savings_plans(explorer)
-    return Committing(Commitments(tuple(reservations), plans), (*used, *plan_used), (*months, *plan_months), notes)
 
 
 def _groups(explorer: CostExplorer, service: Committed) -> Iterator[Mapping[str, Any]]:
@@ -57,74 +78,145 @@ def _groups(explorer: CostExplorer, service: Committed) -> Iterator[Mapping[str,
     asked = {
         "TimePeriod": last_period(explorer),
         "GroupBy": [{"Type": "DIMENSION", "Key": "SUBSCRIPTION_ID"}],
-        "Filter": _only(service),
+        "Filter": _only(explorer, service),
     }
     try:
         for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_utilization, asked):
-            for period in page["UtilizationsByTime"]:
+            for period in page.get("UtilizationsByTime", []):
                 yield from period.get("Groups", [])
     except CostsUnknown as error:
         if error.code != NO_DATA:
             raise
 
 
-def _reservation(service: Committed, group: Mapping[str, Any]) -> Reservation:
-    told, amounts = group["Attributes"], group["Utilization"]
-    number = Decimal(told["numberOfInstances"])
-    hours = Decimal(amounts["PurchasedHours"]) / number  # of one instance: it may have begun within the period
+def _reservation(service: Committed, group: Mapping[str, Any]) -> Reservation | str:
+    """What one reservation is, or in words why it cannot be reckoned with: AWS promises none of its attributes."""
+    told = {str(name).casefold(): str(value) for name, value in group.get("Attributes", {}).items()}
+    amounts, name = group.get("Utilization", {}), group.get("Value", "without an id")
+    kind, number = told.get("instancetype", ""), amount(told, "numberofinstances")
+    ends = _day(told.get("enddatetime", ""))
+    missing = [
+        each
+        for each, known in (
+            ("region", told.get("region")),
+            ("instanceType", kind),
+            ("numberOfInstances", number > 0),
+            ("endDateTime", ends),
+        )
+        if not known
+    ]
+    if missing or ends is None:
+        return (
+            f"The reservation {name}{f' ({kind})' if kind else ''} is not reckoned with: Cost Explorer does not tell "
+            f"its {', '.join(missing)}. Net savings may be lower."
+        )
+    hours = amount(amounts, "PurchasedHours") / number  # of one instance: it may have begun within the period
     a_month = HOURS_PER_MONTH / hours if hours else Decimal(0)
     return Reservation(
-        id=group["Value"],
+        id=name,
         service=service,
         region=told["region"],
-        instance_type=told["instanceType"],
-        units=number * family_and_units(told["instanceType"])[1],
-        ends=datetime.fromisoformat(told["endDateTime"]).date(),
-        monthly=Decimal(amounts["TotalAmortizedFee"]) * a_month,
-        billed_monthly=Decimal(amounts["AmortizedRecurringFee"]) * a_month,
-        # Bound to a zone it is not flexible (Amazon EC2 User Guide, "Regional and zonal Reserved Instances").
-        flexible=told.get("scope", "Region") == "Region",
+        instance_type=kind,
+        units=number * family_and_units(kind)[1],
+        ends=ends,
+        monthly=amount(amounts, "TotalAmortizedFee") * a_month,
+        billed_monthly=amount(amounts, "AmortizedRecurringFee") * a_month,
+        flexible=_is_flexible(service, told),
+        bound_to=_bound_to(service, told),
     )
+
+
+def _is_flexible(service: Committed, told: Mapping[str, str]) -> bool:
+    """Whether it covers other sizes of its family.
+
+    Not where it is bound to a zone, or says so; of EC2 only Linux/UNIX with default tenancy (Amazon EC2 User
+    Guide, "How Reserved Instances are applied", "Regional and zonal Reserved Instances").
+    """
+    if told.get("scope", "Region").casefold() != "region" or told.get("sizeflexibility", "").casefold().startswith(
+        ("nonflex", "notflex", "false")
+    ):
+        return False
+    return service is not Committed.EC2 or not _bound_to(service, told)
+
+
+NOTHING_TOLD = ("na", "n/a", "none", "null", "-")
+# What the platform runs, as the attributes may name it. An attribute that is absent binds to nothing.
+_RUNS: Mapping[Committed, Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    Committed.EC2: {
+        ("platform", "operatingsystem"): ("linux/unix", "linux/unix (amazon vpc)", "linux"),
+        ("tenancy",): ("default", "shared"),
+    },
+    Committed.RDS: {
+        ("databaseengine", "engine", "platform", "productdescription"): ("aurora-postgresql", "aurora postgresql"),
+    },
+    # A reservation of Redis OSS covers Valkey too, not Memcached (ElastiCache User Guide, "Reserved nodes").
+    Committed.ELASTICACHE: {
+        ("cacheengine", "engine", "platform", "productdescription"): ("redis", "redis oss", "valkey"),
+    },
+}
+
+
+def _bound_to(service: Committed, told: Mapping[str, str]) -> str:
+    """What of its attributes the platform does not match, as `Windows`; empty when it matches all."""
+    other = (
+        told[name]
+        for names, ours in _RUNS[service].items()
+        for name in names
+        if (value := told.get(name, "").strip().casefold()) and value not in (*NOTHING_TOLD, *ours)
+    )
+    return ", ".join(other)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        return None
 
 
 def _months(explorer: CostExplorer, service: Committed) -> Iterator[CommittedMonth]:
     asked = {
         "TimePeriod": {"Start": months_before(explorer.today, MONTHS).isoformat(), "End": explorer.today.isoformat()},
         "Granularity": "MONTHLY",
-        "Filter": _only(service),
+        "Filter": _only(explorer, service),
     }
     for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_utilization, asked):
-        for period in page["UtilizationsByTime"]:
-            total = period["Total"]
+        for month, period in dated(page.get("UtilizationsByTime", [])):
+            total = period.get("Total", {})
             yield CommittedMonth(
-                date.fromisoformat(period["TimePeriod"]["Start"]),
+                month,
                 service.value,
-                Decimal(total["TotalAmortizedFee"]),
-                Decimal(total["OnDemandCostOfRIHoursUsed"]),
-                Decimal(total["RICostForUnusedHours"]),
+                amount(total, "TotalAmortizedFee"),
+                amount(total, "OnDemandCostOfRIHoursUsed"),
+                amount(total, "RICostForUnusedHours"),
             )
 
 
 def _coverage(explorer: CostExplorer, service: Committed) -> float | None:
+    """The share of the running hours that reservations cover, in percent, whoever of the organization bought them."""
     asked = {
         "TimePeriod": last_period(explorer),
         "Granularity": "MONTHLY",
-        "Filter": _only(service),
+        "Filter": _only(explorer, service),
         "Metrics": ["Hour"],
     }
     reserved, running = Decimal(0), Decimal(0)
-    for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_coverage, asked):
-        for period in page["CoveragesByTime"]:
-            hours = period["Total"]["CoverageHours"]
-            reserved += Decimal(hours["ReservedHours"])
-            running += Decimal(hours["TotalRunningHours"])
+    try:
+        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_coverage, asked):
+            for period in page.get("CoveragesByTime", []):
+                hours = period.get("Total", {}).get("CoverageHours", {})
+                reserved += amount(hours, "ReservedHours")
+                running += amount(hours, "TotalRunningHours")
+    except CostsUnknown as error:
+        if error.code != NO_DATA:
+            raise
     return percent(reserved, running)
 
 
-def _share(amounts: list[Mapping[str, str]], part: str, whole: str) -> float:
-    parts, wholes = (sum((Decimal(each[name]) for each in amounts), Decimal(0)) for name in (part, whole))
+def _share(amounts: list[Mapping[str, Any]], part: str, whole: str) -> float:
+    parts, wholes = (sum((amount(each, name) for each in amounts), Decimal(0)) for name in (part, whole))
     return percent(parts, wholes) or 0.0
 
 
-def _only(service: Committed) -> dict[str, Any]:
-    return {"Dimensions": {"Key": "SERVICE", "Values": [service.value]}}
+def _only(explorer: CostExplorer, service: Committed) -> ExpressionTypeDef:
+    return explorer.own({"Dimensions": {"Key": "SERVICE", "Values": [service.value]}})

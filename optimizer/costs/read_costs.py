@@ -12,7 +12,16 @@ from typing import TypeVar
 
 from domain.errors import CostsUnknown, PriceMissing
 from domain.list_prices import EMBEDDED, OLD, PriceBook
-from optimizer.costs.cost_explorer import DAYS, Cost, CostExplorer, daily_costs, given_back, monthly_costs
+from optimizer.costs.cost_explorer import (
+    DAYS,
+    Cost,
+    CostExplorer,
+    Expected,
+    daily_costs,
+    expected_costs,
+    given_back,
+    monthly_costs,
+)
 from optimizer.costs.footprint import Footprint
 from optimizer.costs.list_bill import Bill, bill
 from optimizer.costs.price_list import read_prices
@@ -48,6 +57,7 @@ class Billed:
     offers: Offers | None
     explorer: CostExplorer
     notes: tuple[str, ...]
+    expected: tuple[Expected, ...] = ()  # by AWS; empty where it has no forecast
 
 
 def read_running(aws: Aws, governed: Sequence[Governed]) -> Running:
@@ -81,11 +91,19 @@ def read_bill(aws: Aws) -> Billed:
     monthly = told(lambda: monthly_costs(explorer))
     daily = told(lambda: daily_costs(explorer, start, explorer.settled)) if monthly else None
     back = told(lambda: given_back(explorer)) if monthly else None
+    expected = told(lambda: expected_costs(explorer)) if monthly else None
     # Reports of commitments do not name their currency: it is known from the months.
     committing = told(lambda: read_commitments(explorer)) if monthly is not None else None
     offers = told(lambda: read_offers(explorer)) if committing is not None else None
     if monthly == ():
         notes.append("Cost Explorer shows no cost yet: the account is new, its first figures follow within a day.")
     return Billed(
-        monthly, daily, back, committing, offers, explorer, (*notes, *(committing.notes if committing else ()))
+        monthly,
+        daily,
+        back,
+        committing,
+        offers,
+        explorer,
+        (*notes, *(committing.notes if committing else ()), *(offers.notes if offers else ())),
+        expected or (),
     )

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizer.costs.commitment_use import CommittedMonth
-from optimizer.costs.cost_explorer import Cost, months_before
+from optimizer.costs.cost_explorer import AHEAD, Cost, Expected, months_before
 from optimizer.costs.list_bill import in_cents
 
 WEEK = 7
 LEAST_DAYS = 28  # four of each weekday
 MONTH = 30
-AHEAD = 3  # months
 Z = 1.96  # 95 %
+BY_AWS, OWN = "Cost Explorer's forecast", "the level of the last 28 days"
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,17 @@ class Trend:
 
 @dataclass(frozen=True)
 class ForecastMonth:
-    """What a month will cost when nothing is changed, with its 95 % interval, in US dollars."""
+    """What a month will cost when nothing is changed, with its 95 % interval, in US dollars.
+
+    `source` says whose figure it is: AWS's own, or where AWS has none what the last days and last year say.
+    """
 
     month: date
     cost: Decimal
     low: Decimal
     high: Decimal
     seasonal: bool
+    source: str = OWN
 
 
 def service_months(costs: Iterable[Cost], committed: Sequence[CommittedMonth] | None) -> tuple[ServiceMonth, ...]:
@@ -124,6 +128,16 @@ def trend(days: Mapping[date, Decimal], months: Sequence[ServiceMonth], today: d
         round(change - spread, 2),
         round(change + spread, 2),
         _yearly(_a_day(months, today), today),
+    )
+
+
+def as_aws_expects(expected: Iterable[Expected]) -> tuple[ForecastMonth, ...]:
+    """Cost Explorer's own forecast, which knows more history than is read here."""
+    return tuple(
+        ForecastMonth(
+            each.month, in_cents(each.cost), in_cents(each.low), in_cents(each.high), seasonal=False, source=BY_AWS
+        )
+        for each in expected
     )
 
 

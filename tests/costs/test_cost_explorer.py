@@ -8,7 +8,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 from domain.errors import CostsUnknown
-from optimizer.costs.cost_explorer import Cost, CostExplorer, daily_costs, given_back, monthly_costs, months_before
+from optimizer.costs.cost_explorer import (
+    Cost,
+    CostExplorer,
+    amount,
+    daily_costs,
+    expected_costs,
+    given_back,
+    monthly_costs,
+    months_before,
+)
 from tests.costs.answers import Recorded, group, period
 
 EC2 = "Amazon Elastic Compute Cloud - Compute"
@@ -17,7 +26,12 @@ ASKED: dict[str, Any] = {
     "Granularity": "MONTHLY",
     "Metrics": ["UnblendedCost", "AmortizedCost", "NetAmortizedCost"],
     "GroupBy": [{"Type": "DIMENSION", "Key": "SERVICE"}, {"Type": "DIMENSION", "Key": "USAGE_TYPE"}],
-    "Filter": {"Not": {"Dimensions": {"Key": "RECORD_TYPE", "Values": ["Credit", "Refund", "Tax"]}}},
+    "Filter": {
+        "And": [
+            {"Not": {"Dimensions": {"Key": "RECORD_TYPE", "Values": ["Credit", "Refund", "Tax"]}}},
+            {"Dimensions": {"Key": "LINKED_ACCOUNT", "Values": ["222222222222"]}},
+        ]
+    },
 }
 
 
@@ -115,3 +129,56 @@ def test_another_currency_is_not_taken_for_dollars() -> None:
 )
 def test_months_are_counted_by_their_first_days(day: date, months: int, first: date) -> None:
     assert months_before(day, months) == first
+
+
+def test_members_that_are_absent_are_no_error() -> None:
+    """Every member of Cost Explorer's answers is optional (Cost Explorer API)."""
+    recorded = Recorded()
+    start = {"Start": "2027-02-01", "End": "2027-03-01"}
+    some = {"Keys": [EC2, "x"], "Metrics": {"UnblendedCost": {"Amount": "3", "Unit": "USD"}}}
+    none = {"Keys": [EC2, "y"]}
+    recorded.costs({"ResultsByTime": [{"TimePeriod": start, "Groups": [some, none]}, {"TimePeriod": start}, {}]})
+    first, second = monthly_costs(CostExplorer(recorded.aws))
+    assert (first.billed, first.effective, first.net, first.estimated) == (3, 3, None, False)
+    assert (second.billed, second.effective) == (0, 0)
+    recorded.costs({})
+    assert monthly_costs(CostExplorer(recorded.aws)) == ()
+
+
+@pytest.mark.parametrize("text", [None, "", "N/A", "NaN", "Infinity", "-"])
+def test_what_is_no_figure_counts_nothing(text: str | None) -> None:
+    assert amount({"x": text}, "x") == amount({}, "x") == 0
+
+
+def test_the_forecast_is_awss_of_the_same_costs_and_of_whole_months() -> None:
+    recorded = Recorded()
+    rows = [
+        {"TimePeriod": {"Start": start, "End": "x"}, "MeanValue": mean, "PredictionIntervalUpperBound": "120"}
+        for start, mean in (("2027-03-10", "70"), ("2027-04-01", "100"), ("2027-05-01", "0"))
+    ]
+    recorded.answer(
+        "cost_explorer",
+        "get_cost_forecast",
+        {"Total": {"Amount": "1", "Unit": "USD"}, "ForecastResultsByTime": rows},
+        TimePeriod={"Start": "2027-03-10", "End": "2027-07-01"},
+        Granularity="MONTHLY",
+        Metric="AMORTIZED_COST",
+        PredictionIntervalLevel=95,
+        Filter=ASKED["Filter"],
+    )
+    (april,) = expected_costs(CostExplorer(recorded.aws))
+    assert (april.month, april.cost, april.low, april.high) == (date(2027, 4, 1), 100, 0, 120)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [({"Total": {"Amount": "1", "Unit": "EUR"}}, "amounts in EUR"), ("DataUnavailableException", "has no data")],
+)
+def test_without_a_forecast_the_reason_is_said(answer: Any, words: str) -> None:
+    recorded = Recorded()
+    if isinstance(answer, str):
+        recorded.refuse("cost_explorer", "get_cost_forecast", answer)
+    else:
+        recorded.answer("cost_explorer", "get_cost_forecast", answer)
+    with pytest.raises(CostsUnknown, match=words):
+        expected_costs(CostExplorer(recorded.aws))

@@ -28,6 +28,8 @@ def test_offers_of_three_services_and_a_savings_plan() -> None:
         operation,
         {"Recommendations": [{"RecommendationDetails": [detail]}]},
         Service=Committed.EC2.value,
+        AccountId="222222222222",
+        AccountScope="LINKED",
         **TERMS,
     )
     recorded.refuse("cost_explorer", operation, "DataUnavailableException")
@@ -38,6 +40,8 @@ def test_offers_of_three_services_and_a_savings_plan() -> None:
         "get_savings_plans_purchase_recommendation",
         {"SavingsPlansPurchaseRecommendation": {"SavingsPlansPurchaseRecommendationSummary": summary}},
         SavingsPlansType="COMPUTE_SP",
+        AccountScope="LINKED",
+        Filter={"Dimensions": {"Key": "LINKED_ACCOUNT", "Values": ["222222222222"]}},
         **TERMS,
     )
 
@@ -58,3 +62,22 @@ def test_nothing_is_recommended() -> None:
     recorded.answer("cost_explorer", "get_savings_plans_purchase_recommendation", {})
     offers = read_offers(CostExplorer(recorded.aws))
     assert (offers.reservations, offers.savings_plan) == ((), None)
+
+
+def test_a_recommendation_without_its_particulars_is_a_note() -> None:
+    recorded = Recorded()
+    node = {"InstanceDetails": {"ElastiCacheInstanceDetails": {"NodeType": "cache.r6g.large", "Region": "us-east-1"}}}
+    details = [[{}], [{"InstanceDetails": {"RDSInstanceDetails": {"Region": "us-east-1"}}}], [node]]
+    for each in details:
+        answer = {"Recommendations": [{}, {"RecommendationDetails": each}]}
+        recorded.answer("cost_explorer", "get_reservation_purchase_recommendation", answer)
+    summary = {"SavingsPlansPurchaseRecommendationSummary": {"HourlyCommitmentToPurchase": "0.5"}}
+    recorded.answer(
+        "cost_explorer",
+        "get_savings_plans_purchase_recommendation",
+        {"SavingsPlansPurchaseRecommendation": summary},
+    )
+    offers = read_offers(CostExplorer(recorded.aws))
+    assert [(each.count, each.discount) for each in offers.reservations] == [(0, 0)]
+    assert len(offers.notes) == 2
+    assert offers.savings_plan == PlanOffer(Decimal("0.5"), Decimal(0))

@@ -34,12 +34,12 @@ def account(**spec: Any) -> Iterator[tuple[Any, Aws]]:
         yield found, Aws(found.session(PRODUCTION, REGION), PRODUCTION, REGION, found.clock)
 
 
-def test_a_whole_bill_in_ten_requests() -> None:
+def test_a_whole_bill_in_fifteen_requests() -> None:
     with account() as (_, aws):
         found = read_bill(aws)
         today = found.explorer.today
     assert found.notes == ()
-    assert found.explorer.requests == 10
+    assert found.explorer.requests == 15
     assert found.committing is not None
     assert found.committing.commitments.ends == ()
     months = service_months(found.monthly or (), found.committing.months)
@@ -48,6 +48,8 @@ def test_a_whole_bill_in_ten_requests() -> None:
     assert max(days) == today - timedelta(days=3)  # yesterday and the day before are not settled
     assert trend(days, months, today) is not None
     assert len(forecast(days, months, today)) == 3
+    assert [each.month.isoformat() for each in found.expected] == ["2027-04-01", "2027-05-01", "2027-06-01"]
+    assert all(each.low < each.cost < each.high for each in found.expected)
 
 
 def test_reservations_and_plans_are_read_with_their_ends_and_fees() -> None:
@@ -136,3 +138,48 @@ def test_an_account_of_a_few_days_has_months_and_no_trend() -> None:
     days = by_day(bill.daily or ())
     assert trend(days, (), today) is None
     assert forecast(days, (), today) == ()
+    assert bill.expected == ()
+    assert any("GetCostForecast" in note for note in bill.notes)  # AWS has too little history for one
+
+
+ANOTHER = "333333333333"
+
+
+def test_the_bill_of_a_payer_is_that_of_its_own_account_alone() -> None:
+    with account() as (_, aws):
+        alone = read_bill(aws)
+    with account(members=[{"account": ANOTHER, "per_hour": 500.0}]) as (_, aws):
+        found = read_bill(aws)
+        everybodys = aws.cost_explorer.get_cost_and_usage(
+            TimePeriod={"Start": "2027-01-01", "End": "2027-02-01"}, Granularity="MONTHLY", Metrics=["UnblendedCost"]
+        )
+    assert found.monthly == alone.monthly
+    assert found.daily == alone.daily
+    assert float(everybodys["ResultsByTime"][0]["Total"]["UnblendedCost"]["Amount"]) > 744 * 500
+
+
+def test_reservations_of_another_account_are_seen_in_coverage_alone() -> None:
+    shared = {"id": "s", "kind": "m5.4xlarge", "count": 2, "start": "2026-09-01", "discount": 0.4, "owner": ANOTHER}
+    with account(reservations=[shared]) as (_, aws):
+        found = read_bill(aws)
+    assert found.committing is not None
+    assert found.committing.commitments.reservations == ()
+    used = {each.service: each for each in found.committing.used}
+    assert (used[EC2].coverage, used[EC2].utilization) == (50.0, None)
+    assert any("50 % of what runs is covered by commitments of other accounts" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("other", [{"platform": "Windows"}, {"tenancy": "dedicated"}])
+def test_a_reservation_for_something_else_covers_nothing_of_the_bill_either(other: Mapping[str, str]) -> None:
+    bought = {"id": "w", "kind": "m5.4xlarge", "count": 2, "start": "2026-09-01", "discount": 0.4, **other}
+    with account(reservations=[bought]) as (_, aws):
+        found = read_bill(aws)
+    assert found.committing is not None
+    (reservation,) = found.committing.commitments.reservations
+    assert reservation.bound_to
+    fleet = Footprint((Usage("fleet", "m5.4xlarge", REGION, Decimal(4)),))
+    charged = charge(fleet, EMBEDDED, found.committing.commitments)
+    assert charged.covered == 0
+    assert charged.stranded == pytest.approx(reservation.monthly)
+    used = {each.service: each for each in found.committing.used}
+    assert (used[EC2].coverage, used[EC2].utilization) == (0.0, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from emulator.billing.catalog import EC2, item, normalized, rate
 from emulator.billing.commitments import ReservationUse
-from emulator.billing.selection import service_of
+from emulator.billing.selection import named, service_of
 from emulator.billing.window import Period, Window, amount, window
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
@@ -57,14 +57,21 @@ def get_reservation_coverage(account: Account, call: Call) -> Answer:
     "ce",
     "GetReservationUtilization",
     rule="Purchased, used and unused hours and normalized units of the reservations, and what they cost and saved; "
-    "EC2 when the filter names no service; grouped by SUBSCRIPTION_ID alone.",
+    "EC2 when the filter names no service; grouped by SUBSCRIPTION_ID alone; those of every account of the "
+    "organization unless the filter names the linked accounts that bought them. Attributes is a free map.",
     source=f"{API}/API_GetReservationUtilization.html",
 )
 def get_reservation_utilization(account: Account, call: Call) -> Answer:
     asked = call.parameters
     found = window(account, call, _granularity(asked))
     service = service_of(asked.get("Filter"), EC2)
-    uses = [each for each in found.book.coverage.reservations if item(each.reservation.kind).service == service]
+    whose = named(asked.get("Filter"), "LINKED_ACCOUNT")
+    uses = [
+        each
+        for each in found.book.coverage.reservations
+        if item(each.reservation.kind).service == service
+        and (not whose or (each.reservation.owner or call.account) in whose)
+    ]
     grouped = [each["Key"] for each in asked.get("GroupBy") or ()]
     if any(each != "SUBSCRIPTION_ID" for each in grouped):
         raise AwsError("ValidationException", "GroupBy only supports SUBSCRIPTION_ID")
@@ -170,12 +177,14 @@ def _subscription(found: Window, use: ReservationUse, period: Period, call: Call
         "Key": "SUBSCRIPTION_ID",
         "Value": reservation.id,
         "Attributes": {
-            "accountId": call.account,
+            "accountId": reservation.owner or call.account,
             "instanceType": reservation.kind,
             "region": reservation.region,
             "numberOfInstances": str(reservation.count),
             "startDateTime": f"{reservation.begin:%Y-%m-%dT%H:%M:%S.000Z}",
             "endDateTime": f"{reservation.end:%Y-%m-%dT%H:%M:%S.000Z}",
+            "platform": reservation.platform if item(reservation.kind).service == EC2 else "NA",
+            "tenancy": "Shared" if reservation.tenancy == "default" else "Dedicated",
             "sizeFlexibility": "FlexRI",
             "subscriptionStatus": "Active",
         },

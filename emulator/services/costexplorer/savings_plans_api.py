@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.billing.advice import at_list
 from emulator.billing.catalog import EC2, family, item, rate
 from emulator.billing.commitments import PlanUse
+from emulator.billing.selection import is_only_own
 from emulator.billing.window import Period, Window, unavailable, window
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
@@ -36,8 +37,7 @@ _GROUPS: Mapping[str, Callable[[Key], str]] = {
 def get_savings_plans_coverage(account: Account, call: Call) -> Answer:
     asked = call.parameters
     grouped = [each["Key"] for each in asked.get("GroupBy") or ()]
-    if asked.get("Filter"):
-        raise NotImplementedError("filtering Savings Plans coverage is not emulated: group it.")
+    is_only_own(asked.get("Filter"), call.account)
     if grouped and asked.get("Granularity"):
         raise AwsError("ValidationException", "Cannot specify Granularity and GroupBy at the same time")
     if unknown := [each for each in grouped if each not in _GROUPS]:
@@ -64,8 +64,7 @@ def get_savings_plans_coverage(account: Account, call: Call) -> Answer:
 )
 def get_savings_plans_utilization(account: Account, call: Call) -> Answer:
     asked = call.parameters
-    if asked.get("Filter"):
-        raise NotImplementedError("filtering Savings Plans utilization is not emulated.")
+    is_only_own(asked.get("Filter"), call.account)
     found = window(account, call, asked.get("Granularity") or "MONTHLY")
     plans = found.book.coverage.plans
     if not any(found.sum(each.committed) for each in plans):

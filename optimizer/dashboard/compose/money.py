@@ -92,13 +92,13 @@ def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence) -> str:
     if money.trend:
         it = money.trend
         said += f" A day costs {dollars(it.daily)}; in 30 days that moves by {it.monthly_change:+.1f} %"
-        said += f" (95 % between {it.low:+.1f} and {it.high:+.1f} %)."
+        said += f" (95 % between {it.low:+.1f} and {it.high:+.1f} %, each weekday against its own)."
         said += _year_ago(it.yearly)
     if money.forecast:
         month = money.forecast[0]
         said += f" Nothing changed, {month.month:%B} will cost {dollars(month.cost)}"
-        said += f" ({dollars(month.low)} to {dollars(month.high)})."
-    return said
+        said += f" ({dollars(month.low)} to {dollars(month.high)}) by {month.source}."
+    return f"{said} This is the bill of account {money.account} alone." if money.account else said
 
 
 def _year_ago(yearly: float | None) -> str:
