@@ -24,6 +24,7 @@ from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 
 Before = Mapping[str, Json]
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
 
 
 class When(Enum):
@@ -106,23 +107,30 @@ class Permission:
 
     Resource patterns may hold {partition}, {account} and {region}. `dependent` marks what AWS
     checks on the caller without a call of ours (as iam:PassRole behind an instance refresh);
-    `writes` separates what only the act role gets; `source` is the page of the Service
-    Authorization Reference or the user guide that says so.
+    `writes` separates what only the act role gets, and so does `items`: it reads what tenants keep in a table, or the
+    key that it is encrypted with; `source` is the page of the Service Authorization Reference or the user guide that
+    says so.
     """
 
     action: str
     resources: tuple[str, ...] = ("*",)
     writes: bool = False
     dependent: bool = False
-    conditions: Mapping[str, Mapping[str, str | list[str]]] = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=dict)
     source: str = ""
+    items: bool = False
 
 
 def permissions(
-    *actions: str, resources: tuple[str, ...] = ("*",), writes: bool = False, source: str
+    *actions: str,
+    resources: tuple[str, ...] = ("*",),
+    writes: bool = False,
+    dependent: bool = False,
+    conditions: Conditions | None = None,
+    source: str,
 ) -> tuple[Permission, ...]:
-    """Several IAM actions on the same resources, by the same page."""
-    return tuple(Permission(each, resources, writes=writes, source=source) for each in actions)
+    """Several IAM actions on the same resources, under the same conditions, by the same page."""
+    return tuple(Permission(each, resources, writes, dependent, conditions or {}, source) for each in actions)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,18 @@
 """The three roles in production, and who may assume them.
 
-- `tap-analyze` reads: inventory, metrics, and the templates that are deployed.
+- `tap-analyze` reads: inventory, metrics, and the templates that are deployed; no item of a table, and no key that one
+  is encrypted with, since the Build of any pushed commit assumes it.
 - `tap-act` may do what the actions declare (`optimizer/actions/*.py`), nothing else, and nothing on
   what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
   backstop; the inventory is the guard.
 - `tap-reconcile` compares code, template and account, asks CloudFormation for the drift it sees before a
-  plan begins, and brings the deployed templates after the account by change sets of its own name. It passes
-  no role: what CloudFormation does, it does as the role that the stack was deployed with, so what holds it
-  is that only harmless change sets are executed.
+  plan begins, and brings the deployed templates after the account by change sets of its own name, of the stacks
+  that an action changes: never of `tap-keys` and `tap-roles`. It passes no role: what CloudFormation does, it does
+  as the role that the stack was deployed with, which is under a boundary of its own (docs/adr/0021); and only
+  harmless change sets are executed.
+
+What a policy on a table could allow to another account, the table's key does not: its policy names this account alone,
+and no role of the optimizer may change it, or give it away but through a service of AWS.
 
 Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
 the boundary of `pipeline/permission_boundary.py`.
@@ -31,6 +36,7 @@ from optimizer.actions import registry
 from optimizer.ports.sessions import SESSION_TAGS
 from pipeline.permission_boundary import STAGING, make_boundary
 from stages.acknowledged import acknowledge
+from stages.production import CHANGED_STACKS
 from stages.regional_stack import RegionalStack
 
 ANALYZE = "tap-analyze"
@@ -45,6 +51,16 @@ JOBS: Mapping[str, tuple[str, ...]] = {
 """Which jobs may assume which production role."""
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_"
+# What nobody but tap-act reads: what tenants keep, by whichever way. Denied, so that no action can grant it by mistake.
+ITEMS = (
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:GetRecords",
+    "dynamodb:PartiQLSelect",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "elasticache:Connect",
+)
 _OF_TAP = "arn:{partition}:cloudformation:{region}:{account}:stack/tap-*"
 
 
@@ -149,6 +165,7 @@ COMPARE: tuple[Permission, ...] = (
     ),
 )
 
+_CHANGED = tuple(f"arn:{{partition}}:cloudformation:{{region}}:{{account}}:stack/{name}/*" for name in CHANGED_STACKS)
 _OWN_CHANGE_SETS = {"StringLike": {"cloudformation:ChangeSetName": f"{PREFIX}-*"}}
 _NO_ROLE = {"Null": {"cloudformation:RoleArn": "true"}}
 
@@ -156,21 +173,23 @@ _NO_ROLE = {"Null": {"cloudformation:RoleArn": "true"}}
 _PAGES = {"cloudformation": "awscloudformation", "s3": "amazons3", "ssm": "awssystemsmanager"}
 
 
-def _agree(action: str, within: str, **more: Any) -> Permission:
+def _agree(action: str, *resources: str, **more: Any) -> Permission:
     source = f"{_REFERENCE}{_PAGES[action.partition(':')[0]]}.html"
-    return Permission(action, resources=(f"{within}/*",), source=source, **more)
+    return Permission(action, resources=resources, source=source, **more)
 
 
-# CloudFormation reads a template at a URL, and the bootstrap version, with the caller's credentials.
+# CloudFormation reads a template at a URL, and the bootstrap version, with the caller's credentials. The key
+# cloudformation:ResourceTypes cannot narrow the change sets: "Only one of the Capabilities and ResourceType parameters
+# can be specified" (API_CreateChangeSet), and these templates hold roles, which take a capability.
 AGREE: tuple[Permission, ...] = (
-    _agree("cloudformation:CreateChangeSet", _OF_TAP, writes=True, conditions={**_OWN_CHANGE_SETS, **_NO_ROLE}),
-    _agree("cloudformation:DeleteChangeSet", _OF_TAP, writes=True, conditions=_OWN_CHANGE_SETS),
-    _agree("cloudformation:ExecuteChangeSet", _OF_TAP, writes=True, conditions=_OWN_CHANGE_SETS),
-    _agree("cloudformation:DescribeChangeSet", _OF_TAP),
-    _agree("cloudformation:DescribeStackEvents", _OF_TAP),
-    _agree("s3:PutObject", f"{STAGING}/{PREFIX}", writes=True),
-    _agree("s3:GetObject", f"{STAGING}/{PREFIX}"),
-    _agree("ssm:GetParameters", "arn:{partition}:ssm:{region}:{account}:parameter/cdk-bootstrap"),
+    _agree("cloudformation:CreateChangeSet", *_CHANGED, writes=True, conditions={**_OWN_CHANGE_SETS, **_NO_ROLE}),
+    _agree("cloudformation:DeleteChangeSet", *_CHANGED, writes=True, conditions=_OWN_CHANGE_SETS),
+    _agree("cloudformation:ExecuteChangeSet", *_CHANGED, writes=True, conditions=_OWN_CHANGE_SETS),
+    _agree("cloudformation:DescribeChangeSet", f"{_OF_TAP}/*"),
+    _agree("cloudformation:DescribeStackEvents", f"{_OF_TAP}/*"),
+    _agree("s3:PutObject", f"{STAGING}/{PREFIX}/*", writes=True),
+    _agree("s3:GetObject", f"{STAGING}/{PREFIX}/*"),
+    _agree("ssm:GetParameters", "arn:{partition}:ssm:{region}:{account}:parameter/cdk-bootstrap/*"),
 )
 
 
@@ -191,12 +210,15 @@ class OptimizerRoles(Construct):
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
         super().__init__(scope, id)
         declared = [permission for action in registry() for permission in action.permissions]
-        reads = [permission for permission in declared if not permission.writes]
+        reads = [permission for permission in declared if not (permission.writes or permission.items)]
         writes = [permission for permission in declared if permission.writes]
 
         self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *MONEY, *COMPARE, *reads])
         self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
         self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *AGREE, *reads])
+        for role in (self.analyze, self.reconcile):
+            for statement in never_items():
+                role.add_to_policy(statement)
         if writes:
             self.act.add_to_policy(never_on_tenants(writes))
 
@@ -242,6 +264,16 @@ def never_on_tenants(writes: Iterable[Permission]) -> iam.PolicyStatement:
         resources=["*"],
         conditions={"Null": {f"aws:ResourceTag/{TENANT_TAG}": "false"}},
     )
+
+
+def never_items() -> list[iam.PolicyStatement]:
+    """A Deny of all that reads what tenants keep, and of the platform's keys; templates in S3 have another key."""
+    deny = iam.Effect.DENY
+    ours = {"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/tap/*"}}
+    return [
+        iam.PolicyStatement(sid="NeverItems", effect=deny, actions=list(ITEMS), resources=["*"]),
+        iam.PolicyStatement(sid="NeverOurKeys", effect=deny, actions=["kms:Decrypt"], resources=["*"], conditions=ours),
+    ]
 
 
 def job_role_name(job: str) -> str:

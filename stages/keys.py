@@ -56,6 +56,8 @@ class TableReplicaKey(RegionalStack):
             ),
         )
         key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        # A replica has no alias of its own accord, and permissions name a key by its alias.
+        kms.CfnAlias(self, "Alias", alias_name="alias/tap/tables", target_key_id=key.attr_key_id)
 
 
 def data_key(scope: Construct, id: str, *, alias: str, holds: str, multi_region: bool = False) -> kms.Key:

@@ -11,6 +11,9 @@ from stages.keys import TableReplicaKey
 from stages.replica_stack import ReplicaStack
 from stages.tap_stack import TapStack
 
+# The stacks whose templates follow what the optimizer changed.
+CHANGED_STACKS = ("tap-primary", "tap-replica-*")
+
 
 class ProductionStage(cdk.Stage):
     """The primary Region, then presence in Regions 2 and 3."""

@@ -42,7 +42,9 @@ def actions_page() -> str:
 
 
 def permissions_page() -> str:
-    """Every permission that an action declares."""
+    """Every permission that an action declares, and what each role can do."""
+    from tools.effective_rights import roles  # synthesizes the app, which takes seconds
+
     rows = [
         (
             each.id,
@@ -56,7 +58,10 @@ def permissions_page() -> str:
         for permission in each.permissions
     ]
     table = _table(("Action", "IAM action", "Resources", "Writes", "Dependent", "Source"), rows)
-    return _joined([_head("Permissions", "optimizer/actions/"), _PERMISSIONS, table])
+    parts = [_head("Permissions", "optimizer/actions/ and the synthesized roles"), _PERMISSIONS, table, _RIGHTS]
+    for role in roles():
+        parts += [f"### {role.name}", _table(("", "IAM action", "Resources", "If"), role.rows())]
+    return _joined(parts)
 
 
 def policy_page() -> str:
@@ -110,6 +115,12 @@ _PERMISSIONS = """\
 What the actions declare is what the role `tap-act` may do, besides reading the inventory; reads are also given to
 `tap-analyze` and `tap-reconcile` (`pipeline/roles.py`). A dependent permission is one that AWS checks on the caller
 without a call of ours. `{partition}`, `{account}` and `{region}` are filled in at synthesis, one ARN per Region."""
+_RIGHTS = """\
+## What each role can do
+
+Policy, boundary and denials together, as the app is synthesized for an example of an environment. `{region}` stands for
+each Region, a name in angle brackets for what a deployment names. What an organization's own policies take away is
+known by asking the account."""
 _POLICY = """\
 The brief's thresholds are asked first. Guards stand on top and can only say no; one is set aside only by naming it, as
 `action/criterion`, in `lifted`, which is recorded with the plan."""

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Move, Permission
+from optimizer.action import Action, Before, Move, Permission, permissions
 from optimizer.costs.footprint import BACKUP
 from optimizer.costs.list_bill import bill
 from optimizer.costs.running_footprint import footprint_in
@@ -259,6 +259,13 @@ ACTION = Action(
         Permission("rds:RemoveFromGlobalCluster", (_SECONDARIES, _GLOBAL), writes=True, source=_REFERENCE),
         Permission("rds:ModifyDBCluster", (_SECONDARIES,), writes=True, source=_REFERENCE),
         Permission("rds:DeleteDBCluster", (_SECONDARIES, _FINAL), writes=True, source=_REFERENCE),
-        Permission("rds:CreateDBClusterSnapshot", (_FINAL,), writes=True, dependent=True, source=_REFERENCE),
+        *permissions(
+            "rds:CreateDBClusterSnapshot",
+            "rds:AddTagsToResource",
+            resources=(_SECONDARIES, _FINAL),
+            writes=True,
+            dependent=True,
+            source=_REFERENCE,
+        ),
     ),
 )

@@ -33,6 +33,7 @@ from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import at_times_of, p95, p95_or_lately, scaled
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet import group as fleet
+from optimizer.resources.fleet.capacity_reservation import TAG as HELD
 from optimizer.resources.fleet.group import InstanceType, Room
 from optimizer.resources.fleet.moves import (
     change_capacity,
@@ -326,6 +327,20 @@ _SCALING, _EC2 = f"{_REFERENCE}/list_amazonec2autoscaling.html", f"{_REFERENCE}/
 _QUOTAS = f"{_REFERENCE}/list_servicequotas.html"
 _GROUPS = ("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/tap-*",)
 _TEMPLATES = ("arn:{partition}:ec2:{region}:{account}:launch-template/*",)
+# An ARN holds the id of a template, which no deployment chooses: its tag names it.
+_OF_THE_FLEET = {"StringEquals": {"aws:ResourceTag/tap:part": "fleet"}}
+_LAUNCHED = (
+    "arn:{partition}:ec2:{region}:{account}:instance/*",
+    "arn:{partition}:ec2:{region}:{account}:volume/*",
+    "arn:{partition}:ec2:{region}:{account}:security-group/*",
+    "arn:{partition}:ec2:{region}::image/*",
+)
+_NETWORK = (
+    "arn:{partition}:ec2:{region}:{account}:network-interface/*",
+    "arn:{partition}:ec2:{region}:{account}:subnet/*",
+)
+_BY_TEMPLATE = {"ArnLike": {"ec2:LaunchTemplate": "arn:*:ec2:*:*:launch-template/*"}}
+_FROM_TEMPLATE = {"Bool": {"ec2:IsLaunchTemplateResource": "true"}}
 _RESERVATIONS = ("arn:{partition}:ec2:{region}:{account}:capacity-reservation/*",)
 _LAUNCHES = f"{SOURCE}/ec2-auto-scaling-launch-template-permissions.html"
 
@@ -376,26 +391,32 @@ ACTION = Action(
             "ec2:DeleteLaunchTemplateVersions",
             resources=_TEMPLATES,
             writes=True,
+            conditions=_OF_THE_FLEET,
             source=_EC2,
         ),
-        *permissions(
-            "ec2:CreateCapacityReservation",
-            "ec2:CancelCapacityReservation",
-            resources=_RESERVATIONS,
-            writes=True,
-            source=_EC2,
-        ),
-        # A refresh to a template version launches on the caller's behalf: AWS checks both without a call of ours.
+        Permission("ec2:CreateCapacityReservation", _RESERVATIONS, writes=True, source=_EC2),
         Permission(
-            "ec2:RunInstances",
+            "ec2:CancelCapacityReservation",
+            _RESERVATIONS,
             writes=True,
-            dependent=True,
-            conditions={"ArnLike": {"ec2:LaunchTemplate": "arn:*:ec2:*:*:launch-template/*"}},
-            source=_LAUNCHES,
+            conditions={"Null": {f"aws:ResourceTag/{HELD}": "false"}},
+            source=_EC2,
+        ),
+        # A refresh to a template version launches on the caller's behalf: AWS checks these without a call of ours. All
+        # that is launched comes from the fleet's own template but the network, which is the group's.
+        *(
+            Permission(
+                "ec2:RunInstances", resources, writes=True, dependent=True, conditions=conditions, source=_LAUNCHES
+            )
+            for resources, conditions in (
+                (_TEMPLATES, _OF_THE_FLEET),
+                (_LAUNCHED, {**_BY_TEMPLATE, **_FROM_TEMPLATE}),
+                (_NETWORK, _BY_TEMPLATE),
+            )
         ),
         Permission(
             "ec2:CreateTags",
-            ("arn:{partition}:ec2:{region}:{account}:*/*",),
+            (*_LAUNCHED[:2], *_RESERVATIONS),
             writes=True,
             dependent=True,
             conditions={"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateCapacityReservation"]}},

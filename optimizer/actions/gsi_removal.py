@@ -49,6 +49,8 @@ from optimizer.resources.tables.index_moves import delete_index, denial, deny_re
 from optimizer.resources.tables.index_use import IndexUse, read_use
 from optimizer.resources.tables.resource_policy import SIZE_LIMIT, read_policy, with_statement
 from optimizer.resources.tables.table import (
+    ALL,
+    DESIGNED,
     contributor_insights,
     in_region,
     is_settled,
@@ -227,8 +229,6 @@ def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:
     return "; ".join(told)
 
 
-TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
-
 ACTION = Action(
     id=ID,
     phase=Phase.NON_CRITICAL,
@@ -241,12 +241,12 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     permissions=(
-        Permission("dynamodb:DescribeTable", TABLES, source=REFERENCE),
-        Permission("dynamodb:GetResourcePolicy", TABLES, source=REFERENCE),
+        Permission("dynamodb:DescribeTable", ALL, source=REFERENCE),
+        Permission("dynamodb:GetResourcePolicy", ALL, source=REFERENCE),
         Permission("dynamodb:ListContributorInsights", source=REFERENCE),  # takes no resource
-        Permission("dynamodb:PutResourcePolicy", TABLES, writes=True, source=REFERENCE),
-        Permission("dynamodb:DeleteResourcePolicy", TABLES, writes=True, source=REFERENCE),
-        Permission("dynamodb:UpdateTable", TABLES, writes=True, source=REFERENCE),
+        Permission("dynamodb:PutResourcePolicy", DESIGNED, writes=True, source=REFERENCE),
+        Permission("dynamodb:DeleteResourcePolicy", DESIGNED, writes=True, source=REFERENCE),
+        Permission("dynamodb:UpdateTable", DESIGNED, writes=True, source=REFERENCE),
     ),
     order=Order(after=("table_consolidation",), conflicts=("table_consolidation",)),
 )

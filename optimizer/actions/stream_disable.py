@@ -27,7 +27,16 @@ from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
 from optimizer.ports.aws import Aws
-from optimizer.resources.tables.table import NAMESPACE, consumed, is_settled, read_table, replica_regions, stream_view
+from optimizer.resources.tables.table import (
+    ALL,
+    DESIGNED,
+    NAMESPACE,
+    consumed,
+    is_settled,
+    read_table,
+    replica_regions,
+    stream_view,
+)
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
@@ -208,7 +217,6 @@ def _reads(aws: Aws, table: Governed, stream: str, writes: Series, measured: Mea
     return max(float(read.of(each, "SampleCount").values.sum()) for each in asked)
 
 
-TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
 PIPELINES = ("arn:{partition}:osis:{region}:{account}:pipeline/*",)
 
 ACTION = Action(
@@ -223,13 +231,13 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     permissions=(
-        Permission("dynamodb:DescribeTable", TABLES, source=f"{REFERENCE}/list_amazondynamodb.html"),
+        Permission("dynamodb:DescribeTable", ALL, source=f"{REFERENCE}/list_amazondynamodb.html"),
         # The three list actions take no resource.
         Permission("lambda:ListEventSourceMappings", source=f"{REFERENCE}/list_awslambda.html"),
         Permission("pipes:ListPipes", source=f"{REFERENCE}/list_amazoneventbridgepipes.html"),
         Permission("osis:ListPipelines", source=f"{REFERENCE}/list_amazonopensearchingestion.html"),
         Permission("osis:GetPipeline", PIPELINES, source=f"{REFERENCE}/list_amazonopensearchingestion.html"),
-        Permission("dynamodb:UpdateTable", TABLES, writes=True, source=f"{REFERENCE}/list_amazondynamodb.html"),
+        Permission("dynamodb:UpdateTable", DESIGNED, writes=True, source=f"{REFERENCE}/list_amazondynamodb.html"),
     ),
     order=Order(after=("gsi_removal", "table_consolidation"), conflicts=("table_consolidation",)),
 )

@@ -26,7 +26,7 @@ from datetime import timedelta
 from domain.errors import Unhealthy
 from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Move, NoNotes, Notes, Order, Permission
+from optimizer.action import Action, Before, Conditions, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
 from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
@@ -67,7 +67,7 @@ from optimizer.observe.inventory import owner_of
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import peak_rate
 from optimizer.ports.aws import Aws
-from optimizer.resources.tables.table import consumed, design, is_settled, sibling, tables_there
+from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
 ID = "table_consolidation"
 BELONGS = "is read together with another table, and is no log of high volume"
@@ -350,7 +350,6 @@ def _peak(table: Governed, units: str, measured: Measurements) -> float | None:
     return peak_rate([measured.of(query, "Sum") for query in asked])
 
 
-TABLES = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
 DYNAMODB = f"{REFERENCE}/list_amazondynamodb.html"
 SSM = f"{REFERENCE}/list_awssystemsmanager.html"
 KMS = f"{GUIDE}/encryption.usagenotes.html"
@@ -359,7 +358,11 @@ MADE = OURS[-1:]
 STREAMS = tuple(f"{table}/stream/*" for table in OURS)
 POINTERS = tuple(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{POINTER}{name}" for name in SOURCES)
 KEYS = ("arn:{partition}:kms:{region}:{account}:key/*",)
-BY_DYNAMODB = {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
+# An ARN holds the id of a key, which no deployment chooses: its alias names it.
+BY_DYNAMODB: Conditions = {
+    "StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"},
+    "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/tap/tables"},
+}
 KEY_READ = ("Decrypt", "DescribeKey")
 # What DynamoDB asks of whoever makes a table with a key of the customer's own.
 KEY_GIVEN = (
@@ -371,7 +374,8 @@ KEY_GIVEN = (
     "ReEncryptTo",
 )
 DESCRIBED = ("DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive")
-READ = ("BatchGetItem", "GetResourcePolicy", "ListTagsOfResource", "Scan")
+READ = ("GetResourcePolicy", "ListTagsOfResource")
+ITEMS_READ = ("BatchGetItem", "Scan")
 WRITTEN = (
     "BatchWriteItem",
     "CreateBackup",
@@ -397,17 +401,21 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     permissions=(
-        *(Permission(f"dynamodb:{name}", TABLES, source=DYNAMODB) for name in DESCRIBED),
+        *(Permission(f"dynamodb:{name}", ALL, source=DYNAMODB) for name in DESCRIBED),
         Permission("ssm:GetParameter", PARAMETER + POINTERS, source=SSM),
         Permission("ssm:GetParameters", POINTERS, source=SSM),
         Permission("ssm:PutParameter", POINTERS, writes=True, source=SSM),
         *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB) for name in READ),
+        *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB, items=True) for name in ITEMS_READ),
         *(Permission(f"dynamodb:{name}", OURS, writes=True, source=DYNAMODB) for name in WRITTEN),
         *(Permission(f"dynamodb:{name}", MADE, writes=True, source=DYNAMODB) for name in ON_TARGET),
-        *(Permission(f"dynamodb:{name}", STREAMS, source=DYNAMODB) for name in STREAM_READ),
+        *(Permission(f"dynamodb:{name}", STREAMS, source=DYNAMODB, items=True) for name in STREAM_READ),
         Permission("dynamodb:ListBackups", source=DYNAMODB),  # takes no resource
         # A table is encrypted by the key of its sources, on behalf of whoever writes to it.
-        *(Permission(f"kms:{name}", KEYS, dependent=True, conditions=BY_DYNAMODB, source=KMS) for name in KEY_READ),
+        *(
+            Permission(f"kms:{name}", KEYS, dependent=True, conditions=BY_DYNAMODB, source=KMS, items=True)
+            for name in KEY_READ
+        ),
         *(
             Permission(f"kms:{name}", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS)
             for name in KEY_GIVEN

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.resource_tagging import iter_taggable_backends
 from moto.dynamodb.models import dynamodb_backends
+from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 
@@ -193,6 +194,9 @@ def tags_of(arn: str) -> dict[str, str]:
     if service == "dynamodb":
         table = dynamodb_backends[account][region].tables.get(name.removeprefix("table/").partition("/")[0])
         return {each["Key"].lower(): each["Value"] for each in table.tags} if table is not None else {}
+    if service == "ec2" and account:
+        tags = ec2_backends[account][region].tags.get(name.rpartition("/")[2], {})
+        return {key.lower(): value for key, value in tags.items()}
     if service == "autoscaling":
         return _tags_of_group(account, region, name.rpartition("/")[2])
     for backend in iter_taggable_backends(account, region) if region and account else ():

@@ -35,7 +35,7 @@ DELETING_AND_CREATING = (
     # Enhanced monitoring writes as a role that is passed; Performance Insights is encrypted with the database's key.
     Permission(
         "iam:PassRole",
-        ("arn:{partition}:iam::{account}:role/tap-*",),
+        ("arn:{partition}:iam::{account}:role/tap-*-DatabaseAuroraMonitoring*",),
         writes=True,
         dependent=True,
         conditions={"StringEquals": {"iam:PassedToService": "monitoring.rds.amazonaws.com"}},
@@ -47,7 +47,10 @@ DELETING_AND_CREATING = (
             ("arn:{partition}:kms:{region}:{account}:key/*",),
             writes=True,
             dependent=True,
-            conditions={"StringLike": {"kms:ViaService": "rds.*.amazonaws.com"}},
+            conditions={
+                "StringLike": {"kms:ViaService": "rds.*.amazonaws.com"},
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/tap/database"},
+            },
             source=_INSIGHTS,
         )
         for action in ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from domain.indexes import MERGED
+from domain.sizing import Sizing
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Query
 from optimizer.ports.aws import Aws
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
 NAMESPACE = "AWS/DynamoDB"
 ACTIVE = "ACTIVE"
+ALL = ("arn:{partition}:dynamodb:{region}:{account}:table/*",)
+DESIGNED = tuple(ALL[0].replace("*", name) for name in (*Sizing.AS_DESIGNED.tables, MERGED))
+"""The tables that may be changed, for permissions: by name, those of the design and what they are merged into."""
 
 
 def read_table(aws: Aws, name: str) -> TableDescriptionTypeDef:
