@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain.environment import VARIABLE, Environment, EnvironmentInvalid, file_in_repository, load_environment
+from pipeline.deployment_boundary import NAME as BOUNDARY
 
 PROJECT = Path(__file__).parents[1]
 REFUSED = 2
@@ -69,12 +70,18 @@ def _environment(named: str | None, project: Path) -> Environment:
 
 
 def bootstrap_commands(environment: Environment, *, tooling: str, production: str) -> list[str]:
-    """The commands that prepare each account and Region; production trusts the tooling account."""
+    """The commands that prepare each account and Region; production trusts the tooling account.
+
+    The boundary of what CloudFormation may do in production comes first: bootstrapping takes it by its name.
+    """
     regions = [environment.primary.name, *(replica.name for replica in environment.replicas)]
     policy = "--cloudformation-execution-policies arn:aws:iam::aws:policy/AdministratorAccess"
     home = [f"  npx cdk bootstrap aws://{tooling}/{region} {policy}" for region in regions]
-    away = [f"  npx cdk bootstrap aws://{production}/{region} --trust {tooling} {policy}" for region in regions]
-    return home + away
+    bound = f"--custom-permissions-boundary {BOUNDARY}"
+    document = f'"$(.venv/bin/python -m pipeline.deployment_boundary {production})"'
+    boundary = f"  aws iam create-policy --policy-name {BOUNDARY} --policy-document {document}"
+    away = [f"  npx cdk bootstrap aws://{production}/{region} --trust {tooling} {bound} {policy}" for region in regions]
+    return [*home, boundary, *away]
 
 
 def _tell(commands: Sequence[str]) -> None:

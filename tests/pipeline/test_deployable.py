@@ -62,6 +62,17 @@ def test_a_real_environment_gets_a_bootstrap_command_per_account_and_region(repo
     assert sum(f"aws://{account}/" in line for line in commands) == 3
 
 
+def test_production_is_bootstrapped_under_a_boundary_that_is_made_first(repository, monkeypatch, capsys):
+    holds(repository, moved("333333333333", "444444444444"), monkeypatch)
+    assert main([], project=repository) == 0
+    commands = capsys.readouterr().out.splitlines()
+    made = next(number for number, line in enumerate(commands) if "create-policy" in line)
+    assert "pipeline.deployment_boundary 444444444444" in commands[made]
+    bound = [number for number, line in enumerate(commands) if "--custom-permissions-boundary tap-dep" in line]
+    assert bound == [number for number, line in enumerate(commands) if "aws://444444444444/" in line]
+    assert min(bound) > made
+
+
 def test_whoever_pushes_may_not_confirm(repository, monkeypatch, capsys):
     holds(repository, {**moved("333333333333", "444444444444"), "committers": []}, monkeypatch)
     assert main([], project=repository) == 2
