@@ -7,8 +7,8 @@
   backstop; the inventory is the guard.
 - `tap-reconcile` compares code, template and account, asks CloudFormation for the drift it sees before a
   plan begins, and brings the deployed templates after the account by change sets of its own name, of the stacks
-  that an action changes: never of `tap-keys` and `tap-roles`. It passes no role: what CloudFormation does, it does
-  as the role that the stack was deployed with, which is under a boundary of its own (docs/adr/0021); and only
+  that an action changes: never of `tap-roles`. It passes no role: what CloudFormation does, it does
+  as the role that the stack was deployed with, which is under a boundary of its own (docs/adr/0025); and only
   harmless change sets are executed.
 
 What a policy on a table could allow to another account, the table's key does not: its policy names this account alone,

@@ -20,6 +20,7 @@ ALLOWED = (
     "dynamodb:PutItem",
     "dynamodb:Query",
     "dynamodb:UpdateItem",
+    "ec2:DescribeTags",
     "elasticache:Connect",
     "kms:Decrypt",
     "kms:DescribeKey",

@@ -135,6 +135,8 @@ NEEDED: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
         "auth-iam",
     ),
     ("tap-fleet", "ssmmessages:OpenDataChannel", "*", {}, "systems-manager session-manager"),
+    ("tap-fleet", "ec2:DescribeTags", "*", {}, "the CloudWatch agent finds its group"),
+    ("tap-fleet", "cloudwatch:PutMetricData", "*", {"cloudwatch__namespace": "CWAgent"}, "the CloudWatch agent"),
     *(
         ("tap-act", "ec2:RunInstances", there("ec2", each), FROM_TEMPLATE, "autoscaling launch template support")
         for each in ("launch-template/<template>", "instance/new", "volume/new", "security-group/sg-1")
@@ -226,9 +228,9 @@ def test_and_nothing_else(deployed: Deployed, role: str, action: str, resource: 
     assert not deployed.may(role, action, resource, **keys)
 
 
-def test_all_thirty_roles_are_held_with_their_policies(deployed: Deployed) -> None:
+def test_all_roles_are_held_with_their_policies(deployed: Deployed) -> None:
     rights = [Rights.of(arn) for arn in deployed.roles]
-    assert len(rights) == 30
+    assert len(rights) == 31
     assert all(each is not None and each.policies for each in rights)
     bound = {each.arn.split(":")[4] for each in rights if each is not None and each.boundary is not None}
     unbound = {each.arn.split(":")[4] for each in rights if each is not None and each.boundary is None}
@@ -255,7 +257,7 @@ def test_another_account_cannot_read_what_a_policy_shares_with_it(deployed: Depl
     somebody = "arn:aws:iam::333333333333:role/somebody"
     reading = Request(somebody, "dynamodb:GetItem", TABLE, THERE)
     assert isinstance(evaluate((EVERY_RIGHT,), None, reading, LETS_IN), Allowed)
-    (path,) = (assembly / "assembly-tap-pipeline-Production").glob("*Keys*.template.json")
+    (path,) = (assembly / "assembly-tap-pipeline-Production").glob("*Primary*.template.json")
     for each in json.loads(path.read_text())["Resources"].values():
         if each["Type"] == "AWS::KMS::Key":
             policy = statements(
