@@ -98,9 +98,7 @@ def _roles(
         if each["Type"] != "AWS::IAM::Role":
             continue
         own = [policy["PolicyDocument"] for policy in each["Properties"].get("Policies", [])]
-        own += [
-            one["Properties"]["PolicyDocument"] for one in attached if {"Ref": id} in one["Properties"].get("Roles", [])
-        ]
+        own += [one["PolicyDocument"] for one in attached if {"Ref": id} in one.get("Roles", [])]
         boundary = _boundary(each["Properties"].get("PermissionsBoundary"), resources, boundaries)
         yield Role(
             name=str(each["Properties"].get("RoleName", id)),
