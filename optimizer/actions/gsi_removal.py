@@ -9,9 +9,10 @@ time, is as it was. After acceptance it would have to be created anew from what 
 it, and filled: minutes to hours of billed writes.
 
 CloudWatch counts no queries per index. It counts read capacity, and a query that finds nothing still
-takes half a unit: so twice the units is the most queries there can have been. That errs towards
-keeping. Zero is never published: no datapoint proves no query only in a week in which the table
-itself has datapoints.
+takes half a unit; and each request that took any is one of the metric's samples. So there were no more
+queries than twice the units, and no more than samples: the lower counts, which errs towards keeping.
+Weeks slide: any seven days may be the busiest. Zero is never published: no datapoint proves no query
+only in a week in which the table itself was measured in half of the hours.
 
 One decision covers one table, since all its denies go into one policy in one update; `remove` in its
 target names the indexes. Each index is judged by its own criteria, which bear its name. One that is
@@ -62,7 +63,6 @@ from optimizer.resources.tables.table import (
 ID = "gsi_removal"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html"
-UNITS_PER_QUERY = 0.5  # an eventually consistent read, the only kind an index has (GUIDE/read-write-operations)
 LOOK_BACK = IndexPolicy().look_back
 
 
@@ -186,20 +186,21 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 def _criteria(name: str, use: IndexUse, policy: Policy) -> tuple[Criterion, ...]:
     limits = policy.indexes
-    recent = use.weekly_reads[: limits.weeks]
+    recent = use.weekly_queries[: limits.weeks]
     whole = recent if len(recent) == limits.weeks else ()
     source = f"{GUIDE}/metrics-dimensions.html"
     return (
         brief(
             f"{name}: queries in the busiest of {limits.weeks} weeks, at most",
             _most_queries(whole),
-            source=f"the brief; no metric counts queries of an index, so twice the units it consumed: {source}",
+            source="the brief; no metric counts queries of an index, so the lower of twice the units it consumed and "
+            f"the samples of them: {source}",
             below=limits.queries_per_week,
         ),
         _guard(
             policy,
             f"{name}: queries in the busiest week of {LOOK_BACK.days} days, at most",
-            _most_queries(use.weekly_reads),
+            _most_queries(use.weekly_queries),
             source=source,
             below=limits.queries_per_week,
         ),
@@ -216,8 +217,8 @@ def _guard(
 
 def _most_queries(weeks: Sequence[float | None]) -> float | None:
     """The most queries that the busiest of these weeks can have had; None when any of them proves nothing."""
-    known = [units for units in weeks if units is not None]
-    return max(known) / UNITS_PER_QUERY if known and len(known) == len(weeks) else None
+    known = [queries for queries in weeks if queries is not None]
+    return max(known) if known and len(known) == len(weeks) else None
 
 
 def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:

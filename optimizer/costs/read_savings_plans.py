@@ -54,7 +54,7 @@ def read_savings_plans(
         raise CostsUnknown("No use of the Savings Plans is reported yet: what they save is not known.", NO_DATA)
     if len(known) > 1:
         notes.append(POOLED)
-    plans = []
+    plans: list[SavingsPlan] = []
     for each in known:
         plan = _plan(each, spent / last.covered)
         (plans if isinstance(plan, SavingsPlan) else notes).append(plan)  # type: ignore[arg-type]
