@@ -1,4 +1,4 @@
-"""An alarm in production starts the watch at once, instead of within 15 minutes.
+"""An alarm in production starts the watch at once, instead of within five minutes.
 
 The alarm's change of state is an event of the production account; a rule there, in the same Region,
 hands it to a bus in the tooling account, whose own rule starts the project. (Across accounts a rule

@@ -184,7 +184,7 @@ class PlatformLife:
     def live_on(self, weeks: int) -> None:
         """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish.
 
-        The watch runs once a day: with no window open, every quarter of an hour shows nothing more.
+        The watch runs once a day at most, while its schedule is on.
         """
         if not weeks:
             return

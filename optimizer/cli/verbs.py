@@ -327,7 +327,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             record = life.journal.phase(current.plan, phase)
             waiting = bool(current.plan.to_apply(phase))
             state = record.state.value if waiting else "nothing to do"
-            document["phases"].append({"phase": phase.number, "state": state, "reason": record.reason})
+            since = record.unattended_since
+            reason = f"no job is at work on it since {since:%Y-%m-%d %H:%M} UTC" if since else record.reason
+            document["phases"].append({"phase": phase.number, "state": state, "reason": reason})
     if as_json:
         typer.echo(json.dumps(finite(document), allow_nan=False))
         return

@@ -1,7 +1,7 @@
 """Who must do what, told by mail: which notices a plan's state calls for, and sending each of them once.
 
 What is due is read off the journal, not remembered on the way: a watch that crashed, or a topic that
-could not be reached, costs a quarter of an hour and no notice.
+could not be reached, costs five minutes and no notice.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def rollback_unfinished(record: PhaseRecord, now: datetime) -> Notice:
         f"rolling_back#{(now - record.since - UNFINISHED) // AGAIN}",
         "is still being rolled back",
         f"The rollback began at {record.since:%Y-%m-%d %H:%M} UTC and is not finished: {record.reason}",
-        "The watch goes on with it every 15 minutes. Read the log of tap-watch and tap-rollback for what fails, and "
+        "The watch goes on with it every five minutes. Read the log of tap-watch and tap-rollback for what fails, and "
         "mend that: see docs/runbook.md, No capacity on the way back.",
     )
 

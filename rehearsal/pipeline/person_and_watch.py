@@ -28,7 +28,7 @@ SECOND = "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_platform/lead@ex
 AFTERWARDS = timedelta(minutes=20)  # how long after the window's end the person looks
 RETRY = timedelta(days=1)
 GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
-# Once a window is over, only its end changes, by the day: judging it again every 15 minutes shows nothing more.
+# Once a window is over, only its end changes, by the day: judging it again every five minutes shows nothing more.
 UNHURRIED = timedelta(hours=6)
 RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks

@@ -1,0 +1,84 @@
+"""AWS itself fails: a phase holds instead of being undone into it, and none begins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from domain.errors import Breach, Unhealthy
+from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.workload import Workload
+from optimizer.execute.control_planes import failing
+from optimizer.execute.records import PhaseState
+from optimizer.model.phase import Phase
+from tests.execute.conftest import World
+
+APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
+DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
+
+
+def event(world: World, *services: str, minutes: float = 120) -> None:
+    """From now on these services answer nobody in production."""
+    happens = Event(on="plan.approved", until_minutes=minutes, failing=services)
+    workload = Workload(WorkloadSpec(tenants=10, requests_per_day=1e6), world.account, 0, events=(happens,))
+    workload.milestone("plan.approved", world.account.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("services", "named"),
+    [((), []), (("rds",), ["RDS"]), (("autoscaling", "elasticache"), ["Auto Scaling", "ElastiCache"])],
+)
+def test_a_service_that_answers_nobody_is_named(world: World, services: tuple[str, ...], named: list[str]) -> None:
+    if services:
+        event(world, *services)
+    with world.account.acting("watch"):
+        found = failing(world.fresh().production)
+    assert [each.partition(" (")[0] for each in found] == named
+    assert all("ServiceUnavailable" in each for each in found)
+
+
+def test_a_breach_in_a_region_s_event_is_held_told_once_and_undone_after_it(world: World) -> None:
+    world.listen()
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.service.p99_ms, world.service.since = 300.0, world.account.clock.now()
+    event(world, "autoscaling", "ec2")
+    world.account.clock.sleep(timedelta(hours=1).total_seconds())
+    for _ in range(2):
+        with world.account.acting("watch"), pytest.raises(Unhealthy, match="in breach, and held: p99 300 ms"):
+            world.fresh().watch()
+    assert (world.table(), world.fresh().journal.phase(plan, Phase.COMPUTE).state) == (APPLIED, PhaseState.OBSERVING)
+    assert [each["Subject"].split(") ")[1] for each in world.mail()] == ["is in breach, and AWS itself fails"]
+    world.account.clock.sleep(timedelta(hours=1).total_seconds())
+    with world.account.acting("watch"), pytest.raises(Breach):
+        world.fresh().watch()
+    assert world.table() == DESIGNED
+
+
+def test_one_service_s_bad_minute_keeps_no_breach_from_being_undone(world: World) -> None:
+    world.fresh().apply(world.approved(), Phase.COMPUTE)
+    world.service.p99_ms, world.service.since = 300.0, world.account.clock.now()
+    event(world, "elasticache")
+    world.account.clock.sleep(timedelta(hours=1).total_seconds())
+    with world.account.acting("watch"), pytest.raises(Breach):
+        world.fresh().watch()
+    assert world.table() == DESIGNED
+
+
+def test_no_phase_begins_in_a_region_s_event(world: World) -> None:
+    plan = world.approved()
+    event(world, "rds", "elasticache")
+    with world.account.acting("apply"), pytest.raises(Unhealthy, match="does not begin: AWS itself fails"):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+    assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.WAITING
+
+
+def test_a_person_s_rollback_is_not_held(world: World) -> None:
+    """Who asks for it by hand knows what AWS does."""
+    world.fresh().apply(world.approved(), Phase.COMPUTE)
+    event(world, "rds", "elasticache")
+    with world.account.acting("rollback"):
+        world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert world.table() == DESIGNED
