@@ -208,10 +208,11 @@ def test_the_kill_switch_keeps_a_half_applied_phase_where_it_is(world: World) ->
 def test_a_job_that_died_at_any_call_leaves_nothing_unguarded(make_world, ill, time) -> None:  # type: ignore[no-untyped-def]
     """Hours or a day pass before anybody comes, with a breach and without."""
     whole = make_world()
+    plan = whole.approved()
     with whole.account.acting("apply"):
-        whole.fresh().apply(whole.approved(), Phase.COMPUTE)
-    calls = [each.number for each in whole.account.calls if each.actor == "apply"]
-    for number in range(calls[-1] - 30, calls[-1], 5):
+        whole.fresh().apply(plan, Phase.COMPUTE)
+    last = max(each.number for each in whole.account.calls)
+    for number in range(last - 30, last + 1, 5):
         world = make_world(crash_at=number)
         plan = world.approved()
         with pytest.raises(Crash), world.account.acting("apply"):
