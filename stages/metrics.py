@@ -13,10 +13,10 @@ from stages.cache import Cache
 from stages.database import NAME as DATABASE
 from stages.fleet import NAME as FLEET
 
-FIVE_MINUTES = cdk.Duration.minutes(5)
+FIVE_MINUTES, ONE_MINUTE = cdk.Duration.minutes(5), cdk.Duration.minutes(1)
 
 
-def error_rate(balancer: Balancer) -> cloudwatch.MathExpression:
+def error_rate(balancer: Balancer, period: cdk.Duration = FIVE_MINUTES) -> cloudwatch.MathExpression:
     """Percent of requests that ended in 5xx, the load balancer's own among them.
 
     RequestCount counts only requests that reached a target, and 5xx are published only when there
@@ -30,7 +30,7 @@ def error_rate(balancer: Balancer) -> cloudwatch.MathExpression:
             "elb": _balancer(balancer, "HTTPCode_ELB_5XX_Count", "Sum"),
             "requests": requests(balancer),
         },
-        period=FIVE_MINUTES,
+        period=period,
     )
 
 

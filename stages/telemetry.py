@@ -36,8 +36,8 @@ class Alarms(Construct):
         mark_part(self, "telemetry")
 
     def watch_balancer(self, balancer: Balancer) -> None:
-        """Errors above 0.5 %, p99 above two seconds, hosts that stay unhealthy."""
-        self._alarm("error-rate", metrics.error_rate(balancer), above=0.5, of=(3, 3))
+        """Errors above 0.5 % for three minutes, p99 above two seconds, hosts that stay unhealthy."""
+        self._alarm("error-rate", metrics.error_rate(balancer, metrics.ONE_MINUTE), above=0.5, of=(3, 3))
         self._alarm("p99", metrics.p99(balancer), above=2.0, of=(3, 6))
         self._alarm("unhealthy-hosts", metrics.unhealthy_hosts(balancer), above=0, of=(3, 3))
 
