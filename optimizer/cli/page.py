@@ -27,7 +27,7 @@ PUBLISHED = (".html", ".json", ".csv")
 def write_page(life: Life, out: Path) -> Path:
     """Write dashboard.html and what lies beside it; the page's path."""
     governed = take_inventory(life.production, life.regions).governed
-    billed = read_running(life.production, governed).bill
+    billed = read_running(life.production, governed, others=()).bill
     history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
     write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
@@ -43,14 +43,18 @@ def file_page(life: Life, out: Path) -> None:
 
 
 @contextmanager
-def published(life: Life) -> Iterator[None]:
-    """Afterwards, and also when the verb failed, what the plan looks like is filed."""
+def published(life: Life, *, when_done: bool = True) -> Iterator[None]:
+    """Afterwards, and also when the verb failed, what the plan looks like is filed.
+
+    With `when_done` False only then: the next command of the same job files it, before anybody can read it.
+    """
     try:
         yield
     except FAILURES:
         file_if_possible(life)
         raise
-    file_if_possible(life)
+    if when_done:
+        file_if_possible(life)
 
 
 def file_if_possible(life: Life) -> None:

@@ -192,7 +192,7 @@ def _look(life: Life) -> int:
 def accept(context: typer.Context, phase: PhaseNumber) -> None:
     """After 48 healthy hours: the irreversible moves, then the sizing record."""
     life = _life(context)
-    with published(life):
+    with published(life, when_done=False):  # reconcile follows
         record = life.accept(Phase(phase))
     typer.echo(f"Phase {phase} is {record.state.value}.")
 

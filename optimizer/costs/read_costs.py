@@ -5,7 +5,7 @@ Money decides nothing here, so what cannot be read is said in words and the plan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -60,11 +60,13 @@ class Billed:
     expected: tuple[Expected, ...] = ()  # by AWS; empty where it has no forecast
 
 
-def read_running(aws: Aws, governed: Sequence[Governed]) -> Running:
-    """Count what runs and price it, by the Price List where it answers."""
+def read_running(
+    aws: Aws, governed: Sequence[Governed], others: Collection[tuple[str, str]] = tuple(EMBEDDED.prices)
+) -> Running:
+    """Count what runs and price it, by the Price List where it answers; it is asked for these `others` as well."""
     footprint, storage = footprint_now(aws, governed)
     used = [(each.region, each.item) for each in footprint.usages]
-    newer, notes = read_prices(aws, {*used, *EMBEDDED.prices})
+    newer, notes = read_prices(aws, {*used, *others})
     prices = EMBEDDED.with_newer(newer)
     if old := prices.old(used, aws.clock.now().date()):
         named = ", ".join(f"{item} in {region}" for region, item in old)

@@ -56,8 +56,8 @@ def write_dashboard(history: History, out: Path, now: datetime | None = None) ->
     return path
 
 
-def render(view: View) -> str:
-    """The page as text."""
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("optimizer.dashboard"),
         autoescape=select_autoescape(["html"]),
@@ -74,16 +74,25 @@ def render(view: View) -> str:
         "month": month_of,
         "moment": moment,
     }
+    return environment
+
+
+def render(view: View) -> str:
+    """The page as text."""
     scripts = {"plotly": asset(PLOTLY), "page": asset("dashboard.js")}
-    return environment.get_template("dashboard.html").render(
-        view=view,
-        charts=charts_of(view),
-        tokens=embedded(TOKENS),
-        rest=_rest(view),
-        # The assets are the package's own and hold no closing tag (a test says so).
-        style=Markup(asset("dashboard.css")),  # noqa: S704
-        scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
-        hashes=[_hash(text) for text in scripts.values()],
+    return (
+        _environment()
+        .get_template("dashboard.html")
+        .render(
+            view=view,
+            charts=charts_of(view),
+            tokens=embedded(TOKENS),
+            rest=_rest(view),
+            # The assets are the package's own and hold no closing tag (a test says so).
+            style=Markup(asset("dashboard.css")),  # noqa: S704
+            scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704
+            hashes=[_hash(text) for text in scripts.values()],
+        )
     )
 
 

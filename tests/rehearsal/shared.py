@@ -39,7 +39,8 @@ class Lived:
 
     @property
     def summary(self) -> dict[str, Any]:
-        return self.json("summary.json")
+        found: dict[str, Any] = self.json("summary.json")
+        return found
 
     def json(self, name: str) -> Any:
         return json.loads((self.out / name).read_text())
