@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup rehearse check test campaign spark synth deploy destroy clean
+.PHONY: help setup rehearse check test bench campaign spark synth deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,13 @@ test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.insta
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
+
+bench: $(VENV)/.dev ## What things cost: rehearsals, reading metrics, copying tables, judging, the page; docs/performance.md
+	$(BIN)/python benchmarks/rehearsal.py
+	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/consolidation.py
+	$(BIN)/python benchmarks/health.py
+	$(BIN)/python -m benchmarks.dashboard
 
 campaign: $(VENV)/.dev ## Long runs: tables merged under load, jobs that die at many calls, whole plans under 20 loads
 	$(BIN)/pytest -m campaign

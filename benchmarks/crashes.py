@@ -122,7 +122,7 @@ def _live(life: PlatformLife) -> list[str]:
     """The whole life; how it ended otherwise than expected."""
     life.begin()
     walk = life.walk()
-    summary = life.summary(0.0)
+    summary = life.summary()
     expect = life.scenario.expect
     return [*unexpected(summary, excluded_of(life.journal), expect), *broken_off(walk, summary, life.scenario)]
 

@@ -59,7 +59,7 @@ def _lived(scenario: Scenario, seed: int) -> tuple[list[Outcome], ServiceLevel]:
             life = PlatformLife(setting, account, assembly)
             life.begin()
             life.walk()
-            outcomes = [each.outcome for each in life.summary(0.0).phases]
+            outcomes = [each.outcome for each in life.summary().phases]
             return outcomes, _week_after(life, account, scenario.workload, seed)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from domain.errors import UsageError
+from rehearsal.spent import Spent
 
 app = typer.Typer(
     help="Rehearse the whole life of the platform against an emulated account, in seconds.",
@@ -53,6 +54,7 @@ def rehearse(
     """Live 60 days, walk the synthesized pipeline, write the dashboard. Exits 1 unless it ends as the scenario says."""
     if context.invoked_subcommand is not None:
         return 0
+    begun = Spent.so_far()
     if out is None:
         raise UsageError("rehearse: --out DIR says where dashboard.html and summary.json go.")
     _require_extra()
@@ -61,7 +63,7 @@ def rehearse(
     from rehearsal.workspace import Request
 
     request = Request(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after, every_tick)
-    return run(request, as_json=as_json)
+    return run(request, as_json=as_json, begun=begun)
 
 
 @app.command()

@@ -71,7 +71,7 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
         f"the next deployment would change {summary.next_deployment_changes} resources; "
         f"{summary.tenant_resources_touched} resources of tenants were touched; "
         f"{summary.api_calls:,} AWS calls, {summary.metric_calls:,} of them for metrics; "
-        f"{summary.wall_seconds:.1f} s."
+        f"{summary.wall_seconds:.1f} s, of processors {summary.cpu_seconds:.1f} s."
     )
     console.print(f"Dashboard: {dashboard}", soft_wrap=True)
     if differences:

@@ -6,7 +6,6 @@ import gc
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +17,19 @@ from rehearsal.pipeline.engine import Walk
 from rehearsal.report import Progress, show
 from rehearsal.scenario import Outcome, Scenario
 from rehearsal.session import PlatformLife
+from rehearsal.spent import Spent
 from rehearsal.summary import Summary, excluded_of, other_sizing, unexpected
 from rehearsal.workspace import PROJECT, Request, Setting
 
 UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
 
 
-def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT) -> int:
-    """Rehearse, write dashboard.html and summary.json; 0 when it ended as the scenario expects, else 1."""
-    begun = time.perf_counter()
+def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT, begun: Spent | None = None) -> int:
+    """Rehearse, write dashboard.html and summary.json; 0 when it ended as the scenario expects, else 1.
+
+    `begun`: what was spent when the command began, if that was before this function.
+    """
+    begun = begun or Spent.so_far()
     if not (project / "app.py").is_file():
         raise UsageError(f"{project} holds no app.py: rehearse from a clone, installed with `make setup`.")
     request.out.mkdir(parents=True, exist_ok=True)
@@ -44,11 +47,12 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
             life.publish()
             (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
             (request.out / "called-on.json").write_text(json.dumps(life.called_on(), indent=2) + "\n")
-            summary = life.summary(time.perf_counter() - begun)
+            summary = life.summary()
             differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
             differences += other_sizing(life.journal.sizing(), request.scenario.expect.sizing)
             differences += broken_off(walk, summary, request.scenario)
             differences += life.writer.differences() if life.writer else []
+    summary = summary.model_copy(update=Spent.so_far().since(begun))
     (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
     if as_json:
         Console().print_json(summary.model_dump_json())

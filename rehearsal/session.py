@@ -225,8 +225,8 @@ class PlatformLife:
         """And on what, where a call's resource can be told by its parameters."""
         return resources_by_role(self.account.calls, self.account.credentials)
 
-    def summary(self, wall_seconds: float) -> Summary:
-        """The figures of the whole life."""
+    def summary(self) -> Summary:
+        """The figures of the whole life; what it cost this machine is not known before all is compared."""
         self.progress.say("comparing code and account")
         sizing = self.journal.sizing()
         assembly = self.setting.assembly_with("last", sizing.model_dump_json() if sizing else None)
@@ -246,7 +246,6 @@ class PlatformLife:
             planned_cost=planned_cost(self.journal),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
-            wall_seconds=round(wall_seconds, 2),
             weeks=self.weeks,
         )
 

@@ -87,7 +87,8 @@ class Summary(_Value):
     planned_cost: PlannedCost | None = None
     api_calls: int
     metric_calls: int
-    wall_seconds: float
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
     weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
 
 

@@ -20,6 +20,8 @@ def finite(value: Json) -> Json:
     """The value with None for each number that JSON has no word for: NaN and the infinities (RFC 8259, section 6)."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value  # most are: asking whether it is a mapping takes longer
     if isinstance(value, Mapping):
         return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

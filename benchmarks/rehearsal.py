@@ -1,0 +1,108 @@
+"""What whole rehearsals cost: seconds of processors, calls, memory; and how much of that is the emulated services.
+
+Each scenario is rehearsed in a fresh process, once to fill the cache of assemblies and once to be measured. `services`
+is the time inside the emulated operations and moto's own, of the same run: what lies above it is the product, the
+clients and the walk. Memory is the peak of the process.
+
+    python benchmarks/rehearsal.py [--scenarios quiet ...] [--all]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from emulator.core import registry
+from emulator.core.direct_calls import DirectRequest
+from rehearsal.run import rehearse
+from rehearsal.scenario import known_scenarios, load_scenario
+from rehearsal.spent import Spent
+from rehearsal.workspace import Request
+
+
+@dataclass
+class Inside:
+    """Seconds of this thread inside what is wrapped; calls within a call count once."""
+
+    seconds: float = 0.0
+    _depth: int = 0
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, with its time counted."""
+
+        def timed(*args: Any) -> Any:
+            begun, self._depth = time.thread_time(), self._depth + 1
+            try:
+                return function(*args)
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    self.seconds += time.thread_time() - begun
+
+        return timed
+
+
+@contextmanager
+def services_timed() -> Iterator[Inside]:
+    """The emulated operations and moto's, timed."""
+    inside = Inside()
+    timed = {key: replace(each, answer=inside.around(each.answer)) for key, each in registry.operations().items()}
+    with (
+        patch.object(registry, "operations", lambda: timed),
+        patch.object(DirectRequest, "original", inside.around(DirectRequest.original)),
+    ):
+        yield inside
+
+
+def measured(scenario: str) -> Mapping[str, Any]:
+    """One warm rehearsal in this process."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        out = Path(folder)
+        with services_timed() as inside, contextlib.redirect_stdout(io.StringIO()):
+            begun = Spent.so_far()
+            code = rehearse(Request(out, load_scenario(scenario)))
+            spent = Spent.so_far().since(begun)
+        calls = json.loads((out / "summary.json").read_text())["api_calls"]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"code": code, **spent, "services": inside.seconds, "calls": calls, "mebibytes": peak}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenarios", nargs="*", default=["quiet"])
+    parser.add_argument("--all", action="store_true", help="every scenario that comes with the product")
+    asked = parser.parse_args()
+    scenarios = known_scenarios() if asked.all else asked.scenarios
+    fresh, bad, total = multiprocessing.get_context("spawn"), 0, 0.0
+    print(f"{'scenario':20} {'CPU s':>7} {'services':>9} {'ratio':>6} {'calls':>7} {'MiB':>6}")
+    for scenario in scenarios:
+        for _ in range(2):  # the first fills the cache
+            with fresh.Pool(1) as pool:
+                found = pool.apply(measured, (scenario,))
+        bad += found["code"] != 0
+        total += found["cpu_seconds"]
+        ratio = found["cpu_seconds"] / found["services"]
+        print(
+            f"{scenario:20} {found['cpu_seconds']:7.1f} {found['services']:9.1f} {ratio:6.1f} {found['calls']:7,} "
+            f"{found['mebibytes']:6.0f}{'' if found['code'] == 0 else '  DID NOT END AS EXPECTED'}",
+            flush=True,
+        )
+    print(f"{'all of these':20} {total:7.1f}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
