@@ -18,3 +18,10 @@ NAMESPACE = "Tap/Tenants"
 
 
 DECLARATION = "/tap/application/tiers"  # names, by comma
+
+
+# The resources that the sizing speaks of; its tables it names itself.
+FLEET_NAME = "tap-fleet"
+CACHE_NAME = "tap-cache"
+DATABASE_NAME = "tap-database"
+GLOBAL_DATABASE_NAME = "tap-global"

@@ -135,16 +135,24 @@ def permissions(
 
 @dataclass(frozen=True)
 class Order:
-    """`after`: actions whose moves must come first in the same phase. `conflicts`: never on one resource."""
+    """`after`: actions whose moves must come first in the same phase; `before`: actions whose moves must come later.
+
+    `conflicts`: never on one resource.
+    """
 
     after: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 Tending = Callable[[Aws, Governed, Before, Decision, Notes], str]
 
 
 def _to_all(_governed: Governed) -> bool:
+    return True
+
+
+def _every(_sizing: Sizing, _governed: Governed) -> bool:
     return True
 
 
@@ -158,7 +166,8 @@ class Action:
     restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
     acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
     capacity of a group that scales: no sign of somebody's hand. Of its kind, the action asks about the
-    resources that it `applies_to`: of the others it has nothing to say, not even KEEP.
+    resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not `sized`,
+    of which the sizing cannot say what became of them, it keeps.
 
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
     `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
@@ -179,6 +188,7 @@ class Action:
     permissions: tuple[Permission, ...]
     order: Order = Order()
     applies_to: Callable[[Governed], bool] = _to_all
+    sized: Callable[[Sizing, Governed], bool] = _every
     varies: tuple[str, ...] = ()
     keeps_notes: bool = False
     tend: Tending | None = None

@@ -15,11 +15,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from domain.names import GLOBAL_DATABASE_NAME
 from domain.sizing import AuroraInstance
 from stages.acknowledged import acknowledge
 from stages.network import Network, closed_group
 
-GLOBAL_NAME = "tap-global"
+GLOBAL_NAME = GLOBAL_DATABASE_NAME
 PORT = 5432
 ENGINE = "aurora-postgresql"
 ENGINE_VERSION = "17.9"

@@ -10,13 +10,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from domain.names import CACHE_NAME
 from domain.sizing import CacheSizing
 from stages.acknowledged import acknowledge
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network, closed_group
 
-NAME = "tap-cache"
+NAME = CACHE_NAME
 PORT = 6380  # not the one that scanners try first
 
 

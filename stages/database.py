@@ -10,6 +10,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from domain.names import DATABASE_NAME
 from domain.sizing import SECONDARY_BACKUP_DAYS, SECONDARY_CLASS, AuroraInstance, AuroraSizing
 from stages.aurora import ENGINE, ENGINE_VERSION, GLOBAL_NAME, PORT, AuroraCluster
 from stages.fleet import Fleet
@@ -17,7 +18,7 @@ from stages.governed import mark_part
 from stages.network import Network
 from stages.rotation import Rotation
 
-NAME = "tap-database"
+NAME = DATABASE_NAME
 ADMINISTRATOR = "tap_admin"
 APPLICATION = "tap_application"  # the database user that the fleet logs in as, by IAM
 

@@ -10,12 +10,13 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.names import FLEET_NAME
 from domain.sizing import FLEET_VOLUME_GB, FleetSizing
 from stages.acknowledged import acknowledge
 from stages.governed import mark_part
 from stages.network import Network, closed_group
 
-NAME = "tap-fleet"
+NAME = FLEET_NAME
 CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at
 # The CloudWatch agent publishes memory, which EC2 does not, each minute under the group's name alone: one metric.
 # CloudWatch User Guide, "Manually create or edit the CloudWatch agent configuration file".

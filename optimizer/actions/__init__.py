@@ -34,21 +34,29 @@ def action(action_id: str) -> Action:
 
 
 def ordered(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """By phase, then by `order.after`, then by id. Raises TypeError when the order cannot be kept."""
+    """By phase, then by `order.after` and `order.before`, then by id. Raises TypeError when that cannot be."""
     by_id = {each.id: each for each in actions}
     for each in by_id.values():
         for other in each.order.after:
             if other in by_id and by_id[other].phase.number > each.phase.number:
                 raise TypeError(f"action {each.id} wants to come after {other}, which belongs to a later phase")
+        for other in each.order.before:
+            if other in by_id and by_id[other].phase.number < each.phase.number:
+                raise TypeError(f"action {each.id} wants to come before {other}, which belongs to an earlier phase")
     result: list[Action] = []
     for phase in Phase:
         members = sorted(each for each in by_id if by_id[each].phase is phase)
-        graph = {each: sorted(set(by_id[each].order.after) & set(members)) for each in members}
+        graph = {each: sorted(_first(by_id[each], [by_id[other] for other in members])) for each in members}
         try:
             result += [by_id[each] for each in TopologicalSorter(graph).static_order()]
         except CycleError as error:
             raise TypeError(f"the actions of {phase.name} wait for each other: {error.args[1]}") from error
     return tuple(result)
+
+
+def _first(action: Action, others: Iterable[Action]) -> set[str]:
+    """Which of the others come before an action: by its own word, or by theirs."""
+    return {each.id for each in others if each.id in action.order.after or action.id in each.order.before}
 
 
 def _load(name: str) -> Action:

@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import MoveFailed
+from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.costs.footprint import BACKUP
@@ -24,12 +25,13 @@ from optimizer.decide.policy import Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 from optimizer.resources.database import cluster as aurora
 from optimizer.resources.database.kinds import touched_in_rds
 from optimizer.resources.database.storage import Storage
+from optimizer.resources.registry import is_sized
 
 if TYPE_CHECKING:
     from types_boto3_rds.type_defs import DBClusterSnapshotTypeDef, DBClusterTypeDef
@@ -211,6 +213,8 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    if name_in(decision.resource) != DATABASE_NAME:
+        return sizing  # it speaks of one, and this is another
     aurora = sizing.aurora.model_copy(update={"backup_retention_days": decision.target["retention_days"]})
     return sizing.model_copy(update={"aurora": aurora})
 
@@ -274,6 +278,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         Permission("rds:DescribeDBClusters", source=_REFERENCE),
         Permission("rds:DescribeDBClusterSnapshots", source=_REFERENCE),

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.names import GLOBAL_DATABASE_NAME
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Permission, permissions
 from optimizer.costs.footprint import BACKUP
@@ -32,7 +33,7 @@ from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, 
 from optimizer.model.decision import brief as by_brief
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 from optimizer.resources.database import cluster as aurora
@@ -40,6 +41,7 @@ from optimizer.resources.database.global_database import forwarding, name_of, ob
 from optimizer.resources.database.instance import DELETING_AND_CREATING
 from optimizer.resources.database.secondary import SecondaryCluster
 from optimizer.resources.database.secondary_moves import make_headless, remove
+from optimizer.resources.registry import is_sized
 
 ID = "aurora_presence"
 GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
@@ -185,6 +187,8 @@ def moves(database: Governed, before: Before, decision: Decision) -> list[Move]:
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    if name_in(decision.resource) != GLOBAL_DATABASE_NAME:
+        return sizing  # it speaks of one, and this is another
     aurora_sizing = sizing.aurora.model_copy(update={"secondaries": tuple(decision.target["secondaries"])})
     return sizing.model_copy(update={"aurora": aurora_sizing})
 
@@ -243,6 +247,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         *DELETING_AND_CREATING,
         Permission("rds:DescribeGlobalClusters", source=_REFERENCE),

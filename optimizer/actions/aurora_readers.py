@@ -17,18 +17,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.decide.arithmetic import times
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 from optimizer.resources.capacities import DATABASE_CLASSES
 from optimizer.resources.database import cluster as aurora
 from optimizer.resources.database.instance import DELETING_AND_CREATING, AuroraInstance
+from optimizer.resources.registry import is_sized
 from optimizer.resources.scalable_targets import scalable_targets
 
 ID = "aurora_readers"
@@ -164,6 +166,8 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    if name_in(decision.resource) != DATABASE_NAME:
+        return sizing  # it speaks of one, and this is another
     kept = tuple(each for each in sizing.aurora.instances if each.id not in decision.target["leaves"])
     return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"instances": kept})})
 
@@ -231,6 +235,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         Permission("rds:DescribeDBClusterEndpoints", source=_REFERENCE),
         Permission("rds:DescribeGlobalClusters", source=_REFERENCE),

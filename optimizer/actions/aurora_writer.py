@@ -17,18 +17,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, When, permissions
 from optimizer.decide.arithmetic import times
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 from optimizer.resources.capacities import DATABASE_CLASSES
 from optimizer.resources.database import cluster as aurora
 from optimizer.resources.database.instance import AuroraInstance
+from optimizer.resources.registry import is_sized
 
 ID = "aurora_writer"
 GUIDE = "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide"
@@ -179,6 +181,8 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
     """Class and tier of the instances that were changed; one that is not in the sizing any more stays away."""
+    if name_in(decision.resource) != DATABASE_NAME:
+        return sizing  # it speaks of one, and this is another
     target: Mapping[str, Mapping[str, Any]] = decision.target["instances"]
     instances = tuple(
         each.model_copy(update={"instance_class": new["class"], "promotion_tier": new["tier"]})
@@ -262,6 +266,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         *permissions(
             "rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeGlobalClusters", source=_REFERENCE

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.names import FLEET_NAME
 from domain.sizing import FleetSizing, Sizing
 from optimizer.action import Action, Before, Move, Permission, permissions
 from optimizer.decide.arithmetic import largest, ratio, times, total
@@ -28,7 +29,7 @@ from optimizer.decide.policy import Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import at_times_of, p95, p95_or_lately, scaled
 from optimizer.ports.aws import Aws
@@ -43,6 +44,7 @@ from optimizer.resources.fleet.moves import (
     release_way_back,
     steps,
 )
+from optimizer.resources.registry import is_sized
 
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
@@ -300,6 +302,8 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    if name_in(decision.resource) != FLEET_NAME:
+        return sizing  # it speaks of one, and this is another
     return sizing.model_copy(update={"fleet": _target(decision)[0]})
 
 
@@ -356,6 +360,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     varies=("desired",),  # target tracking moves it
     permissions=(
         *permissions(

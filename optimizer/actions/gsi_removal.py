@@ -46,6 +46,7 @@ from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
+from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.index_moves import delete_index, denial, deny_reads, lift_deny, regions_of
 from optimizer.resources.tables.index_use import IndexUse, read_use
 from optimizer.resources.tables.resource_policy import SIZE_LIMIT, read_policy, with_statement
@@ -179,6 +180,8 @@ def moves(table: Governed, before: Before, decision: Decision) -> list[Move]:
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
     name = decision.resource.rsplit("/", 1)[-1]
+    if name not in sizing.tables:
+        return sizing
     today = sizing.tables[name]
     kept = tuple(each for each in today.indexes if each not in decision.target["remove"])
     return sizing.model_copy(update={"tables": {**sizing.tables, name: today.model_copy(update={"indexes": kept})}})
@@ -241,6 +244,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         Permission("dynamodb:DescribeTable", ALL, source=REFERENCE),
         Permission("dynamodb:GetResourcePolicy", ALL, source=REFERENCE),

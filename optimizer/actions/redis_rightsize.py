@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from domain.names import CACHE_NAME
 from domain.sizing import CacheSizing, Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, permissions
 from optimizer.decide.arithmetic import times
@@ -26,7 +27,7 @@ from optimizer.decide.policy import CachePolicy, Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
 from optimizer.ports.aws import Aws
@@ -34,6 +35,7 @@ from optimizer.resources.cache.moves import change, take_snapshot
 from optimizer.resources.cache.obstacles import obstacles
 from optimizer.resources.cache.replication_group import ReplicationGroup, shards_of
 from optimizer.resources.capacities import CACHE_NODES, MAXCLIENTS
+from optimizer.resources.registry import is_sized
 
 ID = "redis_rightsize"
 GUIDE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg"
@@ -210,6 +212,8 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
+    if name_in(decision.resource) != CACHE_NAME:
+        return sizing  # it speaks of one, and this is another
     kept = {name: value for name, value in decision.target.items() if name != "snapshot"}
     return sizing.model_copy(update={"cache": CacheSizing.model_validate(kept)})
 
@@ -298,6 +302,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         *permissions(
             "elasticache:DescribeReplicationGroups",

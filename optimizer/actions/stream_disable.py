@@ -27,6 +27,7 @@ from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
 from optimizer.ports.aws import Aws
+from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.table import (
     ALL,
     DESIGNED,
@@ -153,6 +154,8 @@ def moves(table: Governed, before: Before, _decision: Decision) -> list[Move]:
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
     name = decision.resource.rsplit("/", 1)[-1]
+    if name not in sizing.tables:
+        return sizing
     table = sizing.tables[name].model_copy(update={"stream": False})
     return sizing.model_copy(update={"tables": {**sizing.tables, name: table}})
 
@@ -230,6 +233,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         Permission("dynamodb:DescribeTable", ALL, source=f"{REFERENCE}/list_amazondynamodb.html"),
         # The three list actions take no resource.

@@ -67,6 +67,7 @@ from optimizer.observe.inventory import owner_of
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import peak_rate
 from optimizer.ports.aws import Aws
+from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
 ID = "table_consolidation"
@@ -400,6 +401,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    sized=is_sized,
     permissions=(
         *(Permission(f"dynamodb:{name}", ALL, source=DYNAMODB) for name in DESCRIBED),
         Permission("ssm:GetParameter", PARAMETER + POINTERS, source=SSM),

@@ -44,10 +44,16 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     inventory = take_inventory(aws, regions)
     running, billed = read_running(aws, inventory.governed), read_bill(aws)
     shape = Shape(sizing.sizing, regions, running.storage)
-    pairs = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
+    asked = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
+    pairs = [each for each in asked if each[0].sized(sizing.sizing, each[1])]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
-    decided = [_decide(aws, action, governed, measured, policy) for action, governed in pairs]
+    decided = [
+        _decide(aws, action, governed, measured, policy)
+        if action.sized(sizing.sizing, governed)
+        else keep_unsized(action, governed)
+        for action, governed in asked
+    ]
     decisions = without_conflicts(actions, decided)
     covered = _covered(measured, traffic)
     plan = Plan(
@@ -72,6 +78,12 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
 def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements, policy: Policy) -> Decision:
     evidence = action.collect(aws.at(governed.region), governed, measured)
     return action.decide(evidence, policy)
+
+
+def keep_unsized(action: Action, governed: Governed) -> Decision:
+    """KEEP, for a governed resource that the sizing does not speak of: the next push would not know of its change."""
+    asked = guard("named in the sizing", False, equals=True)
+    return Decision(action.id, governed.arn, Choice.KEEP, asked.sentence(), (asked,))
 
 
 def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) -> tuple[Decision, ...]:

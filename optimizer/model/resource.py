@@ -96,6 +96,11 @@ class Touched:
     read: Callable[[], Tags]
 
 
+def name_in(arn: str) -> str:
+    """The name that an ARN ends with: of a table, a group, a cluster."""
+    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+
+
 def nothing_else(_aws: object) -> tuple[Touched, ...]:
     """For a move that touches the resource it is about, and none of its parts."""
     return ()

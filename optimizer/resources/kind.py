@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domain.sizing import Sizing
 from optimizer.model.resource import Kind, Tags, Touched
 from optimizer.ports.aws import Aws
 
@@ -18,10 +19,16 @@ class ResourceKind:
 
     `find(aws)` yields those with the governed tag in one Region, in as many calls as there are pages. `tags(aws,
     arn)` reads one's native tags now. `parts(aws, name)` are all that a change of it may change or destroy, each
-    of which could be owned by itself.
+    of which could be owned by itself. `sized(sizing)` are the names that the sizing speaks of; None for a kind that
+    it says nothing of.
     """
 
     kind: Kind
     find: Callable[[Aws], Iterator[Found]]
     tags: Callable[[Aws, str], Tags]
     parts: Callable[[Aws, str], Iterator[Touched]] = lambda _aws, _name: iter(())
+    sized: Callable[[Sizing], Collection[str]] | None = None
+
+    def is_sized(self, sizing: Sizing, name: str) -> bool:
+        """Whether what becomes of a resource can be said in the sizing: else the next push would undo it."""
+        return self.sized is None or name in self.sized(sizing)

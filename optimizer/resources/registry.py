@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from functools import cache
 
 import optimizer.resources
-from optimizer.model.resource import Kind
+from domain.sizing import Sizing
+from optimizer.model.resource import Governed, Kind
 from optimizer.resources.kind import ResourceKind
+
+
+def is_sized(sizing: Sizing, governed: Governed) -> bool:
+    """Whether the sizing speaks of this resource: what becomes of another one, the next push would not know."""
+    return resource_kinds()[governed.kind].is_sized(sizing, governed.name)
 
 
 @cache

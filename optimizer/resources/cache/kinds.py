@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
+from domain.names import CACHE_NAME
 from optimizer.model.resource import Kind, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
@@ -51,4 +52,4 @@ def _cache_parts(aws: Aws, name: str) -> Iterator[Touched]:
     yield from (known(node, tags.get(arn, {})) for arn, node in arns.items())
 
 
-KINDS = (ResourceKind(Kind.CACHE, _find_caches, cache_tags, _cache_parts),)
+KINDS = (ResourceKind(Kind.CACHE, _find_caches, cache_tags, _cache_parts, lambda _: (CACHE_NAME,)),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from domain.names import DATABASE_NAME, GLOBAL_DATABASE_NAME
 from optimizer.model.resource import Kind, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
@@ -79,7 +80,9 @@ def _global_cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
 
 
 KINDS = (
-    ResourceKind(Kind.DATABASE, _find_clusters, _rds_tags, _cluster_parts),
+    ResourceKind(Kind.DATABASE, _find_clusters, _rds_tags, _cluster_parts, lambda _: (DATABASE_NAME,)),
     ResourceKind(Kind.DATABASE_INSTANCE, _find_instances, _rds_tags),
-    ResourceKind(Kind.GLOBAL_DATABASE, _find_global_clusters, _rds_tags, _global_cluster_parts),
+    ResourceKind(
+        Kind.GLOBAL_DATABASE, _find_global_clusters, _rds_tags, _global_cluster_parts, lambda _: (GLOBAL_DATABASE_NAME,)
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from domain.names import GOVERNED_TAG, GOVERNED_VALUE
+from domain.names import FLEET_NAME, GOVERNED_TAG, GOVERNED_VALUE
 from optimizer.model.resource import Kind, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
@@ -77,4 +77,4 @@ def _attached(aws: Aws, instances: Sequence[str]) -> Iterator[str]:
             yield from (card["NetworkInterfaceId"] for card in each.get("NetworkInterfaces", ()))
 
 
-KINDS = (ResourceKind(Kind.FLEET, _find_fleets, _fleet_tags, _fleet_parts),)
+KINDS = (ResourceKind(Kind.FLEET, _find_fleets, _fleet_tags, _fleet_parts, lambda _: (FLEET_NAME,)),)

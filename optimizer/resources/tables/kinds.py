@@ -33,4 +33,4 @@ def touched_table(aws: Aws, arn: str) -> Touched:
     return Touched(arn, lambda: _table_tags(there, arn))
 
 
-KINDS = (ResourceKind(Kind.TABLE, _find_tables, _table_tags, _table_parts),)
+KINDS = (ResourceKind(Kind.TABLE, _find_tables, _table_tags, _table_parts, lambda sizing: sizing.tables),)
