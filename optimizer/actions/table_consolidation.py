@@ -19,9 +19,10 @@ Both tables get the same decision. The first carries its backup alone; the moves
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from domain.errors import Unhealthy
 from domain.indexes import MERGED, SOURCES, merged_indexes
@@ -68,6 +69,7 @@ from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import peak_rate
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
+from optimizer.resources.tables.beyond_items import beyond_items
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
 ID = "table_consolidation"
@@ -98,6 +100,9 @@ class Evidence:
     region: str = "us-east-1"
     owners: tuple[str, ...] = ()  # why either is not ours to change
     readers: tuple[str, ...] = ()  # of either stream
+    reads: float | None = 0.0  # GetRecords calls on either stream, by anybody
+    beyond: tuple[str, ...] = ()  # what either has that the merged table would lack
+    tags: tuple[Mapping[str, str], ...] = ()  # of both, without those of AWS and of CloudFormation
     indexes: Mapping[str, gsi_removal.Evidence] = field(default_factory=dict)
     at: str = ""
 
@@ -126,6 +131,9 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         region=table.region,
         owners=tuple(f"{each.name}: {why}" for each in both if (why := owner_of(aws, each))),
         readers=tuple(name for each in both for name in stream_disable.readers(aws, each)) if declared else (),
+        reads=_reads(aws, both, measured) if declared else None,
+        beyond=tuple(line for each in both for line in beyond_items(aws, each.name)) if declared else (),
+        tags=tuple(_tags(aws, each) for each in both),
         indexes={each.name: gsi_removal.collect(aws, each, measured) for each in both} if declared else {},
         at=f"{aws.clock.now():%Y%m%dT%H%M%SZ}",
     )
@@ -171,6 +179,9 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("owners of either", "; ".join(evidence.owners) or "none", equals="none"),
         over("streams that lack an image", _partial(tables), page="Streams", equals="none"),
         over("readers of either stream", ", ".join(evidence.readers) or "none", page="Streams", equals="none"),
+        over("GetRecords calls on either stream", evidence.reads, page="Streams", at_most=0),
+        over("what the merged table would lack", "; ".join(evidence.beyond) or "none", equals="none"),
+        over("tags that differ", _differing(evidence.tags), equals="none"),
         over("the merged table is there already", evidence.before["merged"], equals=False),
         over("pointers turned elsewhere", _turned(evidence), equals="none"),
         over("copied by", _by(chosen), equals=ONE_PROCESS),
@@ -305,6 +316,29 @@ def _unused(evidence: Evidence, policy: Policy) -> Mapping[str, tuple[str, ...]]
     return found
 
 
+def _reads(aws: Aws, tables: Sequence[Governed], measured: Measurements) -> float | None:
+    """GetRecords calls on the streams of all, as stream_disable counts them; None when one was not measured."""
+    calls = [stream_disable.collect(aws, each, measured).reads for each in tables]
+    return None if None in calls else sum(each for each in calls if each is not None)
+
+
+def _tags(aws: Aws, table: Governed) -> Mapping[str, str]:
+    request: dict[str, Any] = {"ResourceArn": table.arn}
+    tags: dict[str, str] = {}
+    while True:
+        page = aws.dynamodb.list_tags_of_resource(**request)
+        tags |= {each["Key"]: each["Value"] for each in page.get("Tags", []) if not each["Key"].startswith("aws:")}
+        if not page.get("NextToken"):
+            return tags
+        request["NextToken"] = page["NextToken"]
+
+
+def _differing(tags: Sequence[Mapping[str, str]]) -> str:
+    """The keys of tags that not all have, or not with the same value: what one of them is found or billed by."""
+    keys = {key for each in tags for key in each if len({other.get(key) for other in tags}) > 1}
+    return ", ".join(sorted(keys)) or "none"
+
+
 def _partial(tables: Mapping[str, Json]) -> str:
     """The streams that are on and do not show both images: others may rely on what they show."""
     return ", ".join(name for name, each in tables.items() if each["stream"] not in (None, BOTH_IMAGES)) or "none"
@@ -374,7 +408,12 @@ KEY_GIVEN = (
     "ReEncryptFrom",
     "ReEncryptTo",
 )
-DESCRIBED = ("DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive")
+DESCRIBED = (
+    "DescribeTable",
+    "DescribeContinuousBackups",
+    "DescribeKinesisStreamingDestination",
+    "DescribeTimeToLive",
+)
 READ = ("GetResourcePolicy", "ListTagsOfResource")
 ITEMS_READ = ("BatchGetItem", "Scan")
 WRITTEN = (

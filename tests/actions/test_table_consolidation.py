@@ -114,6 +114,10 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
         (other(stream="KEYS_ONLY"), "streams that lack an image"),
         ({"owners": ("tenants: owned by a tenant",)}, "owners of either"),
         ({"readers": ("user-events (RUNNING)",)}, "readers of either stream"),
+        ({"reads": 12.0}, "GetRecords calls on either stream"),
+        ({"beyond": ("users: a resource policy",)}, "what the merged table would lack"),
+        ({"tags": ({"team": "a"}, {"team": "b"})}, "tags that differ"),
+        ({"tags": ({"team": "a"}, {})}, "tags that differ"),
         ({"size": 2**36}, "copied by"),
         ({"size": 2**33, "items": 20_000_000}, "copied by"),  # 8 GiB, but of items that take one process 13 hours
         ({"size": 2**40}, "copied by"),

@@ -104,6 +104,17 @@ def list_contributor_insights(_: Account, call: Call) -> Answer:
     return {"ContributorInsightsSummaries": []}
 
 
+@emulates(
+    "dynamodb",
+    "DescribeKinesisStreamingDestination",
+    rule="A table whose changes never went to a Kinesis data stream has no destinations.",
+    source=f"{API}/API_DescribeKinesisStreamingDestination.html",
+)
+def describe_kinesis_streaming_destination(_: Account, call: Call) -> Answer:
+    find_table(call, name := call.parameters["TableName"])
+    return {"TableName": name, "KinesisDataStreamDestinations": []}
+
+
 def find_table(call: Call, name: str) -> tuple[Key, Any]:
     """A table of moto's; raises ResourceNotFoundException."""
     name = name.rsplit("/", 1)[-1]
