@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.errors import Unhealthy
 from domain.indexes import MERGED, SOURCES, merged_indexes
@@ -33,6 +33,7 @@ from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
 from optimizer.consolidate.comparison import named
 from optimizer.consolidate.copy_engine import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
+from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
@@ -47,6 +48,8 @@ from optimizer.consolidate.moves import (
     stop_carrying_back,
 )
 from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
+from optimizer.consolidate.recurring import RECOVERY, STORAGE, Recurring, Use, recurring, sample_of, share_of_bill
+from optimizer.consolidate.scan import scan_page
 from optimizer.consolidate.state import SET_ASIDE, Stage
 from optimizer.consolidate.target import find_target
 from optimizer.decide.policy import Policy
@@ -72,12 +75,17 @@ from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.beyond_items import beyond_items
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
 ID = "table_consolidation"
 BELONGS = "is read together with another table, and is no log of high volume"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MONTH = 30.4375  # days
+PARTS, SAMPLED = 4, 50  # places in a table, and items of each, whose sizes are looked at
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 CARRIED_BACK_EVERY = timedelta(hours=1)  # in the window: so that a return finds little to do, and no surprise
 LATEST_LAG = timedelta(hours=2)
@@ -104,6 +112,7 @@ class Evidence:
     beyond: tuple[str, ...] = ()  # what either has that the merged table would lack
     tags: tuple[Mapping[str, str], ...] = ()  # of both, without those of AWS and of CloudFormation
     indexes: Mapping[str, gsi_removal.Evidence] = field(default_factory=dict)
+    uses: tuple[Use, ...] = ()  # of both: what they hold and consume, and the sizes of some items
     at: str = ""
 
 
@@ -118,6 +127,7 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     shown = tables_there(aws, SOURCES) if table.name in SOURCES else {}
     declared = follows_pointers(aws)
     both = [sibling(table, name) for name in shown]
+    indexes = {each.name: gsi_removal.collect(aws, each, measured) for each in both} if declared else {}
     return Evidence(
         table=table.arn,
         name=table.name,
@@ -134,7 +144,8 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         reads=_reads(aws, both, measured) if declared else None,
         beyond=tuple(line for each in both for line in beyond_items(aws, each.name)) if declared else (),
         tags=tuple(_tags(aws, each) for each in both),
-        indexes={each.name: gsi_removal.collect(aws, each, measured) for each in both} if declared else {},
+        indexes=indexes,
+        uses=tuple(_use(aws, shown[name], table, indexes[name], measured) for name in shown) if declared else (),
         at=f"{aws.clock.now():%Y%m%dT%H%M%SZ}",
     )
 
@@ -149,6 +160,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
 
     chosen = _chosen(evidence, policy, kept)
+    more = recurring(evidence.uses, kept)
     hours = round(chosen.takes / HOUR, 1) if chosen else None
     pause = round(chosen.pause.total_seconds()) if chosen else None
 
@@ -199,6 +211,13 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             page="bp-partition-key-design",
             at_most=limits.reads_per_second,
         ),
+        over(
+            "what one table costs more a month, of both tables' bill",
+            share_of_bill(more, evidence.uses, evidence.region) if evidence.uses else None,
+            unit="%",
+            page="CapacityUnitCalculations",
+            at_most=limits.recurring_share,
+        ),
         over("the application declares that it follows the pointer", evidence.follows_pointers, equals=True),
     )
     return decide_by(
@@ -224,7 +243,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         undo=f"throughout the window, without losing a write: writes are refused for about {pause} s, the sources "
         "are made equal to what the merged table holds then, and the pointers are turned back. After it, only by a "
         "person",
-        costs=_copied(evidence, kept),
+        costs=(*_copied(evidence, kept), *_monthly(evidence, more)),
     )
 
 
@@ -377,6 +396,53 @@ def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]
         ChangeCost("writes of the copy", "tables", WRITES, evidence.region, writes / 1e6),
         ChangeCost("reads of the copy and its proof", "tables", READ_REQUESTS, evidence.region, reads / 1e6),
     )
+
+
+def _use(
+    aws: Aws, shown: TableDescriptionTypeDef, table: Governed, removal: gsi_removal.Evidence, measured: Measurements
+) -> Use:
+    """What one source holds and consumes. Of its items a sample is read, and only sizes are kept."""
+    name = shown["TableName"]
+    days = (measured.end - measured.start) / DAY
+    monthly = {
+        units: float(series.values.sum()) / days * MONTH if len(series.values) else None
+        for units in ("Write", "Read")
+        for series in [measured.of(consumed(name, table.region, units), "Sum")]
+    }
+    parts = [scan_page(aws, name, (part, PARTS), None, SAMPLED, consistent=False) for part in range(PARTS)]
+    backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+    return Use(
+        size=shown.get("TableSizeBytes", 0),
+        index_sizes={i["IndexName"]: i.get("IndexSizeBytes", 0) for i in shown.get("GlobalSecondaryIndexes", [])},
+        writes=monthly["Write"],
+        index_writes={index: use.monthly_writes for index, use in removal.indexes.items()},
+        reads=monthly["Read"],
+        recovery=recovery == "ENABLED",
+        sample=sample_of(Entity(name), (item for page in parts for item in page.items)),
+    )
+
+
+def _monthly(evidence: Evidence, more: Recurring) -> tuple[ChangeCost, ...]:
+    """What it costs from then on, told with the table whose change carries it out."""
+    if not evidence.uses or evidence.name != LEAD:
+        return ()
+
+    def cost(name: str, item: str, quantity: float | None) -> ChangeCost:
+        return ChangeCost(name, "tables", item, evidence.region, quantity, monthly=True)
+
+    return (
+        cost("write units of larger items, less those of dropped indexes", WRITES, per_million(more.writes)),
+        cost("storage of larger items, less that of dropped indexes", STORAGE, more.storage_gb),
+        cost("recovery of larger items", RECOVERY, more.recovery_gb),
+        cost("storage of the sources, until a person retires them", STORAGE, more.kept_gb),
+        cost("recovery of the sources, until a person retires them", RECOVERY, more.kept_recovery_gb),
+    )
+
+
+def per_million(units: float | None) -> float | None:
+    """Request units as they are priced."""
+    return None if units is None else units / 1e6
 
 
 def _peak(table: Governed, units: str, measured: Measurements) -> float | None:

@@ -131,6 +131,7 @@ class ConsolidationPolicy:
     indexes: int = 20  # quota: global secondary indexes of one table
     writes_per_second: float = 1000.0  # of one partition (DynamoDB, "Best practices for partition keys")
     reads_per_second: float = 3000.0
+    recurring_share: float = 5.0  # percent of both tables' bill that one table may cost more from month to month
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decid
 from optimizer.consolidate import cutover
 from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
+from optimizer.consolidate.recurring import Sample, Size, Use
 from optimizer.decide.policy import Policy
 from optimizer.execute.engine import not_wanted
 from optimizer.model.decision import Choice, Verdict
@@ -38,6 +39,9 @@ ONE = {
     "stream": "NEW_AND_OLD_IMAGES",
 }
 AROUND = {"pointers": {"tenants": "tenants", "users": "users"}, "merged": False}
+SMALL = Size(100, 40_000, 55_000, 100, 100)
+USES = (Use(5_000_000, {"a": 1_000_000}, 8e6, {"a": 1e6}, 2e7, True, Sample(SMALL, {"a": SMALL})),) * 2
+LARGER = Size(100, 100_000, 115_000, 100, 150)
 SUPPORTED = Evidence(
     table="arn:aws:dynamodb:us-east-1:222222222222:table/users",
     name="users",
@@ -48,6 +52,7 @@ SUPPORTED = Evidence(
     follows_pointers=True,
     size=10_000_000,
     items=20_000,
+    uses=USES,
 )
 
 
@@ -77,6 +82,17 @@ def test_how_long_the_copy_takes_is_projected():
     assert (hours.today, hours.after) == (None, 1.1)
 
 
+def test_a_table_that_costs_more_is_kept_unless_the_guard_is_lifted():
+    """Half of the items need a second unit: 50 % more write units, and 38 % of all that both cost."""
+    name = "what one table costs more a month, of both tables' bill"
+    dearer = replace(SUPPORTED, uses=(replace(USES[0], sample=Sample(LARGER)),) * 2)
+    decision = decide(dearer, Policy())
+    assert decision.choice is Choice.KEEP
+    assert name in decision.reason
+    lifted = Policy(lifted=frozenset({f"table_consolidation/{name}"}))
+    assert decide(dearer, lifted).choice is Choice.APPLY
+
+
 def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_that_is_not_does_not():
     def decided(a, b):
         removal = gsi_removal.Evidence(
@@ -93,13 +109,15 @@ def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_tha
 
 def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
     lead = decide(replace(SUPPORTED, name=LEAD), Policy())
-    writes, reads = lead.costs
+    writes, reads, *monthly = lead.costs
     # 20,000 items of 500 bytes: one unit each, and one more for each of four indexes.
     assert (writes.quantity, writes.monthly) == (
         pytest.approx((1 + len(merged_indexes(lead.target["layout"]["kept"]))) * 0.02),
         False,
     )
     assert reads.quantity == pytest.approx(9 * 10_000_000 / 4096 / 2 / 1e6)
+    assert all(each.monthly for each in monthly)
+    assert [each.quantity for each in monthly] == pytest.approx([0.0, 4.5e-3, 3.75e-3, 1.2e-2, 1e-2])
     other = next(name for name in SOURCES if name != LEAD)
     assert decide(replace(SUPPORTED, name=other), Policy()).costs == ()
 
@@ -115,6 +133,10 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
         ({"owners": ("tenants: owned by a tenant",)}, "owners of either"),
         ({"readers": ("user-events (RUNNING)",)}, "readers of either stream"),
         ({"reads": 12.0}, "GetRecords calls on either stream"),
+        (
+            {"uses": (replace(USES[0], sample=Sample(LARGER)),) * 2},
+            "what one table costs more a month, of both tables' bill",
+        ),
         ({"beyond": ("users: a resource policy",)}, "what the merged table would lack"),
         ({"tags": ({"team": "a"}, {"team": "b"})}, "tags that differ"),
         ({"tags": ({"team": "a"}, {})}, "tags that differ"),
