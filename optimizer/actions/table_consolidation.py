@@ -33,7 +33,6 @@ from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
 from optimizer.consolidate.comparison import named
 from optimizer.consolidate.copy_engine import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
-from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
@@ -48,8 +47,7 @@ from optimizer.consolidate.moves import (
     stop_carrying_back,
 )
 from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
-from optimizer.consolidate.recurring import RECOVERY, STORAGE, Recurring, Use, recurring, sample_of, share_of_bill
-from optimizer.consolidate.scan import scan_page
+from optimizer.consolidate.recurring import RECOVERY, STORAGE, Held, Recurring, Use, recurring, share_of_bill
 from optimizer.consolidate.state import SET_ASIDE, Stage
 from optimizer.consolidate.target import find_target
 from optimizer.decide.policy import Policy
@@ -85,7 +83,6 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONTH = 30.4375  # days
-PARTS, SAMPLED = 4, 50  # places in a table, and items of each, whose sizes are looked at
 BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 CARRIED_BACK_EVERY = timedelta(hours=1)  # in the window: so that a return finds little to do, and no surprise
 LATEST_LAG = timedelta(hours=2)
@@ -112,7 +109,7 @@ class Evidence:
     beyond: tuple[str, ...] = ()  # what either has that the merged table would lack
     tags: tuple[Mapping[str, str], ...] = ()  # of both, without those of AWS and of CloudFormation
     indexes: Mapping[str, gsi_removal.Evidence] = field(default_factory=dict)
-    uses: tuple[Use, ...] = ()  # of both: what they hold and consume, and the sizes of some items
+    uses: tuple[Use, ...] = ()  # of both
     at: str = ""
 
 
@@ -401,7 +398,7 @@ def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]
 def _use(
     aws: Aws, shown: TableDescriptionTypeDef, table: Governed, removal: gsi_removal.Evidence, measured: Measurements
 ) -> Use:
-    """What one source holds and consumes. Of its items a sample is read, and only sizes are kept."""
+    """What one source holds and consumes."""
     name = shown["TableName"]
     days = (measured.end - measured.start) / DAY
     monthly = {
@@ -409,17 +406,19 @@ def _use(
         for units in ("Write", "Read")
         for series in [measured.of(consumed(name, table.region, units), "Sum")]
     }
-    parts = [scan_page(aws, name, (part, PARTS), None, SAMPLED, consistent=False) for part in range(PARTS)]
     backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     return Use(
-        size=shown.get("TableSizeBytes", 0),
-        index_sizes={i["IndexName"]: i.get("IndexSizeBytes", 0) for i in shown.get("GlobalSecondaryIndexes", [])},
+        table=name,
+        held=Held(shown.get("ItemCount", 0), shown.get("TableSizeBytes", 0)),
+        indexes={
+            each["IndexName"]: Held(each.get("ItemCount", 0), each.get("IndexSizeBytes", 0))
+            for each in shown.get("GlobalSecondaryIndexes", [])
+        },
         writes=monthly["Write"],
         index_writes={index: use.monthly_writes for index, use in removal.indexes.items()},
         reads=monthly["Read"],
         recovery=recovery == "ENABLED",
-        sample=sample_of(Entity(name), (item for page in parts for item in page.items)),
     )
 
 

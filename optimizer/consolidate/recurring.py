@@ -1,78 +1,64 @@
 """What the merged layout costs from month to month, against the two tables: write units and storage. Pure.
 
 A write is billed in units of 1 KB of the item, and again for each index whose entry it changes. The merged layout adds
-some attributes to an item, so that some items need a unit more. By how much is estimated from a sample of items; how
-often they are written was measured. What was sampled is kept as sums: no item leaves the account.
+some attributes to an item, so that some items need a unit more. How many is estimated from what DescribeTable counts:
+whoever analyses reads no items (the act role alone does). So sizes count as spread evenly up to twice their average.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.errors import ItemRefused, PriceMissing
+from domain.errors import PriceMissing
 from domain.indexes import INDEXES, MERGED, Index
 from domain.list_prices import price_of
 from optimizer.consolidate.copy_engine import MILLION, READ_REQUESTS, WRITE_UNIT, WRITES
-from optimizer.consolidate.item_size import Item, item_size
-from optimizer.consolidate.mapping import Entity, merged
 
 STORAGE, RECOVERY = "DynamoDB storage", "DynamoDB point-in-time recovery"  # priced by the GB-month
 GB = 10**9
+KEY_BYTES = 24  # of a key's value, assumed: ids, addresses and times have 10 to 40
+STEPS = 200  # sizes that are looked at between nothing and twice the average
 
 
 @dataclass(frozen=True)
-class Size:
-    """Bytes and write units of so many items or index entries together, today and in the merged table."""
+class Held:
+    """What DescribeTable counts of a table or an index, about every six hours."""
 
-    count: int = 0
-    today: int = 0
-    after: int = 0
-    units_today: int = 0
-    units_after: int = 0
-
-    def plus(self, today: Item, after: Item) -> Size:
-        sizes = item_size(today), item_size(after)
-        units = (-(-size // WRITE_UNIT) for size in sizes)
-        return Size(
-            self.count + 1,
-            self.today + sizes[0],
-            self.after + sizes[1],
-            self.units_today + next(units),
-            self.units_after + next(units),
-        )
+    items: int
+    size: int
 
     @property
-    def growth(self) -> float:
-        """Bytes afterwards for one today."""
-        return self.after / self.today if self.today else 1.0
-
-    @property
-    def units_growth(self) -> float:
-        """Write units afterwards for one today."""
-        return self.units_after / self.units_today if self.units_today else 1.0
+    def average(self) -> float:
+        """Bytes of one."""
+        return self.size / self.items if self.items else 0.0
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Sizes of some items of one source, and of their entries by index."""
+class Growth:
+    """Bytes, and write units for one write, afterwards for one today."""
 
-    items: Size = Size()
-    entries: Mapping[str, Size] = field(default_factory=dict)
+    size: float = 1.0
+    units: float = 1.0
 
 
 @dataclass(frozen=True)
 class Use:
-    """One source: bytes of items and of each index, and what it consumes a month, None where it was not measured."""
+    """One source: what it and its indexes hold, and consume a month, None where that was not measured."""
 
-    size: int
-    index_sizes: Mapping[str, int]
+    table: str
+    held: Held
+    indexes: Mapping[str, Held]
     writes: float | None
     index_writes: Mapping[str, float]
     reads: float | None
     recovery: bool
-    sample: Sample
+
+    @property
+    def stored(self) -> int:
+        """Bytes of the items and of all entries."""
+        return self.held.size + sum(each.size for each in self.indexes.values())
 
 
 @dataclass(frozen=True)
@@ -86,20 +72,25 @@ class Recurring:
     kept_recovery_gb: float
 
 
-def sample_of(entity: Entity, items: Iterable[Item]) -> Sample:
-    """The sizes of these items of a source, as if each of its indexes were kept."""
-    whole, entries = Size(), {name: Size() for name in INDEXES[entity]}
-    for item in items:
-        try:
-            after = merged(entity, item, INDEXES[entity])
-        except ItemRefused:
-            continue  # it is named when it is copied
-        whole = whole.plus(item, after)
-        for name, index in INDEXES[entity].items():
-            if index.partition_key in item and index.sort_key in item:
-                into = INDEXES[MERGED][name]
-                entries[name] = entries[name].plus(_entry(index, item), _entry(into, after))
-    return Sample(whole, entries)
+def grown(average: float, added: float) -> Growth:
+    """Of items of this average size to which so many bytes are added."""
+    if not average:
+        return Growth()
+    sizes = [2 * average * (step + 0.5) / STEPS for step in range(STEPS)]
+    today, after = (sum(-(-(size + more) // WRITE_UNIT) for size in sizes) for more in (0.0, added))
+    return Growth((average + added) / average, after / today)
+
+
+def added_to_item(use: Use, kept: Iterable[str]) -> float:
+    """Bytes that an average item gets: the entity in its sort key, and the keys of the indexes that it is in."""
+    entries = sum(_keys(name) * use.indexes[name].items for name in kept if name in use.indexes)
+    return len(f"{use.table}#") + (entries / use.held.items if use.held.items else 0.0)
+
+
+def added_to_entry(use: Use, name: str, to_item: float) -> float:
+    """Bytes that an average entry of an index gets: all that the item gets, where it copies everything."""
+    index = INDEXES.get(use.table, {}).get(name)
+    return to_item if index is None or index.copies is None else len(f"{use.table}#") + _keys(name)
 
 
 def recurring(uses: Iterable[Use], kept: Iterable[str]) -> Recurring:
@@ -108,19 +99,19 @@ def recurring(uses: Iterable[Use], kept: Iterable[str]) -> Recurring:
     writes: float | None = 0.0
     storage = recovery = kept_gb = kept_recovery = 0.0
     for use in uses:
-        grown = use.size * (use.sample.items.growth - 1)
-        storage += grown
-        recovery += grown if use.recovery else 0.0
-        kept_gb += use.size + sum(use.index_sizes.values())
-        kept_recovery += use.size if use.recovery else 0.0
+        added = added_to_item(use, wanted)
+        item = grown(use.held.average, added)
+        storage += use.held.size * (item.size - 1)
+        recovery += use.held.size * (item.size - 1) if use.recovery else 0.0
+        kept_gb += use.stored
+        kept_recovery += use.held.size if use.recovery else 0.0
         if writes is not None:
-            writes = None if use.writes is None else writes + use.writes * (use.sample.items.units_growth - 1)
-        for name, size in use.index_sizes.items():
-            entry = use.sample.entries.get(name, Size())
-            storage += size * (entry.growth - 1 if name in wanted else -1)
+            writes = None if use.writes is None else writes + use.writes * (item.units - 1)
+        for name, held in use.indexes.items():
+            entry = grown(held.average, added_to_entry(use, name, added))
+            storage += held.size * (entry.size - 1 if name in wanted else -1)
             if writes is not None:
-                units = use.index_writes.get(name, 0.0)
-                writes += units * (entry.units_growth - 1 if name in wanted else -1)
+                writes += use.index_writes.get(name, 0.0) * (entry.units - 1 if name in wanted else -1)
     return Recurring(writes, storage / GB, recovery / GB, kept_gb / GB, kept_recovery / GB)
 
 
@@ -131,8 +122,8 @@ def share_of_bill(found: Recurring, uses: Iterable[Use], region: str) -> float |
         return None
     writes = sum((use.writes or 0.0) + sum(use.index_writes.values()) for use in known)
     reads = sum(use.reads or 0.0 for use in known)
-    stored = sum(use.size + sum(use.index_sizes.values()) for use in known) / GB
-    covered = sum(use.size for use in known if use.recovery) / GB
+    stored = sum(use.stored for use in known) / GB
+    covered = sum(use.held.size for use in known if use.recovery) / GB
     try:
         bill = _usd(region, writes=writes, reads=reads, storage=stored, recovery=covered)
         more = _usd(region, writes=found.writes, storage=found.storage_gb, recovery=found.recovery_gb)
@@ -149,9 +140,8 @@ def _usd(
     return requests / MILLION + held
 
 
-def _entry(index: Index, item: Item) -> Item:
-    """What an index holds of an item that is in it."""
-    if index.copies is None:
-        return item
-    names = {"pk", "sk", index.partition_key, index.sort_key, *index.copies}
-    return {name: value for name, value in item.items() if name in names}
+def _keys(name: str) -> float:
+    """Bytes of the attributes that put an item into an index of the merged table; of one that it lacks, none."""
+    index: Index | None = INDEXES[MERGED].get(name)
+    own = [key for key in (index.partition_key, index.sort_key) if key != "pk"] if index else []
+    return sum(len(key) + KEY_BYTES for key in own)

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import Unhealthy
-from domain.indexes import MERGED, SOURCES, merged_indexes
+from domain.indexes import INDEXES, MERGED, SOURCES, merged_indexes
 from emulator.account import Crash
 from optimizer.actions import gsi_removal, table_consolidation
 from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend
 from optimizer.consolidate import cutover
 from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
-from optimizer.consolidate.recurring import Sample, Size, Use
+from optimizer.consolidate.recurring import Held, Use
 from optimizer.decide.policy import Policy
 from optimizer.execute.engine import not_wanted
 from optimizer.model.decision import Choice, Verdict
@@ -39,9 +39,13 @@ ONE = {
     "stream": "NEW_AND_OLD_IMAGES",
 }
 AROUND = {"pointers": {"tenants": "tenants", "users": "users"}, "merged": False}
-SMALL = Size(100, 40_000, 55_000, 100, 100)
-USES = (Use(5_000_000, {"a": 1_000_000}, 8e6, {"a": 1e6}, 2e7, True, Sample(SMALL, {"a": SMALL})),) * 2
-LARGER = Size(100, 100_000, 115_000, 100, 150)
+USES = tuple(
+    Use(name, Held(10_000, 4_000_000), {}, 8e6, {}, 2e7, True) for name in SOURCES
+)  # 400 bytes: no item needs a unit more
+LARGER = tuple(
+    replace(each, held=Held(10_000, 9_000_000), indexes={n: Held(10_000, 3_000_000) for n in INDEXES[each.table]})
+    for each in USES
+)
 SUPPORTED = Evidence(
     table="arn:aws:dynamodb:us-east-1:222222222222:table/users",
     name="users",
@@ -54,6 +58,9 @@ SUPPORTED = Evidence(
     items=20_000,
     uses=USES,
 )
+
+
+NAMED = {**SUPPORTED.before, "tables": {name: {**ONE, "indexes": sorted(INDEXES[name])} for name in SOURCES}}
 
 
 def other(**changes):
@@ -83,9 +90,9 @@ def test_how_long_the_copy_takes_is_projected():
 
 
 def test_a_table_that_costs_more_is_kept_unless_the_guard_is_lifted():
-    """Half of the items need a second unit: 50 % more write units, and 38 % of all that both cost."""
+    """Some of the items, of 900 bytes on average, need a unit more."""
     name = "what one table costs more a month, of both tables' bill"
-    dearer = replace(SUPPORTED, uses=(replace(USES[0], sample=Sample(LARGER)),) * 2)
+    dearer = replace(SUPPORTED, uses=LARGER, before=NAMED)
     decision = decide(dearer, Policy())
     assert decision.choice is Choice.KEEP
     assert name in decision.reason
@@ -117,7 +124,7 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
     )
     assert reads.quantity == pytest.approx(9 * 10_000_000 / 4096 / 2 / 1e6)
     assert all(each.monthly for each in monthly)
-    assert [each.quantity for each in monthly] == pytest.approx([0.0, 4.5e-3, 3.75e-3, 1.2e-2, 1e-2])
+    assert [each.quantity for each in monthly] == pytest.approx([0.0, 1.4e-4, 1.4e-4, 8e-3, 8e-3])
     other = next(name for name in SOURCES if name != LEAD)
     assert decide(replace(SUPPORTED, name=other), Policy()).costs == ()
 
@@ -134,7 +141,7 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
         ({"readers": ("user-events (RUNNING)",)}, "readers of either stream"),
         ({"reads": 12.0}, "GetRecords calls on either stream"),
         (
-            {"uses": (replace(USES[0], sample=Sample(LARGER)),) * 2},
+            {"uses": LARGER, "before": NAMED},
             "what one table costs more a month, of both tables' bill",
         ),
         ({"beyond": ("users: a resource policy",)}, "what the merged table would lack"),

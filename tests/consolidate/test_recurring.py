@@ -9,7 +9,7 @@ import pytest
 from domain.indexes import INDEXES
 from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.mapping import Entity, merged
-from optimizer.consolidate.recurring import Recurring, Sample, Size, Use, recurring, sample_of, share_of_bill
+from optimizer.consolidate.recurring import Held, Recurring, Use, added_to_item, grown, recurring, share_of_bill
 from tests.consolidate.made_platform import texts
 
 HOME, GB = "us-east-1", 10**9
@@ -24,62 +24,61 @@ def user(pad: int) -> dict[str, Any]:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("pad", [100, 700, 1500])
+def test_what_is_added_is_about_what_the_mapping_adds(pad: int) -> None:
+    """Of a user in three of the four indexes."""
+    entries = {name: Held(1 if name != "by-invitation" else 0, 300) for name in ALL}
+    estimated = added_to_item(use(held=Held(1, 400), indexes=entries), ALL)
+    real = item_size(merged(Entity.USERS, user(pad), ALL)) - item_size(user(pad))
+    assert real == pytest.approx(estimated, abs=30)
+    assert real < 0.5 * item_size(user(100)), "the layout is lean"
+
+
 @pytest.mark.parametrize(
-    ("pad", "bytes_", "units", "by_email"),
+    ("average", "added", "units"),
     [
-        (100, (280, 412), (1, 1), (1, 1)),
-        (700, (880, 1012), (1, 1), (1, 1)),
-        (750, (930, 1062), (1, 2), (1, 2)),
-        (1500, (1680, 1812), (2, 2), (2, 2)),
+        (0, 100, 1.0),
+        (300, 100, 1.0),  # all of them stay below 1 KB
+        (512, 0, 1.0),
+        (512, 102.4, 1.1),  # a tenth comes over 1 KB
+        (1024, 102.4, 1.6 / 1.5),
     ],
 )
-def test_an_item_grows_by_what_its_indexes_need(pad: int, bytes_: Any, units: Any, by_email: Any) -> None:
-    sample = sample_of(Entity.USERS, [user(pad)])
-    assert (sample.items.today, sample.items.after) == bytes_
-    assert (item_size(user(pad)), item_size(merged(Entity.USERS, user(pad), ALL))) == bytes_
-    assert (sample.items.units_today, sample.items.units_after) == units
-    entry = sample.entries["by-email"]
-    assert (entry.units_today, entry.units_after) == by_email
-    assert sample.entries["by-invitation"].count == 0
-    assert sample.entries["by-role"].units_after == 1
-
-
-def test_an_index_entry_holds_what_the_index_shows() -> None:
-    """So a write of anything else does not touch the index, as it did not in the source."""
-    entry = sample_of(Entity.USERS, [user(1500)]).entries["by-role"]
-    shown = {"pk", "sk", "tenant_role", "email", "name", "status"}
-    assert entry.today == item_size({name: value for name, value in user(0).items() if name in shown})
-    assert entry.after < 2 * entry.today
+def test_how_many_items_need_a_unit_more(average: float, added: float, units: float) -> None:
+    assert grown(average, added).units == pytest.approx(units, abs=0.01)
+    assert grown(average, added).size == (1 + added / average if average else 1.0)
 
 
 def use(**changes: Any) -> Use:
-    sizes = Size(10, 1_000, 1_200, 10, 15)
     known: dict[str, Any] = {
-        "size": 10 * GB,
-        "index_sizes": {"by-email": 5 * GB, "by-role": 1 * GB},
+        "table": "users",
+        "held": Held(10**7, 10 * GB),
+        "indexes": {"by-email": Held(10**7, 10 * GB), "by-role": Held(10**7, 1 * GB)},
         "writes": 4e6,
         "index_writes": {"by-email": 2e6, "by-role": 1e6},
         "reads": 8e6,
         "recovery": True,
-        "sample": Sample(sizes, {"by-email": sizes, "by-role": Size(10, 500, 500, 10, 10)}),
     }
     return Use(**{**known, **changes})
 
 
 def test_both_sides_of_the_difference() -> None:
-    """Items and entries of by-email need half as many units more; by-role is dropped, and its writes end."""
-    found = recurring([use()], ["by-email"])
-    assert found.writes == pytest.approx(2e6 + 1e6 - 1e6)
-    assert found.storage_gb == pytest.approx(2 + 1 - 1)
-    assert found.recovery_gb == pytest.approx(2)
-    assert (found.kept_gb, found.kept_recovery_gb) == (16, 10)
+    """Items of 1,000 bytes, and entries of by-email that copy them, get 35 more; by-role is dropped: its writes end."""
+    found, item = recurring([use()], ["by-email"]), grown(1_000, 35)
+    assert added_to_item(use(), ["by-email"]) == len("users#") + len("tap_e") + 24 == 35
+    assert found.writes == pytest.approx(6e6 * (item.units - 1) - 1e6)
+    assert found.storage_gb == pytest.approx(0.35 + 0.35 - 1)
+    assert found.recovery_gb == pytest.approx(0.35)
+    assert (found.kept_gb, found.kept_recovery_gb) == (21, 10)
 
 
 def test_the_share_is_of_what_both_tables_cost() -> None:
     uses = [use()]
-    bill = 7 * 0.625 + 8 * 0.125 + 16 * 0.25 + 10 * 0.2
-    more = 2 * 0.625 + 2 * 0.25 + 2 * 0.2
-    assert share_of_bill(recurring(uses, ["by-email"]), uses, HOME) == round(100 * more / bill, 1)
+    bill = 7 * 0.625 + 8 * 0.125 + 21 * 0.25 + 10 * 0.2
+    found = recurring(uses, ["by-email"])
+    assert found.writes is not None
+    more = found.writes / 1e6 * 0.625 + found.storage_gb * 0.25 + found.recovery_gb * 0.2
+    assert share_of_bill(found, uses, HOME) == round(100 * more / bill, 1)
 
 
 @pytest.mark.parametrize("changes", [{"writes": None}, {"reads": None}])
