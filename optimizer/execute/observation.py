@@ -19,7 +19,7 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.manual_changes import DirectChanges
 from optimizer.execute.records import Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
 from optimizer.execute.states import MOVING
-from optimizer.model.health import Assessment, Health
+from optimizer.model.health import Assessment, Health, Sample, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.observe.service_health import Service
@@ -56,7 +56,7 @@ class Observation:
         now = self.production.clock.now()
         samples, baseline = self.service.samples(start, now), self._baseline(plan)
         whole = baseline.judge(samples, now) if samples else NOTHING_YET
-        recent = [each for each in samples if each.at >= now - RECENT]
+        recent = _from(samples, now - RECENT)
         if whole.verdict is not Health.INCONCLUSIVE or not recent:
             return whole
         return baseline.judge(recent, now)
@@ -160,3 +160,12 @@ def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool
 
 def _is_due(record: PhaseRecord, now: datetime) -> bool:
     return record.assessed_at is None or now - record.assessed_at >= REMEMBERED
+
+
+def _from(samples: Sequence[Sample], at: datetime) -> Sequence[Sample]:
+    """The samples from then on, with those of the target groups."""
+    part = [each for each in samples if each.at >= at]
+    if not isinstance(samples, Samples):
+        return part
+    groups = {name: [each for each in group if each.at >= at] for name, group in samples.groups.items()}
+    return Samples(part, groups, samples.zone)

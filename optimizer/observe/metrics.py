@@ -147,13 +147,14 @@ def health_samples(
     *,
     target_groups: Sequence[str] = (),
     zone: str = "UTC",
+    settling: timedelta = SETTLING,
 ) -> Samples:
     """One sample for each settled 5-minute period from `start` up to `end`, with or without datapoints.
 
-    A period has settled five minutes after its end. Response times come in seconds and leave in milliseconds.
+    A period has settled `settling` after its end. Response times come in seconds and leave in milliseconds.
     `target_groups` are read as well, each named as its metrics name it: targetgroup/NAME/ID.
     """
-    end = min(end, aws.clock.now() - SETTLING)
+    end = min(end, aws.clock.now() - settling)
     start = _rounded(start + timedelta(seconds=HEALTH_PERIOD - 1), HEALTH_PERIOD)
     if end - start < timedelta(seconds=HEALTH_PERIOD):
         return Samples(zone=zone)

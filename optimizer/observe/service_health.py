@@ -13,6 +13,9 @@ from optimizer.observe.inventory import take_inventory
 from optimizer.observe.metrics import health_samples
 from optimizer.ports.aws import Aws
 
+# A load balancer's datapoints come every minute, seldom more than two minutes late. One that is still missing leaves
+# rates and percentiles as they are, and a period that is missing whole counts as that after ten minutes (past.py).
+SETTLING = timedelta(minutes=3)
 REPLAYED = timedelta(days=7)  # the pre-flight replays the last days against the four weeks before them
 
 
@@ -30,7 +33,8 @@ class Service:
         if not balancers:
             return Samples(zone=zone)
         groups = _target_groups(self.aws, balancers[0])
-        return health_samples(self.aws, balancers[0], start, end, target_groups=groups, zone=zone)
+        balancer = balancers[0]
+        return health_samples(self.aws, balancer, start, end, target_groups=groups, zone=zone, settling=SETTLING)
 
     def baseline(self, now: datetime) -> Sequence[Sample]:
         """The samples a change is judged against: those before `now`."""
