@@ -19,10 +19,10 @@ from pathlib import Path
 
 from botocore import xform_name
 
-from optimizer.action import Action, Permission, When
+from optimizer.action import Action, Move, Permission, When
 from optimizer.actions import registry
 from optimizer.decide import policy
-from tools.declared_moves import DeclaredMove, declared_moves
+from tools.designed_moves import designed_moves
 
 COMMAND = "python -m tools.reference"
 PROJECT = Path(__file__).parents[1]
@@ -135,7 +135,7 @@ def _head(title: str, source: str) -> str:
 
 def _action(action: Action) -> str:
     module = importlib.import_module(f"{registry.__module__}.{action.id}")
-    moves = declared_moves(inspect.getsource(module))
+    moves = designed_moves()[action.id]
     after = ", ".join(f"`{each}`" for each in action.order.after) or "none"
     conflicts = ", ".join(f"`{each}`" for each in action.order.conflicts) or "none"
     return _joined(
@@ -150,13 +150,12 @@ def _action(action: Action) -> str:
     )
 
 
-def _moves(moves: Sequence[DeclaredMove], when: When) -> str:
+def _moves(moves: Sequence[Move], when: When) -> str:
     return "; ".join(each.summary for each in moves if each.when is when) or "none"
 
 
 def _one_way(action: Action) -> str:
-    module = importlib.import_module(f"{registry.__module__}.{action.id}")
-    return "yes" if any(each.when is When.ACCEPT for each in declared_moves(inspect.getsource(module))) else ""
+    return "yes" if any(each.when is When.ACCEPT for each in designed_moves()[action.id]) else ""
 
 
 def _conditions(permission: Permission) -> str:

@@ -103,23 +103,6 @@ def set_desired_capacity(account: Account, call: Call) -> Answer:
 
 @emulates(
     "autoscaling",
-    "DeleteAutoScalingGroup",
-    rule="Refuses a group with instances unless ForceDelete is given.",
-    source=f"{API}/API_DeleteAutoScalingGroup.html",
-)
-def delete_group(_: Account, call: Call) -> Answer:
-    group = find_group(call)
-    if group.instance_states and not call.parameters.get("ForceDelete"):
-        raise AwsError(
-            "ResourceInUse",
-            "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) "
-            "still in the group.",
-        )
-    return call.forward()
-
-
-@emulates(
-    "autoscaling",
     "PutScalingPolicy",
     rule="Needs an existing group; target tracking needs a target; the same name in the same group is replaced.",
     source=f"{API}/API_PutScalingPolicy.html",

@@ -91,21 +91,6 @@ def describe_alarms(account: Account, call: Call) -> Answer:
     return answer if start + limit >= len(found) else {**answer, "NextToken": str(start + limit)}
 
 
-@emulates(
-    "cloudwatch",
-    "DescribeAlarmsForMetric",
-    rule="The alarms of exactly this metric, with their states as evaluated by now.",
-    source=f"{_API}/API_DescribeAlarmsForMetric.html",
-)
-def describe_alarms_for_metric(account: Account, call: Call) -> Answer:
-    wanted = [call.parameters.get(key) for key in ("Namespace", "MetricName")]
-    alarms = account.part(Alarms)
-    place = (call.account, call.region)
-    found = [each for each in alarms.of(place) if [each.asked.get(k) for k in ("Namespace", "MetricName")] == wanted]
-    alarms.catch_up(account, found)
-    return {"MetricAlarms": [_show(each) for each in found]}
-
-
 _ACTIONS = "Names that no alarm has are passed over; the alarm keeps its state, which alone its actions do not follow."
 
 

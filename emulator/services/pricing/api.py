@@ -66,24 +66,6 @@ def get_products(account: Account, call: Call) -> Answer:  # noqa: ARG001 -- pri
     return answer if place + limit >= len(found) else {**answer, "NextToken": str(place + limit)}
 
 
-@emulates(
-    "pricing",
-    "DescribeServices",
-    rule="The services that have prices, and by what attributes their products can be filtered.",
-    source=f"{API}/API_pricing_DescribeServices.html",
-)
-def describe_services(account: Account, call: Call) -> Answer:  # noqa: ARG001 -- prices are everybody's
-    wanted = call.parameters.get("ServiceCode")
-    names: dict[str, set[str]] = {}
-    for each in _products():
-        names.setdefault(each["serviceCode"], set()).update(each["product"]["attributes"])
-    if wanted is not None and wanted not in names:
-        raise AwsError("NotFoundException", f"No service was found with the code {wanted}")
-    found = sorted(names) if wanted is None else [wanted]
-    services = [{"ServiceCode": code, "AttributeNames": sorted(names[code])} for code in found]
-    return {"FormatVersion": "aws_v1", "Services": services}
-
-
 def _place(token: str | None, count: int) -> int:
     if token is None:
         return 0

@@ -228,12 +228,6 @@ def test_what_is_described_is_narrowed_and_paged(account, cloudwatch):
     assert names(AlarmTypes=["CompositeAlarm"]) == []
     pages = cloudwatch.get_paginator("describe_alarms").paginate(PaginationConfig={"PageSize": 2})
     assert [len(page["MetricAlarms"]) for page in pages] == [2, 1]
-    assert [
-        each["AlarmName"]
-        for each in cloudwatch.describe_alarms_for_metric(Namespace="AWS/ApplicationELB", MetricName="RequestCount")[
-            "MetricAlarms"
-        ]
-    ] == []
 
 
 @pytest.mark.parametrize(

@@ -45,13 +45,6 @@ def autoscaling(account: EmulatedAccount) -> Any:
     return made
 
 
-def test_a_group_with_instances_is_deleted_only_by_force(autoscaling: Any) -> None:
-    with pytest.raises(ClientError, match="ResourceInUse"):
-        autoscaling.delete_auto_scaling_group(AutoScalingGroupName="fleet")
-    autoscaling.delete_auto_scaling_group(AutoScalingGroupName="fleet", ForceDelete=True)
-    assert autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
-
-
 def test_a_scaling_policy_needs_its_group_and_its_target_and_is_replaced_by_name(autoscaling: Any) -> None:
     def put(group: str, **target: Any) -> None:
         autoscaling.put_scaling_policy(
