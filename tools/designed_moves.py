@@ -8,6 +8,7 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 
+from domain.sizing import Sizing, SizingRecord
 from optimizer.action import Action, Move, NoNotes
 from optimizer.actions import registry
 from optimizer.analyze.analysis import analyze
@@ -42,7 +43,9 @@ def designed_moves() -> Mapping[str, Sequence[Move]]:
                     "TAP_SECONDARY_REGIONS": ",".join(each for each in regions if each != life.aws.region),
                 }
             )
-            plan = analyze(life.aws, settings, registry(), Policy(), None).plan
+            plan = analyze(
+                life.aws, settings, registry(), Policy(), SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
+            ).plan
             governed = {each.arn: each for each in take_inventory(life.aws, regions).governed}
             return {each.id: _moves(each, plan.decisions, governed) for each in registry()}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -151,7 +152,12 @@ def _action(action: Action) -> str:
 
 
 def _moves(moves: Sequence[Move], when: When) -> str:
-    return "; ".join(each.summary for each in moves if each.when is when) or "none"
+    return "; ".join(_without_hash(each.summary) for each in moves if each.when is when) or "none"
+
+
+def _without_hash(text: str) -> str:
+    """Names that end with a hash have another one in each account."""
+    return re.sub(r"-[0-9a-f]{8,12}\b", "-HASH", text)
 
 
 def _one_way(action: Action) -> str:

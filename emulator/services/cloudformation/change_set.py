@@ -46,13 +46,14 @@ class Update:
         return [each for each in (*found, *map(self._gone, gone)) if each]
 
     def actual(self, logical_id: str) -> Mapping[str, Json]:
-        """The resource as described, in its template's shape; empty when it is not there or not governed."""
-        resource = self.before.resources[logical_id]
-        readable = READABLE.get(resource.type)
-        if readable is None:
-            return {}
-        name = self.name_of(logical_id)
-        return (readable.read(self._state, name) if name else None) or {}
+        """The resource as it is, in its template's shape; empty when it is not there or not governed."""
+        readable, name = READABLE.get(self.type_of(logical_id)), self.name_of(logical_id)
+        return (readable.read(self._state, name) if readable and name else None) or {}
+
+    def type_of(self, logical_id: str) -> str:
+        """The resource's CloudFormation type, as deployed or else as it will be."""
+        deployed = self.before.resources.get(logical_id)
+        return deployed.type if deployed else str(self.stack.template["Resources"][logical_id]["Type"])
 
     def compared(self, logical_id: str) -> Comparison | None:
         """What the new template says of a governed resource, held against its state; None when it is not there."""
@@ -216,7 +217,7 @@ class Update:
         return {each.top for each in self._held_against(logical_id, declared, actual).contradictions}
 
     def _held_against(self, logical_id: str, declared: Mapping[str, Json], actual: Mapping[str, Json]) -> Comparison:
-        readable = READABLE[self.before.resources[logical_id].type]
+        readable = READABLE[self.type_of(logical_id)]
         return compare({**readable.absent, **declared}, actual, readable.whole)
 
     def _known(self, value: Json) -> Json:
@@ -240,11 +241,14 @@ class Update:
             return AFTER_APPLY
 
     def name_of(self, logical_id: str) -> str:
-        """The name by which its service knows the resource: for most types the physical id; empty for a new one."""
-        if logical_id not in self.before.resources:
-            return ""
-        resource = self.before.resources[logical_id]
-        return str(resource.properties.get(READABLE[resource.type].name or "", resource.physical_id))
+        """The name by which its service knows the resource; empty for a new one that the template does not name."""
+        fixed = READABLE[self.type_of(logical_id)].name if self.type_of(logical_id) in READABLE else None
+        resource = self.before.resources.get(logical_id)
+        if resource is not None:
+            return str(resource.properties.get(fixed or "", resource.physical_id))
+        properties = self.stack.template["Resources"][logical_id].get("Properties", {})
+        name = self._known(properties.get(fixed)) if fixed else None
+        return name if isinstance(name, str) else ""
 
     @cached_property
     def _resolver(self) -> Resolver:

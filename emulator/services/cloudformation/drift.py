@@ -62,7 +62,7 @@ def drift(account: Account, stacks: Sequence[Stack]) -> DriftReport:
 
 def _compare(report: DriftReport, update: Update, logical_id: str, name: str) -> None:
     stack, type_name = update.stack.name, update.stack.template["Resources"][logical_id]["Type"]
-    comparison = update.compared(logical_id) if logical_id in update.before.resources else None
+    comparison = update.compared(logical_id)
     if comparison is None:
         report.differences.append(Difference(stack, name, "(resource)", "exists", "absent"))
         return
