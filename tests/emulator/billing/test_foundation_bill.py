@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from domain.list_prices import price_table
 from emulator.billing.catalog import item, prices
 from emulator.billing.ledger import ledger
 from rehearsal.report import Progress
@@ -56,3 +57,9 @@ def test_all_regions_and_services_are_on_it(life: PlatformLife) -> None:
         "AWS Key Management Service",
         "AmazonCloudWatch",
     }
+
+
+def test_both_price_tables_say_the_same():
+    """The account's table and the product's are apart on purpose; a price that AWS changed is changed in both."""
+    ours = {key: price.usd for key, price in price_table().items()}
+    assert {key: price.usd for key, price in prices().items() if key in ours and price.usd != ours[key]} == {}
