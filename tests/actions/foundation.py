@@ -31,6 +31,7 @@ from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import production, tooling
 from optimizer.ports.settings import Settings
+from pipeline.roles import job_role_name
 from rehearsal.job_world import job_world
 from rehearsal.report import Progress
 from rehearsal.scenario import load_scenario
@@ -134,7 +135,10 @@ def loaded(scratch: Path) -> Iterator[Foundation]:
         life = PlatformLife(setting, account, assembly)
         life.begin()
         regions = [stack.region for stack in life.production if stack.name != life.production[0].name]
+        own = f"arn:aws:iam::{account.tooling}:role/{job_role_name('apply')}"
         environ = {
+            **account.credentials.of_job(own).variables,
+            "TAP_EXTERNAL_ID": f"tap-{account.tooling}",
             "TAP_JOURNAL_TABLE": "tap-journal",
             "TAP_PRODUCTION_ACCOUNT": account.production,
             "TAP_PRIMARY_REGION": life.aws.region,
