@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup rehearse check test bench campaign spark synth deploy destroy clean
+.PHONY: help setup locks rehearse check test bench campaign spark synth deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,16 @@ campaign: $(VENV)/.dev ## Long runs: tables merged under load, jobs that die at 
 
 spark: $(VENV)/.spark ## The copying job of large tables, in Spark's local mode; needs Java 17
 	$(BIN)/pytest -m spark
+
+# Hashes alone, for the interpreter and the platform of the jobs: nothing says where a file comes from.
+LOCK := $(BIN)/uv pip compile setup.py --quiet --generate-hashes --python-version 3.11 \
+    --python-platform x86_64-manylinux_2_28 --no-header --no-annotate
+
+locks: $(VENV)/.rehearsal ## Resolve anew what the jobs install, after a change of setup.py
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv==0.13.*'
+	$(LOCK) --output-file requirements/jobs.txt
+	$(LOCK) --extra cdk --constraint requirements/jobs.txt --output-file requirements/synthesis.txt
+	$(LOCK) --extra dev --constraint requirements/synthesis.txt --output-file requirements/checks.txt
 
 synth: node_modules/.installed ## Strict synthesis: CloudFormation validation findings are errors, no look-ups
 	node_modules/.bin/cdk synth --quiet --no-lookups --strict --output $(SYNTH) \

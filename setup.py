@@ -50,6 +50,7 @@ setup(
             "pytest==9.*",
             "pytest-xdist==3.*",
             "ruff==0.17.*",
+            "setuptools>=75",  # builds the project where only what is locked may be installed
             "types-boto3[autoscaling,ce,cloudformation,cloudwatch,codebuild,codepipeline,dynamodb,dynamodbstreams,ec2,elasticache,elbv2,events,lambda,osis,pipes,pricing,rds,resourcegroupstaggingapi,s3,savingsplans,service-quotas,sns,ssm,sts]",
             "types-PyYAML",
         ],

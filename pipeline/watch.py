@@ -1,8 +1,8 @@
 """What runs beside the pipeline: the watch, what follows a failed gate, the alarms, weekly savings.
 
 CodePipeline cannot watch while a gate waits, so a schedule does, every five minutes while something is
-changed. All projects stand outside the pipeline and take their source from the branch, through the
-pipeline's connection.
+changed. All projects stand outside the pipeline. Watch and rollback have no source: they fetch the code
+that applied (`applied_version.py`). The others take the branch, through the pipeline's connection.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class Watch(Construct):
         told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
         if job == "watch":
             told["TAP_WATCH_NAME"] = WATCH_NAME
-        return self._project(id, job, description, role, told, _with_applied_version(job))
+        return self._made(id, job, description, role, told, _with_applied_version(job), source=None)
 
     def _project(
         self,
@@ -222,21 +222,39 @@ class Watch(Construct):
         told: Mapping[str, str],
         spec: codebuild.BuildSpec,
     ) -> codebuild.Project:
+        """A project that runs the branch's newest commit."""
         owner, repository = self._environment.repository.split("/")
+        source = codebuild.Source.git_hub(
+            owner=owner,
+            repo=repository,
+            branch_or_ref=self._environment.branch,
+            clone_depth=1,
+            webhook=False,
+            report_build_status=False,
+        )
+        project = self._made(id, job, description, role, told, spec, source=source)
+        self._read_by_connection(project, id, role)
+        return project
+
+    def _made(
+        self,
+        id: str,
+        job: str,
+        description: str,
+        role: iam.Role,
+        told: Mapping[str, str],
+        spec: codebuild.BuildSpec,
+        *,
+        source: codebuild.ISource | None,
+    ) -> codebuild.Project:
+        """A project; without `source` it has what its script fetches, and needs no source provider."""
         project = codebuild.Project(
             self,
             id,
             project_name=f"tap-{job}",
             description=description,
             role=role,
-            source=codebuild.Source.git_hub(
-                owner=owner,
-                repo=repository,
-                branch_or_ref=self._environment.branch,
-                clone_depth=1,
-                webhook=False,
-                report_build_status=False,
-            ),
+            source=source,
             build_spec=spec,
             environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
             environment_variables={
@@ -247,7 +265,6 @@ class Watch(Construct):
             logging=self._jobs.logging(job),
             grant_report_group_permissions=False,
         )
-        self._read_by_connection(project, id, role)
         acknowledge_log(project)
         return project
 

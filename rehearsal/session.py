@@ -313,7 +313,7 @@ class PlatformLife:
         self.progress.say(f"pushed: {push.file} changes on the branch")
         changed.write_text(text.replace(push.old, push.new, 1))
         if self.watching is not None:
-            self.watching.job = self.jobs.prepare(self.watching.job.project, {"branch": self.branch}, "branch")
+            self.watching.job = self._prepared(self.watching.job.project)
 
     def _by_hand(self, call: ByHand) -> None:
         self.progress.say(f"by hand: {call.service} {call.call} {call.parameters}")
@@ -331,7 +331,7 @@ class PlatformLife:
 
     def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
         for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
-            job = self.jobs.prepare(pipeline.projects[schedule.project], {"branch": self.branch}, "branch")
+            job = self._prepared(pipeline.projects[schedule.project])
             clock, say = self.account.clock, self.progress.by("Watch")
             project, builds = pipeline.projects[schedule.project].name, self.account.part(Builds)
             called = Calls(self.account, self.home.region, project)
@@ -378,12 +378,18 @@ class PlatformLife:
         pipeline = deployed_pipeline(self.account, self.home)
         self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
+    def _prepared(self, project: Project) -> Job:
+        """A project beside the pipeline, with the branch where it has a source."""
+        if project.has_source:
+            return self.jobs.prepare(project, {"branch": self.branch}, "branch")
+        return self.jobs.prepare(project, {}, None)
+
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""
         injected = self.request.fault_rate > 0 or self.request.crash_at is not None
         runs = RETRIES if injected else 1  # what AWS itself refuses, it refuses again at the same moment
         for _ in range(runs):
-            job = self.jobs.prepare(project, {"branch": self.branch}, "branch")
+            job = self._prepared(project)
             try:
                 ended = job.run(project.name, variables, self.progress.by(project.name))
             except Crash as crash:

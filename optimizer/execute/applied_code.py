@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from domain.errors import Refused
 from optimizer.execute.records import CodeVersion
 from optimizer.ports.aws import Aws
 
 VERSIONS = "versions/"
+LOCK, WHEELS = "requirements/jobs.txt", "wheels"
 MADE = frozenset(
     {"__pycache__", "build", "node_modules", "out", "cdk.out"}
 )  # by installing, by the job: not the commit
@@ -25,7 +28,11 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest a ZIP can say: the same files a
 
 
 def keep(tooling: Aws, bucket: str, source: Path, revision: str) -> CodeVersion:
-    """File the code in `source`; the same code again is one more version of the same object."""
+    """File the code in `source`; the same code again is one more version of the same object.
+
+    Raises Refused, before anything is filed, where its wheels are not all that the lock names.
+    """
+    require_wheels(source)
     body = archive(source)
     digest = hashlib.sha256(body).hexdigest()
     key = f"{VERSIONS}{digest}.zip"
@@ -42,6 +49,31 @@ def archive(source: Path) -> bytes:
             entry.compress_type = zipfile.ZIP_STORED if path.suffix == ".whl" else zipfile.ZIP_DEFLATED
             zipped.writestr(entry, path.read_bytes())
     return packed.getvalue()
+
+
+def require_wheels(source: Path) -> None:
+    """Raises Refused where a package of the lock is not among the wheels, or is not what the lock's hashes say.
+
+    What undoes the phase installs from them alone. A folder without any is a checkout, from which a person applies.
+    """
+    wheels = source / WHEELS
+    if not wheels.is_dir():
+        return
+    there = {hashlib.sha256(path.read_bytes()).hexdigest() for path in wheels.glob("*.whl")}
+    missing = [name for name, hashes in locked(source) if not there & hashes]
+    if missing:
+        raise Refused(
+            f"The wheels beside the code lack {', '.join(missing)} as {LOCK} has them: what applies could not be "
+            "undone by its own code. Download them anew by that file."
+        )
+
+
+def locked(source: Path) -> list[tuple[str, frozenset[str]]]:
+    """The packages of the lock, each with its version and the hashes that it may have."""
+    entries = re.split(r"^(?=\S+==)", (source / LOCK).read_text(), flags=re.MULTILINE)
+    found = (entry.split()[0] for entry in entries if "==" in entry)
+    hashes = (frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)) for entry in entries if "==" in entry)
+    return list(zip(found, hashes, strict=True))
 
 
 def _files(source: Path) -> Iterator[Path]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
+from unittest.mock import patch
 
 from emulator.services.codebuild.builds import Builds
 from rehearsal.job_world import job_world
 from rehearsal.other_code import is_other_code, run_other_code
+from rehearsal.pipeline.aws_cli import with_aws_cli
 from rehearsal.pipeline.builds import Script, SignIn, Verb
 from rehearsal.pipeline.conditions import surroundings
 
@@ -36,11 +37,13 @@ def script_in_process(account: EmulatedAccount, region: str) -> Script:
     """A script of the buildspec, with the job's variables and credentials."""
 
     def run(script: str, environ: Mapping[str, str], actor: str) -> int:
-        with account.acting(actor), surroundings(environ, region, account.session_of(account.key_of(environ), region)):
+        session = account.session_of(account.key_of(environ), region)
+        cli = patch("subprocess.run", with_aws_cli(session, subprocess.run))
+        with account.acting(actor), surroundings(environ, region, session), cli:
             try:
                 exec(compile(script, "buildspec", "exec"), {"__name__": "__main__"})  # noqa: S102 -- our own template
-            except (ClientError, OSError) as error:
-                print(f"{type(error).__name__}: {error}")  # noqa: T201 -- the job's log
+            except (SystemExit, OSError) as error:
+                print(error)  # noqa: T201 -- the job's log
                 return 1
         return 0
 

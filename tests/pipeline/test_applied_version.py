@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from emulator.account import EmulatedAccount
-from optimizer.execute.applied_code import archive
+from optimizer.execute.applied_code import LOCK, archive
 from rehearsal.pipeline.builds import INLINE
 from rehearsal.pipeline.in_process import script_in_process
 
@@ -50,16 +51,18 @@ class Tooling:
         return digest
 
     def run(self) -> str:
-        """What the code in `applied` says of itself, after the script ran in the job's folder."""
-        assert script_in_process(self.account, REGION)(SCRIPT, ENVIRON, "Watch") == 0
+        """What the code in `applied` says of itself, after the script ran in the job's empty folder."""
+        assert self.ends() == 0
         return (self.folder / "applied" / "code.txt").read_text()
+
+    def ends(self) -> int:
+        return script_in_process(self.account, REGION)(SCRIPT, ENVIRON, "Watch")
 
 
 @pytest.fixture
 def tooling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tooling]:
     folder = tmp_path / "job"
     folder.mkdir()
-    (folder / "code.txt").write_text("the branch")
     monkeypatch.chdir(folder)
     start = datetime(2027, 3, 1, 8, tzinfo=UTC)
     with EmulatedAccount(start=start, tooling=TOOLING, production="222222222222") as account:
@@ -74,25 +77,23 @@ def tooling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tooling
         yield made
 
 
-def test_before_anything_was_applied_the_branch_runs(tooling: Tooling) -> None:
-    assert tooling.run() == "the branch"
-
-
-@pytest.mark.parametrize(
-    ("state", "runs"),
-    [("approved", "the code that applied"), ("stopped", "the code that applied"), ("done", "the branch")],
-)
-def test_while_its_plan_is_under_way_the_code_that_applied_runs(
-    tooling: Tooling, tmp_path: Path, state: str, runs: str
+def test_before_anything_was_applied_there_is_nothing_to_run(
+    tooling: Tooling, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert tooling.ends() == 1
+    assert "nothing to watch or to undo" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["approved", "stopped", "done"])
+def test_the_code_that_applied_runs_in_every_state_of_its_plan(tooling: Tooling, tmp_path: Path, state: str) -> None:
     tooling.applied(tmp_path, state)
     for _ in range(2):  # a retried build finds it laid out
-        assert tooling.run() == runs
+        assert tooling.run() == "the code that applied"
 
 
-def test_another_plan_is_not_watched_by_the_code_of_the_last(tooling: Tooling, tmp_path: Path) -> None:
+def test_what_applied_last_runs_until_something_else_applies(tooling: Tooling, tmp_path: Path) -> None:
     tooling.applied(tmp_path, plan="b" * 64)
-    assert tooling.run() == "the branch"
+    assert tooling.run() == "the code that applied"
 
 
 def _gone(tooling: Tooling, key: str) -> None:
@@ -103,8 +104,8 @@ def _changed(tooling: Tooling, key: str) -> None:
     tooling.client("s3").put_object(Bucket="records", Key=key, Body=b"something else")
 
 
-@pytest.mark.parametrize(("happened", "said"), [(_gone, "cannot be fetched"), (_changed, "is not what its hash says")])
-def test_what_is_missing_or_changed_is_said_and_the_branch_runs(
+@pytest.mark.parametrize(("happened", "said"), [(_gone, "NoSuchKey"), (_changed, "is not what its hash says")])
+def test_what_is_missing_or_changed_ends_the_job_and_says_what_to_do(
     tooling: Tooling,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -112,36 +113,29 @@ def test_what_is_missing_or_changed_is_said_and_the_branch_runs(
     said: str,
 ) -> None:
     happened(tooling, f"versions/{tooling.applied(tmp_path)}.zip")
-    assert tooling.run() == "the branch"
+    assert tooling.ends() == 1
     printed = capsys.readouterr().out
     assert said in printed
-    assert "The branch's runs" in printed
+    assert "Roll back by hand" in printed
 
 
-def test_it_needs_nothing_of_the_project() -> None:
+def test_it_needs_python_and_the_aws_cli_alone() -> None:
     imported = set(re.findall(r"^(?:import|from) (\w+)", SCRIPT, re.MULTILINE))
-    assert imported <= {
-        "__future__",
-        "hashlib",
-        "io",
-        "os",
-        "zipfile",
-        "collections",
-        "pathlib",
-        "typing",
-        "boto3",
-        "botocore",
-    }
+    assert imported <= {"__future__", *sys.stdlib_module_names}
 
 
 @pytest.mark.xdist_group("pipeline")
 @pytest.mark.parametrize("project", ["tap-watch", "tap-rollback"])
-def test_it_stands_inline_in_the_deployed_buildspecs_before_anything_of_the_branch(pipeline: Any, project: str) -> None:
+def test_who_undoes_has_no_source_and_asks_no_package_index(pipeline: Any, project: str) -> None:
+    assert pipeline.project(project)["Source"]["Type"] == "NO_SOURCE"
     phases = pipeline.buildspec(project)["phases"]
     found = INLINE.fullmatch(phases["pre_build"]["commands"][0])
     assert found is not None
     assert found[2] == SCRIPT
-    assert phases["install"]["commands"] == ['python -m pip install --quiet "boto3==1.44.*"']
+    commands = [*phases["install"]["commands"], *phases["pre_build"]["commands"][1:]]
+    installing = [each for each in commands if "pip" in each]
+    assert len(installing) == 1
+    assert {"--no-index", "--require-hashes", "applied/wheels", f"applied/{LOCK}"} <= set(installing[0].split())
     assert phases["build"]["commands"][0] == "cd applied"
 
 
