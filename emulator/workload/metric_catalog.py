@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from emulator.workload.noise import PERIOD
 from emulator.workload.points import Points
@@ -44,9 +48,18 @@ def signal(namespace: str, name: str, *, unit: str, resolution: int = PERIOD) ->
 
 def find(namespace: str, name: str) -> Signal | None:
     """The metric of that name; None when the account publishes none such."""
-    return _SIGNALS.get((namespace, name))
+    return _all().get((namespace, name))
 
 
 def known() -> tuple[Signal, ...]:
     """Every metric, by namespace and name."""
-    return tuple(_SIGNALS[key] for key in sorted(_SIGNALS))
+    return tuple(_all()[key] for key in sorted(_all()))
+
+
+@cache
+def _all() -> Mapping[tuple[str, str], Signal]:
+    """What the modules of this package register when they are imported: all of them are, here."""
+    package = __name__.rpartition(".")[0]
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"{package}.{module.name}")
+    return _SIGNALS

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.workload import Signal, find
 from emulator.workload.disturbances import Disturbances
+from emulator.workload.metric_catalog import Signal, find
 from emulator.workload.noise import PERIOD, Array, Noise
 from emulator.workload.points import Points, statistic
 from emulator.workload.scene import Effects, Scene

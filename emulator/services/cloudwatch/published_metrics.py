@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from emulator.services.cloudwatch.custom_metrics import put_samples
-from emulator.workload import find
+from emulator.workload.metric_catalog import find
 from emulator.workload.workload import Asked, Samples, Sources
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from emulator.workload import known
+from emulator.workload.metric_catalog import known
 from tests.rehearsal.life import (
     BALANCER,
     BORN,
