@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup locks rehearse check test bench campaign spark synth deploy destroy clean
+.PHONY: help setup locks rehearse check test bench campaign spark synth preflight deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,8 +90,12 @@ synth: node_modules/.installed ## Strict synthesis: CloudFormation validation fi
 	node_modules/.bin/cdk synth --quiet --no-lookups --strict --output $(SYNTH) \
 	    --context @aws-cdk/core:validateAgainstDefaultRules=true '**'
 
-deploy: node_modules/.installed ## Deploy the pipeline (once; afterwards it updates itself)
+preflight: $(VENV)/.dev ## Ask both accounts for what a deployment needs: PRODUCTION_PROFILE=..., TOOLING_PROFILE=..., BUILDS=1
+	@$(BIN)/python -m pipeline.preflight $(if $(BUILDS),--start-builds)
+
+deploy: node_modules/.installed $(VENV)/.dev ## Deploy the pipeline (once; afterwards it updates itself)
 	@$(BIN)/python -m pipeline.deployable
+	@$(BIN)/python -m pipeline.preflight
 	node_modules/.bin/cdk deploy tap-pipeline
 
 destroy: node_modules/.installed ## Remove the pipeline; says what it leaves

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domain.environment import VARIABLE, Environment, EnvironmentInvalid, file_in_repository, load_environment
+from pipeline.cli_version import CLI_VERSION
 from pipeline.deployment_boundary import NAME as BOUNDARY
 
 PROJECT = Path(__file__).parents[1]
@@ -76,11 +77,12 @@ def bootstrap_commands(environment: Environment, *, tooling: str, production: st
     """
     regions = [environment.primary.name, *(replica.name for replica in environment.replicas)]
     policy = "--cloudformation-execution-policies arn:aws:iam::aws:policy/AdministratorAccess"
-    home = [f"  npx cdk bootstrap aws://{tooling}/{region} {policy}" for region in regions]
+    command = f"  npx aws-cdk@{CLI_VERSION} bootstrap aws://"
+    home = [f"{command}{tooling}/{region} {policy}" for region in regions]
     bound = f"--custom-permissions-boundary {BOUNDARY}"
     document = f'"$(.venv/bin/python -m pipeline.deployment_boundary {production})"'
     boundary = f"  aws iam create-policy --policy-name {BOUNDARY} --policy-document {document}"
-    away = [f"  npx cdk bootstrap aws://{production}/{region} --trust {tooling} {bound} {policy}" for region in regions]
+    away = [f"{command}{production}/{region} --trust {tooling} {bound} {policy}" for region in regions]
     return [*home, boundary, *away]
 
 

@@ -18,6 +18,7 @@ from domain.environment import Environment
 from domain.sizing import SizingRecord
 from optimizer.model.phase import Phase
 from pipeline.alarm_forwarding import EarlyCall
+from pipeline.cli_version import CLI_VERSION
 from pipeline.grants import (
     acknowledge_artifacts,
     acknowledge_self_mutation,
@@ -36,8 +37,6 @@ from pipeline.watch import Notifications, Watch
 from pipeline.weekly_start import WeeklyStart
 from stages.production import ProductionStage
 
-# npm's tag `latest` is an older release whose schema does not know this library's assemblies.
-CLI_VERSION = "2.1148.1"
 GATED = ("Approve", *(phase.stage_name for phase in Phase))
 
 

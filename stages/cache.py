@@ -18,6 +18,7 @@ from stages.governed import mark_part
 from stages.network import Network, closed_group
 
 NAME = CACHE_NAME
+ENGINE_VERSION = "7.1"
 PORT = 6380  # not the one that scanners try first
 
 
@@ -85,7 +86,7 @@ class Cache(Construct):
             replication_group_id=NAME,
             replication_group_description="Sessions and hot tenant data",
             engine="redis",
-            engine_version="7.1",
+            engine_version=ENGINE_VERSION,
             cache_node_type=sizing.node_type,
             num_node_groups=len(sizing.shards),
             replicas_per_node_group=sizing.replicas_per_shard,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
@@ -52,3 +53,16 @@ def get_parameter_history(account: Account, call: Call) -> Answer:
 
     answer = call.forward()
     return {**answer, "Parameters": [told(each) for each in answer["Parameters"]]}
+
+
+@emulates(
+    "ssm",
+    "GetServiceSetting",
+    rule="An account's setting, as AWS has it by default: higher throughput is off",
+    source=f"{API}/API_GetServiceSetting.html",
+)
+def get_service_setting(_account: Account, call: Call) -> Answer:
+    name = str(call.parameters["SettingId"])
+    if not name.endswith("/ssm/parameter-store/high-throughput-enabled"):
+        raise AwsError("ServiceSettingNotFound", f"Setting {name} was not found.")
+    return {"ServiceSetting": {"SettingId": name, "SettingValue": "false", "Status": "Default"}}
