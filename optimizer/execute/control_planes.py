@@ -38,6 +38,11 @@ def failing(aws: Aws) -> list[str]:
     return found
 
 
+def is_an_event(aws: Aws) -> bool:
+    """Whether several control planes fail at once."""
+    return len(failing(aws)) >= AN_EVENT
+
+
 def require_aws(aws: Aws, what: str) -> None:
     """Raises Unhealthy when several control planes fail at once; `what` is held then."""
     if len(found := failing(aws)) >= AN_EVENT:

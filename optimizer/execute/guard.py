@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from domain.errors import Breach, LeaseLost, Unhealthy, WayBackClosed
 from optimizer.action import Action, Tending
-from optimizer.execute.control_planes import require_aws
+from optimizer.execute.control_planes import is_an_event, require_aws
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
 from optimizer.execute.notifications import held_by_aws, no_way_back
@@ -198,7 +198,7 @@ class Guard:
                     if self._asked(plan, phase, asked):
                         changes.tend(asked)
                 given_up = record.state is PhaseState.APPLYING and since is not None and self.now() - since >= GIVEN_UP
-                if not given_up or changes.at_work():
+                if not given_up or changes.at_work() or is_an_event(self.life.production):
                     return
             self.life.rollback(phase, f"Its job ended at {since:%Y-%m-%d %H:%M} UTC at the latest; nobody resumed it.")
             raise Breach(f"Phase {phase.number} was rolled back: the job that applied it died, and nobody resumed it.")

@@ -185,8 +185,8 @@ class Life:
         """Judge what is under way, and say that it was judged. Raises Breach when a phase was rolled back."""
         try:
             judged = self._watch()
-        except Breach:
-            self.schedule.beat()
+        except (Breach, Unhealthy):
+            self.schedule.beat()  # it was judged: what is held is told otherwise
             raise
         self.schedule.beat()
         if judged == (None, None):

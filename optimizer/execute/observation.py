@@ -30,6 +30,7 @@ REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more 
 ALL_EVERY = 6  # hours; what this phase changed is looked at each hour
 RECENT = timedelta(minutes=30)
 WATCHED_ON = timedelta(hours=24)  # after an acceptance
+NO_PAST = Assessment(Health.INCONCLUSIVE, "no data: what the service was before the plan is not in the journal")
 NOTHING_YET = Assessment(Health.INCONCLUSIVE, "no data: the window has no settled period yet")
 
 
@@ -48,13 +49,17 @@ class Observation:
     def since(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now."""
         now = self.production.clock.now()
-        samples = self.service.samples(start, now)
-        return self._baseline(plan).judge(samples, now) if samples else NOTHING_YET
+        samples, baseline = self.service.samples(start, now), self.journal.baseline(plan.hash)
+        if baseline is None:
+            return NO_PAST
+        return baseline.judge(samples, now) if samples else NOTHING_YET
 
     def while_changing(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now; a gap that is over does not count against what is changed next."""
         now = self.production.clock.now()
-        samples, baseline = self.service.samples(start, now), self._baseline(plan)
+        samples, baseline = self.service.samples(start, now), self.journal.baseline(plan.hash)
+        if baseline is None:
+            return NO_PAST
         whole = baseline.judge(samples, now) if samples else NOTHING_YET
         recent = _from(samples, now - RECENT)
         if whole.verdict is not Health.INCONCLUSIVE or not recent:

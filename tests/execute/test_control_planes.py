@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from domain.errors import Breach, Unhealthy
+from emulator.account import Crash
 from emulator.workload.spec import Event, WorkloadSpec
 from emulator.workload.workload import Workload
 from optimizer.execute.control_planes import failing
@@ -81,4 +83,28 @@ def test_a_person_s_rollback_is_not_held(world: World) -> None:
     event(world, "rds", "elasticache")
     with world.account.acting("rollback"):
         world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert world.table() == DESIGNED
+
+
+def test_what_a_dead_job_left_is_not_undone_into_a_region_s_event(world: World) -> None:
+    plan = world.approved()
+
+    def say(line: str) -> None:
+        if "recovery on" in line:
+            raise Crash(line)
+
+    with pytest.raises(Crash):
+        replace(world.fresh(), say=say).apply(plan, Phase.COMPUTE)
+    event(world, "rds", "elasticache", minutes=180)
+
+    def watched(minutes: int) -> None:
+        for _ in range(minutes // 15):
+            world.account.clock.sleep(900)
+            with world.account.acting("watch"):
+                world.fresh().watch()
+
+    watched(165)
+    assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.APPLYING
+    with pytest.raises(Breach, match="nobody resumed it"):
+        watched(60)
     assert world.table() == DESIGNED

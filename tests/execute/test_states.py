@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import product
+from typing import Any
 
 import pytest
 
-from domain.errors import WrongState
+from domain.errors import Breach, WrongState
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
-from optimizer.execute.states import CARRIED_OUT, MOVING, OVER, STEPS, UNDER_WAY, leading_to, may_follow, next_steps
+from optimizer.execute.states import (
+    CARRIED_OUT,
+    MOVING,
+    OVER,
+    STEPS,
+    UNDER_WAY,
+    Verb,
+    leading_to,
+    may_follow,
+    next_steps,
+)
 from optimizer.model.phase import Phase
 from pipeline import applied_version, skip_condition
 from tests.execute.conftest import World
@@ -84,3 +96,87 @@ def test_the_functions_that_cannot_import_the_table_say_the_same() -> None:
     assert set(skip_condition.FINISHED) == {each.value for each in OVER}
     assert set(applied_version.CARRIED_OUT) == {each.value for each in CARRIED_OUT}
     assert set(MOVING) < set(UNDER_WAY)
+
+
+# The same, walked in the small world: each state is reached, and a verb of the table leads out of it.
+
+
+def begun(world: World, *states: PhaseState) -> Any:
+    """A plan whose phase is brought to the last of these states, without the jobs that would do the rest."""
+    plan = world.approved()
+    if PhaseState.OBSERVING in states:
+        world.fresh().apply(plan, Phase.COMPUTE)
+    journal = world.fresh().journal
+    for state in states:
+        record = journal.phase(plan, Phase.COMPUTE)
+        if record.state is not state:
+            with journal.lease(Purpose.APPLY, "test") as lease:
+                Pen(journal, lease).move_phase(
+                    plan, record, state, "test", applied_at=record.applied_at or world.account.clock.now()
+                )
+    return plan
+
+
+LEADS_OUT: list[tuple[tuple[PhaseState, ...], Verb, PhaseState]] = [
+    ((), Verb.APPLY, PhaseState.OBSERVING),
+    ((PhaseState.APPLYING,), Verb.ROLLBACK, PhaseState.ROLLED_BACK),
+    ((PhaseState.APPLYING,), Verb.WATCH, PhaseState.ROLLED_BACK),
+    ((PhaseState.OBSERVING,), Verb.ACCEPT, PhaseState.ACCEPTED),
+    ((PhaseState.OBSERVING,), Verb.ROLLBACK, PhaseState.ROLLED_BACK),
+    ((PhaseState.OBSERVING, PhaseState.ACCEPTING), Verb.ACCEPT, PhaseState.ACCEPTED),
+    ((PhaseState.OBSERVING, PhaseState.ACCEPTING), Verb.ROLLBACK, PhaseState.ROLLED_BACK),
+    ((PhaseState.OBSERVING, PhaseState.ACCEPTING, PhaseState.ACCEPTED), Verb.RECONCILE, PhaseState.RECONCILED),
+    ((PhaseState.OBSERVING, PhaseState.ROLLING_BACK), Verb.ROLLBACK, PhaseState.ROLLED_BACK),
+    ((PhaseState.OBSERVING, PhaseState.ROLLING_BACK), Verb.WATCH, PhaseState.ROLLED_BACK),
+]
+
+
+@pytest.mark.parametrize(("states", "verb", "end"), LEADS_OUT)
+def test_a_verb_leads_out_of_each_state(
+    world: World, states: tuple[PhaseState, ...], verb: Verb, end: PhaseState
+) -> None:
+    plan = begun(world, *states)
+    if verb is Verb.ACCEPT:
+        world.account.clock.sleep(48 * 3600)
+    for _ in range(6 if verb is Verb.WATCH else 1):
+        life = world.fresh()
+        with suppress(Breach):
+            match verb:
+                case Verb.APPLY:
+                    life.apply(plan, Phase.COMPUTE)
+                case Verb.ACCEPT:
+                    life.accept(Phase.COMPUTE)
+                case Verb.ROLLBACK:
+                    life.rollback(Phase.COMPUTE, "asked")
+                case Verb.RECONCILE:
+                    life.reconciled()
+                case _:
+                    life.watch()
+        if verb is Verb.WATCH:
+            world.account.clock.sleep(900)
+    assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is end
+
+
+def test_every_state_that_is_not_over_is_walked() -> None:
+    walked = {states[-1] if states else PhaseState.WAITING for states, _, _ in LEADS_OUT}
+    assert walked == set(PhaseState) - set(OVER)
+
+
+@pytest.mark.parametrize("last", [PhaseState.EMPTY, PhaseState.ROLLED_BACK, PhaseState.RECONCILED, PhaseState.ACCEPTED])
+def test_after_the_last_state_of_a_phase_a_new_plan_can_be_proposed(world: World, last: PhaseState) -> None:
+    match last:
+        case PhaseState.EMPTY:
+            begun(world, PhaseState.EMPTY)
+        case PhaseState.ROLLED_BACK:
+            begun(world, PhaseState.OBSERVING)
+            world.fresh().rollback(Phase.COMPUTE, "asked")
+        case _:
+            begun(world, PhaseState.OBSERVING, PhaseState.ACCEPTING, PhaseState.ACCEPTED)
+            if last is PhaseState.RECONCILED:
+                world.fresh().reconciled()
+    world.account.clock.sleep(60)
+    life = world.fresh()
+    life.propose(world.plan(), None, life.journal.current())
+    current = world.fresh().journal.current()
+    assert current is not None
+    assert current.state is PlanState.PROPOSED
