@@ -21,6 +21,7 @@ _ENGINE_SECONDS = 40e-6  # the engine's one thread, for one command
 _IDLE_ENGINE, _IDLE_CPU = 0.01, 0.012
 _CONNECTIONS = 8  # each application instance keeps, to every node
 _ITEM_BYTES = 4096
+_COMMAND_BYTES = 120  # a command without its value, or the answer to one
 
 
 def _group(region: Region, dimensions: Dimensions) -> Cache | None:
@@ -139,3 +140,51 @@ def set_commands(scene: Scene, dimensions: Dimensions) -> Points | None:
     if not _is_node(dimensions):
         return None
     return Points.total(_sets(scene, dimensions), 5).only(_there(scene, dimensions) > 0)
+
+
+@signal(NAMESPACE, "NetworkBytesIn", unit="Bytes", resolution=60)
+def network_in(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _bytes_moved(scene, dimensions, _COMMAND_BYTES, _ITEM_BYTES)
+
+
+@signal(NAMESPACE, "NetworkBytesOut", unit="Bytes", resolution=60)
+def network_out(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _bytes_moved(scene, dimensions, _ITEM_BYTES, _COMMAND_BYTES)
+
+
+def _bytes_moved(scene: Scene, dimensions: Dimensions, of_get: int, of_set: int) -> Points | None:
+    if not _is_node(dimensions):
+        return None
+    moved = _gets(scene, dimensions) * of_get + _sets(scene, dimensions) * of_set
+    return Points.total(moved, 5).only(_there(scene, dimensions) > 0)
+
+
+@signal(NAMESPACE, "NonKeyTypeCmds", unit="Count", resolution=60)
+def keyless_commands(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Pings of the connections, one a minute each."""
+    if not _is_node(dimensions):
+        return None
+    clients = scene.of(lambda region: sum(len(fleet.instances) for fleet in region.fleets.values()))
+    return Points.total(5.0 * clients * _CONNECTIONS, 5).only(_there(scene, dimensions) > 0)
+
+
+@signal(NAMESPACE, "EvalBasedCmds", unit="Count", resolution=60)
+def eval_commands(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _none_of_it(scene, dimensions)
+
+
+@signal(NAMESPACE, "PubSubBasedCmds", unit="Count", resolution=60)
+def pubsub_commands(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _none_of_it(scene, dimensions)
+
+
+@signal(NAMESPACE, "ClusterBasedCmds", unit="Count", resolution=60)
+def cluster_commands(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _none_of_it(scene, dimensions)
+
+
+def _none_of_it(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """A family that the platform does not use: published as zero, as the statistics of the engine have it."""
+    if not _is_node(dimensions):
+        return None
+    return Points.total(np.zeros(len(scene.periods)), 5).only(_there(scene, dimensions) > 0)

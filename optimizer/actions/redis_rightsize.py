@@ -14,7 +14,7 @@ fails with what ElastiCache told. After acceptance the snapshot stays until a pe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,17 @@ from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query, Series
-from optimizer.observe.series import growth, highest, highest_p95, rate_p95, total
+from optimizer.observe.series import (
+    growth,
+    highest,
+    highest_p95,
+    highest_p95_or_lately,
+    larger,
+    p95_or_lately,
+    rate_p95,
+    together,
+    total,
+)
 from optimizer.ports.aws import Aws
 from optimizer.resources.cache.moves import change, take_snapshot
 from optimizer.resources.cache.obstacles import obstacles
@@ -51,13 +61,22 @@ _STATISTICS: Mapping[str, tuple[str, ...]] = {
     "CurrConnections": ("Maximum",),
     "Evictions": ("Sum",),
 }
+# Commands that are of neither type, each by its family (ElastiCache User Guide, "Metrics for Valkey and Redis OSS").
+# What acts on no key is told twice: as a whole, and of it what publishes or asks for the cluster.
+_FAMILIES = ("EvalBasedCmds", "JsonBasedCmds")
+_KEYLESS, _KEYLESS_FAMILIES = "NonKeyTypeCmds", ("PubSubBasedCmds", "ClusterBasedCmds")
+_NETWORK = ("NetworkBytesIn", "NetworkBytesOut")
+# These are published where there is something to tell, or decide nothing by being absent.
+_MORE: Mapping[str, tuple[str, ...]] = dict.fromkeys((*_FAMILIES, _KEYLESS, *_KEYLESS_FAMILIES, *_NETWORK), ("Sum",))
 
 
 @dataclass(frozen=True)
 class Evidence:
     """60 days of one replication group in cluster mode, and what could spoil a change.
 
-    Percentages are of the busiest or fullest node. `shard_bytes` is the highest of each shard by id;
+    Percentages are of the busiest or fullest node; those that become work are its p95 over the period or over the
+    newest day, since no metric tells how many nodes there were. Commands are those of all types and families,
+    none twice. `shard_bytes` is the highest of each shard by id;
     `growth` how many times more was kept in the last week than in the first. `obstacles` are in words.
     """
 
@@ -74,6 +93,7 @@ class Evidence:
     coverage: float
     scale_downs: tuple[str, ...]
     obstacles: tuple[str, ...]
+    network_gbps_p95: float | None = None  # of the busiest node, its busier direction
 
 
 def queries(group: Governed) -> tuple[Query, ...]:
@@ -85,7 +105,8 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
     shown = ReplicationGroup(group.name).shown(aws)
     nodes: Mapping[str, str] = group.attributes["nodes"]
     series = {
-        name: [measured.of(_of_node(group, n)[name], _STATISTICS[name][0]) for n in nodes] for name in _STATISTICS
+        name: [measured.of(_of_node(group, n)[name], statistics[0]) for n in nodes]
+        for name, statistics in {**_STATISTICS, **_MORE}.items()
     }
     shards: dict[str, list[Series]] = {}
     for (_, shard), each in zip(nodes.items(), series["BytesUsedForCache"], strict=True):
@@ -97,8 +118,8 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         before=describe(aws, group),
         cpu_p95=highest_p95(series["CPUUtilization"]),
         memory_max=highest(series["DatabaseMemoryUsagePercentage"]),
-        commands_p95=rate_p95([*series["GetTypeCmds"], *series["SetTypeCmds"]]),
-        engine_cpu_p95=highest_p95(series["EngineCPUUtilization"]),
+        commands_p95=_commands_p95(series),
+        engine_cpu_p95=highest_p95_or_lately(series["EngineCPUUtilization"]),
         shard_bytes={shard: highest(found) for shard, found in sorted(shards.items())},
         growth=growth(series["BytesUsedForCache"]),
         connections_max=highest(series["CurrConnections"]),
@@ -106,7 +127,27 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         coverage=min(covered, default=0.0),
         scale_downs=tuple(sorted(allowed.get("ScaleDownModifications", []))),
         obstacles=tuple(obstacles(aws, shown)),
+        network_gbps_p95=_network_gbps_p95(series),
     )
+
+
+def _commands_p95(series: Mapping[str, Sequence[Series]]) -> float | None:
+    """A second, all nodes together: p95 over the period or over its newest day. None without the two types."""
+    types = [*series["GetTypeCmds"], *series["SetTypeCmds"]]
+    if rate_p95(types) is None:
+        return None
+    keyless = larger(
+        together(series[_KEYLESS]), together([each for name in _KEYLESS_FAMILIES for each in series[name]])
+    )
+    of_neither = [each for name in _FAMILIES for each in series[name]]
+    found = p95_or_lately(together([*types, *of_neither, keyless]))
+    return times(found, 1 / types[0].period)
+
+
+def _network_gbps_p95(series: Mapping[str, Sequence[Series]]) -> float | None:
+    """Of the busiest node, its busier direction; None where none is published."""
+    found = [p95 for name in _NETWORK for each in series[name] if (p95 := p95_or_lately(each)) is not None]
+    return max(found) * 8 / 1e9 / series[_NETWORK[0]][0].period if found else None
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
@@ -115,7 +156,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     shards: Mapping[str, int] = before["shards"]  # replicas by shard
     nodes = len(shards) + sum(shards.values())
     fewer_nodes = nodes / (len(limits.target.shards) * (1 + limits.target.replicas_per_shard))
-    engine_after = times(evidence.engine_cpu_p95, fewer_nodes)
+    # Reads are spread over all nodes, writes over the shards: a node takes over no less than the worse of the two.
+    taken_over = max(fewer_nodes, len(shards) / len(limits.target.shards))
+    engine_after = times(evidence.engine_cpu_p95, taken_over)
+    node = CACHE_NODES.get(limits.target.node_type)
+    network_after = times(evidence.network_gbps_p95, taken_over * 100 / node.baseline_gbps if node else None)
     connections_after = times(evidence.connections_max, fewer_nodes * 100 / MAXCLIENTS)
 
     def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
@@ -131,6 +176,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         *_fits(evidence, limits, over),
         over("p95 engine CPU after", engine_after, "%", at_most=limits.engine_cpu_after),
         over("connections of maxclients after", connections_after, "%", at_most=limits.connections_after),
+        *(
+            ()
+            if network_after is None
+            else (over("p95 network of the baseline after", network_after, "%", at_most=limits.network_after),)
+        ),
         over("evictions", evidence.evictions, at_most=0.0),
         over("node type allowed by ElastiCache", _allowed(evidence, limits), equals=True),
         over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
@@ -151,6 +201,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         projected=projected,
         costs=(_snapshot_cost(evidence),),
         undo="replicas, node type and shards come up again online, in an hour or more; evicted keys are gone",
+        unmeasured=("network of the nodes",) if network_after is None else (),
     )
 
 
@@ -222,7 +273,7 @@ def _of_node(group: Governed, node: str) -> dict[str, Query]:
     dimensions = (("CacheClusterId", node),)
     return {
         name: Query("AWS/ElastiCache", name, dimensions, statistics, region=group.region)
-        for name, statistics in _STATISTICS.items()
+        for name, statistics in {**_STATISTICS, **_MORE}.items()
     }
 
 

@@ -52,6 +52,7 @@ class CachePolicy:
     free_over_removed: float = 1.5  # guard: free on the kept shards for each byte on the removed
     engine_cpu_after: float = 60.0  # guard: p95 of the one thread that executes commands
     connections_after: float = 60.0  # guard: percent of maxclients
+    network_after: float = 60.0  # guard: p95 of the busiest node, percent of the target type's baseline
     coverage: float = 95.0  # guard: percent of the period with datapoints
 
 
@@ -79,6 +80,7 @@ class WriterPolicy:
     target_class: str = "db.r6g.xlarge"
     cpu_after: float = 60.0  # guard: p95 CPU, of the writer and of the reader it becomes
     connections_after: float = 60.0  # guard: percent of the target's max_connections
+    network_after: float = 60.0  # guard: p95 to clients and storage together, percent of the target's baseline
     freeable_memory: float = 5.0  # guard: percent of memory that was always free
     swap_growth_mib: float = 64.0  # guard: swap that grows tells of memory that is missing already
     coverage: float = 95.0

@@ -42,6 +42,24 @@ def p95_or_lately(series: Series) -> float | None:
     return float(max(np.percentile(series.values, 95), np.percentile(newest, 95)))
 
 
+def together(series: Sequence[Series]) -> Series:
+    """Period by period, the sum of all that have a datapoint then; empty without any."""
+    if not any(len(each) for each in series):
+        return Series(np.zeros(0, np.int64), np.zeros(0), series[0].period if series else 0)
+    at, place = np.unique(np.concatenate([each.at for each in series]), return_inverse=True)
+    sums = np.bincount(place, np.concatenate([each.values for each in series]), len(at))
+    return Series(at, sums, series[0].period)
+
+
+def larger(one: Series, other: Series) -> Series:
+    """Period by period, the larger of the two; of one alone where the other has no datapoint."""
+    found = dict(zip(one.at.tolist(), one.values.tolist(), strict=True))
+    for at, value in zip(other.at.tolist(), other.values.tolist(), strict=True):
+        found[at] = max(value, found.get(at, value))
+    at = np.array(sorted(found), np.int64)
+    return Series(at, np.array([found[each] for each in at.tolist()]), one.period or other.period)
+
+
 def scaled(series: Series, factors: Values) -> Series:
     """The series with each value times its period's factor."""
     return Series(series.at, series.values * factors, series.period)
@@ -60,24 +78,20 @@ def total(series: Sequence[Series]) -> float | None:
     return sum(float(each.values.sum()) for each in series) if _all_there(series) else None
 
 
+def highest_p95_or_lately(series: Sequence[Series]) -> float | None:
+    """The highest of the percentiles over all periods or the newest day."""
+    return max(found for each in series if (found := p95_or_lately(each)) is not None) if _all_there(series) else None
+
+
 def rate_p95(series: Sequence[Series]) -> float | None:
-    """p95, period by period, of what all together count in a second."""
-    if not _all_there(series):
-        return None
-    periods: dict[int, float] = {}
-    for each in series:
-        for at, value in zip(each.at.tolist(), each.values.tolist(), strict=True):
-            periods[at] = periods.get(at, 0.0) + value / each.period
-    return float(np.percentile(list(periods.values()), 95))
+    """p95, over all periods or the newest day, of what all together count in a second."""
+    found = p95_or_lately(together(series)) if _all_there(series) else None
+    return None if found is None else found / series[0].period
 
 
 def peak_rate(series: Sequence[Series]) -> float | None:
     """The most, in any period, of what all together count in a second."""
-    if not _all_there(series):
-        return None
-    at, place = np.unique(np.concatenate([each.at for each in series]), return_inverse=True)
-    totals = np.bincount(place, np.concatenate([each.values for each in series]), len(at))
-    return float(totals.max() / series[0].period)
+    return float(together(series).values.max() / series[0].period) if _all_there(series) else None
 
 
 def growth(series: Sequence[Series]) -> float | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.sizing import Sizing
+from emulator.account import EmulatedAccount
 from optimizer.action import When
 from optimizer.actions.redis_rightsize import ACTION, GIB, Evidence
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Choice, Origin, Verdict
 from optimizer.model.resource import Governed, Kind
+from optimizer.observe.metrics import Query
+from optimizer.ports.aws import Aws
+from tests.actions.made_measurements import Made
 
 SHARDS = ("0001", "0002", "0003", "0004")
 BEFORE = {"node_type": "cache.r6g.4xlarge", "shards": dict.fromkeys(SHARDS, 2)}
@@ -32,6 +37,7 @@ EVIDENCE = Evidence(
     coverage=100.0,
     scale_downs=("cache.r6g.large", "cache.r6g.xlarge"),
     obstacles=(),
+    network_gbps_p95=0.02,
 )
 GROUP = Governed(Kind.CACHE, "tap-cache", ARN, "us-east-1", {}, {"nodes": {"tap-cache-0001-001": "0001"}})
 
@@ -62,6 +68,18 @@ def of(total_gib: float) -> dict[str, float]:
         ("engine CPU times 3 is just 60", {"engine_cpu_p95": 20.0}, Choice.APPLY),
         ("engine CPU times 3 is above", {"engine_cpu_p95": 20.1}, Choice.KEEP),
         ("connections times 3 are above 60 % of 65,000", {"connections_max": 13_100.0}, Choice.KEEP),
+        ("0.25 Gbps of a node, times 3: 60 % of 1.25", {"network_gbps_p95": 0.25}, Choice.APPLY),
+        ("0.26 Gbps of a node", {"network_gbps_p95": 0.26}, Choice.KEEP),
+        ("no network metric", {"network_gbps_p95": None}, Choice.APPLY),
+        (
+            "8 shards without replicas to 2: each takes over the writes of 4",
+            {
+                "before": {**BEFORE, "shards": {f"{n:04}": 0 for n in range(1, 9)}},
+                "shard_bytes": {f"{n:04}": GIB for n in range(1, 9)},
+                "engine_cpu_p95": 15.1,
+            },
+            Choice.KEEP,
+        ),
         ("it evicts already", {"evictions": 1.0}, Choice.KEEP),
         ("ElastiCache does not allow the type", {"scale_downs": ("cache.r6g.large",)}, Choice.KEEP),
         ("gaps in the metrics", {"coverage": 94.0}, Choice.KEEP),
@@ -164,3 +182,78 @@ def test_two_of_the_shards_that_are_there_are_kept_whatever_their_ids() -> None:
     assert decision.choice is Choice.APPLY, decision.reason
     assert decision.target["shards"] == ["0001", "0003"]
     assert [move.name for move in ACTION.moves(GROUP, before, decision)][1] == "shards"
+
+
+NODES = {f"tap-cache-{shard}-{node:03}": shard for shard in SHARDS for node in (1, 2, 3)}
+CACHE = Governed(Kind.CACHE, "tap-cache", ARN, "us-east-1", {}, {"nodes": NODES})
+QUIET = {"BytesUsedForCache": 6.0 * GIB, "DatabaseMemoryUsagePercentage": 9.0, "CPUUtilization": 4.0} | {
+    "EngineCPUUtilization": 3.0
+}
+
+
+@pytest.fixture
+def cache(account: EmulatedAccount, aws: Aws) -> Governed:
+    """4 shards of a primary and two replicas each."""
+    aws.elasticache.create_replication_group(
+        ReplicationGroupId="tap-cache",
+        ReplicationGroupDescription="cache",
+        Engine="redis",
+        CacheNodeType="cache.r6g.4xlarge",
+        NumNodeGroups=4,
+        ReplicasPerNodeGroup=2,
+        AutomaticFailoverEnabled=True,
+    )
+    account.clock.sleep(7200)
+    return CACHE
+
+
+def collected(aws: Aws, cache: Governed, rate: Callable[[str, float], float | None]) -> Evidence:
+    """With so many of a metric a second on the first node, by days ago; the others are idle."""
+
+    def value(query: Query, _statistic: str, ago: float) -> float | None:
+        if query.name in QUIET:
+            return QUIET[query.name]
+        a_second = rate(query.name, ago)
+        if a_second is None:
+            return None
+        return a_second * query.period if dict(query.dimensions)["CacheClusterId"].endswith("0001-001") else 0.0
+
+    found = ACTION.collect(aws, cache, Made(aws.clock.now(), value))
+    assert isinstance(found, Evidence)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rates", "found"),
+    [
+        ({"GetTypeCmds": 50, "SetTypeCmds": 50}, 100),
+        ({"GetTypeCmds": 50, "SetTypeCmds": 50, "PubSubBasedCmds": 12_000, "EvalBasedCmds": 8_000}, 20_100),
+        ({"PubSubBasedCmds": 4_000, "ClusterBasedCmds": 10, "NonKeyTypeCmds": 4_500}, 4_500),  # the same ones twice
+        ({"NonKeyTypeCmds": 100, "PubSubBasedCmds": 4_000}, 4_000),
+        ({"GetTypeCmds": 6_000, "HashBasedCmds": 6_000, "StringBasedCmds": 6_000}, 6_000),  # families of that type
+        ({"JsonBasedCmds": 3_000, "JsonBasedGetCmds": 3_000}, 3_000),
+    ],
+)
+def test_every_command_counts_once(aws: Aws, cache: Governed, rates: dict[str, float], found: float) -> None:
+    evidence = collected(aws, cache, lambda name, _: rates.get(name, 0.0))
+    assert evidence.commands_p95 == pytest.approx(found)
+
+
+def test_a_family_that_is_not_published_has_no_commands_and_a_type_has_no_data(aws: Aws, cache: Governed) -> None:
+    two = collected(aws, cache, lambda name, _: 50.0 if name in ("GetTypeCmds", "SetTypeCmds") else None)
+    assert two.commands_p95 == pytest.approx(100)
+    assert collected(aws, cache, lambda name, _: None if name == "SetTypeCmds" else 50.0).commands_p95 is None
+
+
+def test_shards_that_went_yesterday_show_in_the_newest_day(aws: Aws, cache: Governed) -> None:
+    """8 shards until yesterday: half as many commands on each of the four that are measured over 60 days."""
+    evidence = collected(aws, cache, lambda name, ago: (4_000 if ago > 1 else 8_000) if name == "GetTypeCmds" else 0.0)
+    assert evidence.commands_p95 == pytest.approx(8_000)
+
+
+def test_the_network_is_that_of_the_busier_direction(aws: Aws, cache: Governed) -> None:
+    moved = {"NetworkBytesIn": 10e6, "NetworkBytesOut": 40e6}
+    assert collected(aws, cache, lambda name, _: moved.get(name, 0.0)).network_gbps_p95 == pytest.approx(0.32)
+    silent = collected(aws, cache, lambda name, _: None if name in moved else 0.0)
+    assert silent.network_gbps_p95 is None
+    assert ACTION.decide(replace(EVIDENCE, network_gbps_p95=None), Policy()).unmeasured == ("network of the nodes",)

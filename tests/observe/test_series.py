@@ -13,11 +13,13 @@ from optimizer.observe.series import (
     growth,
     highest,
     highest_p95,
+    larger,
     p95,
     p95_or_lately,
     peak_rate,
     rate_p95,
     scaled,
+    together,
     total,
 )
 
@@ -91,3 +93,12 @@ def test_before_the_first_value_something_else_is_taken() -> None:
     late = Series(np.array([7200]), np.array([12.0]), 3600)
     assert at_times_of(series(1.0, 1.0, 1.0), late, 5.0).tolist() == [5.0, 5.0, 12.0]
     assert at_times_of(series(1.0), series(), 5.0).tolist() == [5.0]
+
+
+def test_sums_and_the_larger_are_taken_period_by_period() -> None:
+    late = Series(np.array([3600, 7200]), np.array([5.0, 1.0]), 3600)
+    assert together([series(1.0, 2.0), late]).values.tolist() == [1.0, 7.0, 1.0]
+    assert together([series(), series()]).values.tolist() == []
+    assert together([]).period == 0
+    assert larger(series(1.0, 2.0), late).values.tolist() == [1.0, 5.0, 1.0]
+    assert larger(series(), late).values.tolist() == [5.0, 1.0]
