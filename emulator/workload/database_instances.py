@@ -20,6 +20,7 @@ NAMESPACE = "AWS/RDS"
 _IDLE_CPU = 0.015
 _POOL = 20  # connections each application instance keeps open to the writer, and half as many to the readers
 _READS_PER_REQUEST, _WRITES_PER_REQUEST = 0.8, 6.0  # of one request, at the volume
+_BYTES_OF_REQUEST, _BYTES_TO_STORAGE = 12_000, 20_000
 _REPLICA_LAG_MS = 18.0
 # A secondary Region serves reports: ten connections for each of its back offices, and one of those opens with
 # every 4,000 tenants.
@@ -115,6 +116,23 @@ def write_iops(scene: Scene, dimensions: Dimensions) -> Points | None:
     return _readings(
         scene, dimensions, writer=writer, reader=np.zeros_like(writer), idle=0.0, scatter=0.1, ceiling=np.inf
     )
+
+
+@signal(NAMESPACE, "NetworkThroughput", unit="Bytes/Second", resolution=60)
+def network(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """With clients, both directions together."""
+    return _moved(scene, dimensions, _BYTES_OF_REQUEST)
+
+
+@signal(NAMESPACE, "StorageNetworkThroughput", unit="Bytes/Second", resolution=60)
+def storage_network(scene: Scene, dimensions: Dimensions) -> Points | None:
+    return _moved(scene, dimensions, _BYTES_TO_STORAGE)
+
+
+def _moved(scene: Scene, dimensions: Dimensions, of_request: int) -> Points | None:
+    moved = scene.demand / PERIOD * of_request
+    reader = moved / np.maximum(_readers(scene), 1)
+    return _readings(scene, dimensions, writer=moved, reader=reader, idle=1_000.0, scatter=0.05, ceiling=np.inf)
 
 
 @signal(NAMESPACE, "AuroraReplicaLag", unit="Milliseconds", resolution=60)

@@ -80,10 +80,16 @@ def _operations(scene: Scene, dimensions: Dimensions, of_request: Array) -> Poin
 
 @signal(NAMESPACE, "AuroraGlobalDBReplicationLag", unit="Milliseconds", resolution=60)
 def global_lag(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Published in the secondary Regions, headless clusters included: their storage follows on."""
-    if not _is_cluster(dimensions):
+    """Published in the secondary Regions, headless clusters included: their storage follows on.
+
+    By the Region it comes from, and by the cluster (Aurora User Guide, "Amazon CloudWatch metrics for Amazon Aurora").
+    """
+    if set(dimensions) == {"SourceRegion"} and dimensions["SourceRegion"] != scene.region:
+        secondary = scene.of(lambda r: any(each.secondary for each in r.databases.values()))
+    elif _is_cluster(dimensions):
+        secondary = scene.of(lambda r: (c := _cluster(r, dimensions)) is not None and c.secondary)
+    else:
         return None
-    secondary = scene.of(lambda r: (c := _cluster(r, dimensions)) is not None and c.secondary)
     median = _GLOBAL_LAG_MS * np.exp(0.05 * scene.wander(f"global lag {scene.region}", 1))
     return Points.latency(5 * secondary, median, np.full_like(median, 0.2))
 

@@ -71,24 +71,28 @@ class Evidence:
 def queries(database: Governed) -> tuple[Query, ...]:
     """Of each secondary, in its own Region, where its metrics are; and the load of the primary's writer."""
     secondaries = database.attributes.get("secondaries", ())
-    own = tuple(query for arn in secondaries for query in (*_of_cluster(arn), _volume(arn)))
+    own = tuple(query for arn in secondaries for query in (_connections(arn), *_lag(arn, database), _volume(arn)))
     return (*own, *_of_writer(database))
 
 
 def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
     shown = aurora.global_cluster(aws, database.name)
     before = describe(aws, database)
-    asked = [_of_cluster(arn) for arn in before["secondaries"]]
-    connections = [measured.percentile(query, "Maximum", 100) for query, _ in asked]
-    lags = [measured.percentile(query, "Maximum", 99) for _, query in asked]
-    covered = (measured.coverage(query, query.statistics[0]) for pair in asked for query in pair)
+    connections = [_connections(arn) for arn in before["secondaries"]]
+    lags = [
+        max(
+            (lag for each in _lag(arn, database) if (lag := measured.percentile(each, "Maximum", 99)) is not None),
+            default=None,
+        )
+        for arn in before["secondaries"]
+    ]
     return Evidence(
         database=database.arn,
         before=before,
-        connections_max=largest(connections),
+        connections_max=largest([measured.percentile(each, "Maximum", 100) for each in connections]),
         lag_p99_ms=largest(lags),
         writer_cpu_p95=largest([measured.percentile(query, "Average", 95) for query in _of_writer(database)]),
-        coverage=min(covered, default=0.0),
+        coverage=min((measured.coverage(each, "Maximum") for each in connections), default=0.0),
         forwarding=tuple(forwarding(aws, shown)),
         stays_monthly=_stays_monthly(aws, before),
         obstacles=tuple(obstacles(aws, shown, before["secondaries"])),
@@ -193,11 +197,24 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"aurora": aurora_sizing})
 
 
-def _of_cluster(arn: str) -> tuple[Query, Query]:
+def _connections(arn: str) -> Query:
     dimensions = (("DBClusterIdentifier", name_of(arn)),)
-    return (
-        Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=region_of(arn)),
-        Query("AWS/RDS", "AuroraGlobalDBReplicationLag", dimensions, ("Maximum",), region=region_of(arn)),
+    return Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=region_of(arn))
+
+
+def _lag(arn: str, database: Governed) -> tuple[Query, ...]:
+    """Under every set of dimensions that AWS publishes it by: GetMetricData wants the exact one.
+
+    The Aurora guide lists the metric with SourceRegion, its examples ask by the cluster alone.
+    """
+    cluster = ("DBClusterIdentifier", name_of(arn))
+    primary = database.attributes.get("primary")
+    source = (("SourceRegion", region_of(primary)),) if primary else ()
+    sets = dict.fromkeys(((cluster,), source, (cluster, *source)))
+    return tuple(
+        Query("AWS/RDS", "AuroraGlobalDBReplicationLag", each, ("Maximum",), region=region_of(arn))
+        for each in sets
+        if each
     )
 
 

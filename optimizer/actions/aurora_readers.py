@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
+
 from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, When
@@ -25,7 +27,8 @@ from optimizer.decide.policy import Policy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
-from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.metrics import Measurements, Query, Series
+from optimizer.observe.series import at_times_of, highest, p95_or_lately, scaled
 from optimizer.ports.aws import Aws
 from optimizer.resources.capacities import DATABASE_CLASSES
 from optimizer.resources.database import cluster as aurora
@@ -40,8 +43,9 @@ ID = "aurora_readers"
 class Evidence:
     """60 days of one cluster's readers, and who they are.
 
-    CPU in percent: p95 of the mean over all readers; connections likewise, their highest. Reads and writes a
-    second, at the volume, over the whole period. `leaving` are the readers to go, `staying` the one that is
+    CPU in percent: p95 of the mean over all readers; `summed_cpu_p95` of all of them together, as many as there
+    were in each period; connections likewise, their highest. Reads in percent of writes, at the volume, p95 of
+    the hours. `leaving` are the readers to go, `staying` the one that is
     in another zone than the writer; `autoscaled_to` is the least that replica scaling keeps, `custom` the
     custom endpoints by name.
     """
@@ -51,10 +55,11 @@ class Evidence:
     primary: bool
     members: tuple[aurora.Member, ...]
     lag_p99_ms: float | None
-    reads: float | None
-    writes: float | None
+    reads_of_writes_p95: float | None
     cpu_p95: float | None
+    summed_cpu_p95: float | None
     connections_max: float | None
+    summed_connections_max: float | None
     coverage: float
     autoscaled_to: int
     custom: tuple[str, ...]
@@ -77,31 +82,41 @@ def queries(cluster: Governed) -> tuple[Query, ...]:
     whole = (("DBClusterIdentifier", cluster.name),)
     readers = (*whole, ("Role", "READER"))
 
-    def of(name: str, dimensions: tuple[tuple[str, str], ...], statistic: str, period: int = 3600) -> Query:
-        return Query("AWS/RDS", name, dimensions, (statistic,), period, cluster.region)
+    def of(name: str, dimensions: tuple[tuple[str, str], ...], statistic: str) -> Query:
+        return Query("AWS/RDS", name, dimensions, (statistic,), region=cluster.region)
 
     return (
         of("AuroraReplicaLag", readers, "Maximum"),
         of("VolumeReadIOPs", whole, "Sum"),
         of("VolumeWriteIOPs", whole, "Sum"),
-        of("CPUUtilization", readers, "Average", 300),
+        aurora.cpu_of("READER", cluster.name, cluster.region),
         of("DatabaseConnections", readers, "Maximum"),
     )
 
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
     lag, reads, writes, cpu, connections = asked = queries(cluster)
+    then = aurora.readers_then(measured.of(cpu, "SampleCount"))
+    members = aurora.cluster_members(aws, cluster.name)
+    today = sum(not each.is_writer for each in members)
+
+    def summed(query: Query, statistic: str) -> Series:
+        """Of all readers together, as many as there were in each period."""
+        mean = measured.of(query, statistic)
+        return scaled(mean, at_times_of(mean, then, today))
+
     endpoints = aws.rds.describe_db_cluster_endpoints(DBClusterIdentifier=cluster.name)["DBClusterEndpoints"]
     return Evidence(
         cluster=cluster.arn,
         before=describe(aws, cluster),
         primary=aurora.is_primary(aws, cluster.name),
-        members=aurora.cluster_members(aws, cluster.name),
+        members=members,
         lag_p99_ms=measured.percentile(lag, "Maximum", 99),
-        reads=_rate(measured, reads),
-        writes=_rate(measured, writes),
+        reads_of_writes_p95=_share_p95(measured.of(reads, "Sum"), measured.of(writes, "Sum")),
         cpu_p95=measured.percentile(cpu, "Average", 95),
+        summed_cpu_p95=p95_or_lately(summed(cpu, "Average")),
         connections_max=measured.percentile(connections, "Maximum", 100),
+        summed_connections_max=highest([summed(connections, "Maximum")]),
         coverage=min(measured.coverage(query, query.statistics[0]) for query in asked),
         autoscaled_to=_autoscaled_to(aws, cluster.name),
         custom=tuple(e["DBClusterEndpointIdentifier"] for e in endpoints if e["EndpointType"] == "CUSTOM"),
@@ -117,16 +132,20 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     after = min(known, key=lambda each: each.vcpus) if len(known) == 2 else None
     today = max((DATABASE_CLASSES.get(m.instance_class, _UNKNOWN).vcpus for m in evidence.members), default=0)
     scale = today / after.vcpus if after and today else None
-    cpu_after = times(evidence.cpu_p95, readers * scale if scale else None)
-    connections = times(evidence.connections_max, readers * 100 / after.max_connections if after else None)
-    reads_of_writes = 100 * evidence.reads / evidence.writes if evidence.reads is not None and evidence.writes else None
+    cpu_after = times(evidence.summed_cpu_p95, scale)
+    connections = times(evidence.summed_connections_max, 100 / after.max_connections if after else None)
 
     def over(name: str, observed: Measured, unit: str = "", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)
 
     criteria = (
         brief("p99 replica lag", evidence.lag_p99_ms, unit="ms", below=limits.lag_ms),
-        brief("read IOPS of write IOPS", reads_of_writes, unit="%", below=limits.reads_of_writes),
+        brief(
+            "p95 of read IOPS in an hour's write IOPS",
+            evidence.reads_of_writes_p95,
+            unit="%",
+            below=limits.reads_of_writes,
+        ),
         over("the cluster that writes", evidence.primary, equals=True),
         over("hours with metrics", evidence.coverage, "%", at_least=limits.coverage),
         over("readers today", readers, at_least=limits.keep + 1),
@@ -140,7 +159,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     projected = (
         Projection("readers", readers, limits.keep, ""),
         Projection("p95 CPU of a reader", evidence.cpu_p95, cpu_after, "%"),
-        Projection("connections of a reader", evidence.connections_max, times(evidence.connections_max, readers), ""),
+        Projection("connections of a reader", evidence.connections_max, evidence.summed_connections_max, ""),
     )
     leaving = {each.id: {"class": each.instance_class, "tier": each.tier} for each in evidence.leaving}
     return decide_by(
@@ -209,10 +228,16 @@ def _is_as_large(evidence: Evidence) -> bool | None:
     return staying.tier == 0 or (own is not None and its is not None and own.vcpus >= its.vcpus)
 
 
-def _rate(measured: Measurements, query: Query) -> float | None:
-    """A count as operations a second, over the whole period."""
-    series = measured.of(query, "Sum")
-    return float(series.values.mean()) / query.period if len(series) else None
+def _share_p95(reads: Series, writes: Series) -> float | None:
+    """Reads in percent of the writes of the same hour, p95: a mean would hide the hours of reports."""
+    if not len(reads) or not writes.values.any():
+        return None
+    written = dict(zip(writes.at.tolist(), writes.values.tolist(), strict=True))
+    shares = [
+        100 * read / max(written.get(at, 0.0), 1.0)
+        for at, read in zip(reads.at.tolist(), reads.values.tolist(), strict=True)
+    ]
+    return float(np.percentile(shares, 95))
 
 
 def _autoscaled_to(aws: Aws, name: str) -> int:

@@ -25,7 +25,8 @@ from optimizer.decide.policy import Policy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
-from optimizer.observe.metrics import Measurements, Query
+from optimizer.observe.metrics import Measurements, Query, Series
+from optimizer.observe.series import at_times_of, p95_or_lately, scaled, together
 from optimizer.ports.aws import Aws
 from optimizer.resources.capacities import DATABASE_CLASSES
 from optimizer.resources.database import cluster as aurora
@@ -42,7 +43,9 @@ GIB, MIB = 1024**3, 1024**2
 class Evidence:
     """60 days of one Aurora cluster's writer, of its readers where they matter, and how it stands.
 
-    CPU in percent, p95 of the 5-minute averages; `freeable_gib` the least, `swap_growth_mib` the span.
+    CPU in percent, p95 of the 5-minute averages over the period or over its newest day, which alone is a share
+    of a class that was changed yesterday; that of the readers as if there had always been as many as today.
+    `freeable_gib` is the least, `swap_growth_mib` the span; network in Gbps, with clients and storage together.
     `next_writer` is the reader to be promoted; None when no reader is in another zone.
     """
 
@@ -57,14 +60,15 @@ class Evidence:
     swap_growth_mib: float | None
     coverage: float
     obstacles: tuple[str, ...]
+    network_gbps_p95: float | None = None
 
 
 def queries(cluster: Governed) -> tuple[Query, ...]:
     """By role, not by instance: a failover moves the role."""
 
-    def of(name: str, role: str, statistic: str) -> Query:
+    def of(name: str, role: str, statistic: str, period: int = 3600) -> Query:
         dimensions = (("DBClusterIdentifier", cluster.name), ("Role", role))
-        return Query("AWS/RDS", name, dimensions, (statistic,), region=cluster.region)
+        return Query("AWS/RDS", name, dimensions, (statistic,), period, cluster.region)
 
     return (
         aurora.cpu_of("WRITER", cluster.name, cluster.region),
@@ -72,11 +76,13 @@ def queries(cluster: Governed) -> tuple[Query, ...]:
         of("DatabaseConnections", "WRITER", "Maximum"),
         of("FreeableMemory", "WRITER", "Minimum"),
         of("SwapUsage", "WRITER", "Maximum"),
+        *(of(name, "WRITER", "Average", 300) for name in ("NetworkThroughput", "StorageNetworkThroughput")),
     )
 
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
-    cpu, reader_cpu, connections, freeable, swap = asked = queries(cluster)
+    *asked, clients, storage = queries(cluster)
+    cpu, reader_cpu, connections, freeable, swap = asked
     members = aurora.cluster_members(aws, cluster.name)
     successor = aurora.successor(members)
     swapped = measured.of(swap, "Maximum").values
@@ -86,14 +92,24 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         before=describe(aws, cluster),
         primary=aurora.is_primary(aws, cluster.name),
         next_writer=successor.id if successor else None,
-        writer_cpu_p95=measured.percentile(cpu, "Average", 95),
-        reader_cpu_p95=measured.percentile(reader_cpu, "Average", 95),
+        writer_cpu_p95=p95_or_lately(measured.of(cpu, "Average")),
+        reader_cpu_p95=p95_or_lately(_of_a_reader(measured, reader_cpu, sum(not each.is_writer for each in members))),
         connections_max=measured.percentile(connections, "Maximum", 100),
         freeable_gib=None if least is None else least / GIB,
         swap_growth_mib=float(swapped.max() - swapped.min()) / MIB if len(swapped) else None,
         coverage=min(measured.coverage(query, query.statistics[0]) for query in asked),
         obstacles=tuple(aurora.busy(aws, cluster.name)),
+        network_gbps_p95=times(
+            p95_or_lately(together([measured.of(each, "Average") for each in (clients, storage)])), 8 / 1e9
+        ),
     )
+
+
+def _of_a_reader(measured: Measurements, cpu: Query, today: int) -> Series:
+    """The readers' mean share as it would have been with as many readers as today."""
+    share = measured.of(cpu, "Average")
+    then = aurora.readers_then(measured.of(cpu, "SampleCount"))
+    return scaled(share, at_times_of(share, then, today) / max(today, 1))
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
@@ -106,6 +122,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     writer_after = times(evidence.writer_cpu_p95, smaller)
     reader_after = times(evidence.reader_cpu_p95, smaller)
     connections = times(evidence.connections_max, 100 / after.max_connections if after else None)
+    network = times(evidence.network_gbps_p95, 100 / after.baseline_gbps if after else None)
     memory = times(evidence.freeable_gib, 100 / today.memory_gib if today else None)
 
     def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
@@ -119,6 +136,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("p95 CPU of the writer after", writer_after, "%", at_most=limits.cpu_after),
         over("p95 CPU of a reader after, as large", reader_after, "%", at_most=limits.cpu_after),
         over("connections of max_connections after", connections, "%", at_most=limits.connections_after),
+        *(
+            ()
+            if network is None
+            else (over("p95 network of the baseline after", network, "%", at_most=limits.network_after),)
+        ),
         over("memory that was always free", memory, "%", at_least=limits.freeable_memory),
         over("growth of swap", evidence.swap_growth_mib, "MiB", at_most=limits.swap_growth_mib),
         over("a reader in another zone", evidence.next_writer is not None, equals=True),
@@ -153,6 +175,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         target=_target(evidence, limits.target_class),
         projected=projected,
         undo="the same way upward, with a second failover: about half an hour, no data involved",
+        unmeasured=("network of the writer",) if network is None else (),
     )
 
 

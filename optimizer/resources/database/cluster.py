@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from optimizer.model.resource import Governed
-from optimizer.observe.metrics import Query
+from optimizer.observe.metrics import Query, Series
 from optimizer.ports.aws import Aws
 
 if TYPE_CHECKING:
@@ -172,6 +174,12 @@ def busy(aws: Aws, name: str) -> Iterator[str]:
 
 def cpu_of(role: str, cluster: str, region: str) -> Query:
     """CPU of whoever has the role, WRITER or READER: a failover moves it. At 5 minutes: hours would hide its peaks."""
-    return Query(
-        "AWS/RDS", "CPUUtilization", (("DBClusterIdentifier", cluster), ("Role", role)), ("Average",), 300, region
-    )
+    # How many readers there were is told by the samples: each instance publishes one a minute.
+    statistics = ("Average", "SampleCount") if role == "READER" else ("Average",)
+    dimensions = (("DBClusterIdentifier", cluster), ("Role", role))
+    return Query("AWS/RDS", "CPUUtilization", dimensions, statistics, 300, region)
+
+
+def readers_then(samples: Series) -> Series:
+    """How many readers there were in each period in which their CPU was measured."""
+    return Series(samples.at, np.maximum(np.ceil(samples.values * 60 / samples.period), 1.0), samples.period)
