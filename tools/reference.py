@@ -124,7 +124,10 @@ each Region, a name in angle brackets for what a deployment names. What an organ
 known by asking the account."""
 _POLICY = """\
 The brief's thresholds are asked first. Guards stand on top and can only say no; one is set aside only by naming it, as
-`action/criterion`, in `lifted`, which is recorded with the plan."""
+`action/criterion`, in `lifted`, which is recorded with the plan.
+
+"Why" begins with where a number comes from: **the brief** names it; it is **ours**, where the brief asks without naming
+a limit or not at all; a **guard** is ours on top of the brief, from the arithmetic of the change; **AWS** sets it."""
 _OVERLAY = """\
 The emulated account is moto, and in front of it these operations, each as strict as AWS is. "Shown by" names tests
 under `tests/emulator/` and `tests/rehearsal/` that call the operation."""

@@ -6,7 +6,7 @@ and made at acceptance only; before it, in the window, a manual snapshot is take
 
 The snapshot costs nothing while it is younger than the retention period, then the volume's full size
 each month: delete it on the day in its tag `tap:delete-after`, when 30 days of retention would have let
-go of its data too. Kept longer it costs more than the step saves, which the decision shows.
+go of its data too. Kept longer it costs more than the step saves: the decision shows both, and goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.costs.footprint import BACKUP
 from optimizer.decide.policy import Policy
-from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
+from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
@@ -49,7 +49,6 @@ class Evidence:
     cluster: str
     before: Before
     storage: Storage | None
-    writer_cpu_p95: float | None
     legal_hold: str | None
     backup_plan: str | None  # the AWS Backup recovery point that owns the cluster's backups
     obstacles: tuple[str, ...]
@@ -61,14 +60,13 @@ def queries(cluster: Governed) -> tuple[Query, ...]:
         Query("AWS/RDS", name, dimensions, ("Average",), region=cluster.region)
         for name in ("VolumeBytesUsed", "BackupRetentionPeriodStorageUsed")
     )
-    return volume, backups, aurora.cpu_of("WRITER", cluster.name, cluster.region)
+    return volume, backups
 
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
     """Read the cluster; take the newest sizes of its volume and its backups from what was measured."""
     shown = _cluster(aws, cluster.name)
-    *stored, load = queries(cluster)
-    volume, backups = (measured.of(query, "Average").values for query in stored)
+    volume, backups = (measured.of(query, "Average").values for query in queries(cluster))
     before = describe(aws, cluster)
     return Evidence(
         cluster=cluster.arn,
@@ -76,7 +74,6 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         storage=Storage.measured(float(volume[-1]), float(backups[-1]), before["retention_days"])
         if len(volume) and len(backups)
         else None,
-        writer_cpu_p95=measured.percentile(load, "Average", 95),
         legal_hold=_legal_hold(cluster.tags),
         backup_plan=shown.get("AwsBackupRecoveryPointArn"),
         obstacles=tuple(_obstacles(shown)),
@@ -84,7 +81,10 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
-    """The brief asks for 14 days without a condition: all criteria are guards."""
+    """The brief asks for 14 days without a condition: only who holds or owns the backups keeps them.
+
+    What the snapshot costs beside the saving is shown, and vetoes nothing.
+    """
     days, target, storage = evidence.before["retention_days"], policy.backups.retention_days, evidence.storage
     today = float(storage.billed_backup_gb(days)) if storage else None
     after = float(storage.billed_backup_gb(target)) if storage else None
@@ -96,26 +96,16 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)
 
     criteria = (
-        over("retention today", days, "days", at_least=target + 1),
-        over(
-            "p95 CPU of the writer, far from the design's load",
-            evidence.writer_cpu_p95,
-            "%",
-            at_most=policy.backups.design_load,
-        ),
+        brief("retention today", days, unit="days", at_least=target + 1),
         over("under legal hold", evidence.legal_hold or "no", equals="no"),
         over("owned by AWS Backup", evidence.backup_plan or "no", equals="no"),
         over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
-        over(
-            "the snapshot, as long as it is needed",
-            kept,
-            "GB-months",
-            at_most=policy.backups.snapshot_cost_share * (saved_in_a_year or 0.0),
-            source="what the step saves in a year: backups and snapshots have one price",
-        ),
     )
     projected = (
         Projection("billed backup storage", today, after, "GB"),
+        Projection(
+            "the snapshot as long as it is needed, beside what a year saves", saved_in_a_year, kept, "GB-months"
+        ),
         Projection("snapshot, should it be kept on", 0.0, float(storage.volume_gb) if storage else None, "GB"),
     )
     return decide_by(

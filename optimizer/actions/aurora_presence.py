@@ -30,7 +30,6 @@ from optimizer.costs.running_footprint import footprint_in
 from optimizer.decide.arithmetic import largest
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
-from optimizer.model.decision import brief as by_brief
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
@@ -101,14 +100,19 @@ def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
-    """The brief's one condition, that nobody uses them; then whether they are what they seem."""
+    """Whether nobody uses them, as the brief asks; then whether they are what they seem."""
     limits, secondaries = policy.presence, evidence.before["secondaries"]
 
     def over(name: str, observed: Measured, unit: str = "", source: str = "", **limit: Any) -> Criterion:
         return guard(name, observed, unit=unit, source=source, lifted=policy.is_lifted(ID, name), **limit)
 
     criteria = (
-        by_brief("connections to a secondary in any hour", evidence.connections_max, at_most=limits.connections),
+        over(
+            "connections to a secondary in any hour",
+            evidence.connections_max,
+            source="the brief asks that nobody uses them and names no limit: this one is ours",
+            at_most=limits.connections,
+        ),
         over("secondaries", len(secondaries), at_least=1),
         over("hours with metrics", evidence.coverage, "%", at_least=limits.coverage),
         over(

@@ -26,7 +26,7 @@ from domain.sizing import FleetSizing, Sizing
 from optimizer.action import Action, Before, Move, Permission, permissions
 from optimizer.decide.arithmetic import largest, ratio, times, total
 from optimizer.decide.policy import Policy
-from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
+from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
 from optimizer.model.fingerprint import fingerprint
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
@@ -49,6 +49,7 @@ from optimizer.resources.registry import is_sized
 ID = "fleet_rightsize"
 SOURCE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
 REFRESH_HOURS = 2.0
+OURS = "the brief asks for CPU and network and names no limit: this one is ours"
 NO_MEMORY = "memory of the instances, since no CloudWatch agent publishes it (memory_required would make that a veto)"
 
 
@@ -158,7 +159,7 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
-    """The brief's two thresholds, then what the smaller fleet would have to carry."""
+    """The two figures that the brief names, then what the smaller fleet would have to carry."""
     limits, target, before = policy.fleet, policy.fleet.target, evidence.before
     count, kind = before["desired"], before["instance_type"]
     today, after = evidence.types.get(kind), evidence.types.get(target.instance_type)
@@ -173,8 +174,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
     cpu_after = of_target(evidence.busy_vcpus_p95)
 
-    def over(name: str, observed: Measured, unit: str = "%", **limit: Any) -> Criterion:
-        return guard(name, observed, unit=unit, lifted=policy.is_lifted(ID, name), **limit)
+    def over(name: str, observed: Measured, unit: str = "%", source: str = "", **limit: Any) -> Criterion:
+        return guard(name, observed, unit=unit, source=source, lifted=policy.is_lifted(ID, name), **limit)
 
     def of_ebs(observed: float | None, baseline: float) -> float | None:
         return ratio(times(observed, 100), target.desired * baseline)
@@ -188,11 +189,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     memory = over("p95 memory of the fullest instance after", memory_after, at_most=limits.memory_after)
     unmeasured = memory_after is None and not limits.memory_required
     criteria = (
-        brief("p95 CPU", evidence.cpu_p95, unit="%", at_most=limits.cpu_p95),
-        brief(
+        over("p95 CPU", evidence.cpu_p95, source=OURS, at_most=limits.cpu_p95),
+        over(
             "p95 network of the baseline bandwidth",
             evidence.network_share_p95,
-            unit="%",
+            source=OURS,
             at_most=limits.network_p95,
         ),
         over("periods with metrics", evidence.coverage, at_least=limits.coverage),

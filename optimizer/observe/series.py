@@ -47,7 +47,7 @@ def together(series: Sequence[Series]) -> Series:
     if not any(len(each) for each in series):
         return Series(np.zeros(0, np.int64), np.zeros(0), series[0].period if series else 0)
     at, place = np.unique(np.concatenate([each.at for each in series]), return_inverse=True)
-    sums = np.bincount(place, np.concatenate([each.values for each in series]), len(at))
+    sums = np.bincount(place, np.concatenate([each.values for each in series]), len(at)).astype(np.float64)
     return Series(at, sums, series[0].period)
 
 

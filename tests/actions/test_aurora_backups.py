@@ -16,7 +16,7 @@ from emulator.account import EmulatedAccount
 from optimizer.action import When
 from optimizer.actions import aurora_backups
 from optimizer.actions.aurora_backups import ACTION, Evidence
-from optimizer.decide.policy import BackupPolicy, Policy
+from optimizer.decide.policy import Policy
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.resource import Governed
 from optimizer.observe.metrics import Measurements, Series
@@ -28,7 +28,6 @@ EVIDENCE = Evidence(
     cluster="arn:aws:rds:us-east-1:222222222222:cluster:tap-database",
     before={"retention_days": 30, "resource_id": "cluster-1"},
     storage=Storage(Decimal(500), Decimal(10)),
-    writer_cpu_p95=7.0,
     legal_hold=None,
     backup_plan=None,
     obstacles=(),
@@ -41,11 +40,9 @@ EVIDENCE = Evidence(
         ("as designed", {}, Choice.APPLY),
         ("14 days already", {"before": {"retention_days": 14}}, Choice.KEEP),
         ("a secondary keeps one day", {"before": {"retention_days": 1}}, Choice.KEEP),
-        ("hardly any change: the snapshot costs more", {"storage": Storage(Decimal(500), Decimal(1))}, Choice.KEEP),
-        ("nothing changes: nothing is saved", {"storage": Storage(Decimal(500), Decimal(0))}, Choice.KEEP),
-        ("sizes were not measured", {"storage": None}, Choice.NO_DATA),
-        ("the design's load: what protects it stays", {"writer_cpu_p95": 45.0}, Choice.KEEP),
-        ("the load was not measured", {"writer_cpu_p95": None}, Choice.NO_DATA),
+        ("hardly any change: the snapshot costs more", {"storage": Storage(Decimal(500), Decimal(1))}, Choice.APPLY),
+        ("nothing changes: nothing is saved", {"storage": Storage(Decimal(500), Decimal(0))}, Choice.APPLY),
+        ("sizes were not measured", {"storage": None}, Choice.APPLY),
         ("a legal hold", {"legal_hold": "legal-hold=case 7"}, Choice.KEEP),
         ("AWS Backup owns the backups", {"backup_plan": "arn:aws:backup:..."}, Choice.KEEP),
         ("another change is pending", {"obstacles": ("other changes are pending",)}, Choice.KEEP),
@@ -58,17 +55,22 @@ def test_decision(name: str, change: dict[str, Any], choice: Choice) -> None:
 
 
 def test_a_lifted_guard_is_recorded_as_lifted() -> None:
-    dear = replace(EVIDENCE, storage=Storage(Decimal(500), Decimal(1)))
-    lifted = Policy(lifted=frozenset({"aurora_backups/the snapshot, as long as it is needed"}))
-    decision = ACTION.decide(dear, lifted)
+    held = replace(EVIDENCE, backup_plan="arn:aws:backup:...")
+    lifted = Policy(lifted=frozenset({"aurora_backups/owned by AWS Backup"}))
+    decision = ACTION.decide(held, lifted)
     assert decision.choice is Choice.APPLY
     assert "lifted" in {criterion.verdict.value for criterion in decision.criteria}
 
 
-def test_the_share_of_the_saving_is_policy() -> None:
-    # 500 GB for 16 days are 263 GB-months; 16 days of 10 GB saved for a year are 1,920
-    assert ACTION.decide(EVIDENCE, Policy(backups=BackupPolicy(snapshot_cost_share=0.14))).choice is Choice.APPLY
-    assert ACTION.decide(EVIDENCE, Policy(backups=BackupPolicy(snapshot_cost_share=0.13))).choice is Choice.KEEP
+def test_what_the_snapshot_costs_is_shown_beside_the_saving_and_vetoes_nothing() -> None:
+    """The brief asks for 14 days without a condition."""
+    # 500 GB for 16 days are 263 GB-months; 16 days of 1 GB saved for a year are 192
+    decision = ACTION.decide(replace(EVIDENCE, storage=Storage(Decimal(500), Decimal(1))), Policy())
+    shown = {each.name: (each.today, each.after) for each in decision.projected}
+    saved, kept = shown["the snapshot as long as it is needed, beside what a year saves"]
+    assert (saved, kept) == (192.0, pytest.approx(263.2, abs=0.1))
+    assert decision.costs[0].quantity == kept
+    assert decision.choice is Choice.APPLY
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,16 @@ def test_a_changed_number_and_its_comment_are_in_the_policy_page(tmp_path, monke
     assert "| `commands_per_second` | `9000.0` | the brief: busiest node |" in reference.policy_page()
 
 
+def test_every_limit_says_where_it_comes_from():
+    origins = ("the brief", "ours", "guard", "AWS")
+    rows = [row for row in reference.policy_page().splitlines() if row.startswith("| `")]
+    unsaid = [
+        row for row in rows if not row.split(" | ")[2].casefold().startswith(tuple(each.casefold() for each in origins))
+    ]
+    assert [row for row in unsaid if "](#" not in row] == []  # a part of the policy has its own table
+    assert len(rows) > 50
+
+
 def test_every_action_has_its_moves():
     page = (DOCS / "actions.md").read_text()
     for action in registry():
