@@ -44,9 +44,9 @@ ACT = "tap-act"
 RECONCILE = "tap-reconcile"
 
 JOBS: Mapping[str, tuple[str, ...]] = {
-    ANALYZE: ("build", "analyze", "publish", "measure-savings"),
+    ANALYZE: ("analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
-    RECONCILE: ("accept", "reconcile", "drift-check", "approve"),
+    RECONCILE: ("accept", "reconcile", "drift-check", "approve", "build"),
 }
 """Which jobs may assume which production role."""
 

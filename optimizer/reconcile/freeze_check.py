@@ -12,6 +12,9 @@ from domain.errors import AssemblyRefused
 from optimizer.ports.aws import Aws
 from optimizer.reconcile.compare import PRODUCTION_STAGE, _refuse_outdated
 from optimizer.reconcile.deployed import deployed_template
+from optimizer.reconcile.drift_check import STACKS
+from optimizer.reconcile.harmless_changes import losses
+from optimizer.reconcile.stack_change_set import StackChanges
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def freeze_check(
 
     Raises AssemblyRefused when its sizing is older than the record's (deploying it would undo what
     was accepted; no override lifts that), and when a plan is under way and it differs from what is
-    deployed, unless `override` gives the recorded reason to deploy all the same.
+    deployed, unless `override` gives the recorded reason to deploy all the same. An override does not lift
+    that a deployment would replace or delete what holds data.
     """
     assembly = read_assembly(assembly_dir)
     _refuse_outdated(assembly, record_revision)
@@ -56,7 +60,26 @@ def freeze_check(
             f"a plan is under way, and {', '.join(changed)} would change: deploying now would disturb the window. "
             "Wait until the plan is done, release the deployed commit again, or record an override."
         )
+    if changed:
+        _refuse_losses(assembly.stage(PRODUCTION_STAGE), production.at, changed)
     return FreezeReport(changed, override)
+
+
+def _refuse_losses(stacks: Sequence[Stack], at: Callable[[str], Aws], changed: Sequence[str]) -> None:
+    """Raises AssemblyRefused when a deployment would replace or delete what holds data: no override lifts that.
+
+    After an acceptance that was not reconciled, neither of the templates that a deployment compares is the account.
+    """
+    for stack in (each for each in stacks if each.name in changed and each.name.startswith(STACKS)):
+        changes = StackChanges(at(stack.region), stack, keep=lambda: None)
+        if changes.deployed() is None:
+            continue  # nothing of it is there to be lost
+        if found := losses(changes.foresee(stack.template)):
+            raise AssemblyRefused(
+                f"{stack.name}: deploying it would lose data, and no override lifts that:\n"
+                + "\n".join(f"  {each}" for each in found)
+                + "\nNothing was deployed. Reconcile the accepted phase first, or take the change out of the commit."
+            )
 
 
 def _changed(stacks: Sequence[Stack], at: Callable[[str], Aws]) -> tuple[str, ...]:

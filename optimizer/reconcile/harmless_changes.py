@@ -103,6 +103,33 @@ def refusals(changes: Sequence[Change], wanted: Template, unmoved: frozenset[str
     return tuple(Refusal(change, reason) for change, reason in found if reason)
 
 
+STATEFUL = (
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::ElastiCache::ReplicationGroup",
+    "AWS::KMS::Key",
+    "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance",
+    "AWS::RDS::GlobalCluster",
+    "AWS::S3::Bucket",
+    "AWS::SecretsManager::Secret",
+)
+"""Types that hold data, or what data is read with."""
+
+
+def losses(changes: Sequence[Change]) -> tuple[Refusal, ...]:
+    """The changes that would replace or delete something that holds data."""
+    found = ((each, _loss(each)) for each in changes if each.type in STATEFUL)
+    return tuple(Refusal(change, reason) for change, reason in found if reason)
+
+
+def _loss(change: Change) -> str | None:
+    if change.action == "Remove" and change.policy != "Retain":
+        return f"it would be deleted ({change.policy or 'no policy told'})"
+    if change.action not in ("Add", "Import", "Remove") and change.replacement in ("True", "Conditional"):
+        return f"it would be replaced (Replacement {change.replacement}): {_told(change.real) or change.action}"
+    return None
+
+
 def doubts(changes: Sequence[Change]) -> tuple[Refusal, ...]:
     """What a change set of an unchanged template would change, with what it tells of it; empty when that is harmless.
 

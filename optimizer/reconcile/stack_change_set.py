@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 INLINE = 51_200  # bytes of a TemplateBody (API_CreateChangeSet)
 POLL = 10  # seconds
+DRIFT_AWARE = {"DeploymentMode": "REVERT_DRIFT"}
 PROPOSED_WITHIN = timedelta(minutes=30)  # it reads the actual state of every resource
 EXECUTED_WITHIN = timedelta(hours=1)  # harmless changes take minutes
 # How CloudFormation says that there is nothing to do; it has no code for it (aws-cdk looks for the same words).
@@ -81,18 +82,26 @@ class StackChanges:
         """
         name = f"{PREFIX}-{fingerprint(template, 16)}"
         told = "Brings the template after the account; made by the cost optimizer"
-        return self._made(name, told, ImportExistingResources=True, **self._template(template))
+        return self._made(name, told, DRIFT_AWARE, ImportExistingResources=True, **self._template(template))
 
     def ask(self) -> tuple[Change, ...]:
         """What a drift-aware change set would change although the template stays the deployed one; thrown away."""
         name = f"{PREFIX}-asked"
-        change_set = self._made(name, "Asks what drift CloudFormation sees; never executed", UsePreviousTemplate=True)
+        told = "Asks what drift CloudFormation sees; never executed"
+        return self._thrown_away(self._made(name, told, DRIFT_AWARE, UsePreviousTemplate=True))
+
+    def foresee(self, template: Template) -> tuple[Change, ...]:
+        """What an ordinary deployment of `template` would change, as the pipeline's would; thrown away."""
+        told = "Asks what a deployment would change; never executed"
+        return self._thrown_away(self._made(f"{PREFIX}-foreseen", told, {}, **self._template(template)))
+
+    def _thrown_away(self, change_set: ChangeSet | None) -> tuple[Change, ...]:
         if change_set is None:
             return ()
         self.discard(change_set)
         return change_set.changes
 
-    def _made(self, name: str, description: str, **template: Any) -> ChangeSet | None:
+    def _made(self, name: str, description: str, mode: Mapping[str, Any], **template: Any) -> ChangeSet | None:
         self._delete(name)
         self._client.create_change_set(
             StackName=self.stack.name,
@@ -100,7 +109,7 @@ class StackChanges:
             ClientToken=self._token(name),
             Description=description,
             ChangeSetType="UPDATE",
-            DeploymentMode="REVERT_DRIFT",
+            **mode,
             Capabilities=["CAPABILITY_NAMED_IAM"],
             **template,
         )

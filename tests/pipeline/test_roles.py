@@ -130,9 +130,9 @@ def test_reconcile_makes_change_sets_of_its_own_name_alone_and_passes_no_role(pr
 @pytest.mark.parametrize(
     ("role_name", "jobs"),
     [
-        ("tap-analyze", ["build", "analyze", "publish", "measure-savings"]),
+        ("tap-analyze", ["analyze", "publish", "measure-savings"]),
         ("tap-act", ["apply", "accept", "watch", "rollback"]),
-        ("tap-reconcile", ["accept", "reconcile", "drift-check", "approve"]),
+        ("tap-reconcile", ["accept", "reconcile", "drift-check", "approve", "build"]),
     ],
 )
 def test_only_the_named_jobs_with_the_external_id_are_trusted(
