@@ -23,9 +23,9 @@ from emulator.workload.service_level import ServiceLevel, service_level
 from emulator.workload.spec import WorkloadSpec
 from emulator.workload.workload import Sources, Workload
 from rehearsal.report import Progress
-from rehearsal.scenario import Outcome, Scenario, load_scenario
+from rehearsal.scenario import WALKED_AT, Outcome, Scenario, load_scenario
 from rehearsal.session import PlatformLife
-from rehearsal.workspace import PROJECT, WALKED_AT, Request, Setting
+from rehearsal.workspace import PROJECT, Request, Setting
 
 WEEK = timedelta(days=7)
 

@@ -8,17 +8,17 @@ percentile of few requests has, and incidents of up to an hour: the service's ow
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optimizer.model.health import Sample
+from optimizer.model.health import Sample, Samples
 
 DAY = 288  # periods
 DAYS = 98
@@ -42,8 +42,9 @@ class Shape:
     growth: float = 0.0  # of requests, in a week
     bursts: float = 0.0  # in a day
     lost: float = 0.0  # of the periods, in runs of up to half an hour
-    job: int = 0  # periods of a nightly job that doubles p99
-    incidents: float = 2.0  # a year
+    job: int = 0  # periods of a job that doubles p99, every so many nights
+    job_every: int = 1
+    incidents: float = 0.0  # of the service's own, a year
     office: bool = False  # by local hours, with steep ramps
     zone: str = "UTC"
 
@@ -70,21 +71,21 @@ class Weeks:
     errors: Floats
     p99: Floats
     zone: str = "UTC"
-    others: dict[str, Floats] = field(default_factory=dict)
+    others: Mapping[str, Floats] = field(default_factory=dict)
+    groups: Mapping[str, Weeks] = field(default_factory=dict)
+
+    def samples(self, first: int, end: int) -> Samples:
+        """The periods from `first` up to `end`, with those of the target groups."""
+        groups = {name: list(part.samples(first, end)) for name, part in self.groups.items()}
+        return Samples(self._all[first:end], groups, self.zone)
 
     @cached_property
-    def all_samples(self) -> list[Sample]:
-        return samples(self, 0, len(self.requests))
-
-
-def samples(weeks: Weeks, first: int, end: int) -> list[Sample]:
-    """The periods from `first` up to `end`; what is zero or unknown has no datapoint."""
-    columns = {"requests": weeks.requests, "target_5xx": weeks.errors, "p99_ms": weeks.p99, **weeks.others}
-    lists = {name: [v if v > 0 else None for v in values[first:end].tolist()] for name, values in columns.items()}
-    return [
-        Sample(at=START + timedelta(minutes=5 * (first + n)), elb_5xx=None, **{k: v[n] for k, v in lists.items()})
-        for n in range(end - first)
-    ]
+    def _all(self) -> list[Sample]:
+        """What is zero or unknown has no datapoint."""
+        columns = {"requests": self.requests, "target_5xx": self.errors, "p99_ms": self.p99, **self.others}
+        known = {name: [v if v > 0 else None for v in values.tolist()] for name, values in columns.items()}
+        at = [START + timedelta(minutes=5 * n) for n in range(len(self.requests))]
+        return [Sample(at=at[n], elb_5xx=None, **{k: v[n] for k, v in known.items()}) for n in range(len(at))]
 
 
 def live(shape: Shape, random: np.random.Generator, days: int = DAYS) -> Weeks:
@@ -103,7 +104,7 @@ def live(shape: Shape, random: np.random.Generator, days: int = DAYS) -> Weeks:
     for at in random.integers(0, n.size, random.poisson(shape.incidents * days / 365)):
         p99[at : at + random.integers(3, 12)] *= random.uniform(1.2, 2.0)
     if shape.job:
-        for night in range(days):
+        for night in range(0, days, shape.job_every):
             at = night * DAY + 36 + int(random.integers(0, 2))  # three o'clock
             p99[at : at + shape.job] *= 2.0
     p99[requests == 0] = np.nan
@@ -139,11 +140,11 @@ def _rhythm(shape: Shape, n: NDArray[np.int64]) -> Floats:
     at = n + offset
     day = at % DAY / DAY
     weekend = np.where(at // DAY % 7 >= 5, shape.weekend, 1.0)
+    daily = 1 + shape.daily * np.sin(2 * np.pi * (day - 0.35)) + shape.daily / 6 * np.sin(4 * np.pi * day)
     if shape.office:
-        hour = day * 24
-        open_hours = 1 / (1 + np.exp(-(hour - 8.5) * 3)) / (1 + np.exp((hour - 18) * 2))
-        return (0.4 + 1.6 * open_hours) * weekend
-    return (1 + shape.daily * np.sin(2 * np.pi * (day - 0.35)) + shape.daily / 6 * np.sin(4 * np.pi * day)) * weekend
+        daily = 0.4 + 1.6 / (1 + np.exp(-(day * 24 - 8.5) * 3)) / (1 + np.exp((day * 24 - 18) * 2))
+    rhythm: Floats = daily * weekend
+    return rhythm
 
 
 def recorded(folder: Path, random: np.random.Generator) -> dict[str, Callable[[], Weeks]]:
@@ -151,7 +152,7 @@ def recorded(folder: Path, random: np.random.Generator) -> dict[str, Callable[[]
 
     A recording of less than `DAYS` is lived through again and again, each time with noise of its own.
     """
-    return {path.stem: lambda path=path: _follow(path, random) for path in sorted(folder.glob("*.csv"))}  # type: ignore[misc]
+    return {path.stem: partial(_follow, path, random) for path in sorted(folder.glob("*.csv"))}
 
 
 def _follow(path: Path, random: np.random.Generator) -> Weeks:
@@ -167,7 +168,7 @@ def _follow(path: Path, random: np.random.Generator) -> Weeks:
     shift = int(random.integers(0, week))
     series = np.roll(np.tile(values, DAYS * DAY // week + 1), -shift)[: DAYS * DAY]
     series = series * np.exp(noise(series.size, 0.95, 0.05, random))
-    plain = live(replace(PLAIN, incidents=0), random)
+    plain = live(PLAIN, random)
     if "request" in path.stem or "network" in path.stem:
         requests = np.round(series / np.nanmean(series) * 7_000)
         p99 = latency(PLAIN, np.nan_to_num(requests) / 7_000) * plain.p99 / latency(PLAIN, plain.requests / 7_000)

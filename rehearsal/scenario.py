@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AwareDatetime,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -27,6 +29,7 @@ from domain.values import _Value
 from emulator.billing.spec import BillingSpec
 from emulator.workload.spec import Event, FollowedPointers, IndexJob, Milestone, WorkloadSpec
 
+WALKED_AT = datetime(2027, 3, 1, 8, tzinfo=UTC)  # a Monday morning
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 
@@ -146,7 +149,7 @@ class Expectation(_Value):
 
 
 class Scenario(_Value):
-    """One life of the platform. `days` is its age when the pipeline proposes the plan.
+    """One life of the platform. `days` is its age when the pipeline proposes the plan, at `begins`.
 
     With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
     """
@@ -154,6 +157,7 @@ class Scenario(_Value):
     name: str
     summary: str
     days: PositiveInt
+    begins: AwareDatetime = WALKED_AT
     workload: WorkloadSpec
     follows_pointers: FollowedPointers | None = None
     taggings: tuple[Tagging, ...] = ()

@@ -45,7 +45,7 @@ from rehearsal.pipeline.in_process import in_process, script_in_process, signed_
 from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch
 from rehearsal.scenario import ByHand, Push, StopSpec
 from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of, planned_cost
-from rehearsal.workspace import PIPELINE_STACK, WALKED_AT, Setting, production_of
+from rehearsal.workspace import PIPELINE_STACK, Setting, production_of
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
@@ -100,7 +100,7 @@ class PlatformLife:
             put_pipe(self.aws, pipe)
         for fault in self.scenario.false_drift:
             self.account.part(FalseDrift).switch_on(fault.stack, fault.type, fault.property)
-        self.account.clock.advance_to(WALKED_AT)
+        self.account.clock.advance_to(self.scenario.begins)
         self.progress.say(f"{self.scenario.days} days of the workload have passed")
         if self.writer is not None:
             self.writer.begin(self.account.clock.now())
@@ -190,7 +190,7 @@ class PlatformLife:
             return
         pipeline = deployed_pipeline(self.account, self.home)
         slow = [each for each in pipeline.schedules if each.period >= DAY]
-        begun, costs, watch = self.account.clock.now(), [self._week(WALKED_AT - WEEK)], self._watch(pipeline)
+        begun, costs, watch = self.account.clock.now(), [self._week(self.scenario.begins - WEEK)], self._watch(pipeline)
         for number in range(weeks):
             for day in range(1, 8):
                 self.account.clock.advance_to(begun + number * WEEK + day * DAY)

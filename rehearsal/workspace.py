@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from rehearsal.scenario import Scenario
 from rehearsal.synthesis import Synthesis, copy_sources, lay_out
 
 PROJECT = Path(__file__).parents[1]
-WALKED_AT = datetime(2027, 3, 1, 8, tzinfo=UTC)  # a Monday morning
 PIPELINE_STACK = "tap-pipeline"
 PRODUCTION = "Production"
 
@@ -75,7 +74,7 @@ class Setting:
         """The two accounts that the assembly names, on the day of the first deployment."""
         request = self.request
         return EmulatedAccount(
-            start=WALKED_AT - timedelta(days=request.scenario.days),
+            start=request.scenario.begins - timedelta(days=request.scenario.days),
             tooling=assembly.stack(PIPELINE_STACK).account,
             production=production_of(assembly)[0].account,
             seed=request.seed,
