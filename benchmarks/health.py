@@ -4,7 +4,7 @@ Every judgement is made as the watch makes it, each 5 minutes over the growing w
 Windows begin at all hours of made services (benchmarks/traffic.py) or, with --series, of recorded ones.
 
     python benchmarks/health.py [--windows 1000] [--regressions 100] [--seed 1] [--series DIR] [--only TABLE ...]
-                                [--write docs/health-figures.json]
+                                [--write benchmarks/health-figures.json]
 """
 
 from __future__ import annotations

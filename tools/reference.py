@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 import sys
 import tokenize
@@ -28,6 +29,7 @@ from tools.designed_moves import designed_moves
 COMMAND = "python -m tools.reference"
 PROJECT = Path(__file__).parents[1]
 DOCS = PROJECT / "docs"
+HEALTH_FIGURES = PROJECT / "benchmarks" / "health-figures.json"
 SHOWN_BY = 3  # tests named per operation of the overlay
 
 
@@ -73,7 +75,23 @@ def policy_page() -> str:
         if isinstance(part, ast.ClassDef):
             rows = list(_numbers(part, getattr(policy, part.name)(), told))
             parts += [f"## {part.name}", ast.get_docstring(part) or "", _table(("Name", "Value", "Why"), rows)]
-    return _joined(parts)
+    return _joined([*parts, "## How well the service's health is judged", _HEALTH, *_health_figures()])
+
+
+def _health_figures() -> Iterator[str]:
+    """The tables that benchmarks/health.py measured; a regression that was not found has no time."""
+    for title, rows in json.loads(HEALTH_FIGURES.read_text(encoding="utf-8")).items():
+        yield f"### {title}"
+        yield _table(
+            tuple(name.capitalize() for name in rows[0]),
+            [
+                tuple(
+                    "not found" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+                    for value in row.values()
+                )
+                for row in rows
+            ],
+        )
 
 
 def overlay_page() -> str:
@@ -128,6 +146,12 @@ The brief's thresholds are asked first. Guards stand on top and can only say no;
 
 "Why" begins with where a number comes from: **the brief** names it; it is **ours**, where the brief asks without naming
 a limit or not at all; a **guard** is ours on top of the brief, from the arithmetic of the change; **AWS** sets it."""
+_HEALTH = """\
+Measured by `python benchmarks/health.py --write benchmarks/health-figures.json` on made services of several shapes:
+judged every five minutes, and the first breach counts. Times are minutes from the onset, which is the beginning of
+the window; the watch adds its own. With fewer requests, errors and p99 take longer to tell from chance: the table
+by traffic says how long. The brief's limits are 0.5 % errors and +20 % p99. What is rolled back at +10 % and +15 %,
+although within them, stands below "No fault of the change": p99 itself wanders by as much."""
 _OVERLAY = """\
 The emulated account is moto, and in front of it these operations, each as strict as AWS is. "Shown by" names tests
 under `tests/emulator/` and `tests/rehearsal/` that call the operation."""

@@ -26,6 +26,7 @@ LATE = timedelta(hours=72)  # a breach that long after the change asks a person
 SETTLING = timedelta(minutes=10)  # a period this young may still be on its way: not missing yet
 BASELINE_SLACK = timedelta(hours=1)  # the last periods before apply had not settled when it was read
 JUDGED_SHARE = 0.25  # of the window's periods must hold enough requests to be judged
+QUIET_SHARE = 0.95  # of the longer periods hold enough requests, by which quiet hours are judged
 GROUP_POOL = 12  # periods: a target group that needs longer for 1,000 requests is too thin to be judged
 
 
@@ -65,7 +66,7 @@ class Past:
         pooled = seen.pooled(self._pool or 1).until(known)
         findings = self._outages(seen) + limits.error_findings(seen, error_limit)
         if self._usable is None:
-            findings += limits.latency_findings(pooled, self._expected_of(pooled))
+            findings += limits.latency_findings(pooled, self._expected_of(pooled)) + self._in_quiet_hours(seen, known)
         if not findings:
             return self._held(seen, pooled, known, error_limit) or self._healthy(seen, pooled)
         first = min(findings, key=lambda finding: finding.at)
@@ -74,6 +75,24 @@ class Past:
                 Health.INCONCLUSIVE, f"{first.reason}; {LATE / timedelta(hours=1):.0f} h after the change: ask a person"
             )
         return Assessment(Health.BREACH, first.reason)
+
+    def _in_quiet_hours(self, seen: Periods, known: int) -> list[Finding]:
+        """Latency in longer periods, so that nights and weekends with few requests are judged as well."""
+        if self._quiet is None:
+            return []
+        size, season = self._quiet
+        pooled = seen.pooled(size).until(known)
+        level = self._applied_level(pooled.number * size // (self._pool or 1))
+        return limits.latency_findings(pooled, season.p99_under(pooled.number, pooled.requests) * level)
+
+    @cached_property
+    def _quiet(self) -> tuple[int, Season] | None:
+        """How many periods to take as one so that hardly any holds too few requests; None: no more than anyway."""
+        size = pool_size(self._fine, COUNTED_REQUESTS, QUIET_SHARE)
+        if size is None or size == self._pool:
+            return None
+        past = self._fine.pooled(size)
+        return size, Season(past, past.last, self._clock)
 
     @property
     def is_of_a_group(self) -> bool:

@@ -158,14 +158,14 @@ def _offset(zone: str, half_hour: int) -> int:
     return int(offset.total_seconds()) if offset is not None else 0
 
 
-def pool_size(past: Periods, requests: int) -> int | None:
-    """How many periods to take as one so that three in four hold `requests`; None when two hours do not."""
+def pool_size(past: Periods, requests: int, share: float = 0.75) -> int | None:
+    """How many periods to take as one so that a share of them holds `requests`; None when two hours do not."""
     if not len(past):
         return None
     counts = np.nan_to_num(past.dense(int(past.number[0]), past.last).requests)
     for size in POOLS:
         sums = counts[: len(counts) // size * size].reshape(-1, size).sum(axis=1)
-        if len(sums) and np.percentile(sums, 25) >= requests:
+        if len(sums) and np.quantile(sums, 1 - share) >= requests:
             return size
     return None
 

@@ -231,3 +231,8 @@ def test_a_thin_target_group_is_not_judged() -> None:
     seen, part = window(), window(lambda at: Sample(at, 20.0, 20.0, None, 9_000.0))
     thin = past(lambda at: Sample(at, 20.0, None, None, 300.0))
     assert judge(past(), seen, after(seen), groups={"tap-thin": (thin, part)}).verdict is Health.HEALTHY
+
+
+def test_the_load_balancers_own_errors_come_on_top_of_the_requests() -> None:
+    seen = [Sample(s.at, 700.0, None, 300.0, None) for s in window(periods=1)]
+    assert "30.0% errors" in BASELINE.judge(seen, after(seen)).reason  # 300 of 1,000, not of 700
