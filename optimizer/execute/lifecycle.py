@@ -142,8 +142,12 @@ class Life:
         self.switch.allow_change()
         require_turn(self.journal, plan, phase)
         self.guard.require_healthy(plan, phase)
-        self._require_watched(phase)
         version = self._kept(source)
+        if version and record.state is PhaseState.WAITING:
+            # The watch runs this code: it is named before the watch has to show that it can run.
+            with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
+                Pen(self.journal, lease).applied_by(plan, record, version)
+        self._require_watched(phase)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
             pen = Pen(self.journal, lease)
             engine = self._engine(plan, phase, pen)
