@@ -77,8 +77,8 @@ class EmulatedAccount:
 
     def __enter__(self) -> Self:
         overlay.operations()
-        mock_random.seed(self._seed)
         self._active.enter_context(attached(self))
+        mock_random.seed(self._seed)
         self._active.enter_context(simulated_waits(self.clock, self._random.random))
         return self
 

@@ -22,6 +22,7 @@ from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
 from moto import backend_index, backends, mock_aws, settings
 from moto.core import responses
+from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.responses import ActionResult, BaseResponse
@@ -229,7 +230,21 @@ def attached(handler: Handler) -> Iterator[None]:
             (AttributePicker, "__call__", _pick),
         ):
             patches.enter_context(patch.object(target, name, value))
-        yield
+        try:
+            yield
+        finally:
+            _forget()
+
+
+def _forget() -> None:
+    """Let go of all that the accounts hold: what is left would make other identifiers of the same seed the next time.
+
+    While moto resets one service it makes backends of others anew: those go as well.
+    """
+    services = list(BackendDict._instances)  # noqa: SLF001 -- the seam
+    BackendDict.reset()
+    for service in services:
+        service.clear()
 
 
 def _pick(picker: AttributePicker, context: Any) -> Any:

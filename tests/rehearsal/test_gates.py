@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from emulator.core.faults import Crash
 from emulator.services.codepipeline.execution import Execution
 from rehearsal.pipeline.builds import Ended
 from rehearsal.pipeline.definition import PipelineAction
-from rehearsal.pipeline.person_and_watch import Person, Watch, next_tick
+from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch, next_tick
 
 START = datetime(2027, 3, 1, 8, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -146,6 +147,61 @@ def test_a_crashed_watch_costs_one_tick(capsys: pytest.CaptureFixture[str]) -> N
     who.watch.settle()
     assert len(hands.ticks) == 2
     assert lines[0] == "call 9"
+
+
+def stepped(
+    hands: Hands, hours: int, events: Sequence[datetime] = (), called: Callable[[], tuple[str, ...]] = tuple
+) -> list[timedelta]:
+    """Between the runs of a watch that may step by the hour, so long after a window opened: the pauses."""
+    watch = Watch(hands, QUARTER, hands, hands.advance_to, print, called, STRIDE, lambda: events)  # type: ignore[arg-type]
+    end = START + timedelta(hours=hours)
+    while hands.time < end:
+        watch.pass_time(end)
+    return [after - before for before, after in pairwise(hands.ticks)]
+
+
+def test_time_steps_by_the_hour_once_the_verdict_stands_and_by_ticks_before_the_end() -> None:
+    pauses = stepped(Hands(), 12)
+    assert pauses[:3] == [QUARTER] * 3
+    assert set(pauses[4:10]) == {STRIDE}
+    assert set(pauses[-4:]) == {QUARTER}, "what a visit is for is not missed by an hour"
+    assert len(pauses) < 30
+
+
+@pytest.mark.parametrize("ends", [0, 4])
+def test_a_verdict_that_changes_is_looked_at_at_every_tick(ends: int) -> None:
+    hands, turns = Hands(), START + timedelta(hours=8)
+    hands.at_tick = lambda now: ends if now < turns else 4 - ends
+    stepped(hands, 24)
+    after = [tick for tick in hands.ticks if tick >= turns]
+    assert [later - tick for tick, later in pairwise(after)][:3] == [QUARTER] * 3
+
+
+def test_every_tick_around_an_event_counts() -> None:
+    hands, event = Hands(), START + timedelta(hours=20, minutes=7)
+    stepped(hands, 48, [event])
+    near = [tick for tick in hands.ticks if event - timedelta(hours=1) <= tick <= event + timedelta(hours=3)]
+    assert len(near) == 4 * 4
+
+
+def test_an_alarm_that_calls_ends_the_steps() -> None:
+    hands, rings_at = Hands(), START + timedelta(hours=20, minutes=17)
+
+    def called() -> tuple[str, ...]:
+        return ("tap-error-rate",) if rings_at <= hands.time and not any(t >= rings_at for t in hands.ticks) else ()
+
+    stepped(hands, 48, called=called)
+    after = [tick for tick in hands.ticks if tick >= rings_at]
+    assert after[0] < rings_at + timedelta(minutes=5)
+    assert {later - tick for tick, later in pairwise(after[1:5])} == {QUARTER}
+
+
+def test_the_watch_of_a_rehearsal_asked_for_every_tick_never_steps() -> None:
+    hands = Hands()
+    watch = Watch(hands, QUARTER, hands, hands.advance_to, print)  # type: ignore[arg-type]
+    while watch.pass_time(START + timedelta(hours=24)):
+        pass
+    assert len(hands.ticks) == 24 * 4
 
 
 @pytest.mark.parametrize(

@@ -312,3 +312,21 @@ def test_a_corrupted_copy_of_the_synthesized_pipeline_fails(
 def test_a_folder_without_the_app_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no app\.py"):
         rehearse(Request(tmp_path, load_scenario("quiet")), project=tmp_path)
+
+
+@pytest.mark.slow
+def test_by_the_wire_or_at_every_tick_it_ends_as_without(tmp_path: Path) -> None:
+    """Calls over HTTP's texts make the very same life; a watch at every tick makes more calls, and the same end."""
+    shortest = load_scenario("errors")
+    found = {}
+    for name, more in {"direct": {}, "wire": {"wire": True}, "ticks": {"every_tick": True}}.items():
+        assert rehearse(Request(tmp_path / name, shortest, **more)) == 0  # type: ignore[arg-type]
+        found[name] = json.loads((tmp_path / name / "summary.json").read_text())
+    for summary in found.values():
+        assert summary.pop("wall_seconds") >= 0
+        assert summary.pop("cpu_seconds") > 0
+    assert found["wire"] == found["direct"]
+    assert [phase["outcome"] for phase in found["ticks"]["phases"]] == ["rolled_back", "skipped", "skipped"]
+    counted = {"api_calls", "metric_calls"}
+    ends = [{key: value for key, value in found[name].items() if key not in counted} for name in ("direct", "ticks")]
+    assert ends[0] == ends[1], "an event is near all the time: every tick counts in both"
