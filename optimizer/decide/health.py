@@ -59,9 +59,9 @@ class Baseline:
     def __init__(self, samples: Iterable[Sample], zone: str | None = None) -> None:
         """`zone` and the pasts of target groups are those of `samples` where these are Samples."""
         known = samples if isinstance(samples, Samples) else Samples()
-        zone = zone or known.zone
-        self._whole = Past(samples, zone)
-        self._groups = {name: Past(past, zone) for name, past in sorted(known.groups.items())}
+        self.zone = zone or known.zone
+        self._whole = Past(samples, self.zone)
+        self._groups = {name: Past(past, self.zone) for name, past in sorted(known.groups.items())}
 
     def expected_p99(self, at: Sequence[datetime]) -> list[float | None]:
         """The p99 in milliseconds that is expected of the load balancer at each time; None where the past is silent."""

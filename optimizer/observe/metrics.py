@@ -121,21 +121,21 @@ def _empty(query: Query) -> Series:
     return Series(np.zeros(0, np.int64), np.zeros(0), query.period)
 
 
-# Metric, statistic and field of a sample; published by load balancer, and all but the last by target group as well
+# Metric, statistic and field of a sample; published by load balancer, and the first by target group as well
 # (Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer").
 _OF_TARGETS = (
     ("RequestCount", "Sum", "requests"),
     ("HTTPCode_Target_5XX_Count", "Sum", "target_5xx"),
     ("TargetResponseTime", "p99", "p99_ms"),
-    ("HTTPCode_Target_4XX_Count", "Sum", "target_4xx"),
-    ("TargetConnectionErrorCount", "Sum", "connection_errors"),
 )
 _OF_BALANCER = (
     *_OF_TARGETS,
     ("HTTPCode_ELB_5XX_Count", "Sum", "elb_5xx"),
+    ("HTTPCode_Target_4XX_Count", "Sum", "target_4xx"),
     ("HTTPCode_ELB_4XX_Count", "Sum", "elb_4xx"),
     ("RejectedConnectionCount", "Sum", "rejected"),
     ("ClientTLSNegotiationErrorCount", "Sum", "tls_errors"),
+    ("TargetConnectionErrorCount", "Sum", "connection_errors"),
 )
 
 

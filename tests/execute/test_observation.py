@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from optimizer.action import Before
+from optimizer.execute.journal_writer import Pen
+from optimizer.execute.lease import Purpose
 from optimizer.execute.observation import NOTHING_YET
 from optimizer.execute.records import PhaseState
 from optimizer.model.decision import Choice
-from optimizer.model.health import Health
+from optimizer.model.health import Health, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.resource import Governed
@@ -81,3 +83,20 @@ def test_nothing_is_told_before_a_period_has_settled_and_of_the_day_after(world:
     assert found[1].verdict is Health.HEALTHY
     world.account.clock.sleep(timedelta(hours=24).total_seconds())
     assert life.observation.afterwards([]) is None
+
+
+def test_the_baseline_is_kept_with_its_target_groups_and_the_users_clock(world: World) -> None:
+    plan, life = world.approved(), world.fresh()
+    begun, whole = world.account.clock.now(), world.service.baseline(world.account.clock.now())
+    part = [replace(each, requests=700.0) for each in whole]
+    with life.journal.lease(Purpose.APPLY, "test") as lease:
+        Pen(life.journal, lease).keep_baseline(plan, Samples(whole, {"tap-admin": part}, "Europe/Berlin"))
+    kept = world.fresh().journal.baseline(plan.hash)
+    assert kept is not None
+    assert kept.zone == "Europe/Berlin"
+    seen = world.service.samples(begun, begun + timedelta(hours=6))
+    slow = [replace(each, requests=700.0, p99_ms=900.0) for each in seen]
+    found = kept.judge(Samples(seen, {"tap-admin": slow}), begun + timedelta(hours=6))
+    assert found.verdict is Health.BREACH
+    assert found.reason.startswith("target group tap-admin: ")
+    assert len(world.fresh().journal.history().baseline) == len(whole)

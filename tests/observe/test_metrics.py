@@ -266,3 +266,34 @@ def test_a_baseline_of_five_weeks_is_one_call() -> None:
     found = health_samples(cloudwatch.aws(), BALANCER, START, START + timedelta(days=35))
     assert len(found) == 35 * 288
     assert len(cloudwatch.requests) == 1
+
+
+def test_samples_hold_what_no_5xx_counts_and_those_of_each_target_group() -> None:
+    first = int(START.timestamp())
+    published = {
+        ("RequestCount", None): 7000.0,
+        ("TargetResponseTime", None): 0.2,
+        ("HTTPCode_Target_4XX_Count", None): 140.0,
+        ("HTTPCode_ELB_4XX_Count", None): 3.0,
+        ("RejectedConnectionCount", None): 5.0,
+        ("ClientTLSNegotiationErrorCount", None): 2.0,
+        ("TargetConnectionErrorCount", None): 1.0,
+        ("RequestCount", "targetgroup/tap-admin/1"): 210.0,
+        ("HTTPCode_Target_5XX_Count", "targetgroup/tap-admin/1"): 6.0,
+        ("TargetResponseTime", "targetgroup/tap-admin/1"): 0.3,
+    }
+
+    def value(stat: dict[str, Any], at: int) -> float | None:
+        dimensions = {each["Name"]: each["Value"] for each in stat["Metric"]["Dimensions"]}
+        assert dimensions.pop("LoadBalancer") == "app/tap/0123456789abcdef"
+        return published.get((stat["Metric"]["MetricName"], dimensions.get("TargetGroup"))) if at == first else None
+
+    cloudwatch, groups = CloudWatch(value=value), ["targetgroup/tap-admin/1", "targetgroup/tap-new/2"]
+    end = START + timedelta(minutes=5)
+    found = health_samples(cloudwatch.aws(end + timedelta(hours=1)), BALANCER, START, end, target_groups=groups)
+    assert found == [Sample(START, 7000.0, None, None, 200.0, 140.0, 3.0, 5.0, 2.0, 1.0)]
+    assert found.groups == {
+        "tap-admin": [Sample(START, 210.0, 6.0, None, 300.0)],
+        "tap-new": [Sample(START, None, None, None, None)],
+    }
+    assert len(cloudwatch.requests) == 1
