@@ -69,7 +69,9 @@ def require_wheels(source: Path) -> None:
 
 
 def locked(source: Path) -> list[tuple[str, frozenset[str]]]:
-    """The packages of the lock, each with its version and the hashes that it may have."""
+    """The packages of the lock, each with its version and the hashes it may have. Raises Refused without a lock."""
+    if not (source / LOCK).is_file():
+        raise Refused(f"The code has no {LOCK}, by which the jobs install it.")
     entries = re.split(r"^(?=\S+==)", (source / LOCK).read_text(), flags=re.MULTILINE)
     found = (entry.split()[0] for entry in entries if "==" in entry)
     hashes = (frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)) for entry in entries if "==" in entry)

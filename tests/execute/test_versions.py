@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import Breach
-from optimizer.execute.applied_code import archive
+from domain.errors import Breach, Refused
+from optimizer.execute.applied_code import LOCK, archive
 from optimizer.model.phase import Phase
 
 
@@ -20,13 +20,15 @@ def source(tmp_path: Path) -> Path:
     for name in ("optimizer/cli/verbs.py", "wheels/boto3.whl", "build/lib/x.py", ".git/HEAD", "a/__pycache__/x.pyc"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
+    (folder / LOCK).parent.mkdir()
+    (folder / LOCK).write_text(f"boto3==1 --hash=sha256:{hashlib.sha256(b'wheels/boto3.whl').hexdigest()}\n")
     (folder / "plan").symlink_to(tmp_path)
     return folder
 
 
 def test_an_archive_holds_the_commit_and_its_wheels_and_nothing_that_was_made(source: Path) -> None:
     names = zipfile.ZipFile(io.BytesIO(archive(source))).namelist()
-    assert names == ["optimizer/cli/verbs.py", "wheels/boto3.whl"]
+    assert names == ["optimizer/cli/verbs.py", LOCK, "wheels/boto3.whl"]
 
 
 def test_the_same_files_are_the_same_bytes_whenever_they_were_written(source: Path) -> None:
@@ -74,6 +76,16 @@ def test_where_the_code_cannot_be_kept_nothing_is_applied(world, source: Path) -
     with pytest.raises(life.tooling.s3.exceptions.NoSuchBucket):
         life.apply(plan, Phase.COMPUTE, source)
     assert world.table() == before
+
+
+def test_with_wheels_that_are_not_all_of_the_lock_nothing_is_applied(world, source: Path) -> None:
+    before = world.table()
+    with (source / LOCK).open("a") as lock:
+        lock.write(f"numpy==2 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(Refused, match="numpy==2"):
+        _applied(world, source)
+    assert world.table() == before
+    assert world.fresh().journal.items("code") == []
 
 
 def test_the_record_survives_a_rollback(world, source: Path) -> None:
