@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
-from optimizer.consolidate.write_block import fenced
+from optimizer.consolidate.write_block import writes_blocked
 from optimizer.ports.aws import Aws
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_a_fence_lets_its_own_role_through_and_nobody_else(account, aws):
         lambda: application.batch_write_item(RequestItems={"users": [{"PutRequest": {"Item": key}}]}),
         lambda: application.transact_write_items(TransactItems=[{"Put": {"TableName": "users", "Item": key}}]),
     ]
-    with fenced(aws, ["users"]):
+    with writes_blocked(aws, ["users"]):
         put(aws, "ours")
         for write in writes:
             with pytest.raises(ClientError, match="explicit deny"):
