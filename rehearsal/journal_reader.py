@@ -55,6 +55,17 @@ class JournalItems:
         """Whether the phase of a stage such as `Phase2` was rolled back."""
         return stage.startswith("Phase") and self.phase(int(stage.removeprefix("Phase")))["state"] == "rolled_back"
 
+    def told(self, words: str) -> datetime | None:
+        """When the journal of the current plan first says something that begins with these words."""
+        head = self.head()
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={":pk": {"S": f"plan#{head['hash'] if head else ''}"}, ":sk": {"S": "event#"}},
+        )
+        events = (item for page in pages for item in page["Items"])
+        return next((datetime.fromisoformat(e["at"]["S"]) for e in events if e["text"]["S"].startswith(words)), None)
+
     def sizing(self) -> SizingRecord | None:
         """The sizing record; None when nothing was ever accepted."""
         item = self._item("sizing", "current")

@@ -60,6 +60,12 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
         console.print(
             f"Commitments that nothing uses any more cost ${cost.stranded:,.0f} a month on top, until they end."
         )
+    for each in summary.reactions:
+        ended = f"{each.restored_after_minutes:g} min" if each.restored_after_minutes is not None else "not yet"
+        console.print(
+            f"Phase {each.phase}: from the onset to the first undo {each.undo_after_minutes:g} min, to the service "
+            f"as it was {ended}."
+        )
     if summary.weeks:
         first, *_, last = summary.weeks
         console.print(

@@ -44,7 +44,7 @@ from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.pipeline.in_process import in_process, script_in_process, signed_in
 from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch
 from rehearsal.scenario import ByHand, Push, StopSpec
-from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of, planned_cost
+from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of, planned_cost, reactions_of
 from rehearsal.workspace import PIPELINE_STACK, Setting, production_of
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
@@ -246,6 +246,7 @@ class PlatformLife:
             planned_cost=planned_cost(self.journal),
             api_calls=len(self.account.calls),
             metric_calls=metric_calls(list(self.account.calls)),
+            reactions=reactions_of(self.journal, self.workload.onsets()),
             weeks=self.weeks,
         )
 

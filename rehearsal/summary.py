@@ -74,6 +74,14 @@ class WeekCost(_Value):
     usd: float
 
 
+class Reaction(_Value):
+    """How quickly a phase was rolled back: minutes from the onset to the first undo, and to the service as before."""
+
+    phase: int
+    undo_after_minutes: float
+    restored_after_minutes: float | None
+
+
 class Summary(_Value):
     """summary.json. `next_deployment_changes`: resources that the next deployment of the same code would change."""
 
@@ -89,6 +97,7 @@ class Summary(_Value):
     metric_calls: int
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    reactions: tuple[Reaction, ...] = ()  # one for each phase that was rolled back for what befell the service
     weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
 
 
@@ -96,6 +105,20 @@ def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:
     """All three phases as the journal's items tell them."""
     plan = journal.plan() or {"actions": (), "decisions": (), "held": "no plan"}
     return tuple(_phase(number, plan, journal.phase(number)) for number in PHASES)
+
+
+def reactions_of(journal: JournalItems, onsets: Sequence[datetime]) -> tuple[Reaction, ...]:
+    """For each phase that was rolled back after the service got worse, how long that took."""
+    found = []
+    for number in PHASES:
+        began = journal.told(f"Phase {number} is rolled back")
+        onset = max((each for each in onsets if began is not None and each <= began), default=None)
+        if began is None or onset is None:
+            continue
+        ended = journal.told(f"Phase {number} is as it was before")
+        minutes = [None if at is None else round((at - onset).total_seconds() / 60, 1) for at in (began, ended)]
+        found.append(Reaction(phase=number, undo_after_minutes=minutes[0] or 0.0, restored_after_minutes=minutes[1]))
+    return tuple(found)
 
 
 def excluded_of(journal: JournalItems) -> frozenset[str]:

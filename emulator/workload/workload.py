@@ -111,6 +111,12 @@ class Workload:
         found = {second for event in self._events for second in self._span(event) if np.isfinite(second)}
         return [datetime.fromtimestamp(second, UTC) for second in sorted(found)]
 
+    def onsets(self) -> list[datetime]:
+        """When the service got worse, by the events whose milestones were reached."""
+        worse = [each for each in self._events if each.p99_factor > 1 or each.error_rate or each.outage]
+        begun = (self._span(event)[0] for event in worse)
+        return [datetime.fromtimestamp(second, UTC) for second in sorted(begun) if np.isfinite(second)]
+
     def lacks(self, kind: str, now: datetime) -> bool:
         """Whether AWS has no instances or nodes of this type to give at the moment, as the scenario has it."""
         return any(kind in event.no_capacity for event in self._happening(now))

@@ -14,7 +14,7 @@ from emulator.core.call_record import Call
 from rehearsal.actors.tenant_tags import Owned, tenant_resources_touched
 from rehearsal.journal_reader import JournalItems
 from rehearsal.scenario import Expectation, Outcome
-from rehearsal.summary import MonthlyCost, Summary, excluded_of, other_sizing, phases_of, unexpected
+from rehearsal.summary import MonthlyCost, Summary, excluded_of, other_sizing, phases_of, reactions_of, unexpected
 
 AT = datetime(2027, 3, 1, 8, tzinfo=UTC)
 
@@ -169,3 +169,16 @@ def test_another_sizing_than_expected_is_told_part_by_part() -> None:
     (told,) = other_sizing(found, designed)
     assert told.startswith("the sizing has fleet ")
     assert "desired=14" in told
+
+
+def test_a_rollback_is_measured_from_the_newest_onset_before_it() -> None:
+    def minute(number: int) -> datetime:
+        return AT + timedelta(minutes=number)
+
+    class Told:
+        def told(self, words: str) -> datetime | None:
+            return {"Phase 2 is rolled back": minute(42), "Phase 2 is as it was before": minute(90)}.get(words)
+
+    (found,) = reactions_of(Told(), [minute(0), minute(12), minute(60)])  # type: ignore[arg-type]
+    assert (found.phase, found.undo_after_minutes, found.restored_after_minutes) == (2, 30.0, 78.0)
+    assert reactions_of(Told(), [minute(60)]) == (), "what came later is no reason"  # type: ignore[arg-type]
