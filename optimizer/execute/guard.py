@@ -91,13 +91,14 @@ class Guard:
         if record.applied_at is None or record.state not in UNDER_WAY:
             return Assessment(Health.HEALTHY, "nothing of this phase is changed")
         one_way = any(each.one_way for each in self.life.journal.moves(plan, record.phase))
+        on_its_way = one_way or record.state is PhaseState.ROLLING_BACK
         # With no way back, only the present counts: a breach that is over must not keep the phase from being finished.
         if record.state is PhaseState.APPLYING:
             assessment = self.life.observation.while_changing(plan, record.applied_at - LEAD)
         else:
-            start = self.now() - RECENT if one_way else record.window_start or record.applied_at - LEAD
+            start = self.now() - RECENT if on_its_way else record.window_start or record.applied_at - LEAD
             assessment = self.life.observation.since(plan, start)
-        if assessment.verdict is Health.BREACH and not one_way and record.state is not PhaseState.ROLLING_BACK:
+        if assessment.verdict is Health.BREACH and not on_its_way:
             self.take_back(record, assessment.reason)
         return assessment
 
@@ -163,8 +164,7 @@ class Guard:
         try:
             with self.life.journal.lease(Purpose.WATCH, self.life.settings.build_id, AT_WORK):
                 pass
-        except LeaseLost as held:
-            self.life.say(str(held))
+        except LeaseLost:
             return self.judge(plan, record)
         self.life.rollback(record.phase, record.reason)
         raise Breach(f"Phase {record.phase.number} was being rolled back; that is finished now: {record.reason}")

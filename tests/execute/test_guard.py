@@ -387,3 +387,22 @@ def test_an_approved_plan_can_be_given_up_while_no_phase_is_under_way(world: Wor
     world.fresh().apply(again, Phase.COMPUTE)
     with pytest.raises(OptimizerError, match="would leave it to nobody"):
         world.fresh().propose(world.plan(), None, world.fresh().journal.current())
+
+
+def test_while_a_living_job_rolls_back_the_watch_judges_the_present_and_leaves_it_to_its_work(world: World) -> None:
+    world.fresh().apply(world.approved(), Phase.COMPUTE)
+    sick(world)
+    world.account.clock.sleep(3600)
+    world.service.until = world.account.clock.now()  # the undo helps at once
+    seen: list[Health] = []
+
+    def keeps(line: str) -> None:
+        if "undo: point-in-time" in line:
+            _, assessment = world.fresh().watch()
+            assert assessment is not None
+            seen.append(assessment.verdict)
+
+    with pytest.raises(Breach):
+        replace(world.fresh(), say=keeps).watch()
+    assert seen, "the lease was the living job's"
+    assert (world.table(), record_of(world).state) == (DESIGNED, PhaseState.ROLLED_BACK)
