@@ -45,9 +45,13 @@ class Outcome(Enum):
 
 
 class Tagging(_Value):
-    """Tags somebody put on a resource, by the resource's physical name; before the plan, or late, `on` a milestone."""
+    """Tags somebody put on a resource, by the resource's physical name; before the plan, or late, `on` a milestone.
+
+    With `instance`, on that one of the instances of a group, counted from 1.
+    """
 
     resource: str
+    instance: PositiveInt | None = None
     tags: dict[str, str] = Field(min_length=1)
     on: Milestone | None = None
 

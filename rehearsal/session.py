@@ -324,7 +324,7 @@ class PlatformLife:
 
     def _tag(self, milestone: str | None) -> None:
         for each in (each for each in self.scenario.taggings if each.on == milestone):
-            owned = put_tags(self.aws, self._governed(), each.resource, each.tags)
+            owned = put_tags(self.aws, self._governed(), each.resource, each.tags, each.instance)
             self.owned += [owned] if owned else []
 
     def _week(self, start: datetime) -> WeekCost:

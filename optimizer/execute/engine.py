@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -122,6 +122,14 @@ class Engine:
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
         notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
         return Change(decision, action, governed, before, self.moves(governed, before, decision, notes))
+
+    def as_found(self, change: Change) -> Decision:
+        """A decision with what AWS varies of its target as it is now: a fleet that scaled starts with what it has."""
+        varied = [name for name in change.action.varies if name in change.decision.target]
+        if not varied:
+            return change.decision
+        found = self._described(change.action, change.governed)
+        return replace(change.decision, target={**change.decision.target, **{name: found[name] for name in varied}})
 
     def _described(self, action: Action, governed: Governed) -> dict[str, Json]:
         """The resource as it is, as JSON values: that is what the plan remembers."""

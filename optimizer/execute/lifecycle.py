@@ -171,7 +171,7 @@ class Life:
                 self._close_when_finished(plan, pen)
                 return record
             own = {each.key for each in wanted}
-            self.direct_changes.keep(plan, phase, engine.find(plan.decisions), own, pen)
+            self.direct_changes.keep(plan, phase, plan.decisions, own, pen)
             now = self.production.clock.now()
             end = now + self.policy.window
             text = f"Phase {phase.number} applied; the window is open until {end:%Y-%m-%d %H:%M} UTC"
@@ -272,7 +272,7 @@ class Life:
             changes = PhaseChanges(plan, phase, engine, pen).to_accept(self.switch.allow_change)
             for change in changes.values():
                 engine.run(plan, phase, change, When.ACCEPT, pen)
-            sizing = self._resized([change.decision for change in changes.values()])
+            sizing = self._resized([engine.as_found(change) for change in changes.values()])
             return pen.accept(plan, record, sizing)
 
     def rollback(self, phase: Phase, reason: str) -> PhaseRecord:
@@ -395,7 +395,7 @@ class Life:
             self.say(f"people are told: {subject}")
 
     def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
-        """The sizing in force with these decisions in it: from what was approved, not read back from AWS."""
+        """The sizing in force with these decisions in it: from what was approved; what AWS varies, as it is."""
         current = self.journal.sizing()
         sizing: Sizing = current.sizing
         for decision in decisions:

@@ -9,7 +9,7 @@ it in the end: an index whose deny was lifted is one that somebody needs, and is
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
@@ -17,10 +17,11 @@ from botocore.exceptions import ClientError
 from optimizer.action import Action
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.records import Left
-from optimizer.model.decision import Json
+from optimizer.model.decision import Decision, Json
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Answer, Governed, Kind
+from optimizer.observe.inventory import named, ownership_of
 from optimizer.ports.aws import Aws
 
 GONE: Mapping[str, Json] = {"gone": True}
@@ -49,14 +50,29 @@ class DirectChanges:
     production: Aws
     actions: Mapping[str, Action]
 
-    def keep(self, plan: Plan, phase: Phase, found: Mapping[str, Governed], own: Collection[str], pen: Pen) -> None:
-        """The state of each resource that was decided on and is still ours; `own` are the ones the phase changed."""
-        for decision in plan.decisions:
-            governed = found.get(decision.resource)
-            if governed is not None:
-                state, mine = self._state(decision.action, governed), decision.key in own
-                named = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
-                pen.keep_left(plan, phase, Left(*named, state, mine))
+    def keep(
+        self, plan: Plan, phase: Phase, decisions: Iterable[Decision], own: Collection[str], pen: Pen
+    ) -> Sequence[str]:
+        """Keep the state of each of these decisions' resources that is still ours, and return their names.
+
+        `own` are the ones the phase changed. What cannot be read now is left out, for the next look to take in.
+        """
+        names = []
+        for decision in decisions:
+            mine, kind = decision.key in own, self.actions[decision.action].kind
+            governed = named(kind, decision.resource, self.production.region)
+            answer = ownership_of(self.production, governed).answer
+            if answer is Answer.TENANT or (answer is Answer.UNREADABLE and not mine):
+                continue
+            try:
+                state = self._state(decision.action, governed)
+            except ClientError:
+                continue
+            if state != GONE:
+                told = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
+                pen.keep_left(plan, phase, Left(*told, state, mine))
+                names.append(governed.name)
+        return names
 
     def since(self, kept: Sequence[Left]) -> list[Found]:
         """What is not as it was kept."""

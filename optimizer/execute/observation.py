@@ -105,8 +105,23 @@ class Observation:
     def look_for_changes(self, plan: Plan, phase: Phase) -> None:
         """Begin the window anew when somebody changed what the phase changed, or, now and then, what was decided on."""
         left = self.journal.left(plan, phase)
+        self._take_in(plan, phase, left)
         everything = self.production.clock.now().hour % ALL_EVERY == 0
         self._begin_anew_when_changed(plan, phase, left if everything else [each for each in left if each.own])
+
+    def _take_in(self, plan: Plan, phase: Phase, left: Sequence[Left]) -> None:
+        """Watch from now on what could not be read when the window opened, as it is found."""
+        kept = {f"{each.action} {each.resource}" for each in left}
+        missing = [each for each in plan.decisions if each.key not in kept]
+        if not missing:
+            return
+        with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
+            if self.journal.phase(plan, phase).state is not PhaseState.OBSERVING:
+                return  # accepted or rolled back meanwhile
+            pen = Pen(self.journal, lease)
+            own = {f"{each.action} {each.resource}" for each in self.journal.moves(plan, phase)}
+            if names := self.direct_changes.keep(plan, phase, missing, own, pen):
+                self.say(f"watched for manual changes from now on: {', '.join(names)}")
 
     def _begin_anew_when_changed(self, plan: Plan, phase: Phase, left: Sequence[Left]) -> str:
         """What was said, or nothing."""

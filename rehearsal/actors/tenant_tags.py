@@ -28,9 +28,20 @@ class Owned:
         return any(text in (self.name, self.arn) for text in _strings(call.parameters))
 
 
-def put_tags(aws: Aws, governed: Iterable[Governed], resource: str, tags: Mapping[str, str]) -> Owned | None:
-    """Tag the resource of that physical name; tells whom it then belongs to. UsageError for an unknown name."""
+def put_tags(
+    aws: Aws, governed: Iterable[Governed], resource: str, tags: Mapping[str, str], instance: int | None = None
+) -> Owned | None:
+    """Tag the resource of that physical name; tells whom it then belongs to. UsageError for an unknown name.
+
+    With `instance`, that one of a group's instances is tagged, and the group is the tenant's with it.
+    """
     for each in governed:
+        if each.name == resource and instance is not None:
+            ec2, scaling = aws.at(each.region).ec2, aws.at(each.region).autoscaling
+            (group,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[resource])["AutoScalingGroups"]
+            tagged = group["Instances"][instance - 1]["InstanceId"]
+            ec2.create_tags(Resources=[tagged], Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+            return Owned(each.name, each.arn, aws.clock.now()) if any(_is_tenant_key(key) for key in tags) else None
         if each.name == resource:
             _put(aws.at(each.region), each, tags)
             owns = any(_is_tenant_key(key) for key in tags)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from domain.errors import PlanChanged
+from domain.sizing import Sizing
 from emulator.account import EmulatedAccount
 from optimizer.actions.fleet_rightsize import ACTION
 from optimizer.decide.policy import Policy
-from optimizer.execute.engine import Engine
+from optimizer.execute.engine import Change, Engine
 from optimizer.model.decision import Decision
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed
@@ -107,3 +108,11 @@ def test_the_way_back_leads_to_the_capacity_of_its_beginning(
     scale(aws, DesiredCapacity=17)
     again = begun.change(None, Phase.COMPUTE, decision, fleet, pen)  # type: ignore[arg-type]
     assert again.before["desired"] == 16
+
+
+def test_the_sizing_takes_over_the_capacity_that_is_there_at_acceptance(aws: Aws, fleet: Governed) -> None:
+    decision = replace(planned(aws, fleet), target=Policy().fleet.target.model_dump(mode="json"))
+    scale(aws, MinSize=6, MaxSize=15, DesiredCapacity=9)
+    found = engine(aws).as_found(Change(decision, ACTION, fleet, decision.before, ()))
+    sizing = ACTION.resize(Sizing.AS_DESIGNED, found).fleet
+    assert sizing == Policy().fleet.target.model_copy(update={"desired": 9})

@@ -14,6 +14,7 @@ from domain.errors import OwnerUnread, TenantOwned
 from emulator.core.errors import AwsError
 from emulator.core.registry import Emulated, operations
 from optimizer.execute.records import PhaseState
+from optimizer.model.decision import Choice
 from optimizer.model.phase import Phase
 from tests.execute.conftest import APPLIED, DESIGNED, TABLE, World, another_table
 
@@ -118,3 +119,26 @@ def test_one_resource_that_waits_lets_the_others_go_back_at_once(world: World) -
     replace(life, actions={action.id: replace(action, moves=moves)}).rollback(Phase.COMPUTE, "a breach")
     assert undone[TABLE] < timedelta(minutes=1)
     assert undone["parcels"] >= timedelta(minutes=50)
+
+
+def test_what_could_not_be_read_when_the_window_opened_is_watched_from_the_next_look_on(world: World) -> None:
+    """Of two tables that were decided on, the phase changed one; the other's tags cannot be read at first."""
+    other, plan = another_table(world, "parcels"), world.plan()
+    keep = replace(other, choice=Choice.KEEP)
+    plan = world.approved(replace(plan, decisions=(*plan.decisions, keep)))
+    life = world.fresh()
+
+    def refuse(_account: Any, call: Any) -> None:
+        if call.parameters["ResourceArn"] == other.resource:
+            raise AwsError(BUSY, "not now")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(operations(), TAGS, Emulated(*TAGS, refuse, "", ""))
+        life.apply(plan, Phase.COMPUTE)
+        assert [each.name for each in life.journal.left(plan, Phase.COMPUTE)] == [TABLE]
+        world.account.clock.sleep(7200)
+        world.fresh().watch()
+        assert [each.name for each in life.journal.left(plan, Phase.COMPUTE)] == [TABLE]
+    world.account.clock.sleep(7200)
+    world.fresh().watch()
+    assert {each.name: each.own for each in life.journal.left(plan, Phase.COMPUTE)} == {TABLE: True, "parcels": False}
