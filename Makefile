@@ -64,7 +64,7 @@ test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.insta
 bench: $(VENV)/.dev ## What things cost: rehearsals, reading metrics, copying tables, judging, the page; docs/performance.md
 	$(BIN)/python benchmarks/rehearsal.py
 	$(BIN)/python benchmarks/metrics.py
-	$(BIN)/python benchmarks/consolidation.py
+	$(BIN)/python -m benchmarks.consolidation
 	$(BIN)/python benchmarks/health.py
 	$(BIN)/python -m benchmarks.dashboard
 

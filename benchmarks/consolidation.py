@@ -12,7 +12,7 @@ Meant for 10,000 items and more: below that, what each contestant does once outw
 
 Fails when ours copies at less than 0.8 of the plain copy's speed, or its memory grows with the number of items.
 
-    python benchmarks/consolidation.py [--items 10000] [--rounds 3] [--memory 10000 100000]
+    python -m benchmarks.consolidation [--items 10000] [--rounds 3] [--memory 10000 100000]
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.state import Progress
 from optimizer.consolidate.table_schema import table_shape
 from optimizer.consolidate.whole import WholeTables
+from optimizer.model.health import Pause
 from optimizer.ports.aws import Aws
 from rehearsal.served_world import HttpClock
 
@@ -92,6 +93,9 @@ class Notes:
 
     def hold(self) -> None:
         """Nobody else wants the lease."""
+
+    def announce(self, pause: Pause) -> None:
+        """Nobody judges health."""
 
     def say(self, line: str) -> None:
         """Progress is not what is measured."""

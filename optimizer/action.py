@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from domain.sizing import Sizing
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Decision, Json
+from optimizer.model.health import Pause
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, Touched
 from optimizer.observe.metrics import Measurements, Query
@@ -76,12 +77,14 @@ class Notes(Protocol):
     """Where a move of hours keeps how far it is: in the journal, one document for each change.
 
     Writing renews the plan's lease, and raises LeaseLost once somebody else holds it. `hold` does only that, right
-    before a call that must be nobody else's: the kill switch is not asked.
+    before a call that must be nobody else's: the kill switch is not asked. `announce` says that requests are refused by
+    our own doing from a time on, and, later, until when: health counts no errors of such a pause.
     """
 
     def read(self) -> Mapping[str, Json] | None: ...
     def write(self, document: Mapping[str, Json]) -> None: ...
     def hold(self) -> None: ...
+    def announce(self, pause: Pause) -> None: ...
     def say(self, line: str) -> None: ...
 
 
@@ -95,6 +98,9 @@ class NoNotes:
         raise TypeError("a move that keeps notes is carried out with a journal")
 
     def hold(self) -> None:
+        raise TypeError("a move that keeps notes is carried out with a journal")
+
+    def announce(self, pause: Pause) -> None:  # noqa: ARG002 -- as Notes have it
         raise TypeError("a move that keeps notes is carried out with a journal")
 
     def say(self, line: str) -> None:  # noqa: ARG002 -- as Notes have it

@@ -283,6 +283,8 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
     state = work.state()
     if table.name != LEAD or state is None or state.stage is not Stage.FLIPPED:
         return ""
+    if not state.outlasted:
+        return ""  # late writes to the sources are not carried over yet: they must not be overwritten
     if (pointers := read_pointers(aws, work.merge)) != to_target(work.merge):
         raise Unhealthy(
             f"The plan left the pointers {POINTER}* at {work.merge.target}, and now they say {pointers}. Whoever "
@@ -293,6 +295,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
     if not work.follows_streams and late < CARRIED_BACK_EVERY:
         return ""
     progress = work.carried_on(aws)
+    progress.keep()  # a rollback that takes the lease from this run sees when it wrote last
     work.changes(aws, work.merge.back, progress).catch_up()
     if late > LATEST_LAG:
         raise Unhealthy(

@@ -22,10 +22,11 @@ from optimizer.consolidate.comparison import hashed, named
 from optimizer.consolidate.merge import Address, Direction, Merge, Speed
 from optimizer.consolidate.pointers import read_pointers, to_sources, to_target, turn_pointers
 from optimizer.consolidate.scan import read_items
-from optimizer.consolidate.state import Pause, Progress, Stage
+from optimizer.consolidate.state import Progress, Stage
 from optimizer.consolidate.write_block import Deadline, is_blocked, let_writes_through, writes_blocked
 from optimizer.consolidate.writes import Write, write_unless_changed
 from optimizer.execute.lease import DURATION
+from optimizer.model.health import Pause
 from optimizer.ports.aws import Aws
 
 PERIOD = 300  # seconds that health is judged by
@@ -73,6 +74,7 @@ def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes:
         refused = f"The application still reads and writes {merge.target}"
         changes.catch_up()
         progress.refuse_aside(refused)
+        _let_calls_land(aws.clock, progress)
         with writes_blocked(aws, [merge.target]) as deadline:
             changes.settle(deadline)
             progress.refuse_aside(refused)
@@ -177,6 +179,16 @@ def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | Non
         )
 
 
+def _let_calls_land(clock: Clock, progress: Progress) -> None:
+    """Wait until no call of the run before can be on its way: a rollback takes the lease from a run that lives."""
+    since = progress.since_last_run
+    left = 0.0 if since is None else (DURATION - since).total_seconds()
+    while left > 0:
+        clock.sleep(min(CLOSE, left))
+        left -= CLOSE
+        progress.notes.hold()
+
+
 def _at_a_periods_start(clock: Clock) -> None:
     """Wait for the next period of health to begin: then the pause lies within one."""
     into = clock.now().timestamp() % PERIOD
@@ -187,8 +199,7 @@ def _at_a_periods_start(clock: Clock) -> None:
 @contextmanager
 def _announced(progress: Progress) -> Iterator[None]:
     """Tell in the journal that writes are refused by our own doing, and when that is over."""
-    pauses = (*progress.state.pauses, Pause(progress.clock.now()))
-    progress.keep(pauses=pauses)
+    progress.announce(Pause(progress.clock.now()))
     try:
         yield
     except LeaseLost:
@@ -200,6 +211,6 @@ def _announced(progress: Progress) -> Iterator[None]:
 
 
 def _end_pause(progress: Progress) -> None:
-    *before, last = progress.state.pauses or (Pause(progress.clock.now()),)
-    if last.end is None:
-        progress.keep(pauses=(*before, replace(last, end=progress.clock.now())))
+    for pause in progress.state.pauses[-1:]:
+        if pause.end is None:
+            progress.announce(replace(pause, end=progress.clock.now()))

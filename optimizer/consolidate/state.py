@@ -16,6 +16,7 @@ from optimizer.action import Notes
 from optimizer.consolidate.comparison import named
 from optimizer.consolidate.following.stream_reader import Position
 from optimizer.consolidate.merge import Address
+from optimizer.model.health import Pause
 
 RENEWED_EVERY = timedelta(minutes=1)
 MOST_ASIDE = 100  # keys of 3 KB fit into one note; more cannot be single items
@@ -62,14 +63,6 @@ class Aside:
 
 
 @dataclass(frozen=True)
-class Pause:
-    """A time in which writes are refused by our own doing, announced: no breach of the service's health."""
-
-    begin: datetime
-    end: datetime | None = None
-
-
-@dataclass(frozen=True)
 class State:
     """The whole of it.
 
@@ -90,6 +83,7 @@ class State:
     compared: bool = False
     outlasted: bool = False
     read: Mapping[str, Position] = field(default_factory=dict)
+    written_at: datetime | None = None  # when this was written
 
     @property
     def copied(self) -> int:
@@ -119,10 +113,16 @@ class Progress:
 
     def __post_init__(self) -> None:
         self._kept = self.clock.now()
+        self._before = self.state.written_at
+
+    @property
+    def since_last_run(self) -> timedelta | None:
+        """How long ago another run wrote its last note; None when none did."""
+        return None if self._before is None else max(self.clock.now() - self._before, timedelta(0))
 
     def keep(self, **changes: Any) -> None:
         """Write down what has changed. Raises LeaseLost, and Stopped."""
-        state = replace(self.state, **changes)
+        state = replace(self.state, **changes, written_at=self.clock.now())
         write_state(self.notes, state)
         self.state, self._kept = state, self.clock.now()
 
@@ -131,6 +131,12 @@ class Progress:
         if abs(self.clock.now() - self._kept) > RENEWED_EVERY:
             self.notes.hold()
             self._kept = self.clock.now()
+
+    def announce(self, pause: Pause) -> None:
+        """Keep a pause in which writes are refused, or its end, here and where health is judged."""
+        before = (each for each in self.state.pauses if each.begin != pause.begin)
+        self.keep(pauses=(*before, pause))
+        self.notes.announce(pause)
 
     def set_aside(self, refused: Mapping[Address, str], looked_at: set[Address] | None = None) -> None:
         """Keep what the other side does not take; of what was not looked at (None: all was), what was kept stays.

@@ -18,7 +18,7 @@ from optimizer.action import Action, Tending
 from optimizer.execute.control_planes import is_an_event, require_aws
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
-from optimizer.execute.notifications import held_by_aws, no_way_back
+from optimizer.execute.notifications import found, held_by_aws, no_way_back
 from optimizer.execute.records import PhaseRecord, PhaseState
 from optimizer.execute.states import UNDER_WAY
 from optimizer.model.health import Assessment, Health
@@ -175,7 +175,8 @@ class Guard:
             return
         with self.life.journal.lease(Purpose.WATCH, self.life.settings.build_id) as lease:
             if self.life.journal.phase(plan, phase).state is PhaseState.OBSERVING:  # else accepted or rolled back
-                self.life.changes(plan, phase, Pen(self.life.journal, lease)).tend(lambda action: action.tend)
+                lines = self.life.changes(plan, phase, Pen(self.life.journal, lease)).tend(lambda action: action.tend)
+                self.life.tell([found(phase, line) for line in lines])
 
     def _attend(self, plan: Plan, record: PhaseRecord) -> None:
         """When no job is at work on the phase: say so, tend what it left, and after an hour take the phase back.

@@ -11,6 +11,7 @@ compare and set. The plan lives here, not in a pipeline execution, so any execut
                       phase#<n>          where the phase stands
                       before#<n>#<a>#<r> a resource as it was before an action touched it
                       notes#<n>#<a>#<r>  how far a long move of a change is, compressed
+                      pause#<time>       when requests were refused by our own doing, and until when
                       move#<n>#<seq>     one move: intent, done, undoing, undone
                       left#<n>#<a>#<r>   a resource as the phase left it when its window opened
                       override#<commit>  the freeze set aside for a commit: by whom, why
@@ -58,7 +59,7 @@ from optimizer.execute.records import (
     WindowEvidence,
 )
 from optimizer.model.decision import Json
-from optimizer.model.health import Sample, Samples
+from optimizer.model.health import Pause, Sample, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan, load_plan
 from optimizer.ports.aws import Aws
@@ -151,6 +152,14 @@ class Journal:
         """How far a long move of a change is; None before it wrote anything."""
         item = self._get(f"plan#{plan.hash}", f"notes#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(unpacked(item["document"]))
+
+    def pauses(self, plan: Plan) -> list[Pause]:
+        """The announced pauses of a plan, in order."""
+        found = []
+        for item in self._query(f"plan#{plan.hash}", "pause#"):
+            begin = datetime.fromisoformat(str(item["sk"]["S"]).removeprefix("pause#"))
+            found.append(Pause(begin, _time(item["until"]) if "until" in item else None))
+        return found
 
     def baseline(self, plan_hash: str) -> Baseline | None:
         """The service from before the plan's first change; None when nothing was changed yet."""

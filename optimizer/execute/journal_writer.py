@@ -36,7 +36,7 @@ from optimizer.execute.records import (
 )
 from optimizer.execute.states import leading_to, require_step
 from optimizer.model.decision import Json, finite
-from optimizer.model.health import Assessment, Health, Sample, Samples
+from optimizer.model.health import Assessment, Health, Pause, Sample, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.ports.aws import failed_conditions
@@ -227,6 +227,11 @@ class Pen:
         self.lease.write(
             self._put(f"plan#{plan.hash}", key, {"document": packed(json.dumps(finite(document), allow_nan=False))})
         )
+
+    def keep_pause(self, plan: Plan, pause: Pause) -> None:
+        """Announce that requests are refused by our own doing from a time on, and when that is over."""
+        until: dict[str, AttributeValueTypeDef] = {"until": {"S": pause.end.isoformat()}} if pause.end else {}
+        self.lease.write(self._put(f"plan#{plan.hash}", f"pause#{pause.begin.isoformat()}", until))
 
     def keep_baseline(self, plan: Plan, samples: Sequence[Sample]) -> None:
         """Keep the health samples from before the plan's first change: small steps must not add up unseen.

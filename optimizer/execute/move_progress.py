@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from optimizer.execute.journal_writer import Pen
 from optimizer.model.decision import Json
+from optimizer.model.health import Pause
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 
@@ -42,3 +43,7 @@ class JournalNotes:
     def hold(self) -> None:
         """Be sure that the plan's lease is still ours. Raises LeaseLost."""
         self.pen.lease.hold()
+
+    def announce(self, pause: Pause) -> None:
+        """Say in the journal that requests are refused by our own doing, or that this is over. Raises LeaseLost."""
+        self.pen.keep_pause(self.plan, pause)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from optimizer.execute.journal import Journal
 from optimizer.execute.records import Acceptance, PhaseRecord, PhaseState
@@ -131,6 +132,13 @@ def unclear(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
         f"The window has been INCONCLUSIVE since {since:%Y-%m-%d %H:%M} UTC: {reason}",
         "Mend what publishes the load balancer's metrics; the phase stays applied and watched. To give up instead, "
         "reject its Observe gate.",
+    )
+
+
+def found(phase: Phase, line: str) -> Notice:
+    """Something that the watch found while it tended what was changed; told once in the same words."""
+    return _notice(
+        phase, f"found#{sha256(line.encode()).hexdigest()[:16]}", "needs a look", line, "What is said above."
     )
 
 

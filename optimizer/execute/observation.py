@@ -19,7 +19,7 @@ from optimizer.execute.lease import Purpose
 from optimizer.execute.manual_changes import DirectChanges
 from optimizer.execute.records import Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
 from optimizer.execute.states import MOVING
-from optimizer.model.health import Assessment, Health, Sample, Samples
+from optimizer.model.health import Assessment, Health, Sample, Samples, without_pauses
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.observe.service_health import Service
@@ -49,7 +49,7 @@ class Observation:
     def since(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now."""
         now = self.production.clock.now()
-        samples, baseline = self.service.samples(start, now), self.journal.baseline(plan.hash)
+        samples, baseline = self._samples(plan, start, now), self.journal.baseline(plan.hash)
         if baseline is None:
             return NO_PAST
         return baseline.judge(samples, now) if samples else NOTHING_YET
@@ -57,7 +57,7 @@ class Observation:
     def while_changing(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now; a gap that is over does not count against what is changed next."""
         now = self.production.clock.now()
-        samples, baseline = self.service.samples(start, now), self.journal.baseline(plan.hash)
+        samples, baseline = self._samples(plan, start, now), self.journal.baseline(plan.hash)
         if baseline is None:
             return NO_PAST
         whole = baseline.judge(samples, now) if samples else NOTHING_YET
@@ -65,6 +65,10 @@ class Observation:
         if whole.verdict is not Health.INCONCLUSIVE or not recent:
             return whole
         return baseline.judge(recent, now)
+
+    def _samples(self, plan: Plan, start: datetime, now: datetime) -> Samples:
+        """As the service was, but for the errors of pauses that the plan announced."""
+        return without_pauses(self.service.samples(start, now), self.journal.pauses(plan))
 
     def assess(self, plan: Plan, record: PhaseRecord) -> Assessment:
         """The open window of a phase; what is news of it is written down."""

@@ -83,9 +83,9 @@ class PhaseChanges:
             self.engine.require_ours(change, None, self.pen)
         return changes
 
-    def tend(self, asked: Callable[[Action], Tending | None]) -> None:
-        """Do what is asked of each change that was begun, and say what came of it; what is a tenant's is left alone."""
-        allow = self.engine.switch.allow_undo
+    def tend(self, asked: Callable[[Action], Tending | None]) -> list[str]:
+        """Do what is asked of each change that was begun; what people have to know of it. A tenant's is left alone."""
+        allow, lines = self.engine.switch.allow_undo, []
         for change in self.begun(allow).values():
             if (work := asked(change.action)) is None:
                 continue
@@ -96,6 +96,8 @@ class PhaseChanges:
             aws = self.engine.aws.at(change.governed.region)
             if line := work(aws, change.governed, change.before, change.decision, notes):
                 self.engine.say(line)
+                lines.append(line)
+        return lines
 
     def _not_vetoed(self, record: PhaseRecord, decisions: Sequence[Decision]) -> tuple[PhaseRecord, list[Decision]]:
         engine, begun, vetoed = self.engine, self._begun(), dict(record.vetoed or {})

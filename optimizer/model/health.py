@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import Enum
+
+PERIOD = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(minutes=10)  # a run that died in it is found by the watch within that
 
 
 class Health(Enum):
@@ -48,6 +51,30 @@ class Samples(list[Sample]):
         super().__init__(samples)
         self.groups: Mapping[str, Sequence[Sample]] = groups or {}
         self.zone = zone
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A time in which requests are refused by our own doing, announced in the journal. `end` is None while it lasts."""
+
+    begin: datetime
+    end: datetime | None = None
+
+
+def without_pauses(samples: Samples, pauses: Sequence[Pause]) -> Samples:
+    """The samples, without the errors of periods in which an announced pause was: they are no breach of the service.
+
+    All else of such a period counts, as its latency does. A pause that nobody ended counts for `LONGEST_PAUSE`.
+    """
+    known = [(each.begin - PERIOD, each.end or each.begin + LONGEST_PAUSE) for each in pauses]
+
+    def cleared(sample: Sample) -> Sample:
+        if any(begin < sample.at <= end for begin, end in known):
+            return replace(sample, target_5xx=None, elb_5xx=None, target_4xx=None, elb_4xx=None)
+        return sample
+
+    groups = {name: [cleared(each) for each in group] for name, group in samples.groups.items()}
+    return Samples([cleared(each) for each in samples], groups, samples.zone)
 
 
 @dataclass(frozen=True)

@@ -316,6 +316,11 @@ def test_a_turn_is_done_once_late_writes_were_looked_for():
                 campaign.turn(platform.aws, platform.notes)
         assert cutover.is_flipped(platform.aws, MERGE)
         assert not flip_of(platform).is_done(platform.aws)
+        platform.write(20)
+        platform.clock.sleep(4 * 3600)
+        before = dict(platform.stored("users"))
+        assert tended(platform) == ""  # late writes would be overwritten
+        assert platform.stored("users") == before
         campaign.turn(platform.aws, platform.notes)
         assert flip_of(platform).is_done(platform.aws)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
+from domain.errors import MoveFailed
 from emulator.account import Crash
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
@@ -49,7 +50,16 @@ class Way:
 WHOLE, STREAMS = Way(), Way(streams=True)
 
 
-def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60) -> T:
+Mend = Callable[[MoveFailed], None]
+"""What a person does about a refusal; raises it when it is none that a person can mend."""
+
+
+def nothing_to_mend(refusal: MoveFailed) -> None:
+    """Nobody refuses anything."""
+    raise refusal
+
+
+def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60, mend: Mend = nothing_to_mend) -> T:
     """Run it as a new process again and again until one survives: it is killed twice, anywhere in what it does.
 
     The last call of a dead process may land late, but not later than its lease ends, which the next process awaits.
@@ -65,25 +75,31 @@ def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60) -
             platform.between.land()
             platform.clock.sleep(LEASE - 60)
             continue
+        except MoveFailed as refusal:
+            platform.between.end()
+            mend(refusal)
+            continue
         platform.between.end()
         return done
 
 
-def migrate_there_and_back(platform: Platform, way: Way = WHOLE) -> None:
+def migrate_there_and_back(platform: Platform, way: Way = WHOLE, mend: Mend = nothing_to_mend) -> None:
     """Migrate, live on the target, roll back, live on the sources, migrate again; compare whenever it stands still."""
-    migrate(platform, way)
+    migrate(platform, way, mend)
     live_on(platform, way)
-    roll_back(platform, way)
+    roll_back(platform, way, mend)
+    platform.application.busy = False
     agree(platform.missing_in_sources())
-    migrate(platform, way)
+    platform.application.busy = True
+    migrate(platform, way, mend)
     live_on(platform, way)
     platform.application.busy = False
     agree(platform.missing_in_target())
 
 
-def migrate(platform: Platform, way: Way = WHOLE) -> None:
+def migrate(platform: Platform, way: Way = WHOLE, mend: Mend = nothing_to_mend) -> None:
     copied(platform, way)
-    until_done(platform, lambda aws: turn(aws, platform.notes, way), within=200)
+    until_done(platform, lambda aws: turn(aws, platform.notes, way), within=200, mend=mend)
     assert cutover.is_flipped(platform.aws, MERGE)
     platform.application.busy = False
     agree(platform.missing_in_target())
@@ -137,8 +153,8 @@ def live_on(platform: Platform, way: Way = WHOLE) -> None:
         until_done(platform, lambda aws: catch_up(aws, platform.notes, way), within=10)
 
 
-def roll_back(platform: Platform, way: Way = WHOLE) -> None:
-    until_done(platform, lambda aws: turn_back(aws, platform.notes, way), within=150)
+def roll_back(platform: Platform, way: Way = WHOLE, mend: Mend = nothing_to_mend) -> None:
+    until_done(platform, lambda aws: turn_back(aws, platform.notes, way), within=150, mend=mend)
     assert cutover.is_turned_back(platform.aws, MERGE)
     delete_target(platform.aws, MERGE)
     platform.clock.sleep(60)

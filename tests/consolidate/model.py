@@ -76,6 +76,8 @@ class Stream:
         self.arn, self._clock, self._random = arn, clock, random
         self._sequence = random.randrange(10**20, 10**21)
         self.shards = [Shard("shard-0", None, 0, 2**32)]
+        self.hide_children = 0  # after a split, answers of DescribeStream that do not show its children yet
+        self.hidden = 0
 
     def add(self, key: Key, old: Item | None, new: Item | None) -> None:
         if old == new:
@@ -99,7 +101,7 @@ class Stream:
         shard.records.append({"eventName": name, "dynamodb": change})
 
     def _split(self, shard: Shard) -> None:
-        shard.closed = True
+        shard.closed, self.hidden = True, self.hide_children
         middle = (shard.low + shard.high) // 2
         for low, high in ((shard.low, middle), (middle, shard.high)):
             self.shards.append(Shard(f"shard-{len(self.shards)}", shard.id, low, high))
@@ -143,7 +145,6 @@ class Model:
         self._labels = 0
         self.denied_at: dict[str, float] = {}  # by ARN: since when, in seconds that were slept
         self.late_share, self.late_for = 0.0, 0.0  # of requests that meet a policy late, and by how many seconds
-        self.hidden_children = 0  # answers of DescribeStream that do not show the two newest shards yet
 
     def make(self, name: str) -> Table:
         table = self.tables[name] = Table(name, f"arn:aws:dynamodb:us-east-1:222222222222:table/{name}")
@@ -373,9 +374,10 @@ class _Streams:
         return table.stream
 
     def describe_stream(self, StreamArn: str, **_: Any) -> Any:  # noqa: N803
-        shards = list(self._stream(StreamArn).shards)
-        if self._model.hidden_children:  # a closed shard can be shown before its children are
-            self._model.hidden_children -= 1
+        stream = self._stream(StreamArn)
+        shards = list(stream.shards)
+        if stream.hidden:  # a closed shard can be shown before its children are
+            stream.hidden -= 1
             shards = shards[:-2]
         shown = [
             {"ShardId": each.id, **({"ParentShardId": each.parent} if each.parent else {})}

@@ -78,10 +78,10 @@ def test_children_that_are_not_shown_yet_are_waited_for(answers: int) -> None:
             narrowed(stream, _place("TENANT#0"))
             read(platform, by=by)
             before = {_number(record) for shard in stream.shards for record in shard.records}
+            stream.hide_children = answers
             stream._split(stream.shards[-1])
             platform.aws.dynamodb.put_item(TableName="users", Item=item(0))
             written = {_number(record) for shard in stream.shards for record in shard.records} - before
-            model(platform).hidden_children = answers
             deadline = Deadline(platform.clock, timedelta(minutes=10), "late")
             batches = to_now(platform.aws, "users", by, TAG, deadline.check)
             assert {_number(record) for records in batches for record in records} >= written

@@ -248,3 +248,26 @@ def test_the_pause_begins_with_a_period_of_health_and_is_announced() -> None:
         assert pause.end is not None
         assert pause.begin.timestamp() % 300 < 30
         assert pause.end - pause.begin < timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("seconds", [5, 70, 200, 290])
+def test_a_write_of_the_run_before_that_lands_late_is_overtaken(seconds: float) -> None:
+    """The watch carries back, its batch is on its way, and a rollback takes the lease at once."""
+    with migrated(WHOLE) as platform:
+        key = sorted(platform.application.items[Entity.USERS])[0]
+        stale = dict(platform.stored("users").get(key, item(key[1])))
+        campaign.progressed(platform.aws, platform.notes).keep()
+        platform.application._update(Entity.USERS, key)
+        clock, sleep, slept = platform.clock, platform.clock.sleep, 0.0
+
+        def sleep_and_land(span: float) -> None:
+            nonlocal slept
+            sleep(span)
+            if slept < seconds <= slept + span:
+                platform.aws.dynamodb.put_item(TableName="users", Item={**stale, "pk": {"S": key[0]}})
+            slept += span
+
+        clock.sleep = sleep_and_land  # type: ignore[method-assign]
+        campaign.turn_back(platform.aws, platform.notes)
+        assert slept > seconds
+        agree(platform.missing_in_sources())
