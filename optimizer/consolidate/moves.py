@@ -210,9 +210,7 @@ def flip_pointers(work: Work) -> Move:
         ),
         do=flip,
         undo=turn_back,
-        is_undone=lambda aws: (
-            cutover.is_turned_back(aws, work.merge) and not work.at(Stage.FLIPPED, Stage.RETURNING)(aws)
-        ),
+        is_undone=lambda aws: cutover.is_turned_back(aws, work.merge) and not work.at(Stage.RETURNING)(aws),
         settle=timedelta(minutes=15),
     )
 
