@@ -20,6 +20,8 @@ HOURS_PER_MONTH = Decimal(730)
 OLD = timedelta(days=180)  # AWS changes few list prices a year; older than this, one is compared again
 
 Item = tuple[str, str]  # Region, item
+# What stands behind an item's name where the same thing has another price: "db.r6g.4xlarge I/O-Optimized".
+OPTIMIZED, VALKEY = " I/O-Optimized", " Valkey"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 
 from domain.errors import PriceMissing
-from domain.list_prices import Price
+from domain.list_prices import OPTIMIZED, Price
 
 EC2, EC2_OTHER = "Amazon Elastic Compute Cloud - Compute", "EC2 - Other"
 RDS, ELASTICACHE = "Amazon Relational Database Service", "Amazon ElastiCache"
@@ -29,8 +29,10 @@ _PREFIXES = {"us-east-1": "", "us-west-2": "USW2-", "eu-west-1": "EU-"}
 LOCATIONS = {"us-east-1": "US East (N. Virginia)", "us-west-2": "US West (Oregon)", "eu-west-1": "EU (Ireland)"}
 # How many of what the bill counts are in the unit that a price is for.
 _IN_UNIT = {"million": 1_000_000}
-_INSTANCE_TYPE = re.compile(r"(?:db\.|cache\.)?[a-z]+\d[a-z0-9-]*\.(?:\d*xlarge|nano|micro|small|medium|large)")
-_SIZE = re.compile(r"\.(\d*)xlarge$")
+_INSTANCE_TYPE = re.compile(
+    r"(?:db\.|cache\.)?[a-z]+\d[a-z0-9-]*\.(?:\d*xlarge|nano|micro|small|medium|large)(?: I/O-Optimized)?"
+)
+_SIZE = re.compile(r"\.(\d*)xlarge\b")
 _SMALLER = {"nano": 0.25, "micro": 0.5, "small": 1.0, "medium": 2.0, "large": 4.0}
 
 
@@ -84,6 +86,15 @@ _FIXED = {
         ),
         Item(
             "Aurora storage", RDS, "AmazonRDS", "Database Storage", "Aurora:StorageUsage", "CreateDBInstance", "GB-Mo"
+        ),
+        Item(
+            "Aurora storage I/O-Optimized",
+            RDS,
+            "AmazonRDS",
+            "Database Storage",
+            "Aurora:IO-OptimizedStorageUsage",
+            "CreateDBInstance",
+            "GB-Mo",
         ),
         Item("Aurora backup", RDS, "AmazonRDS", "Storage Snapshot", "Aurora:BackupUsage", "CreateDBInstance", "GB-Mo"),
         Item("Aurora I/O", RDS, "AmazonRDS", "System Operation", "Aurora:StorageIOUsage", "CreateDBInstance", "IOs"),
@@ -145,10 +156,10 @@ def item(name: str) -> Item:
         return _FIXED[name]
     if name.startswith("db."):
         # RDS shortens the sizes above xlarge: db.r6g.4xl.
-        short = re.sub(r"(\d)xlarge$", r"\1xl", name)
-        return Item(
-            name, RDS, "AmazonRDS", "Database Instance", f"InstanceUsage:{short}", "CreateDBInstance:0021", "Hrs"
-        )
+        kind = name.removesuffix(OPTIMIZED)
+        usage = "InstanceUsage" if kind == name else "InstanceUsageIOOptimized"
+        short = re.sub(r"(\d)xlarge$", r"\1xl", kind)
+        return Item(name, RDS, "AmazonRDS", "Database Instance", f"{usage}:{short}", "CreateDBInstance:0021", "Hrs")
     if name.startswith("cache."):
         return Item(
             name,
@@ -170,7 +181,7 @@ def normalized(kind: str) -> float:
     """
     if found := _SIZE.search(kind):
         return 8.0 * int(found[1] or 1)
-    return _SMALLER[kind.rsplit(".", 1)[1]]
+    return _SMALLER[kind.rsplit(".", 1)[1].partition(" ")[0]]
 
 
 def family(kind: str) -> str:

@@ -43,7 +43,7 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     regions = (settings.primary_region, *settings.secondary_regions)
     inventory = take_inventory(aws, regions)
     running, billed = read_running(aws, inventory.governed), read_bill(aws)
-    shape = Shape(sizing.sizing, regions, running.storage)
+    shape = Shape(sizing.sizing, regions, running.storage, running.footprint.variants)
     asked = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
     pairs = [each for each in asked if each[0].sized(sizing.sizing, each[1])]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]

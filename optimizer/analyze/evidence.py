@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -32,14 +32,15 @@ from optimizer.resources.database.storage import Storage
 
 @dataclass(frozen=True)
 class Shape:
-    """What a plan starts from: the sizing in force, its Regions, and what the Aurora volume holds."""
+    """What a plan starts from: the sizing in force, its Regions, the Aurora volume, and variants by part."""
 
     sizing: Sizing
     regions: Sequence[str]
     storage: Storage | None
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     def footprint(self, sizing: Sizing) -> Footprint:
-        return footprint_of(sizing, self.regions, storage=self.storage)
+        return footprint_of(sizing, self.regions, storage=self.storage, variants=self.variants)
 
 
 def evidence_of(
@@ -73,11 +74,19 @@ def steps_of(
             if decision.action != action.id or decision.choice is not Choice.APPLY:
                 continue
             resized = action.resize(sizing, decision)
-            footprint = footprint.with_change(shape.footprint(sizing), shape.footprint(resized))
-            footprint = footprint.plus(_kept(decision, prices))
+            before, after = shape.footprint(sizing), shape.footprint(resized)
+            if not _unpriced(before, after, prices):  # else it is not known what the change saves: nothing is claimed
+                footprint = footprint.with_change(before, after).plus(_kept(decision, prices))
             sizing = resized
             steps.append(Step(decision.action, decision.resource, footprint, decision.costs))
     return tuple(steps)
+
+
+def _unpriced(before: Footprint, after: Footprint, prices: PriceBook) -> bool:
+    """Whether a change touches anything that has no price."""
+    old, new = before.quantities, after.quantities
+    changed = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    return any((region, item) not in prices.prices for _, item, region in changed)
 
 
 def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:

@@ -11,7 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 
+from domain.list_prices import OPTIMIZED, VALKEY, PriceBook
 from domain.sizing import FLEET_VOLUME_GB, SECONDARY_BACKUP_DAYS, SECONDARY_CLASS, Sizing
 from optimizer.resources.database.storage import Storage
 
@@ -52,6 +54,24 @@ class Footprint:
             counted[usage.part, usage.item, usage.region] += usage.quantity
         return dict(counted)
 
+    @property
+    def variants(self) -> dict[str, str]:
+        """By part, what stands behind the names of its instances: those that are made for them are so too."""
+        return {
+            usage.part: variant
+            for usage in self.usages
+            for variant in (OPTIMIZED, VALKEY)
+            if usage.item.endswith(variant)
+        }
+
+    def without_unpriced(self, prices: PriceBook) -> tuple[Footprint, tuple[str, ...]]:
+        """What has a price, and in words what has none: that takes its own line away, not all costs."""
+        known = [usage for usage in self.usages if (usage.region, usage.item) in prices.prices]
+        missing = {f"{usage.item} in {usage.region}" for usage in self.usages} - {
+            f"{u.item} in {u.region}" for u in known
+        }
+        return Footprint(tuple(known)), tuple(sorted(missing))
+
     def with_change(self, before: Footprint, after: Footprint) -> Footprint:
         """This footprint once what is `before` in the sizing became `after`.
 
@@ -85,21 +105,25 @@ def footprint_of(
     *,
     storage: Storage | None = None,
     surroundings: Surroundings | None = None,
+    variants: Mapping[str, str] = MappingProxyType({}),
 ) -> Footprint:
     """What a sizing is billed for. `regions` holds Region 1 (the primary) first, then 2, 3 and so on.
 
     Without `storage`, storage and backups are left out; without `surroundings`, gateways, load
     balancers and keys are. A secondary Region runs one instance of its own class, whatever the writer's.
+    `variants` holds by part what stands behind the names of its instances, as I/O-Optimized.
     """
     primary, aurora = regions[0], sizing.aurora
     counted: Counter[tuple[str, str, str]] = Counter()
     counted["fleet", sizing.fleet.instance_type, primary] = sizing.fleet.desired
-    counted["cache", sizing.cache.node_type, primary] = len(sizing.cache.shards) * (1 + sizing.cache.replicas_per_shard)
+    node = sizing.cache.node_type + variants.get("cache", "")
+    of_database = variants.get("database", "")
+    counted["cache", node, primary] = len(sizing.cache.shards) * (1 + sizing.cache.replicas_per_shard)
     for instance in aurora.instances:
-        counted["database", instance.instance_class, primary] += 1
+        counted["database", instance.instance_class + of_database, primary] += 1
     database_regions = [primary, *(regions[number - 1] for number in aurora.secondaries)]
     for region in database_regions[1:]:
-        counted["database", SECONDARY_CLASS, region] += 1
+        counted["database", SECONDARY_CLASS + of_database, region] += 1
     retention = dict.fromkeys(database_regions, SECONDARY_BACKUP_DAYS) | {primary: aurora.backup_retention_days}
     return footprint_from(counted, storage, retention, surroundings)
 
@@ -114,7 +138,9 @@ def footprint_from(
     usages = [Usage(*key, Decimal(quantity)) for key, quantity in counted.items()]
     if storage:
         for region, days in retention_days.items():
-            usages.append(Usage("database", STORAGE, region, storage.volume_gb))
+            optimized = any(i.endswith(OPTIMIZED) and r == region for part, i, r in counted if part == "database")
+            item = STORAGE + OPTIMIZED if optimized else STORAGE
+            usages.append(Usage("database", item, region, storage.volume_gb))
             usages.append(Usage("database", BACKUP, region, storage.billed_backup_gb(days)))
     if around:
         usages += [Usage("network", NAT_GATEWAY, region, Decimal(n)) for region, n in around.nat_gateways.items()]

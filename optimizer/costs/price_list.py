@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.list_prices import Item, Price
+from domain.list_prices import OPTIMIZED, VALKEY, Item, Price
 from optimizer.costs.footprint import BACKUP, KEY, LOAD_BALANCER, MONITORING, NAT_GATEWAY, STORAGE, VOLUME
 from optimizer.ports.aws import Aws
 
@@ -39,6 +39,9 @@ FIXED: Mapping[str, Product] = {
     NAT_GATEWAY: Product("AmazonEC2", {"productFamily": "NAT Gateway"}, "NatGateway-Hours", "hour"),
     LOAD_BALANCER: Product("AWSELB", {"productFamily": "Load Balancer-Application"}, "LoadBalancerUsage", "hour"),
     STORAGE: Product("AmazonRDS", {"productFamily": "Database Storage"}, "Aurora:StorageUsage", "GB-month"),
+    STORAGE + OPTIMIZED: Product(
+        "AmazonRDS", {"productFamily": "Database Storage"}, "Aurora:IO-OptimizedStorageUsage", "GB-month"
+    ),
     BACKUP: Product("AmazonRDS", {"productFamily": "Storage Snapshot"}, "Aurora:BackupUsage", "GB-month"),
     VOLUME: Product("AmazonEC2", {"productFamily": "Storage"}, "EBS:VolumeUsage.gp3", "GB-month"),
     MONITORING: Product("AmazonCloudWatch", {"productFamily": "Metric"}, "CW:MetricMonitorUsage", "metric-month"),
@@ -55,12 +58,18 @@ def product_of(item: str) -> Product:
     """How to ask for an item."""
     if item in FIXED:
         return FIXED[item]
-    kind = {"instanceType": item}
+    kind = {"instanceType": item.partition(" ")[0]}
     if item.startswith("db."):
         aurora = {"databaseEngine": "Aurora PostgreSQL", "deploymentOption": "Single-AZ"}
-        return Product("AmazonRDS", kind | aurora, "InstanceUsage:", "hour")
+        usage = "InstanceUsageIOOptimized:" if item.endswith(OPTIMIZED) else "InstanceUsage:"
+        return Product("AmazonRDS", kind | aurora, usage, "hour")
     if item.startswith("cache."):
-        return Product("AmazonElastiCache", kind | {"cacheEngine": "Redis"}, "NodeUsage:", "hour")
+        return Product(
+            "AmazonElastiCache",
+            kind | {"cacheEngine": "Valkey" if item.endswith(VALKEY) else "Redis"},
+            "NodeUsage:",
+            "hour",
+        )
     linux = {"operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
     return Product("AmazonEC2", kind | linux, "BoxUsage:", "hour")
 

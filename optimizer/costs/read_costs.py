@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from domain.errors import CostsUnknown, PriceMissing
+from domain.errors import CostsUnknown
 from domain.list_prices import EMBEDDED, OLD, PriceBook
 from optimizer.costs.cost_explorer import (
     DAYS,
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Running:
-    """What runs now and what it is priced at. `bill` is None when a price is missing, which `notes` name."""
+    """What runs now and has a price, and what it is priced at. What has none is left out, and `notes` name it."""
 
     footprint: Footprint
     storage: Storage | None
@@ -71,10 +71,11 @@ def read_running(
     if old := prices.old(used, aws.clock.now().date()):
         named = ", ".join(f"{item} in {region}" for region, item in old)
         notes = (*notes, f"These prices were compared more than {OLD.days} days ago and may be wrong by now: {named}.")
-    try:
-        return Running(footprint, storage, prices, bill(footprint, prices), notes)
-    except PriceMissing as missing:
-        return Running(footprint, storage, prices, None, (*notes, f"No cost is shown: {missing}"))
+    priced, missing = footprint.without_unpriced(prices)
+    if missing:
+        told = f"No price is known for {', '.join(missing)}: what it costs, and what a change of it saves, is left out."
+        notes = (*notes, told)
+    return Running(priced, storage, prices, bill(priced, prices), notes)
 
 
 def read_bill(aws: Aws) -> Billed:

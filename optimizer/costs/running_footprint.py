@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from domain.list_prices import OPTIMIZED, VALKEY
 from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from optimizer.costs.footprint import Footprint, Surroundings, footprint_from
 from optimizer.model.resource import Governed, Kind
@@ -53,7 +54,7 @@ def _fleet(aws: Aws, name: str) -> Counter[tuple[str, str, str]]:
     (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
     return Counter(
         ("fleet", each["InstanceType"], aws.region)
-        for each in group["Instances"]
+        for each in group.get("Instances", [])
         if not each["LifecycleState"].startswith("Terminat")
     )
 
@@ -61,10 +62,12 @@ def _fleet(aws: Aws, name: str) -> Counter[tuple[str, str, str]]:
 def _cache(aws: Aws, name: str, keys: set[tuple[str, str]]) -> Counter[tuple[str, str, str]]:
     """The replication group's nodes."""
     (group,) = aws.elasticache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
-    nodes = sum(len(shard["NodeGroupMembers"]) for shard in group["NodeGroups"])
+    # A group that is being created or deleted has no shards (ElastiCache API, ReplicationGroup).
+    nodes = sum(len(shard.get("NodeGroupMembers", [])) for shard in group.get("NodeGroups", []))
     if group.get("KmsKeyId"):
         keys.add((aws.region, group["KmsKeyId"]))
-    return Counter({("cache", group["CacheNodeType"], aws.region): nodes})
+    variant = VALKEY if group.get("Engine", "").casefold() == "valkey" else ""
+    return Counter({("cache", group["CacheNodeType"] + variant, aws.region): nodes}) if nodes else Counter()
 
 
 def _database(
@@ -72,17 +75,18 @@ def _database(
 ) -> Counter[tuple[str, str, str]]:
     """The cluster's instances by class; its retention period and key are noted on the way."""
     (cluster,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
-    retention[aws.region] = cluster["BackupRetentionPeriod"]
+    retention[aws.region] = cluster.get("BackupRetentionPeriod", 1)
+    variant = OPTIMIZED if cluster.get("StorageType", "").startswith("aurora-iopt") else ""
     if cluster.get("KmsKeyId"):
         keys.add((aws.region, cluster["KmsKeyId"]))
     pages = aws.rds.get_paginator("describe_db_instances").paginate(
         Filters=[{"Name": "db-cluster-id", "Values": [name]}]
     )
     return Counter(
-        ("database", each["DBInstanceClass"], aws.region)
+        ("database", each["DBInstanceClass"] + variant, aws.region)
         for page in pages
         for each in page["DBInstances"]
-        if each["DBInstanceStatus"] != "deleting"
+        if each.get("DBInstanceStatus") != "deleting"
     )
 
 

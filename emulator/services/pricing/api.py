@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from domain.list_prices import Price
+from domain.list_prices import OPTIMIZED, Price
 from emulator.billing.catalog import EC2, ELASTICACHE, LOCATIONS, RDS, Item, item, normalized, per_unit, prices
 from emulator.core.errors import AwsError
 from emulator.core.instance_types import memory_bytes, vcpus
@@ -133,11 +133,13 @@ def _attributes(what: Item, region: str) -> dict[str, str]:
     }
     if not what.is_instance:
         return common
+    kind = what.name.removesuffix(OPTIMIZED)
     return {
         **common,
         **_OF_SERVICE[what.service],
-        "instanceType": what.name,
-        "vcpu": str(vcpus(what.name)),
-        "memory": f"{memory_bytes(what.name) // 1024**3} GiB",
+        **({"storage": "Aurora IO Optimization Mode"} if what.name.endswith(OPTIMIZED) else {}),
+        "instanceType": kind,
+        "vcpu": str(vcpus(kind)),
+        "memory": f"{memory_bytes(kind) // 1024**3} GiB",
         "normalizationSizeFactor": f"{normalized(what.name):g}",
     }
