@@ -212,9 +212,9 @@ class Jobs(Construct):
         self._records.grant_publish(role)
         self._records.grant_fetch(role)
         self._grant_reject(role)
+        role.add_to_policy(self._may_see_failed_gates())
         if job == "rollback":
-            for statement in self._may_ask_again():
-                role.add_to_policy(statement)
+            role.add_to_policy(self._may_ask_again())
         if job == "watch":
             self._grant_schedule(role, "events:DisableRule", "cloudwatch:DisableAlarmActions")
             self._grant_heartbeat(role)
@@ -385,14 +385,15 @@ class Jobs(Construct):
         gates = [f"{pipeline}/{phase.stage_name}/{OBSERVE}" for phase in Phase]
         return iam.PolicyStatement(actions=list(actions), resources=[pipeline, *gates])
 
-    def _may_ask_again(self) -> list[iam.PolicyStatement]:
-        # RetryStageExecution is authorized on the stage, ListActionExecutions on the pipeline (the same page).
+    # RetryStageExecution is authorized on the stage, ListActionExecutions on the pipeline (the same page).
+    def _may_see_failed_gates(self) -> iam.PolicyStatement:
+        pipeline = cdk.Stack.of(self).format_arn(service="codepipeline", resource=PIPELINE_NAME)
+        return iam.PolicyStatement(actions=["codepipeline:ListActionExecutions"], resources=[pipeline])
+
+    def _may_ask_again(self) -> iam.PolicyStatement:
         pipeline = cdk.Stack.of(self).format_arn(service="codepipeline", resource=PIPELINE_NAME)
         stages = [f"{pipeline}/{phase.stage_name}" for phase in Phase]
-        return [
-            iam.PolicyStatement(actions=["codepipeline:ListActionExecutions"], resources=[pipeline]),
-            iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages),
-        ]
+        return iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages)
 
     def _own_stacks(self) -> list[str]:
         """The stacks of the tooling account: the pipeline's, and what CDK makes for it in each other Region."""

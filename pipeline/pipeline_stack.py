@@ -109,7 +109,15 @@ class PipelineStack(cdk.Stack):
         )
         pipeline.pipeline.role.add_to_principal_policy(use_connection)
 
-        SkipWhenNothingToDo(self, "Skip", pipeline=pipeline.pipeline, journal=journal, key=key, stages=GATED)
+        SkipWhenNothingToDo(
+            self,
+            "Skip",
+            pipeline=pipeline.pipeline,
+            journal=journal,
+            key=key,
+            stages=GATED,
+            notify=notifications.topic,
+        )
         Watch(self, "Watch", environment=environment, jobs=jobs, notifications=notifications, key=key)
 
         if environment.weekly_start:

@@ -1,8 +1,9 @@
 """Has this stage anything to do? The entry condition of Approve and of the phases asks the journal.
 
 This file is the whole code of a Lambda function, deployed inline: it imports nothing of the project
-and stays under the 4096 characters that CloudFormation takes inline. Anything but a clear yes fails
-the condition, and the stage is skipped.
+and stays under the 4096 characters that CloudFormation takes inline. A clear no
+skips the stage. When the journal cannot be read, the stage runs: its job reads the journal too, and fails for all to
+see, where a skipped stage would be green. An alarm rings for the line that is logged.
 """
 
 import json
@@ -70,9 +71,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     try:
         stage = stage_of(event)
         if stage is None:
-            raise NothingToDo("the rule names no stage")
+            raise ValueError("the rule names no stage")
         check(read, stage)
-    except (NothingToDo, BotoCoreError, ClientError) as reason:
+    except (BotoCoreError, ClientError, KeyError, ValueError) as error:
+        print(f"JOURNAL NOT READ: {error!r}")  # noqa: T201 -- the function's log; an alarm looks for these words
+    except NothingToDo as reason:
         if not job:
             raise
         boto3.client("codepipeline").put_job_failure_result(

@@ -13,13 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from optimizer.execute.watch_schedule import NAMESPACE
 from pipeline.journal_table import JournalTable
 from stages.acknowledged import acknowledge
 
@@ -38,9 +42,12 @@ class SkipWhenNothingToDo(Construct):
         journal: JournalTable,
         key: kms.IKey,
         stages: Sequence[str],
+        notify: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
-        function = self._function(journal, key)
+        log_group = self._log_group(key)
+        self._ring(log_group, notify)
+        function = self._function(journal, log_group)
         function.grant_invoke_latest_version(pipeline.role)
         names = [stage.stage_name for stage in pipeline.stages]
         resource = pipeline.node.default_child
@@ -48,8 +55,8 @@ class SkipWhenNothingToDo(Construct):
         for name in stages:
             resource.add_property_override(f"Stages.{names.index(name)}.BeforeEntry", _condition(name, function))
 
-    def _function(self, journal: JournalTable, key: kms.IKey) -> lambda_.Function:
-        log_group = logs.LogGroup(
+    def _log_group(self, key: kms.IKey) -> logs.LogGroup:
+        return logs.LogGroup(
             self,
             "Log",
             log_group_name="/tap/skip-condition",
@@ -57,6 +64,27 @@ class SkipWhenNothingToDo(Construct):
             retention=logs.RetentionDays.ONE_YEAR,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
+
+    def _ring(self, log_group: logs.LogGroup, notify: sns.ITopic) -> None:
+        """Tell people when the function could not read the journal, or did not end."""
+        unsure = log_group.add_metric_filter(
+            "Unsure",
+            filter_pattern=logs.FilterPattern.any_term("JOURNAL NOT READ", "Task timed out", "Runtime."),
+            metric_namespace=NAMESPACE,
+            metric_name="SkipConditionUnsure",
+        )
+        unsure.metric(statistic="Sum", period=cdk.Duration.minutes(5)).create_alarm(
+            self,
+            "UnsureAlarm",
+            alarm_name="tap-skip-unsure",
+            alarm_description="Whether a stage has something to do could not be read: see docs/runbook.md.",
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        ).add_alarm_action(cloudwatch_actions.SnsAction(notify))
+
+    def _function(self, journal: JournalTable, log_group: logs.LogGroup) -> lambda_.Function:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         function = lambda_.Function(
             self,

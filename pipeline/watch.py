@@ -20,6 +20,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as sns_subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.environment import Environment
@@ -28,6 +29,7 @@ from pipeline import roles
 from pipeline.alarm_forwarding import CalledEarly
 from pipeline.grants import acknowledge_log
 from pipeline.jobs import GATE_TIMEOUT, LONG, OBSERVE, PIPELINE_NAME, WATCH_NAME, Jobs, buildspec, read_buildspec
+from stages.acknowledged import acknowledge
 
 EVERY = cdk.Duration.minutes(5)
 QUARTER = cdk.Duration.minutes(15)
@@ -70,12 +72,13 @@ class Watch(Construct):
         self._jobs = jobs
         self._key = key
         self._topic = notifications.topic
-        watch = self._undoing("Watch", "watch", "Judges the open observation window; rolls back on a breach")
+        gates = {"GATE_TIMEOUT_MINUTES": str(round(GATE_TIMEOUT.to_minutes()))}
+        watch = self._undoing("Watch", "watch", "Judges the open observation window; rolls back on a breach", gates)
         rollback = self._undoing(
             "Rollback",
             "rollback",
             "Rolls back the phase whose Observe gate was rejected; asks again when nobody answered",
-            {"GATE_TIMEOUT_MINUTES": str(round(GATE_TIMEOUT.to_minutes()))},
+            gates,
         )
         self._every_five_minutes(watch)
         self._every_week()
@@ -144,10 +147,25 @@ class Watch(Construct):
             ),
             targets=[
                 events_targets.CodeBuildProject(
-                    rollback, event=events.RuleTargetInput.from_object({"environmentVariablesOverride": overrides})
+                    rollback,
+                    event=events.RuleTargetInput.from_object({"environmentVariablesOverride": overrides}),
+                    dead_letter_queue=self._undelivered(),
                 )
             ],
         )
+
+    def _undelivered(self) -> sqs.Queue:
+        """Events that started no build, for two weeks. The watch looks for a rejected gate by itself."""
+        queue = sqs.Queue(
+            self,
+            "Undelivered",
+            queue_name=f"{GATE_FAILED}-undelivered",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+        )
+        acknowledge(queue, "SQS3", "It is the dead-letter queue of a rule itself")
+        return queue
 
     def _alarms(self, watch: codebuild.Project, rollback: codebuild.Project, topic: sns.ITopic) -> None:
         tell = cloudwatch_actions.SnsAction(topic)

@@ -35,7 +35,7 @@ from optimizer.execute.manual_changes import DirectChanges
 from optimizer.execute.notifications import Notice, afterwards, due, gate_expired, not_watched, send
 from optimizer.execute.observation import Observation
 from optimizer.execute.phase_changes import PhaseChanges
-from optimizer.execute.pipeline_gates import answered, ask_again, failed_gate, reject
+from optimizer.execute.pipeline_gates import answered, ask_again, failed_gate, reject, rejected_since
 from optimizer.execute.preconditions import (
     current_plan,
     is_finished,
@@ -219,10 +219,22 @@ class Life:
         observed = None
         for phase, record in records.items():
             if record.state in UNDER_WAY:
+                self._heed_rejection(record)
                 observed = phase, self.guard.watch(current.plan, record)
                 break
         self.tell()
         return observed or self._afterwards(records.values())
+
+    def _heed_rejection(self, record: PhaseRecord) -> None:
+        """Roll back a phase whose gate a person has rejected, and raise Breach: the event of it may be lost."""
+        if record.state is not PhaseState.OBSERVING or record.applied_at is None:
+            return
+        pipeline, timeout, stage = self.settings.pipeline_name, self.settings.gate_timeout, record.phase.stage_name
+        gate = rejected_since(self.tooling, pipeline, stage, record.applied_at, timeout)
+        if gate is not None:
+            reason = f"The Observe gate was rejected by {gate.by or 'somebody unnamed'}."
+            self.rollback(record.phase, reason)
+            raise Breach(f"Phase {record.phase.number} was rolled back: {reason}")
 
     def tell(self, also: Iterable[Notice] = ()) -> None:
         """Send people the notices that the plan's state calls for and `also` these, each once."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
@@ -21,6 +22,7 @@ class FailedGate:
     id: str
     rejected: bool
     by: str
+    opened: datetime
 
 
 def answered(aws: Aws, pipeline: str | None, stage: str) -> dict[str, str]:
@@ -88,7 +90,29 @@ def failed_gate(aws: Aws, pipeline: str | None, stage: str, execution: str, time
         raise WrongState(f"CodePipeline shows no failed gate of {stage} in execution {execution}: run this again.")
     last = max(ended, key=lambda each: each["startTime"])
     waited = last["lastUpdateTime"] - last["startTime"]
-    return FailedGate(last["actionExecutionId"], waited < timeout - NEAR, last.get("updatedBy", ""))
+    rejected = waited < timeout - NEAR
+    return FailedGate(last["actionExecutionId"], rejected, last.get("updatedBy", ""), last["startTime"])
+
+
+def rejected_since(
+    aws: Aws, pipeline: str | None, stage: str, since: datetime, timeout: timedelta | None
+) -> FailedGate | None:
+    """The stage's gate, when a person has rejected it and it opened after `since`; None otherwise.
+
+    For whoever was not told: an event that starts a job may be lost.
+    """
+    if pipeline is None or timeout is None:
+        return None
+    for state in aws.codepipeline.get_pipeline_state(name=pipeline)["stageStates"]:
+        execution = state.get("latestExecution", {}).get("pipelineExecutionId")
+        shown = [each.get("latestExecution", {}) for each in state.get("actionStates", [])]
+        failed = any(each.get("status") == "Failed" for each in shown)
+        if state.get("stageName") != stage or execution is None or not failed:
+            continue
+        with suppress(WrongState):  # another action of the stage failed
+            gate = failed_gate(aws, pipeline, stage, execution, timeout)
+            return gate if gate.rejected and gate.opened >= since else None
+    return None
 
 
 def ask_again(aws: Aws, pipeline: str | None, stage: str, execution: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 
 from domain.errors import UsageError
@@ -21,8 +22,8 @@ class Settings:
     caller's own credentials. The three parameters are what people set in the tooling account (the
     kill switch, the freeze override, announced peaks), the topic is where people are told, the bucket
     where plans are published, `watch_name` the name of the watch's project and schedule; None means that
-    there is none. `looks` is how often one run of the watch looks. `revision` is the commit the job runs;
-    `build_id` names the job's run.
+    there is none. `gate_timeout` is how long an Observe gate may wait. `looks` is how often one run of the
+    watch looks. `revision` is the commit the job runs; `build_id` names the job's run.
     """
 
     journal_table: str
@@ -39,6 +40,7 @@ class Settings:
     revision: str
     build_id: str
     topic_arn: str | None = None
+    gate_timeout: timedelta | None = None
     records_bucket: str | None = None
     watch_name: str | None = None
     looks: int = 1
@@ -71,6 +73,7 @@ class Settings:
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,
+            gate_timeout=_minutes(environ.get("GATE_TIMEOUT_MINUTES")),
             looks=_count(environ, "TAP_LOOKS", 1),
             watch_name=environ.get("TAP_WATCH_NAME") or None,
             records_bucket=environ.get("TAP_RECORDS_BUCKET") or None,
@@ -83,3 +86,7 @@ def _count(environ: Mapping[str, str], name: str, usual: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise UsageError(f"{name} is {value!r}: it must be a number from 1 on.")
     return int(value)
+
+
+def _minutes(value: str | None) -> timedelta | None:
+    return timedelta(minutes=int(value)) if value else None

@@ -13,6 +13,7 @@ from emulator.account import Crash
 from emulator.services.codepipeline.execution import Executions, Gate
 from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import DURATION, Purpose
+from optimizer.execute.pipeline_gates import rejected_since
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
@@ -93,6 +94,30 @@ def test_a_rejected_gate_rolls_back_and_says_who_rejected_it(applied):
     assert "rolled_back" in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
     assert applied.table() == DESIGNED
     assert PERSON in applied.fresh().journal.phase(applied.plan_applied, Phase.COMPUTE).reason
+
+
+def test_the_watch_finds_a_rejected_gate_whose_event_was_lost(applied):
+    applied.environ = {**applied.environ, "GATE_TIMEOUT_MINUTES": str(round(TIMEOUT.total_seconds() / 60))}
+    applied.account.clock.sleep(3600)
+    applied.fresh().watch()
+    assert applied.table() == APPLIED  # a gate that waits is nobody's no
+    answer(applied, approved=False)
+    with pytest.raises(Breach, match="rejected by"):
+        applied.fresh().watch()
+    assert (applied.table(), state(applied)) == (DESIGNED, PhaseState.ROLLED_BACK)
+
+
+def test_the_watch_leaves_an_expired_gate_and_one_of_an_earlier_plan(applied):
+    applied.environ = {**applied.environ, "GATE_TIMEOUT_MINUTES": str(round(TIMEOUT.total_seconds() / 60))}
+    tooling, record = applied.fresh().tooling, applied.fresh().journal.phase(applied.plan_applied, Phase.COMPUTE)
+    applied.account.clock.sleep(3600)
+    answer(applied, approved=False)
+    later = record.applied_at + timedelta(days=1)
+    assert rejected_since(tooling, "tap", STAGE, record.applied_at, TIMEOUT) is not None
+    assert rejected_since(tooling, "tap", STAGE, later, TIMEOUT) is None
+    assert rejected_since(tooling, "tap", STAGE, record.applied_at, timedelta(hours=1)) is None  # its time ran out
+    assert rejected_since(tooling, "tap", "Phase1", record.applied_at, TIMEOUT) is None
+    assert rejected_since(tooling, "tap", STAGE, record.applied_at, None) is None
 
 
 @pytest.mark.parametrize(("after", "outcome"), [(TIMEOUT, APPLIED), (TIMEOUT - timedelta(minutes=6), DESIGNED)])

@@ -155,10 +155,33 @@ def test_without_a_job_the_function_raises_or_returns(handler: Any, dynamodb: An
     assert handler(event, None)["run"] is True
 
 
-def test_an_unreadable_journal_is_no_consent(handler: Any, dynamodb: Any, codepipeline: Mock) -> None:
+@pytest.mark.parametrize("stage", ["Phase1", "Approve"])
+def test_an_unreadable_journal_is_no_green_skip_and_rings(
+    handler: Any, dynamodb: Any, codepipeline: Mock, pipeline: Any, capsys: pytest.CaptureFixture[str], stage: str
+) -> None:
+    """The stage runs, and its first job refuses: it reads the journal as well. A skipped stage would be green."""
     dynamodb.delete_table(TableName="tap-journal")
-    assert handler(job("Phase1"), None)["run"] is False
-    assert "ResourceNotFoundException" in str(codepipeline.put_job_failure_result.call_args)
+    assert handler(job(stage), None)["run"] is True
+    codepipeline.put_job_success_result.assert_called_once_with(jobId="job-1")
+    said = capsys.readouterr().out
+    assert "ResourceNotFoundException" in said
+    patterns = [
+        each["FilterPattern"]
+        for each in pipeline.of_type("AWS::Logs::MetricFilter").values()
+        if each["MetricTransformations"][0]["MetricName"] == "SkipConditionUnsure"
+    ]
+    assert [pattern for pattern in patterns if '"JOURNAL NOT READ"' in pattern]
+    assert "JOURNAL NOT READ" in said
+    ringing = [
+        each for each in pipeline.of_type("AWS::CloudWatch::Alarm").values() if each["AlarmName"] == "tap-skip-unsure"
+    ]
+    assert ringing[0]["AlarmActions"]
+
+
+def test_an_item_that_cannot_be_understood_is_no_green_skip(handler: Any, dynamodb: Any) -> None:
+    dynamodb.put_item(TableName="tap-journal", Item={"pk": {"S": "plan"}, "sk": {"S": "current"}})
+    assert handler(job("Phase1"), None)["run"] is True
+    assert handler({"CodePipeline.job": {"id": "job-1"}}, None)["run"] is True  # the rule names no stage
 
 
 def test_the_function_only_reads_the_journal(pipeline: Any, skip_function: Mapping[str, Any]) -> None:

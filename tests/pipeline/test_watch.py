@@ -87,6 +87,12 @@ def test_a_failed_observe_gate_starts_the_job_that_knows_why(pipeline: Any) -> N
     assert target["Arn"] == {"Fn::GetAtt": [project_id(pipeline, "tap-rollback"), "Arn"]}
 
 
+def test_an_event_that_starts_no_build_is_kept(pipeline: Any) -> None:
+    (target,) = rule(pipeline, "tap-gate-failed")["Targets"]
+    queue = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+    assert pipeline.of_type("AWS::SQS::Queue")[queue]["QueueName"] == "tap-gate-failed-undelivered"
+
+
 def test_stage_and_execution_of_the_failed_gate_are_passed_on(pipeline: Any) -> None:
     (target,) = rule(pipeline, "tap-gate-failed")["Targets"]
     transformer = target["InputTransformer"]
