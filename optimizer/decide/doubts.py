@@ -6,6 +6,7 @@ Each function gives the reason, or None. Nothing here rolls back; a person looks
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from optimizer.decide.limits import CONFIDENCE_Z, clock, pooled_above
 from optimizer.decide.periods import PERIOD, Floats, Marks, Numbers, Periods, first_run, trailing_sum
@@ -17,7 +18,7 @@ FAR_BELOW = 0.5  # of the usual requests of an hour
 RARELY = 0.005  # what the past itself did as often is not far below
 TOO_FAST = 0.4  # of the expected p99
 HOUR = 12  # periods
-JUMP, JUMP_FLOOR = 1.5, 0.005  # times what the past hardly ever exceeded, and so much of all requests on top
+JUMP, JUMP_FLOOR = 1.5, 0.005  # times what ever lasted for an hour in the past, and so much of all requests on top
 SPOKEN_OF = {
     "target_4xx": "4xx of targets",
     "elb_4xx": "4xx of the load balancer",
@@ -94,7 +95,7 @@ def jump(periods: Periods, past: Periods) -> str | None:
     for name in SPOKEN_OF:
         if not np.isfinite(periods.count(name)).any():
             continue
-        limit = JUMP_FLOOR + JUMP * _usually_below(past, name)
+        limit = JUMP_FLOOR + JUMP * _held_in_the_past(past, name)
         rate, surely = _quarters(periods, name, limit)
         first = first_run(surely, HOUR - 2, HOUR)
         if first is not None:
@@ -135,11 +136,12 @@ def _rare(ratios: Floats) -> float:
     return float(np.quantile(known, RARELY)) if len(known) else 1.0
 
 
-def _usually_below(past: Periods, name: str) -> float:
-    if not np.isfinite(past.count(name)).any():
+def _held_in_the_past(past: Periods, name: str) -> float:
+    """The highest rate that lasted for an hour: scanners and expired certificates come by in any month."""
+    if not np.isfinite(past.count(name)).any() or len(past) < HOUR:
         return 0.0
     rate, _ = _quarters(past, name, 0.0)
-    return float(np.quantile(rate, 1 - RARELY))
+    return float(sliding_window_view(rate, HOUR - 2).min(axis=1).max())
 
 
 def _quarters(periods: Periods, name: str, limit: float) -> tuple[Floats, Marks]:
