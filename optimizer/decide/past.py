@@ -21,6 +21,7 @@ REPLAYED = timedelta(days=7)  # how far the pre-flight looks back for latency
 RECENT = timedelta(hours=48)  # and for errors, and for today's level
 LEVEL_LIMIT = 1.15  # a level above it lets no phase start
 LOWEST_LEVEL = 0.75  # a level below one lowers what is expected, to this at most,
+IMPROVED = 0.88  # hardly by chance
 USUAL_TRAFFIC = 0.88  # unless there were fewer requests than this share of the usual: a holiday is no improvement
 LATE = timedelta(hours=72)  # a breach that long after the change asks a person
 SETTLING = timedelta(minutes=10)  # a period this young may still be on its way: not missing yet
@@ -128,16 +129,16 @@ class Past:
         return self.season.p99_under(periods.number, periods.requests) * self._applied_level(periods.number)
 
     def _applied_level(self, numbers: Numbers) -> float:
-        """A level above one as it is. One below it for a window that follows at once; for a later one half of it.
+        """A level above one as it is; one below it for a window that follows at once, or when it lies far below.
 
-        Otherwise a regression after an improvement would have the improvement to itself before it is seen. Later,
-        two fast days are as likely to have been chance.
+        Otherwise a regression after an improvement would have the improvement to itself before it is seen. For a
+        later window half of a small one: two fast days are as likely to have been chance.
         """
         if self.level >= 1 or self._growth < USUAL_TRAFFIC:
             return max(self.level, 1.0)
         lowered = max(self.level, LOWEST_LEVEL)
         follows = len(numbers) > 0 and numbers[0] < self._past.last + self._recent
-        return lowered if follows else sqrt(lowered)
+        return lowered if follows or lowered < IMPROVED else sqrt(lowered)
 
     def _level_before(self, end: int) -> float:
         """The median of measured against expected p99 in the 48 hours before a period."""
