@@ -55,7 +55,10 @@ def waiting_execution(pipeline: SynthesizedPipeline) -> Execution:
 
 
 def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments:
-    """The declared environment of the CodeBuild project that runs a verb; Analyze's for a verb that none runs."""
+    """The declared environment of the CodeBuild project that runs a verb; Analyze's for a verb that none runs.
+
+    Nothing starts builds in a served account: who drives it by hand runs the watch by hand as well, so it has no name.
+    """
     declared: dict[str, Mapping[str, str]] = {}
     for project in pipeline.projects.values():
         for command in project.commands("build"):
@@ -64,8 +67,9 @@ def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments
                 declared.setdefault(words[3], project.environment)
 
     def environment(verb: str) -> Mapping[str, str]:
+        own = declared.get(verb, declared["analyze"])
         return {
-            **declared.get(verb, declared["analyze"]),
+            **{name: value for name, value in own.items() if name != "TAP_WATCH_NAME"},
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "CODEBUILD_RESOLVED_SOURCE_VERSION": REVISION,

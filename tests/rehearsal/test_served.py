@@ -15,6 +15,8 @@ import pytest
 from domain.errors import UsageError
 from emulator.account import EmulatedAccount
 from emulator.http_server import serving
+from rehearsal.pipeline.definition import Project, SynthesizedPipeline
+from rehearsal.serve import job_environments
 from rehearsal.served_world import HttpClock, ask, execute
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -159,3 +161,15 @@ def test_services_that_moto_lacks_are_served_as_well(account, port, service, cal
     session = boto3.Session(aws_access_key_id=key.id, aws_secret_access_key=key.secret, region_name="us-east-1")
     client = session.client(service, endpoint_url=f"http://127.0.0.1:{port}")
     assert isinstance(getattr(client, call)(**asked)[member], list)
+
+
+def test_who_drives_a_served_account_by_hand_is_the_watch_as_well():
+    """No build is ever started there: apply would wait for one in vain."""
+    told = {"TAP_JOURNAL_TABLE": "tap-journal", "TAP_WATCH_NAME": "tap-watch"}
+    projects = {
+        verb: Project(verb, verb, told, {"phases": {"build": {"commands": [f"python -m optimizer {verb}"]}}}, False)
+        for verb in ("analyze", "apply")
+    }
+    environment = job_environments(SynthesizedPipeline("tap", (), projects, {}, (), ()), "us-east-1")
+    assert environment("apply")["TAP_JOURNAL_TABLE"] == "tap-journal"
+    assert "TAP_WATCH_NAME" not in environment("apply")
