@@ -31,7 +31,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,17 @@ class Journal:
 
     aws: Aws
     table: str
+    _documents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)  # plans, by hash
+    _leases: list[Purpose] = field(default_factory=list, compare=False, repr=False)
+
+    @property
+    def leased(self) -> int:
+        """How often this process asked for the lease: as long as it did not, it wrote nothing of a plan."""
+        return len(self._leases)
 
     def lease(self, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> Held:
         """The lease, to be held in a `with` block while writing; waited for so long."""
+        self._leases.append(purpose)
         return Held(self.aws, self.table, purpose, who, patience)
 
     def current(self) -> PlanRecord | None:
@@ -96,13 +104,15 @@ class Journal:
         if head is None:
             return None
         plan_hash = head["hash"]["S"]
-        body = self._get(f"plan#{plan_hash}", "plan")
-        if body is None:
-            raise UsageError(
-                f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
-            )
+        if plan_hash not in self._documents:  # what lies under its hash never changes
+            body = self._get(f"plan#{plan_hash}", "plan")
+            if body is None:
+                raise UsageError(
+                    f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
+                )
+            self._documents[plan_hash] = bytes(body["document"]["B"])
         return PlanRecord(
-            plan=_plan(bytes(body["document"]["B"])),
+            plan=_plan(self._documents[plan_hash]),
             state=PlanState(head["state"]["S"]),
             proposed_at=_time(head["proposed_at"]),
             approved_at=_time(head["approved_at"]) if "approved_at" in head else None,

@@ -216,13 +216,16 @@ class Life:
         records = self.journal.phases(current.plan)
         if current.state is PlanState.APPROVED and is_finished(current.plan, records):
             self._close(current.plan)
-        observed = None
+        observed, written = None, self.journal.leased
         for phase, record in records.items():
             if record.state in UNDER_WAY:
                 self._heed_rejection(record)
                 observed = phase, self.guard.watch(current.plan, record)
                 break
-        self.tell()
+        if self.journal.leased == written:  # what was read still stands
+            self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
+        else:
+            self.tell()
         return observed or self._afterwards(records.values())
 
     def _heed_rejection(self, record: PhaseRecord) -> None:

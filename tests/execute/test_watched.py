@@ -315,3 +315,29 @@ def test_since_when_a_window_is_unclear_is_kept_and_forgotten(applied):
     applied.fresh().watch()
     applied.fresh().tell()
     assert "cannot be judged" in applied.mail()[0]["Subject"]
+
+
+QUIET_RUN = [
+    "GetItem",  # the head: which plan is in force
+    "GetItem",  # the plan itself
+    "TransactGetItems",  # where its phases stand
+    "Query",  # the baseline it is judged against
+    "PutItem",  # it was judged
+]
+"""What a run of the watch asks of the journal while nothing happens; what is added here has a reason. The service
+takes six calls more (balancer, its tags and target groups, its metrics), and the job's own script one."""
+
+
+def test_a_run_in_a_quiet_window_reads_each_thing_once(world):
+    plan = world.approved()
+    with world.account.acting("Apply"):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(3700)
+    made = []
+    for _ in range(2):  # the first writes down what it sees
+        world.account.clock.sleep(300)
+        before = len(world.account.calls)
+        with world.account.acting("Watch"):
+            world.fresh().watch()
+        made = [call.operation for call in list(world.account.calls)[before:]]
+    assert [each for each in made if each != "AssumeRole"] == QUIET_RUN
