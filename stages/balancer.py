@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elb
@@ -14,25 +12,9 @@ from stages.acknowledged import acknowledge
 from stages.fleet import Fleet
 from stages.governed import mark_part
 from stages.network import Network, closed_group
+from stages.services import DEFAULT, HEALTH, ROUTED, Service
 
 NAME = "tap"
-
-
-@dataclass(frozen=True)
-class Service:
-    """One service of the platform: the port it listens on, and the paths that lead to it."""
-
-    name: str
-    port: int
-    paths: tuple[str, ...] = ()
-
-
-DEFAULT = Service("default", 8080)
-ROUTED = (
-    Service("api", 8081, ("/api", "/api/*")),
-    Service("auth", 8082, ("/auth", "/auth/*", "/.well-known/*")),
-    Service("admin", 8083, ("/admin", "/admin/*")),
-)
 
 
 class Balancer(Construct):
@@ -93,7 +75,7 @@ class Balancer(Construct):
             target_type=elb.TargetType.INSTANCE,
             deregistration_delay=cdk.Duration.seconds(300),
             health_check=elb.HealthCheck(
-                path="/health",
+                path=HEALTH,
                 healthy_http_codes="200",
                 interval=cdk.Duration.seconds(15),
                 timeout=cdk.Duration.seconds(5),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from domain.names import FLEET_NAME
@@ -15,12 +18,14 @@ from domain.sizing import FLEET_VOLUME_GB, FleetSizing
 from stages.acknowledged import acknowledge
 from stages.governed import mark_part
 from stages.network import Network, closed_group
+from stages.services import PORTS
 
 NAME = FLEET_NAME
 CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at
 # The CloudWatch agent publishes memory, which EC2 does not, each minute under the group's name alone: one metric.
 # CloudWatch User Guide, "Manually create or edit the CloudWatch agent configuration file".
 AGENT_NAMESPACE = "CWAgent"
+TENANTS_NAMESPACE = "Tap/Tenants"  # docs/application.md, Metrics by tier
 AGENT = {
     "agent": {"metrics_collection_interval": 60},
     "metrics": {
@@ -29,8 +34,24 @@ AGENT = {
         "metrics_collected": {"mem": {"measurement": ["mem_used_percent"]}},
     },
 }
+OWN_IMAGE = "/etc/tap-image"  # an image of one's own holds this file, and then no placeholder is started
+PLACEHOLDER = Path(__file__).with_name("placeholder.py")
+LOG_GROUP = "/tap/fleet"
 USER_DATA = f"""#!/bin/sh
 echo TAP_POINTERS=/tap > /etc/tap-environment
+if [ ! -e {OWN_IMAGE} ]; then
+cat > /usr/local/bin/tap-placeholder <<'END'
+{PLACEHOLDER.read_text()}END
+cat > /etc/systemd/system/tap-placeholder.service <<'END'
+[Service]
+DynamicUser=yes
+ExecStart=/usr/bin/python3 /usr/local/bin/tap-placeholder 0.0.0.0 {" ".join(map(str, PORTS))}
+Restart=always
+[Install]
+WantedBy=multi-user.target
+END
+systemctl enable --now tap-placeholder
+fi
 dnf install --assumeyes amazon-cloudwatch-agent
 cat > /opt/aws/amazon-cloudwatch-agent/etc/tap.json <<'END'
 {json.dumps(AGENT)}
@@ -47,8 +68,18 @@ class Fleet(Construct):
     only the optimizer's instance refresh does. Capacity follows docs/adr/0003.
     """
 
-    def __init__(self, scope: Construct, id: str, *, sizing: FleetSizing, network: Network, image_id: str) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, sizing: FleetSizing, network: Network, image_id: str, log_key: kms.IKey
+    ) -> None:
         super().__init__(scope, id)
+        logs.LogGroup(
+            self,
+            "Log",
+            log_group_name=LOG_GROUP,
+            retention=logs.RetentionDays.THREE_MONTHS,
+            encryption_key=log_key,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
         self.security_group = closed_group(
             self, "SecurityGroup", vpc=network.vpc, purpose="The fleet: the load balancer only"
         )
@@ -64,11 +95,12 @@ class Fleet(Construct):
         mark_part(self, "fleet")
 
     def _role(self) -> iam.Role:
-        """What an instance may do: Session Manager and the CloudWatch agent here; the parts add what they grant."""
+        """What an instance may do: Session Manager, metrics and logs here; the parts add what they grant."""
+        stack = cdk.Stack.of(self)
         role = iam.Role(
             self,
             "Role",
-            role_name=f"{NAME}-{cdk.Stack.of(self).region}",
+            role_name=f"{NAME}-{stack.region}",
             description="Instances of the fleet",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
         )
@@ -87,12 +119,16 @@ class Fleet(Construct):
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                sid="PublishMemory",
+                sid="PublishMetrics",
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": AGENT_NAMESPACE}},
+                conditions={"StringEquals": {"cloudwatch:namespace": [AGENT_NAMESPACE, TENANTS_NAMESPACE]}},
             )
         )
+        log = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:{LOG_GROUP}:*"
+        writing = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        role.add_to_policy(iam.PolicyStatement(sid="WriteLogs", actions=writing, resources=[log]))
+        acknowledge(role, f"IAM5[Resource::{log}]", "The streams of the fleet's own log group: one for each instance")
         # The agent looks the group's name up in the instance's tags.
         role.add_to_policy(iam.PolicyStatement(sid="OwnTags", actions=["ec2:DescribeTags"], resources=["*"]))
         acknowledge(

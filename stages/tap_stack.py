@@ -36,7 +36,14 @@ class TapStack(RegionalStack):
         database = Database(
             self, "Database", sizing=sizing.aurora, network=network, key=keys.database, log_key=keys.telemetry
         )
-        fleet = Fleet(self, "Fleet", sizing=sizing.fleet, network=network, image_id=environment.primary.image_id)
+        fleet = Fleet(
+            self,
+            "Fleet",
+            sizing=sizing.fleet,
+            network=network,
+            image_id=environment.primary.image_id,
+            log_key=keys.telemetry,
+        )
         balancer = Balancer(self, "Balancer", network=network, fleet=fleet, certificate_arn=environment.certificate_arn)
         pointers = Pointers(self, "Pointers", tables=tables, cache=cache, database=database)
         # A certificate or an image that is refused fails the first creation before anything holds data (ADR 22).

@@ -300,6 +300,28 @@ def test_obstacles(aws: Aws, fleet: Governed, obstacle: Callable[[Aws], object],
     assert told in decision.reason
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"ImageId": "ami-0fedcba9876543210"}, "run another image than version 2"), ({"EbsOptimized": True}, None)],
+)
+def test_an_image_that_waits_unreleased_is_an_obstacle(
+    aws: Aws, fleet: Governed, changed: dict[str, Any], told: str | None
+) -> None:
+    """A deployment names the new version in the group, and replaces no instance."""
+    aws.ec2.create_launch_template_version(
+        LaunchTemplateName="tap-fleet", SourceVersion="1", LaunchTemplateData=changed
+    )
+    version: Any = {"LaunchTemplateName": "tap-fleet", "Version": "2"}
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="tap-fleet", LaunchTemplate=version)
+    decision = ACTION.decide(_collect(aws, fleet), Policy())
+    assert ("run another image" in decision.reason) == (told is not None)
+    if told:
+        assert told in decision.reason
+        aws.autoscaling.start_instance_refresh(AutoScalingGroupName="tap-fleet")  # released, as docs/image.md says
+        aws.clock.sleep(4 * 3600)
+        assert "run another image" not in ACTION.decide(_collect(aws, fleet), Policy()).reason
+
+
 STEP: dict[str, Any] = {
     "PolicyType": "StepScaling",
     "AdjustmentType": "ExactCapacity",

@@ -198,7 +198,31 @@ def obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Mapping[str, Any
         yield f"scheduled actions set the capacity: {', '.join(names)}"
     if names := sorted(_other_policies(aws, name)):
         yield f"scaling policies other than target tracking set the capacity: {', '.join(names)}"
+    yield from _unreleased(aws, group)
     yield from _unready(group)
+
+
+def _unreleased(aws: Aws, group: AutoScalingGroupTypeDef) -> Iterator[str]:
+    """Instances that run another image than the group's version names.
+
+    A refresh would replace that as well, and the way back could not bring back what ran.
+    """
+    template = group.get("LaunchTemplate")
+    if not template or not template["Version"].isdigit():
+        return
+    running = Counter(each["LaunchTemplate"]["Version"] for each in group["Instances"] if "LaunchTemplate" in each)
+    if not running.keys() - {template["Version"]}:
+        return
+    shown = aws.ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["LaunchTemplateId"], Versions=sorted({*running, template["Version"]})
+    )["LaunchTemplateVersions"]
+    images = {str(each["VersionNumber"]): each["LaunchTemplateData"].get("ImageId") for each in shown}
+    newest = images.get(template["Version"])
+    if others := {number: count for number, count in running.items() if images.get(number) != newest}:
+        yield (
+            f"{sum(others.values())} instances run another image than version {template['Version']} of the launch "
+            f"template, {newest}: release it first (docs/image.md)"
+        )
 
 
 def _other_policies(aws: Aws, group: str) -> Iterator[str]:
