@@ -8,7 +8,7 @@
 - `tap-reconcile` compares code, template and account, asks CloudFormation for the drift it sees before a
   plan begins, and brings the deployed templates after the account by change sets of its own name, of the stacks
   that an action changes: never of `tap-roles`. It passes no role: what CloudFormation does, it does
-  as the role that the stack was deployed with, which is under a boundary of its own (docs/adr/0025); and only
+  as the role that the stack was deployed with, which is under a boundary of its own (docs/adr/0028); and only
   harmless change sets are executed.
 
 What a policy on a table could allow to another account, the table's key does not: its policy names this account alone,
