@@ -56,7 +56,7 @@ def cache(shards: int) -> Json:
         "ReplicasPerNodeGroup": 1,
         "AutomaticFailoverEnabled": True,
     }
-    kept = {"DeletionPolicy": "Retain", "UpdatePolicy": {"UseOnlineResharding": True}}
+    kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdatePolicy": {"UseOnlineResharding": True}}
     return {"Type": "AWS::ElastiCache::ReplicationGroup", "Properties": properties, **kept}
 
 
