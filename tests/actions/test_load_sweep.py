@@ -7,13 +7,15 @@ as designed. `benchmarks/loads.py` rehearses them whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.sizing import Sizing
 from emulator.workload.service_level import ServiceLevel, resized, service_level
+from emulator.workload.snapshot import Cache, Database, Fleet, Region
 from emulator.workload.spec import WorkloadSpec
 from emulator.workload.workload import Workload
 from optimizer.actions import action as action_by_id
@@ -70,16 +72,78 @@ def test_some_of_the_loads_are_sized_down_and_some_are_not(loaded: Foundation) -
         assert fleet.choice is expected, fleet.reason
 
 
+# What was there until it was cut to the design's capacity, and how many days ago that was. A share of the past is a
+# share of what was there then: 25 instances at 8 % are not 15 at 8 %.
+CUT: Mapping[str, Callable[[Region], Region]] = {
+    "25 instances": lambda r: replace(r, fleets={name: _more_instances(f, 25) for name, f in r.fleets.items()}),
+    "8 shards": lambda r: replace(r, caches={name: _more_shards(name, c, 8) for name, c in r.caches.items()}),
+    "4 readers": lambda r: replace(
+        r, databases={name: _more_readers(d, 4) for name, d in r.databases.items() if not d.secondary}
+    ),
+}
+
+
+@pytest.mark.parametrize("days", [1, 2, 30])
+@pytest.mark.parametrize("cut", CUT)
+@pytest.mark.parametrize("millions", [2.6, 3.2, 4])
+def test_no_wanted_sizing_breaks_the_service_whose_capacity_was_cut(
+    loaded: Foundation, millions: float, cut: str, days: int
+) -> None:
+    spec, seed = load(millions), int(10 * millions)
+    lived = live(loaded, spec, seed=seed, before=CUT[cut], until=NOW - timedelta(days=days))
+    sizing = Sizing.AS_DESIGNED
+    for phase in (Phase.COMPUTE, Phase.DATABASE):
+        for decision in decisions(loaded, phase):
+            if decision.choice is Choice.APPLY:
+                sizing = action_by_id(decision.action).resize(sizing, decision)
+    level = week_under(lived, spec, seed, sizing)
+    assert not level.broken, f"{millions}M, {cut} until {days} days ago: {level} under {sizing}"
+
+
+def _more_instances(fleet: Fleet, count: int) -> Fleet:
+    kind = fleet.instances[0][1]
+    more = tuple((f"i-gone-{number}", kind) for number in range(count - len(fleet.instances)))
+    return replace(fleet, instances=(*fleet.instances, *more))
+
+
+def _more_shards(name: str, cache: Cache, count: int) -> Cache:
+    shards = tuple(f"{number:04}" for number in range(len(cache.shards) + 1, count + 1))
+    members = tuple((f"{name}-{shard}-{node:03}", shard) for shard in shards for node in (1, 2, 3))
+    return replace(cache, shards=(*cache.shards, *shards), members=(*cache.members, *members))
+
+
+def _more_readers(database: Database, readers: int) -> Database:
+    kind = database.instances[0][1]
+    more = tuple((f"gone-{number}", kind) for number in range(readers + 1 - len(database.instances)))
+    return replace(database, instances=(*database.instances, *more))
+
+
 def load(millions: float) -> WorkloadSpec:
     """With tenants in proportion: 2,500 for the brief's 2 million requests a day."""
     return WorkloadSpec(tenants=int(500 * millions + 1_500), requests_per_day=int(millions * MILLION))
 
 
-def live(loaded: Foundation, spec: WorkloadSpec, *, seed: int) -> Workload:
-    """The same account with another past: its metrics are computed from the load, and nothing of them is stored."""
+def live(
+    loaded: Foundation,
+    spec: WorkloadSpec,
+    *,
+    seed: int,
+    before: Callable[[Region], Region] | None = None,
+    until: datetime = NOW,
+) -> Workload:
+    """The same account with another past: its metrics are computed from the load, and nothing of them is stored.
+
+    With `before`, the primary Region was so until a moment, and from then on as it is.
+    """
     life = Workload(spec, loaded.account, seed, events=())
-    for at, present in loaded.workload.timeline:
-        life.remember(datetime.fromtimestamp(at, UTC), present)
+    timeline = loaded.workload.timeline
+    if before is None:
+        for at, present in timeline:
+            life.remember(datetime.fromtimestamp(at, UTC), present)
+        return life
+    (begun, _), (_, present) = timeline[0], timeline[-1]
+    life.remember(datetime.fromtimestamp(begun, UTC), {**present, REGION: before(present[REGION])})
+    life.remember(until, present)
     return life
 
 
