@@ -8,7 +8,9 @@ from tests.consolidate.campaign import STREAMS, WHOLE, Way, migrate_there_and_ba
 from tests.consolidate.events import Events
 from tests.consolidate.platform import lived
 
-WAYS = pytest.mark.parametrize("way", [WHOLE, STREAMS], ids=["whole", "streams"])
+WAYS = pytest.mark.parametrize(
+    "way", [pytest.param(WHOLE, id="whole"), pytest.param(STREAMS, id="streams", marks=pytest.mark.slow)]
+)
 
 
 @WAYS
