@@ -171,7 +171,8 @@ class Action:
     policy)` is pure; `describe(aws, governed)` is the state that a decision rests on and that undo
     restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
     acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
-    capacity of a group that scales: no sign of somebody's hand. Of its kind, the action asks about the
+    capacity of a group that scales: no sign of somebody's hand. `follow(sizing, resource, described)` writes what AWS
+    varied into the sizing, so that no template takes it back. Of its kind, the action asks about the
     resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not `sized`,
     of which the sizing cannot say what became of them, it keeps.
 
@@ -196,6 +197,7 @@ class Action:
     applies_to: Callable[[Governed], bool] = _to_all
     sized: Callable[[Sizing, Governed], bool] = _every
     varies: tuple[str, ...] = ()
+    follow: Callable[[Sizing, str, Before], Sizing] | None = None
     keeps_notes: bool = False
     tend: Tending | None = None
     recover: Tending | None = None

@@ -193,11 +193,34 @@ def _mixed(share: float, factor: float) -> float:
     return exp((low + high) / 2 - _Z99 * _WIDTH)
 
 
+FAILS_FROM, SERVES_FROM = 45, 105  # seconds after a launch: the third failed check, and the service's start
+
+
 @signal(NAMESPACE, "UnHealthyHostCount", unit="Count", resolution=60)
 def unhealthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Per target group: all of its instances in an outage, none otherwise."""
+    """Per target group: all of its instances in an outage; else those that boot.
+
+    A new target is unhealthy from its first failed checks until its service answers (Elastic Load Balancing,
+    "Health checks for your target groups").
+    """
     share = _share(scene, {key: value for key, value in dimensions.items() if key != "TargetGroup"})
     if share is None or "TargetGroup" not in dimensions:
         return None
     hosts = scene.of(lambda region: sum(len(fleet.instances) for fleet in region.fleets.values()))
-    return Points.gauge(np.where(scene.effects.outage, hosts, 0.0), (share > 0) & (hosts > 0))
+    return Points.gauge(np.where(scene.effects.outage, hosts, _booting(scene)), (share > 0) & (hosts > 0))
+
+
+def _booting(scene: Scene) -> Array:
+    """1 in each period in which an instance of the Region was launched and did not serve yet."""
+    booting = np.zeros(len(scene.periods))
+    known: set[str] | None = None
+    for at, configuration in scene.timeline:
+        region = configuration.get(scene.region)
+        now = {name for fleet in region.fleets.values() for name, _ in fleet.instances} if region else set()
+        if known and now - known:
+            for second in FAILS_FROM, SERVES_FROM:
+                place = int((at + second) // 300) - scene.start
+                if 0 <= place < len(booting):
+                    booting[place] = 1.0
+        known = now or known
+    return booting

@@ -308,6 +308,14 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"fleet": _target(decision)[0]})
 
 
+def follow(sizing: Sizing, resource: str, described: Before) -> Sizing:
+    """The capacity that scaling moved the group to is the one that it starts with."""
+    fleet, desired = sizing.fleet, described["desired"]
+    if name_in(resource) != FLEET_NAME or not fleet.minimum <= desired <= fleet.maximum:
+        return sizing
+    return sizing.model_copy(update={"fleet": fleet.model_copy(update={"desired": desired})})
+
+
 def _target(decision: Decision) -> tuple[FleetSizing, Mapping[str, int]]:
     """The sizing, and by zone how many of the old instances to hold capacity for."""
     target = dict(decision.target)
@@ -362,6 +370,7 @@ ACTION = Action(
     moves=moves,
     resize=resize,
     sized=is_sized,
+    follow=follow,
     varies=("desired",),  # target tracking moves it
     permissions=(
         *permissions(

@@ -250,7 +250,7 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     replicas, fewer = max(shards.values()), target.replicas_per_shard
     found = [take_snapshot(redis, str(decision.target["snapshot"]), group)]
     if len(there) != len(wanted):
-        summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=12)
+        summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=7)  # a job has eight
         found.append(change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
     if old != new:
         summary, hours = f"{old} to {new}", timedelta(hours=6)

@@ -8,8 +8,8 @@ point, and rollback by undoing what was done in reverse order, each resource by 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,6 +26,7 @@ from domain.errors import (
     TenantOwned,
     Unhealthy,
 )
+from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Notes, When
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal_writer import Pen
@@ -37,7 +38,7 @@ from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.resource import Answer, Governed, Inventory, Kind
-from optimizer.observe.inventory import ownership_of, take_inventory, tenants_of
+from optimizer.observe.inventory import named, ownership_of, take_inventory, tenants_of
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 
@@ -123,13 +124,14 @@ class Engine:
         notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
         return Change(decision, action, governed, before, self.moves(governed, before, decision, notes))
 
-    def as_found(self, change: Change) -> Decision:
-        """A decision with what AWS varies of its target as it is now: a fleet that scaled starts with what it has."""
-        varied = [name for name in change.action.varies if name in change.decision.target]
-        if not varied:
-            return change.decision
-        found = self._described(change.action, change.governed)
-        return replace(change.decision, target={**change.decision.target, **{name: found[name] for name in varied}})
+    def followed(self, sizing: Sizing, decisions: Iterable[Decision]) -> Sizing:
+        """A sizing with what AWS varies of these decisions' resources as it is now: a fleet starts with what it has."""
+        for decision in decisions:
+            action = self.actions[decision.action]
+            if action.follow is not None:
+                found = self._described(action, named(action.kind, decision.resource, self.aws.region))
+                sizing = action.follow(sizing, decision.resource, found)
+        return sizing
 
     def _described(self, action: Action, governed: Governed) -> dict[str, Json]:
         """The resource as it is, as JSON values: that is what the plan remembers."""

@@ -287,7 +287,7 @@ class Life:
             changes = PhaseChanges(plan, phase, engine, pen).to_accept(self.switch.allow_change)
             for change in changes.values():
                 engine.run(plan, phase, change, When.ACCEPT, pen)
-            sizing = self._resized([engine.as_found(change) for change in changes.values()])
+            sizing = self._resized(plan, [change.decision for change in changes.values()], engine)
             return pen.accept(plan, record, sizing)
 
     def rollback(self, phase: Phase, reason: str) -> PhaseRecord:
@@ -409,13 +409,21 @@ class Life:
         for subject in send(notices, plan_hash, self.journal, self.tooling, self.settings.topic_arn):
             self.say(f"people are told: {subject}")
 
-    def _resized(self, decisions: Sequence[Decision]) -> SizingRecord:
+    def _follow(self, plan: Plan, phase: Phase) -> None:
+        """Bring the sizing after what AWS varied since a phase was accepted: its reconcile is tried again with that."""
+        with self.journal.lease(Purpose.ACCEPT, self.settings.build_id) as lease:
+            current = self.journal.sizing()
+            sizing = self._engine(plan, phase, None).followed(current.sizing, plan.decisions)
+            if sizing != current.sizing:
+                Pen(self.journal, lease).follow(SizingRecord(revision=current.revision + 1, sizing=sizing))
+
+    def _resized(self, plan: Plan, decisions: Sequence[Decision], engine: Engine) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved; what AWS varies, as it is."""
         current = self.journal.sizing()
         sizing: Sizing = current.sizing
         for decision in decisions:
             sizing = self.actions[decision.action].resize(sizing, decision)
-        return SizingRecord(revision=current.revision + 1, sizing=sizing)
+        return SizingRecord(revision=current.revision + 1, sizing=engine.followed(sizing, plan.decisions))
 
     def changes(self, plan: Plan, phase: Phase, pen: Pen) -> PhaseChanges:
         """What one run does about the decisions of a phase, under its lease."""

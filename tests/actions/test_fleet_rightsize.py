@@ -511,6 +511,26 @@ def test_a_refresh_is_watched_by_the_alarms_on_the_load_balancer(aws: Aws, fleet
     assert ACTION.describe(aws, fleet) == decision.before
 
 
+def test_neither_a_booting_host_nor_somebody_elses_alarm_turns_a_refresh_back(aws: Aws, fleet: Governed) -> None:
+    """Target tracking makes alarms on the same load balancer; a new instance is unhealthy until its service answers."""
+    _watched(aws)
+    for name, metric in (("TargetTracking-tap-fleet-AlarmLow-1", "lag"), ("tap-unhealthy-hosts", "UnHealthyHostCount")):
+        aws.cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="AWS/ApplicationELB",
+            MetricName=metric,
+            Dimensions=[_balancer(aws)],  # type: ignore[list-item]
+            Statistic="Maximum",
+            Period=60,
+            EvaluationPeriods=3,
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=0.0,
+        )
+    decision = _approved(aws, fleet)
+    _begun(aws, fleet, decision)
+    assert _refreshes(aws)[0]["Preferences"]["AlarmSpecification"] == {"Alarms": ["tap-lag"]}
+
+
 def test_no_alarm_stops_the_way_back(aws: Aws, fleet: Governed) -> None:
     _watched(aws)
     decision = _approved(aws, fleet)

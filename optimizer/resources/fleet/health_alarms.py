@@ -12,6 +12,8 @@ from optimizer.ports.aws import Aws
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricAlarmTypeDef
 
+OURS = "tap-"  # of the names of our alarms: target tracking makes others, on the same metrics
+BOOTING = "UnHealthyHostCount"  # counts a target from its first failed checks until its service answers
 TAKEN = 10  # "You can specify up to 10 alarms" (EC2 Auto Scaling API, AlarmSpecification)
 
 
@@ -25,7 +27,11 @@ class HealthAlarm:
 
 
 def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
-    """The alarms on the load balancers of an Auto Scaling group, by name; as many as a refresh takes."""
+    """Our alarms on the load balancers of an Auto Scaling group, by name; as many as a refresh takes.
+
+    Without those that ring while any host is unhealthy: every instance that boots is, so a refresh would be turned
+    back by its own first batch.
+    """
     balancers = set(_balancers(aws, group))
     if not balancers:
         return ()
@@ -34,7 +40,9 @@ def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
         HealthAlarm(each["AlarmName"], each["StateValue"], each["StateUpdatedTimestamp"])
         for page in pages
         for each in page["MetricAlarms"]
-        if any(d["Name"] == "LoadBalancer" and d["Value"] in balancers for d in _dimensions(each))
+        if each["AlarmName"].startswith(OURS)
+        and BOOTING not in _metrics(each)
+        and any(d["Name"] == "LoadBalancer" and d["Value"] in balancers for d in _dimensions(each))
     ]
     return tuple(sorted(found, key=lambda each: each.name)[:TAKEN])
 
@@ -45,6 +53,12 @@ def _balancers(aws: Aws, group: str) -> Iterator[str]:
     if arns := shown.get("TargetGroupARNs"):
         for each in aws.elbv2.describe_target_groups(TargetGroupArns=arns)["TargetGroups"]:
             yield from (arn.split(":loadbalancer/", 1)[1] for arn in each["LoadBalancerArns"])
+
+
+def _metrics(alarm: MetricAlarmTypeDef) -> set[str]:
+    """The names of the metrics that an alarm looks at."""
+    stats = [query["MetricStat"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
+    return {alarm.get("MetricName", ""), *(each["Metric"].get("MetricName", "") for each in stats)}
 
 
 def _dimensions(alarm: MetricAlarmTypeDef) -> Iterator[DimensionTypeDef]:

@@ -81,7 +81,7 @@ def change_type(group: Governed, before: Before, target: FleetSizing, made_for: 
         do=lambda aws: refresh.start(aws, str(version.number(aws))),
         undo=lambda aws: refresh.go_back(aws, old, most_on_the_way_back(aws, group.name, str(before["instance_type"]))),
         is_undone=lambda aws: refresh.reached(aws, old),
-        deadline=timedelta(hours=8),
+        deadline=timedelta(hours=7),  # a job has eight
         poll=timedelta(minutes=2),
         settle=timedelta(minutes=30),
     )
