@@ -176,6 +176,10 @@ class Pen:
         }
         return self._write_phase(plan, record, accepted, text, sized, self._put("accepted", "last", last))
 
+    def follow(self, sizing: SizingRecord) -> None:
+        """Put a sizing in force that follows what AWS varied by itself."""
+        self.lease.write(self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}}))
+
     def close(self, plan: Plan, state: PlanState, text: str) -> None:
         """End the plan: STOPPED after a rollback, DONE when every phase is. Raises WrongState otherwise."""
         allowed = {f":was{number}": {"S": each.value} for number, each in enumerate((state, *leading_to(state)))}

@@ -267,6 +267,8 @@ class Life:
         """After a healthy window: the ACCEPT moves, then the sizing record. Finds itself done when it is."""
         plan = current_plan(self.journal).plan
         record = self.journal.phase(plan, phase)
+        if record.state is PhaseState.ACCEPTED:
+            self._follow(plan, phase)
         if record.state in (*TAKEN, PhaseState.EMPTY):
             return record
         self.switch.allow_change()

@@ -15,7 +15,7 @@ from domain.sizing import Sizing
 from emulator.account import EmulatedAccount
 from optimizer.actions.fleet_rightsize import ACTION
 from optimizer.decide.policy import Policy
-from optimizer.execute.engine import Change, Engine
+from optimizer.execute.engine import Engine
 from optimizer.model.decision import Decision
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed
@@ -110,9 +110,11 @@ def test_the_way_back_leads_to_the_capacity_of_its_beginning(
     assert again.before["desired"] == 16
 
 
-def test_the_sizing_takes_over_the_capacity_that_is_there_at_acceptance(aws: Aws, fleet: Governed) -> None:
+@pytest.mark.parametrize(("there", "starts"), [(9, 9), (8, 8), (15, 15)])
+def test_the_sizing_takes_over_the_capacity_that_is_there(aws: Aws, fleet: Governed, there: int, starts: int) -> None:
     decision = replace(planned(aws, fleet), target=Policy().fleet.target.model_dump(mode="json"))
-    scale(aws, MinSize=6, MaxSize=15, DesiredCapacity=9)
-    found = engine(aws).as_found(Change(decision, ACTION, fleet, decision.before, ()))
-    sizing = ACTION.resize(Sizing.AS_DESIGNED, found).fleet
-    assert sizing == Policy().fleet.target.model_copy(update={"desired": 9})
+    scale(aws, MinSize=6, MaxSize=15, DesiredCapacity=there)
+    sizing = engine(aws).followed(ACTION.resize(Sizing.AS_DESIGNED, decision), [decision])
+    assert sizing.fleet == Policy().fleet.target.model_copy(update={"desired": starts})
+    beyond = sizing.model_copy(update={"fleet": sizing.fleet.model_copy(update={"maximum": 8, "desired": 8})})
+    assert engine(aws).followed(beyond, [decision]).fleet.desired == 8, "never beyond its own bounds"
