@@ -61,7 +61,7 @@ class Baseline:
         known = samples if isinstance(samples, Samples) else Samples()
         self.zone = zone or known.zone
         self._whole = Past(samples, self.zone)
-        self._groups = {name: Past(past, self.zone) for name, past in sorted(known.groups.items())}
+        self._groups = {name: Past(past, self.zone, is_part=True) for name, past in sorted(known.groups.items())}
 
     def expected_p99(self, at: Sequence[datetime]) -> list[float | None]:
         """The p99 in milliseconds that is expected of the load balancer at each time; None where the past is silent."""

@@ -28,13 +28,16 @@ SETTLING = timedelta(minutes=10)  # a period this young may still be on its way:
 BASELINE_SLACK = timedelta(hours=1)  # the last periods before apply had not settled when it was read
 JUDGED_SHARE = 0.25  # of the window's periods must hold enough requests to be judged
 QUIET_SHARE = 0.95  # of the longer periods hold enough requests, by which quiet hours are judged
+PART_PERIODS = 6  # of a target group: in fewer no rule of latency could have found anything but the worst
 GROUP_POOL = 12  # periods: a target group that needs longer for 1,000 requests is too thin to be judged
 
 
 class Past:
     """Four weeks and more of one series of samples: thousands of windows can be judged against it."""
 
-    def __init__(self, samples: Iterable[Sample], zone: str = "UTC") -> None:
+    def __init__(self, samples: Iterable[Sample], zone: str = "UTC", *, is_part: bool = False) -> None:
+        """`is_part`: of one target group, whose latency is judged once there was time to measure it."""
+        self._is_part = is_part
         self._clock = UsersClock(zone)
         self._fine = _periods(samples)
         self._pool = pool_size(self._fine, COUNTED_REQUESTS)
@@ -161,7 +164,7 @@ class Past:
 
     def _held(self, seen: Periods, pooled: Periods, now: int, error_limit: float) -> Assessment | None:
         """Why a window that broke no limit is still not healthy."""
-        if not pooled.measured.any():
+        if not seen.measured.any():
             return Assessment(Health.INCONCLUSIVE, "no data: no period of the window has requests and a p99")
         reason = self._usable or self._missing(seen, now) or self._unbelievable(seen, pooled, error_limit)
         return Assessment(Health.INCONCLUSIVE, reason) if reason else None
@@ -191,8 +194,8 @@ class Past:
     def _unbelievable(self, seen: Periods, pooled: Periods, error_limit: float) -> str | None:
         expected = self._expected_of(pooled)
         counted = limits.judged(pooled, expected)
-        asked = int(pooled.last - pooled.number[0])
-        if counted.sum() < JUDGED_SHARE * asked:
+        asked = int(pooled.last - pooled.number[0]) if len(pooled) else 1
+        if counted.sum() < JUDGED_SHARE * asked and not (self._is_part and asked < PART_PERIODS):
             return (
                 f"too little to judge latency by: {int(counted.sum())} of {asked} periods have "
                 f"{COUNTED_REQUESTS:,} requests and a past to compare with"

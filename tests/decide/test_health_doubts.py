@@ -236,3 +236,12 @@ def test_a_thin_target_group_is_not_judged() -> None:
 def test_the_load_balancers_own_errors_come_on_top_of_the_requests() -> None:
     seen = [Sample(s.at, 700.0, None, 300.0, None) for s in window(periods=1)]
     assert "30.0% errors" in BASELINE.judge(seen, after(seen)).reason  # 300 of 1,000, not of 700
+
+
+@pytest.mark.parametrize("begun", range(8))
+@pytest.mark.parametrize("periods", [1, 3, 10, 24])
+def test_a_thin_path_holds_no_move_before_there_was_time_to_measure_it(begun: int, periods: int) -> None:
+    apply = APPLY + FIVE * begun  # its 25 minutes begin anywhere in the window
+    seen, part = window(apply=apply, periods=periods), window(path, apply, periods)
+    found = judge(past(apply=apply), seen, after(seen), groups={"tap-admin": (past(path, apply), part)})
+    assert found.verdict is Health.HEALTHY, found.reason
