@@ -67,6 +67,7 @@ def _of_production(environment: Environment, home: Where, regions: Sequence[str]
     yield Question("Redis", partial(checks.redis, home))
     yield Question("Cost Explorer", partial(checks.cost_explorer, home))
     yield Question("Parameter Store, higher throughput", partial(checks.parameter_store, home))
+    yield Question("rights of tap-act to undo", partial(checks.rights_of_undo, home, regions))
     yield Question("DynamoDB, access by tags", checks.attribute_based_access)
     yield Question("names of tap-primary", partial(checks.free_names, home, "tap-primary"))
     yield Question("termination protection", partial(checks.termination_protection, home, regions))

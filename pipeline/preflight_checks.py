@@ -13,6 +13,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.sizing import Sizing
+from optimizer.actions import registry
+from optimizer.observe.rights import for_undo, refused
 from stages.aurora import ENGINE, ENGINE_VERSION
 from stages.cache import ENGINE_VERSION as REDIS_VERSION
 from stages.production import STACKS
@@ -229,6 +231,21 @@ def parameter_store(where: Where) -> Row:
     value = where.client("ssm").get_service_setting(SettingId=setting)["ServiceSetting"]["SettingValue"]
     do = f"if instances are throttled: aws ssm update-service-setting --setting-id {setting} --setting-value true"
     return Row("Parameter Store, higher throughput", value, "true", True if value == "true" else None, do)
+
+
+def rights_of_undo(where: Where, regions: Sequence[str]) -> Row:
+    """Whether IAM lets tap-act undo what its actions do: an organization's policies show here, not in a rollback."""
+    what, wanted = "rights of tap-act to undo", "all that the actions declare"
+    account = where.client("sts").get_caller_identity()["Account"]
+    declared = for_undo(permission for action in registry() for permission in action.permissions)
+    try:
+        lacking = refused(where.client("iam"), f"arn:aws:iam::{account}:role/tap-act", declared, regions)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+        return Row(what, "no role tap-act yet", wanted, None, "ask again once tap-roles is deployed")
+    do = "let the organization's or the account's policies allow it: a rollback would stop there"
+    return Row(what, "; ".join(lacking) or f"{len(declared)} rights", wanted, not lacking, do)
 
 
 def attribute_based_access() -> Row:

@@ -23,6 +23,9 @@ from emulator.core.policy_evaluation import Allowed, Request, account_of, evalua
 from emulator.iam_actions import Required
 from emulator.services.cloudformation.deploy import deploy
 from emulator.services.iam.authorization import EVERY_RIGHT, Rights, may
+from optimizer.actions import registry
+from optimizer.observe.rights import for_undo, refused
+from pipeline.preflight_checks import Where, rights_of_undo
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -266,3 +269,27 @@ def test_another_account_cannot_read_what_a_policy_shares_with_it(deployed: Depl
             for action in ("kms:Decrypt", "kms:CreateGrant", "kms:PutKeyPolicy"):
                 asked = Request(somebody, action, KEY, THERE)
                 assert not isinstance(evaluate((EVERY_RIGHT,), None, asked, policy), Allowed)
+
+
+def test_iam_is_asked_for_every_right_of_an_undo(deployed: Deployed) -> None:
+    """What an organization takes away shows here, before a plan and not in a rollback."""
+    iam = deployed.account.client("iam", THERE, REGION)
+    wanted = for_undo(permission for action in registry() for permission in action.permissions)
+    assert len(wanted) > 30
+    act = deployed.role("tap-act")
+    assert refused(iam, act, wanted, ("us-east-1", "us-west-2")) == []
+    deny = {"Effect": "Deny", "Action": "rds:CreateDBInstance", "Resource": "*"}
+    forbidding = {"Version": "2012-10-17", "Statement": deny}
+    iam.put_role_policy(RoleName="tap-act", PolicyName="other", PolicyDocument=json.dumps(forbidding))
+    try:
+        lacking = refused(iam, act, wanted, ("us-east-1",))
+    finally:
+        iam.delete_role_policy(RoleName="tap-act", PolicyName="other")
+    assert lacking
+    assert {each.partition(" on ")[0] for each in lacking} == {"rds:CreateDBInstance"}
+    assert all(each.endswith(": explicitDeny") for each in lacking)
+    assert refused(iam, deployed.role("tap-analyze"), wanted[:1], ("us-east-1",))
+    row = rights_of_undo(Where(deployed.account.session(THERE, REGION), REGION), (REGION,))
+    assert (row.good, row.found) == (True, f"{len(wanted)} rights")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.simulate_principal_policy(PolicySourceArn=f"{act}-gone", ActionNames=["s3:GetObject"])

@@ -2,7 +2,7 @@
 
 Seen over rehearsals that do and undo each phase.
 
-The account does not evaluate IAM; it records who called what. `calls.json` of a rehearsal holds that as
+The account evaluates each call of a role, and records who called what. `calls.json` of a rehearsal holds that as
 IAM actions, by one table (`emulator/iam_actions.py`). That no scenario calls anything that is
 not permitted is asked of every one of them in test_rehearse.py.
 """

@@ -109,6 +109,8 @@ class Keys:
     resource: str
 
     def __call__(self, name: str) -> Sequence[str] | None:
+        if name in self.own:
+            return self.own[name]
         if name.startswith("aws:resourcetag/"):
             value = tags_of(self.resource).get(name.partition("/")[2])
             return None if value is None else [value]
@@ -120,7 +122,7 @@ class Keys:
             "aws:requestedregion": self.region,
             "aws:securetransport": "true",
         }
-        return self.own.get(name) or ([everywhere[name]] if name in everywhere else None)
+        return [everywhere[name]] if name in everywhere else None
 
 
 class Authorization:
