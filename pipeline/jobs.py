@@ -94,7 +94,7 @@ class Jobs(Construct):
             "Synth",
             "build",
             self._freeze_checking_role(),
-            roles.RECONCILE,
+            roles.FORESEE,
             timeout=MINUTES(60),
             output="cdk.out",
             more=self.synthesizing,
@@ -109,13 +109,13 @@ class Jobs(Construct):
             "CheckAgain",
             "check-again",
             self._freeze_checking_role(),
-            roles.RECONCILE,
+            roles.FORESEE,
             timeout=MINUTES(30),
             inputs={"assembly": pipeline.synth},
         )
 
     def _freeze_checking_role(self) -> iam.Role:
-        role = self.role("build", production=(roles.RECONCILE,))  # what an override would change is asked
+        role = self.role("build", production=(roles.FORESEE,))
         self._journal.grant_write(role)  # an override of the freeze is recorded
         self._controls.grant_read(role)
         self._controls.grant_read_who_overrides(role)

@@ -1,4 +1,4 @@
-"""The three roles in production, and who may assume them.
+"""The roles in production, and who may assume them.
 
 - `tap-analyze` reads: inventory, metrics, and the templates that are deployed; no item of a table, and no key that one
   is encrypted with, since the Build of any pushed commit assumes it.
@@ -13,6 +13,8 @@
 
 What a policy on a table could allow to another account, the table's key does not: its policy names this account alone,
 and no role of the optimizer may change it, or give it away but through a service of AWS.
+- `tap-foresee` is Build's: it compares, and asks CloudFormation what a deployment would change; it executes nothing,
+  since Build runs whatever was pushed.
 
 Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
 the boundary of `pipeline/permission_boundary.py`.
@@ -42,11 +44,13 @@ from stages.regional_stack import RegionalStack
 ANALYZE = "tap-analyze"
 ACT = "tap-act"
 RECONCILE = "tap-reconcile"
+FORESEE = "tap-foresee"
 
 JOBS: Mapping[str, tuple[str, ...]] = {
     ANALYZE: ("analyze", "publish", "measure-savings"),
     ACT: ("apply", "accept", "watch", "rollback"),
-    RECONCILE: ("accept", "reconcile", "drift-check", "approve", "build"),
+    RECONCILE: ("accept", "reconcile", "drift-check", "approve"),
+    FORESEE: ("build",),
 }
 """Which jobs may assume which production role."""
 
@@ -205,7 +209,7 @@ class RolesStack(RegionalStack):
 
 
 class OptimizerRoles(Construct):
-    """`tap-analyze`, `tap-act` and `tap-reconcile`, with what the registry's actions declare."""
+    """`tap-analyze`, `tap-act`, `tap-reconcile` and `tap-foresee`, with what the registry's actions declare."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
         super().__init__(scope, id)
@@ -216,7 +220,9 @@ class OptimizerRoles(Construct):
         self.analyze = self._role("Analyze", ANALYZE, environment, [*OBSERVE, *MONEY, *COMPARE, *reads])
         self.act = self._role("Act", ACT, environment, [*OBSERVE, *declared])
         self.reconcile = self._role("Reconcile", RECONCILE, environment, [*OBSERVE, *COMPARE, *AGREE, *reads])
-        for role in (self.analyze, self.reconcile):
+        asking = [each for each in AGREE if each.action != "cloudformation:ExecuteChangeSet"]
+        self.foresee = self._role("Foresee", FORESEE, environment, [*COMPARE, *asking])
+        for role in (self.analyze, self.reconcile, self.foresee):
             for statement in never_items():
                 role.add_to_policy(statement)
         if writes:
@@ -282,7 +288,7 @@ def job_role_name(job: str) -> str:
 
 
 def production_role_arn(environment: Environment, name: str) -> str:
-    """The ARN of one of the three roles."""
+    """The ARN of one of the roles in production."""
     return f"arn:{cdk.Aws.PARTITION}:iam::{environment.accounts.production}:role/{name}"
 
 

@@ -173,7 +173,7 @@ NEEDED: tuple[tuple[str, str, str, Mapping[str, str], str], ...] = (
 )
 OTHER_ROLE = f"arn:aws:iam::{THERE}:role/tap-act"
 ITEMS = ("BatchGetItem", "GetItem", "GetRecords", "PartiQLSelect", "Query", "Scan")
-READERS = ("tap-analyze", "tap-reconcile", "tap-early-call")
+READERS = ("tap-analyze", "tap-reconcile", "tap-foresee", "tap-early-call")
 
 FORBIDDEN: tuple[tuple[str, str, str, Mapping[str, str]], ...] = (
     *((role, f"dynamodb:{each}", TABLE, {}) for role in READERS for each in ITEMS),
@@ -233,7 +233,7 @@ def test_and_nothing_else(deployed: Deployed, role: str, action: str, resource: 
 
 def test_all_roles_are_held_with_their_policies(deployed: Deployed) -> None:
     rights = [Rights.of(arn) for arn in deployed.roles]
-    assert len(rights) == 31
+    assert len(rights) == 32
     assert all(each is not None and each.policies for each in rights)
     bound = {each.arn.split(":")[4] for each in rights if each is not None and each.boundary is not None}
     unbound = {each.arn.split(":")[4] for each in rights if each is not None and each.boundary is None}

@@ -49,8 +49,8 @@ COMMANDS = {
     }.items()
 }
 PRODUCTION_ROLE = {
-    "tap-build": "tap-reconcile",
-    "tap-check-again": "tap-reconcile",
+    "tap-build": "tap-foresee",
+    "tap-check-again": "tap-foresee",
     "tap-analyze": "tap-analyze",
     "tap-approve": "tap-reconcile",
     "tap-drift-check": "tap-reconcile",
@@ -60,7 +60,7 @@ PRODUCTION_ROLE = {
     "tap-reconcile": "tap-reconcile",
 } | {f"tap-phase{number}-{job}": "tap-act" for number in (1, 2, 3) for job in ("apply", "accept")}
 MAY_ASSUME = {
-    "build": {"tap-reconcile"},
+    "build": {"tap-foresee"},
     "analyze": {"tap-analyze"},
     "approve": {"tap-reconcile"},
     "drift-check": {"tap-reconcile"},

@@ -132,7 +132,8 @@ def test_reconcile_makes_change_sets_of_its_own_name_alone_and_passes_no_role(pr
     [
         ("tap-analyze", ["analyze", "publish", "measure-savings"]),
         ("tap-act", ["apply", "accept", "watch", "rollback"]),
-        ("tap-reconcile", ["accept", "reconcile", "drift-check", "approve", "build"]),
+        ("tap-reconcile", ["accept", "reconcile", "drift-check", "approve"]),
+        ("tap-foresee", ["build"]),
     ],
 )
 def test_only_the_named_jobs_with_the_external_id_are_trusted(
@@ -181,3 +182,10 @@ def test_only_analyze_asks_what_the_account_costs(production: Mapping[str, Any])
     assert money <= allowed(production, "tap-analyze")
     assert not money & (allowed(production, "tap-act") | allowed(production, "tap-reconcile"))
     assert all(each.split(":")[1].startswith(("Get", "Describe")) for each in money)
+
+
+def test_build_may_ask_what_a_deployment_would_change_and_execute_nothing(production: Mapping[str, Any]) -> None:
+    """It runs whatever was pushed."""
+    may = allowed(production, "tap-foresee")
+    assert {"cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "cloudformation:GetTemplate"} <= may
+    assert "cloudformation:ExecuteChangeSet" not in may
