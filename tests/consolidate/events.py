@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -12,8 +13,8 @@ from optimizer.consolidate.merge import POINTER
 from tests.consolidate.platform import MERGE, Platform
 
 LATE_SHARE, LATE_FOR = 0.005, 60.0  # of the requests, and for how many seconds a policy is not in force for them
-OFTEN = 0.004  # of each event, between two calls
-MOST = 6  # poisoned items, and steps of the clock, in one life: a person who mends has to come to an end
+OFTEN, POISON = 0.004, 0.02  # of each event, between two calls
+MOST = 4  # poisoned items of each table, and steps of the clock: a person who mends has to come to an end
 
 
 class Events:
@@ -24,6 +25,7 @@ class Events:
         self._model = platform.aws.streams._answers._model
         self._model.late_share, self._model.late_for = LATE_SHARE, LATE_FOR
         self._bad: list[tuple[str, dict[str, Any]]] = []
+        self._poisoned_in: Counter[str] = Counter()
         self.poisoned = self.mended = self._steps = 0
         step = platform.between.step
 
@@ -37,7 +39,7 @@ class Events:
         """One of them now and then."""
         if not self._platform.application.busy:
             return
-        if self._random.random() < OFTEN and self.poisoned < MOST:
+        if self._random.random() < POISON:
             self._poison()
         if self._random.random() < OFTEN:
             for table in self._model.tables.values():
@@ -62,16 +64,19 @@ class Events:
         dynamodb = self._platform.application.clients.dynamodb
         key = {"pk": {"S": f"TENANT#{self._random.randrange(9)}"}, "sk": {"S": f"users#BAD#{self.poisoned}"}}
         table = self._model.pointers[POINTER + "users"]
+        if self._poisoned_in[table] == MOST:
+            return
         if table == MERGE.target:
             bad: Any = self._random.choice(({"NULL": True}, {"S": ""}, {"N": "7"}))
             item = {**key, "email": bad}
             if self._random.random() < 0.3:
                 item["sk"] = {"S": f"BAD#{self.poisoned}"}
         else:
-            item = {**key, "sk": {"S": f"BAD#{self.poisoned}"}, "blob": {"S": "x" * 409_570}}
+            item = {**key, "sk": {"S": f"BAD#{self.poisoned}"}, "blob": {"S": "x" * 409_575}}
         try:
             dynamodb.put_item(TableName=table, Item=item)
         except ClientError:
             return  # denied just now, or refused
         self.poisoned += 1
+        self._poisoned_in[table] += 1
         self._bad.append((table, item))
