@@ -61,7 +61,7 @@ class Pause:
     end: datetime | None = None
 
 
-def without_pauses(samples: Samples, pauses: Sequence[Pause]) -> Samples:
+def without_pauses(samples: Sequence[Sample], pauses: Sequence[Pause]) -> Samples:
     """The samples, without the errors of periods in which an announced pause was: they are no breach of the service.
 
     All else of such a period counts, as its latency does. A pause that nobody ended counts for `LONGEST_PAUSE`.
@@ -73,8 +73,9 @@ def without_pauses(samples: Samples, pauses: Sequence[Pause]) -> Samples:
             return replace(sample, target_5xx=None, elb_5xx=None, target_4xx=None, elb_4xx=None)
         return sample
 
-    groups = {name: [cleared(each) for each in group] for name, group in samples.groups.items()}
-    return Samples([cleared(each) for each in samples], groups, samples.zone)
+    whole = samples if isinstance(samples, Samples) else Samples(samples)
+    groups = {name: [cleared(each) for each in group] for name, group in whole.groups.items()}
+    return Samples([cleared(each) for each in whole], groups, whole.zone)
 
 
 @dataclass(frozen=True)
