@@ -20,7 +20,7 @@ from optimizer.execute.journal_writer import Pen
 from optimizer.execute.lease import Purpose
 from optimizer.execute.lifecycle import Life
 from optimizer.model.decision import Choice, Decision
-from optimizer.model.health import Sample
+from optimizer.model.health import Sample, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan, PlannedAction
 from optimizer.model.resource import Governed, Kind
@@ -47,9 +47,9 @@ class Service:
     since: datetime = START
     until: datetime | None = None
 
-    def samples(self, start: datetime, end: datetime) -> list[Sample]:
+    def samples(self, start: datetime, end: datetime) -> Samples:
         steps = int((end - start) / timedelta(minutes=5))
-        return [self._sample(start + timedelta(minutes=5 * step)) for step in range(steps)]
+        return Samples([self._sample(start + timedelta(minutes=5 * step)) for step in range(steps)])
 
     def baseline(self, now: datetime) -> list[Sample]:
         return self.samples(now - timedelta(days=35), now)
