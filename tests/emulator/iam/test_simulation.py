@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
-from emulator.core.credentials import boto3_session
 
 HOME, THERE, REGION = "111111111111", "222222222222", "us-east-1"
 ROLE = f"arn:aws:iam::{THERE}:role/reader"
@@ -50,10 +49,10 @@ def test_a_simulation_evaluates_policy_and_boundary(account: EmulatedAccount) ->
 
 def test_a_session_of_the_role_gets_what_the_simulation_tells(account: EmulatedAccount) -> None:
     sts = account.client("sts", HOME, REGION)
-    given = sts.assume_role(RoleArn=ROLE, RoleSessionName="s")["Credentials"]
+    given = sts.assume_role(RoleArn=ROLE, RoleSessionName="session")["Credentials"]
     key = account.credentials.find(given["AccessKeyId"])
     assert key is not None
-    dynamodb = boto3_session(key, REGION).client("dynamodb")
+    dynamodb = account.session_of(key, REGION).client("dynamodb")
     assert dynamodb.list_tables()["TableNames"] == []
     with pytest.raises(ClientError) as refused:
         dynamodb.delete_table(TableName="t")
@@ -76,4 +75,4 @@ def test_whom_the_trust_does_not_name_gets_no_session(account: EmulatedAccount) 
     trust = document({"Effect": "Allow", "Principal": {"AWS": "333333333333"}, "Action": "sts:AssumeRole"})
     iam.update_assume_role_policy(RoleName="reader", PolicyDocument=trust)
     with pytest.raises(ClientError, match="AccessDenied"):
-        account.client("sts", HOME, REGION).assume_role(RoleArn=ROLE, RoleSessionName="s")
+        account.client("sts", HOME, REGION).assume_role(RoleArn=ROLE, RoleSessionName="session")
