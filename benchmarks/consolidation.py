@@ -43,7 +43,7 @@ from optimizer.consolidate.comparison import compare
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Merge, Speed
-from optimizer.consolidate.state import Progress
+from optimizer.consolidate.state import MergeProgress
 from optimizer.consolidate.table_schema import table_shape
 from optimizer.consolidate.whole import WholeTables
 from optimizer.model.health import Pause
@@ -170,9 +170,9 @@ def in_production(aws: Aws, target: str) -> int:
     return _copied(aws, target, Speed(units=1e9), JournaledNotes(aws)).state.copied
 
 
-def _copied(aws: Aws, target: str, speed: Speed, notes: Notes) -> Progress:
+def _copied(aws: Aws, target: str, speed: Speed, notes: Notes) -> MergeProgress:
     merge = Merge(KEPT, target=target)
-    progress = Progress(notes, copying.begin(aws, merge, speed), aws.clock)
+    progress = MergeProgress(notes, copying.begin(aws, merge, speed), aws.clock)
     copying.copy(aws, merge, speed, progress, progress.renew)
     return progress
 

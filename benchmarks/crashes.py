@@ -26,9 +26,9 @@ from emulator.core.faults import Crash, Fault, Faults
 from rehearsal.report import Progress
 from rehearsal.run import broken_off
 from rehearsal.scenario import load_scenario
-from rehearsal.session import PlatformLife
+from rehearsal.session import RehearsalSession
 from rehearsal.summary import excluded_of, unexpected
-from rehearsal.workspace import PROJECT, Request, Setting
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 NEVER = 1_000_000_000  # a call that no rehearsal reaches: the walker retries, and nothing dies by itself
 
@@ -95,12 +95,12 @@ def main() -> int:
         scratch, out = Path(folder) / "scratch", Path(folder) / "out"
         scratch.mkdir()
         out.mkdir()
-        request = Request(out, load_scenario(asked.scenario), crash_at=NEVER)
-        setting = Setting(request, PROJECT, scratch, Progress(sys.stderr))
+        request = RehearsalRequest(out, load_scenario(asked.scenario), crash_at=NEVER)
+        setting = Workspace(request, PROJECT, scratch, Progress(sys.stderr))
         with setting.account_of(assembly := setting.synthesize()) as account:
             forks = Forks(account, chosen, scratch, asked.logs)
             account.faults = forks
-            life = PlatformLife(setting, account, assembly)
+            life = RehearsalSession(setting, account, assembly)
             setting.progress.clock = account.clock
             try:
                 differences = _live(life)
@@ -118,7 +118,7 @@ def main() -> int:
     return 1 if forks.bad or differences else 0
 
 
-def _live(life: PlatformLife) -> list[str]:
+def _live(life: RehearsalSession) -> list[str]:
     """The whole life; how it ended otherwise than expected."""
     life.begin()
     walk = life.walk()
@@ -127,7 +127,7 @@ def _live(life: PlatformLife) -> list[str]:
     return [*unexpected(summary, excluded_of(life.journal), expect), *broken_off(walk, summary, life.scenario)]
 
 
-def _keep_calls(life: PlatformLife, folder: Path) -> None:
+def _keep_calls(life: RehearsalSession, folder: Path) -> None:
     """What each role called, and on what, as a rehearsal leaves it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "calls.json").write_text(json.dumps(life.calls_by_role()))

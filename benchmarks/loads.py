@@ -24,8 +24,8 @@ from emulator.workload.spec import WorkloadSpec
 from emulator.workload.workload import Sources, Workload
 from rehearsal.report import Progress
 from rehearsal.scenario import WALKED_AT, Outcome, Scenario, load_scenario
-from rehearsal.session import PlatformLife
-from rehearsal.workspace import PROJECT, Request, Setting
+from rehearsal.session import RehearsalSession
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 WEEK = timedelta(days=7)
 
@@ -53,17 +53,17 @@ def _lived(scenario: Scenario, seed: int) -> tuple[list[Outcome], ServiceLevel]:
         out, scratch = Path(folder) / "out", Path(folder) / "scratch"
         out.mkdir()
         scratch.mkdir()
-        setting = Setting(Request(out, scenario, seed=seed), PROJECT, scratch, Progress(sys.stderr))
+        setting = Workspace(RehearsalRequest(out, scenario, seed=seed), PROJECT, scratch, Progress(sys.stderr))
         with setting.account_of(assembly := setting.synthesize()) as account:
             setting.progress.clock = account.clock
-            life = PlatformLife(setting, account, assembly)
+            life = RehearsalSession(setting, account, assembly)
             life.begin()
             life.walk()
             outcomes = [each.outcome for each in life.summary().phases]
             return outcomes, _week_after(life, account, scenario.workload, seed)
 
 
-def _week_after(life: PlatformLife, account: EmulatedAccount, spec: WorkloadSpec, seed: int) -> ServiceLevel:
+def _week_after(life: RehearsalSession, account: EmulatedAccount, spec: WorkloadSpec, seed: int) -> ServiceLevel:
     """Against a life whose configuration stayed as it was on the day of the walk."""
     lived = life.workload
     designed = Workload(spec, account, seed, events=())

@@ -30,7 +30,7 @@ from emulator.core.direct_calls import DirectRequest
 from rehearsal.run import rehearse
 from rehearsal.scenario import known_scenarios, load_scenario
 from rehearsal.spent import Spent
-from rehearsal.workspace import Request
+from rehearsal.workspace import RehearsalRequest
 
 
 @dataclass
@@ -73,7 +73,7 @@ def measured(scenario: str) -> Mapping[str, Any]:
         out = Path(folder)
         with services_timed() as inside, contextlib.redirect_stdout(io.StringIO()):
             begun = Spent.so_far()
-            code = rehearse(Request(out, load_scenario(scenario)))
+            code = rehearse(RehearsalRequest(out, load_scenario(scenario)))
             spent = Spent.so_far().since(begun)
         calls = json.loads((out / "summary.json").read_text())["api_calls"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

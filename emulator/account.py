@@ -26,7 +26,7 @@ from emulator.core.credentials import KEY_ID, AccessKey, Credentials, botocore_s
 from emulator.core.direct_calls import direct_clients
 from emulator.core.errors import AwsError
 from emulator.core.faults import ANSWERS, UNAVAILABLE, Crash, Faults
-from emulator.core.moto_patches import Request, Wire, attached
+from emulator.core.moto_patches import Wire, WireRequest, attached
 from emulator.core.response_shapes import check
 from emulator.services.iam.authorization import Authorization
 from emulator.workload.workload import Sources
@@ -172,7 +172,7 @@ class EmulatedAccount:
     def account_of(self, access_key: str) -> str:
         return self.credentials.account_of(access_key)
 
-    def handle(self, request: Request) -> Wire:
+    def handle(self, request: WireRequest) -> Wire:
         """Answer one call: the overlay where it has the operation, else moto."""
         with self.moment():
             if self._bare:
@@ -201,7 +201,7 @@ class EmulatedAccount:
                 if call.reconfigures and call.error is None and not inner:
                     self._changed()
 
-    def _land(self, call: Call, request: Request) -> Wire:
+    def _land(self, call: Call, request: WireRequest) -> Wire:
         """Let the call happen, with what the faults make of it; record it."""
         self.calls.add(call)
         if call.actor == REHEARSAL:
@@ -218,7 +218,7 @@ class EmulatedAccount:
         call.error = call.error or code
         return request.serialize_error(AwsError(code, message, status))
 
-    def _answer(self, call: Call, request: Request) -> Wire:
+    def _answer(self, call: Call, request: WireRequest) -> Wire:
         emulated = overlay.operations().get((call.service, call.operation))
         try:
             self._refuse_expired(request.access_key)
@@ -249,7 +249,7 @@ class EmulatedAccount:
         if key is not None and key.expires is not None and key.expires <= self.clock.now():
             raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
 
-    def _forward(self, request: Request, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _forward(self, request: WireRequest, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
         """moto's own answer, to the request as it came or to other parameters. Raises AwsError."""
         self._bare += 1
         try:
@@ -285,7 +285,7 @@ class EmulatedAccount:
             self._depth -= 1
 
 
-def _error_code(request: Request, wire: Wire) -> str:
+def _error_code(request: WireRequest, wire: Wire) -> str:
     try:
         request.parse(wire)
     except AwsError as error:

@@ -12,7 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from optimizer.execute.freeze_override import NOTHING
-from optimizer.execute.kill_switch import Position
+from optimizer.execute.kill_switch import SwitchPosition
 
 
 class Controls(Construct):
@@ -21,7 +21,7 @@ class Controls(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         self.switch = self._parameter(
-            "Switch", "switch", Position.GO.value, "go: work; undo: only roll back; stop: change nothing, at once"
+            "Switch", "switch", SwitchPosition.GO.value, "go: work; undo: only roll back; stop: change nothing, at once"
         )
         self.override = self._parameter(
             "FreezeOverride",

@@ -60,9 +60,9 @@ def rehearse(
     _require_extra()
     from rehearsal.run import rehearse as run
     from rehearsal.scenario import load_scenario
-    from rehearsal.workspace import Request
+    from rehearsal.workspace import RehearsalRequest
 
-    request = Request(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after, every_tick)
+    request = RehearsalRequest(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after, every_tick)
     return run(request, as_json=as_json, begun=begun)
 
 

@@ -13,7 +13,7 @@ from domain.sizing import SizingRecord
 
 
 @dataclass(frozen=True)
-class JournalItems:
+class JournalReader:
     """Reads through a DynamoDB client of the rehearsal's own."""
 
     dynamodb: Any

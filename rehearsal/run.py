@@ -16,15 +16,17 @@ from domain.errors import UsageError
 from rehearsal.pipeline.engine import Walk
 from rehearsal.report import Progress, show
 from rehearsal.scenario import Outcome, Scenario
-from rehearsal.session import PlatformLife
+from rehearsal.session import RehearsalSession
 from rehearsal.spent import Spent
 from rehearsal.summary import Summary, excluded_of, other_sizing, unexpected
-from rehearsal.workspace import PROJECT, Request, Setting
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
 
 
-def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT, begun: Spent | None = None) -> int:
+def rehearse(
+    request: RehearsalRequest, *, as_json: bool = False, project: Path = PROJECT, begun: Spent | None = None
+) -> int:
     """Rehearse, write dashboard.html and summary.json; 0 when it ended as the scenario expects, else 1.
 
     `begun`: what was spent when the command began, if that was before this function.
@@ -35,11 +37,11 @@ def rehearse(request: Request, *, as_json: bool = False, project: Path = PROJECT
     request.out.mkdir(parents=True, exist_ok=True)
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch, _spared_collector() as spare:
-        setting = Setting(request, project, Path(scratch), progress)
+        setting = Workspace(request, project, Path(scratch), progress)
         assembly = setting.synthesize()
         with setting.account_of(assembly) as account:
             progress.clock = account.clock
-            life = PlatformLife(setting, account, assembly)
+            life = RehearsalSession(setting, account, assembly)
             life.begin()
             spare()
             walk = life.walk()

@@ -27,7 +27,7 @@ from domain.errors import UsageError
 from domain.sizing import Sizing
 from domain.values import _Value
 from emulator.billing.spec import BillingSpec
-from emulator.workload.spec import Event, FollowedPointers, IndexJob, Milestone, WorkloadSpec
+from emulator.workload.spec import FollowedPointers, IndexJob, Milestone, WorkloadEvent, WorkloadSpec
 
 WALKED_AT = datetime(2027, 3, 1, 8, tzinfo=UTC)  # a Monday morning
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -101,7 +101,7 @@ class StopSpec(_Value):
     after_hours: PositiveFloat
 
 
-class Person(_Value):
+class PersonSpec(_Value):
     """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
 
     With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
@@ -170,8 +170,8 @@ class Scenario(_Value):
     false_drift: tuple[FalseDriftSpec, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
     pushes: tuple[Push, ...] = ()
-    events: tuple[Event, ...] = ()
-    person: Person = Person()
+    events: tuple[WorkloadEvent, ...] = ()
+    person: PersonSpec = PersonSpec()
     billing: BillingSpec = BillingSpec()
     execution_dies_at: str | None = None
     job_dies: JobDies | None = None

@@ -19,8 +19,8 @@ from rehearsal.pipeline.definition import SynthesizedPipeline
 from rehearsal.pipeline.deployments import deployed_pipeline
 from rehearsal.report import Progress
 from rehearsal.scenario import Scenario
-from rehearsal.session import REVISION, PlatformLife
-from rehearsal.workspace import PROJECT, Request, Setting
+from rehearsal.session import REVISION, RehearsalSession
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 OPTIMIZER = ["python", "-m", "optimizer"]
 
@@ -29,11 +29,11 @@ def host(port: int, scenario: Scenario, seed: int = 0) -> int:
     """Deploy the foundation, live the scenario's days, then serve on 127.0.0.1 until interrupted or terminated."""
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch:
-        setting = Setting(Request(Path(scratch), scenario, seed), PROJECT, Path(scratch), progress)
+        setting = Workspace(RehearsalRequest(Path(scratch), scenario, seed), PROJECT, Path(scratch), progress)
         assembly = setting.synthesize()
         with setting.account_of(assembly) as account:
             progress.clock = account.clock
-            life = PlatformLife(setting, account, assembly)
+            life = RehearsalSession(setting, account, assembly)
             life.begin()
             pipeline = deployed_pipeline(account, life.home)
             account.part(Executions).by_pipeline[pipeline.name] = waiting_execution(pipeline)

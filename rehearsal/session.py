@@ -18,7 +18,7 @@ from emulator.iam_actions import by_role, resources_by_role
 from emulator.services.cloudformation.drift import drift
 from emulator.services.cloudformation.false_drift import FalseDrift
 from emulator.services.cloudformation.stacks import StackStore
-from emulator.services.cloudwatch.alarms import Alarms
+from emulator.services.cloudwatch.alarms import AlarmStates
 from emulator.services.codebuild.api import build_limit
 from emulator.services.codebuild.builds import PROVISIONING, Builds
 from emulator.services.codepipeline.execution import Execution, Executions, Gate
@@ -34,18 +34,18 @@ from rehearsal.actors.item_writer import ItemWriter
 from rehearsal.actors.pipes import put_pipe
 from rehearsal.actors.tenant_tags import Owned, put_tags, tenant_resources_touched
 from rehearsal.job_clock import Beside
-from rehearsal.journal_reader import JournalItems
+from rehearsal.journal_reader import JournalReader
 from rehearsal.pipeline import conditions
-from rehearsal.pipeline.builds import Job, Jobs
+from rehearsal.pipeline.builds import BuildRunner, Job
 from rehearsal.pipeline.definition import Project, SynthesizedPipeline
 from rehearsal.pipeline.deployments import Deployments, deployed_pipeline
-from rehearsal.pipeline.engine import Walk, Walker
+from rehearsal.pipeline.engine import PipelineEngine, Walk
 from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.pipeline.in_process import in_process, script_in_process, signed_in
-from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch
+from rehearsal.pipeline.person_and_watch import STRIDE, RehearsedWatch, SimulatedPerson
 from rehearsal.scenario import ByHand, Push, StopSpec
 from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of, planned_cost, reactions_of
-from rehearsal.workspace import PIPELINE_STACK, Setting, production_of
+from rehearsal.workspace import PIPELINE_STACK, Workspace, production_of
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
@@ -56,10 +56,10 @@ DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
 
 
-class PlatformLife:
+class RehearsalSession:
     """One life of the emulated accounts, from the first deployment to the last stage."""
 
-    def __init__(self, setting: Setting, account: EmulatedAccount, assembly: Assembly) -> None:
+    def __init__(self, setting: Workspace, account: EmulatedAccount, assembly: Assembly) -> None:
         self.setting, self.account = setting, account
         self.request, self.progress = setting.request, setting.progress
         self.stacks = assembly.stacks
@@ -80,7 +80,7 @@ class PlatformLife:
         self.writer = ItemWriter(account, region, followed, setting.request.seed) if followed else None
         self.owned: list[Owned] = []
         self.by_hand_at: list[datetime] = []
-        self.watching: Watch | None = None
+        self.watching: RehearsedWatch | None = None
         self.cost_before = 0.0
         self.weeks: tuple[WeekCost, ...] = ()
 
@@ -125,7 +125,7 @@ class PlatformLife:
         beside = self.account.part(Beside)
         beside.next_start, beside.run = watch.next_start, watch.start
         person = self._person(execution, watch, stops)
-        walk = Walker(
+        walk = PipelineEngine(
             pipeline=pipeline,
             execution=execution,
             source=self.setting.source,
@@ -162,11 +162,11 @@ class PlatformLife:
 
         return told
 
-    def _person(self, execution: Execution, watch: Watch, stops: StopSpec | None) -> Person:
+    def _person(self, execution: Execution, watch: RehearsedWatch, stops: StopSpec | None) -> SimulatedPerson:
         """Who answers the gates, as the scenario has them."""
         spec = self.scenario.person
         early = spec.approve_early_after_hours
-        return Person(
+        return SimulatedPerson(
             execution=execution,
             watch=watch,
             clock=self.account.clock,
@@ -265,9 +265,9 @@ class PlatformLife:
         return Aws(session, self.account.production, region, self.account.clock)
 
     @cached_property
-    def journal(self) -> JournalItems:
+    def journal(self) -> JournalReader:
         dynamodb = self.account.client("dynamodb", self.account.tooling, self.home.region)
-        return JournalItems(dynamodb, "tap-journal")
+        return JournalReader(dynamodb, "tap-journal")
 
     @cached_property
     def branch(self) -> Path:
@@ -279,8 +279,8 @@ class PlatformLife:
         return to
 
     @cached_property
-    def jobs(self) -> Jobs:
-        return Jobs(
+    def jobs(self) -> BuildRunner:
+        return BuildRunner(
             verb=in_process(self.account),
             synthesis=self.setting.synthesis,
             scratch=self.setting.scratch,
@@ -294,7 +294,7 @@ class PlatformLife:
     def _reached(self, milestone: str, at: datetime) -> None:
         """What the scenario hangs on a milestone: events, late tags, calls by hand."""
         self.workload.milestone(milestone, at)
-        self.account.part(Alarms).look_soon(self.account)
+        self.account.part(AlarmStates).look_soon(self.account)
         self._tag(milestone)
         for push in (each for each in self.scenario.pushes if each.on == milestone):
             self._push(push)
@@ -330,13 +330,13 @@ class PlatformLife:
     def _week(self, start: datetime) -> WeekCost:
         return WeekCost(start=f"{start:%Y-%m-%d}", usd=round(week(self.account, start), 2))
 
-    def _watch(self, pipeline: SynthesizedPipeline) -> Watch:
+    def _watch(self, pipeline: SynthesizedPipeline) -> RehearsedWatch:
         for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self._prepared(pipeline.projects[schedule.project])
-            clock, say = self.account.clock, self.progress.by("Watch")
+            clock, say = self.account.clock, self.progress.by("RehearsedWatch")
             project, builds = pipeline.projects[schedule.project].name, self.account.part(Builds)
             called = Calls(self.account, self.home.region, project)
-            return Watch(
+            return RehearsedWatch(
                 job,
                 schedule.period,
                 clock,

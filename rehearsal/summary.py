@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.sizing import Sizing, SizingRecord
 from emulator.core.call_record import Call
-from rehearsal.journal_reader import JournalItems
+from rehearsal.journal_reader import JournalReader
 from rehearsal.scenario import Expectation, Outcome
 
 PHASES = (1, 2, 3)
@@ -74,7 +74,7 @@ class WeekCost(_Value):
     usd: float
 
 
-class Reaction(_Value):
+class ReactionSummary(_Value):
     """How quickly a phase was rolled back: minutes from the onset to the first undo, and to the service as before."""
 
     phase: int
@@ -97,17 +97,17 @@ class Summary(_Value):
     metric_calls: int
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    reactions: tuple[Reaction, ...] = ()  # one for each phase that was rolled back for what befell the service
+    reactions: tuple[ReactionSummary, ...] = ()  # one for each phase that was rolled back for what befell the service
     weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
 
 
-def phases_of(journal: JournalItems) -> tuple[PhaseSummary, ...]:
+def phases_of(journal: JournalReader) -> tuple[PhaseSummary, ...]:
     """All three phases as the journal's items tell them."""
     plan = journal.plan() or {"actions": (), "decisions": (), "held": "no plan"}
     return tuple(_phase(number, plan, journal.phase(number)) for number in PHASES)
 
 
-def reactions_of(journal: JournalItems, onsets: Sequence[datetime]) -> tuple[Reaction, ...]:
+def reactions_of(journal: JournalReader, onsets: Sequence[datetime]) -> tuple[ReactionSummary, ...]:
     """For each phase that was rolled back after the service got worse, how long that took."""
     found = []
     for number in PHASES:
@@ -117,17 +117,19 @@ def reactions_of(journal: JournalItems, onsets: Sequence[datetime]) -> tuple[Rea
             continue
         ended = journal.told(f"Phase {number} is as it was before")
         minutes = [None if at is None else round((at - onset).total_seconds() / 60, 1) for at in (began, ended)]
-        found.append(Reaction(phase=number, undo_after_minutes=minutes[0] or 0.0, restored_after_minutes=minutes[1]))
+        found.append(
+            ReactionSummary(phase=number, undo_after_minutes=minutes[0] or 0.0, restored_after_minutes=minutes[1])
+        )
     return tuple(found)
 
 
-def excluded_of(journal: JournalItems) -> frozenset[str]:
+def excluded_of(journal: JournalReader) -> frozenset[str]:
     """The names of the resources that the plan left to their owners."""
     plan = journal.plan() or {"excluded": ()}
     return frozenset(each["name"] for each in plan["excluded"])
 
 
-def planned_cost(journal: JournalItems) -> PlannedCost | None:
+def planned_cost(journal: JournalReader) -> PlannedCost | None:
     """What the current plan says the account costs before and after it; None where it says nothing of costs."""
     costs = (journal.plan() or {}).get("costs")
     return PlannedCost(before=float(costs["before"]), after=float(costs["after"])) if costs else None

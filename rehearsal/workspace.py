@@ -20,7 +20,7 @@ PRODUCTION = "Production"
 
 
 @dataclass(frozen=True)
-class Request:
+class RehearsalRequest:
     """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls; `weeks_after` come after the plan.
 
     `every_tick`: the watch runs at each tick of its schedule, where nothing happens as well. `wire`: calls take the
@@ -38,10 +38,10 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Workspace:
     """Where a rehearsal takes place: what was asked for, the project, a folder to throw away."""
 
-    request: Request
+    request: RehearsalRequest
     project: Path
     scratch: Path
     progress: Progress

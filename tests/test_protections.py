@@ -24,9 +24,9 @@ from optimizer.action import Permission, When
 from optimizer.actions import registry
 from optimizer.execute import lifecycle as verbs
 from optimizer.execute.engine import Engine
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.records import MoveState
 from optimizer.model import decision
 from optimizer.model.decision import Verdict, decide_by, guard
@@ -79,7 +79,7 @@ def tenants_are_left_alone_in_the_middle(make_world: MakeWorld) -> None:
     governed = engine.find([planned])[ARN]
     world.tag("TenantId", "acme")
     with suppress(TenantOwned), life.journal.lease(Purpose.APPLY, "test") as lease:
-        pen = Pen(life.journal, lease)
+        pen = JournalWriter(life.journal, lease)
         change = engine.change(plan, Phase.COMPUTE, planned, governed, pen)
         engine.run(plan, Phase.COMPUTE, change, When.APPLY, pen)
     assert world.table() == DESIGNED, "a table was changed that a tenant had just taken"
@@ -142,13 +142,13 @@ def a_silent_window_is_not_accepted(make_world: MakeWorld) -> None:
 
 
 def silence_is_health(off: Patch) -> None:
-    assess = Life._assess
+    assess = Lifecycle._assess
 
-    def lenient(life: Life, plan: Plan, record: Any) -> Assessment:
+    def lenient(life: Lifecycle, plan: Plan, record: Any) -> Assessment:
         found = assess(life, plan, record)
         return replace(found, verdict=Health.HEALTHY) if found.verdict is Health.INCONCLUSIVE else found
 
-    off.setattr(Life, "_assess", lenient)
+    off.setattr(Lifecycle, "_assess", lenient)
 
 
 # 3. Nothing irreversible before acceptance.
@@ -167,7 +167,7 @@ def nothing_irreversible_before_acceptance(make_world: MakeWorld) -> None:
 def every_move_runs_at_once(off: Patch) -> None:
     run = Engine.run
 
-    def at_once(engine: Engine, plan: Plan, phase: Phase, change: Any, when: When, pen: Pen) -> None:
+    def at_once(engine: Engine, plan: Plan, phase: Phase, change: Any, when: When, pen: JournalWriter) -> None:
         for each in When:
             run(engine, plan, phase, change, each, pen)
 
@@ -175,7 +175,7 @@ def every_move_runs_at_once(off: Patch) -> None:
 
 
 def nobody_waits_for_the_window(off: Patch) -> None:
-    off.setattr(Life, "_require_healthy", lambda life, plan, record: None)
+    off.setattr(Lifecycle, "_require_healthy", lambda life, plan, record: None)
 
 
 # 4. A crash at any call leaves a state from which the next run finishes or undoes, exactly.
@@ -194,12 +194,12 @@ def a_crash_is_finished_or_undone(make_world: MakeWorld) -> None:
 
 
 def intents_are_not_written(off: Patch) -> None:
-    move = Pen.move
+    move = JournalWriter.move
 
-    def afterwards(pen: Pen, plan: Plan, record: Any, state: MoveState) -> Any:
+    def afterwards(pen: JournalWriter, plan: Plan, record: Any, state: MoveState) -> Any:
         return record if state is MoveState.INTENT else move(pen, plan, record, state)
 
-    off.setattr(Pen, "move", afterwards)
+    off.setattr(JournalWriter, "move", afterwards)
 
 
 def _applied(world: World) -> World:
@@ -231,13 +231,13 @@ def code_and_account_agree(make_world: MakeWorld) -> None:
 
 
 def acceptance_leaves_the_sizing(off: Patch) -> None:
-    off.setattr(Life, "_resized", lambda life, decisions: life.journal.sizing())
+    off.setattr(Lifecycle, "_resized", lambda life, decisions: life.journal.sizing())
 
 
 def acceptance_changes_nothing(off: Patch) -> None:
     run = Engine.run
 
-    def applied_only(engine: Engine, plan: Plan, phase: Phase, change: Any, when: When, pen: Pen) -> None:
+    def applied_only(engine: Engine, plan: Plan, phase: Phase, change: Any, when: When, pen: JournalWriter) -> None:
         if when is When.APPLY:
             run(engine, plan, phase, change, when, pen)
 

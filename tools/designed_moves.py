@@ -24,15 +24,15 @@ def designed_moves() -> Mapping[str, Sequence[Move]]:
     """By action, the moves of its largest decision. Loads the foundation into an emulated account."""
     from rehearsal.report import Progress
     from rehearsal.scenario import load_scenario
-    from rehearsal.session import PlatformLife
-    from rehearsal.workspace import PROJECT, Request, Setting
+    from rehearsal.session import RehearsalSession
+    from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(Path(folder) / "out", load_scenario("quiet"))
-        setting = Setting(request, PROJECT, Path(folder), Progress(StringIO()))
+        request = RehearsalRequest(Path(folder) / "out", load_scenario("quiet"))
+        setting = Workspace(request, PROJECT, Path(folder), Progress(StringIO()))
         assembly = setting.synthesize()
         with setting.account_of(assembly) as account:
-            life = PlatformLife(setting, account, assembly)
+            life = RehearsalSession(setting, account, assembly)
             life.begin()
             regions = tuple(dict.fromkeys(stack.region for stack in life.production))
             settings = Settings.from_environ(

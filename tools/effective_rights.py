@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emulator.core.policy_evaluation import Allowed, Request, Statement, evaluate, statements
+from emulator.core.policy_evaluation import AccessRequest, Allowed, Statement, evaluate, statements
 
 Row = tuple[str, str, str, str]
 EVERY_RIGHT = statements('{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}')
@@ -44,7 +44,9 @@ class Role:
         """Whether the boundary lets the action through on some of the resources."""
         arn = f"arn:aws:iam::{self.account}:role/{self.name}"
         return any(
-            isinstance(evaluate((EVERY_RIGHT,), self.boundary, Request(arn, action, resource, self.account)), Allowed)
+            isinstance(
+                evaluate((EVERY_RIGHT,), self.boundary, AccessRequest(arn, action, resource, self.account)), Allowed
+            )
             for resource in statement.resources
         )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.billing.catalog import EC2, family, item, normalized, rate
-from emulator.billing.spec import Reservation, SavingsPlan
+from emulator.billing.spec import ReservationSpec, SavingsPlanSpec
 from emulator.workload.noise import Array
 
 Use = Mapping[tuple[str, str], Array]  # by Region and item: hours of instances in each hour
@@ -24,7 +24,7 @@ Use = Mapping[tuple[str, str], Array]  # by Region and item: hours of instances 
 class ReservationUse:
     """One reservation: the normalized units it commits to and those used, by hour; `cost` is of one used hour-unit."""
 
-    reservation: Reservation
+    reservation: ReservationSpec
     committed: Array
     used: Array
     cost: float
@@ -38,7 +38,7 @@ class ReservationUse:
 class PlanUse:
     """One Savings Plan: US dollars committed and used, by hour, and the list price of what it covered."""
 
-    plan: SavingsPlan
+    plan: SavingsPlanSpec
     committed: Array
     used: Array
     covers: Mapping[tuple[str, str], Array]  # hours, by Region and item
@@ -58,7 +58,9 @@ class Coverage:
         return sum((each.covers[key] for each in self.plans if key in each.covers), start=0.0)
 
 
-def cover(hours: Use, first: int, reservations: Sequence[Reservation], plans: Sequence[SavingsPlan]) -> Coverage:
+def cover(
+    hours: Use, first: int, reservations: Sequence[ReservationSpec], plans: Sequence[SavingsPlanSpec]
+) -> Coverage:
     """Let the commitments cover the instances' hours, which begin at hour `first` since 1970."""
     count = len(next(iter(hours.values()), np.zeros(0)))
     reserved: dict[tuple[str, str], Array] = {}
@@ -81,7 +83,7 @@ def cover(hours: Use, first: int, reservations: Sequence[Reservation], plans: Se
     return Coverage(tuple(uses), tuple(planned), reserved, cost)
 
 
-def _is_for_ours(reservation: Reservation) -> bool:
+def _is_for_ours(reservation: ReservationSpec) -> bool:
     """Whether it matches what runs here: Linux on shared hosts, as far as it is EC2.
 
     EC2 User Guide, "How Reserved Instances are applied": platform and tenancy must match.
@@ -91,7 +93,7 @@ def _is_for_ours(reservation: Reservation) -> bool:
     return (reservation.platform, reservation.tenancy) == ("Linux/UNIX", "default")
 
 
-def active(commitment: Reservation | SavingsPlan, first: int, count: int) -> Array:
+def active(commitment: ReservationSpec | SavingsPlanSpec, first: int, count: int) -> Array:
     """1 in each hour of the term, else 0."""
     seconds = (first + np.arange(count)) * 3600
     result: Array = ((seconds >= commitment.begin.timestamp()) & (seconds < commitment.end.timestamp())).astype(
@@ -100,7 +102,7 @@ def active(commitment: Reservation | SavingsPlan, first: int, count: int) -> Arr
     return result
 
 
-def unit_cost(reservation: Reservation) -> float:
+def unit_cost(reservation: ReservationSpec) -> float:
     """What one reserved normalized unit costs an hour, upfront payments spread over the term."""
     kind = reservation.kind
     return rate(kind, reservation.region) * (1 - reservation.discount) / normalized(kind)
@@ -110,7 +112,7 @@ def _reserve(
     running: Use,
     first: int,
     count: int,
-    group: Iterable[Reservation],
+    group: Iterable[ReservationSpec],
     reserved: dict[tuple[str, str], Array],
     cost: dict[tuple[str, str], Array],
 ) -> list[ReservationUse]:
@@ -133,7 +135,7 @@ def _reserve(
     return uses
 
 
-def _plan(plan: SavingsPlan, left: dict[tuple[str, str], Array], first: int, count: int) -> PlanUse:
+def _plan(plan: SavingsPlanSpec, left: dict[tuple[str, str], Array], first: int, count: int) -> PlanUse:
     """One Savings Plan over the hours that are still at list price; what it covers leaves `left`."""
     committed = active(plan, first, count) * plan.per_hour
     remaining, covers = committed.copy(), {}

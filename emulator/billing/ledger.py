@@ -17,7 +17,7 @@ from domain.list_prices import HOURS_PER_MONTH
 from emulator.billing.catalog import COST_EXPLORER, EC2, item, normalized, rate
 from emulator.billing.commitments import Coverage, PlanUse, ReservationUse, active, cover
 from emulator.billing.metering import Metered, meter
-from emulator.billing.spec import Adjustment, BillingSpec, Member, Reservation, SavingsPlan
+from emulator.billing.spec import AccountMember, Adjustment, BillingSpec, ReservationSpec, SavingsPlanSpec
 from emulator.workload.noise import Array
 from emulator.workload.workload import Sources
 
@@ -28,7 +28,7 @@ SAVINGS_PLANS = "Savings Plans for AWS Compute usage"
 
 
 @dataclass(frozen=True)
-class Line:
+class LedgerLine:
     """One kind of charge: by hour its quantity, and its cost in both ways, in US dollars."""
 
     service: str
@@ -47,7 +47,7 @@ class Ledger:
     """Everything billed from hour `first` (since 1970) on, up to the hour that now is under way."""
 
     first: int
-    lines: tuple[Line, ...]
+    lines: tuple[LedgerLine, ...]
     coverage: Coverage
     running: dict[tuple[str, str], Array]  # hours of instances, by Region and item
 
@@ -118,7 +118,7 @@ def settle(metered: Metered, spec: BillingSpec) -> Ledger:
     running = {key: amounts for key, amounts in metered.quantities.items() if item(key[1]).is_instance}
     coverage = cover(running, metered.first, spec.reservations, spec.savings_plans)
     count = len(next(iter(metered.quantities.values()), np.zeros(0)))
-    lines: list[Line] = []
+    lines: list[LedgerLine] = []
     for key, amounts in sorted(metered.quantities.items()):
         lines += _use(key, amounts, coverage)
     for reservation in coverage.reservations:
@@ -130,7 +130,7 @@ def settle(metered: Metered, spec: BillingSpec) -> Ledger:
     return Ledger(metered.first, tuple(lines), coverage, running)
 
 
-def _use(key: tuple[str, str], amounts: Array, coverage: Coverage) -> Iterator[Line]:
+def _use(key: tuple[str, str], amounts: Array, coverage: Coverage) -> Iterator[LedgerLine]:
     """An item's use: what a reservation covers costs nothing when it is used, its fee pays for it."""
     region, name = key
     what, price = item(name), rate(name, region)
@@ -139,8 +139,8 @@ def _use(key: tuple[str, str], amounts: Array, coverage: Coverage) -> Iterator[L
     at_list = amounts - by_plans - (0.0 if reserved is None else reserved)
     usage_type = what.usage_type_in(region)
 
-    def line(record: str, quantity: Array, unblended: Array, amortized: Array) -> Line:
-        return Line(what.service, usage_type, region, record, what.unit, quantity, unblended, amortized)
+    def line(record: str, quantity: Array, unblended: Array, amortized: Array) -> LedgerLine:
+        return LedgerLine(what.service, usage_type, region, record, what.unit, quantity, unblended, amortized)
 
     if reserved is not None and reserved.any():
         yield line("DiscountedUsage", reserved, np.zeros_like(reserved), coverage.cost[key])
@@ -153,7 +153,7 @@ def _use(key: tuple[str, str], amounts: Array, coverage: Coverage) -> Iterator[L
         yield line("Usage", at_list, at_list * price, at_list * price)
 
 
-def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[Line]:
+def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[LedgerLine]:
     """The recurring fee of a month, on the first, and what was paid upfront; amortized is what went unused."""
     each = use.reservation
     what = item(each.kind)
@@ -163,26 +163,26 @@ def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[L
     zero = np.zeros(count)
     recurring = hours * price * (1 - each.upfront)
     unused = use.unused * use.cost
-    yield Line(what.service, fee_type, each.region, "RIFee", "Hrs", hours, recurring, unused, each.owner)
+    yield LedgerLine(what.service, fee_type, each.region, "RIFee", "Hrs", hours, recurring, unused, each.owner)
     if each.upfront:
         paid = _upfront(each, price * each.count, first, count)
-        yield Line(what.service, fee_type, each.region, "Upfront", "Quantity", zero, paid, zero, each.owner)
+        yield LedgerLine(what.service, fee_type, each.region, "Upfront", "Quantity", zero, paid, zero, each.owner)
 
 
-def _plan_lines(use: PlanUse, first: int, count: int) -> Iterator[Line]:
+def _plan_lines(use: PlanUse, first: int, count: int) -> Iterator[LedgerLine]:
     """The commitment of every hour, and what was paid upfront; amortized is what of it went unused."""
     plan = use.plan
     what = "ComputeSP:" if plan.type == "Compute" else f"EC2SP:{plan.family}."
     kind = f"{what}{plan.years}yr{plan.payment.replace(' ', '')}"
     region, unused = plan.region or "global", use.committed - use.used
     hours, recurring = active(plan, first, count), use.committed * (1 - plan.upfront)
-    yield Line(SAVINGS_PLANS, kind, region, "SavingsPlanRecurringFee", "Hrs", hours, recurring, unused)
+    yield LedgerLine(SAVINGS_PLANS, kind, region, "SavingsPlanRecurringFee", "Hrs", hours, recurring, unused)
     if plan.upfront:
         zero, paid = np.zeros(count), _upfront(plan, plan.per_hour, first, count)
-        yield Line(SAVINGS_PLANS, kind, region, "SavingsPlanUpfrontFee", "Quantity", zero, paid, zero)
+        yield LedgerLine(SAVINGS_PLANS, kind, region, "SavingsPlanUpfrontFee", "Quantity", zero, paid, zero)
 
 
-def _upfront(bought: Reservation | SavingsPlan, per_hour: float, first: int, count: int) -> Array:
+def _upfront(bought: ReservationSpec | SavingsPlanSpec, per_hour: float, first: int, count: int) -> Array:
     """What is paid for the whole term when it begins."""
     paid = np.zeros(count)
     at = int(bought.begin.timestamp() // 3600) - first
@@ -191,7 +191,7 @@ def _upfront(bought: Reservation | SavingsPlan, per_hour: float, first: int, cou
     return paid
 
 
-def _monthly_hours(reservation: Reservation, first: int, count: int) -> Array:
+def _monthly_hours(reservation: ReservationSpec, first: int, count: int) -> Array:
     """The hours of the term in each month, all in the first of them: the fee of a month is charged when it begins."""
     result = np.zeros(count)
     for month in range(reservation.years * 12 + 1):
@@ -205,21 +205,21 @@ def _monthly_hours(reservation: Reservation, first: int, count: int) -> Array:
     return result
 
 
-def _member(each: Member, count: int) -> Line:
+def _member(each: AccountMember, count: int) -> LedgerLine:
     """What another account of the organization is billed, hour by hour."""
     cost = np.full(count, each.per_hour)
-    return Line(EC2, "BoxUsage:m5.large", "us-east-1", "Usage", "Hrs", cost, cost, cost, each.account)
+    return LedgerLine(EC2, "BoxUsage:m5.large", "us-east-1", "Usage", "Hrs", cost, cost, cost, each.account)
 
 
-def _adjustment(each: Adjustment, first: int, count: int) -> Line:
+def _adjustment(each: Adjustment, first: int, count: int) -> LedgerLine:
     amounts = np.zeros(count)
     at = int(datetime(each.month.year, each.month.month, 1, tzinfo=UTC).timestamp() // 3600) - first
     if 0 <= at < count:
         amounts[at] = -each.usd
-    return Line(each.service, each.kind, "us-east-1", each.kind, "", np.zeros(count), amounts, amounts)
+    return LedgerLine(each.service, each.kind, "us-east-1", each.kind, "", np.zeros(count), amounts, amounts)
 
 
-def _requests(account: Account, first: int, count: int) -> list[Line]:
+def _requests(account: Account, first: int, count: int) -> list[LedgerLine]:
     """What the answers of Cost Explorer themselves cost."""
     calls = np.zeros(count)
     for call in account.calls.of("ce"):
@@ -230,4 +230,4 @@ def _requests(account: Account, first: int, count: int) -> list[Line]:
         return []
     what = item("Cost Explorer request")
     cost = calls * rate(what.name, "us-east-1")
-    return [Line(COST_EXPLORER, what.usage_type, "us-east-1", "Usage", what.unit, calls, cost, cost)]
+    return [LedgerLine(COST_EXPLORER, what.usage_type, "us-east-1", "Usage", what.unit, calls, cost, cost)]

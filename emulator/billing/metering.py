@@ -25,7 +25,7 @@ from emulator.workload.database_volume import (
 )
 from emulator.workload.noise import DAY, PERIOD, Array
 from emulator.workload.scene import Scene
-from emulator.workload.snapshot import Configuration, Region
+from emulator.workload.snapshot import Configuration, RegionSnapshot
 from emulator.workload.tables import OPERATIONS, READS, WRITES
 from emulator.workload.workload import Workload
 
@@ -166,11 +166,11 @@ def month_hours(scene: Scene) -> Array:
     return result
 
 
-def _here(configuration: Configuration, scene: Scene) -> Region:
-    return configuration.get(scene.region, Region())
+def _here(configuration: Configuration, scene: Scene) -> RegionSnapshot:
+    return configuration.get(scene.region, RegionSnapshot())
 
 
-def kinds(region: Region) -> Counter[str]:
+def kinds(region: RegionSnapshot) -> Counter[str]:
     """Instances and nodes by type."""
     found = Counter(kind for fleet in region.fleets.values() for _, kind in fleet.instances)
     found.update(kind for database in region.databases.values() for _, kind in database.instances)
@@ -179,24 +179,24 @@ def kinds(region: Region) -> Counter[str]:
     return found
 
 
-def _count_of(kind: str) -> Callable[[Region], float]:
+def _count_of(kind: str) -> Callable[[RegionSnapshot], float]:
     return lambda region: kinds(region)[kind]
 
 
-def _has_database(name: str) -> Callable[[Region], float]:
+def _has_database(name: str) -> Callable[[RegionSnapshot], float]:
     return lambda region: name in region.databases
 
 
-def _copies_of(table: str) -> Callable[[Region], float]:
+def _copies_of(table: str) -> Callable[[RegionSnapshot], float]:
     """How often a write is kept: in the table and in each of its indexes."""
     return lambda region: 1 + len(region.tables[table]) if table in region.tables else 0
 
 
-def _table_gb(region: Region) -> float:
+def _table_gb(region: RegionSnapshot) -> float:
     return sum(_TABLE_GB.get(name, 0.0) * (1 + _INDEX_SHARE * len(indexes)) for name, indexes in region.tables.items())
 
 
-def _hours(scene: Scene, count: Callable[[Region], float]) -> Array:
+def _hours(scene: Scene, count: Callable[[RegionSnapshot], float]) -> Array:
     return _summed(scene.of(count)) / PER_HOUR
 
 

@@ -15,7 +15,7 @@ from emulator.billing.metering import METRICS_IN_DETAIL, kinds
 from emulator.core.instance_types import GIB
 from emulator.workload.database_volume import CHANGED_PER_DAY, volume
 from emulator.workload.noise import PERIOD
-from emulator.workload.snapshot import Region, configuration
+from emulator.workload.snapshot import RegionSnapshot, configuration
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def monthly_cost(account: Account) -> float:
     return round(total, 2)
 
 
-def standing(region: Region, volume_gb: float) -> dict[str, float]:
+def standing(region: RegionSnapshot, volume_gb: float) -> dict[str, float]:
     """Quantities of what is billed for existing, by item; `volume_gb` is the size of each Aurora volume.
 
     Backup storage of the volume's own size is free (Aurora User Guide, "Understanding Amazon Aurora backup storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator.billing.ledger import Line
+from emulator.billing.ledger import LedgerLine
 from emulator.core.errors import AwsError
 
 _DIMENSIONS = {
@@ -16,7 +16,7 @@ _DIMENSIONS = {
 }
 
 
-def chosen(line: Line, expression: Mapping[str, Any] | None, account: str) -> bool:
+def chosen(line: LedgerLine, expression: Mapping[str, Any] | None, account: str) -> bool:
     """Whether the expression holds for a line; no expression holds for all."""
     if not expression:
         return True
@@ -37,7 +37,7 @@ def chosen(line: Line, expression: Mapping[str, Any] | None, account: str) -> bo
     raise NotImplementedError(f"filtering by {operator} is not emulated: filter by dimensions.")
 
 
-def dimension(line: Line, key: str, account: str) -> str:
+def dimension(line: LedgerLine, key: str, account: str) -> str:
     """A line's value under a dimension."""
     if key == "LINKED_ACCOUNT":
         return line.account or account

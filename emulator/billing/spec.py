@@ -54,7 +54,7 @@ class _Commitment(_Value):
         return UPFRONT[self.payment]
 
 
-class Reservation(_Commitment):
+class ReservationSpec(_Commitment):
     """Reserved EC2 instances (regional), RDS instances or ElastiCache nodes of one type."""
 
     kind: str
@@ -65,7 +65,7 @@ class Reservation(_Commitment):
     owner: str = ""  # another account of the organization that shares it; empty: the account's own
 
 
-class SavingsPlan(_Commitment):
+class SavingsPlanSpec(_Commitment):
     """So many US dollars an hour, after the discount, whatever is used. An EC2 Instance plan is for one family."""
 
     type: Literal["Compute", "EC2Instance"] = "Compute"
@@ -74,7 +74,7 @@ class SavingsPlan(_Commitment):
     region: str | None = None
 
 
-class Member(_Value):
+class AccountMember(_Value):
     """Another account of the organization that the account pays for, and what it spends on EC2 an hour."""
 
     account: str
@@ -102,9 +102,9 @@ class BillingSpec(_Value):
 
     earlier_months: NonNegativeInt = 12
     cost_explorer: Access = Access.ON
-    reservations: tuple[Reservation, ...] = ()
-    savings_plans: tuple[SavingsPlan, ...] = ()
+    reservations: tuple[ReservationSpec, ...] = ()
+    savings_plans: tuple[SavingsPlanSpec, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     currency: Currency = Currency()
-    members: tuple[Member, ...] = ()  # none: it pays for itself alone
+    members: tuple[AccountMember, ...] = ()  # none: it pays for itself alone
     offered: Discount = 0.3  # what AWS takes off for a commitment that nobody has bought yet

@@ -47,7 +47,7 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Window:
+class BillWindow:
     """A time range of the bill, in periods; `known` says by hour of the ledger what share of it has arrived."""
 
     book: Ledger
@@ -92,7 +92,7 @@ def unavailable() -> AwsError:
     return AwsError("DataUnavailableException", _UNAVAILABLE)
 
 
-def window(account: Account, call: Call, granularity: str | None) -> Window:
+def window(account: Account, call: Call, granularity: str | None) -> BillWindow:
     """The range that a call asks for. Raises AwsError where Cost Explorer refuses it."""
     opened(account, call)
     now = account.clock.now()
@@ -110,7 +110,7 @@ def window(account: Account, call: Call, granularity: str | None) -> Window:
     book = book_of(account, call)
     known = share_known(book, now)
     periods = tuple(_periods(book, start, end, granularity or "DAILY", now))
-    return Window(book, start, end, periods, known, account.part(Billing).spec.currency)
+    return BillWindow(book, start, end, periods, known, account.part(Billing).spec.currency)
 
 
 def book_of(account: Account, call: Call) -> Ledger:

@@ -27,7 +27,7 @@ from moto.elbv2.responses import ELBV2Response
 from moto.utilities.utils import get_partition
 
 from emulator.core.answer_values import Answers, received, unaware, unix_seconds
-from emulator.core.moto_patches import Request, Wire
+from emulator.core.moto_patches import Wire, WireRequest
 from emulator.core.service_fronts import FRONTS
 
 CONTENT_TYPES = {
@@ -53,7 +53,7 @@ class Caller:
     raw_timestamps: bool = False
 
 
-class DirectRequest(Request):
+class DirectRequest(WireRequest):
     """One call that came as parameters."""
 
     def __init__(self, service: str, operation: str, asked: Mapping[str, Any], caller: Caller) -> None:
@@ -174,14 +174,14 @@ def _any_backend(regions: BackendDict) -> Any:
     return of_account["us-east-1" if "us-east-1" in of_account else "aws"]
 
 
-class Account(Protocol):
+class CallHandler(Protocol):
     """What a direct client asks of the account."""
 
-    def handle(self, request: Request) -> Wire: ...
+    def handle(self, request: WireRequest) -> Wire: ...
     def account_of(self, access_key: str) -> str: ...
 
 
-def direct_clients(account: Account) -> Callable[..., None]:
+def direct_clients(account: CallHandler) -> Callable[..., None]:
     """A handler of botocore's `creating-client-class`: clients made in its session call `account`."""
 
     class DirectClient:
@@ -196,7 +196,7 @@ def direct_clients(account: Account) -> Callable[..., None]:
     return add
 
 
-def _call(account: Account, client: Any, operation: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _call(account: CallHandler, client: Any, operation: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What `BaseClient._make_api_call` does, but for the wire."""
     events, service_id = client.meta.events, client.meta.service_model.service_id.hyphenize()
     context = {"client_region": client.meta.region_name, "client_config": client.meta.config}
@@ -223,7 +223,7 @@ def _call(account: Account, client: Any, operation: Any, asked: Mapping[str, Any
     raise client.exceptions.from_code(code)(parsed, operation.name)
 
 
-def _attempt(account: Account, client: Any, operation: Any, asked: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _attempt(account: CallHandler, client: Any, operation: Any, asked: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     request = DirectRequest(client.meta.service_model.service_name, operation.name, asked, _caller(account, client))
     status, headers, body = account.handle(request)
     http = SimpleNamespace(status_code=status, headers=headers, content=b"")
@@ -261,7 +261,7 @@ def _retries(client: Any, operation: Any, context: dict[str, Any], attempts: int
     )
 
 
-def _caller(account: Account, client: Any) -> Caller:
+def _caller(account: CallHandler, client: Any) -> Caller:
     key = client._request_signer._credentials.get_frozen_credentials().access_key  # noqa: SLF001 -- it may refresh itself
     callers: dict[str, Caller] = vars(client).setdefault("_callers", {})
     if key not in callers:

@@ -42,12 +42,12 @@ REQUEST_ID = "x-amzn-requestid"
 class Handler(Protocol):
     """What the account offers to the seam."""
 
-    def handle(self, request: Request) -> Wire: ...
+    def handle(self, request: WireRequest) -> Wire: ...
     def account_of(self, access_key: str) -> str: ...
     def entering(self) -> Any: ...
 
 
-class Request:
+class WireRequest:
     """One call as moto received it: read its parameters, run moto's original, put an answer on the wire."""
 
     def __init__(self, response: BaseResponse, original: Callable[[BaseResponse], Wire]) -> None:
@@ -141,7 +141,7 @@ class Request:
         return headers
 
 
-class ObjectRequest(Request):
+class ObjectRequest(WireRequest):
     """One call to S3, which moto answers past `call_action`. Its operation is the IAM action, as `ListBucket`."""
 
     def __init__(self, response: S3Response, asked: Any, url: str, answer: Callable[[], Any]) -> None:
@@ -193,7 +193,7 @@ def attached(handler: Handler) -> Iterator[None]:
     process = botocore_stubber.process_request
 
     def call_action(response: BaseResponse) -> Wire:
-        return handler.handle(Request(response, original))
+        return handler.handle(WireRequest(response, original))
 
     def s3(original: Callable[[S3Response, Any, str], Any]) -> Callable[[S3Response, Any, str], Wire]:
         def answer(response: S3Response, asked: Any, url: str) -> Wire:

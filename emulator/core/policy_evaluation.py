@@ -80,7 +80,7 @@ Policies = Iterable[Sequence[Statement]]
 
 
 @dataclass(frozen=True)
-class Request:
+class AccessRequest:
     """What is asked: the caller's ARN (a role's, also for its sessions), the action, the resource, who owns it."""
 
     principal: str
@@ -93,7 +93,7 @@ class Request:
 def evaluate(
     policies: Policies,
     boundary: Sequence[Statement] | None,
-    request: Request,
+    request: AccessRequest,
     resource_policy: Sequence[Statement] = (),
 ) -> Decision:
     """The decision. `boundary` None: the principal has none. Raises NotImplementedError as the module says."""
@@ -155,7 +155,7 @@ def account_of(arn: str) -> str:
     return parts[4] if len(parts) == 6 else ""
 
 
-def _any(found: Iterable[Statement], request: Request, *, allows: bool) -> bool:
+def _any(found: Iterable[Statement], request: AccessRequest, *, allows: bool) -> bool:
     return any(
         each.allows == allows
         and each.is_about(request.action)

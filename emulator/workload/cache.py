@@ -12,7 +12,7 @@ from emulator.workload.metric_catalog import Dimensions, signal
 from emulator.workload.noise import PERIOD, Array
 from emulator.workload.points import Points
 from emulator.workload.scene import Scene
-from emulator.workload.snapshot import Cache, Region
+from emulator.workload.snapshot import CacheSnapshot, RegionSnapshot
 
 NAMESPACE = "AWS/ElastiCache"
 
@@ -24,7 +24,7 @@ _ITEM_BYTES = 4096
 _COMMAND_BYTES = 120  # a command without its value, or the answer to one
 
 
-def _group(region: Region, dimensions: Dimensions) -> Cache | None:
+def _group(region: RegionSnapshot, dimensions: Dimensions) -> CacheSnapshot | None:
     node = dimensions["CacheClusterId"]
     return next((c for c in region.caches.values() if any(node == each for each, _ in c.members)), None)
 
@@ -51,7 +51,7 @@ def _sets(scene: Scene, dimensions: Dimensions) -> Array:
     return np.floor(scene.demand * _SETS * share)
 
 
-def _is_primary(region: Region, dimensions: Dimensions) -> bool:
+def _is_primary(region: RegionSnapshot, dimensions: Dimensions) -> bool:
     group, node = _group(region, dimensions), dimensions["CacheClusterId"]
     if group is None:
         return False

@@ -13,7 +13,7 @@ from emulator.workload.metric_catalog import Dimensions, signal
 from emulator.workload.noise import PERIOD, Array
 from emulator.workload.points import Points
 from emulator.workload.scene import Scene
-from emulator.workload.snapshot import Region
+from emulator.workload.snapshot import RegionSnapshot
 
 NAMESPACE = "AWS/RDS"
 
@@ -39,7 +39,7 @@ class _Member:
     serving: bool
 
 
-def _members(region: Region, dimensions: Dimensions) -> list[_Member]:
+def _members(region: RegionSnapshot, dimensions: Dimensions) -> list[_Member]:
     """The instances that the dimensions cover."""
     return [
         member

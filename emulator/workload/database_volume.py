@@ -13,7 +13,7 @@ from emulator.workload.metric_catalog import Dimensions, signal
 from emulator.workload.noise import DAY, PERIOD, Array
 from emulator.workload.points import Points
 from emulator.workload.scene import Scene
-from emulator.workload.snapshot import NOTHING, Database, Region
+from emulator.workload.snapshot import NOTHING, DatabaseSnapshot, RegionSnapshot
 
 NAMESPACE = "AWS/RDS"
 
@@ -23,7 +23,7 @@ WRITES_PER_REQUEST, READS_PER_REQUEST = 6.0, 0.8  # at the volume; most reads co
 _GLOBAL_LAG_MS = 110.0
 
 
-def _cluster(region: Region, dimensions: Dimensions) -> Database | None:
+def _cluster(region: RegionSnapshot, dimensions: Dimensions) -> DatabaseSnapshot | None:
     return region.databases.get(dimensions["DBClusterIdentifier"])
 
 

@@ -15,7 +15,7 @@ from emulator.workload.metric_catalog import Dimensions, signal
 from emulator.workload.noise import PERIOD, Array
 from emulator.workload.points import Points
 from emulator.workload.scene import Scene
-from emulator.workload.snapshot import Region
+from emulator.workload.snapshot import RegionSnapshot
 
 NAMESPACE = "AWS/EC2"
 
@@ -27,7 +27,7 @@ _MEMORY, _WORKING_MEMORY = 5 * GIB, 6 * GIB  # of each instance: at rest, and mo
 _BACKGROUND_BYTES = 20e6  # in five minutes: logs and metrics
 
 
-def _members(dimensions: Dimensions) -> Callable[[Region], list[str]] | None:
+def _members(dimensions: Dimensions) -> Callable[[RegionSnapshot], list[str]] | None:
     """The types of the instances a set of dimensions covers; None when EC2 publishes nothing under it."""
     match sorted(dimensions.items()):
         case [("AutoScalingGroupName", group)]:

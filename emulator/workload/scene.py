@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from emulator.core.instance_types import usable_cache_bytes, vcpus
 from emulator.workload.indexes import ANCHOR, BY_CALENDAR, HOUR, PER_REQUEST
 from emulator.workload.noise import DAY, PERIOD, Array, Noise
-from emulator.workload.snapshot import NOTHING, Configuration, Region
+from emulator.workload.snapshot import NOTHING, Configuration, RegionSnapshot
 from emulator.workload.spec import IndexJob, WorkloadSpec
 
 # Requests by hour of the users' day: a business platform in the Americas and Europe. Mean 1.
@@ -78,7 +78,7 @@ class Scene:
         place = np.searchsorted(since, (self.periods + 0.5) * PERIOD, side="right") - 1
         return (int(place.min()), place) if len(place) else (0, place)
 
-    def of(self, value: Callable[[Region], float]) -> Array:
+    def of(self, value: Callable[[RegionSnapshot], float]) -> Array:
         """A figure of the configuration in force, period by period; before the first one, of an empty Region."""
         first, place = self._in_force
         if not len(place):
@@ -201,7 +201,7 @@ class Scene:
         return np.where(self.cache_usable > 0, 1 + 4 * missing, 1.0)
 
 
-def _database_vcpus(region: Region, *, writing: bool) -> list[int]:
+def _database_vcpus(region: RegionSnapshot, *, writing: bool) -> list[int]:
     return [
         vcpus(kind)
         for database in region.databases.values()

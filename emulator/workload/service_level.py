@@ -14,8 +14,8 @@ import numpy as np
 
 from domain.sizing import Sizing
 from emulator.workload.noise import PERIOD, Array
-from emulator.workload.snapshot import Cache, Configuration, Database, Fleet
-from emulator.workload.workload import Asked, Workload
+from emulator.workload.snapshot import CacheSnapshot, Configuration, DatabaseSnapshot, FleetSnapshot
+from emulator.workload.workload import MetricRequest, Workload
 
 ERROR_RATE = 0.005  # the brief's limits: half a percent of all requests,
 SLOWER = 1.20  # and a p99 a fifth above what it would be
@@ -45,11 +45,11 @@ def resized(present: Configuration, region: str, sizing: Sizing) -> Configuratio
     changed = replace(
         here,
         fleets={
-            name: Fleet(tuple((f"i-{number}", fleet.instance_type) for number in range(fleet.desired)))
+            name: FleetSnapshot(tuple((f"i-{number}", fleet.instance_type) for number in range(fleet.desired)))
             for name in here.fleets
         },
         caches={
-            name: Cache(
+            name: CacheSnapshot(
                 cache.node_type,
                 cache.shards,
                 tuple((f"{name}-{shard}-{node:03}", shard) for shard in cache.shards for node in nodes),
@@ -83,7 +83,7 @@ _METRICS = {
 
 def _hours(life: Workload, place: tuple[str, str], start: datetime, end: datetime) -> Mapping[str, Array]:
     region, balancer = place
-    asked = Asked(int(start.timestamp()), int(end.timestamp()), PERIOD)
+    asked = MetricRequest(int(start.timestamp()), int(end.timestamp()), PERIOD)
     found = {}
     for key, (name, statistic) in _METRICS.items():
         values = np.zeros(len(asked.starts()))
@@ -98,6 +98,6 @@ def _hours(life: Workload, place: tuple[str, str], start: datetime, end: datetim
     return found
 
 
-def _database(before: Database, instances: tuple[tuple[str, str], ...]) -> Database:
+def _database(before: DatabaseSnapshot, instances: tuple[tuple[str, str], ...]) -> DatabaseSnapshot:
     """A secondary stays; the primary's first instance writes."""
     return before if before.secondary else replace(before, instances=instances, writer=instances[0][0])

@@ -23,7 +23,7 @@ AGENT = "amazon-cloudwatch-agent"  # the package that user data installs
 
 
 @dataclass(frozen=True)
-class Fleet:
+class FleetSnapshot:
     """One Auto Scaling group: its instances in service, as (id, type).
 
     `counted`: its own metrics are enabled. `agent`: its instances start the CloudWatch agent.
@@ -35,7 +35,7 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class Database:
+class DatabaseSnapshot:
     """One Aurora cluster. Instances as (id, class); `snapshots` are manual ones, by the second they were taken."""
 
     instances: tuple[tuple[str, str], ...]
@@ -46,7 +46,7 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Cache:
+class CacheSnapshot:
     """One replication group: its members as (node id, shard)."""
 
     node_type: str
@@ -55,14 +55,14 @@ class Cache:
 
 
 @dataclass(frozen=True)
-class Region:
+class RegionSnapshot:
     """The resources of one Region, by the name their metrics carry."""
 
-    fleets: Mapping[str, Fleet] = field(default_factory=dict)
+    fleets: Mapping[str, FleetSnapshot] = field(default_factory=dict)
     balancers: tuple[str, ...] = ()
     target_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by load balancer
-    databases: Mapping[str, Database] = field(default_factory=dict)
-    caches: Mapping[str, Cache] = field(default_factory=dict)
+    databases: Mapping[str, DatabaseSnapshot] = field(default_factory=dict)
+    caches: Mapping[str, CacheSnapshot] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # each table's indexes
     unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those denied or being deleted
     streams: Mapping[str, str] = field(default_factory=dict)  # the label of each table's stream that is on
@@ -72,9 +72,9 @@ class Region:
     left_snapshots: int = 0  # manual snapshots of Aurora clusters that are gone
 
 
-Configuration = Mapping[str, Region]  # by Region name
+Configuration = Mapping[str, RegionSnapshot]  # by Region name
 
-NOTHING = Region()
+NOTHING = RegionSnapshot()
 
 
 def configuration(account: str) -> Configuration:
@@ -84,8 +84,8 @@ def configuration(account: str) -> Configuration:
     return {region: _region(account, region) for region in sorted(regions)}
 
 
-def _region(account: str, region: str) -> Region:
-    return Region(
+def _region(account: str, region: str) -> RegionSnapshot:
+    return RegionSnapshot(
         fleets=_fleets(account, region),
         balancers=_balancers(account, region),
         target_groups=_target_groups(account, region),
@@ -106,11 +106,11 @@ def _there(service: BackendDict, account: str, region: str) -> bool:
     return account in service and region in service[account]
 
 
-def _fleets(account: str, region: str) -> dict[str, Fleet]:
+def _fleets(account: str, region: str) -> dict[str, FleetSnapshot]:
     if not _there(autoscaling_backends, account, region):
         return {}
     return {
-        name: Fleet(
+        name: FleetSnapshot(
             tuple(
                 (s.instance.id, s.instance.instance_type)
                 for s in group.instance_states
@@ -149,7 +149,7 @@ def _target_groups(account: str, region: str) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def _databases(account: str, region: str) -> dict[str, Database]:
+def _databases(account: str, region: str) -> dict[str, DatabaseSnapshot]:
     if not _there(rds_backends, account, region):
         return {}
     backend = rds_backends[account][region]
@@ -157,7 +157,7 @@ def _databases(account: str, region: str) -> dict[str, Database]:
     found = {}
     for name, cluster in backend.clusters.items():
         members = [each for each in cluster.members if each.status not in ("creating", "deleting")]
-        found[name] = Database(
+        found[name] = DatabaseSnapshot(
             instances=tuple((each.db_instance_identifier, each.db_instance_class) for each in members),
             writer=cluster.writer.db_instance_identifier if cluster.writer else None,
             secondary=cluster in followers,
@@ -182,11 +182,11 @@ def _followers(account: str) -> list[object]:
     ]
 
 
-def _caches(account: str, region: str) -> dict[str, Cache]:
+def _caches(account: str, region: str) -> dict[str, CacheSnapshot]:
     if not _there(elasticache_backends, account, region):
         return {}
     return {
-        name: Cache(
+        name: CacheSnapshot(
             node_type=group.cache_node_type,
             shards=tuple(each["node_group_id"] for each in group.node_groups),
             members=tuple(

@@ -45,7 +45,7 @@ class IndexQueries(_Value):
     per_request: PositiveFloat
 
 
-class Event(_Value):
+class WorkloadEvent(_Value):
     """Something that befalls the platform, from some minutes after a milestone on.
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:

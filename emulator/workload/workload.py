@@ -21,7 +21,7 @@ from emulator.workload.noise import PERIOD, Array, Noise
 from emulator.workload.points import Points, statistic
 from emulator.workload.scene import Effects, Scene
 from emulator.workload.snapshot import Configuration, configuration
-from emulator.workload.spec import Event, IndexJob, WorkloadSpec
+from emulator.workload.spec import IndexJob, WorkloadEvent, WorkloadSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ class ObservedAccount(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class MetricRequest:
     """Whole periods, from `start` up to `end`, in Unix seconds; `period` in seconds, a multiple of 60."""
 
     start: int
@@ -60,7 +60,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Samples:
+class MetricSamples:
     """One metric over a range, before any statistic: `factor` parts make one period of the answer.
 
     `at` is the Unix second at which each period of the answer begins.
@@ -87,7 +87,7 @@ class Workload:
         account: ObservedAccount,
         seed: int,
         *,
-        events: Sequence[Event],
+        events: Sequence[WorkloadEvent],
         jobs: Sequence[IndexJob] = (),
     ) -> None:
         self._spec = spec
@@ -134,7 +134,7 @@ class Workload:
         lengths = [event.failover_seconds for event in self._happening(now) if event.failover_seconds is not None]
         return max(lengths, default=None)
 
-    def _happening(self, now: datetime) -> Iterator[Event]:
+    def _happening(self, now: datetime) -> Iterator[WorkloadEvent]:
         for event in self._events:
             begin, end = self._span(event)
             if begin <= now.timestamp() < end:
@@ -149,8 +149,8 @@ class Workload:
             self._timeline.append((at.timestamp(), present))
 
     def samples(
-        self, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: Asked, now: datetime
-    ) -> Samples | None:
+        self, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: MetricRequest, now: datetime
+    ) -> MetricSamples | None:
         """One metric as it is known at `now`; None when the account publishes no such metric."""
         signal = find(namespace, name)
         if signal is None or not self._timeline:
@@ -162,8 +162,10 @@ class Workload:
             return None
         points = _published(points.only(~scene.effects.silent), scene, signal, now.timestamp())
         if asked.period % PERIOD == 0:
-            return Samples(signal.unit, asked.starts(), points, asked.period // PERIOD)
-        return Samples(signal.unit, asked.starts(), _by_the_minute(points, signal, asked, first), asked.period // 60)
+            return MetricSamples(signal.unit, asked.starts(), points, asked.period // PERIOD)
+        return MetricSamples(
+            signal.unit, asked.starts(), _by_the_minute(points, signal, asked, first), asked.period // 60
+        )
 
     @property
     def timeline(self) -> Sequence[tuple[float, Configuration]]:
@@ -219,7 +221,7 @@ class Workload:
             error_rate += each.error_rate * np.maximum(seconds, 0.0) / PERIOD
         return Effects(p99_factor, error_rate, outage, silent, queries, slower, failing)
 
-    def _span(self, event: Event) -> tuple[float, float]:
+    def _span(self, event: WorkloadEvent) -> tuple[float, float]:
         """When an event begins and ends; never, as long as its milestone was not reached."""
         reached = self._milestones.get(event.on, np.inf)
         if event.until_minutes is not None:
@@ -235,7 +237,7 @@ def _published(points: Points, scene: Scene, signal: Signal, now: float) -> Poin
     return points.so_far(minutes / 5) if signal.resolution == 60 else points.only(minutes == 5)
 
 
-def _by_the_minute(points: Points, signal: Signal, asked: Asked, first: int) -> Points:
+def _by_the_minute(points: Points, signal: Signal, asked: MetricRequest, first: int) -> Points:
     """A finer view: a 60-second metric's samples shared out over the minutes, a 300-second one's in the first."""
     fine = points.repeated(5, evenly=signal.resolution == 60)
     offset = (asked.start - first * PERIOD) // 60

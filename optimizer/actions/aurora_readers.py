@@ -32,7 +32,7 @@ from optimizer.observe.series import at_times_of, highest, p95_or_lately, scaled
 from optimizer.ports.aws import Aws
 from optimizer.resources.capacities import DATABASE_CLASSES
 from optimizer.resources.database import cluster as aurora
-from optimizer.resources.database.instance import DELETING_AND_CREATING, AuroraInstance
+from optimizer.resources.database.instance import DELETING_AND_CREATING, InstanceState
 from optimizer.resources.registry import is_sized
 from optimizer.resources.scalable_targets import scalable_targets
 
@@ -192,7 +192,7 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 
 def _delete(cluster: Governed, name: str, description: Mapping[str, Any], was: Mapping[str, Any]) -> Move:
-    instance = AuroraInstance(cluster.name, name)
+    instance = InstanceState(cluster.name, name)
 
     def is_ready(aws: Aws) -> bool:
         return instance.is_ready(aws) and not instance.writes(aws)

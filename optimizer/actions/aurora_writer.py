@@ -30,7 +30,7 @@ from optimizer.observe.series import at_times_of, p95_or_lately, scaled, togethe
 from optimizer.ports.aws import Aws
 from optimizer.resources.capacities import DATABASE_CLASSES
 from optimizer.resources.database import cluster as aurora
-from optimizer.resources.database.instance import AuroraInstance
+from optimizer.resources.database.instance import InstanceState
 from optimizer.resources.registry import is_sized
 
 ID = "aurora_writer"
@@ -230,7 +230,7 @@ def _target(evidence: Evidence, instance_class: str) -> dict[str, Any]:
 
 
 def _resize(cluster: Governed, name: str, old: Mapping[str, Any], new: Mapping[str, Any], *, settle: timedelta) -> Move:
-    instance = AuroraInstance(cluster.name, name)
+    instance = InstanceState(cluster.name, name)
 
     def change(aws: Aws) -> None:
         instance.require_reader(aws)
@@ -252,7 +252,7 @@ def _resize(cluster: Governed, name: str, old: Mapping[str, Any], new: Mapping[s
 
 
 def _fail_over(cluster: Governed, leaving: str, coming: str) -> Move:
-    old, new = AuroraInstance(cluster.name, leaving), AuroraInstance(cluster.name, coming)
+    old, new = InstanceState(cluster.name, leaving), InstanceState(cluster.name, coming)
 
     def is_ready(aws: Aws) -> bool:
         return old.is_ready(aws) and new.is_ready(aws)

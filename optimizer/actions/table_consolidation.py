@@ -32,7 +32,14 @@ from optimizer.actions import gsi_removal, stream_disable
 from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
 from optimizer.consolidate.comparison import named
-from optimizer.consolidate.copy_engine import READ_REQUESTS, WRITES, Engine, Load, choose_engine, units_by_threads
+from optimizer.consolidate.copy_engine import (
+    READ_REQUESTS,
+    WRITES,
+    CopyEngine,
+    CopyLoad,
+    choose_engine,
+    units_by_threads,
+)
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
@@ -47,8 +54,16 @@ from optimizer.consolidate.moves import (
     stop_carrying_back,
 )
 from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
-from optimizer.consolidate.recurring import RECOVERY, STORAGE, Held, Recurring, Use, recurring, share_of_bill
-from optimizer.consolidate.state import SET_ASIDE, Stage
+from optimizer.consolidate.recurring import (
+    RECOVERY,
+    STORAGE,
+    HeldCopies,
+    LayoutUse,
+    Recurring,
+    recurring,
+    share_of_bill,
+)
+from optimizer.consolidate.state import SET_ASIDE, MergeStage
 from optimizer.consolidate.target import find_target
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import (
@@ -109,7 +124,7 @@ class Evidence:
     beyond: tuple[str, ...] = ()  # what either has that the merged table would lack
     tags: tuple[Mapping[str, str], ...] = ()  # of both, without those of AWS and of CloudFormation
     indexes: Mapping[str, gsi_removal.Evidence] = field(default_factory=dict)
-    uses: tuple[Use, ...] = ()  # of both
+    uses: tuple[LayoutUse, ...] = ()  # of both
     at: str = ""
 
 
@@ -281,7 +296,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
     """
     work = Work(table, before, decision, notes)
     state = work.state()
-    if table.name != LEAD or state is None or state.stage is not Stage.FLIPPED:
+    if table.name != LEAD or state is None or state.stage is not MergeStage.FLIPPED:
         return ""
     if not state.outlasted:
         return ""  # late writes to the sources are not carried over yet: they must not be overwritten
@@ -322,7 +337,7 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     """The merged table beside its sources, which stay as they are."""
     if not decision.resource.endswith(f"/{LEAD}"):
         return sizing
-    stream = decision.target["engine"] != Engine.WHOLE.value
+    stream = decision.target["engine"] != CopyEngine.WHOLE.value
     return sizing.consolidated(decision.target["layout"]["kept"], stream=stream)
 
 
@@ -369,19 +384,19 @@ def _turned(evidence: Evidence) -> str:
     return ", ".join(f"{name}: {pointers.get(name)}" for name in SOURCES if pointers.get(name) != name) or "none"
 
 
-def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engines.Choice | None:
+def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engines.EngineChoice | None:
     """Which engine would copy so much."""
     if evidence.size is None:
         return None
-    load = Load(evidence.size, evidence.items, len(merged_indexes(kept)))
+    load = CopyLoad(evidence.size, evidence.items, len(merged_indexes(kept)))
     return choose_engine(load, policy.copying, evidence.region, policy.calendar.applying)
 
 
-def _by(choice: engines.Choice | None) -> str | None:
+def _by(choice: engines.EngineChoice | None) -> str | None:
     """As the plan says it; where a person has to prepare it, with why and with what it would take."""
-    if choice is None or choice.engine in (Engine.WHOLE, Engine.STREAMS):
+    if choice is None or choice.engine in (CopyEngine.WHOLE, CopyEngine.STREAMS):
         return ONE_PROCESS if choice else None
-    if choice.engine is Engine.NEITHER:
+    if choice.engine is CopyEngine.NEITHER:
         return f"neither: {choice.reason}"
     cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
     return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
@@ -391,7 +406,7 @@ def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]
     """What the copy takes once, told with the table whose change carries it out."""
     if evidence.size is None or evidence.name != LEAD:
         return ()
-    writes, reads = units_by_threads(Load(evidence.size, evidence.items, len(merged_indexes(kept))))
+    writes, reads = units_by_threads(CopyLoad(evidence.size, evidence.items, len(merged_indexes(kept))))
     return (
         ChangeCost("writes of the copy", "tables", WRITES, evidence.region, writes / 1e6),
         ChangeCost("reads of the copy and its proof", "tables", READ_REQUESTS, evidence.region, reads / 1e6),
@@ -400,7 +415,7 @@ def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]
 
 def _use(
     aws: Aws, shown: TableDescriptionTypeDef, table: Governed, removal: gsi_removal.Evidence, measured: Measurements
-) -> Use:
+) -> LayoutUse:
     """What one source holds and consumes."""
     name = shown["TableName"]
     days = (measured.end - measured.start) / DAY
@@ -411,11 +426,11 @@ def _use(
     }
     backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    return Use(
+    return LayoutUse(
         table=name,
-        held=Held(shown.get("ItemCount", 0), shown.get("TableSizeBytes", 0)),
+        held=HeldCopies(shown.get("ItemCount", 0), shown.get("TableSizeBytes", 0)),
         indexes={
-            each["IndexName"]: Held(each.get("ItemCount", 0), each.get("IndexSizeBytes", 0))
+            each["IndexName"]: HeldCopies(each.get("ItemCount", 0), each.get("IndexSizeBytes", 0))
             for each in shown.get("GlobalSecondaryIndexes", [])
         },
         writes=monthly["Write"],

@@ -11,7 +11,7 @@ from decimal import Decimal
 from domain.errors import PriceMissing
 from domain.sizing import SizingRecord
 from optimizer.action import Action, When
-from optimizer.analyze.evidence import PlanEvidence, Shape, evidence_of, start_of, steps_of
+from optimizer.analyze.evidence import DesignShape, PlanEvidence, evidence_of, start_of, steps_of
 from optimizer.analyze.measure import measure
 from optimizer.costs.plan_savings import plan_costs
 from optimizer.costs.read_costs import Billed, Running, read_bill, read_running
@@ -43,7 +43,7 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     regions = (settings.primary_region, *settings.secondary_regions)
     inventory = take_inventory(aws, regions)
     running, billed = read_running(aws, inventory.governed), read_bill(aws)
-    shape = Shape(sizing.sizing, regions, running.storage, running.footprint.variants)
+    shape = DesignShape(sizing.sizing, regions, running.storage, running.footprint.variants)
     asked = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
     pairs = [each for each in asked if each[0].sized(sizing.sizing, each[1])]
     traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
@@ -135,7 +135,12 @@ def _held(covered: timedelta, policy: Policy) -> str | None:
 
 
 def _costs(
-    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, running: Running, billed: Billed, day: date
+    actions: Sequence[Action],
+    decisions: Sequence[Decision],
+    shape: DesignShape,
+    running: Running,
+    billed: Billed,
+    day: date,
 ) -> PlanCosts | None:
     """Monthly cost before and after, each saving as what its change takes off in execution order.
 

@@ -31,7 +31,7 @@ from optimizer.resources.database.storage import Storage
 
 
 @dataclass(frozen=True)
-class Shape:
+class DesignShape:
     """What a plan starts from: the sizing in force, its Regions, the Aurora volume, and variants by part."""
 
     sizing: Sizing
@@ -47,7 +47,7 @@ def evidence_of(
     plan: Plan,
     measured: Measurements,
     actions: Mapping[str, Action],
-    shape: Shape,
+    shape: DesignShape,
     running: Running,
     billed: Billed,
     tenants: int | None,
@@ -61,7 +61,7 @@ def evidence_of(
 
 
 def steps_of(
-    actions: Sequence[Action], decisions: Sequence[Decision], shape: Shape, running: Running
+    actions: Sequence[Action], decisions: Sequence[Decision], shape: DesignShape, running: Running
 ) -> tuple[Step, ...]:
     """What the account is billed for after each decision to apply, in execution order.
 

@@ -17,14 +17,14 @@ from domain.errors import OptimizerError
 from optimizer.costs.read_costs import read_running
 from optimizer.dashboard.render import write_dashboard
 from optimizer.execute.archive import upload, write_export
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.observe.inventory import take_inventory
 
 FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what the command line tells in one line
 PUBLISHED = (".html", ".json", ".csv")
 
 
-def write_page(life: Life, out: Path) -> Path:
+def write_page(life: Lifecycle, out: Path) -> Path:
     """Write dashboard.html and what lies beside it; the page's path."""
     governed = take_inventory(life.production, life.regions).governed
     billed = read_running(life.production, governed, others=()).bill
@@ -33,7 +33,7 @@ def write_page(life: Life, out: Path) -> Path:
     return write_dashboard(history, out, now=life.production.clock.now())
 
 
-def file_page(life: Life, out: Path) -> None:
+def file_page(life: Lifecycle, out: Path) -> None:
     """File what was written under the plan's hash, in the bucket beside the journal; nothing without either."""
     bucket, current = life.settings.records_bucket, life.journal.current()
     if bucket is None or current is None:
@@ -43,7 +43,7 @@ def file_page(life: Life, out: Path) -> None:
 
 
 @contextmanager
-def published(life: Life, *, when_done: bool = True) -> Iterator[None]:
+def published(life: Lifecycle, *, when_done: bool = True) -> Iterator[None]:
     """Afterwards, and also when the verb failed, what the plan looks like is filed.
 
     With `when_done` False only then: the next command of the same job files it, before anybody can read it.
@@ -57,7 +57,7 @@ def published(life: Life, *, when_done: bool = True) -> Iterator[None]:
         file_if_possible(life)
 
 
-def file_if_possible(life: Life) -> None:
+def file_if_possible(life: Lifecycle) -> None:
     """A dashboard that cannot be filed changes nothing of how the verb ended: it is said, and can be made again."""
     if life.settings.records_bucket is None:
         return

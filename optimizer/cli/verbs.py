@@ -33,7 +33,7 @@ from optimizer.decide.policy import Policy
 from optimizer.execute.freeze_override import Freeze, read_override
 from optimizer.execute.guard import PERIOD
 from optimizer.execute.journal import Journal
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.measure_savings import measure_savings as measure
 from optimizer.execute.notifications import send
 from optimizer.execute.preconditions import is_under_way
@@ -43,7 +43,7 @@ from optimizer.model.decision import finite
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import read_plan
-from optimizer.observe.service_health import Service
+from optimizer.observe.service_health import ServiceHealth
 from optimizer.ports.sessions import World, production, tooling
 from optimizer.ports.settings import Settings
 from optimizer.reconcile.compare import compare, production_stacks
@@ -174,7 +174,7 @@ def watch(context: typer.Context) -> int:
     return _look(life)
 
 
-def _look(life: Life) -> int:
+def _look(life: Lifecycle) -> int:
     try:
         phase, assessment = life.watch()
     except OptimizerError:
@@ -371,25 +371,25 @@ def _rehearsal_is_missing(arguments: Annotated[list[str] | None, typer.Argument(
     )
 
 
-def _life(context: typer.Context) -> Life:
+def _life(context: typer.Context) -> Lifecycle:
     world: World = context.obj
     settings = Settings.from_environ(world.environ)
     home, away = tooling(world, settings), production(world, settings)
     policy = Policy()
-    return Life(
+    return Lifecycle(
         production=away,
         tooling=home,
         journal=Journal(home, settings.journal_table),
         settings=settings,
         policy=policy,
         actions={action.id: action for action in registry()},
-        service=Service(away, policy),
+        service=ServiceHealth(away, policy),
         say=_tell,
     )
 
 
 @contextmanager
-def _telling(life: Life) -> Iterator[None]:
+def _telling(life: Lifecycle) -> Iterator[None]:
     """Afterwards, and also when the verb ended with an error of ours, people are told what is due."""
     try:
         yield
@@ -399,7 +399,7 @@ def _telling(life: Life) -> Iterator[None]:
     life.tell()
 
 
-def _freeze(life: Life) -> Freeze:
+def _freeze(life: Lifecycle) -> Freeze:
     return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
 

@@ -40,7 +40,7 @@ class Tally:
 
 
 @dataclass
-class Comparison:
+class TableComparison:
     """One look at everything. `different` and `refused` are addresses of the leading side.
 
     `refused`: what cannot lie on the following side, with the reason. `sums`: of the leading side, by entity, as it has
@@ -58,9 +58,11 @@ class Comparison:
             self.contents[leader] = content
 
 
-def compare(aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False) -> Comparison:
+def compare(
+    aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False
+) -> TableComparison:
     """Look at every item of both sides. `remember` keeps a hash of each: for tables that are not large."""
-    found = Comparison(contents={} if remember else None)
+    found = TableComparison(contents={} if remember else None)
     present = 0
     for page in pages(aws, direction.leading, speed, between):
         present += _page_of_leading(aws, direction, page, found)
@@ -70,14 +72,16 @@ def compare(aws: Aws, direction: Direction, speed: Speed, between: Between, *, r
     return found
 
 
-def compare_page(aws: Aws, direction: Direction, page: Page) -> Comparison:
+def compare_page(aws: Aws, direction: Direction, page: Page) -> TableComparison:
     """Look at the items of one page of the leading side."""
-    found = Comparison()
+    found = TableComparison()
     _page_of_leading(aws, direction, page, found)
     return found
 
 
-def make_equal(aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False) -> Comparison:
+def make_equal(
+    aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False
+) -> TableComparison:
     """Look at everything, and put right what is different; `refused` holds what the following side does not take."""
     found = compare(aws, direction, speed, between, remember=remember)
     found.refused |= reconcile(aws, direction, found.different, between)
@@ -122,7 +126,7 @@ def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address]) -> di
     }
 
 
-def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: Comparison) -> int:
+def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: TableComparison) -> int:
     """Hold these items of the leading side against the other; how many of them have an item there."""
     wanted: dict[Address, tuple[Address, int]] = {}  # by follower
     for item in page.items:
@@ -141,7 +145,7 @@ def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: Comparis
     return len(held)
 
 
-def _page_of_following(aws: Aws, direction: Direction, page: Page, found: Comparison) -> None:
+def _page_of_following(aws: Aws, direction: Direction, page: Page, found: TableComparison) -> None:
     """Which of these items of the following side have none on the leading side."""
     leaders: set[Address] = set()
     for item in page.items:

@@ -16,7 +16,7 @@ from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.merge import Address, Merge, Say, Speed
 from optimizer.consolidate.parallel import Spread, side_by_side
 from optimizer.consolidate.scan import scan_page
-from optimizer.consolidate.state import Progress, Segment, Stage, State
+from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, Segment
 from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import read_table
@@ -43,7 +43,7 @@ class Pace:
             self.clock.sleep(self._due - now)
 
 
-def begin(aws: Aws, merge: Merge, speed: Speed) -> State:
+def begin(aws: Aws, merge: Merge, speed: Speed) -> MergeState:
     """The state from which everything follows: written down before the first item is read.
 
     A target that holds items already, as one that was imported, is not copied into but compared.
@@ -55,10 +55,10 @@ def begin(aws: Aws, merge: Merge, speed: Speed) -> State:
         for source in merge.there.leading
         for number in range(speed.segments)
     )
-    return State(now, Stage.COPYING, segments, now)
+    return MergeState(now, MergeStage.COPYING, segments, now)
 
 
-def copy(aws: Aws, merge: Merge, speed: Speed, progress: Progress, between: Callable[[], object]) -> None:
+def copy(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, between: Callable[[], object]) -> None:
     """Copy until every segment is done; `between` is called after a page of each."""
     told, pace = _Told(aws, merge, progress.notes.say), Pace(aws.clock, speed.units)
     with side_by_side(speed.workers) as spread:
@@ -66,7 +66,7 @@ def copy(aws: Aws, merge: Merge, speed: Speed, progress: Progress, between: Call
             progress.keep(segments=_round(aws, merge, progress.state.segments, speed.page, pace, spread))
             between()
             told.tell(progress.state)
-    progress.keep(stage=Stage.COPIED)
+    progress.keep(stage=MergeStage.COPIED)
 
 
 def _round(
@@ -115,7 +115,7 @@ class _Told:
         self._expected = sum(read_table(self.aws, each).get("ItemCount", 0) for each in self.merge.sources)
         self._before: int | None = None
 
-    def tell(self, state: State) -> None:
+    def tell(self, state: MergeState) -> None:
         now = self.aws.clock.now()
         self._before = state.copied if self._before is None else self._before
         if now - self._told < TOLD_EVERY:

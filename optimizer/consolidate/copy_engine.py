@@ -32,7 +32,7 @@ MILLION, GB = Decimal(10**6), Decimal(10**9)
 WRITES, READ_REQUESTS = "DynamoDB write request units", "DynamoDB read request units"  # priced by the million
 
 
-class Engine(StrEnum):
+class CopyEngine(StrEnum):
     WHOLE = "whole"
     STREAMS = "streams"
     SPARK = "spark"
@@ -40,7 +40,7 @@ class Engine(StrEnum):
 
 
 @dataclass(frozen=True)
-class Load:
+class CopyLoad:
     """What is to be copied: both sources together, as DescribeTable counts them about every six hours.
 
     `indexes` of the merged table; each may copy all of an item.
@@ -62,20 +62,20 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     """Which engine, why, how long it takes about, and what it costs once; None where a price is not known.
 
     `pause`: how long writes are refused about, while the pointers are turned; each way.
     """
 
-    engine: Engine
+    engine: CopyEngine
     reason: str
     takes: timedelta
     usd: Decimal | None
     pause: timedelta
 
 
-def choose_engine(load: Load, policy: CopyPolicy, region: str, within: timedelta) -> Choice:
+def choose_engine(load: CopyLoad, policy: CopyPolicy, region: str, within: timedelta) -> EngineChoice:
     """The engine for so much: one process as long as it ends `within` what a job may take, and Spark above that.
 
     Spark's export, job and import have to end while the streams still hold what was changed since the export.
@@ -86,65 +86,65 @@ def choose_engine(load: Load, policy: CopyPolicy, region: str, within: timedelta
     alone, spark = _by_threads(load, policy), _by_spark(load, policy)
     if load.size <= policy.one_process_gib * GIB and alone <= within:
         reason = f"{size}: one process takes up to {policy.one_process_gib:,.0f} GiB, this in about {_hours(alone)}"
-        engine, pause = (Engine.WHOLE, whole) if whole <= policy.longest_pause else (Engine.STREAMS, short)
-        return Choice(engine, reason, alone, _priced(_threads_usd, load, policy, region), pause)
+        engine, pause = (CopyEngine.WHOLE, whole) if whole <= policy.longest_pause else (CopyEngine.STREAMS, short)
+        return EngineChoice(engine, reason, alone, _priced(_threads_usd, load, policy, region), pause)
     reason = f"{size}, more than the {policy.one_process_gib:,.0f} GiB of one process"
     if load.size <= policy.one_process_gib * GIB:
         reason = f"{size} take one process about {_hours(alone)}, more than the {_hours(within)} of a job"
     if spark > policy.until_followed:
         late = f"and Spark about {_hours(spark)}, more than the {_hours(policy.until_followed)} that the streams allow"
-        return Choice(Engine.NEITHER, f"{reason}, {late}", spark, None, short)
-    return Choice(Engine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region), short)
+        return EngineChoice(CopyEngine.NEITHER, f"{reason}, {late}", spark, None, short)
+    return EngineChoice(CopyEngine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region), short)
 
 
 def _hours(time: timedelta) -> str:
     return f"{time / timedelta(hours=1):,.1f} h"
 
 
-def _by_threads(load: Load, policy: CopyPolicy) -> timedelta:
+def _by_threads(load: CopyLoad, policy: CopyPolicy) -> timedelta:
     """Held back by the share of the write capacity, or by the process itself; then both sides are read and compared."""
     by_units = load.write_units / policy.units_per_second
     by_items = load.items / policy.items_per_second
     return timedelta(seconds=round(max(by_units, by_items))) + SIDES * _compared(load, policy)
 
 
-def _compared(load: Load, policy: CopyPolicy) -> timedelta:
+def _compared(load: CopyLoad, policy: CopyPolicy) -> timedelta:
     """One look at both sides."""
     return timedelta(seconds=round(load.items / policy.compared_per_second))
 
 
-def _by_spark(load: Load, policy: CopyPolicy) -> timedelta:
+def _by_spark(load: CopyLoad, policy: CopyPolicy) -> timedelta:
     managed = policy.managed_least + timedelta(hours=load.size / GIB / policy.managed_gib_per_hour)
     return 2 * managed + _job(load, policy)  # the export and the import
 
 
-def _job(load: Load, policy: CopyPolicy) -> timedelta:
+def _job(load: CopyLoad, policy: CopyPolicy) -> timedelta:
     return timedelta(hours=load.size / GIB / policy.spark_gib_per_worker_hour / policy.spark_workers)
 
 
-def units_by_threads(load: Load) -> tuple[int, float]:
+def units_by_threads(load: CopyLoad) -> tuple[int, float]:
     """Write and read request units that a copy by this process takes, its proof included."""
     return (1 + load.indexes) * load.write_units, READS * load.read_units
 
 
-def _threads_usd(load: Load, _policy: CopyPolicy, region: str) -> Decimal:
+def _threads_usd(load: CopyLoad, _policy: CopyPolicy, region: str) -> Decimal:
     writes, _ = units_by_threads(load)
     return _reads_usd(load, READS, region) + writes / MILLION * price_of(WRITES, region).usd
 
 
-def _spark_usd(load: Load, policy: CopyPolicy, region: str) -> Decimal:
+def _spark_usd(load: CopyLoad, policy: CopyPolicy, region: str) -> Decimal:
     moved = price_of("DynamoDB export", region).usd + price_of("DynamoDB import", region).usd
     hours = Decimal(policy.spark_workers * _job(load, policy) / timedelta(hours=1))
     compared = _reads_usd(load, READS - 1, region)
     return load.size / GB * moved + hours * price_of("Glue DPU", region).usd + compared
 
 
-def _reads_usd(load: Load, times: int, region: str) -> Decimal:
+def _reads_usd(load: CopyLoad, times: int, region: str) -> Decimal:
     return Decimal(times * load.read_units) / MILLION * price_of(READ_REQUESTS, region).usd
 
 
 def _priced(
-    usd: Callable[[Load, CopyPolicy, str], Decimal], load: Load, policy: CopyPolicy, region: str
+    usd: Callable[[CopyLoad, CopyPolicy, str], Decimal], load: CopyLoad, policy: CopyPolicy, region: str
 ) -> Decimal | None:
     try:
         return round(usd(load, policy, region), 2)

@@ -22,7 +22,7 @@ from optimizer.consolidate.comparison import hashed, named
 from optimizer.consolidate.merge import Address, Direction, Merge, Speed
 from optimizer.consolidate.pointers import read_pointers, to_sources, to_target, turn_pointers
 from optimizer.consolidate.scan import read_items
-from optimizer.consolidate.state import Progress, Stage
+from optimizer.consolidate.state import MergeProgress, MergeStage
 from optimizer.consolidate.write_block import Deadline, is_blocked, let_writes_through, writes_blocked
 from optimizer.consolidate.writes import Write, write_unless_changed
 from optimizer.execute.lease import DURATION
@@ -32,7 +32,7 @@ from optimizer.ports.aws import Aws
 PERIOD = 300  # seconds that health is judged by
 JUST_BEGUN = 30  # seconds into a period that leave room for a pause
 CLOSE = 20.0  # seconds between two looks at the pointers
-BEFORE_FLIP = (Stage.COPYING, Stage.COPIED)
+BEFORE_FLIP = (MergeStage.COPYING, MergeStage.COPIED)
 
 
 class Changes(Protocol):
@@ -48,9 +48,9 @@ class Changes(Protocol):
         """What was written to the leading side since it was settled, with the hash of what it was settled on."""
 
 
-def flip(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes: Changes) -> None:
+def flip(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, changes: Changes) -> None:
     """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lets writes through again."""
-    if progress.state.stage is not Stage.FLIPPED:
+    if progress.state.stage is not MergeStage.FLIPPED:
         changes.catch_up()
         progress.refuse_aside("The pointers are not turned")
         _at_a_periods_start(aws.clock)
@@ -59,7 +59,7 @@ def flip(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes: Chan
                 changes.settle(deadline)
                 progress.refuse_aside("The pointers are not turned")
                 deadline.check()
-                progress.keep(stage=Stage.FLIPPED, outlasted=False)
+                progress.keep(stage=MergeStage.FLIPPED, outlasted=False)
             _turn_to_target(aws, merge, progress)
     else:
         _turn_to_target(aws, merge, progress)
@@ -68,9 +68,9 @@ def flip(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes: Chan
     progress.keep(outlasted=True)
 
 
-def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes: Changes) -> None:
+def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, changes: Changes) -> None:
     """Return to the sources without losing a write: by what the merged table holds when writes to it have ended."""
-    if progress.state.stage is Stage.FLIPPED:
+    if progress.state.stage is MergeStage.FLIPPED:
         refused = f"The application still reads and writes {merge.target}"
         changes.catch_up()
         progress.refuse_aside(refused)
@@ -79,8 +79,8 @@ def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes:
             changes.settle(deadline)
             progress.refuse_aside(refused)
             deadline.check()
-            progress.keep(stage=Stage.RETURNING)
-    returning = progress.state.stage is Stage.RETURNING
+            progress.keep(stage=MergeStage.RETURNING)
+    returning = progress.state.stage is MergeStage.RETURNING
     let_writes_through(aws, merge.there.leading)
     turn_pointers(aws, merge, to_sources(merge), progress.notes.hold)
     if returning:
@@ -88,17 +88,17 @@ def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: Progress, changes:
         # the merged table stay denied, so that it can mislead nobody for longer than it takes to look again.
         _wait(aws, merge, progress, to_sources(merge), max(speed.pointer_age, DURATION))
         _carry_late(aws, merge.back, changes.late(), progress)
-    progress.keep(stage=Stage.RETURNED)
+    progress.keep(stage=MergeStage.RETURNED)
 
 
-def recover(aws: Aws, merge: Merge, progress: Progress) -> str:
+def recover(aws: Aws, merge: Merge, progress: MergeProgress) -> str:
     """Let the application write again after a run that died behind the write block; what that took, or nothing.
 
     Until the state says that both sides agree the leading side is opened; from then on the pointers are turned.
     """
     stage, sources = progress.state.stage, merge.there.leading
     done = ""
-    if stage is Stage.FLIPPED and not is_flipped(aws, merge):
+    if stage is MergeStage.FLIPPED and not is_flipped(aws, merge):
         turn_pointers(aws, merge, to_target(merge), progress.notes.hold)
         done = f"a run died while it turned the pointers to {merge.target}: they are turned"
     if stage in BEFORE_FLIP and any(is_blocked(aws, each) for each in sources):
@@ -109,9 +109,9 @@ def recover(aws: Aws, merge: Merge, progress: Progress) -> str:
     return done
 
 
-def stop(progress: Progress) -> None:
+def stop(progress: MergeProgress) -> None:
     """Carry nothing back any more."""
-    progress.keep(stage=Stage.STOPPED)
+    progress.keep(stage=MergeStage.STOPPED)
 
 
 def is_flipped(aws: Aws, merge: Merge) -> bool:
@@ -125,7 +125,7 @@ def is_turned_back(aws: Aws, merge: Merge) -> bool:
     return turned and not any(is_blocked(aws, each) for each in merge.there.leading)
 
 
-def _turn_to_target(aws: Aws, merge: Merge, progress: Progress) -> None:
+def _turn_to_target(aws: Aws, merge: Merge, progress: MergeProgress) -> None:
     """Turn all of them. When AWS refuses the first for good, everything is as before and writes are let through."""
     try:
         turn_pointers(aws, merge, to_target(merge), progress.notes.hold)
@@ -133,12 +133,12 @@ def _turn_to_target(aws: Aws, merge: Merge, progress: Progress) -> None:
         raise  # a call whose answer was lost may land still: the next run, or the watch, turns them to the end
     except Exception:
         if read_pointers(aws, merge) == to_sources(merge):
-            progress.keep(stage=Stage.COPIED)
+            progress.keep(stage=MergeStage.COPIED)
             let_writes_through(aws, merge.there.leading)
         raise
 
 
-def _wait(aws: Aws, merge: Merge, progress: Progress, pointers: Mapping[str, str], span: timedelta) -> None:
+def _wait(aws: Aws, merge: Merge, progress: MergeProgress, pointers: Mapping[str, str], span: timedelta) -> None:
     """Wait so long, by sleeping and not by a clock that may be set; a pointer that moves meanwhile is turned again."""
     left = span.total_seconds()
     while left > 0:
@@ -148,7 +148,7 @@ def _wait(aws: Aws, merge: Merge, progress: Progress, pointers: Mapping[str, str
         turn_pointers(aws, merge, pointers, progress.notes.hold)
 
 
-def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | None], progress: Progress) -> None:
+def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | None], progress: MergeProgress) -> None:
     """Carry over what was written to the leading side although that was denied.
 
     Where the other side was written since as well, its item is the newer one and stays; the address is told.
@@ -179,7 +179,7 @@ def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | Non
         )
 
 
-def _let_calls_land(clock: Clock, progress: Progress) -> None:
+def _let_calls_land(clock: Clock, progress: MergeProgress) -> None:
     """Wait until no call of the run before can be on its way: a rollback takes the lease from a run that lives."""
     since = progress.since_last_run
     left = 0.0 if since is None else (DURATION - since).total_seconds()
@@ -197,7 +197,7 @@ def _at_a_periods_start(clock: Clock) -> None:
 
 
 @contextmanager
-def _announced(progress: Progress) -> Iterator[None]:
+def _announced(progress: MergeProgress) -> Iterator[None]:
     """Tell in the journal that writes are refused by our own doing, and when that is over."""
     progress.announce(Pause(progress.clock.now()))
     try:
@@ -210,7 +210,7 @@ def _announced(progress: Progress) -> Iterator[None]:
     _end_pause(progress)
 
 
-def _end_pause(progress: Progress) -> None:
+def _end_pause(progress: MergeProgress) -> None:
     for pause in progress.state.pauses[-1:]:
         if pause.end is None:
             progress.announce(replace(pause, end=progress.clock.now()))

@@ -16,12 +16,12 @@ from optimizer.action import Before, Move, Notes, When
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
 from optimizer.consolidate.backup import back_up, is_backed_up
-from optimizer.consolidate.copy_engine import Engine
+from optimizer.consolidate.copy_engine import CopyEngine
 from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.following.streams import is_streaming, set_streams
 from optimizer.consolidate.merge import Direction, Merge, Speed
-from optimizer.consolidate.state import Progress, Stage, State, read_state, write_state
+from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
 from optimizer.consolidate.whole import WholeTables
 from optimizer.model.decision import Decision, Json
@@ -30,7 +30,7 @@ from optimizer.observe.inventory import owner_of
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import sibling
 
-COPIED = (Stage.COPIED, Stage.FLIPPED, Stage.STOPPED)
+COPIED = (MergeStage.COPIED, MergeStage.FLIPPED, MergeStage.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class Work:
         found: Mapping[str, Json] = self.before["tables"][self.table.name]
         return found
 
-    def state(self) -> State | None:
+    def state(self) -> MergeState | None:
         return read_state(self.notes)
 
-    def at(self, *stages: Stage) -> Callable[[Aws], bool]:
+    def at(self, *stages: MergeStage) -> Callable[[Aws], bool]:
         """Whether it stands at one of these, asked when the time has come."""
 
         def reached(_aws: Aws) -> bool:
@@ -70,9 +70,9 @@ class Work:
     @property
     def follows_streams(self) -> bool:
         """Whether the tables are too large to be compared within a pause."""
-        return bool(self.decision.target["engine"] != Engine.WHOLE.value)
+        return bool(self.decision.target["engine"] != CopyEngine.WHOLE.value)
 
-    def begun(self, aws: Aws) -> Progress:
+    def begun(self, aws: Aws) -> MergeProgress:
         """The state, written down before anything is read by it."""
         for source in SOURCES:
             if reason := owner_of(aws, sibling(self.table, source)):
@@ -81,21 +81,21 @@ class Work:
         if state is None:
             state = copying.begin(aws, self.merge, self.speed)
             write_state(self.notes, state)
-        return Progress(self.notes, state, aws.clock)
+        return MergeProgress(self.notes, state, aws.clock)
 
-    def carried_on(self, aws: Aws) -> Progress:
+    def carried_on(self, aws: Aws) -> MergeProgress:
         """What was begun, as the journal has it."""
         state = self.state()
         assert state is not None, "it was begun"
-        return Progress(self.notes, state, aws.clock)
+        return MergeProgress(self.notes, state, aws.clock)
 
-    def changes(self, aws: Aws, direction: Direction, progress: Progress) -> Changes:
+    def changes(self, aws: Aws, direction: Direction, progress: MergeProgress) -> Changes:
         """How changes of the leading side are found."""
         if self.follows_streams:
             return self.followed(aws, direction, progress)
         return WholeTables(aws, direction, self.speed, progress)
 
-    def followed(self, aws: Aws, direction: Direction, progress: Progress) -> FollowedTables:
+    def followed(self, aws: Aws, direction: Direction, progress: MergeProgress) -> FollowedTables:
         chance = Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again
         return FollowedTables(aws, direction, self.speed, progress, chance)
 
@@ -210,7 +210,7 @@ def flip_pointers(work: Work) -> Move:
         ),
         do=flip,
         undo=turn_back,
-        is_undone=lambda aws: cutover.is_turned_back(aws, work.merge) and not work.at(Stage.RETURNING)(aws),
+        is_undone=lambda aws: cutover.is_turned_back(aws, work.merge) and not work.at(MergeStage.RETURNING)(aws),
         settle=timedelta(minutes=15),
     )
 
@@ -233,7 +233,7 @@ def stop_carrying_back(work: Work) -> Move:
         name="stop",
         when=When.ACCEPT,
         summary="stop carrying writes back: the sources stay, closed to writes, until a person retires them",
-        is_done=work.at(Stage.STOPPED),
+        is_done=work.at(MergeStage.STOPPED),
         do=lambda aws: cutover.stop(work.begun(aws)),
     )
 

@@ -23,7 +23,7 @@ STEPS = 200  # sizes that are looked at between nothing and twice the average
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldCopies:
     """What DescribeTable counts of a table or an index, about every six hours."""
 
     items: int
@@ -44,12 +44,12 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Use:
+class LayoutUse:
     """One source: what it and its indexes hold, and consume a month, None where that was not measured."""
 
     table: str
-    held: Held
-    indexes: Mapping[str, Held]
+    held: HeldCopies
+    indexes: Mapping[str, HeldCopies]
     writes: float | None
     index_writes: Mapping[str, float]
     reads: float | None
@@ -81,19 +81,19 @@ def grown(average: float, added: float) -> Growth:
     return Growth((average + added) / average, after / today)
 
 
-def added_to_item(use: Use, kept: Iterable[str]) -> float:
+def added_to_item(use: LayoutUse, kept: Iterable[str]) -> float:
     """Bytes that an average item gets: the entity in its sort key, and the keys of the indexes that it is in."""
     entries = sum(_keys(name) * use.indexes[name].items for name in kept if name in use.indexes)
     return len(f"{use.table}#") + (entries / use.held.items if use.held.items else 0.0)
 
 
-def added_to_entry(use: Use, name: str, to_item: float) -> float:
+def added_to_entry(use: LayoutUse, name: str, to_item: float) -> float:
     """Bytes that an average entry of an index gets: all that the item gets, where it copies everything."""
     index = INDEXES.get(use.table, {}).get(name)
     return to_item if index is None or index.copies is None else len(f"{use.table}#") + _keys(name)
 
 
-def recurring(uses: Iterable[Use], kept: Iterable[str]) -> Recurring:
+def recurring(uses: Iterable[LayoutUse], kept: Iterable[str]) -> Recurring:
     """What changes from month to month once both are one, in the indexes that are kept."""
     wanted = set(kept)
     writes: float | None = 0.0
@@ -115,7 +115,7 @@ def recurring(uses: Iterable[Use], kept: Iterable[str]) -> Recurring:
     return Recurring(writes, storage / GB, recovery / GB, kept_gb / GB, kept_recovery / GB)
 
 
-def share_of_bill(found: Recurring, uses: Iterable[Use], region: str) -> float | None:
+def share_of_bill(found: Recurring, uses: Iterable[LayoutUse], region: str) -> float | None:
     """The monthly difference in percent of what both tables cost a month; None without a measure or a price."""
     known = list(uses)
     if found.writes is None or any(use.writes is None or use.reads is None for use in known):

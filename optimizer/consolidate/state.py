@@ -14,7 +14,7 @@ from domain.clock import Clock
 from domain.errors import MoveFailed
 from optimizer.action import Notes
 from optimizer.consolidate.comparison import named
-from optimizer.consolidate.following.stream_reader import Position
+from optimizer.consolidate.following.stream_reader import StreamPosition
 from optimizer.consolidate.merge import Address
 from optimizer.model.health import Pause
 
@@ -26,7 +26,7 @@ SET_ASIDE = (
 )
 
 
-class Stage(StrEnum):
+class MergeStage(StrEnum):
     """COPYING inserts, COPIED may be turned.
 
     FLIPPED is written before the first pointer is turned: from then on the target leads. RETURNING is written, both
@@ -63,7 +63,7 @@ class Aside:
 
 
 @dataclass(frozen=True)
-class State:
+class MergeState:
     """The whole of it.
 
     `proof`: the sums of both sides by entity, as they were found equal last behind the write block. `compared`: of
@@ -74,7 +74,7 @@ class State:
     """
 
     begun: datetime
-    stage: Stage
+    stage: MergeStage
     segments: tuple[Segment, ...]
     equal_at: datetime
     aside: tuple[Aside, ...] = ()
@@ -82,7 +82,7 @@ class State:
     pauses: tuple[Pause, ...] = ()
     compared: bool = False
     outlasted: bool = False
-    read: Mapping[str, Position] = field(default_factory=dict)
+    read: Mapping[str, StreamPosition] = field(default_factory=dict)
     written_at: datetime | None = None  # when this was written
 
     @property
@@ -90,25 +90,25 @@ class State:
         return sum(each.items for each in self.segments)
 
 
-_STATE = TypeAdapter(State)
+_STATE = TypeAdapter(MergeState)
 
 
-def read_state(notes: Notes) -> State | None:
+def read_state(notes: Notes) -> MergeState | None:
     """What was kept; None before the copying began."""
     document = notes.read()
     return None if document is None else _STATE.validate_python(document)
 
 
-def write_state(notes: Notes, state: State) -> None:
+def write_state(notes: Notes, state: MergeState) -> None:
     notes.write(_STATE.dump_python(state, mode="json"))
 
 
 @dataclass
-class Progress:
+class MergeProgress:
     """The state of one run, and the journal that it is kept in."""
 
     notes: Notes
-    state: State
+    state: MergeState
     clock: Clock
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
 
 
-class Shape(TypedDict):
+class TableShape(TypedDict):
     """The members that CreateTable and the TableCreationParameters of ImportTable have in common."""
 
     KeySchema: list[KeySchemaElementTypeDef]
@@ -29,7 +29,7 @@ class Shape(TypedDict):
     GlobalSecondaryIndexes: list[GlobalSecondaryIndexUnionTypeDef]
 
 
-def table_shape(table: str, names: Iterable[str]) -> Shape:
+def table_shape(table: str, names: Iterable[str]) -> TableShape:
     """A table with the indexes `names` of its own. All key attributes are strings."""
     indexes = {name: INDEXES[table][name] for name in names}
     keys = ["pk", "sk", *(key for index in indexes.values() for key in (index.partition_key, index.sort_key))]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.errors import ItemRefused
-from optimizer.consolidate.comparison import Comparison, compare, content_hash, hashed, make_equal, named
+from optimizer.consolidate.comparison import TableComparison, compare, content_hash, hashed, make_equal, named
 from optimizer.consolidate.merge import Address, Direction, Speed
 from optimizer.consolidate.scan import pages, read_items
-from optimizer.consolidate.state import Progress
+from optimizer.consolidate.state import MergeProgress
 from optimizer.consolidate.write_block import Deadline
 from optimizer.ports.aws import Aws
 
@@ -21,7 +21,7 @@ class WholeTables:
     aws: Aws
     direction: Direction
     speed: Speed
-    progress: Progress
+    progress: MergeProgress
     _settled: Mapping[Address, int] | None = field(default=None, init=False)
 
     def catch_up(self) -> None:
@@ -69,7 +69,7 @@ class WholeTables:
             leader: settled.get(leader) for leader in now.keys() | settled if now.get(leader) != settled.get(leader)
         }
 
-    def _still_different(self, found: Comparison) -> set[Address]:
+    def _still_different(self, found: TableComparison) -> set[Address]:
         """Of what was put right, the items that the following side does not have as they were wanted."""
         contents = found.contents or {}
         changed = {self.direction.follower(leader): leader for leader in found.different - found.refused.keys()}

@@ -27,7 +27,7 @@ QUARTER_SPREAD = 2.5  # standard deviations: 99 % of the quarters at 1 % show mo
 
 
 @dataclass(frozen=True)
-class Finding:
+class LimitFinding:
     """One rule that fired: the Unix second at which the period began that fired it, and the reason."""
 
     at: int
@@ -39,7 +39,7 @@ def judged(periods: Periods, expected: Floats) -> Marks:
     return (periods.requests >= COUNTED_REQUESTS) & periods.measured & np.isfinite(expected)
 
 
-def latency_findings(periods: Periods, expected: Floats) -> list[Finding]:
+def latency_findings(periods: Periods, expected: Floats) -> list[LimitFinding]:
     """The first time each latency rule fired; periods without data are passed over."""
     kept = periods.measured
     at, p99, usual = periods.number[kept], periods.p99[kept], expected[kept]
@@ -49,7 +49,7 @@ def latency_findings(periods: Periods, expected: Floats) -> list[Finding]:
         first = first_run(counts & (p99 > usual * (1 + excess)), often, last)
         if first is not None:
             findings.append(
-                Finding(
+                LimitFinding(
                     int(at[first]) * periods.length,
                     f"p99 {p99[first]:,.0f} ms at {clock(int(at[first]), periods)}, {usual[first]:,.0f} ms expected: "
                     f"more than {excess:+.0%} in {often} of {last} {periods.length // 60}-minute periods",
@@ -64,7 +64,7 @@ def _latency_rules(length: int) -> list[tuple[float, int, int]]:
     return [*LATENCY_RULES, *((excess, ceil(share * last), last) for excess, share, last in spans)]
 
 
-def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[Finding]:
+def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[LimitFinding]:
     """The first time each error rule fired; with a `limit` above the brief's, each rate is raised in proportion."""
     times = limit / ERROR_LIMIT
     kept = periods.where(periods.requests > 0)
@@ -75,7 +75,7 @@ def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[Finding
         if first is not None:
             text = f"{errors[first] / attempts[first]:.1%} errors at {clock(int(at[first]), periods)}: "
             text += f"more than {rate:.1%} in {often} of {last} periods" if last > 1 else f"more than {rate:.0%}"
-            findings.append(Finding(int(at[first]) * periods.length, text))
+            findings.append(LimitFinding(int(at[first]) * periods.length, text))
     for span, over in _pooled_over(kept, limit, periods):
         if over.any():
             first = int(np.argmax(over))
@@ -83,11 +83,11 @@ def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[Finding
             minutes = span * periods.length // 60
             name = {15: "quarter", 60: "hour"}.get(minutes, f"{minutes // 60} hours")
             text = f"{failed / max(asked, 1.0):.2%} errors in the {name} to {clock(int(at[first]) + 1, periods)}: "
-            findings.append(Finding(int(at[first]) * periods.length, text + f"more than {limit:.1%}"))
+            findings.append(LimitFinding(int(at[first]) * periods.length, text + f"more than {limit:.1%}"))
     return findings
 
 
-def outage_findings(periods: Periods, usual_requests: Floats) -> list[Finding]:
+def outage_findings(periods: Periods, usual_requests: Floats) -> list[LimitFinding]:
     """The first period in which the load balancer failed requests and no target answered any.
 
     Where the past lets expect hardly a request in a period, some few errors tell nothing.
@@ -99,7 +99,9 @@ def outage_findings(periods: Periods, usual_requests: Floats) -> list[Finding]:
         return []
     first = int(np.argmax(silent))
     reason = f"total outage at {clock(int(periods.number[first]), periods)}: no request reached a target, "
-    return [Finding(int(periods.number[first]) * periods.length, reason + f"{elb[first]:,.0f} load balancer errors")]
+    return [
+        LimitFinding(int(periods.number[first]) * periods.length, reason + f"{elb[first]:,.0f} load balancer errors")
+    ]
 
 
 def _pooled_over(kept: Periods, limit: float, periods: Periods) -> list[tuple[int, Marks]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from optimizer.decide import doubts, limits
 from optimizer.decide.expectation import Season
-from optimizer.decide.limits import COUNTED_REQUESTS, ERROR_LIMIT, Finding
+from optimizer.decide.limits import COUNTED_REQUESTS, ERROR_LIMIT, LimitFinding
 from optimizer.decide.periods import COUNTS, PERIOD, Floats, Numbers, Periods, UsersClock, pool_size, trailing_sum
 from optimizer.model.health import Assessment, Health, Sample
 
@@ -80,7 +80,7 @@ class Past:
             )
         return Assessment(Health.BREACH, first.reason)
 
-    def _in_quiet_hours(self, seen: Periods, known: int) -> list[Finding]:
+    def _in_quiet_hours(self, seen: Periods, known: int) -> list[LimitFinding]:
         """Latency in longer periods, so that nights and weekends with few requests are judged as well."""
         if self._quiet is None:
             return []
@@ -156,7 +156,7 @@ class Past:
         usual = Season(self._past, self._past.last - self._recent, self._clock).requests(recent.number)
         return _middle(recent.requests / np.maximum(usual, 1.0))
 
-    def _outages(self, seen: Periods) -> list[Finding]:
+    def _outages(self, seen: Periods) -> list[LimitFinding]:
         usual = np.full(len(seen), np.inf)
         if self._usable is None:
             usual = self.season.requests(seen.number // (self._pool or 1)) / (self._pool or 1)

@@ -29,9 +29,9 @@ from domain.errors import (
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Notes, When
 from optimizer.decide.policy import Policy
-from optimizer.execute.journal_writer import Pen
-from optimizer.execute.kill_switch import Switch
-from optimizer.execute.move_progress import JournalNotes
+from optimizer.execute.journal_writer import JournalWriter
+from optimizer.execute.kill_switch import KillSwitch
+from optimizer.execute.move_progress import MoveProgress
 from optimizer.execute.records import MoveRecord, MoveState
 from optimizer.model.decision import Choice, Decision, Json
 from optimizer.model.health import Assessment, Health
@@ -49,7 +49,7 @@ ASKED_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Change:
+class ResourceChange:
     """One decision on its way: the action, the resource, its state before, and its moves."""
 
     decision: Decision
@@ -68,7 +68,7 @@ class Engine:
     policy: Policy
     actions: Mapping[str, Action]
     say: Say
-    switch: Switch
+    switch: KillSwitch
     settled: Callable[[timedelta], None]  # waits, then raises Breach when health left its limits
     look: Callable[[], Assessment | None] = lambda: (
         None
@@ -112,7 +112,9 @@ class Engine:
         lost = not_wanted(decision.target, again.target)
         return f"{', '.join(lost)} is not wanted any more: {again.reason}" if lost else None
 
-    def change(self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: Pen) -> Change:
+    def change(
+        self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: JournalWriter
+    ) -> ResourceChange:
         """The change with its before-state, which is journaled before anything else happens."""
         action = self.actions[decision.action]
         before = pen.journal.before(plan, phase, decision.action, decision.resource)
@@ -122,7 +124,7 @@ class Engine:
                 before = {**before, **_varied(action, self._described(action, governed))}
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
         notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
-        return Change(decision, action, governed, before, self.moves(governed, before, decision, notes))
+        return ResourceChange(decision, action, governed, before, self.moves(governed, before, decision, notes))
 
     def followed(self, sizing: Sizing, decisions: Iterable[Decision]) -> Sizing:
         """A sizing with what AWS varies of these decisions' resources as it is now: a fleet starts with what it has."""
@@ -145,11 +147,13 @@ class Engine:
             return tuple(action.moves(governed, before, decision))
         return tuple(action.moves(governed, before, decision, notes))
 
-    def notes(self, plan: Plan, phase: Phase, decision: Decision, pen: Pen, allow: Callable[[], None]) -> JournalNotes:
+    def notes(
+        self, plan: Plan, phase: Phase, decision: Decision, pen: JournalWriter, allow: Callable[[], None]
+    ) -> MoveProgress:
         """Where a change keeps how far it is, as long as the switch allows it."""
-        return JournalNotes(pen, plan, phase, decision.action, decision.resource, self.say, allow)
+        return MoveProgress(pen, plan, phase, decision.action, decision.resource, self.say, allow)
 
-    def run(self, plan: Plan, phase: Phase, change: Change, when: When, pen: Pen) -> None:
+    def run(self, plan: Plan, phase: Phase, change: ResourceChange, when: When, pen: JournalWriter) -> None:
         """Carry out the change's moves of one kind, resuming where the journal says."""
         records = {(r.action, r.resource, r.name): r for r in pen.journal.moves(plan, phase)}
         for move in (each for each in change.moves if each.when is when):
@@ -164,7 +168,9 @@ class Engine:
             if move.settle:
                 self.settled(move.settle)
 
-    def undo(self, plan: Plan, phase: Phase, changes: Mapping[tuple[str, str], Change], pen: Pen) -> None:
+    def undo(
+        self, plan: Plan, phase: Phase, changes: Mapping[tuple[str, str], ResourceChange], pen: JournalWriter
+    ) -> None:
         """Undo every move that was begun: newest first on each resource, and all resources side by side.
 
         What fails on one resource keeps no other one back, and is raised when these are undone. Raises
@@ -180,7 +186,7 @@ class Engine:
         if failed:
             raise failed[0]
 
-    def require_ours(self, change: Change, move: Move | None, pen: Pen) -> None:
+    def require_ours(self, change: ResourceChange, move: Move | None, pen: JournalWriter) -> None:
         """Ask whose everything is that a change going forward touches, until it can be read.
 
         Raises TenantOwned, or OwnerUnread when it still cannot be read at the deadline.
@@ -205,7 +211,7 @@ class Engine:
             clock.sleep((move.poll if move else ASKED_AGAIN).total_seconds())
             pen.lease.keep()
 
-    def _do(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> None:
+    def _do(self, plan: Plan, record: MoveRecord, change: ResourceChange, move: Move, pen: JournalWriter) -> None:
         """Writes the intent only once all that the move touches was read as ours: so its record says that as well."""
         aws = self.aws.at(change.governed.region)
         self.require_ours(change, move, pen)
@@ -221,7 +227,11 @@ class Engine:
         pen.move(plan, record, MoveState.DONE)
 
     def _way_back(
-        self, plan: Plan, records: Sequence[MoveRecord], changes: Mapping[tuple[str, str], Change], pen: Pen
+        self,
+        plan: Plan,
+        records: Sequence[MoveRecord],
+        changes: Mapping[tuple[str, str], ResourceChange],
+        pen: JournalWriter,
     ) -> Iterator[timedelta]:
         """The undos of one resource, newest first; yields how long to wait wherever it has to."""
         for record in records:
@@ -229,7 +239,9 @@ class Engine:
             move = next(each for each in change.moves if each.name == record.name)
             yield from self._undo(plan, record, change, move, pen)
 
-    def _undo(self, plan: Plan, record: MoveRecord, change: Change, move: Move, pen: Pen) -> Iterator[timedelta]:
+    def _undo(
+        self, plan: Plan, record: MoveRecord, change: ResourceChange, move: Move, pen: JournalWriter
+    ) -> Iterator[timedelta]:
         assert move.undo is not None
         assert move.is_undone is not None
         governed, aws = change.governed, self.aws.at(change.governed.region)
@@ -248,7 +260,7 @@ class Engine:
                 yield from self._until(move, governed, move.is_undone)
         pen.move(plan, record, MoveState.UNDONE)
 
-    def _leave_to_tenants(self, change: Change, move: Move) -> None:
+    def _leave_to_tenants(self, change: ResourceChange, move: Move) -> None:
         """Raises TenantOwned when a tenant's tag is read on what the way back touches.
 
         What cannot be read does not hold it: the move was begun, so all of it was read as ours then.
@@ -263,7 +275,7 @@ class Engine:
         if found.answer is Answer.UNREADABLE:
             self.say(f"{change.governed.name}: it was ours when it was changed; {found.reason}")
 
-    def _side_by_side(self, ways: Sequence[Iterator[timedelta]], pen: Pen) -> list[Exception]:
+    def _side_by_side(self, ways: Sequence[Iterator[timedelta]], pen: JournalWriter) -> list[Exception]:
         """Carry all of these on in turn, waiting only when each of them waits; what failed, the first first."""
         clock = self.aws.clock
         due: dict[int, datetime] = dict.fromkeys(range(len(ways)), clock.now())
@@ -285,7 +297,7 @@ class Engine:
                 failed.append(error)
         return failed
 
-    def _reached(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> bool:
+    def _reached(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: JournalWriter) -> bool:
         """Whether there is nothing to ask for; if there is, the resource is ready to be asked when this returns."""
         aws = self.aws.at(governed.region)
         if reached(aws):
@@ -313,7 +325,7 @@ class Engine:
 
         return ask
 
-    def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: Pen) -> None:
+    def _wait(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: JournalWriter) -> None:
         for pause in self._until(move, governed, reached):
             self.aws.clock.sleep(pause.total_seconds())
             pen.lease.keep()

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from domain.errors import UsageError, WrongState
 from optimizer.execute.journal import Journal
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import Override, PhaseState
 from optimizer.execute.states import MOVING
@@ -58,7 +58,7 @@ class Freeze:
                     "in it, and no override lifts that. Build again when it is done."
                 )
         with self.journal.lease(Purpose.FREEZE, self.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             pen.keep_override(plan, override)
             self._begin_window_anew(plan, pen, f"freeze overridden by {override.who}: {override.reason}")
 
@@ -68,11 +68,11 @@ class Freeze:
         if override is None or override.deployed:
             return
         with self.journal.lease(Purpose.FREEZE, self.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             pen.mark_deployed(plan, override)
             self._begin_window_anew(plan, pen, f"commit {commit[:12]} was deployed by the override of {override.who}")
 
-    def _begin_window_anew(self, plan: Plan, pen: Pen, why: str) -> None:
+    def _begin_window_anew(self, plan: Plan, pen: JournalWriter, why: str) -> None:
         for phase in Phase:
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.OBSERVING:

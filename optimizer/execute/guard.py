@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from domain.errors import Breach, LeaseLost, Unhealthy, WayBackClosed
 from optimizer.action import Action, Tending
 from optimizer.execute.control_planes import is_an_event, require_aws
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.notifications import found, held_by_aws, no_way_back
 from optimizer.execute.records import PhaseRecord, PhaseState
@@ -26,7 +26,7 @@ from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 
 if TYPE_CHECKING:
-    from optimizer.execute.lifecycle import Life
+    from optimizer.execute.lifecycle import Lifecycle
 
 # The first periods after a change are judged together with those right before it: alone, they would be no window yet.
 LEAD = timedelta(minutes=30)
@@ -44,7 +44,7 @@ class Look:
     guard: Guard
     plan: Plan
     phase: Phase
-    pen: Pen | None
+    pen: JournalWriter | None
     _seen: tuple[datetime, Assessment] | None = field(default=None, init=False)
 
     def __call__(self) -> Assessment:
@@ -74,12 +74,12 @@ class Look:
 class Guard:
     """Judges, and takes back."""
 
-    life: Life
+    life: Lifecycle
 
     def now(self) -> datetime:
         return self.life.production.clock.now()
 
-    def look(self, plan: Plan, phase: Phase, pen: Pen | None) -> Look:
+    def look(self, plan: Plan, phase: Phase, pen: JournalWriter | None) -> Look:
         """What the job at work asks before each move and while it waits."""
         return Look(self, plan, phase, pen)
 
@@ -111,7 +111,7 @@ class Guard:
                 "meanwhile the watch guards what is changed."
             )
 
-    def settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: Pen | None) -> None:
+    def settle(self, plan: Plan, phase: Phase, wait: timedelta, pen: JournalWriter | None) -> None:
         """Watch health for a while in the middle of a phase. Raises Breach once the phase is taken back."""
         look, clock, end = self.look(plan, phase, pen), self.life.production.clock, self.now() + wait
         while clock.now() < end:
@@ -175,7 +175,9 @@ class Guard:
             return
         with self.life.journal.lease(Purpose.WATCH, self.life.settings.build_id) as lease:
             if self.life.journal.phase(plan, phase).state is PhaseState.OBSERVING:  # else accepted or rolled back
-                lines = self.life.changes(plan, phase, Pen(self.life.journal, lease)).tend(lambda action: action.tend)
+                lines = self.life.changes(plan, phase, JournalWriter(self.life.journal, lease)).tend(
+                    lambda action: action.tend
+                )
                 self.life.tell([found(phase, line) for line in lines])
 
     def _attend(self, plan: Plan, record: PhaseRecord) -> None:
@@ -188,7 +190,7 @@ class Guard:
             return
         with suppress(LeaseLost):
             with self.life.journal.lease(Purpose.WATCH, self.life.settings.build_id, AT_WORK) as lease:
-                pen = Pen(self.life.journal, lease)
+                pen = JournalWriter(self.life.journal, lease)
                 record = self.life.journal.phase(plan, phase)
                 if record.state not in (PhaseState.APPLYING, PhaseState.ACCEPTING):
                     return

@@ -47,16 +47,16 @@ from optimizer.execute.lease import PATIENCE, Held, Purpose
 from optimizer.execute.records import (
     Acceptance,
     Earlier,
-    Event,
     History,
-    Left,
     MoveRecord,
     Override,
+    PhaseEvent,
     PhaseRecord,
     PhaseState,
     PlanRecord,
     PlanState,
     WindowEvidence,
+    WindowSnapshot,
 )
 from optimizer.model.decision import Json
 from optimizer.model.health import Pause, Sample, Samples
@@ -76,7 +76,7 @@ _MOVE = TypeAdapter(MoveRecord)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
-_LEFT = TypeAdapter(Left)
+_LEFT = TypeAdapter(WindowSnapshot)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Journal:
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
         return None if item is None else json.loads(item["document"]["S"])
 
-    def left(self, plan: Plan, phase: Phase) -> list[Left]:
+    def left(self, plan: Plan, phase: Phase) -> list[WindowSnapshot]:
         """What a phase left behind when its window opened; nothing before."""
         items = self._query(f"plan#{plan.hash}", f"left#{phase.number}#")
         return [_LEFT.validate_json(item["record"]["S"]) for item in items]
@@ -305,9 +305,9 @@ def unpacked(attribute: Mapping[str, Any]) -> str:
     return zlib.decompress(bytes(attribute["B"])).decode()
 
 
-def _event(item: Item) -> Event:
+def _event(item: Item) -> PhaseEvent:
     number = item.get("phase", {}).get("N")
-    return Event(_time(item["at"]), Phase(int(number)) if number else None, item["text"]["S"])
+    return PhaseEvent(_time(item["at"]), Phase(int(number)) if number else None, item["text"]["S"])
 
 
 def _time(attribute: Mapping[str, str]) -> datetime:

@@ -25,7 +25,6 @@ from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease
 from optimizer.execute.records import (
     CodeVersion,
-    Left,
     MoveRecord,
     MoveState,
     Override,
@@ -33,6 +32,7 @@ from optimizer.execute.records import (
     PhaseState,
     PlanState,
     WindowEvidence,
+    WindowSnapshot,
 )
 from optimizer.execute.states import leading_to, require_step
 from optimizer.model.decision import Json, finite
@@ -51,10 +51,10 @@ _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
-_LEFT = TypeAdapter(Left)
+_LEFT = TypeAdapter(WindowSnapshot)
 
 
-class Pen:
+class JournalWriter:
     """Writes the journal under one lease."""
 
     def __init__(self, journal: Journal, lease: Lease) -> None:
@@ -220,7 +220,7 @@ class Pen:
         key = f"before#{phase.number}#{action}#{resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"document": {"S": document}}))
 
-    def keep_left(self, plan: Plan, phase: Phase, left: Left) -> None:
+    def keep_left(self, plan: Plan, phase: Phase, left: WindowSnapshot) -> None:
         """Keep a resource's state when the phase's window opens, or as it was found changed."""
         key = f"left#{phase.number}#{left.action}#{left.resource}"
         self.lease.write(self._put(f"plan#{plan.hash}", key, {"record": {"S": _LEFT.dump_json(left).decode()}}))

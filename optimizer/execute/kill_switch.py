@@ -14,7 +14,7 @@ from domain.errors import Stopped
 from optimizer.ports.aws import Aws
 
 
-class Position(Enum):
+class SwitchPosition(Enum):
     """GO: work. UNDO: nothing new, but what was begun may be undone. STOP: nothing at all."""
 
     GO = "go"
@@ -23,7 +23,7 @@ class Position(Enum):
 
 
 @dataclass(frozen=True)
-class Switch:
+class KillSwitch:
     """The parameter, in the tooling account; without one (outside the pipeline) nothing is stopped."""
 
     tooling: Aws
@@ -31,22 +31,22 @@ class Switch:
 
     def allow_change(self) -> None:
         """Raises Stopped unless the switch says go."""
-        self._allow(Position.GO)
+        self._allow(SwitchPosition.GO)
 
     def allow_undo(self) -> None:
         """Raises Stopped when the switch says stop: not even the way back is gone then."""
-        self._allow(Position.GO, Position.UNDO)
+        self._allow(SwitchPosition.GO, SwitchPosition.UNDO)
 
     def stops_all(self) -> bool:
         """Whether not even an undo is allowed: a person keeps everything where it is."""
-        return self._shown() not in (Position.GO.value, Position.UNDO.value)
+        return self._shown() not in (SwitchPosition.GO.value, SwitchPosition.UNDO.value)
 
     def _shown(self) -> str:
         if self.parameter is None:
-            return Position.GO.value
+            return SwitchPosition.GO.value
         return self.tooling.ssm.get_parameter(Name=self.parameter)["Parameter"]["Value"].strip()
 
-    def _allow(self, *positions: Position) -> None:
+    def _allow(self, *positions: SwitchPosition) -> None:
         if (shown := self._shown()) not in [each.value for each in positions]:
             raise Stopped(
                 f"The parameter {self.parameter} says {shown!r}: nothing is changed. "

@@ -28,10 +28,10 @@ from optimizer.execute.control_planes import require_aws
 from optimizer.execute.engine import Engine, Say, refuse_one_way
 from optimizer.execute.guard import Guard
 from optimizer.execute.journal import Journal
-from optimizer.execute.journal_writer import Pen
-from optimizer.execute.kill_switch import Switch
+from optimizer.execute.journal_writer import JournalWriter
+from optimizer.execute.kill_switch import KillSwitch
 from optimizer.execute.lease import Purpose
-from optimizer.execute.manual_changes import DirectChanges
+from optimizer.execute.manual_changes import ManualChanges
 from optimizer.execute.notifications import Notice, afterwards, due, gate_expired, not_watched, send
 from optimizer.execute.observation import Observation
 from optimizer.execute.phase_changes import PhaseChanges
@@ -52,14 +52,14 @@ from optimizer.model.decision import Decision
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.observe.service_health import Service
+from optimizer.observe.service_health import ServiceHealth
 from optimizer.ports.aws import Aws
 from optimizer.ports.settings import Settings
-from optimizer.reconcile.bring_templates import Agreement
+from optimizer.reconcile.bring_templates import TemplateUpdate
 
 
 @dataclass(frozen=True)
-class Life:
+class Lifecycle:
     """The verbs, with all they work on."""
 
     production: Aws
@@ -68,7 +68,7 @@ class Life:
     settings: Settings
     policy: Policy
     actions: Mapping[str, Action]
-    service: Service
+    service: ServiceHealth
     say: Say
 
     @property
@@ -76,12 +76,12 @@ class Life:
         return (self.settings.primary_region, *self.settings.secondary_regions)
 
     @property
-    def switch(self) -> Switch:
-        return Switch(self.tooling, self.settings.switch_parameter)
+    def switch(self) -> KillSwitch:
+        return KillSwitch(self.tooling, self.settings.switch_parameter)
 
     @property
-    def direct_changes(self) -> DirectChanges:
-        return DirectChanges(self.production, self.actions)
+    def direct_changes(self) -> ManualChanges:
+        return ManualChanges(self.production, self.actions)
 
     @property
     def observation(self) -> Observation:
@@ -107,14 +107,14 @@ class Life:
         """Put a new plan in force. Raises PlanSuperseded when another is by now, WrongState while a phase is busy."""
         with self.journal.lease(Purpose.ANALYZE, self.settings.build_id) as lease:
             require_at_rest(self.journal, instead_of)
-            Pen(self.journal, lease).propose(plan, evidence)
+            JournalWriter(self.journal, lease).propose(plan, evidence)
 
     def approve(self, plan: Plan) -> str:
         """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
         by_gate = answered(self.tooling, self.settings.pipeline_name, "Approve")
         who = self.settings.approvals.require(plan, by_gate)
         with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
-            Pen(self.journal, lease).approve(plan, who)
+            JournalWriter(self.journal, lease).approve(plan, who)
         return who
 
     def preview(self, plan: Plan, phase: Phase) -> list[str]:
@@ -146,10 +146,10 @@ class Life:
         if version and record.state is PhaseState.WAITING:
             # The watch runs this code: it is named before the watch has to show that it can run.
             with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
-                Pen(self.journal, lease).applied_by(plan, record, version)
+                JournalWriter(self.journal, lease).applied_by(plan, record, version)
         self._require_watched(phase)
         with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             engine = self._engine(plan, phase, pen)
             engine.check_radius(decisions)
             record = self.journal.phase(plan, phase)
@@ -280,7 +280,7 @@ class Life:
         if record.state is PhaseState.ACCEPTING:
             self.guard.require_healthy(plan, phase)
         with self.journal.lease(Purpose.ACCEPT, self.settings.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             self.observation.keep(plan, record, pen)
             if record.state is PhaseState.OBSERVING:
                 record = pen.move_phase(plan, record, PhaseState.ACCEPTING, f"Phase {phase.number}: acceptance begins")
@@ -304,7 +304,7 @@ class Life:
         self._require_way_back(plan, record)
         self.switch.allow_undo()
         with self.journal.lease(Purpose.ROLLBACK, self.settings.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             record = self.journal.phase(plan, phase)
             if record.state is PhaseState.ROLLED_BACK:
                 return record  # somebody finished it while this run waited for the lease
@@ -332,14 +332,14 @@ class Life:
         """Bring the deployed templates of `stacks` after the account; whether anything was executed."""
         current = self.journal.current()
         with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
 
             def note(text: str) -> None:
                 self.say(text)
                 if current is not None:
                     pen.note(current.plan, None, text)
 
-            return Agreement(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
+            return TemplateUpdate(self.production, self.switch.allow_change, lease.keep, note).bring(stacks)
 
     def reconciled(self) -> list[Phase]:
         """Mark every accepted phase as reconciled; the last one ends the plan."""
@@ -349,7 +349,7 @@ class Life:
         if current.state is not PlanState.APPROVED:
             return []
         with self.journal.lease(Purpose.RECONCILE, self.settings.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             for record in accepted:
                 number = record.phase.number
                 pen.move_phase(plan, record, PhaseState.RECONCILED, f"Phase {number}: code and account agree")
@@ -360,9 +360,9 @@ class Life:
         """End a plan that is finished: whoever should have ended it died right before."""
         with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
             if current_plan(self.journal).state is PlanState.APPROVED:
-                self._close_when_finished(plan, Pen(self.journal, lease))
+                self._close_when_finished(plan, JournalWriter(self.journal, lease))
 
-    def _close_when_finished(self, plan: Plan, pen: Pen) -> None:
+    def _close_when_finished(self, plan: Plan, pen: JournalWriter) -> None:
         if is_finished(plan, self.journal.phases(plan)):
             pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
 
@@ -373,7 +373,7 @@ class Life:
             return None
         return keep(self.tooling, bucket, source, self.settings.revision)
 
-    def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: Pen) -> PhaseRecord:
+    def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: JournalWriter) -> PhaseRecord:
         """Pre-flight: nothing is being deployed, the service is surely well, and its baseline is kept."""
         now = self.production.clock.now()
         require_aws(self.production, f"Phase {phase.number} does not begin")
@@ -417,7 +417,7 @@ class Life:
             current = self.journal.sizing()
             sizing = self._engine(plan, phase, None).followed(current.sizing, plan.decisions)
             if sizing != current.sizing:
-                Pen(self.journal, lease).follow(SizingRecord(revision=current.revision + 1, sizing=sizing))
+                JournalWriter(self.journal, lease).follow(SizingRecord(revision=current.revision + 1, sizing=sizing))
 
     def _resized(self, plan: Plan, decisions: Sequence[Decision], engine: Engine) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved; what AWS varies, as it is."""
@@ -427,11 +427,11 @@ class Life:
             sizing = self.actions[decision.action].resize(sizing, decision)
         return SizingRecord(revision=current.revision + 1, sizing=engine.followed(sizing, plan.decisions))
 
-    def changes(self, plan: Plan, phase: Phase, pen: Pen) -> PhaseChanges:
+    def changes(self, plan: Plan, phase: Phase, pen: JournalWriter) -> PhaseChanges:
         """What one run does about the decisions of a phase, under its lease."""
         return PhaseChanges(plan, phase, self._engine(plan, phase, pen), pen)
 
-    def _engine(self, plan: Plan, phase: Phase, pen: Pen | None) -> Engine:
+    def _engine(self, plan: Plan, phase: Phase, pen: JournalWriter | None) -> Engine:
         def settled(wait: timedelta) -> None:
             self.guard.settle(plan, phase, wait, pen)
 

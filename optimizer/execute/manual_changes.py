@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from botocore.exceptions import ClientError
 
 from optimizer.action import Action
-from optimizer.execute.journal_writer import Pen
-from optimizer.execute.records import Left
+from optimizer.execute.journal_writer import JournalWriter
+from optimizer.execute.records import WindowSnapshot
 from optimizer.model.decision import Decision, Json
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
@@ -31,8 +31,8 @@ GONE: Mapping[str, Json] = {"gone": True}
 class Found:
     """A resource that is not as the phase left it, and as what it was found."""
 
-    left: Left
-    now: Left
+    left: WindowSnapshot
+    now: WindowSnapshot
 
     def __str__(self) -> str:
         if self.now.state == GONE:
@@ -44,14 +44,14 @@ class Found:
 
 
 @dataclass(frozen=True)
-class DirectChanges:
+class ManualChanges:
     """Keeps and compares, by the actions' own descriptions."""
 
     production: Aws
     actions: Mapping[str, Action]
 
     def keep(
-        self, plan: Plan, phase: Phase, decisions: Iterable[Decision], own: Collection[str], pen: Pen
+        self, plan: Plan, phase: Phase, decisions: Iterable[Decision], own: Collection[str], pen: JournalWriter
     ) -> Sequence[str]:
         """Keep the state of each of these decisions' resources that is still ours, and return their names.
 
@@ -70,11 +70,11 @@ class DirectChanges:
                 continue
             if state != GONE:
                 told = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
-                pen.keep_left(plan, phase, Left(*told, state, mine))
+                pen.keep_left(plan, phase, WindowSnapshot(*told, state, mine))
                 names.append(governed.name)
         return names
 
-    def since(self, kept: Sequence[Left]) -> list[Found]:
+    def since(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
         """What is not as it was kept."""
         found = []
         for left in kept:
@@ -84,7 +84,7 @@ class DirectChanges:
                 found.append(Found(left, replace(left, state=state, applied=applied)))
         return found
 
-    def standing(self, kept: Sequence[Left]) -> list[Found]:
+    def standing(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
         """What the phase had changed, was changed since, and was not put back."""
         return [
             Found(replace(left, state=left.applied), replace(left, state=state))
@@ -92,7 +92,7 @@ class DirectChanges:
             if left.own and left.applied is not None and (state := self._now(left)) != left.applied
         ]
 
-    def _now(self, left: Left) -> Mapping[str, Json]:
+    def _now(self, left: WindowSnapshot) -> Mapping[str, Json]:
         governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})
         return self._state(left.action, governed)
 

@@ -16,7 +16,7 @@ from optimizer.costs.commitments import Committed
 from optimizer.costs.cost_explorer import Cost, CostExplorer, daily_costs
 from optimizer.costs.realised import BASELINE, WEEK, Accepted, RealisedWeek, days_of, due_weeks, realised_week
 from optimizer.execute.journal import Journal
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import PhaseRecord, PhaseState
 from optimizer.execute.states import TAKEN, UNDER_WAY
@@ -59,7 +59,7 @@ def measure_savings(journal: Journal, production: Aws, actions: Mapping[str, Act
     costs = daily_costs(explorer, first_change - BASELINE, explorer.settled)
     new = _weeks(plan, phases, actions, costs, due, first_change)
     with journal.lease(Purpose.MEASURE, who) as lease:
-        Pen(journal, lease).keep_weeks(plan, new)
+        JournalWriter(journal, lease).keep_weeks(plan, new)
     return Measured(tuple(sorted((*known, *new), key=lambda week: week.start)), len(new), explorer)
 
 

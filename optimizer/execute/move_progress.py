@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.model.decision import Json
 from optimizer.model.health import Pause
 from optimizer.model.phase import Phase
@@ -16,10 +16,10 @@ ASKED_AGAIN = timedelta(seconds=10)
 
 
 @dataclass
-class JournalNotes:
+class MoveProgress:
     """The notes of one change. `allow` raises Stopped when the kill switch says so: a long move asks now and then."""
 
-    pen: Pen
+    pen: JournalWriter
     plan: Plan
     phase: Phase
     action: str

@@ -14,15 +14,15 @@ from domain.errors import Unhealthy
 from optimizer.decide.health import Baseline
 from optimizer.execute.engine import Say
 from optimizer.execute.journal import Journal
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
-from optimizer.execute.manual_changes import DirectChanges
-from optimizer.execute.records import Acceptance, Left, PhaseRecord, PhaseState, WindowEvidence
+from optimizer.execute.manual_changes import ManualChanges
+from optimizer.execute.records import Acceptance, PhaseRecord, PhaseState, WindowEvidence, WindowSnapshot
 from optimizer.execute.states import MOVING
 from optimizer.model.health import Assessment, Health, Sample, Samples, without_pauses
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.observe.service_health import Service
+from optimizer.observe.service_health import ServiceHealth
 from optimizer.observe.tenants import tier_uses
 from optimizer.ports.aws import Aws
 
@@ -40,8 +40,8 @@ class Observation:
 
     production: Aws
     journal: Journal
-    service: Service
-    direct_changes: DirectChanges
+    service: ServiceHealth
+    direct_changes: ManualChanges
     window: timedelta
     build_id: str
     say: Say
@@ -76,7 +76,7 @@ class Observation:
         assessment, now = self.since(plan, record.window_start), self.production.clock.now()
         if _is_news(record, assessment, now):
             with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
-                Pen(self.journal, lease).assess(plan, record, assessment)
+                JournalWriter(self.journal, lease).assess(plan, record, assessment)
         return assessment
 
     def afterwards(self, phases: Collection[PhaseRecord]) -> tuple[Acceptance, Assessment] | None:
@@ -92,7 +92,7 @@ class Observation:
         samples = self.service.samples(max([last.at, *undone]), now)
         return (last, baseline.judge(samples, now)) if baseline is not None and samples else None
 
-    def keep(self, plan: Plan, record: PhaseRecord, pen: Pen) -> None:
+    def keep(self, plan: Plan, record: PhaseRecord, pen: JournalWriter) -> None:
         """Keep what the window showed, if the phase has one."""
         if record.window_start is None:
             return
@@ -113,7 +113,7 @@ class Observation:
         everything = self.production.clock.now().hour % ALL_EVERY == 0
         self._begin_anew_when_changed(plan, phase, left if everything else [each for each in left if each.own])
 
-    def _take_in(self, plan: Plan, phase: Phase, left: Sequence[Left]) -> None:
+    def _take_in(self, plan: Plan, phase: Phase, left: Sequence[WindowSnapshot]) -> None:
         """Watch from now on what could not be read when the window opened, as it is found."""
         kept = {f"{each.action} {each.resource}" for each in left}
         missing = [each for each in plan.decisions if each.key not in kept]
@@ -122,18 +122,18 @@ class Observation:
         with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
             if self.journal.phase(plan, phase).state is not PhaseState.OBSERVING:
                 return  # accepted or rolled back meanwhile
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             own = {f"{each.action} {each.resource}" for each in self.journal.moves(plan, phase)}
             if names := self.direct_changes.keep(plan, phase, missing, own, pen):
                 self.say(f"watched for manual changes from now on: {', '.join(names)}")
 
-    def _begin_anew_when_changed(self, plan: Plan, phase: Phase, left: Sequence[Left]) -> str:
+    def _begin_anew_when_changed(self, plan: Plan, phase: Phase, left: Sequence[WindowSnapshot]) -> str:
         """What was said, or nothing."""
         found = self.direct_changes.since(left)
         if not found:
             return ""
         with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
-            pen = Pen(self.journal, lease)
+            pen = JournalWriter(self.journal, lease)
             record = self.journal.phase(plan, phase)
             if record.state is not PhaseState.OBSERVING:
                 return ""  # accepted or rolled back meanwhile: by its own hand

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from domain.errors import OwnerUnread, TenantOwned
 from optimizer.action import Action, Tending
 from optimizer.analyze.measure import measure
-from optimizer.execute.engine import ASKED_AGAIN, READABLE, Change, Engine
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.engine import ASKED_AGAIN, READABLE, Engine, ResourceChange
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.records import MoveState, PhaseRecord, PhaseState
 from optimizer.model.decision import Decision
 from optimizer.model.phase import Phase
@@ -25,7 +25,7 @@ class PhaseChanges:
     plan: Plan
     phase: Phase
     engine: Engine
-    pen: Pen
+    pen: JournalWriter
 
     def wanted(
         self, record: PhaseRecord, decisions: Sequence[Decision]
@@ -43,7 +43,7 @@ class PhaseChanges:
                 raise TenantOwned(f"{decision.resource} was under change, and stops: {_reason(found, decision)}.")
         return record, governed, wanted
 
-    def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], Change]:
+    def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], ResourceChange]:
         """The changes this phase has begun, each with its moves as they were when it was applied.
 
         By the journal alone: whether AWS can be asked about a resource now says nothing of what was changed.
@@ -60,7 +60,7 @@ class PhaseChanges:
             resource = named(action.kind, decision.resource, self.engine.aws.region)
             notes = self.engine.notes(self.plan, self.phase, decision, self.pen, allow)
             moves = self.engine.moves(resource, before, decision, notes)
-            changes[(decision.action, decision.resource)] = Change(decision, action, resource, before, moves)
+            changes[(decision.action, decision.resource)] = ResourceChange(decision, action, resource, before, moves)
         return changes
 
     def at_work(self) -> bool:
@@ -76,7 +76,7 @@ class PhaseChanges:
                 return True
         return False
 
-    def to_accept(self, allow: Callable[[], None]) -> dict[tuple[str, str], Change]:
+    def to_accept(self, allow: Callable[[], None]) -> dict[tuple[str, str], ResourceChange]:
         """The same, each still ours. Raises TenantOwned, or OwnerUnread when that cannot be read."""
         changes = self.begun(allow)
         for change in changes.values():

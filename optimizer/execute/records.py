@@ -115,7 +115,7 @@ class MoveRecord:
 
 
 @dataclass(frozen=True)
-class Left:
+class WindowSnapshot:
     """A resource as it was when a window opened, in its action's description.
 
     `own`: the phase had changed it. `state` is as it was found last, `applied` as the phase left it where that differs.
@@ -143,7 +143,7 @@ class Override:
 
 
 @dataclass(frozen=True)
-class Event:
+class PhaseEvent:
     """Something that happened, in a person's words."""
 
     at: datetime
@@ -181,7 +181,7 @@ class History:
     record: PlanRecord | None
     phases: tuple[PhaseRecord, ...]
     moves: tuple[MoveRecord, ...]
-    events: tuple[Event, ...]
+    events: tuple[PhaseEvent, ...]
     windows: Mapping[Phase, WindowEvidence]
     sizing: SizingRecord
     cost_now: Decimal | None

@@ -36,7 +36,7 @@ class Verb(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     """One step: the verbs that take it, and what must hold. `before` is None where nothing was written yet."""
 
     before: State | None
@@ -48,28 +48,32 @@ class Step:
 # Whoever sees a breach first takes the phase back; so does a person.
 TAKES_BACK = (Verb.WATCH, Verb.APPLY, Verb.ACCEPT, Verb.ROLLBACK, Verb.GATE_FAILED)
 
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[Transition, ...] = (
     # The plan
-    Step(None, PlanState.PROPOSED, (Verb.ANALYZE,), "the first analysis"),
-    Step(PlanState.PROPOSED, PlanState.PROPOSED, (Verb.ANALYZE,), "a newer plan takes its place"),
-    Step(PlanState.PROPOSED, PlanState.APPROVED, (Verb.APPROVE,), "people answered the gate"),
-    Step(PlanState.APPROVED, PlanState.PROPOSED, (Verb.ANEW,), "a person gives it up; no phase is under way"),
-    Step(PlanState.APPROVED, PlanState.STOPPED, TAKES_BACK, "a phase is rolled back"),
-    Step(PlanState.APPROVED, PlanState.DONE, (Verb.RECONCILE, Verb.APPLY, Verb.WATCH), "every phase is finished"),
-    Step(PlanState.STOPPED, PlanState.PROPOSED, (Verb.ANEW,), "the phase is rolled back; a person proposes anew"),
-    Step(PlanState.DONE, PlanState.PROPOSED, (Verb.ANALYZE,), "the next plan"),
+    Transition(None, PlanState.PROPOSED, (Verb.ANALYZE,), "the first analysis"),
+    Transition(PlanState.PROPOSED, PlanState.PROPOSED, (Verb.ANALYZE,), "a newer plan takes its place"),
+    Transition(PlanState.PROPOSED, PlanState.APPROVED, (Verb.APPROVE,), "people answered the gate"),
+    Transition(PlanState.APPROVED, PlanState.PROPOSED, (Verb.ANEW,), "a person gives it up; no phase is under way"),
+    Transition(PlanState.APPROVED, PlanState.STOPPED, TAKES_BACK, "a phase is rolled back"),
+    Transition(PlanState.APPROVED, PlanState.DONE, (Verb.RECONCILE, Verb.APPLY, Verb.WATCH), "every phase is finished"),
+    Transition(PlanState.STOPPED, PlanState.PROPOSED, (Verb.ANEW,), "the phase is rolled back; a person proposes anew"),
+    Transition(PlanState.DONE, PlanState.PROPOSED, (Verb.ANALYZE,), "the next plan"),
     # A phase of it
-    Step(PhaseState.WAITING, PhaseState.APPLYING, (Verb.APPLY,), "approved, its turn, a healthy service, open days"),
-    Step(PhaseState.WAITING, PhaseState.EMPTY, (Verb.APPLY,), "every decision was vetoed"),
-    Step(PhaseState.APPLYING, PhaseState.EMPTY, (Verb.APPLY,), "every decision was vetoed"),
-    Step(PhaseState.APPLYING, PhaseState.OBSERVING, (Verb.APPLY,), "every reversible move is done"),
-    Step(PhaseState.APPLYING, PhaseState.ROLLING_BACK, TAKES_BACK, "a breach, a dead job, or a person asks"),
-    Step(PhaseState.OBSERVING, PhaseState.ACCEPTING, (Verb.ACCEPT,), "the window is over and surely healthy"),
-    Step(PhaseState.OBSERVING, PhaseState.ROLLING_BACK, TAKES_BACK, "a breach, a rejected gate, or a person asks"),
-    Step(PhaseState.ACCEPTING, PhaseState.ACCEPTED, (Verb.ACCEPT,), "every one-way move is done"),
-    Step(PhaseState.ACCEPTING, PhaseState.ROLLING_BACK, TAKES_BACK, "no one-way move has begun"),
-    Step(PhaseState.ACCEPTED, PhaseState.RECONCILED, (Verb.RECONCILE,), "code, templates and account agree"),
-    Step(PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK, TAKES_BACK, "every move is undone"),
+    Transition(
+        PhaseState.WAITING, PhaseState.APPLYING, (Verb.APPLY,), "approved, its turn, a healthy service, open days"
+    ),
+    Transition(PhaseState.WAITING, PhaseState.EMPTY, (Verb.APPLY,), "every decision was vetoed"),
+    Transition(PhaseState.APPLYING, PhaseState.EMPTY, (Verb.APPLY,), "every decision was vetoed"),
+    Transition(PhaseState.APPLYING, PhaseState.OBSERVING, (Verb.APPLY,), "every reversible move is done"),
+    Transition(PhaseState.APPLYING, PhaseState.ROLLING_BACK, TAKES_BACK, "a breach, a dead job, or a person asks"),
+    Transition(PhaseState.OBSERVING, PhaseState.ACCEPTING, (Verb.ACCEPT,), "the window is over and surely healthy"),
+    Transition(
+        PhaseState.OBSERVING, PhaseState.ROLLING_BACK, TAKES_BACK, "a breach, a rejected gate, or a person asks"
+    ),
+    Transition(PhaseState.ACCEPTING, PhaseState.ACCEPTED, (Verb.ACCEPT,), "every one-way move is done"),
+    Transition(PhaseState.ACCEPTING, PhaseState.ROLLING_BACK, TAKES_BACK, "no one-way move has begun"),
+    Transition(PhaseState.ACCEPTED, PhaseState.RECONCILED, (Verb.RECONCILE,), "code, templates and account agree"),
+    Transition(PhaseState.ROLLING_BACK, PhaseState.ROLLED_BACK, TAKES_BACK, "every move is undone"),
 )
 
 MOVING = (PhaseState.APPLYING, PhaseState.ACCEPTING, PhaseState.ROLLING_BACK)
@@ -109,7 +113,7 @@ def leading_to(after: State) -> tuple[State, ...]:
     return tuple(step.before for step in STEPS if step.after is after and step.before is not None)
 
 
-def next_steps(states: Iterable[State]) -> list[Step]:
+def next_steps(states: Iterable[State]) -> list[Transition]:
     """The steps that lead on from any of these states."""
     standing = tuple(states)
     return [step for step in STEPS if step.before in standing]

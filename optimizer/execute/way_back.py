@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.errors import WayBackClosed
-from optimizer.execute.engine import Change
+from optimizer.execute.engine import ResourceChange
 from optimizer.execute.records import MoveRecord, MoveState
 from optimizer.ports.aws import Aws
 
 
-def require_open(aws: Aws, changes: Mapping[tuple[str, str], Change], records: Sequence[MoveRecord]) -> None:
+def require_open(aws: Aws, changes: Mapping[tuple[str, str], ResourceChange], records: Sequence[MoveRecord]) -> None:
     """Raises WayBackClosed when a move that was begun cannot be undone any more."""
     for record in records:
         change = changes[(record.action, record.resource)]

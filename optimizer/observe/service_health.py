@@ -20,7 +20,7 @@ REPLAYED = timedelta(days=7)  # the pre-flight replays the last days against the
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceHealth:
     """The service as its users meet it: at the load balancer of the primary Region."""
 
     aws: Aws

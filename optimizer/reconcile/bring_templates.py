@@ -27,7 +27,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class TemplateUpdate:
     """Works under the plan's lease: `keep` renews it, `note` writes what happened into the journal.
 
     `allow` raises Stopped when the kill switch forbids a change; it is asked right before each execution.

@@ -41,7 +41,7 @@ def _is_absent(error: ClientError) -> bool:
 
 
 @dataclass(frozen=True)
-class DeployedStack:
+class DeployedReferences:
     """A stack of an account as CloudFormation shows it: the `Lookup` of its template."""
 
     aws: Aws

@@ -17,7 +17,7 @@ from optimizer.model.resource import Excluded, Governed, Kind
 from optimizer.observe.inventory import take_inventory
 from optimizer.ports.aws import Aws
 from optimizer.reconcile.actual_state import TYPES, Actual, Comparable, Observed
-from optimizer.reconcile.deployed import DeployedStack
+from optimizer.reconcile.deployed import DeployedReferences
 
 # What makes an element of a list itself, so that order does not count and a missing one has a name.
 _IDENTITIES = ("IndexName", "AttributeName", "Key", "Region", "DeviceName", "ResourceType", "LogType")
@@ -94,7 +94,7 @@ class _Resource:
 
 def _resources(stack: Stack, observed: Observed) -> Iterator[_Resource]:
     place = Place(stack.account, stack.region, stack.name)
-    resolver = Resolver(stack.template, place, DeployedStack(observed.aws, place, stack.template))
+    resolver = Resolver(stack.template, place, DeployedReferences(observed.aws, place, stack.template))
     for logical_id, body in stack.template.get("Resources", {}).items():
         if (comparable := TYPES.get(body["Type"])) is None:
             continue

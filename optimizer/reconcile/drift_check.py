@@ -33,14 +33,14 @@ class Doubt:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DriftAnswer:
     """The stacks that were asked, and what they would change."""
 
     stacks: tuple[str, ...]
     found: tuple[Doubt, ...]
 
 
-def ask_stacks(production: Aws, regions: Sequence[str]) -> Asked:
+def ask_stacks(production: Aws, regions: Sequence[str]) -> DriftAnswer:
     """Ask every stack of the platform. Raises ReconcileRefused for one that takes no change set."""
     asked = [stack for region in regions for stack in _stacks(production, region)]
     found = [
@@ -48,7 +48,7 @@ def ask_stacks(production: Aws, regions: Sequence[str]) -> Asked:
         for stack in asked
         for each in doubts(_changes(production.at(stack.region), stack))
     ]
-    return Asked(tuple(stack.name for stack in asked), tuple(found))
+    return DriftAnswer(tuple(stack.name for stack in asked), tuple(found))
 
 
 def held_text(found: Sequence[Doubt]) -> str:

@@ -70,7 +70,7 @@ def no_script(script: str, environ: Mapping[str, str], actor: str) -> int:  # no
 
 
 @dataclass(frozen=True)
-class Jobs:
+class BuildRunner:
     """What all jobs of one rehearsal share. `scratch` is emptied by its owner."""
 
     verb: Verb
@@ -118,7 +118,7 @@ class Jobs:
 class Job:
     """One prepared build. `run` may be called again and again: a schedule starts the same project each time."""
 
-    jobs: Jobs
+    jobs: BuildRunner
     project: Project
     folder: Path
     declared: Mapping[str, str]

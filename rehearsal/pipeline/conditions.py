@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from emulator.services.codepipeline.execution import JobAnswers
-from rehearsal.pipeline.definition import Condition, Function, Rule, Stage, SynthesizedPipeline
+from rehearsal.pipeline.definition import Condition, Function, PipelineStage, Rule, SynthesizedPipeline
 from rehearsal.pipeline.errors import WalkFailed
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Failed:
     reason: str
 
 
-def enter(stage: Stage, pipeline: SynthesizedPipeline, invoke: Invoke) -> Failed | None:
+def enter(stage: PipelineStage, pipeline: SynthesizedPipeline, invoke: Invoke) -> Failed | None:
     """The first entry condition of the stage that fails; None when the stage may be entered."""
     for condition in stage.before_entry:
         for rule in condition.rules:

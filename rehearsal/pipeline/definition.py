@@ -93,7 +93,7 @@ class PipelineAction:
 
 
 @dataclass(frozen=True)
-class Stage:
+class PipelineStage:
     """One stage: its entry conditions and its actions by run order."""
 
     name: str
@@ -115,7 +115,7 @@ class SynthesizedPipeline:
     """Everything of the pipeline's template that the walk interprets. Mappings go by logical id."""
 
     name: str
-    stages: tuple[Stage, ...]
+    stages: tuple[PipelineStage, ...]
     projects: Mapping[str, Project]
     functions: Mapping[str, Function]
     schedules: tuple[Schedule, ...]
@@ -187,8 +187,8 @@ def shown(reference: Any) -> str:
     return referred(reference) or json.dumps(reference)
 
 
-def _stage(properties: Mapping[str, Any]) -> Stage:
-    return Stage(
+def _stage(properties: Mapping[str, Any]) -> PipelineStage:
+    return PipelineStage(
         name=properties["Name"],
         before_entry=tuple(
             Condition(

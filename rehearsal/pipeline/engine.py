@@ -17,9 +17,9 @@ from typing import Any, Protocol
 from domain.errors import Breach, Unhealthy
 from emulator.core.faults import Crash
 from emulator.services.codepipeline.execution import Execution, ExecutionStopped, Gate
-from rehearsal.pipeline.builds import Ended, Jobs
+from rehearsal.pipeline.builds import BuildRunner, Ended
 from rehearsal.pipeline.conditions import Invoke, enter
-from rehearsal.pipeline.definition import PipelineAction, Project, Stage, SynthesizedPipeline
+from rehearsal.pipeline.definition import PipelineAction, PipelineStage, Project, SynthesizedPipeline
 from rehearsal.pipeline.errors import WalkFailed
 
 VARIABLE = re.compile(r"#\{([^.}]+)\.([^}]+)\}")
@@ -42,7 +42,7 @@ class CloudFormation(Protocol):
         """Deploy the pipeline's own stack, by its artifact id; raises Restarted when the pipeline changed."""
 
 
-class Person(Protocol):
+class GatePerson(Protocol):
     """Who answers the gates and presses Retry."""
 
     def answer(self, gate: Gate, action: PipelineAction) -> None:
@@ -99,7 +99,7 @@ class _ActionFailed(Exception):
 
 
 @dataclass
-class Walker:
+class PipelineEngine:
     """One execution. `source` is the artifact the Source action brings; `milestone` is told what was reached.
 
     `gate_failed` starts what AWS starts then, and returns when it has ended.
@@ -108,10 +108,10 @@ class Walker:
     pipeline: SynthesizedPipeline
     execution: Execution
     source: Path
-    jobs: Jobs
+    jobs: BuildRunner
     invoke: Invoke
     cloudformation: CloudFormation
-    person: Person
+    person: GatePerson
     now: Callable[[], datetime]
     milestone: Callable[[str, datetime], None]
     gate_failed: Callable[[Gate], None]
@@ -137,7 +137,7 @@ class Walker:
                 break
         return Walk(tuple(runs), self.artifacts)
 
-    def _stage(self, stage: Stage) -> StageRun:
+    def _stage(self, stage: PipelineStage) -> StageRun:
         if stage.name == self.dies_at:
             raise ExecutionStopped(f"the execution died before {stage.name}")
         condition = enter(stage, self.pipeline, self.invoke)
@@ -165,7 +165,7 @@ class Walker:
                 return StageRun(stage.name, "Failed", str(failure))
             return StageRun(stage.name, "Succeeded")
 
-    def _action(self, stage: Stage, action: PipelineAction) -> None:
+    def _action(self, stage: PipelineStage, action: PipelineAction) -> None:
         where = f"{stage.name}.{action.name}"
         inputs = self._inputs(where, action)
         configuration = {name: self._substituted(where, value) for name, value in action.configuration.items()}
@@ -188,7 +188,7 @@ class Walker:
             raise
         self.execution.end(stage.name, action.name, succeeded=True)
 
-    def _gate(self, stage: Stage, action: PipelineAction, configuration: Mapping[str, Any]) -> None:
+    def _gate(self, stage: PipelineStage, action: PipelineAction, configuration: Mapping[str, Any]) -> None:
         gate = self.execution.open(stage.name, action.name, str(configuration.get("CustomData", "")), self.now())
         self.say(f"gate {stage.name}.{action.name}: {gate.text}")
         self.person.answer(gate, action)
@@ -217,7 +217,7 @@ class Walker:
                 raise WalkFailed(f"{where}: the walk knows no action mode {mode}.")
 
     def _build(
-        self, stage: Stage, action: PipelineAction, configuration: Mapping[str, Any], inputs: Mapping[str, Path]
+        self, stage: PipelineStage, action: PipelineAction, configuration: Mapping[str, Any], inputs: Mapping[str, Path]
     ) -> None:
         where = f"{stage.name}.{action.name}"
         project = self.pipeline.project(action.configuration.get("ProjectName"))

@@ -40,7 +40,7 @@ BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # of an event, and of wh
 
 
 @dataclass
-class Watch:
+class RehearsedWatch:
     """The scheduled project: `job` runs at the ticks of `period` and when it is called, once its container is there.
 
     `is_on` says whether the schedule is on, `may_start` whether the account may run one more build, `asked` gives a
@@ -142,7 +142,7 @@ class Watch:
             self.say(line)
 
         try:
-            code = self.job.run("Watch", say=say).exit_code
+            code = self.job.run("RehearsedWatch", say=say).exit_code
         except Crash as crash:
             self.say(str(crash))
             self._same = 0
@@ -169,11 +169,11 @@ class Watch:
 
 
 @dataclass
-class Person:
+class SimulatedPerson:
     """Answers gates as one would who reads them. `window_end` reads the journal by the stage's name."""
 
     execution: Execution
-    watch: Watch
+    watch: RehearsedWatch
     clock: Clock
     advance_to: Callable[[datetime], None]
     window_end: Callable[[str], datetime | None]

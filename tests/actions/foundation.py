@@ -19,9 +19,9 @@ from optimizer.analyze.analysis import analyze
 from optimizer.analyze.measure import measure
 from optimizer.decide.policy import CalendarPolicy, Policy
 from optimizer.execute.journal import Journal
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.model.decision import Decision, Json
 from optimizer.model.health import Sample
 from optimizer.model.plan import Plan
@@ -35,8 +35,8 @@ from pipeline.roles import job_role_name
 from rehearsal.job_world import job_world
 from rehearsal.report import Progress
 from rehearsal.scenario import load_scenario
-from rehearsal.session import PlatformLife
-from rehearsal.workspace import PROJECT, Request, Setting
+from rehearsal.session import RehearsalSession
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 EVERY_DAY = Policy(calendar=CalendarPolicy(weekend=()))  # the tests go on through weekends
 ANEW = timedelta(days=61)
@@ -60,7 +60,7 @@ class Foundation:
 
     account: EmulatedAccount
     settings: Settings
-    life: Life
+    life: Lifecycle
     changes: int = 0  # of the account's configuration
     _analyzed: tuple[tuple[datetime, int], Plan] | None = None
 
@@ -91,7 +91,7 @@ class Foundation:
         plan = self.plan(*actions)
         with self.account.acting(JOB):
             with self.life.journal.lease(Purpose.ANALYZE, "contract") as lease:
-                Pen(self.life.journal, lease).propose(plan)
+                JournalWriter(self.life.journal, lease).propose(plan)
             self.life.approve(plan)
         return plan
 
@@ -129,10 +129,12 @@ class Foundation:
 @contextmanager
 def loaded(scratch: Path) -> Iterator[Foundation]:
     """The foundation of the app as it is, deployed by the rehearsal's loader."""
-    setting = Setting(Request(scratch / "out", load_scenario("quiet")), PROJECT, scratch, Progress(io.StringIO()))
+    setting = Workspace(
+        RehearsalRequest(scratch / "out", load_scenario("quiet")), PROJECT, scratch, Progress(io.StringIO())
+    )
     assembly = setting.synthesize()
     with setting.account_of(assembly) as account:
-        life = PlatformLife(setting, account, assembly)
+        life = RehearsalSession(setting, account, assembly)
         life.begin()
         regions = [stack.region for stack in life.production if stack.name != life.production[0].name]
         own = f"arn:aws:iam::{account.tooling}:role/{job_role_name('apply')}"
@@ -148,7 +150,7 @@ def loaded(scratch: Path) -> Iterator[Foundation]:
         settings = Settings.from_environ(environ)
         outside = job_world(account, environ)
         home = tooling(outside, settings)
-        verbs = Life(
+        verbs = Lifecycle(
             production=production(outside, settings),
             tooling=home,
             journal=Journal(home, settings.journal_table),

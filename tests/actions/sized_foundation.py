@@ -19,7 +19,7 @@ from domain.environment import load_environment
 from domain.sizing import Sizing
 from emulator.account import EmulatedAccount
 from emulator.services.cloudformation import Deployment, deploy
-from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 from optimizer.action import Action, Move, When
 from optimizer.analyze.measure import measure
@@ -88,7 +88,7 @@ class Foundation:
 
 
 @contextmanager
-def foundation(load: WorkloadSpec = QUIET, events: tuple[Event, ...] = ()) -> Iterator[Foundation]:
+def foundation(load: WorkloadSpec = QUIET, events: tuple[WorkloadEvent, ...] = ()) -> Iterator[Foundation]:
     accounts = ENVIRONMENT.accounts
     start = NOW - timedelta(days=61)
     with EmulatedAccount(start=start, tooling=accounts.tooling, production=accounts.production) as account:

@@ -15,7 +15,7 @@ import pytest
 
 from domain.sizing import Sizing
 from emulator.workload.service_level import ServiceLevel, resized, service_level
-from emulator.workload.snapshot import Cache, Database, Fleet, Region
+from emulator.workload.snapshot import CacheSnapshot, DatabaseSnapshot, FleetSnapshot, RegionSnapshot
 from emulator.workload.spec import WorkloadSpec
 from emulator.workload.workload import Workload
 from optimizer.actions import action as action_by_id
@@ -74,7 +74,7 @@ def test_some_of_the_loads_are_sized_down_and_some_are_not(loaded: Foundation) -
 
 # What was there until it was cut to the design's capacity, and how many days ago that was. A share of the past is a
 # share of what was there then: 25 instances at 8 % are not 15 at 8 %.
-CUT: Mapping[str, Callable[[Region], Region]] = {
+CUT: Mapping[str, Callable[[RegionSnapshot], RegionSnapshot]] = {
     "25 instances": lambda r: replace(r, fleets={name: _more_instances(f, 25) for name, f in r.fleets.items()}),
     "8 shards": lambda r: replace(r, caches={name: _more_shards(name, c, 8) for name, c in r.caches.items()}),
     "4 readers": lambda r: replace(
@@ -100,19 +100,19 @@ def test_no_wanted_sizing_breaks_the_service_whose_capacity_was_cut(
     assert not level.broken, f"{millions}M, {cut} until {days} days ago: {level} under {sizing}"
 
 
-def _more_instances(fleet: Fleet, count: int) -> Fleet:
+def _more_instances(fleet: FleetSnapshot, count: int) -> FleetSnapshot:
     kind = fleet.instances[0][1]
     more = tuple((f"i-gone-{number}", kind) for number in range(count - len(fleet.instances)))
     return replace(fleet, instances=(*fleet.instances, *more))
 
 
-def _more_shards(name: str, cache: Cache, count: int) -> Cache:
+def _more_shards(name: str, cache: CacheSnapshot, count: int) -> CacheSnapshot:
     shards = tuple(f"{number:04}" for number in range(len(cache.shards) + 1, count + 1))
     members = tuple((f"{name}-{shard}-{node:03}", shard) for shard in shards for node in (1, 2, 3))
     return replace(cache, shards=(*cache.shards, *shards), members=(*cache.members, *members))
 
 
-def _more_readers(database: Database, readers: int) -> Database:
+def _more_readers(database: DatabaseSnapshot, readers: int) -> DatabaseSnapshot:
     kind = database.instances[0][1]
     more = tuple((f"gone-{number}", kind) for number in range(readers + 1 - len(database.instances)))
     return replace(database, instances=(*database.instances, *more))
@@ -128,7 +128,7 @@ def live(
     spec: WorkloadSpec,
     *,
     seed: int,
-    before: Callable[[Region], Region] | None = None,
+    before: Callable[[RegionSnapshot], RegionSnapshot] | None = None,
     until: datetime = NOW,
 ) -> Workload:
     """The same account with another past: its metrics are computed from the load, and nothing of them is stored.

@@ -13,7 +13,7 @@ from optimizer.action import Action, When
 from optimizer.actions import aurora_presence, aurora_readers, aurora_writer, redis_rightsize
 from optimizer.decide.policy import Policy, PresencePolicy
 from optimizer.model.decision import Choice
-from optimizer.resources.database.instance import AuroraInstance
+from optimizer.resources.database.instance import InstanceState
 from tests.actions.carrying import carry_out, take_back, wait
 from tests.actions.sized_foundation import Foundation, foundation
 
@@ -107,7 +107,7 @@ def test_an_instance_that_became_the_writer_is_left_as_it_is(quiet: Foundation, 
 
 
 def fail_over(quiet: Foundation, name: str) -> None:
-    if not AuroraInstance("tap-database", name).writes(quiet.aws):
+    if not InstanceState("tap-database", name).writes(quiet.aws):
         quiet.aws.rds.failover_db_cluster(DBClusterIdentifier="tap-database", TargetDBInstanceIdentifier=name)
         quiet.account.clock.sleep(600)
 

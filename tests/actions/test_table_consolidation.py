@@ -14,7 +14,7 @@ from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decid
 from optimizer.consolidate import cutover
 from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
-from optimizer.consolidate.recurring import Held, Use
+from optimizer.consolidate.recurring import HeldCopies, LayoutUse
 from optimizer.decide.policy import Policy
 from optimizer.execute.engine import not_wanted
 from optimizer.model.decision import Choice, Verdict
@@ -40,10 +40,14 @@ ONE = {
 }
 AROUND = {"pointers": {"tenants": "tenants", "users": "users"}, "merged": False}
 USES = tuple(
-    Use(name, Held(10_000, 4_000_000), {}, 8e6, {}, 2e7, True) for name in SOURCES
+    LayoutUse(name, HeldCopies(10_000, 4_000_000), {}, 8e6, {}, 2e7, True) for name in SOURCES
 )  # 400 bytes: no item needs a unit more
 LARGER = tuple(
-    replace(each, held=Held(10_000, 9_000_000), indexes={n: Held(10_000, 3_000_000) for n in INDEXES[each.table]})
+    replace(
+        each,
+        held=HeldCopies(10_000, 9_000_000),
+        indexes={n: HeldCopies(10_000, 3_000_000) for n in INDEXES[each.table]},
+    )
     for each in USES
 )
 SUPPORTED = Evidence(

@@ -20,7 +20,7 @@ from optimizer.actions import registry
 from optimizer.analyze.analysis import SLACK, analyze
 from optimizer.cli.gate_text import gate_text
 from optimizer.decide.policy import Policy
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import PhaseState
 from optimizer.model.phase import Phase
@@ -222,7 +222,7 @@ def _proposed(world: small_world.World) -> Plan:
     settings = replace(life.settings, secondary_regions=("us-west-2", "eu-west-1"))  # where the sizing has secondaries
     plan = analyze(life.production, settings, registry(), policy, life.journal.sizing()).plan
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
-        Pen(life.journal, lease).propose(plan)
+        JournalWriter(life.journal, lease).propose(plan)
     return plan
 
 

@@ -36,8 +36,8 @@ PLAN = Plan(
         Decimal(12_500),
         (),
         "2026-11",
-        Totals(*[Decimal(30_000)] * 3, Decimal(0)),
-        Totals(*[Decimal(12_500)] * 3, Decimal(0)),
+        Totals(Decimal(30_000), Decimal(30_000), Decimal(30_000), Decimal(0)),
+        Totals(Decimal(12_500), Decimal(12_500), Decimal(12_500), Decimal(0)),
     ),
     held=None,
 )

@@ -14,7 +14,7 @@ from optimizer.consolidate import cutover
 from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.merge import Direction, Speed
-from optimizer.consolidate.state import Progress, Stage, State, read_state, write_state
+from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, find_target
 from optimizer.consolidate.whole import WholeTables
 from optimizer.ports.aws import Aws
@@ -38,12 +38,12 @@ class Way:
     streams: bool = False
     speed: Speed = SPEED
 
-    def changes(self, aws: Aws, direction: Direction, progress: Progress) -> Changes:
+    def changes(self, aws: Aws, direction: Direction, progress: MergeProgress) -> Changes:
         if self.streams:
             return self.followed(aws, direction, progress)
         return WholeTables(aws, direction, self.speed, progress)
 
-    def followed(self, aws: Aws, direction: Direction, progress: Progress) -> FollowedTables:
+    def followed(self, aws: Aws, direction: Direction, progress: MergeProgress) -> FollowedTables:
         return FollowedTables(aws, direction, self.speed, progress, Random(1))
 
 
@@ -120,7 +120,7 @@ def copy(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
     if read_state(notes) is None:
         write_state(notes, copying.begin(aws, MERGE, way.speed))
     progress = progressed(aws, notes)
-    if progress.state.stage is Stage.COPYING:
+    if progress.state.stage is MergeStage.COPYING:
         follow = way.followed(aws, MERGE.there, progress).follow_some if way.streams else progress.renew
         copying.copy(aws, MERGE, way.speed, progress, follow)
 
@@ -171,11 +171,11 @@ def open_way_back(aws: Aws) -> None:
     aws.clock.sleep(10)
 
 
-def progressed(aws: Aws, notes: MemoryNotes) -> Progress:
-    return Progress(notes, state_of(notes), aws.clock)
+def progressed(aws: Aws, notes: MemoryNotes) -> MergeProgress:
+    return MergeProgress(notes, state_of(notes), aws.clock)
 
 
-def state_of(notes: MemoryNotes) -> State:
+def state_of(notes: MemoryNotes) -> MergeState:
     state = read_state(notes)
     assert state is not None
     return state

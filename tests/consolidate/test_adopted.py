@@ -9,7 +9,7 @@ import pytest
 from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
 from optimizer.consolidate.table_schema import table_shape
-from optimizer.reconcile.bring_templates import Agreement
+from optimizer.reconcile.bring_templates import TemplateUpdate
 from optimizer.reconcile.deployed import deployed_template
 from tests.actions.sized_foundation import Foundation, foundation, synthesized
 
@@ -70,7 +70,7 @@ def test_the_deployed_template_follows_and_nothing_is_touched() -> None:
         before = actual(loaded)
         stacks = synthesized(CONSOLIDATED.model_dump_json())
         with loaded.account.acting("reconcile"):
-            assert Agreement(loaded.aws, lambda: None, lambda: None, print).bring(stacks)
+            assert TemplateUpdate(loaded.aws, lambda: None, lambda: None, print).bring(stacks)
         assert actual(loaded) == before
         deployed = {stack.name: deployed_template(loaded.aws.at(stack.region), stack.name) for stack in stacks}
         assert deployed == {stack.name: stack.template for stack in stacks}

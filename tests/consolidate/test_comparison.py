@@ -11,7 +11,7 @@ from optimizer.consolidate import comparison
 from optimizer.consolidate.comparison import Tally, compare, content_hash, make_equal, reconcile
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Address, Speed
-from optimizer.consolidate.state import Progress
+from optimizer.consolidate.state import MergeProgress
 from optimizer.execute.lease import DURATION
 from tests.consolidate import campaign
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived
@@ -88,7 +88,7 @@ def test_without_looking_at_the_following_side_what_was_deleted_stays(monkeypatc
 
 
 def test_the_same_content_has_the_same_hash_however_it_is_ordered() -> None:
-    one = {"a": {"SS": ["x", "y"]}, "b": {"M": {"c": {"BS": [b"1", b"2"]}, "d": {"L": [{"N": "1"}]}}}}
+    one: dict[str, Any] = {"a": {"SS": ["x", "y"]}, "b": {"M": {"c": {"BS": [b"1", b"2"]}, "d": {"L": [{"N": "1"}]}}}}
     other = {"b": {"M": {"d": {"L": [{"N": "1"}]}, "c": {"BS": [b"2", b"1"]}}}, "a": {"SS": ["y", "x"]}}
     assert content_hash(one) == content_hash(other)
     assert content_hash(one) != content_hash({**one, "e": {"NULL": True}})
@@ -140,7 +140,7 @@ def compared_slowly() -> timedelta:
     with lived(400, 0, hops=(0,)) as platform:
         copied(platform)
         notes = TimedNotes(platform)
-        progress = Progress(notes, campaign.state_of(notes), platform.clock)
+        progress = MergeProgress(notes, campaign.state_of(notes), platform.clock)
         platform.between.step = lambda: platform.clock.sleep(2)
         make_equal(platform.aws, MERGE.there, SPEED, progress.renew)
         notes.hold()
@@ -152,5 +152,5 @@ def test_the_lease_is_renewed_while_all_is_compared() -> None:
 
 
 def test_without_it_the_lease_would_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Progress, "renew", lambda progress: None)
+    monkeypatch.setattr(MergeProgress, "renew", lambda progress: None)
     assert compared_slowly() > DURATION

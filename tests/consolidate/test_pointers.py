@@ -9,7 +9,7 @@ import pytest
 from domain.errors import LeaseLost, MoveFailed
 from optimizer.consolidate import cutover
 from optimizer.consolidate.pointers import ATTEMPTS, read_pointers, to_sources, to_target, turn_pointers
-from optimizer.consolidate.state import Stage
+from optimizer.consolidate.state import MergeStage
 from optimizer.consolidate.write_block import is_blocked
 from tests.consolidate import campaign
 from tests.consolidate.model import refusal
@@ -85,7 +85,7 @@ def test_a_call_that_was_on_its_way_when_the_lease_was_taken_is_undone(after: fl
         def sleep_and_land(seconds: float) -> None:
             sleep(seconds)
             model = platform.aws.streams._answers._model
-            if campaign.state_of(platform.notes).stage is Stage.RETURNING:
+            if campaign.state_of(platform.notes).stage is MergeStage.RETURNING:
                 turned.append(seconds)
                 if sum(turned) >= after and not any(each == -1 for each in turned):
                     turned.append(-1)
@@ -122,7 +122,7 @@ def test_a_pointer_that_may_not_be_turned_leaves_everything_as_it_was() -> None:
             campaign.turn(aws, platform.notes)
         assert cutover.is_turned_back(aws, MERGE)
         assert not is_blocked(aws, "users")
-        assert campaign.state_of(platform.notes).stage is Stage.COPIED
+        assert campaign.state_of(platform.notes).stage is MergeStage.COPIED
         platform.write(20)
         campaign.turn(platform.aws, platform.notes)
         platform.application.busy = False

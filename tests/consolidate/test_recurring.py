@@ -9,7 +9,15 @@ import pytest
 from domain.indexes import INDEXES
 from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.mapping import Entity, merged
-from optimizer.consolidate.recurring import Held, Recurring, Use, added_to_item, grown, recurring, share_of_bill
+from optimizer.consolidate.recurring import (
+    HeldCopies,
+    LayoutUse,
+    Recurring,
+    added_to_item,
+    grown,
+    recurring,
+    share_of_bill,
+)
 from tests.consolidate.made_platform import texts
 
 HOME, GB = "us-east-1", 10**9
@@ -27,8 +35,8 @@ def user(pad: int) -> dict[str, Any]:
 @pytest.mark.parametrize("pad", [100, 700, 1500])
 def test_what_is_added_is_about_what_the_mapping_adds(pad: int) -> None:
     """Of a user in three of the four indexes."""
-    entries = {name: Held(1 if name != "by-invitation" else 0, 300) for name in ALL}
-    estimated = added_to_item(use(held=Held(1, 400), indexes=entries), ALL)
+    entries = {name: HeldCopies(1 if name != "by-invitation" else 0, 300) for name in ALL}
+    estimated = added_to_item(use(held=HeldCopies(1, 400), indexes=entries), ALL)
     real = item_size(merged(Entity.USERS, user(pad), ALL)) - item_size(user(pad))
     assert real == pytest.approx(estimated, abs=30)
     assert real < 0.5 * item_size(user(100)), "the layout is lean"
@@ -49,17 +57,17 @@ def test_how_many_items_need_a_unit_more(average: float, added: float, units: fl
     assert grown(average, added).size == (1 + added / average if average else 1.0)
 
 
-def use(**changes: Any) -> Use:
+def use(**changes: Any) -> LayoutUse:
     known: dict[str, Any] = {
         "table": "users",
-        "held": Held(10**7, 10 * GB),
-        "indexes": {"by-email": Held(10**7, 10 * GB), "by-role": Held(10**7, 1 * GB)},
+        "held": HeldCopies(10**7, 10 * GB),
+        "indexes": {"by-email": HeldCopies(10**7, 10 * GB), "by-role": HeldCopies(10**7, 1 * GB)},
         "writes": 4e6,
         "index_writes": {"by-email": 2e6, "by-role": 1e6},
         "reads": 8e6,
         "recovery": True,
     }
-    return Use(**{**known, **changes})
+    return LayoutUse(**{**known, **changes})
 
 
 def test_both_sides_of_the_difference() -> None:

@@ -29,7 +29,7 @@ from optimizer.consolidate import copy as copying
 from optimizer.consolidate.mapping import Entity, merged
 from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.spark.export_format import read_line, write_line
-from optimizer.consolidate.state import Progress
+from optimizer.consolidate.state import MergeProgress
 from optimizer.consolidate.table_schema import table_shape
 from optimizer.ports.aws import Aws
 from tests.consolidate.items import items
@@ -208,7 +208,7 @@ def copy(aws: Aws, table: str) -> None:
     shape = table_shape(MERGED, merged_indexes(KEPT))
     aws.dynamodb.create_table(TableName=table, **ON_DEMAND, **shape)
     merge, speed = Merge(KEPT, target=table), Speed(units=1e9)
-    progress = Progress(MemoryNotes(), copying.begin(aws, merge, speed), aws.clock)
+    progress = MergeProgress(MemoryNotes(), copying.begin(aws, merge, speed), aws.clock)
     copying.copy(aws, merge, speed, progress, lambda: None)
 
 

@@ -12,7 +12,7 @@ import pytest
 from domain.errors import MoveFailed
 from optimizer.consolidate import comparison, cutover, whole
 from optimizer.consolidate.following import followed_tables
-from optimizer.consolidate.state import Progress, Stage
+from optimizer.consolidate.state import MergeProgress, MergeStage
 from optimizer.consolidate.write_block import Deadline
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS, WHOLE, Way, migrate_there_and_back
@@ -45,14 +45,14 @@ def deletes_nothing(off: pytest.MonkeyPatch) -> None:
 
 def forgets_that_it_turned(off: pytest.MonkeyPatch) -> None:
     """A run that goes on takes the application's first writes on the merged table for differences."""
-    keep = Progress.keep
+    keep = MergeProgress.keep
 
-    def without(progress: Progress, **changes: Any) -> None:
-        if changes.get("stage") is Stage.FLIPPED:
+    def without(progress: MergeProgress, **changes: Any) -> None:
+        if changes.get("stage") is MergeStage.FLIPPED:
             changes.pop("stage")
         keep(progress, **changes)
 
-    off.setattr(Progress, "keep", without)
+    off.setattr(MergeProgress, "keep", without)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate.following.stream_reader import Position, Reader, TooLate
+from optimizer.consolidate.following.stream_reader import Reader, StreamPosition, TooLate
 from optimizer.consolidate.following.watermark import remove_watermarks, to_now
 from optimizer.consolidate.mapping import WATERMARK
 from optimizer.consolidate.scan import scan_page
@@ -30,7 +30,7 @@ def model(platform: Platform) -> Any:
 
 def reader(platform: Platform) -> Reader:
     aws = platform.aws
-    return Reader(aws, Position(aws.dynamodb.describe_table(TableName="users")["Table"]["LatestStreamArn"]))
+    return Reader(aws, StreamPosition(aws.dynamodb.describe_table(TableName="users")["Table"]["LatestStreamArn"]))
 
 
 def read(platform: Platform, patience: timedelta = timedelta(minutes=10), by: Reader | None = None) -> list[str]:

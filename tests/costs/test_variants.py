@@ -15,7 +15,7 @@ from domain.list_prices import EMBEDDED, OPTIMIZED, VALKEY
 from domain.sizing import Sizing
 from emulator.account import EmulatedAccount
 from optimizer.actions import action
-from optimizer.analyze.evidence import Shape, start_of, steps_of
+from optimizer.analyze.evidence import DesignShape, start_of, steps_of
 from optimizer.costs import read_costs
 from optimizer.costs.commitments import Commitments, Committed, Reservation, charge, family_and_units
 from optimizer.costs.footprint import STORAGE, Footprint, Usage, footprint_of
@@ -120,7 +120,7 @@ def writer() -> Decision:
 def steps(footprint: Footprint) -> Any:
     storage = Storage(Decimal(500), Decimal(10))
     running = Running(footprint, storage, EMBEDDED, None, ())
-    shape = Shape(Sizing.AS_DESIGNED, (REGION, "us-west-2", "eu-west-1"), storage, footprint.variants)
+    shape = DesignShape(Sizing.AS_DESIGNED, (REGION, "us-west-2", "eu-west-1"), storage, footprint.variants)
     decisions = (writer(),)
     found = steps_of([action("aurora_writer")], decisions, shape, running)
     start, day = start_of(decisions, running), datetime(2027, 3, 1, tzinfo=UTC).date()
@@ -153,7 +153,7 @@ def test_a_change_of_what_has_no_price_saves_nothing_that_is_known() -> None:
     priced, missing = valkey.without_unpriced(EMBEDDED)
     assert len(missing) == 3
     running = Running(priced, None, EMBEDDED, None, ())
-    shape = Shape(Sizing.AS_DESIGNED, (REGION, "us-west-2", "eu-west-1"), None, {"database": VALKEY})
+    shape = DesignShape(Sizing.AS_DESIGNED, (REGION, "us-west-2", "eu-west-1"), None, {"database": VALKEY})
     (step,) = steps_of([action("aurora_writer")], (writer(),), shape, running)
     assert step.footprint == start_of((writer(),), running)
 

@@ -21,10 +21,10 @@ from optimizer.costs.realised import RealisedWeek
 from optimizer.costs.trend import ForecastMonth, ServiceMonth, Trend
 from optimizer.execute.records import (
     Earlier,
-    Event,
     History,
     MoveRecord,
     MoveState,
+    PhaseEvent,
     PhaseRecord,
     PhaseState,
     PlanRecord,
@@ -304,7 +304,7 @@ def empty() -> History:
 def proposed() -> History:
     return history(
         PlanRecord(plan(), PlanState.PROPOSED, START),
-        events=(Event(START, None, "Plan proposed: 2 of 2 decisions would apply"),),
+        events=(PhaseEvent(START, None, "Plan proposed: 2 of 2 decisions would apply"),),
         cost_now=COSTS.before,
     )
 
@@ -312,7 +312,9 @@ def proposed() -> History:
 def held() -> History:
     reason = "12.0 of 60 days of metrics: the evidence is complete on 18 Apr 2027"
     young = plan(held=reason, covered_days=12.0, decisions=(), excluded=(), costs=None)
-    return history(PlanRecord(young, PlanState.PROPOSED, START), events=(Event(START, None, f"Plan held: {reason}"),))
+    return history(
+        PlanRecord(young, PlanState.PROPOSED, START), events=(PhaseEvent(START, None, f"Plan held: {reason}"),)
+    )
 
 
 def kept() -> History:
@@ -345,14 +347,14 @@ def accepted() -> History:
              True),
     )  # fmt: skip
     events = (
-        Event(START, None, "Plan proposed: 2 of 2 decisions would apply, $6,187.20 a month"),
-        Event(START + timedelta(hours=1), None, "Plan approved by r.okafor"),
-        Event(PHASE_2, Phase.COMPUTE, "Applied: 15 x m5.4xlarge became 8 x m5.2xlarge; window open for 48 h"),
-        Event(
+        PhaseEvent(START, None, "Plan proposed: 2 of 2 decisions would apply, $6,187.20 a month"),
+        PhaseEvent(START + timedelta(hours=1), None, "Plan approved by r.okafor"),
+        PhaseEvent(PHASE_2, Phase.COMPUTE, "Applied: 15 x m5.4xlarge became 8 x m5.2xlarge; window open for 48 h"),
+        PhaseEvent(
             ACCEPTED_AT, Phase.COMPUTE, "Accepted; sizing record is revision 1; no difference between code and account"
         ),
-        Event(PHASE_3, Phase.DATABASE, "Applied: snapshot taken; window open for 48 h"),
-        Event(PHASE_3 + 2 * DAYS + timedelta(hours=1), Phase.DATABASE, "Accepted; backup retention is 14 days"),
+        PhaseEvent(PHASE_3, Phase.DATABASE, "Applied: snapshot taken; window open for 48 h"),
+        PhaseEvent(PHASE_3 + 2 * DAYS + timedelta(hours=1), Phase.DATABASE, "Accepted; backup retention is 14 days"),
     )
     return history(
         PlanRecord(plan(), PlanState.DONE, START, START + timedelta(hours=1), "r.okafor"),
@@ -371,12 +373,14 @@ def rolled_back() -> History:
     at = PHASE_2 + timedelta(hours=9)
     moves = tuple(replace(each, state=MoveState.UNDONE, at=at) for each in FLEET_MOVES)
     events = (
-        Event(START, None, "Plan proposed: 2 of 2 decisions would apply"),
-        Event(START + timedelta(hours=1), None, "Plan approved by r.okafor"),
-        Event(PHASE_2, Phase.COMPUTE, "Applied: 15 x m5.4xlarge became 8 x m5.2xlarge; window open for 48 h"),
-        Event(at, Phase.COMPUTE, f"BREACH: {reason}"),
-        Event(at + timedelta(minutes=1), Phase.COMPUTE, "Gate Observe rejected; rollback began"),
-        Event(at + timedelta(minutes=42), Phase.COMPUTE, "Rolled back: 15 x m5.4xlarge as before; the plan is stopped"),
+        PhaseEvent(START, None, "Plan proposed: 2 of 2 decisions would apply"),
+        PhaseEvent(START + timedelta(hours=1), None, "Plan approved by r.okafor"),
+        PhaseEvent(PHASE_2, Phase.COMPUTE, "Applied: 15 x m5.4xlarge became 8 x m5.2xlarge; window open for 48 h"),
+        PhaseEvent(at, Phase.COMPUTE, f"BREACH: {reason}"),
+        PhaseEvent(at + timedelta(minutes=1), Phase.COMPUTE, "Gate Observe rejected; rollback began"),
+        PhaseEvent(
+            at + timedelta(minutes=42), Phase.COMPUTE, "Rolled back: 15 x m5.4xlarge as before; the plan is stopped"
+        ),
     )
     phase = observed(Phase.COMPUTE, PHASE_2, PhaseState.ROLLED_BACK, since=at, reason=reason,
                      assessment=Assessment(Health.BREACH, reason), assessed_at=at)  # fmt: skip
@@ -403,7 +407,9 @@ def many(number: int = 1000) -> History:
             savings.append(Saving("fleet_rightsize", arn, Decimal(place) + Decimal("0.25")))
             moves.append(move(Phase.COMPUTE, place, "fleet_rightsize", arn, f"Capacity of team-{place:04d}",
                               MoveState.DONE, 1.5))  # fmt: skip
-            events.append(Event(PHASE_2 + timedelta(seconds=place), Phase.COMPUTE, f"team-{place:04d}: capacity: done"))
+            events.append(
+                PhaseEvent(PHASE_2 + timedelta(seconds=place), Phase.COMPUTE, f"team-{place:04d}: capacity: done")
+            )
     excluded = tuple(replace(EXCLUDED[0], name=f"owned-{place:04d}") for place in range(number))
     before = Decimal(2_000_000)
     costs = PlanCosts(
@@ -432,7 +438,7 @@ def hostile() -> History:
         record=PlanRecord(made, PlanState.STOPPED, START, START, HOSTILE),
         phases=tuple(replace(each, reason=HOSTILE) for each in seen.phases),
         moves=tuple(replace(each, resource=HOSTILE, summary=HOSTILE) for each in seen.moves),
-        events=(Event(START, None, HOSTILE),),
+        events=(PhaseEvent(START, None, HOSTILE),),
     )
 
 

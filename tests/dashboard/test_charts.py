@@ -11,7 +11,7 @@ import pytest
 from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.figures import costs_and_windows as charts
 from optimizer.dashboard.figures import style as frame
-from optimizer.dashboard.view.page import Costs, Milestone, Window
+from optimizer.dashboard.view.page import Costs, Milestone, WindowView
 from tests.dashboard import made_histories as made
 
 
@@ -21,7 +21,7 @@ def costs(history: Callable[[], Any]) -> Costs:
     return found
 
 
-def window(history: Callable[[], Any]) -> Window:
+def window(history: Callable[[], Any]) -> WindowView:
     return view_of(history()).windows[0]
 
 

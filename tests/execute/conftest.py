@@ -16,9 +16,9 @@ from emulator.services.codepipeline.execution import Execution, Executions
 from optimizer.action import Action, Before, Move, Permission, When
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal import Journal
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.health import Sample, Samples
 from optimizer.model.phase import Phase
@@ -163,11 +163,11 @@ class World:
     action: Action = ACTION
     extra: Mapping[str, Action] = field(default_factory=dict)
 
-    def fresh(self) -> Life:
+    def fresh(self) -> Lifecycle:
         settings = Settings.from_environ(self.environ)
         outside = job_world(self.account, self.environ)
         home = tooling(outside, settings)
-        return Life(
+        return Lifecycle(
             production=production(outside, settings),
             tooling=home,
             journal=Journal(home, settings.journal_table),
@@ -228,7 +228,7 @@ class World:
         plan = plan or self.plan()
         life = self.fresh()
         with life.journal.lease(Purpose.ANALYZE, "test") as lease:
-            Pen(life.journal, lease).propose(plan)
+            JournalWriter(life.journal, lease).propose(plan)
         life.approve(plan)
         return plan
 

@@ -18,7 +18,7 @@ from emulator.services.cloudformation.stacks import StackEvents
 from optimizer.ports.aws import Aws
 from optimizer.reconcile import bring_templates as agreement
 from optimizer.reconcile import harmless_changes as judging
-from optimizer.reconcile.bring_templates import Agreement
+from optimizer.reconcile.bring_templates import TemplateUpdate
 from optimizer.reconcile.stack_change_set import StackChanges
 from pipeline import roles
 
@@ -105,7 +105,7 @@ class Platform:
 
     def bring(self, *stacks: Stack) -> bool:
         with self.account.acting("reconcile"):
-            made = Agreement(self.aws, lambda: self.allowed(), lambda: None, self.notes.append)
+            made = TemplateUpdate(self.aws, lambda: self.allowed(), lambda: None, self.notes.append)
             return made.bring(stacks or (stack(AFTER),))
 
     def deployed(self) -> Any:

@@ -16,7 +16,7 @@ import pytest
 from domain.errors import LeaseLost, OneWayBegun, PlanSuperseded, Unhealthy, WrongState
 from emulator.account import Crash
 from emulator.core.faults import Faults
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.preconditions import is_under_way
 from optimizer.execute.records import MoveState, PhaseState, PlanState
 from optimizer.model.phase import Phase
@@ -27,7 +27,7 @@ APPLIED = {"protected": True, "recovery": "ENABLED", "stream": False}
 ACCEPTED = {"protected": True, "recovery": "ENABLED", "stream": True}
 
 
-def meanwhile(world: World, at: str, second: Callable[[Life], object]) -> Life:
+def meanwhile(world: World, at: str, second: Callable[[Lifecycle], object]) -> Lifecycle:
     """A life that, when it says `at`, finds somebody else at work before its next step."""
     came: list[str] = []
 
@@ -126,7 +126,7 @@ def test_a_rollback_after_the_first_one_way_move_began_is_refused_and_acceptance
     world.fresh().apply(plan, Phase.COMPUTE)
     world.account.clock.sleep(48 * 3600)
 
-    def too_late(life: Life) -> None:
+    def too_late(life: Lifecycle) -> None:
         with pytest.raises(OneWayBegun):
             life.rollback(Phase.COMPUTE, "asked")
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import Breach, Unhealthy
 from emulator.account import Crash
-from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 from optimizer.execute.control_planes import failing
 from optimizer.execute.records import PhaseState
@@ -22,7 +22,7 @@ DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
 
 def event(world: World, *services: str, minutes: float = 120) -> None:
     """From now on these services answer nobody in production."""
-    happens = Event(on="plan.approved", until_minutes=minutes, failing=services)
+    happens = WorkloadEvent(on="plan.approved", until_minutes=minutes, failing=services)
     workload = Workload(WorkloadSpec(tenants=10, requests_per_day=1e6), world.account, 0, events=(happens,))
     workload.milestone("plan.approved", world.account.clock.now())
 

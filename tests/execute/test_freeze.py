@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import Unhealthy, UsageError, WrongState
 from optimizer.execute.freeze_override import Freeze, read_override
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import Override, PhaseState
 from optimizer.model.phase import Phase
@@ -97,7 +97,7 @@ def test_no_override_lets_a_deployment_into_a_phase_at_work(world: World, state:
         record = world.fresh().apply(plan, Phase.COMPUTE)
     journal = world.fresh().journal
     with journal.lease(Purpose.APPLY, "test") as lease:
-        Pen(journal, lease).move_phase(plan, record, state, "at work")
+        JournalWriter(journal, lease).move_phase(plan, record, state, "at work")
     with pytest.raises(WrongState, match="second hand"):
         freeze(world).override(plan, Override(COMMIT, "jane", "a fix", world.account.clock.now()))
     assert journal.override(plan, COMMIT) is None

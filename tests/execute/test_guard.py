@@ -12,9 +12,9 @@ from domain.errors import Breach, LeaseLost, OptimizerError, Stopped, Unhealthy,
 from emulator.account import Crash
 from optimizer.action import Action
 from optimizer.execute.guard import GIVEN_UP
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import DURATION, Purpose
-from optimizer.execute.lifecycle import Life
+from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.records import MoveState, PhaseRecord, PhaseState, PlanState
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
@@ -229,7 +229,7 @@ def test_a_job_that_died_at_any_call_leaves_nothing_unguarded(make_world, ill, t
 # While a job is at work
 
 
-def ill_from(world: World, at: str, p99_ms: float | None) -> tuple[Life, list[str]]:
+def ill_from(world: World, at: str, p99_ms: float | None) -> tuple[Lifecycle, list[str]]:
     said: list[str] = []
 
     def say(line: str) -> None:
@@ -306,7 +306,7 @@ def accepting(world: World) -> World:
     world.account.clock.sleep(48 * 3600)
     life = world.fresh()
     with life.journal.lease(Purpose.ACCEPT, "dies") as lease:
-        Pen(life.journal, lease).move_phase(plan, record_of(world), PhaseState.ACCEPTING, "acceptance begins")
+        JournalWriter(life.journal, lease).move_phase(plan, record_of(world), PhaseState.ACCEPTING, "acceptance begins")
     return world
 
 

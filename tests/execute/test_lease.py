@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import LeaseLost
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import DURATION, Held, Purpose
 from optimizer.execute.records import PlanState
 
@@ -74,7 +74,7 @@ def test_a_failed_run_gives_the_lease_back_at_once(world):
 def test_a_write_behind_the_fence_changes_nothing(world):
     plan = world.approved()
     journal = world.fresh().journal
-    late = Pen(journal, _held(world, Purpose.APPLY).__enter__())
+    late = JournalWriter(journal, _held(world, Purpose.APPLY).__enter__())
     world.account.clock.sleep(DURATION.total_seconds() + 1)
     with _held(world, Purpose.APPLY), pytest.raises(LeaseLost):
         late.close(plan, PlanState.STOPPED, "too late")

@@ -23,7 +23,7 @@ from domain.errors import (
 from emulator.account import Crash
 from emulator.core.faults import Faults
 from optimizer.decide.policy import Policy
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.preconditions import require_turn
 from optimizer.execute.records import MoveState, PhaseState, PlanState
@@ -75,7 +75,7 @@ def test_an_unapproved_plan_is_refused(world):
     plan = world.plan()
     life = world.fresh()
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
-        Pen(life.journal, lease).propose(plan)
+        JournalWriter(life.journal, lease).propose(plan)
     with pytest.raises(NotApproved):
         world.fresh().apply(plan, Phase.COMPUTE)
     assert world.table() == DESIGNED

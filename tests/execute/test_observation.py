@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from optimizer.action import Before
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.observation import NOTHING_YET
 from optimizer.execute.records import PhaseState
@@ -90,7 +90,7 @@ def test_the_baseline_is_kept_with_its_target_groups_and_the_users_clock(world: 
     begun, whole = world.account.clock.now(), world.service.baseline(world.account.clock.now())
     part = [replace(each, requests=700.0) for each in whole]
     with life.journal.lease(Purpose.APPLY, "test") as lease:
-        Pen(life.journal, lease).keep_baseline(plan, Samples(whole, {"tap-admin": part}, "Europe/Berlin"))
+        JournalWriter(life.journal, lease).keep_baseline(plan, Samples(whole, {"tap-admin": part}, "Europe/Berlin"))
     kept = world.fresh().journal.baseline(plan.hash)
     assert kept is not None
     assert kept.zone == "Europe/Berlin"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import astuple
 
 import pytest
 
 from cloudformation.template import Place
 from domain.errors import NotApproved, PlanSuperseded, WrongState
 from emulator.services.cloudformation.stacks import DeployedStack, StackEvents, StackStore
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.preconditions import current_plan, is_finished, is_under_way, require_approved, require_at_rest
 from optimizer.execute.records import PlanState
@@ -41,7 +40,7 @@ def test_a_stopped_plan_is_not_carried_on(world: World) -> None:
     require_approved(life.journal, plan)
     assert is_under_way(life.journal)
     with life.journal.lease(Purpose.ROLLBACK, "test") as lease:
-        Pen(life.journal, lease).close(plan, PlanState.STOPPED, "told so")
+        JournalWriter(life.journal, lease).close(plan, PlanState.STOPPED, "told so")
     with pytest.raises(PlanSuperseded, match="stopped by a rollback"):
         require_approved(life.journal, plan)
     assert not is_under_way(life.journal)
@@ -69,7 +68,7 @@ def test_nothing_begins_while_a_stack_is_being_deployed(world: World, name: str,
     life = world.fresh()
     place = Place("222222222222", "us-east-1", name)
     world.account.part(StackStore).record(DeployedStack(place, {}, {}, {}, {}, {}, world.account.clock.now()))
-    world.account.part(StackEvents).force(*astuple(place), status, "made up")
+    world.account.part(StackEvents).force(place.account, place.region, place.stack, status, "made up")
     outcome = pytest.raises(WrongState, match=f"{name} in us-east-1 is {status}") if refused else nullcontext()
     with outcome:
         life.apply(plan, Phase.COMPUTE)

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import CostsUnknown
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.measure_savings import Measured, measure_savings, service_of
 from optimizer.model.phase import Phase
@@ -34,7 +34,7 @@ def accepted(world: World) -> None:
     """A plan that promises ten dollars a day, carried out and accepted."""
     plan, life = world.plan(costs=COSTS), world.fresh()
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
-        Pen(life.journal, lease).propose(plan)
+        JournalWriter(life.journal, lease).propose(plan)
     life.approve(plan)
     life.apply(plan, Phase.COMPUTE)
     world.account.clock.advance_to(world.account.clock.now() + timedelta(hours=49))
@@ -87,7 +87,7 @@ def test_a_newer_plan_does_not_end_the_measuring(world: World) -> None:
     accepted(world)
     life = world.fresh()
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
-        Pen(life.journal, lease).propose(world.plan(code_revision="newer"))
+        JournalWriter(life.journal, lease).propose(world.plan(code_revision="newer"))
     assert len(measured(world, on(world, date(2027, 3, 13))).weeks) == 1
     history = world.fresh().journal.history()
     assert history.realised == ()

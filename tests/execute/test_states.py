@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Breach, WrongState
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
 from optimizer.execute.states import (
@@ -69,7 +69,7 @@ def test_each_state_is_in_the_table_and_each_step_says_when() -> None:
 def test_the_writer_refuses_every_other_step_and_says_what_leads_on(world: World) -> None:
     plan, journal = world.approved(), world.fresh().journal
     with journal.lease(Purpose.APPLY, "test") as lease:
-        pen = Pen(journal, lease)
+        pen = JournalWriter(journal, lease)
         for before, after in PHASES:
             record = PhaseRecord(Phase.COMPUTE, before, world.account.clock.now())
             with pytest.raises(WrongState, match=f"Phase 2 is {before.value}: it cannot become {after.value}"):
@@ -81,7 +81,7 @@ def test_the_writer_refuses_every_other_step_and_says_what_leads_on(world: World
 def test_a_plan_ends_once(world: World, first: PlanState, then: PlanState) -> None:
     plan, journal = world.approved(), world.fresh().journal
     with journal.lease(Purpose.ROLLBACK, "test") as lease:
-        pen = Pen(journal, lease)
+        pen = JournalWriter(journal, lease)
         pen.close(plan, first, "ended")
         pen.close(plan, first, "ended: the answer of the first was lost")
         with pytest.raises(WrongState, match=f"cannot become {then.value}: the plan in force is .*{first.value}"):
@@ -111,7 +111,7 @@ def begun(world: World, *states: PhaseState) -> Any:
         record = journal.phase(plan, Phase.COMPUTE)
         if record.state is not state:
             with journal.lease(Purpose.APPLY, "test") as lease:
-                Pen(journal, lease).move_phase(
+                JournalWriter(journal, lease).move_phase(
                     plan, record, state, "test", applied_at=record.applied_at or world.account.clock.now()
                 )
     return plan

@@ -11,7 +11,7 @@ from domain.errors import Unhealthy
 from emulator.services.cloudformation.stacks import DeployedResource, DeployedStack, StackStore
 from emulator.services.codebuild.builds import Builds
 from emulator.services.eventbridge.rules_api import RuleStates
-from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 from optimizer.execute.records import PhaseState
 from optimizer.model.phase import Phase
@@ -67,7 +67,7 @@ def test_nothing_is_changed_where_the_watch_does_not_run(piped: World) -> None:
 
 
 def test_a_build_that_is_refused_is_told_at_once_and_tried_again(piped: World) -> None:
-    event = Event(on="plan.approved", until_minutes=30, build_limit=1)
+    event = WorkloadEvent(on="plan.approved", until_minutes=30, build_limit=1)
     workload = Workload(WorkloadSpec(tenants=10, requests_per_day=1e6), piped.account, 0, events=(event,))
     workload.milestone("plan.approved", piped.account.clock.now())
     plan = piped.approved()

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from domain.errors import Breach, LeaseLost, OneWayBegun, WrongState
 from emulator.account import Crash
 from emulator.services.codepipeline.execution import Executions, Gate
-from optimizer.execute.journal_writer import Pen
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import DURATION, Purpose
 from optimizer.execute.pipeline_gates import rejected_since
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
@@ -79,7 +79,7 @@ def test_the_watch_ends_a_plan_whose_last_job_died_right_before(world):
     plan = world.approved()
     life = world.fresh()
     with life.journal.lease(Purpose.APPLY, "test") as lease:
-        pen = Pen(life.journal, lease)
+        pen = JournalWriter(life.journal, lease)
         pen.move_phase(plan, life.journal.phase(plan, Phase.COMPUTE), PhaseState.EMPTY, "Every decision was vetoed")
     world.fresh().watch()
     assert world.fresh().journal.current().state is PlanState.DONE
@@ -195,7 +195,7 @@ def test_an_acceptance_loses_the_lock_to_a_rollback_before_its_first_one_way_mov
     applied.account.clock.sleep(48 * 3600)
     life, plan = applied.fresh(), applied.plan_applied
     with life.journal.lease(Purpose.ACCEPT, "accept") as lease:
-        pen = Pen(life.journal, lease)
+        pen = JournalWriter(life.journal, lease)
         accepting = pen.move_phase(plan, life.journal.phase(plan, Phase.COMPUTE), PhaseState.ACCEPTING, "begins")
         applied.fresh().rollback(Phase.COMPUTE, "asked")
         with pytest.raises(LeaseLost):
@@ -263,7 +263,7 @@ def test_a_plan_proposed_meanwhile_does_not_end_the_watch_after_acceptance(appli
     applied.account.clock.sleep(60)
     life = applied.fresh()
     with life.journal.lease(Purpose.ANALYZE, "test") as lease:
-        Pen(life.journal, lease).propose(applied.plan())
+        JournalWriter(life.journal, lease).propose(applied.plan())
     sick(applied)
     _, assessment = applied.fresh().watch()
     assert assessment.verdict is Health.BREACH

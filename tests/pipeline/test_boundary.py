@@ -82,7 +82,13 @@ def test_the_designed_tables_and_the_primary_cluster_cannot_be_deleted(productio
 
 def test_every_role_is_under_it(production_roles: dict[str, Any]) -> None:
     found = [each["Properties"] for each in production_roles.values() if each["Type"] == "AWS::IAM::Role"]
-    assert [each["RoleName"] for each in found] == ["tap-analyze", "tap-act", "tap-reconcile", "tap-foresee", "tap-early-call"]
+    assert [each["RoleName"] for each in found] == [
+        "tap-analyze",
+        "tap-act",
+        "tap-reconcile",
+        "tap-foresee",
+        "tap-early-call",
+    ]
     policy = boundary(production_roles)
     assert all(each["PermissionsBoundary"] == {"Ref": policy} for each in found)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emulator.core.policy_evaluation import Allowed, Request, evaluate, statements
+from emulator.core.policy_evaluation import AccessRequest, Allowed, evaluate, statements
 from pipeline.deployment_boundary import IN_BOUNDS, deployment_boundary
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
@@ -24,7 +24,7 @@ Keys = Mapping[str, list[str]]
 
 
 def may(action: str, resource: str, keys: Keys | None = None) -> bool:
-    request = Request(EXECUTION, action, resource, THERE, (keys or {}).get)
+    request = AccessRequest(EXECUTION, action, resource, THERE, (keys or {}).get)
     return isinstance(evaluate((ADMINISTRATOR,), BOUNDARY, request), Allowed)
 
 

@@ -19,7 +19,7 @@ from moto.kms.models import kms_backends
 
 from cloudformation.assembly import read_assembly
 from emulator.account import EmulatedAccount
-from emulator.core.policy_evaluation import Allowed, Request, account_of, evaluate, statements
+from emulator.core.policy_evaluation import AccessRequest, Allowed, account_of, evaluate, statements
 from emulator.iam_actions import Required
 from emulator.services.cloudformation.deploy import deploy
 from emulator.services.iam.authorization import EVERY_RIGHT, Rights, may
@@ -249,7 +249,7 @@ def test_no_boundary_cuts_what_a_policy_grants(deployed: Deployed) -> None:
         for granted in (each for policy in rights.policies for each in policy if each.allows):
             for action in granted.actions:
                 for resource in granted.resources:
-                    request = Request(arn, action, resource, arn.split(":")[4])
+                    request = AccessRequest(arn, action, resource, arn.split(":")[4])
                     if not isinstance(evaluate((EVERY_RIGHT,), rights.boundary, request), Allowed):
                         cut.append((arn, action, resource))
     assert cut == []
@@ -258,7 +258,7 @@ def test_no_boundary_cuts_what_a_policy_grants(deployed: Deployed) -> None:
 def test_another_account_cannot_read_what_a_policy_shares_with_it(deployed: Deployed, assembly: Path) -> None:
     """PutResourcePolicy has no condition key for whom it lets in: the table's key does not let them."""
     somebody = "arn:aws:iam::333333333333:role/somebody"
-    reading = Request(somebody, "dynamodb:GetItem", TABLE, THERE)
+    reading = AccessRequest(somebody, "dynamodb:GetItem", TABLE, THERE)
     assert isinstance(evaluate((EVERY_RIGHT,), None, reading, LETS_IN), Allowed)
     (path,) = (assembly / "assembly-tap-pipeline-Production").glob("*Primary*.template.json")
     for each in json.loads(path.read_text())["Resources"].values():
@@ -267,7 +267,7 @@ def test_another_account_cannot_read_what_a_policy_shares_with_it(deployed: Depl
                 json.dumps(each["Properties"]["KeyPolicy"]).replace('{"Ref": "AWS::Partition"}', '"aws"')
             )
             for action in ("kms:Decrypt", "kms:CreateGrant", "kms:PutKeyPolicy"):
-                asked = Request(somebody, action, KEY, THERE)
+                asked = AccessRequest(somebody, action, KEY, THERE)
                 assert not isinstance(evaluate((EVERY_RIGHT,), None, asked, policy), Allowed)
 
 

@@ -13,7 +13,7 @@ from emulator.account import EmulatedAccount
 from emulator.services.cloudformation import deploy
 from emulator.services.cloudformation.false_drift import FalseDrift
 from optimizer.ports.aws import Aws
-from optimizer.reconcile.drift_check import Asked, ask_stacks, held_text, plan_held
+from optimizer.reconcile.drift_check import DriftAnswer, ask_stacks, held_text, plan_held
 from optimizer.reconcile.harmless_changes import doubts
 from optimizer.reconcile.stack_change_set import read_change
 
@@ -55,7 +55,7 @@ def bring(account: EmulatedAccount, name: str, **resources: Any) -> None:
     account.clock.sleep(3600)
 
 
-def ask(account: EmulatedAccount) -> Asked:
+def ask(account: EmulatedAccount) -> DriftAnswer:
     aws = Aws(account.session(PRODUCTION, REGION), PRODUCTION, REGION, account.clock)
     with account.acting("drift-check"):
         return ask_stacks(aws, (REGION,))
@@ -63,7 +63,7 @@ def ask(account: EmulatedAccount) -> Asked:
 
 def test_a_stack_that_is_as_deployed_would_not_be_changed(account: EmulatedAccount) -> None:
     bring(account, "tap-primary", Orders=table())
-    assert ask(account) == Asked(("tap-primary",), ())
+    assert ask(account) == DriftAnswer(("tap-primary",), ())
 
 
 def test_only_what_the_optimizer_changes_is_asked(account: EmulatedAccount) -> None:

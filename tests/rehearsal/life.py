@@ -9,9 +9,9 @@ import numpy as np
 
 from emulator.account import EmulatedAccount
 from emulator.workload.noise import Array
-from emulator.workload.snapshot import Cache, Configuration, Database, Fleet, Region
-from emulator.workload.spec import Event, WorkloadSpec
-from emulator.workload.workload import Asked, Sources, Workload
+from emulator.workload.snapshot import CacheSnapshot, Configuration, DatabaseSnapshot, FleetSnapshot, RegionSnapshot
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
+from emulator.workload.workload import MetricRequest, Sources, Workload
 
 NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
 BORN = NOW - timedelta(days=61)
@@ -66,7 +66,7 @@ def platform(
 ) -> Configuration:
     """The foundation as designed, except for what is named."""
     names = tuple(f"{number + 1:04}" for number in range(shards))
-    primary = Database(
+    primary = DatabaseSnapshot(
         instances=tuple((f"tap-database-{n}", "db.r6g.4xlarge") for n in range(1, 2 + readers)),
         writer="tap-database-1",
         secondary=False,
@@ -75,25 +75,25 @@ def platform(
     )
     follower = (("tap-database-region2-1", "db.r6g.4xlarge"),)
     return {
-        REGION: Region(
-            fleets={"tap-fleet": Fleet(tuple((f"i-{n}", instance_type) for n in range(count)))},
+        REGION: RegionSnapshot(
+            fleets={"tap-fleet": FleetSnapshot(tuple((f"i-{n}", instance_type) for n in range(count)))},
             balancers=("app/tap/1",),
             target_groups={"app/tap/1": ("targetgroup/tap-api/1", "targetgroup/tap-admin/2")},
             databases={"tap-database": primary},
             caches={
-                "tap-cache": Cache(
+                "tap-cache": CacheSnapshot(
                     node_type, names, tuple((f"tap-cache-{s}-{n:03}", s) for s in names for n in (1, 2, 3))
                 )
             },
             tables={"tenants": ("by-domain", "by-region"), "users": ("by-email",), "audit_logs": ()},
         ),
-        "us-west-2": Region(
-            databases={"tap-database-region2": Database(() if headless else follower, None, True, 1, ())}
+        "us-west-2": RegionSnapshot(
+            databases={"tap-database-region2": DatabaseSnapshot(() if headless else follower, None, True, 1, ())}
         ),
     }
 
 
-def workload(spec: WorkloadSpec = QUIET, *, seed: int = 0, events: tuple[Event, ...] = ()) -> Workload:
+def workload(spec: WorkloadSpec = QUIET, *, seed: int = 0, events: tuple[WorkloadEvent, ...] = ()) -> Workload:
     """The workload of an account that has been as designed since it was born."""
     life = Workload(spec, StandingAccount(), seed, events=events)
     life.remember(BORN, platform())
@@ -114,7 +114,7 @@ def series(
     region: str = REGION,
 ) -> dict[int, float]:
     """One statistic by Unix second; empty when there is no such metric. `now` is well after the end unless told."""
-    asked = Asked(int(start.timestamp()), int(end.timestamp()), period)
+    asked = MetricRequest(int(start.timestamp()), int(end.timestamp()), period)
     samples = life.samples(region, namespace, name, dimensions, asked, now or end + timedelta(hours=1))
     if samples is None:
         return {}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from emulator.services.codepipeline.execution import Execution, Gate
-from rehearsal.pipeline.builds import Ended, Jobs
+from rehearsal.pipeline.builds import BuildRunner, Ended
 from rehearsal.pipeline.definition import Function, PipelineAction, read_pipeline
-from rehearsal.pipeline.engine import Walker
+from rehearsal.pipeline.engine import PipelineEngine
 from rehearsal.synthesis import Synthesis
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -167,18 +167,20 @@ class Recorded:
         self.deployed.append(f"self {artifact}")
 
 
-def walker(template: Mapping[str, Any], recorded: Recorded, scratch: Path, **more: Any) -> Walker:
+def walker(template: Mapping[str, Any], recorded: Recorded, scratch: Path, **more: Any) -> PipelineEngine:
     source = scratch / "source"
     source.mkdir()
     (source / "app.py").write_text("")
     pipeline = read_pipeline(template, lambda value: value)
     stages = {stage.name: tuple(each.name for each in stage.actions) for stage in pipeline.stages}
     recorded.execution = Execution("tap", "execution-1", stages)
-    return Walker(
+    return PipelineEngine(
         pipeline=pipeline,
         execution=recorded.execution,
         source=source,
-        jobs=Jobs(recorded.verb, Synthesis(scratch / "cache"), scratch, "us-east-1", "c0ffee", recorded.lines.append),
+        jobs=BuildRunner(
+            recorded.verb, Synthesis(scratch / "cache"), scratch, "us-east-1", "c0ffee", recorded.lines.append
+        ),
         invoke=recorded.invoke,
         cloudformation=recorded,
         person=recorded,

@@ -10,7 +10,7 @@ import pytest
 
 from emulator.account import EmulatedAccount
 from rehearsal.pipeline.conditions import enter, in_process
-from rehearsal.pipeline.definition import Condition, Function, Rule, Stage, SynthesizedPipeline
+from rehearsal.pipeline.definition import Condition, Function, PipelineStage, Rule, SynthesizedPipeline
 from rehearsal.pipeline.errors import WalkFailed
 
 READS_THE_JOURNAL = """
@@ -48,9 +48,9 @@ def account() -> Iterator[EmulatedAccount]:
 
 def stage_with(
     code: str, *, name: str = "Phase1", provider: str = "LambdaInvoke", result: str = "SKIP"
-) -> tuple[Stage, SynthesizedPipeline]:
+) -> tuple[PipelineStage, SynthesizedPipeline]:
     rule = Rule("Check", provider, {"FunctionName": {"Ref": "Skip"}, "UserParameters": f'{{"stage": "{name}"}}'})
-    stage = Stage(name, (Condition(result, (rule,)),), ())
+    stage = PipelineStage(name, (Condition(result, (rule,)),), ())
     function = Function("Skip", code, "index.handler", {"JOURNAL_TABLE": "journal"})
     return stage, SynthesizedPipeline("tap", (stage,), {}, {"Skip": function}, (), ())
 

@@ -14,7 +14,7 @@ from emulator.core.faults import Crash
 from emulator.services.codepipeline.execution import Execution
 from rehearsal.pipeline.builds import Ended
 from rehearsal.pipeline.definition import PipelineAction
-from rehearsal.pipeline.person_and_watch import STRIDE, Person, Watch, next_tick
+from rehearsal.pipeline.person_and_watch import STRIDE, RehearsedWatch, SimulatedPerson, next_tick
 
 START = datetime(2027, 3, 1, 8, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -43,12 +43,12 @@ class Hands:
         return Ended(self.at_tick(self.time), "", {}, (), Path())
 
 
-def person(hands: Hands, window_end: datetime | None, **more: object) -> tuple[Person, Execution, list[str]]:
+def person(hands: Hands, window_end: datetime | None, **more: object) -> tuple[SimulatedPerson, Execution, list[str]]:
     execution = Execution("tap", "1", {"Approve": ("ApprovePlan",), "Phase2": ("Apply", "Observe", "Accept")})
     lines: list[str] = []
-    watch = Watch(hands, QUARTER, hands, hands.advance_to, lines.append)  # type: ignore[arg-type]
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, lines.append)  # type: ignore[arg-type]
     settings = {"approves_plan": True, "approves_plan_after": timedelta(hours=1), **more}
-    made = Person(execution, watch, hands, hands.advance_to, lambda stage: window_end, **settings)  # type: ignore[arg-type]
+    made = SimulatedPerson(execution, watch, hands, hands.advance_to, lambda stage: window_end, **settings)  # type: ignore[arg-type]
     return made, execution, lines
 
 
@@ -85,7 +85,7 @@ def test_an_alarm_calls_the_watch_between_its_ticks() -> None:
         rung = rings_at <= hands.time and not any(tick >= rings_at for tick in hands.ticks)
         return ("tap-error-rate",) if rung else ()
 
-    watch = Watch(hands, QUARTER, hands, hands.advance_to, lines.append, called)  # type: ignore[arg-type]
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, lines.append, called)  # type: ignore[arg-type]
     while watch.pass_time(START + timedelta(minutes=45)):
         pass
     minutes = [(tick - datetime(2027, 3, 1, 8, tzinfo=UTC)) // timedelta(minutes=1) for tick in hands.ticks]
@@ -111,7 +111,7 @@ def test_a_gate_that_the_watch_rejected_is_not_answered_again() -> None:
 
     def breach(now: datetime) -> int:
         if now > START + timedelta(hours=2):
-            execution.answer("Phase2", "Observe", gate.token, False, "p99 rose", "Watch", now)
+            execution.answer("Phase2", "Observe", gate.token, False, "p99 rose", "RehearsedWatch", now)
             return 3
         return 0
 
@@ -153,7 +153,7 @@ def stepped(
     hands: Hands, hours: int, events: Sequence[datetime] = (), called: Callable[[], tuple[str, ...]] = tuple
 ) -> list[timedelta]:
     """Between the runs of a watch that may step by the hour, so long after a window opened: the pauses."""
-    watch = Watch(hands, QUARTER, hands, hands.advance_to, print, called, STRIDE, lambda: events)  # type: ignore[arg-type]
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, print, called, STRIDE, lambda: events)  # type: ignore[arg-type]
     end = START + timedelta(hours=hours)
     while hands.time < end:
         watch.pass_time(end)
@@ -198,7 +198,7 @@ def test_an_alarm_that_calls_ends_the_steps() -> None:
 
 def test_the_watch_of_a_rehearsal_asked_for_every_tick_never_steps() -> None:
     hands = Hands()
-    watch = Watch(hands, QUARTER, hands, hands.advance_to, print)  # type: ignore[arg-type]
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, print)  # type: ignore[arg-type]
     while watch.pass_time(START + timedelta(hours=24)):
         pass
     assert len(hands.ticks) == 24 * 4

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.account import EmulatedAccount
 from rehearsal.job_world import job_world
-from rehearsal.pipeline.builds import Jobs, Relay, Shell, split
+from rehearsal.pipeline.builds import BuildRunner, Relay, Shell, split
 from rehearsal.pipeline.definition import Project
 from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.pipeline.in_process import signed_in
@@ -22,10 +22,12 @@ def shell(folder: Path) -> Shell:
     return Shell(folder, {"TABLE": "tap-journal"}, Relay(lambda line: None))
 
 
-def job_of(tmp_path: Path, *commands: str) -> tuple[Jobs, Project, list[str]]:
+def job_of(tmp_path: Path, *commands: str) -> tuple[BuildRunner, Project, list[str]]:
     lines: list[str] = []
     project = Project("P", "tap-p", {}, {"phases": {"build": {"commands": list(commands)}}}, True)
-    jobs = Jobs(lambda *arguments: 0, Synthesis(tmp_path / "cache"), tmp_path, "us-east-1", "c0ffee", lines.append)
+    jobs = BuildRunner(
+        lambda *arguments: 0, Synthesis(tmp_path / "cache"), tmp_path, "us-east-1", "c0ffee", lines.append
+    )
     return jobs, project, lines
 
 
@@ -52,7 +54,7 @@ def test_no_credentials_and_no_variables_of_this_process_are_seen(
 def test_a_job_calls_as_its_own_role(tmp_path: Path) -> None:
     with EmulatedAccount(start=datetime(2027, 3, 1, tzinfo=UTC), tooling="1" * 12, production="2" * 12) as account:
         seen: list[Mapping[str, str]] = []
-        jobs = Jobs(
+        jobs = BuildRunner(
             lambda _arguments, environ, _actor: seen.append(environ) or 0,
             Synthesis(tmp_path / "cache"),
             tmp_path,

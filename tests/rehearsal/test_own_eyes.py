@@ -11,11 +11,11 @@ import pytest
 
 from domain.list_prices import PriceBook
 from optimizer.reconcile import compare
-from optimizer.reconcile.bring_templates import Agreement
+from optimizer.reconcile.bring_templates import TemplateUpdate
 from optimizer.reconcile.drift import DriftReport
 from rehearsal.run import rehearse
 from rehearsal.scenario import ByHand, load_scenario
-from rehearsal.workspace import Request
+from rehearsal.workspace import RehearsalRequest
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ BALANCER = "arn:aws:elasticloadbalancing:us-east-1:222222222222:loadbalancer/app
 def ended(out: Path, *changes_by_hand: ByHand) -> tuple[int, dict[str, Any]]:
     """The exit code of `quiet` and its summary."""
     scenario = load_scenario("quiet").model_copy(update={"by_hand": changes_by_hand})
-    code = rehearse(Request(out, scenario))
+    code = rehearse(RehearsalRequest(out, scenario))
     return code, json.loads((out / "summary.json").read_text())
 
 
@@ -46,7 +46,7 @@ def test_a_comparator_that_always_says_equal_hides_nothing(tmp_path, monkeypatch
 
 
 def test_templates_that_nobody_brings_after_the_account_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(Agreement, "bring", lambda agreement, stacks: False)
+    monkeypatch.setattr(TemplateUpdate, "bring", lambda agreement, stacks: False)
     code, summary = ended(tmp_path)
     assert code == 1
     assert summary["next_deployment_changes"] > 0

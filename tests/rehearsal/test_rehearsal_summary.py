@@ -12,7 +12,7 @@ import pytest
 from domain.sizing import Sizing, SizingRecord
 from emulator.core.call_record import Call
 from rehearsal.actors.tenant_tags import Owned, tenant_resources_touched
-from rehearsal.journal_reader import JournalItems
+from rehearsal.journal_reader import JournalReader
 from rehearsal.scenario import Expectation, Outcome
 from rehearsal.summary import MonthlyCost, Summary, excluded_of, other_sizing, phases_of, reactions_of, unexpected
 
@@ -34,7 +34,7 @@ def decision(action: str, choice: str) -> dict[str, Any]:
     return {"action": action, "resource": f"arn:{action}", "choice": choice, "reason": "because"}
 
 
-def journal(record: dict[str, Any], choice: str = "APPLY", held: str | None = None) -> JournalItems:
+def journal(record: dict[str, Any], choice: str = "APPLY", held: str | None = None) -> JournalReader:
     plan = {
         "actions": [{"id": "fleet_rightsize", "phase": 2}, {"id": "aurora_backups", "phase": 3}],
         "decisions": [decision("fleet_rightsize", choice), decision("aurora_backups", "KEEP")],
@@ -48,7 +48,7 @@ def journal(record: dict[str, Any], choice: str = "APPLY", held: str | None = No
     }
     if record:
         items["plan#h", "phase#2"] = {"record": {"S": json.dumps(record)}}
-    return JournalItems(Table(items), "tap-journal")
+    return JournalReader(Table(items), "tap-journal")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_outcome_of_a_phase(record: dict[str, Any], choice: str, held: str |
 
 def test_a_phase_without_actions_is_skipped_and_nothing_is_so_without_a_plan() -> None:
     assert phases_of(journal({}))[0].outcome is Outcome.SKIPPED
-    assert [each.outcome for each in phases_of(JournalItems(Table({}), "t"))] == [Outcome.SKIPPED] * 3
+    assert [each.outcome for each in phases_of(JournalReader(Table({}), "t"))] == [Outcome.SKIPPED] * 3
 
 
 def test_a_veto_is_the_action_s_outcome_with_its_reason() -> None:

@@ -18,7 +18,7 @@ from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.run import rehearse
 from rehearsal.scenario import known_scenarios, load_scenario
 from rehearsal.synthesis import Synthesis
-from rehearsal.workspace import Request
+from rehearsal.workspace import RehearsalRequest
 from tests.dashboard.page import Page
 from tests.pipeline.permitted import job_may, permitted
 from tests.rehearsal.shared import Lived, lived
@@ -228,7 +228,7 @@ def test_with_the_exclusion_switched_off_the_record_tells_what_was_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("optimizer.observe.inventory.tenant_tag", lambda tags: None)
-    assert rehearse(Request(tmp_path, load_scenario("tenant-owned"))) == 1
+    assert rehearse(RehearsalRequest(tmp_path, load_scenario("tenant-owned"))) == 1
     assert not_permitted(tmp_path) == {}
     assert json.loads((tmp_path / "summary.json").read_text())["tenant_resources_touched"] > 0
 
@@ -249,7 +249,7 @@ def test_a_sizing_accepted_while_an_execution_waits_is_not_undone_by_it(
         )
 
     monkeypatch.setattr(Deployments, "self_mutate", accepted_meanwhile)
-    assert rehearse(Request(tmp_path, load_scenario("young-account"))) == 1
+    assert rehearse(RehearsalRequest(tmp_path, load_scenario("young-account"))) == 1
     told = capsys.readouterr()
     assert "the pipeline ended at Production: `python -m optimizer freeze-check" in " ".join(told.out.split())
     _, since = told.err.split("stage Production", 1)
@@ -300,7 +300,7 @@ def test_a_corrupted_copy_of_the_synthesized_pipeline_fails(
             return out
 
     monkeypatch.setattr(setting_module, "Synthesis", Corrupting)
-    request = Request(tmp_path, load_scenario("quiet"))
+    request = RehearsalRequest(tmp_path, load_scenario("quiet"))
     try:
         assert rehearse(request) == 1
         told = " ".join(capsys.readouterr().out.split())
@@ -311,7 +311,7 @@ def test_a_corrupted_copy_of_the_synthesized_pipeline_fails(
 
 def test_a_folder_without_the_app_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no app\.py"):
-        rehearse(Request(tmp_path, load_scenario("quiet")), project=tmp_path)
+        rehearse(RehearsalRequest(tmp_path, load_scenario("quiet")), project=tmp_path)
 
 
 @pytest.mark.slow
@@ -320,7 +320,7 @@ def test_by_the_wire_or_at_every_tick_it_ends_as_without(tmp_path: Path) -> None
     shortest = load_scenario("errors")
     found = {}
     for name, more in {"direct": {}, "wire": {"wire": True}, "ticks": {"every_tick": True}}.items():
-        assert rehearse(Request(tmp_path / name, shortest, **more)) == 0  # type: ignore[arg-type]
+        assert rehearse(RehearsalRequest(tmp_path / name, shortest, **more)) == 0  # type: ignore[arg-type]
         found[name] = json.loads((tmp_path / name / "summary.json").read_text())
     for summary in found.values():
         assert summary.pop("wall_seconds") >= 0

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pipelines import Recorded, action, project, small_template, walker
-
 from emulator.core.faults import Crash
 from rehearsal.pipeline.errors import WalkFailed
+from tests.rehearsal.pipelines import Recorded, action, project, small_template, walker
 
 
 def stages(template: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 from optimizer.model.resource import Governed
 from optimizer.ports.aws import Aws
 from optimizer.resources.database import cluster as aurora
-from optimizer.resources.database.instance import AuroraInstance
+from optimizer.resources.database.instance import InstanceState
 from tests.actions import conftest as small_account
 
 account, aws, database = small_account.account, small_account.aws, small_account.database
@@ -28,7 +28,7 @@ def test_it_is_made_again_with_the_version_of_its_cluster(aws: Aws, database: Go
         PromotionTier=1,
     )
     aws.clock.sleep(7200)
-    reader = AuroraInstance(database.name, "tap-database-1")
+    reader = InstanceState(database.name, "tap-database-1")
     shown = aurora.instance(aws, reader.id)
     assert shown is not None
     was = {**aurora.as_created(shown), **noted}

@@ -17,7 +17,7 @@ from cloudformation.assembly import Stack
 from cloudformation.template import Json, Place, Resolver, Unresolved
 from emulator.core.resource_type import Declared
 from emulator.services.cloudformation.change_details import AFTER_APPLY, attributes, dynamic, replacement, static
-from emulator.services.cloudformation.comparison import UNKNOWN, Comparison, compare
+from emulator.services.cloudformation.comparison import UNKNOWN, StateComparison, compare
 from emulator.services.cloudformation.false_drift import FalseDrift, from_other_stacks
 from emulator.services.cloudformation.resource_state import READABLE, RegionState
 from emulator.services.cloudformation.schemas import GROUP, TEMPLATE, UNREAD, UNSUPPORTED
@@ -55,7 +55,7 @@ class Update:
         deployed = self.before.resources.get(logical_id)
         return deployed.type if deployed else str(self.stack.template["Resources"][logical_id]["Type"])
 
-    def compared(self, logical_id: str) -> Comparison | None:
+    def compared(self, logical_id: str) -> StateComparison | None:
         """What the new template says of a governed resource, held against its state; None when it is not there."""
         actual = self.actual(logical_id)
         if not actual:
@@ -216,7 +216,9 @@ class Update:
         declared = {name: value for name, value in deployed.items() if name != "DesiredCapacity"}
         return {each.top for each in self._held_against(logical_id, declared, actual).contradictions}
 
-    def _held_against(self, logical_id: str, declared: Mapping[str, Json], actual: Mapping[str, Json]) -> Comparison:
+    def _held_against(
+        self, logical_id: str, declared: Mapping[str, Json], actual: Mapping[str, Json]
+    ) -> StateComparison:
         readable = READABLE[self.type_of(logical_id)]
         return compare({**readable.absent, **declared}, actual, readable.whole)
 

@@ -36,7 +36,7 @@ class Contradiction:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StateComparison:
     """What contradicts, how many values were compared, and the paths of those that no call shows."""
 
     contradictions: tuple[Contradiction, ...]
@@ -44,10 +44,10 @@ class Comparison:
     unread: tuple[str, ...]
 
 
-def compare(declared: Mapping[str, Value], actual: Mapping[str, Value], whole: Sequence[str] = ()) -> Comparison:
+def compare(declared: Mapping[str, Value], actual: Mapping[str, Value], whole: Sequence[str] = ()) -> StateComparison:
     """Hold what is declared against the state. Under the properties in `whole`, what the state lacks is unset."""
     steps = list(_walk("", declared, actual, frozenset(whole)))
-    return Comparison(
+    return StateComparison(
         tuple(each for each in steps if isinstance(each, Contradiction)),
         sum(not isinstance(each, str) for each in steps),
         tuple(each for each in steps if isinstance(each, str)),

@@ -46,7 +46,7 @@ _HELD = (  # cannot be deleted while what uses them exists
 
 
 @dataclass(frozen=True)
-class Left:
+class LeftBehind:
     """One resource that a failed creation left, and what kept it: "Retain", "protection", or the user's logical id."""
 
     logical_id: str
@@ -62,7 +62,7 @@ class Creation:
     status: str
     failed: str | None = None
     reason: str | None = None
-    left: tuple[Left, ...] = ()
+    left: tuple[LeftBehind, ...] = ()
 
 
 class StackRefused(Exception):
@@ -95,7 +95,7 @@ class CreatingAccount:
         self.stacks[stack] = Creation("CREATE_COMPLETE")
         return self.stacks[stack]
 
-    def remove(self, left: Left) -> None:
+    def remove(self, left: LeftBehind) -> None:
         """A person lifts the protection of a resource and deletes it."""
         if left.name is not None:
             self.names.discard((left.type, left.name))
@@ -120,12 +120,12 @@ class CreatingAccount:
         return None
 
     def _rolled_back(self, template: Template, made: list[str], failed: str, reason: str) -> Creation:
-        left: dict[str, Left] = {}
+        left: dict[str, LeftBehind] = {}
         for logical_id in reversed(made):
             if kept_by := _kept_by(template, logical_id, left):
                 name = own_name(template, logical_id)
                 body = template["Resources"][logical_id]
-                left[logical_id] = Left(logical_id, body["Type"], name[1] if name else None, kept_by)
+                left[logical_id] = LeftBehind(logical_id, body["Type"], name[1] if name else None, kept_by)
             elif (name := own_name(template, logical_id)) is not None:
                 self.names.discard(name)
         whole = all(each.kept_by == KEPT for each in left.values())
@@ -149,7 +149,7 @@ def _of(body: Mapping[str, Any], roles: frozenset[str] | set[str]) -> bool:
     return body["Type"] in POLICIES and bool(references(body["Properties"].get("Roles", [])) & roles)
 
 
-def _kept_by(template: Template, logical_id: str, left: Mapping[str, Left]) -> str | None:
+def _kept_by(template: Template, logical_id: str, left: Mapping[str, LeftBehind]) -> str | None:
     """What keeps a resource from being deleted in the rollback; None when it goes."""
     body = template["Resources"][logical_id]
     if body.get("DeletionPolicy") == KEPT:

@@ -21,7 +21,7 @@ _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 
 
 @dataclass(frozen=True)
-class Difference:
+class StateDifference:
     """One declared property that the account contradicts; `name` is the resource's physical name."""
 
     stack: str
@@ -35,17 +35,17 @@ class Difference:
 
 
 @dataclass
-class DriftReport:
+class StateDrift:
     """All differences, how many values were compared, and which properties no call of the services shows."""
 
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[StateDifference] = field(default_factory=list)
     compared: int = 0
     not_compared: set[str] = field(default_factory=set)
 
 
-def drift(account: Account, stacks: Sequence[Stack]) -> DriftReport:
+def drift(account: Account, stacks: Sequence[Stack]) -> StateDrift:
     """Hold every declared property of the governed types against the account."""
-    report, declared = DriftReport(), set[tuple[str, str, str]]()
+    report, declared = StateDrift(), set[tuple[str, str, str]]()
     for stack in stacks:
         place = Place(stack.account, stack.region, stack.name)
         before = account.part(StackStore).find(place) or _nothing(place)
@@ -60,29 +60,31 @@ def drift(account: Account, stacks: Sequence[Stack]) -> DriftReport:
     return report
 
 
-def _compare(report: DriftReport, update: Update, logical_id: str, name: str) -> None:
+def _compare(report: StateDrift, update: Update, logical_id: str, name: str) -> None:
     stack, type_name = update.stack.name, update.stack.template["Resources"][logical_id]["Type"]
     comparison = update.compared(logical_id)
     if comparison is None:
-        report.differences.append(Difference(stack, name, "(resource)", "exists", "absent"))
+        report.differences.append(StateDifference(stack, name, "(resource)", "exists", "absent"))
         return
     report.compared += comparison.compared
     report.not_compared |= {f"{type_name}.{path.split('[')[0]}" for path in comparison.unread}
     report.differences += [
-        Difference(stack, name, each.path, each.declared, each.actual) for each in comparison.contradictions
+        StateDifference(stack, name, each.path, each.declared, each.actual) for each in comparison.contradictions
     ]
     if type_name == _GROUP:
         report.differences += _capacity(stack, name, update.actual(logical_id))
 
 
-def _capacity(stack: str, name: str, group: Mapping[str, Any]) -> Iterator[Difference]:
+def _capacity(stack: str, name: str, group: Mapping[str, Any]) -> Iterator[StateDifference]:
     """Scaling moves the desired capacity: it contradicts nothing between the limits."""
     low, high, desired = (int(group[each]) for each in ("MinSize", "MaxSize", "DesiredCapacity"))
     if not low <= desired <= high:
-        yield Difference(stack, name, "DesiredCapacity", f"{low} to {high}", desired)
+        yield StateDifference(stack, name, "DesiredCapacity", f"{low} to {high}", desired)
 
 
-def _undeclared(account: Account, owner: str, region: str, declared: set[tuple[str, str, str]]) -> Iterator[Difference]:
+def _undeclared(
+    account: Account, owner: str, region: str, declared: set[tuple[str, str, str]]
+) -> Iterator[StateDifference]:
     """What carries the governed tag and is in no template, such as an instance that the code forgot."""
     state = RegionState(account, Place(owner, region, ""))
     listed = {
@@ -96,7 +98,7 @@ def _undeclared(account: Account, owner: str, region: str, declared: set[tuple[s
     for type_name, names in listed.items():
         for name in names:
             if (region, type_name, name) not in declared and _is_governed(state, type_name, name):
-                yield Difference("-", name, "(resource)", "absent", f"exists in {region}")
+                yield StateDifference("-", name, "(resource)", "absent", f"exists in {region}")
 
 
 def _is_governed(state: RegionState, type_name: str, name: str) -> bool:

@@ -21,7 +21,7 @@ from emulator.workload.noise import Array
 LOOKED_AT_BEYOND = 2
 
 
-class State(StrEnum):
+class AlarmState(StrEnum):
     """The three states of an alarm."""
 
     OK = "OK"
@@ -61,7 +61,7 @@ class AlarmRule:
         """How many of the newest periods an evaluation looks at."""
         return self.periods + LOOKED_AT_BEYOND
 
-    def states(self, values: Array) -> list[State | None]:
+    def states(self, values: Array) -> list[AlarmState | None]:
         """One evaluation per place from `looked_at - 1` on, the newest last; None keeps the present state.
 
         `values` holds one datapoint per period, nan where there is none.
@@ -79,17 +79,17 @@ class AlarmRule:
         )
         return [self._state(*each) for each in found]
 
-    def _state(self, real: int, breaching: int, oldest: int) -> State | None:
+    def _state(self, real: int, breaching: int, oldest: int) -> AlarmState | None:
         """Of one evaluation: `real` datapoints, `breaching` of them, the oldest of those `oldest` periods back."""
         filled = self.periods - real
         if self.missing is Missing.BREACHING:
             breaching += filled
         if breaching >= self.datapoints:
-            return State.ALARM
+            return AlarmState.ALARM
         if filled == 0 or real > breaching or self.missing in (Missing.BREACHING, Missing.NOT_BREACHING):
-            return State.OK
+            return AlarmState.OK
         if self.missing is Missing.IGNORE:
             return None
         # No datapoint speaks for OK. An old breach with nothing after it is an alarm; a fresh one waits for more
         # ("Avoiding premature transitions to alarm state").
-        return State.ALARM if oldest >= self.datapoints else State.INSUFFICIENT_DATA
+        return AlarmState.ALARM if oldest >= self.datapoints else AlarmState.INSUFFICIENT_DATA

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emulator.services.cloudwatch.alarm_rules import AlarmRule, Missing, State
+from emulator.services.cloudwatch.alarm_rules import AlarmRule, AlarmState, Missing
 from emulator.services.cloudwatch.metric_queries import Queries, Query
-from emulator.workload.workload import LAG, Asked
+from emulator.workload.workload import LAG, MetricRequest
 
 if TYPE_CHECKING:
     from emulator.core.port import Account
@@ -34,8 +34,8 @@ class StateChange:
     """An alarm went from one state to another."""
 
     alarm: Alarm
-    before: State
-    after: State
+    before: AlarmState
+    after: AlarmState
     reason: str
     at: datetime
 
@@ -50,7 +50,7 @@ class Alarm:
     place: tuple[str, str]  # account and Region
     asked: Mapping[str, Any]  # PutMetricAlarm's parameters
     made: datetime
-    state: State = State.INSUFFICIENT_DATA
+    state: AlarmState = AlarmState.INSUFFICIENT_DATA
     reason: str = UNCHECKED
     updated: datetime = field(init=False)
     evaluated: int | None = None  # the number of the newest period that was evaluated
@@ -98,7 +98,7 @@ class Alarm:
 
 
 @dataclass
-class Alarms:
+class AlarmStates:
     """All metric alarms of both accounts, by account, Region and name; `changes` oldest first."""
 
     by_key: dict[tuple[str, str, str], Alarm] = field(default_factory=dict)
@@ -168,7 +168,7 @@ def _evaluate(account: Account, alarm: Alarm, until: datetime) -> Iterator[State
     if last <= first or queries.silent(alarm.watched):
         return
     oldest = first - rule.looked_at + 1
-    values = queries.values(alarm.watched, Asked(oldest * period, last * period, period), until)
+    values = queries.values(alarm.watched, MetricRequest(oldest * period, last * period, period), until)
     state = alarm.state
     for number, found in enumerate(rule.states(values)):
         if found is not None and found is not state:
@@ -187,11 +187,11 @@ def _settled(moment: datetime, period: int) -> int:
     return (int(moment.timestamp()) - LAG) // period
 
 
-def _reason(alarm: Alarm, state: State, looked_at: Any) -> str:
+def _reason(alarm: Alarm, state: AlarmState, looked_at: Any) -> str:
     """As CloudWatch words StateReason."""
     rule = alarm.rule
     real = looked_at[~np.isnan(looked_at)][-rule.periods :]
-    if state is State.INSUFFICIENT_DATA:
+    if state is AlarmState.INSUFFICIENT_DATA:
         return f"Insufficient Data: {rule.periods - len(real)} datapoints were unknown."
     if not len(real):
         treated = "Breaching" if rule.missing is Missing.BREACHING else "NonBreaching"
@@ -200,7 +200,7 @@ def _reason(alarm: Alarm, state: State, looked_at: Any) -> str:
             f"{rule.periods} missing datapoints were treated as [{treated}]."
         )
     told = ", ".join(f"{each:g}" for each in real[::-1])
-    was = "" if state is State.ALARM else "not "
+    was = "" if state is AlarmState.ALARM else "not "
     return (
         f"Threshold Crossed: {len(real)} out of the last {rule.periods} datapoints [{told}] were {was}"
         f"{_WORDS[rule.comparison]} the threshold ({rule.threshold:g}) (minimum {rule.datapoints} datapoints for "

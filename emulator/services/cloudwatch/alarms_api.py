@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
-from emulator.services.cloudwatch.alarm_rules import BREACHES, State
-from emulator.services.cloudwatch.alarms import KEPT, Alarm, Alarms, StateChange
+from emulator.services.cloudwatch.alarm_rules import BREACHES, AlarmState
+from emulator.services.cloudwatch.alarms import KEPT, Alarm, AlarmStates, StateChange
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -34,7 +34,7 @@ def put_metric_alarm(account: Account, call: Call) -> Answer:
     _refuse(asked)
     answer = call.forward()
     key = (call.account, call.region, asked["AlarmName"])
-    alarms = account.part(Alarms)
+    alarms = account.part(AlarmStates)
     before = alarms.by_key.get(key)
     made = Alarm((call.account, call.region), asked, account.clock.now())
     if before is not None:
@@ -61,7 +61,7 @@ def put_composite_alarm(_account: Account, call: Call) -> Answer:
     source=f"{_API}/API_DeleteAlarms.html",
 )
 def delete_alarms(account: Account, call: Call) -> Answer:
-    alarms = account.part(Alarms)
+    alarms = account.part(AlarmStates)
     names = call.parameters["AlarmNames"]
     for name in names:
         _alarm(account, call, name)
@@ -80,7 +80,7 @@ def describe_alarms(account: Account, call: Call) -> Answer:
     asked = call.parameters
     if "AlarmNames" in asked and "AlarmNamePrefix" in asked:
         raise AwsError("ValidationError", "AlarmNames and AlarmNamePrefix cannot be specified together.")
-    alarms = account.part(Alarms)
+    alarms = account.part(AlarmStates)
     named = [each for each in alarms.of((call.account, call.region)) if _is_named(each, asked)]
     alarms.catch_up(account, named)
     found = [each for each in named if asked.get("StateValue") in (None, each.state)]
@@ -105,7 +105,7 @@ def disable_alarm_actions(account: Account, call: Call) -> Answer:
 
 
 def _enable(account: Account, call: Call, *, enabled: bool) -> Answer:
-    alarms = account.part(Alarms)
+    alarms = account.part(AlarmStates)
     for name in call.parameters["AlarmNames"]:
         if (alarm := alarms.by_key.get((call.account, call.region, name))) is not None:
             alarm.asked = {**alarm.asked, "ActionsEnabled": enabled}
@@ -121,9 +121,9 @@ def _enable(account: Account, call: Call, *, enabled: bool) -> Answer:
 def set_alarm_state(account: Account, call: Call) -> Answer:
     asked = call.parameters
     alarm = _alarm(account, call, asked["AlarmName"])
-    alarms = account.part(Alarms)
+    alarms = account.part(AlarmStates)
     alarms.catch_up(account, [alarm])
-    after = State(asked["StateValue"])
+    after = AlarmState(asked["StateValue"])
     if after is not alarm.state:
         alarms.change(StateChange(alarm, alarm.state, after, asked["StateReason"], account.clock.now()))
     alarms.look_soon(account)
@@ -138,7 +138,7 @@ def set_alarm_state(account: Account, call: Call) -> Answer:
 )
 def describe_alarm_history(account: Account, call: Call) -> Answer:
     asked = call.parameters
-    alarms = account.part(Alarms)
+    alarms = account.part(AlarmStates)
     place, name = (call.account, call.region), asked.get("AlarmName")
     alarms.catch_up(account, [each for each in alarms.of(place) if name in (None, each.name)])
     now = account.clock.now()
@@ -181,7 +181,7 @@ def _refuse(asked: Mapping[str, Any]) -> None:
 
 
 def _alarm(account: Account, call: Call, name: str) -> Alarm:
-    found = account.part(Alarms).by_key.get((call.account, call.region, name))
+    found = account.part(AlarmStates).by_key.get((call.account, call.region, name))
     if found is None:
         raise AwsError("ResourceNotFound", f"The alarm {name} does not exist.", 404)
     return found

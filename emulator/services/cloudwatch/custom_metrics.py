@@ -9,12 +9,12 @@ import numpy as np
 from moto.cloudwatch.models import MetricAggregatedDatum, MetricDatumBase, cloudwatch_backends
 
 from emulator.workload.points import Points
-from emulator.workload.workload import Asked, Samples
+from emulator.workload.workload import MetricRequest, MetricSamples
 
 
 def put_samples(
-    account: str, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: Asked
-) -> Samples | None:
+    account: str, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: MetricRequest
+) -> MetricSamples | None:
     """What was put between `start` and `end` of what is asked; None when nothing was."""
     found = [
         each
@@ -36,7 +36,7 @@ def put_samples(
         filled[row] += 1
     count, mean, low, high = values.reshape(4, -1)
     points = Points(count, mean, low, high, mean, np.zeros_like(mean))
-    return Samples(found[0].unit or "None", asked.starts(), points, columns)
+    return MetricSamples(found[0].unit or "None", asked.starts(), points, columns)
 
 
 def _count_mean_low_high(datum: MetricDatumBase) -> tuple[float, float, float, float]:

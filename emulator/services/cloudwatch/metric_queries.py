@@ -16,8 +16,8 @@ import numpy as np
 from emulator.services.cloudwatch import metric_math
 from emulator.services.cloudwatch.published_metrics import is_emulated, samples_of
 from emulator.workload.noise import Array
-from emulator.workload.snapshot import NOTHING, Region, configuration
-from emulator.workload.workload import Asked
+from emulator.workload.snapshot import NOTHING, RegionSnapshot, configuration
+from emulator.workload.workload import MetricRequest
 
 if TYPE_CHECKING:
     from emulator.core.port import Account
@@ -56,7 +56,7 @@ class Queries:
         metrics = (each["MetricStat"]["Metric"] for each in self._metrics(name))
         return sorted({m["MetricName"] for m in metrics if not is_emulated(self.account, self.place, m)})
 
-    def values(self, name: str, asked: Asked, now: datetime) -> Array:
+    def values(self, name: str, asked: MetricRequest, now: datetime) -> Array:
         """One value per period of `asked`, as known at `now`."""
         query = self.by_id[name]
         if "MetricStat" in query:
@@ -68,7 +68,7 @@ class Queries:
         named = {each: self.values(each, asked, now) for each in self._named(expression)}
         return metric_math.evaluate(expression, named)
 
-    def _metric(self, metric: Query, stat: str, unit: str | None, asked: Asked, now: datetime) -> Array:
+    def _metric(self, metric: Query, stat: str, unit: str | None, asked: MetricRequest, now: datetime) -> Array:
         found = np.full(len(asked.starts()), np.nan)
         samples = samples_of(self.account, self.place, metric, unit, asked, now)
         if samples is not None:
@@ -76,7 +76,7 @@ class Queries:
             found[(at - asked.start) // asked.period] = values
         return found
 
-    def _over_all(self, function: str, namespace: str, metric: str, asked: Asked, now: datetime) -> Array:
+    def _over_all(self, function: str, namespace: str, metric: str, asked: MetricRequest, now: datetime) -> Array:
         statistic, combined = _OF_ALL[function]
         found = np.full(len(asked.starts()), np.nan)
         region = configuration(self.place[0]).get(self.place[1], NOTHING)
@@ -97,7 +97,7 @@ class Queries:
             yield from self._metrics(each)
 
 
-def _dimensions(region: Region) -> Iterator[Query]:
+def _dimensions(region: RegionSnapshot) -> Iterator[Query]:
     """The single dimensions under which the resources of a Region publish."""
     for name, values in (
         ("DBClusterIdentifier", region.databases),

@@ -16,11 +16,11 @@ import numpy as np
 
 from emulator.core.errors import AwsError
 from emulator.core.registry import emulates
-from emulator.services.cloudwatch.alarms import Alarms
+from emulator.services.cloudwatch.alarms import AlarmStates
 from emulator.services.cloudwatch.metric_queries import Queries
 from emulator.services.cloudwatch.published_metrics import samples_of
 from emulator.workload.points import percentile_of
-from emulator.workload.workload import Asked, Samples
+from emulator.workload.workload import MetricRequest, MetricSamples
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -86,7 +86,7 @@ def get_metric_statistics(account: Account, call: Call) -> Mapping[str, Any]:
             f"You have requested up to {(end - start) // period:,} datapoints, which exceeds the limit of 1,440. "
             "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
         )
-    place, span = (call.account, call.region), Asked(start, end, period)
+    place, span = (call.account, call.region), MetricRequest(start, end, period)
     samples = samples_of(account, place, asked, asked.get("Unit"), span, account.clock.now())
     points: dict[int, dict[str, Any]] = {}
     if samples is None:
@@ -107,7 +107,7 @@ def get_metric_statistics(account: Account, call: Call) -> Mapping[str, Any]:
 def put_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
     if call.parameters["Namespace"].startswith("AWS/"):
         raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
-    account.part(Alarms).look_soon(account)
+    account.part(AlarmStates).look_soon(account)
     return call.forward()
 
 
@@ -156,13 +156,13 @@ def _series(named: Queries, query: Mapping[str, Any], start: int, end: int) -> t
     period = _checked_period(named.period(query["Id"]))
     if "MetricStat" in query:
         _check_statistic(query["MetricStat"]["Stat"])
-    span = Asked(start // period * period, -(-end // period) * period, period)
+    span = MetricRequest(start // period * period, -(-end // period) * period, period)
     values = named.values(query["Id"], span, named.account.clock.now())
     there = ~np.isnan(values)
     return span.starts()[there], values[there]
 
 
-def _statistic(samples: Samples, name: str) -> tuple[Any, Any]:
+def _statistic(samples: MetricSamples, name: str) -> tuple[Any, Any]:
     _check_statistic(name)
     return samples.statistic(name)
 

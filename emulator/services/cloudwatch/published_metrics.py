@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.services.cloudwatch.custom_metrics import put_samples
 from emulator.workload.metric_catalog import find
-from emulator.workload.workload import Asked, Samples, Sources
+from emulator.workload.workload import MetricRequest, MetricSamples, Sources
 
 if TYPE_CHECKING:
     from emulator.core.port import Account
@@ -22,9 +22,9 @@ def samples_of(
     place: tuple[str, str],
     metric: Mapping[str, Any],
     unit: str | None,
-    asked: Asked,
+    asked: MetricRequest,
     now: datetime,
-) -> Samples | None:
+) -> MetricSamples | None:
     """The metric over the part of the range that CloudWatch still keeps at `now`; None when it has no such metric.
 
     `place` is an account and a Region; `metric` as in a MetricStat.
@@ -49,11 +49,11 @@ def is_emulated(account: Account, place: tuple[str, str], metric: Mapping[str, A
     return place[0] == account.production and find(metric["Namespace"], metric["MetricName"]) is not None
 
 
-def _kept(asked: Asked, now: int) -> Asked | None:
+def _kept(asked: MetricRequest, now: int) -> MetricRequest | None:
     """The whole periods asked for, cut to how long datapoints of this period are kept."""
     period = asked.period
     days = 455 if period % 3600 == 0 else 63 if period % 300 == 0 else 15 if period % 60 == 0 else 0.125
     oldest = now - int(days * _DAY)
     start = max(asked.start // period * period, -(-oldest // period) * period)
     end = min(-(-asked.end // period) * period, (now // period + 1) * period)
-    return Asked(start, end, period) if start < end else None
+    return MetricRequest(start, end, period) if start < end else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from emulator.billing.ledger import Line
+from emulator.billing.ledger import LedgerLine
 from emulator.billing.selection import chosen, dimension, grouping
-from emulator.billing.window import Period, Window, amount, window
+from emulator.billing.window import BillWindow, Period, amount, window
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 
@@ -60,13 +60,13 @@ def get_cost_and_usage(account: Account, call: Call) -> Answer:
 class _Measure:
     """The metrics asked for, over some lines in one period."""
 
-    def __init__(self, found: Window, metrics: Sequence[str]) -> None:
+    def __init__(self, found: BillWindow, metrics: Sequence[str]) -> None:
         self._found, self._metrics = found, metrics
 
-    def of(self, lines: Sequence[Line], period: Period) -> dict[str, dict[str, str]]:
+    def of(self, lines: Sequence[LedgerLine], period: Period) -> dict[str, dict[str, str]]:
         return {each: self._one(each, lines, period) for each in self._metrics}
 
-    def _one(self, metric: str, lines: Sequence[Line], period: Period) -> dict[str, str]:
+    def _one(self, metric: str, lines: Sequence[LedgerLine], period: Period) -> dict[str, str]:
         if metric == "UsageQuantity":
             units = {each.unit for each in lines}
             total = sum(self._found.sum(each.quantity, period) for each in lines)
@@ -83,14 +83,14 @@ def _metrics(asked: Sequence[str]) -> Sequence[str]:
     return asked
 
 
-def _grouped(lines: Sequence[Line], keys: Sequence[str], account: str) -> dict[tuple[str, ...], list[Line]]:
-    groups: dict[tuple[str, ...], list[Line]] = {}
+def _grouped(lines: Sequence[LedgerLine], keys: Sequence[str], account: str) -> dict[tuple[str, ...], list[LedgerLine]]:
+    groups: dict[tuple[str, ...], list[LedgerLine]] = {}
     for each in lines:
         groups.setdefault(tuple(dimension(each, key, account) for key in keys), []).append(each)
     return groups
 
 
-def _paged(found: Window, rows: Sequence[tuple[Period, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
+def _paged(found: BillWindow, rows: Sequence[tuple[Period, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
     """One page: a period that does not fit on it goes on with the next."""
     place = page_start(asked.get("NextPageToken"), len(rows))
     page = rows[place : place + PAGE]

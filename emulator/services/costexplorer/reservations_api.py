@@ -10,7 +10,7 @@ import numpy as np
 from emulator.billing.catalog import EC2, item, normalized, rate
 from emulator.billing.commitments import ReservationUse
 from emulator.billing.selection import named, service_of
-from emulator.billing.window import Period, Window, amount, window
+from emulator.billing.window import BillWindow, Period, amount, window
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 from emulator.services.costexplorer.cost_api import API
@@ -107,7 +107,7 @@ def _groups(
     return list(found.items())
 
 
-def _coverage(found: Window, keys: Sequence[Key], period: Period | None) -> dict[str, Any]:
+def _coverage(found: BillWindow, keys: Sequence[Key], period: Period | None) -> dict[str, Any]:
     coverage = found.book.coverage
     hours = units = reserved = reserved_units = on_demand = 0.0
     for key in keys:
@@ -136,7 +136,7 @@ def _coverage(found: Window, keys: Sequence[Key], period: Period | None) -> dict
     }
 
 
-def _utilization(found: Window, uses: Sequence[ReservationUse], period: Period | None) -> dict[str, str]:
+def _utilization(found: BillWindow, uses: Sequence[ReservationUse], period: Period | None) -> dict[str, str]:
     """All figures of some reservations together. Hours are those of their own instance types."""
     purchased = used = purchased_hours = used_hours = fees = upfront = list_price = potential = unused = 0.0
     for each in uses:
@@ -171,7 +171,7 @@ def _utilization(found: Window, uses: Sequence[ReservationUse], period: Period |
     }
 
 
-def _subscription(found: Window, use: ReservationUse, period: Period, call: Call) -> dict[str, Any]:
+def _subscription(found: BillWindow, use: ReservationUse, period: Period, call: Call) -> dict[str, Any]:
     reservation = use.reservation
     return {
         "Key": "SUBSCRIPTION_ID",

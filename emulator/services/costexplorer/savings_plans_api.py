@@ -9,7 +9,7 @@ from emulator.billing.advice import at_list
 from emulator.billing.catalog import EC2, family, item, rate
 from emulator.billing.commitments import PlanUse
 from emulator.billing.selection import is_only_own
-from emulator.billing.window import Period, Window, unavailable, window
+from emulator.billing.window import BillWindow, Period, unavailable, window
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 from emulator.services.costexplorer.cost_api import API
@@ -73,7 +73,7 @@ def get_savings_plans_utilization(account: Account, call: Call) -> Answer:
     return {"SavingsPlansUtilizationsByTime": rows, "Total": _utilization(found, plans, None)}
 
 
-def _coverage(found: Window, keys: Sequence[Key], period: Period) -> dict[str, str]:
+def _coverage(found: BillWindow, keys: Sequence[Key], period: Period) -> dict[str, str]:
     covered = on_demand = 0.0
     for key in keys:
         price = rate(key[1], key[0])
@@ -89,7 +89,7 @@ def _coverage(found: Window, keys: Sequence[Key], period: Period) -> dict[str, s
     }
 
 
-def _utilization(found: Window, plans: Sequence[PlanUse], period: Period | None) -> dict[str, Any]:
+def _utilization(found: BillWindow, plans: Sequence[PlanUse], period: Period | None) -> dict[str, Any]:
     committed = sum(found.sum(each.committed, period) for each in plans)
     used = sum(found.sum(each.used, period) for each in plans)
     upfront = sum(found.sum(each.committed, period) * each.plan.upfront for each in plans)

@@ -16,7 +16,7 @@ from moto.elasticache.models import elasticache_backends
 
 from emulator.core.errors import AwsError
 from emulator.core.instance_types import usable_cache_bytes
-from emulator.workload.workload import Asked, Sources
+from emulator.workload.workload import MetricRequest, Sources
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -182,7 +182,7 @@ def _bytes_of(account: Account, call: Call, shard: Mapping[str, Any]) -> float:
             "AWS/ElastiCache",
             "BytesUsedForCache",
             {"CacheClusterId": member["cache_cluster_id"]},
-            Asked(end - LOOKED_AT, end, 300),
+            MetricRequest(end - LOOKED_AT, end, 300),
             now,
         )
         if samples is not None:

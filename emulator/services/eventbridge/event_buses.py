@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.core.policy_evaluation import statements
 from emulator.iam_actions import Required
 from emulator.services.cloudformation.stacks import DeployedResource, StackStore
-from emulator.services.cloudwatch.alarms import Alarms, StateChange
+from emulator.services.cloudwatch.alarms import AlarmStates, StateChange
 from emulator.services.eventbridge.event_patterns import Event, alarm_changed, matches
 from emulator.services.iam.authorization import may
 
@@ -49,7 +49,7 @@ class Calls:
     def __init__(self, account: Account, region: str, project: str) -> None:
         self._account, self._region, self._project = account, region, project
         self._heard: list[StateChange] = []
-        account.part(Alarms).listen(account, self._heard.append)
+        account.part(AlarmStates).listen(account, self._heard.append)
 
     def since_last(self) -> tuple[str, ...]:
         """The names of those that rang since this was asked last."""

@@ -8,7 +8,7 @@ from emulator.core.errors import AwsError
 from emulator.core.policy_evaluation import Allowed
 from emulator.core.registry import Answer, emulates
 from emulator.iam_actions import EVERYTHING, Required
-from emulator.services.iam.authorization import Authorization, Keys, Rights
+from emulator.services.iam.authorization import Authorization, ConditionKeys, Rights
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -39,7 +39,7 @@ def simulate_principal_policy(account: Account, call: Call) -> Answer:
 
 
 def _result(rights: Rights, right: Required, region: str) -> dict[str, Any]:
-    decision = rights.decide(right, Keys(right.keys, rights.arn, region, right.resource))
+    decision = rights.decide(right, ConditionKeys(right.keys, rights.arn, region, right.resource))
     told = "allowed" if isinstance(decision, Allowed) else "implicitDeny"
     if told != "allowed" and "explicit deny" in getattr(decision, "reason", ""):
         told = "explicitDeny"

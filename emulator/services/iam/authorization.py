@@ -19,10 +19,10 @@ from moto.kms.models import kms_backends
 from emulator.core.errors import AwsError
 from emulator.core.policy_evaluation import (
     NO_RESOURCE_POLICY,
+    AccessRequest,
     Allowed,
     Decision,
     Denied,
-    Request,
     Statement,
     account_of,
     evaluate,
@@ -85,11 +85,14 @@ class Rights:
             statements(_document(backend.managed_policies[boundary])) if boundary else None,
         )
 
-    def decide(self, right: Required, keys: Keys, resource_policy: Sequence[Statement] = ()) -> Decision:
+    def decide(self, right: Required, keys: ConditionKeys, resource_policy: Sequence[Statement] = ()) -> Decision:
         """Whether the role has this right now."""
         owner = account_of(right.resource) or account_of(self.arn)
         return evaluate(
-            self.policies, self.boundary, Request(self.arn, right.action, right.resource, owner, keys), resource_policy
+            self.policies,
+            self.boundary,
+            AccessRequest(self.arn, right.action, right.resource, owner, keys),
+            resource_policy,
         )
 
 
@@ -100,7 +103,7 @@ def _document(policy: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Keys:
+class ConditionKeys:
     """The condition keys of one request: what it says itself, who asks, and the tags of the resource."""
 
     own: Mapping[str, Sequence[str]]
@@ -142,7 +145,7 @@ class Authorization:
         if rights is None or (call.service, call.operation) == ("sts", "GetCallerIdentity"):
             return
         for right in (*required(call), *beyond(call)):
-            decision = rights.decide(right, Keys(right.keys, rights.arn, call.region, right.resource))
+            decision = rights.decide(right, ConditionKeys(right.keys, rights.arn, call.region, right.resource))
             # Another account's own policy is looked at where its resource is.
             if isinstance(decision, Denied) and not decision.reason.startswith(NO_RESOURCE_POLICY):
                 raise denied(call, account.caller_arn(call), right, decision)
@@ -165,13 +168,13 @@ def denied(call: Call, caller: str, right: Required, decision: Denied) -> AwsErr
 EVERY_RIGHT = statements('{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}')
 
 
-def trusts(role_arn: str, caller: str, action: str, keys: Keys) -> Decision:
+def trusts(role_arn: str, caller: str, action: str, keys: ConditionKeys) -> Decision:
     """Whether the trust policy of a role lets this caller have a session of it; Allowed for an unknown role."""
     backend = iam_backends[account_of(role_arn)][PARTITION]
     role = next((each for each in backend.roles.values() if each.arn == role_arn), None)
     if role is None:
         return Allowed()
-    request = Request(role_of(caller), action, role_arn, "", keys)  # the trust is asked in one account as well
+    request = AccessRequest(role_of(caller), action, role_arn, "", keys)  # the trust is asked in one account as well
     return evaluate((EVERY_RIGHT,), None, request, statements(role.assume_role_policy_document))
 
 
@@ -186,7 +189,7 @@ def may(
     rights = account.part(Authorization).of(role_arn)
     if rights is None:
         return True
-    keys = Keys(right.keys, role_arn, region, right.resource)
+    keys = ConditionKeys(right.keys, role_arn, region, right.resource)
     return isinstance(rights.decide(right, keys, resource_policy), Allowed)
 
 

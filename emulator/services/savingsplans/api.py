@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.billing.ledger import Billing
-from emulator.billing.spec import SavingsPlan
+from emulator.billing.spec import SavingsPlanSpec
 from emulator.core.registry import Answer, emulates
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _asked_for(shown: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     return all(not asked.get(name) or shown[member] in asked[name] for name, member in wanted)
 
 
-def _shown(account: Account, call: Call, each: SavingsPlan) -> dict[str, Any]:
+def _shown(account: Account, call: Call, each: SavingsPlanSpec) -> dict[str, Any]:
     seconds = int((each.end - each.begin).total_seconds())
     now = account.clock.now()
     ec2 = {"ec2InstanceFamily": each.family, "region": each.region} if each.type == "EC2Instance" else {}

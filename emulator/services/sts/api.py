@@ -10,7 +10,7 @@ from emulator.core.errors import AwsError
 from emulator.core.policy_evaluation import Denied, role_of
 from emulator.core.registry import Answer, emulates
 from emulator.iam_actions import required
-from emulator.services.iam.authorization import Keys, beyond, trusts
+from emulator.services.iam.authorization import ConditionKeys, beyond, trusts
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -51,7 +51,7 @@ def assume_role(account: Account, call: Call) -> Answer:
 def _refuse_untrusted(account: Account, call: Call, role: str) -> None:
     caller = role_of(account.caller_arn(call))
     for right in (*required(call), *beyond(call)):
-        if isinstance(trusts(role, caller, right.action, Keys(right.keys, caller, call.region, role)), Denied):
+        if isinstance(trusts(role, caller, right.action, ConditionKeys(right.keys, caller, call.region, role)), Denied):
             raise AwsError(
                 "AccessDenied",
                 f"User: {account.caller_arn(call)} is not authorized to perform: {right.action} on resource: {role}",

@@ -14,11 +14,11 @@ from random import Random
 
 from domain.errors import ItemRefused, MoveFailed
 from optimizer.consolidate.comparison import compare_page, content_hash, make_equal, named, reconcile
-from optimizer.consolidate.following.stream_reader import Position, Reader, Record, TooLate
+from optimizer.consolidate.following.stream_reader import Reader, Record, StreamPosition, TooLate
 from optimizer.consolidate.following.watermark import remove_watermarks, to_now
 from optimizer.consolidate.merge import Address, Direction, Speed
 from optimizer.consolidate.scan import Between, scan_page
-from optimizer.consolidate.state import Progress
+from optimizer.consolidate.state import MergeProgress
 from optimizer.consolidate.write_block import Deadline
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import read_table
@@ -37,7 +37,7 @@ class FollowedTables:
     aws: Aws
     direction: Direction
     speed: Speed
-    progress: Progress
+    progress: MergeProgress
     random: Random
 
     @cached_property
@@ -77,7 +77,7 @@ class FollowedTables:
         """Compare everything, following meanwhile; what the streams do not show any more is found as well."""
         begun = self.aws.clock.now()
         for table in self._readers:  # from the oldest record on: what is carried over twice is no harm
-            self._readers[table] = Reader(self.aws, Position(_stream(self.aws, table)))
+            self._readers[table] = Reader(self.aws, StreamPosition(_stream(self.aws, table)))
         found = make_equal(self.aws, self.direction, self.speed, lambda: self.follow(self.speed.page))
         self.progress.set_aside(found.refused)
         self.progress.keep(equal_at=begun)
@@ -113,11 +113,11 @@ class FollowedTables:
     def _tag(self) -> str:
         return f"{self.progress.state.begun:%Y%m%dT%H%M%S}"
 
-    def _position(self, table: str) -> Position:
+    def _position(self, table: str) -> StreamPosition:
         """How far the table's stream was followed; its oldest record when that is another stream by now."""
         stream = _stream(self.aws, table)
         position = self.progress.state.read.get(table)
-        return position if position and position.stream == stream else Position(stream)
+        return position if position and position.stream == stream else StreamPosition(stream)
 
     def _to_now(self, deadline: Deadline) -> None:
         between = self._checked(deadline)

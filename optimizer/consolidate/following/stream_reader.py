@@ -28,7 +28,7 @@ class TooLate(MoveFailed):
 
 
 @dataclass(frozen=True)
-class Position:
+class StreamPosition:
     """How far a stream was read: per shard the last sequence number, and the shards that have ended.
 
     A shard that is in neither is read from its beginning.
@@ -38,15 +38,15 @@ class Position:
     read: Mapping[str, str] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
 
-    def after(self, shard: str, sequence: str) -> Position:
+    def after(self, shard: str, sequence: str) -> StreamPosition:
         return replace(self, read={**self.read, shard: sequence})
 
-    def past(self, shard: str) -> Position:
+    def past(self, shard: str) -> StreamPosition:
         """The shard has ended and was read to its end."""
         return replace(self, read={k: v for k, v in self.read.items() if k != shard}, ended=tuple({*self.ended, shard}))
 
 
-def readable(shards: Sequence[Shard], position: Position) -> list[str]:
+def readable(shards: Sequence[Shard], position: StreamPosition) -> list[str]:
     """The shards that may be read now: not at their end, and their parent is, or is gone."""
     listed = {each["ShardId"] for each in shards}
     return [
@@ -57,7 +57,7 @@ def readable(shards: Sequence[Shard], position: Position) -> list[str]:
     ]
 
 
-def childless(shards: Sequence[Shard], position: Position) -> list[str]:
+def childless(shards: Sequence[Shard], position: StreamPosition) -> list[str]:
     """The shards that have ended and whose children are not shown yet: what was written there is still to come."""
     parents = {each.get("ParentShardId") for each in shards}
     return [each["ShardId"] for each in shards if each["ShardId"] in position.ended and each["ShardId"] not in parents]
@@ -68,7 +68,7 @@ class Reader:
     """Reads one stream on from a position. Kept as long as it is of use: iterators carry it over empty answers."""
 
     aws: Aws
-    position: Position
+    position: StreamPosition
     _iterators: dict[str, str] = field(default_factory=dict)
     _marked: dict[str, set[str]] = field(default_factory=dict)  # by shard, the tokens of watermarks that came out of it
     _shown: Counter[str] = field(default_factory=Counter)  # how many watermarks of each token came out
@@ -177,7 +177,7 @@ class Reader:
         return shards
 
 
-def _too_late(position: Position) -> TooLate:
+def _too_late(position: StreamPosition) -> TooLate:
     table = position.stream.split(":table/", 1)[-1].split("/", 1)[0]
     return TooLate(
         f"{table}: changes that were not read yet are older than the 24 hours its stream keeps them. Run the same "

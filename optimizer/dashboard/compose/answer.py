@@ -7,7 +7,7 @@ from datetime import datetime
 
 from optimizer.dashboard.compose.savings import what_comes_off
 from optimizer.dashboard.format import count, date_of, dollars, listed, moment, person_in, short_moment
-from optimizer.dashboard.view.page import NOTHING_ASKED, Answer, Costs
+from optimizer.dashboard.view.page import NOTHING_ASKED, Costs, PageAnswer
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.execute.records import History, PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.execute.states import FINISHED, OVER, TAKEN
@@ -17,11 +17,11 @@ from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 
 
-def answer_of(history: History, costs: Costs | None, now: datetime | None) -> Answer:
+def answer_of(history: History, costs: Costs | None, now: datetime | None) -> PageAnswer:
     """The answer, from the plan's state and then the state of the phase that is under way."""
     record = history.record
     if record is None:
-        return Answer(
+        return PageAnswer(
             Mark("No plan yet", Tone.QUIET),
             "No plan has been made yet",
             "The account is as it was deployed. The first analysis proposes a plan, or says why it cannot.",
@@ -30,7 +30,7 @@ def answer_of(history: History, costs: Costs | None, now: datetime | None) -> An
         )
     plan = record.plan
     if plan.held:
-        return Answer(
+        return PageAnswer(
             Mark("Held", Tone.QUIET),
             "Nothing was changed, because the evidence is not enough yet",
             f"{_sentence(plan.held)} Every phase and the plan's gate are skipped.",
@@ -38,7 +38,7 @@ def answer_of(history: History, costs: Costs | None, now: datetime | None) -> An
             "The analysis runs again with every run of the pipeline.",
         )
     if not any(each.choice is Choice.APPLY for each in plan.decisions):
-        return Answer(
+        return PageAnswer(
             Mark("Kept", Tone.QUIET),
             "Nothing will be changed: everything is kept as it is",
             _kept(plan),
@@ -61,11 +61,11 @@ def changes_in(history: History, plan: Plan, states: Collection[PhaseState]) -> 
     )
 
 
-def _proposed(plan: Plan, costs: Costs | None) -> Answer:
+def _proposed(plan: Plan, costs: Costs | None) -> PageAnswer:
     number = sum(len(plan.to_apply(phase)) for phase in Phase)
     phases = listed([f"{phase.number}" for phase in Phase if plan.to_apply(phase)])
     worth = f" would save {what_comes_off(costs.steps, *SavingState).words}" if costs else " would be made"
-    return Answer(
+    return PageAnswer(
         Mark("Waiting for approval", Tone.ACTIVE),
         f"{count(number, 'change').capitalize()}{worth}",
         f"{_from_to(costs)}Phase by phase ({phases}), each watched for 48 h and rolled back by itself "
@@ -75,7 +75,7 @@ def _proposed(plan: Plan, costs: Costs | None) -> Answer:
     )
 
 
-def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: datetime | None) -> Answer:
+def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: datetime | None) -> PageAnswer:
     plan = record.plan
     states = {each.phase: each for each in history.phases}
     current = next((p for p in Phase if plan.to_apply(p) and (p not in states or states[p].state not in OVER)), None)
@@ -85,7 +85,7 @@ def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: d
     so_far = _so_far(costs)
     name = f"Phase {current.number} ({current.title})"
     if phase is None or phase.state is PhaseState.WAITING:
-        return Answer(
+        return PageAnswer(
             Mark("Approved", Tone.ACTIVE),
             f"The plan is approved; {name} is next",
             f"Approved{_by(record)}. {so_far}",
@@ -101,13 +101,13 @@ def _under_way(history: History, record: PlanRecord, costs: Costs | None, now: d
         PhaseState.ROLLING_BACK: (Mark("Rolling back", Tone.BAD), f"{name} is being rolled back"),
     }
     mark, headline = text[phase.state]
-    return Answer(mark, headline, f"{_reason(phase)}{so_far}", NOTHING_ASKED, "The pipeline goes on by itself.")
+    return PageAnswer(mark, headline, f"{_reason(phase)}{so_far}", NOTHING_ASKED, "The pipeline goes on by itself.")
 
 
-def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None) -> Answer:
+def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None) -> PageAnswer:
     verdict = phase.assessment.verdict if phase.assessment else None
     if verdict is Health.BREACH:
-        return Answer(
+        return PageAnswer(
             Mark("Breach", Tone.BAD),
             f"{name} left its limits and is rolled back",
             f"{_reason(phase)}{so_far}",
@@ -115,7 +115,7 @@ def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None)
             "The watch rejects the gate and undoes the phase by itself.",
         )
     if verdict is Health.INCONCLUSIVE:
-        return Answer(
+        return PageAnswer(
             Mark("Held", Tone.WARN),
             f"{name} cannot be judged: it is held",
             f"{_reason(phase)}No data is never consent. {so_far}",
@@ -125,7 +125,7 @@ def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None)
     ends = phase.window_end
     over = ends is not None and now is not None and now >= ends
     judged = "and healthy so far" if verdict else "and not yet judged"
-    return Answer(
+    return PageAnswer(
         Mark("Window over" if over else "In its window", Tone.ACTIVE),
         f"{name} is through its window, and healthy" if over and verdict else f"{name} is being watched, {judged}",
         f"{_reason(phase)}{so_far}",
@@ -136,10 +136,10 @@ def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None)
     )
 
 
-def _stopped(history: History, plan: Plan, costs: Costs | None) -> Answer:
+def _stopped(history: History, plan: Plan, costs: Costs | None) -> PageAnswer:
     back = next((e for e in history.phases if e.state in {PhaseState.ROLLED_BACK, PhaseState.ROLLING_BACK}), None)
     if back is None:
-        return Answer(
+        return PageAnswer(
             Mark("Stopped", Tone.WARN),
             "The plan was stopped",
             _so_far(costs),
@@ -152,7 +152,7 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> Answer:
     earlier = f" What was accepted before it stays: {count(kept, 'change')}." if kept else ""
     over = back.state is PhaseState.ROLLED_BACK
     state = "Its resources are as they were before it." if over else "Its changes are being undone."
-    return Answer(
+    return PageAnswer(
         Mark("Rolled back", Tone.BAD),
         f"Phase {back.phase.number} ({back.phase.title}) {'was' if over else 'is being'} rolled back",
         f"{_reason(back)}{state}{not_begun}{earlier} {_so_far(costs)}".strip(),
@@ -161,11 +161,11 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> Answer:
     )
 
 
-def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
+def _done(history: History, plan: Plan, costs: Costs | None) -> PageAnswer:
     accepted = changes_in(history, plan, TAKEN)
     asked = sum(len(plan.to_apply(phase)) for phase in Phase)
     if not accepted:
-        return Answer(
+        return PageAnswer(
             Mark("Done", Tone.QUIET),
             "The plan is done, and nothing was changed",
             "Each phase checked its evidence again before applying, and set its changes aside.",
@@ -178,7 +178,7 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> Answer:
     worth = f": {dollars(off.now)} a month saved{off.rest}" if costs else ""
     reconciled = all(each.state in FINISHED for each in history.phases)
     agree = "code, templates and account agree" if reconciled else "code and account are still to be compared"
-    return Answer(
+    return PageAnswer(
         Mark("Done", Tone.GOOD),
         f"{number} changes were accepted{worth}" if asked > 1 else f"The change was accepted{worth}",
         f"{_from_to(costs)}Every window was healthy, and {agree}.",

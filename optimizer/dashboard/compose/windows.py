@@ -9,7 +9,7 @@ from statistics import median
 from optimizer.dashboard.compose.decisions import HEALTH_MARKS, NOT_JUDGED, PHASE_MARKS
 from optimizer.dashboard.format import NO_VALUE, count, hours, percent, short_moment
 from optimizer.dashboard.view.limits import ERROR_LIMIT, LATENCY_LIMIT
-from optimizer.dashboard.view.page import HourRow, Milestone, Window
+from optimizer.dashboard.view.page import HourRow, Milestone, WindowView
 from optimizer.dashboard.view.status import Mark
 from optimizer.execute.records import History, PhaseRecord, PhaseState, WindowEvidence
 from optimizer.model.health import Sample
@@ -17,7 +17,7 @@ from optimizer.model.health import Sample
 PERIOD = timedelta(minutes=5)
 
 
-def windows_of(history: History) -> tuple[Window, ...]:
+def windows_of(history: History) -> tuple[WindowView, ...]:
     """One window for every phase that was observed, in order."""
     phases = {each.phase: each for each in history.phases}
     return tuple(
@@ -40,10 +40,10 @@ def error_rate(sample: Sample) -> float | None:
     return ((sample.target_5xx or 0.0) + elb) / all_requests if all_requests else 0.0
 
 
-def _window(phase: PhaseRecord, evidence: WindowEvidence) -> Window:
+def _window(phase: PhaseRecord, evidence: WindowEvidence) -> WindowView:
     samples, expected = on_grid(evidence)
     rates = tuple(error_rate(each) for each in samples)
-    return Window(
+    return WindowView(
         phase=phase.phase,
         title=f"Phase {phase.phase.number} · {phase.phase.title}",
         mark=_mark(phase),

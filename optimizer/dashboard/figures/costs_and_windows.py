@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from optimizer.dashboard.figures.style import DROPPED, INK, LIMIT, MAIN, PENDING, SOFT, TAKEN, axis_time, framed, plain
 from optimizer.dashboard.format import dollars, short_moment
 from optimizer.dashboard.view.limits import ERROR_LIMIT
-from optimizer.dashboard.view.page import Costs, Milestone, Window
+from optimizer.dashboard.view.page import Costs, Milestone, WindowView
 from optimizer.dashboard.view.status import SavingState
 
 STATE_COLOURS = {SavingState.TAKEN: TAKEN, SavingState.PROJECTED: PENDING, SavingState.DROPPED: DROPPED}
@@ -53,7 +53,7 @@ def cost_steps(costs: Costs) -> go.Figure:
     return figure
 
 
-def latency(window: Window) -> go.Figure:
+def latency(window: WindowView) -> go.Figure:
     """p99 latency against what the baseline lets expect, and its limit of +20 %."""
     figure = framed(
         _line(window, window.limit_ms, "Limit, +20 %", LIMIT, dash="dash"),
@@ -65,7 +65,7 @@ def latency(window: Window) -> go.Figure:
     return _over_time(figure, window, top=max(known, default=1.0), suffix=" ms")
 
 
-def errors(window: Window) -> go.Figure:
+def errors(window: WindowView) -> go.Figure:
     """Error rate in percent against its limit of 0.5 %."""
     rates = [None if each is None else each * 100 for each in window.error_rate]
     limit = [ERROR_LIMIT * 100] * len(rates)
@@ -99,7 +99,12 @@ def _caption(figure: go.Figure, place: int, text: str, side: str) -> None:
 
 
 def _line(
-    window: Window, values: Sequence[float | None], name: str, colour: str, dash: str = "solid", fill: str | None = None
+    window: WindowView,
+    values: Sequence[float | None],
+    name: str,
+    colour: str,
+    dash: str = "solid",
+    fill: str | None = None,
 ) -> go.Scatter:
     """One series over a window's even periods; a missing value is a gap, never a bridge."""
     return go.Scatter(
@@ -114,7 +119,7 @@ def _line(
     )
 
 
-def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go.Figure:
+def _over_time(figure: go.Figure, window: WindowView, top: float, suffix: str) -> go.Figure:
     """Axes of a window's chart, from zero, with its milestones marked."""
     figure.update_layout(hovermode="x unified", margin={"l": 60, "t": 44})
     figure.update_xaxes(
@@ -132,7 +137,7 @@ def _over_time(figure: go.Figure, window: Window, top: float, suffix: str) -> go
     return figure
 
 
-def _within(window: Window) -> list[Milestone]:
+def _within(window: WindowView) -> list[Milestone]:
     """The milestones on the chart's time axis, or so close after it that the axis can reach them.
 
     What came before the first period stands at the chart's left edge, with its time; what came just before, without.
@@ -146,7 +151,7 @@ def _within(window: Window) -> list[Milestone]:
     return [*early, *(each for each in window.milestones if window.start <= each.at <= window.end + margin)]
 
 
-def _when(at: datetime, window: Window) -> str:
+def _when(at: datetime, window: WindowView) -> str:
     """The time of what came before the first period, with its day where that is another."""
     if window.start - at < window.period:
         return ""

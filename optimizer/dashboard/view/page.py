@@ -28,7 +28,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PageAnswer:
     """What the reader came for: what was done, how it was judged, and what is asked of them now."""
 
     mark: Mark
@@ -170,7 +170,7 @@ class HourRow:
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowView:
     """One phase's observation in even periods from `start`. Values are None where nothing was published."""
 
     phase: Phase
@@ -224,7 +224,7 @@ class View:
     title: str
     as_of: str
     plan_hash: str
-    answer: Answer
+    answer: PageAnswer
     figures: tuple[Fact, ...]
     stations: tuple[Station, ...]
     decisions: tuple[DecisionRow, ...]
@@ -249,7 +249,7 @@ class View:
     loads: tuple[LoadMap, ...]
     loads_empty: str
     tenants: TenantImpact | None
-    windows: tuple[Window, ...]
+    windows: tuple[WindowView, ...]
     windows_empty: str
     excluded: tuple[ExcludedRow, ...]
     more_excluded: tuple[ExcludedRow, ...]

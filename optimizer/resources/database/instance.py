@@ -60,7 +60,7 @@ DELETING_AND_CREATING = (
 
 
 @dataclass(frozen=True)
-class AuroraInstance:
+class InstanceState:
     """The instance of that identifier in that cluster."""
 
     cluster: str

@@ -8,12 +8,12 @@ from typing import Any
 
 from optimizer.action import Move, When
 from optimizer.resources.database.global_database import name_of, region_of
-from optimizer.resources.database.instance import AuroraInstance
+from optimizer.resources.database.instance import InstanceState
 from optimizer.resources.database.secondary import SecondaryCluster
 
 
 def make_headless(arn: str, name: str, was: Mapping[str, Any]) -> Move:
-    region, instance = region_of(arn), AuroraInstance(name_of(arn), name)
+    region, instance = region_of(arn), InstanceState(name_of(arn), name)
     description, kind, tier = was["created"], was["class"], was["tier"]
     return Move(
         name=f"headless {name}",

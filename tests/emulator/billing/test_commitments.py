@@ -9,7 +9,7 @@ import pytest
 
 from emulator.billing.catalog import family, item, normalized
 from emulator.billing.commitments import cover
-from emulator.billing.spec import Reservation, SavingsPlan
+from emulator.billing.spec import ReservationSpec, SavingsPlanSpec
 from tests.rehearsal.life import REGION
 
 FIRST = int(datetime(2027, 2, 1, tzinfo=UTC).timestamp() // 3600)
@@ -20,8 +20,8 @@ def hours(**running: float) -> dict[tuple[str, str], np.ndarray]:
     return {(REGION, names[name]): np.full(48, count, dtype=float) for name, count in running.items()}
 
 
-def reserved(kind: str, count: int, **more: object) -> Reservation:
-    return Reservation.model_validate(
+def reserved(kind: str, count: int, **more: object) -> ReservationSpec:
+    return ReservationSpec.model_validate(
         {"id": kind, "kind": kind, "count": count, "start": "2026-06-01", "discount": 0.4, **more}
     )
 
@@ -69,8 +69,8 @@ def test_it_ends_with_its_term_to_the_hour():
 
 def test_a_savings_plan_covers_what_reservations_leave_and_an_instance_plan_comes_first():
     plans = [
-        SavingsPlan.model_validate({"id": "c", "per_hour": 100, "start": "2026-06-01", "discount": 0.2}),
-        SavingsPlan.model_validate(
+        SavingsPlanSpec.model_validate({"id": "c", "per_hour": 100, "start": "2026-06-01", "discount": 0.2}),
+        SavingsPlanSpec.model_validate(
             {"id": "i", "type": "EC2Instance", "family": "m5", "region": REGION, "per_hour": 0.3, "start": "2026-06-01",
              "discount": 0.3}
         ),

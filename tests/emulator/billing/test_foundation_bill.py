@@ -12,8 +12,8 @@ from emulator.billing.catalog import item, prices
 from emulator.billing.ledger import ledger
 from rehearsal.report import Progress
 from rehearsal.scenario import load_scenario
-from rehearsal.session import PlatformLife
-from rehearsal.workspace import PROJECT, Request, Setting
+from rehearsal.session import RehearsalSession
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -21,17 +21,19 @@ BY_USE = {"request", "million", "GB"}
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformLife]:
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalSession]:
     scratch = tmp_path_factory.mktemp("foundation")
-    setting = Setting(Request(scratch / "out", load_scenario("quiet")), PROJECT, scratch, Progress(io.StringIO()))
+    setting = Workspace(
+        RehearsalRequest(scratch / "out", load_scenario("quiet")), PROJECT, scratch, Progress(io.StringIO())
+    )
     assembly = setting.synthesize()
     with setting.account_of(assembly) as account:
-        life = PlatformLife(setting, account, assembly)
+        life = RehearsalSession(setting, account, assembly)
         life.begin()
         yield life
 
 
-def test_it_is_billed_for_what_is_described(life: PlatformLife) -> None:
+def test_it_is_billed_for_what_is_described(life: RehearsalSession) -> None:
     book = ledger(life.account)
     existing = {
         (region, item(name).usage_type_in(region))
@@ -44,7 +46,7 @@ def test_it_is_billed_for_what_is_described(life: PlatformLife) -> None:
     assert last_day / 24 * 730 == pytest.approx(life.cost_before, rel=0.005)
 
 
-def test_all_regions_and_services_are_on_it(life: PlatformLife) -> None:
+def test_all_regions_and_services_are_on_it(life: RehearsalSession) -> None:
     lines = ledger(life.account).lines
     assert {each.region for each in lines} == {"us-east-1", "us-west-2", "eu-west-1"}
     assert {each.service for each in lines} == {

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from emulator.services.cloudwatch.alarm_rules import AlarmRule, Missing, State
+from emulator.services.cloudwatch.alarm_rules import AlarmRule, AlarmState, Missing
 
-OK, ALARM, NO_DATA, KEPT = State.OK, State.ALARM, State.INSUFFICIENT_DATA, None
+OK, ALARM, NO_DATA, KEPT = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA, None
 NUMBERS = {"0": 0.0, "X": 9.0, "-": np.nan}
 
 

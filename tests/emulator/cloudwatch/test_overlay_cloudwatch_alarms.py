@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
-from emulator.services.cloudwatch.alarms import Alarms
+from emulator.services.cloudwatch.alarms import AlarmStates
 from emulator.services.eventbridge.event_patterns import alarm_changed
-from emulator.workload.spec import Event
+from emulator.workload.spec import WorkloadEvent
 from emulator.workload.workload import Workload
 from tests.rehearsal.life import NOW, QUIET, REGION, serve
 
@@ -16,8 +16,8 @@ TOOLING, PRODUCTION = "111111111111", "222222222222"
 FIVE, HOUR = timedelta(minutes=5), timedelta(hours=1)
 OUTAGE, MENDED, SILENCE = "phase1.applied", "phase1.rolled_back", "phase2.applied"
 EVENTS = (
-    Event(on=OUTAGE, outage=True, until=MENDED),
-    Event(on=SILENCE, silent=True),
+    WorkloadEvent(on=OUTAGE, outage=True, until=MENDED),
+    WorkloadEvent(on=SILENCE, silent=True),
 )
 
 
@@ -83,7 +83,7 @@ def state(cloudwatch, name="errors"):
 
 def happen(account, milestone):
     account.workload.milestone(milestone, account.clock.now())
-    account.part(Alarms).look_soon(account)
+    account.part(AlarmStates).look_soon(account)
 
 
 def test_a_new_alarm_knows_nothing_until_it_is_evaluated(account, cloudwatch):
@@ -171,7 +171,7 @@ def test_percentiles_and_data_of_ones_own(account, cloudwatch):
 def test_listeners_hear_of_a_change_at_its_time(account, cloudwatch):
     put(account)
     heard = []
-    account.part(Alarms).listen(account, lambda change: heard.append((account.clock.now(), change)))
+    account.part(AlarmStates).listen(account, lambda change: heard.append((account.clock.now(), change)))
     account.clock.sleep(HOUR.total_seconds())
     happen(account, OUTAGE)
     account.clock.sleep(12 * HOUR.total_seconds())
@@ -188,7 +188,7 @@ def test_listeners_hear_of_a_change_at_its_time(account, cloudwatch):
 def test_listeners_hear_of_data_that_is_put(account, cloudwatch):
     put_single(account, "lag", "lag", Namespace="tap", Dimensions=[], Statistic="Maximum", EvaluationPeriods=1)
     heard = []
-    account.part(Alarms).listen(account, heard.append)
+    account.part(AlarmStates).listen(account, heard.append)
     account.clock.sleep(2 * HOUR.total_seconds())
     cloudwatch.put_metric_data(Namespace="tap", MetricData=[{"MetricName": "lag", "Value": 2.0}])
     account.clock.sleep(8 * 60)

@@ -11,7 +11,7 @@ from cloudformation.template import Place
 from emulator.account import EmulatedAccount
 from emulator.services.cloudformation.stacks import DeployedResource, DeployedStack, StackStore
 from emulator.services.codebuild.builds import PROVISIONING, Builds
-from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 
 START = datetime(2027, 3, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_a_project_that_does_not_exist_is_not_found(account):
 
 
 def test_no_more_builds_run_at_once_than_the_account_may(account):
-    event = Event(on="plan.approved", until_minutes=60, build_limit=1)
+    event = WorkloadEvent(on="plan.approved", until_minutes=60, build_limit=1)
     spec = WorkloadSpec(tenants=10, requests_per_day=1e6)
     Workload(spec, account, 0, events=(event,)).milestone("plan.approved", START)
     client = account.client("codebuild", TOOLING, REGION)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emulator.core.policy_evaluation import Allowed, Denied, Request, evaluate, statements
+from emulator.core.policy_evaluation import AccessRequest, Allowed, Denied, evaluate, statements
 
 ROLE = "arn:aws:iam::222222222222:role/tap-act"
 TABLE = "arn:aws:dynamodb:us-east-1:222222222222:table/users"
@@ -25,8 +25,8 @@ def read(*found: Any) -> Policy:
 
 def request(
     action: str = "dynamodb:Query", owner: str = "222222222222", keys: Mapping[str, list[str]] | None = None
-) -> Request:
-    return Request(ROLE, action, TABLE, owner, (keys or {}).get)
+) -> AccessRequest:
+    return AccessRequest(ROLE, action, TABLE, owner, (keys or {}).get)
 
 
 ALLOW, DENY = read(statement()), read(statement("Deny"))

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from emulator.account import EmulatedAccount
 from emulator.core.instance_types import usable_cache_bytes
 from emulator.services.elasticache import replication_groups
-from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -258,7 +258,7 @@ def test_events_are_those_of_the_time_that_is_asked_for(account: EmulatedAccount
 
 
 def test_without_capacity_nothing_grows(account: EmulatedAccount, redis: Any) -> None:
-    shortage = Event(on="phase1.applied", until_minutes=60, no_capacity=(LARGER, "cache.r6g.8xlarge"))
+    shortage = WorkloadEvent(on="phase1.applied", until_minutes=60, no_capacity=(LARGER, "cache.r6g.8xlarge"))
     workload = Workload(WorkloadSpec(tenants=1, requests_per_day=1), account, 0, events=(shortage,))
     workload.milestone("phase1.applied", account.clock.now())
     for grow in (

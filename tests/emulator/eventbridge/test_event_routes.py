@@ -15,7 +15,7 @@ from cloudformation.assembly import Stack, read_assembly
 from domain.environment import load_environment
 from emulator.account import EmulatedAccount
 from emulator.services.cloudformation import deploy
-from emulator.services.cloudwatch.alarms import Alarms, StateChange
+from emulator.services.cloudwatch.alarms import AlarmStates, StateChange
 from emulator.services.eventbridge.event_buses import Calls, started_by
 from emulator.services.eventbridge.event_patterns import alarm_changed
 from pipeline.alarm_forwarding import CalledEarly, EarlyCall
@@ -62,7 +62,7 @@ def ring(account: EmulatedAccount, name: str, state: str = "ALARM") -> list[str]
         ComparisonOperator="GreaterThanThreshold",
     )
     heard: list[StateChange] = []
-    account.part(Alarms).listen(account, heard.append)
+    account.part(AlarmStates).listen(account, heard.append)
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="tried")
     return [project for change in heard for project in started_by(account, alarm_changed(change), REGION)]
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
 from emulator.workload.disturbances import Disturbances
-from emulator.workload.spec import Event, WorkloadSpec
+from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -287,7 +287,7 @@ def test_every_cluster_has_a_writer_and_a_reader_endpoint(rds: Any) -> None:
 @pytest.fixture
 def troubled(account: EmulatedAccount, rds: Any) -> Workload:
     """For an hour from now failovers take four minutes, and there are no large instances."""
-    events = (Event(on="phase1.applied", until_minutes=60, no_capacity=(LARGE,), failover_seconds=240),)
+    events = (WorkloadEvent(on="phase1.applied", until_minutes=60, no_capacity=(LARGE,), failover_seconds=240),)
     workload = Workload(WorkloadSpec(tenants=2_500, requests_per_day=2e6), account, 0, events=events)
     workload.milestone("phase1.applied", account.clock.now())
     return workload

@@ -7,7 +7,7 @@ import pytest
 
 from domain.sizing import Sizing
 from emulator.workload.indexes import BY_CALENDAR, PER_REQUEST
-from emulator.workload.spec import Event, IndexJob, IndexQueries
+from emulator.workload.spec import IndexJob, IndexQueries, WorkloadEvent
 from emulator.workload.workload import Workload
 from tests.rehearsal.life import BALANCER, BORN, NOW, QUIET, REGION, StandingAccount, platform, series, values
 
@@ -79,7 +79,9 @@ def test_denying_what_nobody_queries_fails_nothing():
 
 
 def test_an_index_may_be_needed_from_a_milestone_on():
-    event = Event(on="phase1.applied", queries=IndexQueries(table="users", index="by-invitation", per_request=0.02))
+    event = WorkloadEvent(
+        on="phase1.applied", queries=IndexQueries(table="users", index="by-invitation", per_request=0.02)
+    )
     applied = NOW - DAY
     served, denied = (
         life(events=(event,)),

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from emulator.workload.spec import Event, NightlyJob, WorkloadSpec
+from emulator.workload.spec import NightlyJob, WorkloadEvent, WorkloadSpec
 from tests.rehearsal.life import BALANCER, NOW, QUIET, series, values, workload
 
 ADMIN, API = ({**BALANCER, "TargetGroup": f"targetgroup/tap-{name}"} for name in ("admin/2", "api/1"))
-SLOW = Event(on="phase2.applied", path="tap-admin", p99_factor=2.0)
-FAILING = Event(on="phase2.applied", path="tap-admin", error_rate=0.2)
+SLOW = WorkloadEvent(on="phase2.applied", path="tap-admin", p99_factor=2.0)
+FAILING = WorkloadEvent(on="phase2.applied", path="tap-admin", error_rate=0.2)
 
 
 def read(life, name, dimensions, statistic="Sum", day=1):
@@ -50,7 +50,7 @@ def test_a_failing_path_fails_by_itself():
 
 def test_a_path_needs_an_effect_of_its_own():
     with pytest.raises(ValueError, match="tap-admin needs"):
-        Event(on="phase2.applied", path="tap-admin", outage=True)
+        WorkloadEvent(on="phase2.applied", path="tap-admin", outage=True)
 
 
 def test_users_come_by_their_own_clock():

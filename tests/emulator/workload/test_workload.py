@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from emulator.workload.spec import Event
+from emulator.workload.spec import WorkloadEvent
 from tests.rehearsal.life import BALANCER, BORN, DESIGNED, FLEET, NOW, platform, series, values, workload
 
 DAY = timedelta(days=1)
@@ -93,7 +93,7 @@ def test_the_last_period_holds_only_what_has_come_in():
     ],
 )
 def test_an_event_works_from_its_milestone_until_its_end(metric, statistic, effect, compare):
-    event = Event(on="phase2.applied", after_minutes=120, until="phase2.rolled_back", **effect)
+    event = WorkloadEvent(on="phase2.applied", after_minutes=120, until="phase2.rolled_back", **effect)
     life, usual = workload(events=(event,)), workload()
     when = {"start": NOW, "end": NOW + timedelta(hours=6)}
 
@@ -111,7 +111,7 @@ def test_an_event_works_from_its_milestone_until_its_end(metric, statistic, effe
 
 
 def test_an_event_can_end_by_the_clock():
-    event = Event(on="phase2.applied", after_minutes=60, until_minutes=120, silent=True)
+    event = WorkloadEvent(on="phase2.applied", after_minutes=60, until_minutes=120, silent=True)
     life = workload(events=(event,))
     life.milestone("phase2.applied", NOW)
     found = requests(life, start=NOW, end=NOW + timedelta(hours=3), period=3600)
