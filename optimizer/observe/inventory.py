@@ -3,7 +3,7 @@
 A resource is tenant-owned when it carries the tag key `TenantId`, or a key that begins with `TenantId:`
 (both readings of the brief's `TenantId:*`), in any letter case; and so is what has a tenant's part, as a
 group of instances of which one is a tenant's. Whose something is has three answers: ours, a tenant's, or
-unreadable. What is unreadable is not changed, and is not called a tenant's (docs/adr/0021).
+unreadable. What is unreadable is not changed, and is not called a tenant's (docs/adr/0023).
 """
 
 from __future__ import annotations
