@@ -19,9 +19,13 @@ from optimizer.observe.inventory import take_inventory
 from optimizer.ports.settings import Settings
 
 
-@cache
 def designed_moves() -> Mapping[str, Sequence[Move]]:
-    """By action, the moves of its largest decision. Loads the foundation into an emulated account."""
+    """By action, the moves of its largest decision. Loads the foundation into an emulated account, once."""
+    return _designed_moves(tuple(each.id for each in registry()))
+
+
+@cache
+def _designed_moves(_actions: tuple[str, ...]) -> Mapping[str, Sequence[Move]]:
     from rehearsal.report import Progress
     from rehearsal.scenario import load_scenario
     from rehearsal.session import RehearsalSession
@@ -52,6 +56,7 @@ def designed_moves() -> Mapping[str, Sequence[Move]]:
 
 def _moves(action: Action, decisions: Sequence[Decision], governed: Mapping[str, Governed]) -> Sequence[Move]:
     """Those of the action's decision that makes the most: of tables read together, one leads."""
-    mine = [each for each in decisions if each.action == action.id and each.choice is Choice.APPLY]
+    mine = [each for each in decisions if each.action == action.id]
+    mine = [each for each in mine if each.choice is Choice.APPLY] or mine
     notes = (NoNotes(),) if action.keeps_notes else ()
     return max((action.moves(governed[each.resource], each.before, each, *notes) for each in mine), key=len)

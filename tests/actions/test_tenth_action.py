@@ -161,7 +161,7 @@ def test_it_is_documented(tenth: None) -> None:
     assert f"| [{ID}](#{ID}) | 1 · DynamoDB | Keep every second |  |" in page
     told = page.split(f"## {ID}\n")[1].split("\n## ")[0]
     assert "Saves a restore by hand. Risks the price of the backups." in told
-    assert "- APPLY moves: every second of *table* can be restored" in told
+    assert "- APPLY moves: every second of tenants can be restored" in told
     assert "- Comes after: `stream_disable`." in told
     assert f"| {ID} | `dynamodb:UpdateContinuousBackups` |" in permissions_page()
 

@@ -28,13 +28,13 @@ def test_the_number_rises_with_each_holder(world):
 def test_a_second_holder_waits_and_then_gives_up_naming_the_first(world):
     holder = _held(world, Purpose.APPLY)
     lease = holder.__enter__()
-    real = world.account.clock.sleep
+    real = world.account.clock.advance_to
 
-    def kept(seconds):
-        real(seconds)
+    def kept(at):
+        real(at)
         lease.write()
 
-    world.account.clock.sleep = kept
+    world.account.clock.advance_to = kept
     with pytest.raises(LeaseLost, match="held by apply test"), _held(world, Purpose.ACCEPT):
         raise AssertionError("two holders at once")
 

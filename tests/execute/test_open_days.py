@@ -54,7 +54,7 @@ def test_an_unreadable_announcement_is_no_open_day(world: World) -> None:
 
 def test_what_has_begun_goes_on_and_may_be_undone_on_any_day(world: World) -> None:
     plan = world.approved()
-    world.account.faults = Faults(16, 0.0, 0)  # counts a job's calls
+    world.account.faults = Faults(20, 0.0, 0)  # counts a job's calls
     with world.account.acting("job"), pytest.raises(Crash):
         world.fresh().apply(plan, Phase.COMPUTE)
     assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.APPLYING

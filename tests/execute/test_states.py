@@ -13,7 +13,6 @@ from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanState
 from optimizer.execute.states import (
-    CARRIED_OUT,
     MOVING,
     OVER,
     STEPS,
@@ -24,7 +23,7 @@ from optimizer.execute.states import (
     next_steps,
 )
 from optimizer.model.phase import Phase
-from pipeline import applied_version, skip_condition
+from pipeline import skip_condition
 from tests.execute.conftest import World
 
 PHASES = [
@@ -92,9 +91,8 @@ def test_a_plan_ends_once(world: World, first: PlanState, then: PlanState) -> No
 
 
 def test_the_functions_that_cannot_import_the_table_say_the_same() -> None:
-    """The inline code of the skip condition and of the job that lays out the applied code."""
+    """The inline code of the skip condition."""
     assert set(skip_condition.FINISHED) == {each.value for each in OVER}
-    assert set(applied_version.CARRIED_OUT) == {each.value for each in CARRIED_OUT}
     assert set(MOVING) < set(UNDER_WAY)
 
 

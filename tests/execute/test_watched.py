@@ -322,6 +322,7 @@ QUIET_RUN = [
     "GetItem",  # the plan itself
     "TransactGetItems",  # where its phases stand
     "Query",  # the baseline it is judged against
+    "Query",  # the pauses that the plan announced
     "PutItem",  # it was judged
 ]
 """What a run of the watch asks of the journal while nothing happens; what is added here has a reason. The service

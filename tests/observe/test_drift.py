@@ -249,11 +249,13 @@ def test_a_stack_that_was_never_deployed_is_all_absent(account: EmulatedAccount,
     } - {"Global"}  # a global cluster is seen from every Region
 
 
-def test_an_account_that_cannot_be_read_does_not_agree(account: EmulatedAccount, deployed: Aws, stack: Stack) -> None:
+def test_an_account_that_cannot_be_read_does_not_agree(
+    account: EmulatedAccount, deployed: Aws, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DescribeTable")
 
     blind = replace(deployed, session=account.session("222222222222", "us-east-1"))
-    blind.dynamodb.meta.events.register("before-call.dynamodb.DescribeTable", refuse)
+    monkeypatch.setattr(blind.dynamodb, "describe_table", refuse)
     with pytest.raises(ClientError, match="AccessDenied"):
         compare(blind, stack)

@@ -45,7 +45,7 @@ def test_every_role_and_policy_of_production_can_be_deployed(assembly: Path) -> 
                 name = POLICY + properties.get("ManagedPolicyName", f"tap-stack-{id}")
                 assert may("iam:CreatePolicy", name)
                 assert may("iam:CreatePolicyVersion", name)
-    assert seen == 13
+    assert seen == 14
     assert may("dynamodb:CreateTable", f"arn:aws:dynamodb:us-east-1:{THERE}:table/tenants")
     assert may("iam:CreateServiceLinkedRole", f"{ROLE}aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS")
 

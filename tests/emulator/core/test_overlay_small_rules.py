@@ -169,3 +169,24 @@ def test_a_parameter_s_history_tells_who_put_each_version(account: EmulatedAccou
 
 def account_user(account: EmulatedAccount) -> str:
     return str(client(account, "sts").get_caller_identity()["Arn"])
+
+
+def test_a_table_has_no_kinesis_destination_unless_one_was_made(account: EmulatedAccount) -> None:
+    dynamodb = account.client("dynamodb", account.production, "us-east-1")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        dynamodb.describe_kinesis_streaming_destination(TableName="absent")
+    dynamodb.create_table(
+        TableName="plain",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    assert dynamodb.describe_kinesis_streaming_destination(TableName="plain")["KinesisDataStreamDestinations"] == []
+
+
+def test_higher_throughput_of_parameters_is_off_and_another_setting_is_not_found(account: EmulatedAccount) -> None:
+    ssm = account.client("ssm", account.production, "us-east-1")
+    setting = ssm.get_service_setting(SettingId="/ssm/parameter-store/high-throughput-enabled")["ServiceSetting"]
+    assert (setting["SettingValue"], setting["Status"]) == ("false", "Default")
+    with pytest.raises(ClientError, match="ServiceSettingNotFound"):
+        ssm.get_service_setting(SettingId="/ssm/another")

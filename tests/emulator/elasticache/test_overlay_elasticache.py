@@ -195,12 +195,14 @@ def test_without_room_of_one_and_a_half_times_shards_are_left_over(
     assert any("has not been removed" in each for each in events(redis)) is (percent > 40)
 
 
-def test_shards_come_back_under_the_ids_that_are_asked_for(account: EmulatedAccount, redis: Any) -> None:
+def test_new_shards_get_their_ids_from_aws_and_computed_ones_are_refused(account: EmulatedAccount, redis: Any) -> None:
     reshard(redis, 2, NodeGroupsToRemove=["0001", "0003"])
     account.clock.sleep(7200)
     with refused("InvalidParameterValue"):
         reshard(redis, 4, ReshardingConfiguration=[{"NodeGroupId": "0001"}])
-    reshard(redis, 4, ReshardingConfiguration=[{"NodeGroupId": f"000{n}"} for n in range(1, 5)])
+    with refused("InvalidParameterValue"):
+        reshard(redis, 4, ReshardingConfiguration=[{"NodeGroupId": f"000{n}"} for n in range(1, 5)])
+    reshard(redis, 4)
     account.clock.sleep(7200)
     assert [each["NodeGroupId"] for each in group(redis)["NodeGroups"]] == ["0001", "0002", "0003", "0004"]
     assert {len(each["NodeGroupMembers"]) for each in group(redis)["NodeGroups"]} == {3}
