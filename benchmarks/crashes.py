@@ -21,6 +21,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+if not __package__:  # run as a file: beside it lies a module that is named like the package `rehearsal`
+    sys.path[0] = str(Path(__file__).parents[1])
+
 from emulator.account import EmulatedAccount
 from emulator.core.faults import Crash, Fault, Faults
 from rehearsal.report import Progress

@@ -18,6 +18,9 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+if not __package__:  # run as a file: beside it lies a module that is named like the package `rehearsal`
+    sys.path[0] = str(Path(__file__).parents[1])
+
 from emulator.account import EmulatedAccount
 from emulator.workload.service_level import ServiceLevel, service_level
 from emulator.workload.spec import WorkloadSpec

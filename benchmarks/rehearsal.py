@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+if not __package__:  # run as a file: beside it lies a module that is named like the package `rehearsal`
+    sys.path[0] = str(Path(__file__).parents[1])
+
 from emulator.core import registry
 from emulator.core.direct_calls import DirectRequest
 from rehearsal.run import rehearse
