@@ -74,6 +74,12 @@ class Foundation:
     def aws(self) -> Aws:
         return self.life.production
 
+    @property
+    def somebody(self) -> Aws:
+        """Production by its own user: who tags resources is not the optimizer."""
+        account, region = self.account, self.aws.region
+        return Aws(account.session(account.production, region), account.production, region, account.clock)
+
     def plan(self, *actions: Action) -> Plan:
         """A fresh plan with the decisions of these actions alone."""
         present = self.account.clock.now(), self.changes

@@ -24,7 +24,7 @@ from emulator.account import Crash
 from emulator.core.faults import Faults
 from optimizer.decide.policy import Policy
 from optimizer.execute.journal_writer import JournalWriter
-from optimizer.execute.lease import Purpose
+from optimizer.execute.lease import DURATION, Purpose
 from optimizer.execute.preconditions import require_turn
 from optimizer.execute.records import MoveState, PhaseState, PlanState
 from optimizer.model.health import Health
@@ -247,6 +247,9 @@ def test_a_crash_at_any_call_of_a_rollback_ends_as_it_was_before(make_world):
         world.service.p99_ms, world.service.since = 300.0, world.account.clock.now()
         world.account.clock.sleep(3600)
         _again(world, "watch", lambda life: life.watch())
+        if world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.ROLLING_BACK:
+            world.account.clock.sleep(2 * DURATION.total_seconds())  # the dead job's lease runs out
+            _again(world, "watch", lambda life: life.watch())
         assert world.table() == DESIGNED, f"crash at call {number}"
         assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.ROLLED_BACK
 

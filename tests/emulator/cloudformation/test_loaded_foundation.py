@@ -25,7 +25,7 @@ from tests.environments import CONTEXT
 pytestmark = pytest.mark.slow
 
 ENVIRONMENT: Environment = load_environment(CONTEXT["environment"])
-IAM_PREFIX = {"elbv2": "elasticloadbalancing"}
+IAM_PREFIX = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
 SMALLER_FLEET = Sizing.AS_DESIGNED.model_copy(
     update={
         "fleet": Sizing.AS_DESIGNED.fleet.model_copy(
