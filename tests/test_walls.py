@@ -67,8 +67,6 @@ def _names(node: ast.AST, *, at_run_time: bool) -> Iterator[tuple[str, bool]]:
 
 MODULES = modules()
 IMPORTS = {name: set(imports_of(path, MODULES)) for name, path in MODULES.items()}
-# For types alone; the guard is to say by a Protocol what it needs.
-IMPORTS["optimizer.execute.guard"] -= {("optimizer.execute.lifecycle", False)}
 
 
 def top(name: str) -> str:

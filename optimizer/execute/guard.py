@@ -7,26 +7,29 @@ taken back unless somebody resumed it. No data is never consent: not surely heal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
 from domain.errors import Breach, LeaseLost, Unhealthy, WayBackClosed
 from optimizer.action import Action, Tending
 from optimizer.execute.control_planes import is_an_event, require_aws
+from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import JournalWriter
+from optimizer.execute.kill_switch import KillSwitch
 from optimizer.execute.lease import Purpose
-from optimizer.execute.notifications import found, held_by_aws, no_way_back
+from optimizer.execute.notifications import Notice, found, held_by_aws, no_way_back
+from optimizer.execute.observation import Observation
+from optimizer.execute.phase_changes import PhaseChanges
 from optimizer.execute.records import PhaseRecord, PhaseState
 from optimizer.execute.states import UNDER_WAY
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-
-if TYPE_CHECKING:
-    from optimizer.execute.lifecycle import Lifecycle
+from optimizer.ports.aws import Aws
+from optimizer.ports.settings import Settings
 
 # The first periods after a change are judged together with those right before it: alone, they would be no window yet.
 LEAD = timedelta(minutes=30)
@@ -35,6 +38,26 @@ GIVEN_UP = timedelta(hours=1)  # a phase whose job died is taken back after it
 RECENT = timedelta(hours=1)
 UNCLEAR = timedelta(hours=1)  # how long a job at work waits for data before it ends
 AT_WORK = timedelta(0)  # how long the watch waits for a lease that a living job holds
+
+
+class GuardedPlan(Protocol):
+    """What the guard asks of the verbs: the lifecycle is one."""
+
+    @property
+    def production(self) -> Aws: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def actions(self) -> Mapping[str, Action]: ...
+    @property
+    def switch(self) -> KillSwitch: ...
+    @property
+    def observation(self) -> Observation: ...
+    def changes(self, plan: Plan, phase: Phase, pen: JournalWriter) -> PhaseChanges: ...
+    def rollback(self, phase: Phase, reason: str) -> PhaseRecord: ...
+    def tell(self, also: Iterable[Notice] = ()) -> None: ...
 
 
 @dataclass
@@ -74,7 +97,7 @@ class Look:
 class Guard:
     """Judges, and takes back."""
 
-    life: Lifecycle
+    life: GuardedPlan
 
     def now(self) -> datetime:
         return self.life.production.clock.now()
