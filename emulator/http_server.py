@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from emulator.account import EmulatedAccount
+from emulator.services.sts.api import DrivenByHand
 
 LOOPBACK = "127.0.0.1"  # an emulated account checks no signature: nobody else may reach it
 ACTOR = "exec"
@@ -40,6 +41,7 @@ class Served:
 
     def __init__(self, account: EmulatedAccount, environments: Environments) -> None:
         self._account = account
+        account.part(DrivenByHand).on = True
         self._environments = environments
         self._moto = DomainDispatcherApplication(create_backend_app)
 
