@@ -23,6 +23,7 @@ from rehearsal.session import REVISION, RehearsalSession
 from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 OPTIMIZER = ["python", "-m", "optimizer"]
+BY_THE_PIPELINE = ("TAP_WATCH_NAME", "TAP_SECOND_APPROVER")  # a served account starts no build, and has no gates
 
 
 def host(port: int, scenario: Scenario, seed: int = 0) -> int:
@@ -69,7 +70,7 @@ def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments
     def environment(verb: str) -> Mapping[str, str]:
         own = declared.get(verb, declared["analyze"])
         return {
-            **{name: value for name, value in own.items() if name != "TAP_WATCH_NAME"},
+            **{name: value for name, value in own.items() if name not in BY_THE_PIPELINE},
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "CODEBUILD_RESOLVED_SOURCE_VERSION": REVISION,

@@ -75,6 +75,7 @@ def execute(port: int, argv: Sequence[str]) -> int:
     """Run one verb of the optimizer against the served account; its exit code."""
     from optimizer.cli.verbs import main  # the command line mounts this package's commands
 
+    argv = argv[1:] if argv[:1] == ["--"] else argv  # the command line leaves what parts its own options from the verb
     if not argv:
         raise UsageError("rehearse exec: name the verb after --, as in `rehearse exec 5000 -- status`.")
     with remote_world(port, argv[0]) as world:
