@@ -27,9 +27,9 @@ def refused(iam: Any, role_arn: str, permissions: Iterable[Permission], regions:
 
 
 def _refused(iam: Any, role_arn: str, permission: Permission, regions: Sequence[str]) -> Iterator[str]:
-    account = role_arn.split(":")[4]
+    _, partition, _, _, account, _ = role_arn.split(":", 5)
     arns = {
-        pattern.format(partition="aws", account=account, region=region).replace("*", "x") if pattern != "*" else pattern
+        "*" if pattern == "*" else pattern.format(partition=partition, account=account, region=region).replace("*", "x")
         for pattern in permission.resources
         for region in regions
     }

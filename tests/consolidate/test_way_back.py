@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -271,3 +272,18 @@ def test_a_write_of_the_run_before_that_lands_late_is_overtaken(seconds: float) 
         campaign.turn_back(platform.aws, platform.notes)
         assert slept > seconds
         agree(platform.missing_in_sources())
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_the_block_leaves_the_optimizer_out_in_every_partition(partition: str) -> None:
+    with lived(20, 1) as platform:
+        aws = platform.aws
+        caller = f"arn:{partition}:sts::222222222222:assumed-role/tap-act/job"
+        aws.partition, aws.sts.get_caller_identity = partition, lambda: {"Arn": caller}
+        write_block.block_writes(aws, SOURCES, write_block.Deadline(platform.clock, PAUSE, "late"))
+        policies = platform.aws.streams._answers._model.policies
+        assert set(policies) == {f"arn:{partition}:dynamodb:us-east-1:222222222222:table/{each}" for each in SOURCES}
+        for policy in policies.values():
+            (statement,) = json.loads(policy)["Statement"]
+            me = f"arn:{partition}:iam::222222222222:role/tap-act"
+            assert statement["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": me}}

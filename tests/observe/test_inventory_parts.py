@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from emulator.account import EmulatedAccount
-from optimizer.model.resource import Kind
-from optimizer.observe.inventory import take_inventory
+from optimizer.model.resource import Governed, Kind
+from optimizer.observe.inventory import owner_of, take_inventory
 from optimizer.ports.aws import Aws
 
 PRODUCTION, REGIONS = "222222222222", ("us-east-1", "us-west-2")
@@ -145,3 +147,20 @@ def test_a_cache_is_known_by_its_tags_while_it_is_being_changed(aws: Aws) -> Non
     with pytest.raises(aws.elasticache.exceptions.ClientError, match="InvalidReplicationGroupState"):
         aws.elasticache.list_tags_for_resource(ResourceName=group.arn)
     assert excluded(aws, Kind.CACHE) == {}
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_a_replica_of_a_tenant_is_found_in_every_partition(region: str, partition: str) -> None:
+    """Its tags are asked for by its ARN, which begins with the partition of its Region."""
+    arn = f"arn:{partition}:dynamodb:{region}:{PRODUCTION}:table/users"
+    replica = f"arn:{partition}:dynamodb:{region}-2:{PRODUCTION}:table/users"
+    tags = {arn: TAGS, replica: TENANT}
+    dynamodb = SimpleNamespace(
+        get_paginator=lambda _: SimpleNamespace(paginate=lambda **asked: [{"Tags": tags[asked["ResourceArn"]]}]),
+        describe_table=lambda **_: {"Table": {"Replicas": [{"RegionName": f"{region}-2"}]}},
+    )
+    aws: Any = SimpleNamespace(dynamodb=dynamodb, region=region, account=PRODUCTION, partition=partition)
+    aws.at = lambda _: aws
+    reason = owner_of(aws, Governed(Kind.TABLE, "users", arn, region, {}))
+    assert reason is not None
+    assert f"{replica} is owned by a tenant" in reason

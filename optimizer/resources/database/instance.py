@@ -141,4 +141,4 @@ class InstanceState:
 
     def touched(self, aws: Aws) -> tuple[Touched, ...]:
         """The instance itself."""
-        return (touched_in_rds(aws, f"arn:aws:rds:{aws.region}:{aws.account}:db:{self.id}"),)
+        return (touched_in_rds(aws, f"arn:{aws.partition}:rds:{aws.region}:{aws.account}:db:{self.id}"),)

@@ -63,7 +63,7 @@ def _cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
         yield known(instance["DBInstanceIdentifier"], flat(instance.get("TagList", [])))
         groups |= {each["DBParameterGroupName"] for each in instance.get("DBParameterGroups", ())}
     for group in sorted(each for each in groups if not each.startswith("default.")):
-        yield touched_in_rds(aws, f"arn:aws:rds:{aws.region}:{aws.account}:pg:{group}")
+        yield touched_in_rds(aws, f"arn:{aws.partition}:rds:{aws.region}:{aws.account}:pg:{group}")
 
 
 def _global_cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:

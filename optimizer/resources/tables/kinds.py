@@ -24,7 +24,7 @@ def _table_parts(aws: Aws, name: str) -> Iterator[Touched]:
     """The replicas of a global table: a change of one is a change of all."""
     for replica in aws.dynamodb.describe_table(TableName=name)["Table"].get("Replicas", []):
         if (region := replica["RegionName"]) != aws.region:
-            yield touched_table(aws, f"arn:aws:dynamodb:{region}:{aws.account}:table/{name}")
+            yield touched_table(aws, f"arn:{aws.partition}:dynamodb:{region}:{aws.account}:table/{name}")
 
 
 def touched_table(aws: Aws, arn: str) -> Touched:

@@ -16,6 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from domain.errors import MoveFailed
+from optimizer.model.decision import Json
 from optimizer.ports.aws import Aws
 
 Statement = Mapping[str, Any]
@@ -60,8 +61,37 @@ def without_statement(text: str | None, sid: str) -> str | None:
 
 
 def holds(aws: Aws, arn: str, statement: Statement) -> bool:
-    """Whether the policy holds exactly this statement."""
-    return statement in _statements(read_policy(aws, arn).text)
+    """Whether the policy holds a statement that means the same, however it is written."""
+    return any(meaning(each) == meaning(statement) for each in _statements(read_policy(aws, arn).text))
+
+
+def meaning(statement: Statement) -> Json:
+    """What a statement says, to be compared: one value is a list of one, the order is of no matter, nor is the Sid.
+
+    Names of actions, of condition operators and of condition keys are of any case, and the principal `*` is every AWS
+    principal.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+    """
+    return {name: _meant(name, value) for name, value in statement.items() if name != "Sid"}
+
+
+def _meant(name: str, value: Json) -> Json:
+    if name == "Condition":
+        return {
+            operator.casefold(): {key.casefold(): _several(held) for key, held in keys.items()}
+            for operator, keys in value.items()
+        }
+    if name in ("Principal", "NotPrincipal"):
+        of = {"AWS": value} if isinstance(value, str) else value
+        return {kind: _several(held) for kind, held in of.items()}
+    if name in ("Action", "NotAction"):
+        return _several(value, str.casefold)
+    return _several(value)
+
+
+def _several(value: Json, change: Callable[[str], str] = str) -> list[str]:
+    """One value or a list of them, each once, in order."""
+    return sorted({change(str(each)) for each in ([value] if not isinstance(value, list) else value)})
 
 
 def names(aws: Aws, arn: str, sid: str) -> bool:
@@ -73,7 +103,8 @@ def put_statement(aws: Aws, arn: str, statement: Statement) -> None:
     """Merge the statement into the table's policy; returns before it is in force."""
 
     def merged(text: str | None) -> str | None:
-        return text if statement in _statements(text) else with_statement(text, statement)
+        own = [each for each in _statements(text) if each.get("Sid") == statement["Sid"]]
+        return text if [meaning(each) for each in own] == [meaning(statement)] else with_statement(text, statement)
 
     _change(aws, arn, merged)
 
@@ -89,7 +120,7 @@ def remove_statement(aws: Aws, arn: str, sid: str, original: str | None) -> None
         if not any(each.get("Sid") == sid for each in _statements(text)):
             return text
         rest = without_statement(text, sid)
-        return original if _statements(rest) == _statements(original) else rest
+        return original if _meanings(rest) == _meanings(original) else rest
 
     _change(aws, arn, restored)
 
@@ -116,6 +147,10 @@ def _change(aws: Aws, arn: str, changed: Callable[[str | None], str | None]) -> 
         f"{arn}: its resource policy was changed by somebody else at each of {ATTEMPTS} attempts. "
         "See who changes it, then run the same command again."
     )
+
+
+def _meanings(text: str | None) -> list[Json]:
+    return [(each.get("Sid"), meaning(each)) for each in _statements(text)]
 
 
 def _statements(text: str | None) -> list[Statement]:
