@@ -57,6 +57,7 @@ AT_MOST = (
     "servicequotas:GetServiceQuota",
     "ssm:GetParameter",
     "ssm:GetParameters",
+    "ssm:ListTagsForResource",
     "ssm:PutParameter",
     "tag:GetResources",
 )

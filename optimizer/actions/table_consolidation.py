@@ -528,6 +528,7 @@ ACTION = Action(
         *(Permission(f"dynamodb:{name}", ALL, source=DYNAMODB) for name in DESCRIBED),
         Permission("ssm:GetParameter", PARAMETER + POINTERS, source=SSM),
         Permission("ssm:GetParameters", POINTERS, source=SSM),
+        Permission("ssm:ListTagsForResource", POINTERS, source=SSM),  # whose a pointer is
         Permission("ssm:PutParameter", POINTERS, writes=True, source=SSM),
         *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB) for name in READ),
         *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB, items=True) for name in ITEMS_READ),

@@ -8,7 +8,7 @@ way what counts is what both sides hold, and after every turn the side that was 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -48,12 +48,24 @@ class Changes(Protocol):
         """What was written to the leading side since it was settled, with the hash of what it was settled on."""
 
 
-def flip(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, changes: Changes) -> None:
-    """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lets writes through again."""
+def flip(
+    aws: Aws,
+    merge: Merge,
+    speed: Speed,
+    progress: MergeProgress,
+    changes: Changes,
+    require_ours: Callable[[], None] = lambda: None,
+) -> None:
+    """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lets writes through again.
+
+    `require_ours` raises when a tenant owns one of the tables or pointers; it is asked right before writes are denied:
+    catching up may have taken long.
+    """
     if progress.state.stage is not MergeStage.FLIPPED:
         changes.catch_up()
         progress.refuse_aside("The pointers are not turned")
         _at_a_periods_start(aws.clock)
+        require_ours()
         with _announced(progress):
             with writes_blocked(aws, merge.there.leading) as deadline:
                 changes.settle(deadline)

@@ -5,12 +5,12 @@ How far it is stands in the notes: a move that died half way is carried on by th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from domain.errors import TenantOwned
+from domain.errors import OwnerUnread, TenantOwned
 from domain.indexes import SOURCES
 from optimizer.action import Before, Move, Notes, When
 from optimizer.consolidate import copy as copying
@@ -21,14 +21,16 @@ from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.following.streams import is_streaming, set_streams
 from optimizer.consolidate.merge import Direction, Merge, Speed
+from optimizer.consolidate.pointers import touched_pointers
 from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
 from optimizer.consolidate.whole import WholeTables
 from optimizer.model.decision import Decision, Json
-from optimizer.model.resource import Governed
-from optimizer.observe.inventory import owner_of
+from optimizer.model.resource import Answer, Governed, Touched
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.kinds import touched_table, touched_with_replicas
 from optimizer.resources.tables.table import sibling
+from optimizer.resources.tags import ownership
 
 COPIED = (MergeStage.COPIED, MergeStage.FLIPPED, MergeStage.STOPPED)
 
@@ -74,9 +76,6 @@ class Work:
 
     def begun(self, aws: Aws) -> MergeProgress:
         """The state, written down before anything is read by it."""
-        for source in SOURCES:
-            if reason := owner_of(aws, sibling(self.table, source)):
-                raise TenantOwned(f"{source} is not changed: {reason}.")
         state = self.state()
         if state is None:
             state = copying.begin(aws, self.merge, self.speed)
@@ -88,6 +87,35 @@ class Work:
         state = self.state()
         assert state is not None, "it was begun"
         return MergeProgress(self.notes, state, aws.clock)
+
+    def sources(self, aws: Aws) -> Iterator[Touched]:
+        """Both sources. An index and a stream have no tags of their own: they are their table's."""
+        for source in SOURCES:
+            yield from touched_with_replicas(aws, sibling(self.table, source).arn)
+
+    def target(self, aws: Aws) -> Iterator[Touched]:
+        """The merged table; one that is not made yet is nobody's."""
+        yield touched_table(aws, sibling(self.table, self.merge.target).arn)
+
+    def both(self, aws: Aws) -> Iterator[Touched]:
+        yield from self.sources(aws)
+        yield from self.target(aws)
+
+    def everything(self, aws: Aws) -> Iterator[Touched]:
+        """Both sides, and the pointers that are turned."""
+        yield from self.both(aws)
+        yield from touched_pointers(aws, self.merge)
+
+    def require_ours(self, aws: Aws) -> None:
+        """Right before writes are denied and pointers turned. Raises TenantOwned, or OwnerUnread when unreadable."""
+        found = ownership(self.everything(aws))
+        if found.answer is Answer.TENANT:
+            raise TenantOwned(f"The pointers are not turned to {self.merge.target}: {found.reason}.")
+        if found.answer is Answer.UNREADABLE:
+            raise OwnerUnread(
+                f"The pointers are not turned to {self.merge.target}: {found.reason}. "
+                "Run the same command again, or roll back."
+            )
 
     def changes(self, aws: Aws, direction: Direction, progress: MergeProgress) -> Changes:
         """How changes of the leading side are found."""
@@ -125,6 +153,7 @@ def record_sources(work: Work) -> Move:
         is_undone=lambda aws: all(is_streaming(aws, name, on=False) for name in off),
         deadline=timedelta(minutes=15),
         poll=timedelta(seconds=5),
+        touches=work.sources,
     )
 
 
@@ -138,6 +167,7 @@ def make_target(work: Work) -> Move:
         do=lambda aws: create_target(aws, work.merge, work.like, tags),
         undo=lambda aws: delete_target(aws, work.merge),
         is_undone=lambda aws: find_target(aws, work.merge) is None,
+        touches=work.target,
     )
 
 
@@ -155,6 +185,7 @@ def copy_items(work: Work) -> Move:
         do=copy,
         undo=_nothing_to_undo,
         is_undone=_always,  # the copy goes with its table
+        touches=work.both,
     )
 
 
@@ -169,6 +200,7 @@ def record_target(work: Work) -> Move:
         is_undone=_always,  # the stream goes with its table
         deadline=timedelta(minutes=15),
         poll=timedelta(seconds=5),
+        touches=work.target,
     )
 
 
@@ -188,13 +220,15 @@ def compare_items(work: Work) -> Move:
         do=compare,
         undo=_nothing_to_undo,
         is_undone=_always,
+        touches=work.both,
     )
 
 
 def flip_pointers(work: Work) -> Move:
     def flip(aws: Aws) -> None:
         progress = work.begun(aws)
-        cutover.flip(aws, work.merge, work.speed, progress, work.changes(aws, work.merge.there, progress))
+        changes = work.changes(aws, work.merge.there, progress)
+        cutover.flip(aws, work.merge, work.speed, progress, changes, lambda: work.require_ours(aws))
 
     def turn_back(aws: Aws) -> None:
         progress = work.begun(aws)
@@ -212,6 +246,7 @@ def flip_pointers(work: Work) -> Move:
         undo=turn_back,
         is_undone=lambda aws: cutover.is_turned_back(aws, work.merge) and not work.at(MergeStage.RETURNING)(aws),
         settle=timedelta(minutes=15),
+        touches=work.everything,
     )
 
 
@@ -225,6 +260,7 @@ def expire_items(work: Work) -> Move:
         do=lambda aws: expire(aws, work.merge, work.like["expiry"]),
         undo=_nothing_to_undo,
         is_undone=_always,  # it goes with its table, and an item that expired there has expired in its source
+        touches=work.target,
     )
 
 
@@ -235,6 +271,7 @@ def stop_carrying_back(work: Work) -> Move:
         summary="stop carrying writes back: the sources stay, closed to writes, until a person retires them",
         is_done=work.at(MergeStage.STOPPED),
         do=lambda aws: cutover.stop(work.begun(aws)),
+        touches=work.everything,
     )
 
 

@@ -7,13 +7,16 @@ the lease can begin. One that was under way lands within the lease's length; who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.errors import MoveFailed
 from optimizer.consolidate.merge import POINTER, Merge
+from optimizer.model.resource import Tags, Touched
 from optimizer.ports.aws import Aws
+from optimizer.resources.tags import flat
 
 DECLARATION = "/tap/application/follows-pointers"  # docs/application.md
 ATTEMPTS = 12
@@ -34,6 +37,19 @@ def read_pointers(aws: Aws, merge: Merge) -> dict[str, str]:
     """Where each source's pointer points now; a pointer that is missing is left out."""
     found = aws.ssm.get_parameters(Names=[POINTER + each for each in merge.sources])["Parameters"]
     return {each["Name"].removeprefix(POINTER): each["Value"] for each in found}
+
+
+def touched_pointers(aws: Aws, merge: Merge) -> Iterator[Touched]:
+    """The parameters that are turned: a tenant could own one."""
+
+    def tags(name: str) -> Tags:
+        try:
+            return flat(aws.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"])
+        except aws.ssm.exceptions.InvalidResourceId:  # SSM's word for a parameter that is not there
+            return {}
+
+    for name in (POINTER + each for each in merge.sources):
+        yield Touched(name, partial(tags, name))
 
 
 def to_target(merge: Merge) -> dict[str, str]:

@@ -37,7 +37,7 @@ from optimizer.model.decision import Choice, Decision, Json
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Answer, Governed, Inventory, Kind
+from optimizer.model.resource import Answer, Governed, Inventory, Kind, Touched
 from optimizer.observe.inventory import named, ownership_of, take_inventory, tenants_of
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
@@ -57,6 +57,14 @@ class ResourceChange:
     governed: Governed
     before: Before
     moves: tuple[Move, ...]
+
+    def touched(self, aws: Aws) -> Iterator[Touched]:
+        """All that its moves name beside the resource and its parts, once each."""
+        here, seen = aws.at(self.governed.region), set[str]()
+        for each in (one for move in self.moves if move.touches for one in move.touches(here)):
+            if each.name not in seen:
+                seen.add(each.name)
+                yield each
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,7 @@ class Engine:
             raise failed[0]
 
     def require_ours(self, change: ResourceChange, move: Move | None, pen: JournalWriter) -> None:
-        """Ask whose everything is that a change going forward touches, until it can be read.
+        """Ask whose everything is that a change going forward touches, until it can be read; without a move, all of it.
 
         Raises TenantOwned, or OwnerUnread when it still cannot be read at the deadline.
         """
@@ -195,7 +203,7 @@ class Engine:
         deadline = clock.now() + (move.deadline if move else READABLE)
         told = False
         while True:
-            touched = move.touches(aws) if move and move.touches else ()
+            touched = change.touched(self.aws) if move is None else move.touches(aws) if move.touches else ()
             found = ownership_of(self.aws, change.governed, touched)
             if found.answer is Answer.OURS:
                 return
@@ -246,8 +254,8 @@ class Engine:
         assert move.is_undone is not None
         governed, aws = change.governed, self.aws.at(change.governed.region)
         record = pen.move(plan, record, MoveState.UNDOING)
-        self._leave_to_tenants(change, move)
         if not move.is_undone(aws):
+            self._leave_to_tenants(change, move)
             if move.is_ready is not None and not move.is_ready(aws):
                 self.say(f"{governed.name}: waiting until it takes a change")
                 yield from self._until(move, governed, move.is_ready)

@@ -89,7 +89,8 @@ class PhaseChanges:
         for change in self.begun(allow).values():
             if (work := asked(change.action)) is None:
                 continue
-            if (owner := tenants_of(self.engine.aws, change.governed, None)).answer is Answer.TENANT:
+            owner = tenants_of(self.engine.aws, change.governed, None, change.touched(self.engine.aws))
+            if owner.answer is Answer.TENANT:
                 self.engine.say(f"{change.governed.name} is left alone: {owner.reason}")
                 continue
             notes = self.engine.notes(self.plan, self.phase, change.decision, self.pen, allow)

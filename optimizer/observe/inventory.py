@@ -87,11 +87,16 @@ def ownership_of(aws: Aws, governed: Governed, touched: Iterable[Touched] = ()) 
     return own if rest.answer is Answer.OURS else rest
 
 
-def tenants_of(aws: Aws, governed: Governed, touched: Iterable[Touched] | None) -> Ownership:
-    """Whether a tenant owns the resource, or any of what is touched (None: of its parts): what the way back asks."""
+def tenants_of(
+    aws: Aws, governed: Governed, touched: Iterable[Touched] | None, also: Iterable[Touched] = ()
+) -> Ownership:
+    """Whether a tenant owns the resource, or any of what is touched (None: of its parts): what the way back asks.
+
+    `also`: what is touched beside its parts.
+    """
     here = aws.at(governed.region)
     own = Touched(governed.name, lambda: resource_kinds()[governed.kind].tags(here, governed.arn))
-    return ownership(chain((own,), _parts(here, governed) if touched is None else touched))
+    return ownership(chain((own,), _parts(here, governed) if touched is None else touched, also))
 
 
 def _own(aws: Aws, governed: Governed) -> tuple[Tags, Ownership]:

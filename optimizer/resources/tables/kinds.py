@@ -33,4 +33,10 @@ def touched_table(aws: Aws, arn: str) -> Touched:
     return Touched(arn, lambda: _table_tags(there, arn))
 
 
+def touched_with_replicas(aws: Aws, arn: str) -> Iterator[Touched]:
+    """A table, and its replicas."""
+    yield touched_table(aws, arn)
+    yield from _table_parts(aws, arn.rsplit("/", 1)[1])
+
+
 KINDS = (ResourceKind(Kind.TABLE, _find_tables, _table_tags, _table_parts, lambda sizing: sizing.tables),)
