@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 GOVERNED_TAG = "tap:governed"
 
 
@@ -11,6 +13,8 @@ GOVERNED_VALUE = "true"
 TENANT_TAG = "TenantId"
 
 
+# The stacks whose templates follow what the optimizer changed; the pipeline alone deploys the others.
+RECONCILED_STACKS = ("tap-primary", "tap-replica-*")
 PREFIX = "tap-reconcile"  # of the change sets' names, and of their templates' keys
 
 
@@ -25,3 +29,8 @@ FLEET_NAME = "tap-fleet"
 CACHE_NAME = "tap-cache"
 DATABASE_NAME = "tap-database"
 GLOBAL_DATABASE_NAME = "tap-global"
+
+
+def is_reconciled(stack: str) -> bool:
+    """Whether reconcile brings this stack's template after the account; no role of it may change another's."""
+    return any(fnmatchcase(stack, pattern) for pattern in RECONCILED_STACKS)

@@ -32,13 +32,12 @@ from constructs import Construct
 
 from domain.environment import Environment
 from domain.names import DECLARATION as TIERS
-from domain.names import PREFIX, TENANT_TAG
+from domain.names import PREFIX, RECONCILED_STACKS, TENANT_TAG
 from optimizer.action import Permission
 from optimizer.actions import registry
 from optimizer.ports.sessions import SESSION_TAGS
 from pipeline.permission_boundary import STAGING, make_boundary
 from stages.acknowledged import acknowledge
-from stages.production import CHANGED_STACKS
 from stages.regional_stack import RegionalStack
 
 ANALYZE = "tap-analyze"
@@ -117,7 +116,6 @@ OBSERVE: tuple[Permission, ...] = (
         "ssm:GetParameter",
         resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
     ),
-    *_read("amazondynamodb", "dynamodb:ListTables"),
     *_read("awscloudformation", "cloudformation:DescribeStacks"),  # whether anything is being deployed
     *_read("awspricelist", "pricing:GetProducts"),  # every job that publishes shows prices; asking is free
     *_read(
@@ -169,7 +167,9 @@ COMPARE: tuple[Permission, ...] = (
     ),
 )
 
-_CHANGED = tuple(f"arn:{{partition}}:cloudformation:{{region}}:{{account}}:stack/{name}/*" for name in CHANGED_STACKS)
+_CHANGED = tuple(
+    f"arn:{{partition}}:cloudformation:{{region}}:{{account}}:stack/{name}/*" for name in RECONCILED_STACKS
+)
 _OWN_CHANGE_SETS = {"StringLike": {"cloudformation:ChangeSetName": f"{PREFIX}-*"}}
 _NO_ROLE = {"Null": {"cloudformation:RoleArn": "true"}}
 

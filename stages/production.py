@@ -11,8 +11,6 @@ from stages.keys import TableReplicaKey
 from stages.replica_stack import ReplicaStack
 from stages.tap_stack import TapStack
 
-# The stacks whose templates follow what the optimizer changed.
-CHANGED_STACKS = ("tap-primary", "tap-replica-*")
 STACKS = ("tap-primary", "tap-replica-2", "tap-replica-3", "tap-roles")
 """What the pipeline deploys to production, but for the replicas of the tables' key."""
 

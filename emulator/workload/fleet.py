@@ -135,18 +135,24 @@ def in_service(scene: Scene, dimensions: Dimensions) -> Points | None:
     return replace(Points.gauge(count, counted > 0), count=5 * counted)
 
 
+def _starts_agent(region: RegionSnapshot, member: str) -> bool:
+    """Whether the group of that name, or of that instance, starts the CloudWatch agent."""
+    return any(
+        fleet.agent and (member == name or member in (id for id, _ in fleet.instances))
+        for name, fleet in region.fleets.items()
+    )
+
+
 @signal("CWAgent", "mem_used_percent", unit="Percent", resolution=60)
 def memory(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """By the agent, under the group's name alone, as its configuration in the user data asks."""
-    if set(dimensions) != {"AutoScalingGroupName"}:
+    """By the agent, under the group's name alone, as its configuration in the user data asks, or of each instance."""
+    members = _members(dimensions)
+    if members is None or ("InstanceId" in dimensions) != scene.load.memory_of_each_instance:
         return None
-    name = dimensions["AutoScalingGroupName"]
-    reporting = scene.of(lambda r: len(r.fleets[name].instances) if name in r.fleets and r.fleets[name].agent else 0)
+    reporting = scene.of(lambda r: len(members(r)) if _starts_agent(r, _label(dimensions)) else 0)
     if not reporting.any():
         return None
-    kinds = scene.of(
-        lambda r: sum(memory_bytes(kind) for _, kind in r.fleets[name].instances) if name in r.fleets else 0
-    )
+    kinds = scene.of(lambda r: sum(memory_bytes(kind) for kind in members(r)))
     used = _MEMORY + _WORKING_MEMORY * np.minimum(scene.fleet_utilization, 1.0)
     mean = 100 * np.minimum(used / np.maximum(kinds / np.maximum(reporting, 1), 1.0), 1.0)
     return Points.spread(5 * reporting, mean, 0.03 * mean, ceiling=100.0)

@@ -20,11 +20,16 @@ class NightlyJob(_Value):
 
 
 class WorkloadSpec(_Value):
-    """Who uses the platform. `zone` is the IANA time zone by whose clock they live."""
+    """Who uses the platform. `zone` is the IANA time zone by whose clock they live.
+
+    With `memory_of_each_instance` the CloudWatch agent publishes memory under each instance's id, as it does unless
+    `aggregation_dimensions` asks for the group; else under the group's name alone.
+    """
 
     tenants: PositiveInt
     requests_per_day: PositiveFloat
     zone: str = "UTC"
+    memory_of_each_instance: bool = False
     nightly_jobs: tuple[NightlyJob, ...] = ()
 
 
@@ -94,7 +99,11 @@ class FollowedPointers(_Value):
     """The application declares that it follows the pointers to its tables, and really writes there.
 
     Of its items a sample of this size is there; of its writes one every so many minutes is carried out.
+    DescribeTable counts each item of the sample as `each_counts_as` items. With `late_writes`, whenever the pointers
+    are turned a put and a delete reach the tables that they left, although writes to these are denied by then.
     """
 
     items: PositiveInt
+    each_counts_as: PositiveInt = 1
     write_every_minutes: PositiveFloat
+    late_writes: bool = False

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from cloudformation.assembly import Stack
 from cloudformation.template import Template, same_template
 from domain.errors import ReconcileRefused
+from domain.names import is_reconciled
 from optimizer.ports.aws import Aws
 from optimizer.reconcile.attributes import references_to
+from optimizer.reconcile.deployed import deployed_template
 from optimizer.reconcile.harmless_changes import Refusal, refusals
 from optimizer.reconcile.reimport import adoptable, left
 from optimizer.reconcile.stack_change_set import ChangeSet, Keep, StackChanges
@@ -41,15 +43,31 @@ class TemplateUpdate:
     def bring(self, stacks: Sequence[Stack]) -> bool:
         """Bring every stack to its template, in order; whether anything was executed.
 
-        Raises ReconcileRefused for the first change that is not harmless: what was brought before stays.
+        Stacks that hold nothing of the optimizer's are not asked: a note says which of them differ, and who deploys
+        them. Raises ReconcileRefused for a stack that is not deployed, and for the first change that is not harmless:
+        what was brought before stays.
         """
-        executed = [self._bring(stack) for stack in stacks]
+        for stack in (each for each in stacks if not is_reconciled(each.name)):
+            self._tell(stack)
+        executed = [self._bring(stack) for stack in stacks if is_reconciled(stack.name)]
         return any(executed)
+
+    def _tell(self, stack: Stack) -> None:
+        """Say of a stack that no role of reconcile may change whether it is as the code has it."""
+        deployed = deployed_template(self.production.at(stack.region), stack.name)
+        if deployed is None:
+            raise _not_deployed(stack)
+        if not same_template(deployed, stack.template):
+            self.note(
+                f"{stack.name} in {stack.region} has another template than the code's. Reconcile may not change it, "
+                "and nothing that a plan changes is in it: the pipeline's stage Production deploys it, with the next "
+                "release of this commit."
+            )
 
     def _bring(self, stack: Stack) -> bool:
         changes = StackChanges(self.production.at(stack.region), stack, self.keep)
         if changes.deployed() is None:
-            raise ReconcileRefused(f"{stack.name} is not deployed in {stack.region}: run the pipeline to deploy it.")
+            raise _not_deployed(stack)
         changes.settle()
         deployed = changes.deployed()
         assert deployed is not None, "a stack that settles is deployed"
@@ -101,6 +119,10 @@ class TemplateUpdate:
         self.note(f"{stack.name}: executing {change_set.name}: {_counted(change_set)}")
         changes.execute(change_set, template)
         self.note(f"{stack.name}: its template is the code's")
+
+
+def _not_deployed(stack: Stack) -> ReconcileRefused:
+    return ReconcileRefused(f"{stack.name} is not deployed in {stack.region}: run the pipeline to deploy it.")
 
 
 def _refused(changes: StackChanges, change_set: ChangeSet, template: Template) -> tuple[Refusal, ...]:

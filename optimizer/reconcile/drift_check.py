@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cloudformation.assembly import Stack
+from domain.names import is_reconciled
 from optimizer.execute.notifications import Notice
 from optimizer.model.fingerprint import fingerprint
 from optimizer.ports.aws import Aws
 from optimizer.reconcile.harmless_changes import Change, Refusal, doubts
 from optimizer.reconcile.stack_change_set import StackChanges
-
-STACKS = ("tap-primary", "tap-replica-")  # by the beginning of their names: what the optimizer changes is in them
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def plan_held(found: Sequence[Doubt]) -> Notice:
 def _stacks(production: Aws, region: str) -> Iterator[Stack]:
     pages = production.at(region).cloudformation.get_paginator("describe_stacks").paginate()
     for shown in (each for page in pages for each in page["Stacks"]):
-        if shown["StackName"].startswith(STACKS):
+        if is_reconciled(shown["StackName"]):
             yield Stack(shown["StackName"], production.account, region, "", {"Resources": {}}, {})
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from cloudformation.assembly import Stack, read_assembly
 from cloudformation.template import same_template
 from domain.errors import AssemblyRefused
+from domain.names import is_reconciled
 from optimizer.ports.aws import Aws
 from optimizer.reconcile.compare import PRODUCTION_STAGE, _refuse_outdated
 from optimizer.reconcile.deployed import deployed_template
-from optimizer.reconcile.drift_check import STACKS
 from optimizer.reconcile.harmless_changes import losses
 from optimizer.reconcile.stack_change_set import StackChanges
 
@@ -70,7 +70,7 @@ def _refuse_losses(stacks: Sequence[Stack], at: Callable[[str], Aws], changed: S
 
     After an acceptance that was not reconciled, neither of the templates that a deployment compares is the account.
     """
-    for stack in (each for each in stacks if each.name in changed and each.name.startswith(STACKS)):
+    for stack in (each for each in stacks if each.name in changed and is_reconciled(each.name)):
         changes = StackChanges(at(stack.region), stack, keep=lambda: None)
         if changes.deployed() is None:
             continue  # nothing of it is there to be lost

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from domain.indexes import INDEXES, MERGED, SOURCES
+from emulator.services.dynamodb.policies_api import PolicyChanges
+from emulator.services.dynamodb.tables_api import TableChanges
 from emulator.workload.spec import FollowedPointers
 
 if TYPE_CHECKING:
@@ -35,12 +38,16 @@ class ItemWriter:
         self._ssm = account.client("ssm", account.production, region)
         self._number = 0
         self.known: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in SOURCES}
+        self._led = {name: name for name in SOURCES}  # where the pointers led last, when both agreed
 
     def declare(self) -> None:
         """Say that the pointers are followed, and put the sample of items there."""
+        self._account.part(TableChanges).each_counts_as = self._spec.each_counts_as
         self._ssm.put_parameter(Name=DECLARATION, Value="true", Type="String")
         for number in range(self._spec.items):
-            self._put(SOURCES[number % 2], number // 2)
+            self._put(name := SOURCES[number % 2], number // 2, self._table(name))
+        if self._spec.late_writes:
+            self._account.on_change(self._write_late)
 
     def begin(self, at: datetime) -> None:
         """Write from this moment on, one write each time."""
@@ -66,13 +73,12 @@ class ItemWriter:
 
     def _write(self, until: datetime) -> bool:
         name, number = self._random.choice(SOURCES), self._random.randrange(self._spec.items)
-        key = _key(name, number)
+        table = self._table(name)
         try:
-            if key in self.known[name] and self._random.random() < 0.25:
-                self._dynamodb.delete_item(TableName=self._table(name), Key=self._stored_key(name, key))
-                del self.known[name][key]
+            if _key(name, number) in self.known[name] and self._random.random() < 0.25:
+                self._delete(name, number, table)
             else:
-                self._put(name, number)
+                self._put(name, number, table)
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDeniedException":
                 raise
@@ -81,18 +87,33 @@ class ItemWriter:
             self._account.schedule(now + timedelta(minutes=self._spec.write_every_minutes), lambda: self._write(until))
         return False  # items are no configuration
 
-    def _put(self, name: str, number: int) -> None:
+    def _write_late(self, _at: datetime) -> None:
+        """A put and a delete that were on their way when the pointers were turned."""
+        tables = {name: self._table(name) for name in SOURCES}
+        if tables == self._led or len({table == MERGED for table in tables.values()}) > 1:
+            return
+        left, self._led = self._led, tables
+        policies = self._account.part(PolicyChanges)
+        policies.unseen = True
+        try:
+            first, second = SOURCES
+            self._put(first, 0, left[first])
+            self._delete(second, next(n for n in count() if _key(second, n) in self.known[second]), left[second])
+        finally:
+            policies.unseen = False
+
+    def _put(self, name: str, number: int, table: str) -> None:
         self._number += 1
         key = _key(name, number)
         item = _item(name, key, number, self._number)
-        table = self._table(name)
-        stored = {**item, **self._stored_key(name, key), **_entries(name, item)} if table == MERGED else item
+        stored = {**item, **_stored_key(name, key, table), **_entries(name, item)} if table == MERGED else item
         self._dynamodb.put_item(TableName=table, Item=stored)
         self.known[name][key] = item
 
-    def _stored_key(self, name: str, key: tuple[str, str]) -> dict[str, Any]:
-        sort = f"{name}#{key[1]}" if self._table(name) == MERGED else key[1]
-        return {"pk": {"S": key[0]}, "sk": {"S": sort}}
+    def _delete(self, name: str, number: int, table: str) -> None:
+        key = _key(name, number)
+        self._dynamodb.delete_item(TableName=table, Key=_stored_key(name, key, table))
+        del self.known[name][key]
 
     def _table(self, name: str) -> str:
         value: str = self._ssm.get_parameter(Name=f"/tap/tables/{name}")["Parameter"]["Value"]
@@ -102,6 +123,10 @@ class ItemWriter:
 def _key(name: str, number: int) -> tuple[str, str]:
     tenant = f"TENANT#{number // 4:05}"
     return (tenant, f"CONTRACT#{number:05}" if name == "tenants" else f"USER#{number:05}")
+
+
+def _stored_key(name: str, key: tuple[str, str], table: str) -> dict[str, Any]:
+    return {"pk": {"S": key[0]}, "sk": {"S": f"{name}#{key[1]}" if table == MERGED else key[1]}}
 
 
 def _item(name: str, key: tuple[str, str], number: int, version: int) -> Item:

@@ -6,12 +6,14 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from cloudformation.assembly import Stack
 from domain.errors import MoveFailed, ReconcileRefused, Stopped
+from domain.names import is_reconciled
 from emulator.account import Crash, EmulatedAccount
 from emulator.services.cloudformation import deploy
 from emulator.services.cloudformation.stacks import StackEvents
@@ -65,6 +67,7 @@ def pointer(logical_id: str) -> Json:
     return {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/tap/cache", "Type": "String", "Value": value}}
 
 
+PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/tap/role", "Type": "String", "Value": "tap-act"}}
 BEFORE = {"Orders": table("one", "two", "six"), "Cache": cache(4), "Pointer": pointer("Cache")}
 AFTER = {"Orders": table("one"), "Cache": cache(2), "Pointer": pointer("Cache")}
 
@@ -143,6 +146,29 @@ def test_several_indexes_and_shards_less_are_in_the_template_and_nothing_was_tou
     assert "CloudFormation cannot read all of tap-cache: it leaves and is imported as it is" in deployed.notes[0]
     assert deployed.bring() is False  # there is nothing left to do
     assert deploy(deployed.account, stack(AFTER)).updated == ()  # nor for the next deployment
+
+
+def test_a_stack_that_only_the_pipeline_may_change_is_named_and_not_asked(deployed: Platform) -> None:
+    before, after = (
+        Stack("tap-roles", PRODUCTION, REGION, "Production", {"Resources": {name: PARAMETER}}, {}, BUCKET)
+        for name in ("Before", "After")
+    )
+    deploy(deployed.account, before)
+    assert deployed.bring(stack(AFTER), after) is True
+    assert deployed.deployed() == stack(AFTER).template
+    proposed = [each.parameters["StackName"] for each in deployed.account.calls.of("cloudformation", "CreateChangeSet")]
+    assert set(proposed) == {"tap-primary"}
+    told = f"tap-roles in {REGION} has another template than the code's. Reconcile may not change it"
+    assert deployed.notes[0].startswith(told)
+    assert "the pipeline's stage Production deploys it" in deployed.notes[0]
+    assert deployed.bring(stack(AFTER), after) is False  # nor does it hold what is next
+
+
+def test_reconcile_asks_for_the_stacks_that_its_role_may_change_and_for_no_other() -> None:
+    (created,) = [each for each in roles.AGREE if each.action == "cloudformation:CreateChangeSet"]
+    for name in ("tap-primary", "tap-replica-2", "tap-roles", "tap-keys-2", "tap-pipeline", "foreign"):
+        arn = f"arn:{{partition}}:cloudformation:{{region}}:{{account}}:stack/{name}/id"
+        assert is_reconciled(name) is any(fnmatchcase(arn, pattern) for pattern in created.resources), name
 
 
 def test_metadata_alone_is_left_as_it_is(deployed: Platform) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -35,12 +36,17 @@ class StandingAccount:
         return kind()
 
 
-def serve(account: EmulatedAccount, fleet: str, *, desired: int, maximum: int) -> None:
-    """A fleet of m5.4xlarge, and the load balancer before it, in the production account."""
+def serve(account: EmulatedAccount, fleet: str, *, desired: int, maximum: int, user_data: str = "") -> None:
+    """A fleet of m5.4xlarge that runs `user_data`, and the load balancer before it, in the production account."""
     ec2 = account.client("ec2", account.production, REGION)
     subnets = [each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]][:3]
     ec2.create_launch_template(
-        LaunchTemplateName=fleet, LaunchTemplateData={"ImageId": "ami-1", "InstanceType": "m5.4xlarge"}
+        LaunchTemplateName=fleet,
+        LaunchTemplateData={
+            "ImageId": "ami-1",
+            "InstanceType": "m5.4xlarge",
+            "UserData": b64encode(user_data.encode()).decode(),
+        },
     )
     account.client("autoscaling", account.production, REGION).create_auto_scaling_group(
         AutoScalingGroupName=fleet,

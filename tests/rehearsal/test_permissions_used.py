@@ -24,7 +24,7 @@ from tests.rehearsal.shared import lived
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
 # Together they apply, accept and undo what every action does.
-DO_AND_UNDO = ("quiet", "errors", "rejected-gate", "regression", "slow-failover")
+DO_AND_UNDO = ("quiet", "errors", "large-tables", "rejected-gate", "regression", "slow-failover")
 
 RELEASED_AGAIN = "released-again"  # Build finds a plan under way
 

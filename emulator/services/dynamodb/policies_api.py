@@ -29,9 +29,14 @@ BLOCKED_FOR = timedelta(seconds=15)
 
 @dataclass
 class PolicyChanges:
-    """When the policy of a table, by its ARN, was changed last."""
+    """When the policy of a table, by its ARN, was changed last.
+
+    While `unseen`, no policy is applied to writes: also after it is shown, "it will take some time to apply the policy
+    to all requests to a resource" (API Reference, "GetResourcePolicy"), and no bound is stated for that.
+    """
 
     changed: dict[str, datetime] = field(default_factory=dict)
+    unseen: bool = False
 
 
 @emulates(
@@ -150,7 +155,7 @@ def batch_write_item(account: Account, call: Call) -> Answer | None:
 def refuse_denied_write(account: Account, call: Call, action: str) -> None:
     """Raises AwsError when the policy of a table that the call writes to denies it to the caller."""
     backend = dynamodb_backends[call.account][call.region]
-    if not backend.resource_policies:
+    if not backend.resource_policies or account.part(PolicyChanges).unseen:
         return
     asked: Mapping[str, Any] = call.parameters
     for name in asked.get("RequestItems", {asked.get("TableName"): None}):

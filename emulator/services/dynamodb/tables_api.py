@@ -38,6 +38,7 @@ class TableChanges:
     updating: set[Key] = field(default_factory=set)
     backfilling: set[tuple[Key, str]] = field(default_factory=set)
     replicas: dict[Key, list[str]] = field(default_factory=dict)
+    each_counts_as: int = 1  # of the items: they are a sample
 
     def state_of(self, key: Key) -> str:
         """What DescribeTable says of it."""
@@ -86,7 +87,7 @@ def describe_table(account: Account, call: Call) -> Answer | None:
     name = call.parameters["TableName"].rsplit("/", 1)[-1]
     table = dynamodb_backends[call.account][call.region].tables.get(name)
     key, changes = (call.account, call.region, name), account.part(TableChanges)
-    quiet = changes.state_of(key) == "ACTIVE" and key not in changes.replicas
+    quiet = changes.state_of(key) == "ACTIVE" and key not in changes.replicas and changes.each_counts_as == 1
     if table is None or (quiet and all(index.status == "ACTIVE" for index in table.global_indexes)):
         return None
     return {"Table": shown_table(account, key, table)}
@@ -253,4 +254,8 @@ def shown_table(account: Account, key: Key, table: Any) -> dict[str, Any]:
             index["Backfilling"] = (key, index["IndexName"]) in changes.backfilling
     if key in changes.replicas:
         shown["Replicas"] = [{"RegionName": each, "ReplicaStatus": "ACTIVE"} for each in changes.replicas[key]]
+    for counted in (shown, *shown["GlobalSecondaryIndexes"]):
+        for name in ("ItemCount", "TableSizeBytes", "IndexSizeBytes"):
+            if name in counted:
+                counted[name] *= changes.each_counts_as
     return shown

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
+from emulator.services.dynamodb.tables_api import TableChanges
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 
@@ -191,3 +192,10 @@ def test_deletion_protection_is_not_changed_while_the_table_is_updating(account,
 
 def test_contributor_insights_that_were_never_enabled_are_not_listed(dynamodb):
     assert dynamodb.list_contributor_insights(TableName="users")["ContributorInsightsSummaries"] == []
+
+
+def test_a_sample_of_the_items_counts_as_many(account, dynamodb):
+    account.part(TableChanges).each_counts_as = 250
+    counted = dynamodb.describe_table(TableName="users")["Table"]
+    assert counted["ItemCount"] == 250
+    assert len(dynamodb.scan(TableName="users")["Items"]) == 1
