@@ -4,6 +4,7 @@
     +-- UsageError               64   the command line or the job's environment is wrong
     +-- Refused                   2   the plan, the state or the rules do not allow it
     |   +-- PlanChanged               the account no longer is what the approved plan saw
+    |   +-- ResourceGone              a resource that the plan is about was deleted
     |   +-- PlanTampered              the plan file is not what its hash says
     |   +-- PlanSuperseded            another plan took this one's place
     |   +-- NotApproved               nobody approved this plan
@@ -49,6 +50,10 @@ class Refused(OptimizerError):
 
 
 class PlanChanged(Refused):
+    pass
+
+
+class ResourceGone(Refused):
     pass
 
 

@@ -44,6 +44,7 @@ from optimizer.resources.fleet.moves import (
     release_way_back,
     steps,
 )
+from optimizer.resources.fleet.shown import group_of
 from optimizer.resources.registry import is_sized
 
 ID = "fleet_rightsize"
@@ -101,7 +102,7 @@ def queries(group: Governed) -> tuple[Query, ...]:
 
 def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
     """Read the group, its family of instance types and the Region's room; take the rest from what was measured."""
-    shown = fleet.group_of(aws, group.name)
+    shown = group_of(aws, group.name)
     before = describe(aws, group)
     types = fleet.family(aws, str(before["instance_type"]))
     today = types.get(str(before["instance_type"]))
@@ -271,7 +272,7 @@ def _undo(evidence: Evidence, held: Mapping[str, int]) -> str:
 
 def describe(aws: Aws, group: Governed) -> Before:
     """Capacity, template version and target tracking: what the decision rests on and undo restores."""
-    shown = fleet.group_of(aws, group.name)
+    shown = group_of(aws, group.name)
     template, launched = shown.get("LaunchTemplate", {}), fleet.launched_with(aws, shown)
     return {
         "minimum": shown["MinSize"],

@@ -51,10 +51,10 @@ def footprint_now(aws: Aws, governed: Sequence[Governed]) -> tuple[Footprint, St
 
 def _fleet(aws: Aws, name: str) -> Counter[tuple[str, str, str]]:
     """The group's instances that run, by type."""
-    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    groups = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
     return Counter(
         ("fleet", each["InstanceType"], aws.region)
-        for each in group.get("Instances", [])
+        for each in (one for group in groups for one in group.get("Instances", []))
         if not each["LifecycleState"].startswith("Terminat")
     )
 

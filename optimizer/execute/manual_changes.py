@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
+from domain.errors import ResourceGone
 from optimizer.action import Action
 from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.records import WindowSnapshot
@@ -100,6 +101,8 @@ class ManualChanges:
         action = self.actions[action_id]
         try:
             described = action.describe(self.production.at(governed.region), governed)
+        except ResourceGone:
+            return GONE
         except ClientError as error:
             if "NotFound" not in error.response["Error"]["Code"]:
                 raise

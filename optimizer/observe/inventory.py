@@ -8,7 +8,7 @@ unreadable. What is unreadable is not changed, and is not called a tenant's (doc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from botocore.exceptions import ClientError
@@ -44,12 +44,14 @@ def take_inventory(aws: Aws, regions: Sequence[str], kinds: Sequence[Kind] = tup
     for region in regions:
         here = aws.at(region)
         for kind in kinds:
-            for name, arn, attributes in resource_kinds()[kind].find(here):
+            found = [each for each in resource_kinds()[kind].find(here) if each[1] not in seen]
+            known = _tags_of(here, kind, [arn for _, arn, _ in found])
+            for name, arn, attributes in found:
                 if arn in seen:
                     continue
                 seen.add(arn)
                 each = Governed(kind, name, arn, region, {}, attributes)
-                tags, owner = _own(here, each)
+                tags, owner = _whose(known[arn]) if arn in known else _own(here, each)
                 if owner.answer is Answer.OURS:
                     owner = ownership(_parts(here, each))
                 if owner.answer is Answer.OURS:
@@ -105,6 +107,19 @@ def _own(aws: Aws, governed: Governed) -> tuple[Tags, Ownership]:
         tags = resource_kinds()[governed.kind].tags(aws, governed.arn)
     except ClientError as error:
         return {}, Ownership(Answer.TENANT, "it is gone") if is_gone(error) else unread(error)
+    return _whose(tags)
+
+
+def _tags_of(aws: Aws, kind: Kind, arns: Sequence[str]) -> Mapping[str, Tags]:
+    """The native tags of many, where they are read together; what that does not tell is asked one by one."""
+    try:
+        return resource_kinds()[kind].tags_of(aws, arns)
+    except ClientError:
+        return {}
+
+
+def _whose(tags: Tags) -> tuple[Tags, Ownership]:
+    """The tags, and whose a resource with these is."""
     if owned := tenant_tag(tags):
         return tags, Ownership(Answer.TENANT, f"owned by a tenant: tag {owned}")
     if tags.get(GOVERNED_TAG) != GOVERNED_VALUE:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from domain.errors import MoveFailed, TurnedBack
+from domain.errors import MoveFailed, ResourceGone, TurnedBack
 from domain.sizing import FleetSizing, Sizing
 from emulator.account import EmulatedAccount
 from emulator.services.servicequotas.api import Quotas
@@ -18,6 +18,8 @@ from optimizer.action import Move, When
 from optimizer.actions import fleet_rightsize
 from optimizer.actions.fleet_rightsize import ACTION, Evidence
 from optimizer.decide.policy import Policy
+from optimizer.execute.manual_changes import GONE, ManualChanges
+from optimizer.execute.records import WindowSnapshot
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.resource import Governed
 from optimizer.observe.metrics import Measurements, Query, Series
@@ -664,3 +666,14 @@ def _scale_in(aws: Aws, *, disable: bool) -> None:
             "DisableScaleIn": disable,
         },
     )
+
+
+def test_a_group_that_was_deleted_is_told_in_one_line(aws: Aws, fleet: Governed) -> None:
+    """AWS answers with an empty list, where it has an error for every other kind of resource."""
+    aws.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=fleet.name, ForceDelete=True)
+    with pytest.raises(ResourceGone, match=r"The Auto Scaling group tap-fleet was deleted\. Restore it"):
+        ACTION.describe(aws, fleet)
+    left = WindowSnapshot(ACTION.id, fleet.arn, fleet.kind.name, fleet.name, fleet.region, {"minimum": 6}, own=True)
+    (found,) = ManualChanges(aws, {ACTION.id: ACTION}).since([left])
+    assert found.now.state == GONE
+    assert str(found) == "tap-fleet is gone"

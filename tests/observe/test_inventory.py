@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -37,11 +38,16 @@ def test_a_tenant_tag_is_known_in_every_spelling(tags, owner):
 
 
 @pytest.fixture
-def aws() -> Iterator[Aws]:
+def account() -> Iterator[EmulatedAccount]:
     with EmulatedAccount(
         start=datetime(2027, 3, 1, tzinfo=UTC), tooling="111111111111", production=PRODUCTION
-    ) as account:
-        yield Aws(account.session(PRODUCTION, "us-east-1"), PRODUCTION, "us-east-1", account.clock)
+    ) as emulated:
+        yield emulated
+
+
+@pytest.fixture
+def aws(account: EmulatedAccount) -> Aws:
+    return Aws(account.session(PRODUCTION, "us-east-1"), PRODUCTION, "us-east-1", account.clock)
 
 
 def _table(aws: Aws, name: str, **tags: str) -> None:
@@ -112,3 +118,19 @@ def test_a_tag_added_later_is_seen(aws):
     assert owner_of(aws, ours) is None
     aws.dynamodb.tag_resource(ResourceArn=ours.arn, Tags=[{"Key": "TenantId", "Value": "late"}])
     assert owner_of(aws, ours) == "owned by a tenant: tag TenantId=late"
+
+
+@pytest.mark.parametrize(("ours", "pages"), [(1, 1), (40, 1), (101, 3)])
+def test_load_balancers_are_found_in_as_many_calls_as_there_are_pages(
+    account: EmulatedAccount, aws: Aws, ours: int, pages: int
+) -> None:
+    """Of a hundred and more in the account, other people's are never asked about, and ours twenty at a time."""
+    subnets = [each["SubnetId"] for each in aws.ec2.describe_subnets()["Subnets"][:2]]
+    for number in range(max(ours, 40)):
+        tags = [{"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE}] if number < ours else [{"Key": "team", "Value": "b"}]
+        aws.elbv2.create_load_balancer(Name=f"balancer-{number}", Subnets=subnets, Tags=tags)  # type: ignore[arg-type]
+    since = len(account.calls)
+    with account.acting("job"):
+        assert len(take_inventory(aws, ["us-east-1"], kinds=(Kind.LOAD_BALANCER,)).governed) == ours
+    made = Counter(call.operation for call in list(account.calls)[since:])
+    assert made == {"GetResources": pages, "DescribeTags": -(-ours // 20)}

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from optimizer.ports.aws import Aws
+from optimizer.resources.fleet.shown import group_of
 
 if TYPE_CHECKING:
-    from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef, TargetTrackingConfigurationTypeDef
+    from types_boto3_autoscaling.type_defs import TargetTrackingConfigurationTypeDef
 
 
 TO_SERVE = timedelta(minutes=5)
@@ -32,7 +33,7 @@ class FleetCapacity:
 
     def is_lowered(self, aws: Aws, bounds: tuple[int, int], count: int) -> bool:
         """Whether the bounds are these, the count is reached or this run went towards it, and all are in service."""
-        shown = self._shown(aws)
+        shown = group_of(aws, self.group)
         serving = [each for each in shown["Instances"] if each["LifecycleState"] == "InService"]
         desired = shown["DesiredCapacity"]
         same = (shown["MinSize"], shown["MaxSize"]) == bounds
@@ -40,7 +41,7 @@ class FleetCapacity:
 
     def lower(self, aws: Aws, bounds: tuple[int, int], count: int) -> None:
         """Bring it down to `count`, but by no more than a fifth of what is there."""
-        least = math.ceil(self._shown(aws)["DesiredCapacity"] * STEP)
+        least = math.ceil(group_of(aws, self.group)["DesiredCapacity"] * STEP)
         self._bring(aws, bounds, min(max(count, least), bounds[1]))
         self._lowered = True
 
@@ -50,7 +51,7 @@ class FleetCapacity:
         Instances that cannot carry the load are replaced over and over: the larger ones, which end this, wait for
         no more than the time that an instance takes to serve.
         """
-        shown = self._shown(aws)
+        shown = group_of(aws, self.group)
         asked = (shown["MinSize"], shown["MaxSize"]) == bounds and shown["DesiredCapacity"] >= count
         serving = [each for each in shown["Instances"] if each["LifecycleState"] == "InService"]
         had_time = self._raised is not None and aws.clock.now() - self._raised >= TO_SERVE
@@ -58,7 +59,7 @@ class FleetCapacity:
 
     def restore(self, aws: Aws, bounds: tuple[int, int], count: int) -> None:
         """Raise it to `count` at once; more than that stays."""
-        desired = max(count, self._shown(aws)["DesiredCapacity"])
+        desired = max(count, group_of(aws, self.group)["DesiredCapacity"])
         self._bring(aws, bounds, min(desired, bounds[1]))
         self._raised = aws.clock.now()
 
@@ -66,10 +67,6 @@ class FleetCapacity:
         aws.autoscaling.update_auto_scaling_group(
             AutoScalingGroupName=self.group, MinSize=bounds[0], MaxSize=bounds[1], DesiredCapacity=desired
         )
-
-    def _shown(self, aws: Aws) -> AutoScalingGroupTypeDef:
-        (shown,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.group])["AutoScalingGroups"]
-        return shown
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from optimizer.observe.series import at_times_of, p95_or_lately
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.health_alarms import health_alarms
 from optimizer.resources.fleet.instance_refresh import ALL_AT_ONCE, MOST_HEALTHY, active_refresh
+from optimizer.resources.fleet.shown import group_of
 
 if TYPE_CHECKING:
     from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
@@ -58,11 +59,6 @@ class Room:
     def used_by(self, most: int) -> float | None:
         """Percent of the quota when the group comes to so many vCPU."""
         return 100 * (self.running - self.own + most) / self.quota if self.quota else None
-
-
-def group_of(aws: Aws, name: str) -> AutoScalingGroupTypeDef:
-    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
-    return group
 
 
 def launched_with(aws: Aws, group: AutoScalingGroupTypeDef) -> Mapping[str, Any]:

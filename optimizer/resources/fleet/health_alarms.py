@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from optimizer.ports.aws import Aws
+from optimizer.resources.fleet.shown import group_of
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricAlarmTypeDef
@@ -49,7 +50,7 @@ def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
 
 def _balancers(aws: Aws, group: str) -> Iterator[str]:
     """As the metrics name them: app/NAME/ID."""
-    (shown,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+    shown = group_of(aws, group)
     if arns := shown.get("TargetGroupARNs"):
         for each in aws.elbv2.describe_target_groups(TargetGroupArns=arns)["TargetGroups"]:
             yield from (arn.split(":loadbalancer/", 1)[1] for arn in each["LoadBalancerArns"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from domain.errors import MoveFailed, TurnedBack
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.health_alarms import health_alarms
+from optimizer.resources.fleet.shown import group_of
 
 if TYPE_CHECKING:
     from types_boto3_autoscaling.type_defs import InstanceRefreshTypeDef, RefreshPreferencesTypeDef
@@ -81,7 +82,7 @@ class InstanceRefresh:
         Raises MoveFailed with AWS's reason when this run's refresh ended badly.
         """
         self._refuse_failed(aws)
-        (shown,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[self.group])["AutoScalingGroups"]
+        shown = group_of(aws, self.group)
         versions = {each.get("LaunchTemplate", {}).get("Version") for each in (shown, *shown["Instances"])}
         return versions == {version} and active_refresh(aws, self.group) is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from optimizer.model.resource import Kind, Tags
 from optimizer.ports.aws import Aws
@@ -20,4 +20,13 @@ def _load_balancer_tags(aws: Aws, arn: str) -> Tags:
     return flat(aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
 
 
-KINDS = (ResourceKind(Kind.LOAD_BALANCER, _find_load_balancers, _load_balancer_tags),)
+def _tags_of(aws: Aws, arns: Sequence[str]) -> Mapping[str, Tags]:
+    """Twenty at a time (Elastic Load Balancing API, DescribeTags); one that is gone fails the call."""
+    return {
+        each["ResourceArn"]: flat(each["Tags"])
+        for first in range(0, len(arns), 20)
+        for each in aws.elbv2.describe_tags(ResourceArns=list(arns[first : first + 20]))["TagDescriptions"]
+    }
+
+
+KINDS = (ResourceKind(Kind.LOAD_BALANCER, _find_load_balancers, _load_balancer_tags, tags_of=_tags_of),)
