@@ -86,6 +86,23 @@ def test_what_happens_to_every_service_holds_nothing(name: str, where: range, va
     assert BASELINE.judge(seen, after(seen)).verdict is Health.HEALTHY, name
 
 
+@pytest.mark.parametrize(("busy", "expected"), [(5, Health.INCONCLUSIVE), (4, Health.HEALTHY)])
+def test_a_window_of_which_hardly_a_period_can_be_judged_is_not_healthy(busy: int, expected: Health) -> None:
+    """A p99 wants 1,000 requests: of these windows one period in so many has them, a quarter is asked."""
+    baseline = Baseline(past(lambda at: even(at, 1_050.0)))
+    seen = [replace(each, requests=1_050.0 if n % busy == 1 else 950.0) for n, each in enumerate(window(periods=60))]
+    found = baseline.judge(seen, after(seen))
+    assert found.verdict is expected, found.reason
+    assert ("too little to judge latency by" in found.reason) is (expected is Health.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(760.0, False), (900.0, True)])
+def test_the_load_balancers_own_errors_are_attempts_as_well(errors: float, expected: bool) -> None:
+    """RequestCount leaves them out (Elastic Load Balancing, CloudWatch metrics): 760 of 7,760 are less than 10 %."""
+    seen = changed(window(periods=6), range(2, 3), elb_5xx=errors)
+    assert (BASELINE.judge(seen, after(seen)).verdict is Health.BREACH) is expected
+
+
 def test_4xx_that_always_came_hold_nothing_and_half_as_many_again_do() -> None:
     baseline = Baseline(changed(past(), range(DAYS_35), target_4xx=280.0))  # 4 %
     for count, expected in ((330.0, Health.HEALTHY), (520.0, Health.INCONCLUSIVE)):

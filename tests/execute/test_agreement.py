@@ -250,6 +250,29 @@ def test_a_failed_execution_says_why(deployed: Platform, monkeypatch: pytest.Mon
         deployed.bring(several)
 
 
+@pytest.mark.parametrize("at", ["it leaves and is imported as it is", "its template is the code's"])
+def test_each_change_set_on_the_way_is_judged(deployed: Platform, at: str) -> None:
+    """Somebody adds an index between two of them: the next would take it away again, and is refused."""
+    aws, notes = deployed.aws, deployed.notes
+
+    def note(text: str) -> None:
+        notes.append(text)
+        if text.endswith(at) and len(deployed.actual()["indexes"]) == 1:
+            key = [{"AttributeName": "two", "KeyType": "HASH"}]
+            made = {"IndexName": "two", "KeySchema": key, "Projection": {"ProjectionType": "ALL"}}
+            with deployed.account.acting("somebody"):
+                aws.dynamodb.update_table(
+                    TableName="orders",
+                    AttributeDefinitions=[{"AttributeName": "two", "AttributeType": "S"}],
+                    GlobalSecondaryIndexUpdates=[{"Create": made}],  # type: ignore[list-item]
+                )
+                deployed.account.clock.sleep(7200)
+
+    with pytest.raises(ReconcileRefused, match="Orders"):
+        TemplateUpdate(aws, lambda: None, lambda: None, note).bring((stack(AFTER),))
+    assert deployed.actual()["indexes"] == ["one", "two"]
+
+
 def test_the_kill_switch_is_asked_before_each_execution(deployed: Platform) -> None:
     asked: list[int] = []
 

@@ -55,20 +55,25 @@ def test_a_plan_beside_the_one_in_force_is_not_carried_out(world: World) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "refused"),
+    ("name", "region", "status", "refused"),
     [
-        ("tap-primary", "UPDATE_IN_PROGRESS", True),
-        ("tap-replica-2", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
-        ("tap-primary", "UPDATE_COMPLETE", False),
-        ("another-team", "UPDATE_IN_PROGRESS", False),
+        ("tap-primary", "us-east-1", "UPDATE_IN_PROGRESS", True),
+        ("tap-replica-2", "us-east-1", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", True),
+        ("tap-replica-2", "eu-west-1", "UPDATE_IN_PROGRESS", True),
+        ("tap-replica-3", "ap-southeast-2", "CREATE_IN_PROGRESS", True),
+        ("tap-primary", "us-east-1", "UPDATE_COMPLETE", False),
+        ("another-team", "us-east-1", "UPDATE_IN_PROGRESS", False),
     ],
 )
-def test_nothing_begins_while_a_stack_is_being_deployed(world: World, name: str, status: str, refused: bool) -> None:
+def test_nothing_begins_while_a_stack_is_being_deployed(
+    world: World, name: str, region: str, status: str, refused: bool
+) -> None:
+    world.environ = {**world.environ, "TAP_SECONDARY_REGIONS": "eu-west-1,ap-southeast-2"}
     plan = world.approved()
     life = world.fresh()
-    place = Place("222222222222", "us-east-1", name)
+    place = Place("222222222222", region, name)
     world.account.part(StackStore).record(DeployedStack(place, {}, {}, {}, {}, {}, world.account.clock.now()))
     world.account.part(StackEvents).force(place.account, place.region, place.stack, status, "made up")
-    outcome = pytest.raises(WrongState, match=f"{name} in us-east-1 is {status}") if refused else nullcontext()
+    outcome = pytest.raises(WrongState, match=f"{name} in {region} is {status}") if refused else nullcontext()
     with outcome:
         life.apply(plan, Phase.COMPUTE)

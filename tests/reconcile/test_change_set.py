@@ -183,6 +183,30 @@ def test_what_would_change_something_is_refused(changes: tuple[Json, ...], reaso
     assert re.search(reason, said[0])
 
 
+FOLLOWERS = {
+    ALARM: {"Add", "Modify", "Remove"},
+    "AWS::CloudWatch::Dashboard": {"Modify"},
+    "AWS::EC2::SecurityGroup": {"Remove"},
+    "AWS::IAM::Role": {"Remove"},
+    "AWS::RDS::DBClusterParameterGroup": {"Remove"},
+    "AWS::RDS::DBSubnetGroup": {"Remove"},
+    "AWS::SNS::Subscription": {"Remove"},
+    "AWS::SNS::Topic": {"Remove"},
+    "AWS::SNS::TopicPolicy": {"Remove"},
+    "AWS::SSM::Parameter": set(),
+    "AWS::KMS::Key": set(),
+    "AWS::EC2::SecurityGroupIngress": set(),
+}
+
+
+@pytest.mark.parametrize("action", ["Add", "Modify", "Remove"])
+@pytest.mark.parametrize("kind", FOLLOWERS)
+def test_what_may_be_done_to_each_type(kind: str, action: str) -> None:
+    """A security group is in the path of requests: one that nothing uses may go, none is changed."""
+    made = modify(kind, detail("Property")) if action == "Modify" else change(action, kind, PolicyAction="Delete")
+    assert (refused(made) == []) is (action in FOLLOWERS[kind])
+
+
 @pytest.mark.parametrize("replacing", ["AutoScalingReplacingUpdate", "AutoScalingRollingUpdate"])
 def test_a_group_that_replaces_its_instances_takes_no_version(replacing: str) -> None:
     resources = {"It": {"UpdatePolicy": {replacing: {}}}}
