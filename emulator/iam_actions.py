@@ -207,7 +207,8 @@ def _codepipeline(call: Call) -> Iterator[str]:
 
 def _ssm(call: Call) -> Iterator[str]:
     asked = call.parameters
-    for name in (*([asked["Name"]] if "Name" in asked else ()), *asked.get("Names", ())):
+    named = [asked[name] for name in ("Name", "ResourceId") if name in asked]  # of tags, by ResourceId
+    for name in (*named, *asked.get("Names", ())):
         place = f"arn:aws:ssm:{call.region}:{call.account}:parameter"
         yield name if name.startswith("arn:") else f"{place}/{name.removeprefix('/')}"
 

@@ -70,6 +70,12 @@ def call(service: str, operation: str, asked: Mapping[str, Any]) -> Call:
         ("ssm", "GetParameter", {"Name": "/tap/x"}, [f"ssm:GetParameter ssm:{PLACE}:parameter/tap/x"]),
         (
             "ssm",
+            "ListTagsForResource",
+            {"ResourceType": "Parameter", "ResourceId": "/tap/x"},
+            [f"ssm:ListTagsForResource ssm:{PLACE}:parameter/tap/x"],
+        ),
+        (
+            "ssm",
             "GetParameters",
             {"Names": ["/a", "b"]},
             [f"{PARAMETERS}/a", f"{PARAMETERS}/b"],
