@@ -161,7 +161,7 @@ class Jobs(Construct):
     def _plan_gate(self, id: str, analyze: cdk_pipelines.CodeBuildStep, before: str) -> TimedApproval:
         text = (
             f"{before}{analyze.exported_variable('GATE_TEXT')} Whole hash: {analyze.exported_variable('PLAN_HASH')}. "
-            f"Dashboard: the link below. Runbook: {self._runbook}"
+            f"Review > Approve lets phase 1 begin. Dashboard: the link below. Runbook: {self._runbook}"
         )
         return self._gate(id, text, analyze)
 
@@ -326,8 +326,8 @@ class Jobs(Construct):
     ) -> TimedApproval:
         text = (
             f"Plan {analyze.exported_variable('PLAN_HASH')}, phase {phase.number} ({phase.title}): applied. "
-            f"Its window ends: {apply.exported_variable('WINDOW_END')}. Approve after that: an earlier approval is "
-            "refused, and the stage has to be retried with all actions. Reject to roll this phase back. "
+            f"Its window ends: {apply.exported_variable('WINDOW_END')}. Review > Approve after that: an earlier "
+            "approval is refused, and then: Retry stage > Retry all actions. Reject rolls this phase back. "
             f"Runbook: {self._runbook}"
         )
         return self._gate(OBSERVE, text, analyze)

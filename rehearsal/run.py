@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from domain.errors import UsageError
+from optimizer.cli.output import require_writable
 from rehearsal.pipeline.engine import Walk
 from rehearsal.report import Progress, show
 from rehearsal.scenario import Outcome, Scenario
@@ -34,7 +35,7 @@ def rehearse(
     begun = begun or Spent.so_far()
     if not (project / "app.py").is_file():
         raise UsageError(f"{project} holds no app.py: rehearse from a clone, installed with `make setup`.")
-    request.out.mkdir(parents=True, exist_ok=True)
+    require_writable(request.out)
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch, _spared_collector() as spare:
         setting = Workspace(request, project, Path(scratch), progress)

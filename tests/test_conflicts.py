@@ -34,5 +34,5 @@ def test_two_conflicting_actions_never_both_apply(decisions, expected):
 
 def test_the_reason_names_the_other_action():
     _, kept = without_conflicts([MERGE, TRIM], [decision("merge"), decision("trim")])
-    assert kept.reason == "conflicting actions on the same resource: merge, is none asked"
+    assert kept.reason == "merge changes the same resource and takes the place of this action"
     assert kept.criteria[-1].observed == "merge"

@@ -20,7 +20,7 @@ Both tables get the same decision. The first carries its backup alone; the moves
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 ID = "table_consolidation"
-BELONGS = "is read together with another table, and is no log of high volume"
+LOG = "audit_logs"
+ALONE = "is a high-volume log that no query reads together with another table"
+BELONGS = "queries read the table together with another one, and it is no high-volume log"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
@@ -166,7 +168,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Whether the two support being one; each thing they must have in common is a criterion."""
     belongs = brief(BELONGS, evidence.name in SOURCES, equals=True, source=f"{GUIDE}/bp-relational-modeling.html")
     if evidence.name not in SOURCES:
-        return decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
+        kept = decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
+        return replace(kept, reason=f"{evidence.name} {ALONE}") if evidence.name == LOG else kept
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])

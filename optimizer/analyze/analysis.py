@@ -82,8 +82,8 @@ def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements
 
 def keep_unsized(action: Action, governed: Governed) -> Decision:
     """KEEP, for a governed resource that the sizing does not speak of: the next push would not know of its change."""
-    asked = guard("named in the sizing", False, equals=True)
-    return Decision(action.id, governed.arn, Choice.KEEP, asked.sentence(), (asked,))
+    named = guard("named in the sizing", False, equals=True)
+    return Decision(action.id, governed.arn, Choice.KEEP, named.sentence(), (named,))
 
 
 def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
@@ -99,9 +99,9 @@ def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) 
             and (other.action in named[decision.action] or decision.action in named[other.action])
         ]
         if wins:
-            asked = guard("conflicting actions on the same resource", ", ".join(wins), equals="none")
-            criteria = (*decision.criteria, asked)
-            decision = replace(decision, choice=Choice.KEEP, reason=asked.sentence(), criteria=criteria)
+            free = guard("conflicting actions on the same resource", ", ".join(wins), equals="none")
+            reason = f"{', '.join(wins)} changes the same resource and takes the place of this action"
+            decision = replace(decision, choice=Choice.KEEP, reason=reason, criteria=(*decision.criteria, free))
         settled.append(decision)
     return tuple(settled)
 

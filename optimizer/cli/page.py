@@ -44,14 +44,17 @@ def file_page(life: Lifecycle, out: Path) -> None:
 
 @contextmanager
 def published(life: Lifecycle, *, when_done: bool = True) -> Iterator[None]:
-    """Afterwards, and also when the verb failed, what the plan looks like is filed.
+    """Publish the plan's page when the verb has ended, and also when it failed after it may have written.
 
-    With `when_done` False only then: the next command of the same job files it, before anybody can read it.
+    A verb that was refused before it took the lease wrote nothing, and publishes nothing. With `when_done` False
+    only a failure publishes: the next command of the same job does so otherwise.
     """
+    leased = life.journal.leased
     try:
         yield
     except FAILURES:
-        file_if_possible(life)
+        if life.journal.leased != leased:
+            file_if_possible(life)
         raise
     if when_done:
         file_if_possible(life)

@@ -7,28 +7,34 @@ process with a simulated world.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from typer._click.core import Command  # typer carries click inside
 from typer._click.exceptions import ClickException
 
-from domain.errors import Breach, Differences, OptimizerError, UsageError
+from domain.errors import AwsFailed, Breach, Differences, OptimizerError, UsageError
 from optimizer.actions import registry
 from optimizer.analyze.analysis import analyze as make_plan
+from optimizer.cli.aws_errors import aws_error_text
+from optimizer.cli.explain import decisions_of, explain_document, explain_lines
 from optimizer.cli.gate_text import gate_text
+from optimizer.cli.output import require_writable, unwritable
 from optimizer.cli.page import file_if_possible, file_page, published, write_page
 from optimizer.cli.plan_text import money_lines, plan_lines
+from optimizer.cli.status import read_status
+from optimizer.cli.status_text import status_lines
 from optimizer.decide.policy import Policy
 from optimizer.execute.freeze_override import Freeze, read_override
 from optimizer.execute.guard import PERIOD
@@ -36,13 +42,13 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.measure_savings import measure_savings as measure
 from optimizer.execute.notifications import send
-from optimizer.execute.preconditions import is_under_way
+from optimizer.execute.preconditions import current_plan, is_under_way
 from optimizer.execute.records import PlanState
 from optimizer.execute.states import CARRIED_OUT
 from optimizer.model.decision import finite
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
-from optimizer.model.plan import read_plan
+from optimizer.model.plan import Plan, read_plan
 from optimizer.observe.service_health import ServiceHealth
 from optimizer.ports.sessions import World, production, tooling
 from optimizer.ports.settings import Settings
@@ -50,7 +56,6 @@ from optimizer.reconcile.compare import compare, production_stacks
 from optimizer.reconcile.drift_check import ask_stacks, held_text, plan_held
 from optimizer.reconcile.freeze_check import freeze_check as check_freeze
 
-AWS_FAILED = 7
 COMMANDS = "tap_optimizer.commands"  # the entry points by which other packages add commands (setup.py)
 
 app = typer.Typer(
@@ -80,16 +85,14 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
     except OptimizerError as error:
         _tell(f"{type(error).__name__}: {error}")
         return error.exit_code
-    except ClientError as error:
-        what = error.response["Error"]
-        _tell(
-            f"AwsFailed: {error.operation_name} answered {what.get('Code')}: {what.get('Message')} "
-            "Nothing is lost: run the same command again; if it persists, see docs/runbook.md."
-        )
-        return AWS_FAILED
-    except BotoCoreError as error:
-        _tell(f"AwsFailed: {error} Nothing is lost: run the same command again; if it persists, see docs/runbook.md.")
-        return AWS_FAILED
+    except (ClientError, BotoCoreError) as error:
+        _tell(f"AwsFailed: {aws_error_text(error)}")
+        return AwsFailed.exit_code
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        _tell(f"UsageError: {unwritable(error)}")
+        return UsageError.exit_code
     return result if isinstance(result, int) else 0
 
 
@@ -103,6 +106,7 @@ def analyze(
     ] = False,
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
+    require_writable(out)
     life = _life(context)
     current = life.journal.current()
     if current is not None and current.state in CARRIED_OUT and not anew:
@@ -119,7 +123,6 @@ def analyze(
             for line in (*money.notes, *money_lines(money)):
                 life.say(line)
         life.propose(plan, made.evidence, current)
-    out.mkdir(parents=True, exist_ok=True)
     (out / "plan.json").write_text(plan.dump())
     (out / "plan-hash").write_text(plan.hash + "\n")
     (out / "gate-text").write_text(gate_text(plan) + "\n")
@@ -151,6 +154,8 @@ def apply(
     """Carry out the reversible moves of one phase and open its observation window."""
     document = read_plan(plan)
     life = _life(context)
+    if out is not None:
+        require_writable(out)
     if dry_run:
         for line in life.preview(document, Phase(phase)):
             typer.echo(line)
@@ -160,7 +165,6 @@ def apply(
     end = f"{record.window_end:%Y-%m-%d %H:%M} UTC" if record.window_end else ""
     typer.echo(f"Phase {phase} is {record.state.value}{f' until {end}' if end else ''}.")
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         (out / "window-end").write_text(f"{end or 'no window, nothing was changed'}\n")
 
 
@@ -257,7 +261,7 @@ def drift_check(context: typer.Context) -> None:
     if found := asked.found:
         topic = life.settings.topic_arn
         for subject in send([plan_held(found)], current.plan.hash, life.journal, life.tooling, topic):
-            _tell(f"people are told: {subject}")
+            _tell(f"mail sent: {subject}")
         raise Differences(held_text(found))
     typer.echo(f"CloudFormation would change nothing in {', '.join(asked.stacks)}.")
 
@@ -269,7 +273,7 @@ def sizing(
 ) -> None:
     """Write the sizing record in force, for synthesis to read."""
     record = _life(context).journal.sizing()
-    out.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(out.parent)
     out.write_text(record.model_dump_json(indent=2) + "\n")
     typer.echo(f"Sizing revision {record.revision} is in {out}.")
 
@@ -317,30 +321,49 @@ def measure_savings(context: typer.Context) -> None:
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Where the plan stands, phase by phase."""
-    life = _life(context)
-    current = life.journal.current()
-    document: dict[str, Any] = {"plan": None, "state": None, "phases": []}
-    if current is not None:
-        document |= {"plan": current.plan.hash, "state": current.state.value, "held": current.plan.held}
-        for phase in Phase:
-            record = life.journal.phase(current.plan, phase)
-            waiting = bool(current.plan.to_apply(phase))
-            state = record.state.value if waiting else "nothing to do"
-            since = record.unattended_since
-            reason = f"no job is at work on it since {since:%Y-%m-%d %H:%M} UTC" if since else record.reason
-            document["phases"].append({"phase": phase.number, "state": state, "reason": reason})
+    """Where the plan stands and what to do next, in one screen."""
+    found = read_status(_life(context))
     if as_json:
-        typer.echo(json.dumps(finite(document), allow_nan=False))
+        typer.echo(json.dumps(finite(found.document), allow_nan=False))
         return
-    typer.echo(f"Plan {document['plan'][:12]} is {document['state']}." if current else "There is no plan yet.")
-    for each in document["phases"]:
-        typer.echo(f"  Phase {each['phase']}: {each['state']}{': ' + each['reason'] if each['reason'] else ''}")
+    for line in status_lines(found):
+        typer.echo(line)
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    action: Annotated[str, typer.Argument(help="The action's id, as fleet_rightsize.")],
+    resource: Annotated[
+        str | None, typer.Argument(help="A resource's name or ARN; all of the action's if none.")
+    ] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="A plan.json; the plan in force if none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a decision: each criterion with its arithmetic, what it would do, how to undo it, what it costs."""
+    document, vetoes = (read_plan(plan), {}) if plan else _plan_in_force(_life(context))
+    decisions = decisions_of(document, action, resource)
+    if as_json:
+        typer.echo(json.dumps([explain_document(document, each, vetoes.get(each.key)) for each in decisions]))
+        return
+    for number, decision in enumerate(decisions):
+        if number:
+            typer.echo("")
+        for line in explain_lines(document, decision, vetoes.get(decision.key)):
+            typer.echo(line)
+
+
+def _plan_in_force(life: Lifecycle) -> tuple[Plan, Mapping[str, str]]:
+    """The plan, and why the check right before applying set some of its decisions aside."""
+    plan = current_plan(life.journal).plan
+    phases = life.journal.phases(plan).values()
+    return plan, {key: reason for each in phases for key, reason in (each.vetoed or {}).items()}
 
 
 @app.command()
 def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force, its plan.json and its journal."""
+    require_writable(out)
     life = _life(context)
     typer.echo(f"The dashboard is {write_page(life, out)}.")
 
@@ -348,6 +371,7 @@ def dashboard(context: typer.Context, out: OutDir) -> None:
 @app.command()
 def publish(context: typer.Context, out: OutDir) -> None:
     """Write what `dashboard` writes, and file it in the bucket beside the journal."""
+    require_writable(out)
     life = _life(context)
     write_page(life, out)
     file_page(life, out)

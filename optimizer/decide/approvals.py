@@ -21,23 +21,46 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class ApprovalRule:
-    """`second`: a plan with one-way moves wants a second approver. `committers` may not be that one."""
+    """`second`: a plan with one-way moves wants a second approver. `committers` may not be that one.
 
-    second: bool
+    `second` is None where nothing says whether it does: then no plan with one-way moves is approved.
+    """
+
+    second: bool | None
     committers: tuple[str, ...] = ()
 
-    def require(self, plan: Plan, answered: Mapping[str, str]) -> str:
-        """Who approved, in words, by the gates' answers. Raises NotApproved when that is not enough."""
-        first = answered.get(APPROVE, UNKNOWN)
-        if not self.second or not any(each.one_way for each in plan.actions):
+    def require(self, plan: Plan, answered: Mapping[str, str], by_hand: str = UNKNOWN) -> str:
+        """Who approved, in words: by the gates' answers, or who runs the command `by_hand`.
+
+        Raises NotApproved when that is not enough.
+        """
+        first = answered.get(APPROVE, by_hand)
+        if not any(each.one_way for each in plan.actions):
             return first
-        second = answered.get(CONFIRM, UNKNOWN)
+        if self.second is None:
+            raise NotApproved(
+                f"Plan {plan.hash[:12]} has one-way moves, and TAP_SECOND_APPROVER is not set: it decides whether two "
+                "people must approve them. Approve in the pipeline's stage Approve; by hand, set TAP_SECOND_APPROVER "
+                "to the environment's second_approver (true or false), then approve again."
+            )
+        if not self.second:
+            return self._named(plan, first)
+        first, second = answered.get(APPROVE, UNKNOWN), answered.get(CONFIRM, UNKNOWN)
         if wrong := self._wrong(first, second):
             raise NotApproved(
                 f"Plan {plan.hash[:12]} has one-way moves, so that two people must approve it: {wrong}. "
                 "Retry the stage Approve with all actions: both gates ask anew."
             )
         return f"{first} and {second}"
+
+    @staticmethod
+    def _named(plan: Plan, first: str) -> str:
+        if first == UNKNOWN:
+            raise NotApproved(
+                f"Plan {plan.hash[:12]} has one-way moves, and the pipeline does not say who approved it. "
+                "Retry the stage Approve with all actions: its gate asks anew."
+            )
+        return first
 
     def _wrong(self, first: str, second: str) -> str | None:
         if UNKNOWN in (first, second):

@@ -43,7 +43,7 @@ from domain.sizing import Sizing, SizingRecord
 from optimizer.analyze.evidence import PlanEvidence
 from optimizer.costs.realised import RealisedWeek
 from optimizer.decide.health import Baseline
-from optimizer.execute.lease import PATIENCE, Held, Purpose
+from optimizer.execute.lease import PATIENCE, Held, LeaseHolder, Purpose, read_holder
 from optimizer.execute.records import (
     Acceptance,
     Earlier,
@@ -97,6 +97,10 @@ class Journal:
         """The lease, to be held in a `with` block while writing; waited for so long."""
         self._leases.append(purpose)
         return Held(self.aws, self.table, purpose, who, patience)
+
+    def holder(self) -> LeaseHolder | None:
+        """Who took the lease last; None when nobody ever did."""
+        return read_holder(self.aws, self.table)
 
     def current(self) -> PlanRecord | None:
         """The plan in force; None before the first analysis."""

@@ -39,16 +39,17 @@ class KillSwitch:
 
     def stops_all(self) -> bool:
         """Whether not even an undo is allowed: a person keeps everything where it is."""
-        return self._shown() not in (SwitchPosition.GO.value, SwitchPosition.UNDO.value)
+        return self.position() not in (SwitchPosition.GO.value, SwitchPosition.UNDO.value)
 
-    def _shown(self) -> str:
+    def position(self) -> str:
+        """The parameter's value as it is now; go where there is no parameter."""
         if self.parameter is None:
             return SwitchPosition.GO.value
         return self.tooling.ssm.get_parameter(Name=self.parameter)["Parameter"]["Value"].strip()
 
     def _allow(self, *positions: SwitchPosition) -> None:
-        if (shown := self._shown()) not in [each.value for each in positions]:
+        if (position := self.position()) not in [each.value for each in positions]:
             raise Stopped(
-                f"The parameter {self.parameter} says {shown!r}: nothing is changed. "
+                f"The parameter {self.parameter} says {position!r}: nothing is changed. "
                 "Set it to go (or to undo, which lets a rollback through), then run the same command again."
             )

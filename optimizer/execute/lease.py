@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,30 @@ class Purpose(Enum):
     FREEZE = "freeze"
     MEASURE = "measure"
     ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True)
+class LeaseHolder:
+    """Who took the lease last, why, and until when (UTC). `ends` is None when it was given back."""
+
+    owner: str
+    purpose: str
+    ends: datetime | None
+
+    @property
+    def renewed(self) -> datetime | None:
+        """When the holder last showed that it lives."""
+        return self.ends - DURATION if self.ends else None
+
+
+def read_holder(aws: Aws, table: str) -> LeaseHolder | None:
+    """The holder of the lease, also of one that has run out; None when it was never taken."""
+    item = _current(aws, table)
+    if not item:
+        return None
+    ends = float(item["expires"]["N"])
+    until = datetime.fromtimestamp(ends, UTC) if ends else None
+    return LeaseHolder(item["owner"]["S"].rsplit(" ", 1)[0], item["purpose"]["S"], until)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from domain.errors import Breach, LeaseLost, TurnedBack, Unhealthy, WrongState
 from domain.sizing import Sizing, SizingRecord
 from optimizer.action import Action, When
 from optimizer.analyze.evidence import PlanEvidence
+from optimizer.decide.approvals import UNKNOWN
 from optimizer.decide.health import judge
 from optimizer.decide.policy import Policy
 from optimizer.execute.applied_code import keep
@@ -112,7 +113,8 @@ class Lifecycle:
     def approve(self, plan: Plan) -> str:
         """Record that the gate was passed for exactly this plan; returns who approved. Raises NotApproved."""
         by_gate = answered(self.tooling, self.settings.pipeline_name, "Approve")
-        who = self.settings.approvals.require(plan, by_gate)
+        caller = self.tooling.sts.get_caller_identity()["Arn"] if self.settings.by_hand else UNKNOWN
+        who = self.settings.approvals.require(plan, by_gate, caller)
         with self.journal.lease(Purpose.APPROVE, self.settings.build_id) as lease:
             JournalWriter(self.journal, lease).approve(plan, who)
         return who
@@ -409,7 +411,7 @@ class Lifecycle:
 
     def _send(self, notices: Iterable[Notice], plan_hash: str) -> None:
         for subject in send(notices, plan_hash, self.journal, self.tooling, self.settings.topic_arn):
-            self.say(f"people are told: {subject}")
+            self.say(f"mail sent: {subject}")
 
     def _follow(self, plan: Plan, phase: Phase) -> None:
         """Bring the sizing after what AWS varied since a phase was accepted: its reconcile is tried again with that."""

@@ -1,7 +1,7 @@
-"""Who must do what, told by mail: which notices a plan's state calls for, and sending each of them once.
+"""Mails to people: which notices a plan's state calls for, and sending each of them once.
 
-What is due is read off the journal, not remembered on the way: a watch that crashed, or a topic that
-could not be reached, costs five minutes and no notice.
+The notices are derived from the journal: a watch that crashed, or a topic that could not be reached, delays
+a notice by five minutes and loses none.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from hashlib import sha256
 
 from optimizer.execute.journal import Journal
 from optimizer.execute.records import Acceptance, PhaseRecord, PhaseState
+from optimizer.execute.ways_on import ANEW, RELEASE, STATUS, answer_gate, log_of, retry, roll_back
 from optimizer.model.health import Assessment, Health
 from optimizer.model.phase import Phase
 from optimizer.ports.aws import Aws
 
+OBSERVE = "Observe"
 UNCLEAR = timedelta(hours=6)  # a gap that mends itself is nobody's work
 UNANSWERED = timedelta(hours=24)
 UNFINISHED = timedelta(hours=2)
@@ -56,7 +58,8 @@ def rolled_back(record: PhaseRecord) -> Notice:
         "rolled_back",
         "was rolled back",
         f"Phase {record.phase.number} is as it was before: {record.reason}",
-        "The plan is stopped. Find the cause on the dashboard and mend it; then `analyze --anew` proposes a new plan.",
+        f"The plan is stopped. Find the cause on the dashboard and mend it. Then propose a new plan: run `{ANEW}` with "
+        f"the variables of the project tap-analyze, and release the pipeline (`{RELEASE}`).",
     )
 
 
@@ -68,10 +71,10 @@ def unattended(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
         record.phase,
         f"unattended#{since:%Y%m%dT%H%M}#{(now - since) // AGAIN}",
         "stands half way, and no job is at work on it",
-        f"It is {record.state.value}; no job is at work on it since {since:%Y-%m-%d %H:%M} UTC. The watch guards the "
-        f"service and tends what was changed; {then}.",
-        f"Read the log of the job that ended, then retry the stage {record.phase.stage_name} with all actions: it goes "
-        "on where it stopped. To give up instead, run `rollback`.",
+        f"It is {record.state.value}, and no job has worked on it since {since:%Y-%m-%d %H:%M} UTC. The watch guards "
+        f"the service and tends what was changed; {then}.",
+        f"Read the log of the job that ended. {retry(record.phase)}: the phase goes on where it stopped. To give up "
+        f"instead: `{roll_back(record.phase)}`.",
     )
 
 
@@ -82,8 +85,8 @@ def no_way_back(phase: Phase, problem: str, now: datetime) -> Notice:
         f"no_way_back#{now:%Y%m%d}",
         "cannot be rolled back",
         problem,
-        "Treat it as an incident: mend by hand what the text names, then run `rollback` again; see docs/runbook.md, "
-        "The way back is closed.",
+        f"Treat it as an incident: mend by hand what is named above, then run `{roll_back(phase)}`; see "
+        "docs/runbook.md, The way back is closed.",
     )
 
 
@@ -106,7 +109,8 @@ def not_watched(phase: Phase, problem: str, now: datetime) -> Notice:
         f"not_watched#{now:%Y%m%d}",
         "does not begin: the watch cannot run beside it",
         problem,
-        "Ask AWS for more concurrent builds (Service Quotas, AWS CodeBuild), then retry the stage with all actions.",
+        "Request more concurrent builds (Service Quotas console, AWS CodeBuild: Concurrently running builds). "
+        f"Then: {retry(phase)}.",
     )
 
 
@@ -117,8 +121,8 @@ def rollback_unfinished(record: PhaseRecord, now: datetime) -> Notice:
         f"rolling_back#{(now - record.since - UNFINISHED) // AGAIN}",
         "is still being rolled back",
         f"The rollback began at {record.since:%Y-%m-%d %H:%M} UTC and is not finished: {record.reason}",
-        "The watch goes on with it every five minutes. Read the log of tap-watch and tap-rollback for what fails, and "
-        "mend that: see docs/runbook.md, No capacity on the way back.",
+        f"The watch goes on with it every five minutes. {log_of('tap-watch')}, and that of tap-rollback; mend what "
+        "fails there: see docs/runbook.md, No capacity on the way back.",
     )
 
 
@@ -130,16 +134,15 @@ def unclear(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
         f"unclear#{since:%Y%m%dT%H%M}#{(now - since - UNCLEAR) // AGAIN}",
         "cannot be judged",
         f"The window has been INCONCLUSIVE since {since:%Y-%m-%d %H:%M} UTC: {reason}",
-        "Mend what publishes the load balancer's metrics; the phase stays applied and watched. To give up instead, "
-        "reject its Observe gate.",
+        "Mend what publishes the load balancer's metrics; the phase stays applied and watched. To give up instead: "
+        f"{answer_gate(record.phase.stage_name, OBSERVE, done='reject')}.",
     )
 
 
 def found(phase: Phase, line: str) -> Notice:
-    """Something that the watch found while it tended what was changed; told once in the same words."""
-    return _notice(
-        phase, f"found#{sha256(line.encode()).hexdigest()[:16]}", "needs a look", line, "What is said above."
-    )
+    """Something that the watch found while it tended what was changed; sent once in the same words."""
+    key = f"found#{sha256(line.encode()).hexdigest()[:16]}"
+    return _notice(phase, key, "needs a look", line, f"Follow the line above; `{STATUS}` shows where the phase stands.")
 
 
 def unanswered(record: PhaseRecord, end: datetime, now: datetime) -> Notice:
@@ -149,21 +152,21 @@ def unanswered(record: PhaseRecord, end: datetime, now: datetime) -> Notice:
         f"unanswered#{end:%Y%m%dT%H%M}#{(now - end - UNANSWERED) // AGAIN}",
         "waits to be accepted",
         f"Its window ended at {end:%Y-%m-%d %H:%M} UTC, and it is not accepted.",
-        f"Approve the Observe gate of {record.phase.stage_name}. When the stage has failed, because somebody approved "
-        "too early or the service was not surely healthy, retry it with all actions first.",
+        f"{answer_gate(record.phase.stage_name, OBSERVE)}. When the stage has failed, because somebody approved too "
+        "early or the service was not surely healthy, choose Retry stage, then Retry all actions first.",
     )
 
 
 def gate_expired(phase: Phase, execution: str, *, asked_again: bool) -> Notice:
     """A gate ran out of time without an answer."""
-    asked = "The gate asks anew: approve or reject it."
-    by_hand = f"It could not be asked anew: retry the stage {phase.stage_name} with all actions, or release the newest."
+    again = f"The gate is open again. {answer_gate(phase.stage_name, OBSERVE)}."
+    by_hand = f"The gate could not be opened again. {retry(phase)}; or release the newest commit: `{RELEASE}`."
     return _notice(
         phase,
         f"expired#{execution}",
         "was not answered in time",
         "Nobody answered the Observe gate. The phase stays applied and watched; nothing was rolled back.",
-        asked if asked_again else by_hand,
+        again if asked_again else by_hand,
     )
 
 
@@ -197,6 +200,6 @@ def send(notices: Iterable[Notice], plan_hash: str, journal: Journal, tooling: A
     return [notice.subject for notice in fresh]
 
 
-def _notice(phase: Phase, key: str, subject: str, happened: str, asked: str) -> Notice:
+def _notice(phase: Phase, key: str, subject: str, happened: str, to_do: str) -> Notice:
     title = f"tap: phase {phase.number} ({phase.title}) {subject}"
-    return Notice(f"{phase.number}#{key}", title, f"{happened}\n\nWhat is asked of you: {asked}\n")
+    return Notice(f"{phase.number}#{key}", title, f"{happened}\n\nWhat to do: {to_do}\n")

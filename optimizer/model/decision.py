@@ -30,7 +30,7 @@ def finite(value: Json) -> Json:
 
 
 class Origin(Enum):
-    """Who asks for a criterion: the brief, or a guard that the literal rule lacks."""
+    """Where a criterion comes from: the brief, or a guard that the brief's rule lacks."""
 
     BRIEF = "brief"
     GUARD = "guard"
@@ -55,10 +55,10 @@ class Choice(Enum):
 
 @dataclass(frozen=True)
 class Criterion:
-    """One question asked of the evidence: what was observed, what was the limit, how it came out.
+    """One test of the evidence: the observed value, its limit, and the verdict.
 
     `comparison` reads between the two: "at most", "below", "at least", "is". A name of the form
-    `PART: QUESTION` asks of a part of the resource, as of one index of a table.
+    `PART: CRITERION` is about a part of the resource, for example one index of a table.
     """
 
     name: str
@@ -72,11 +72,10 @@ class Criterion:
 
     def sentence(self) -> str:
         """The criterion as a person reads it."""
-        if self.verdict is Verdict.NO_DATA:
-            return f"{self.name}: no data ({self.comparison} {_shown(self.limit, self.unit)} asked)"
-        return (
-            f"{self.name}: {_shown(self.observed, self.unit)}, {self.comparison} {_shown(self.limit, self.unit)} asked"
-        )
+        limit = _worded(self.limit, self.unit)
+        bound = f"must be {limit}" if self.comparison == "is" else f"limit: {self.comparison} {limit}"
+        observed = "no data" if self.verdict is Verdict.NO_DATA else _worded(self.observed, self.unit)
+        return f"{self.name}: {observed} ({bound})"
 
 
 @dataclass(frozen=True)
@@ -159,17 +158,17 @@ def decide_by(
 ) -> Decision:
     """APPLY when every criterion passed; NO_DATA when any was not measured; else KEEP, with the reasons."""
     failed = [c for c in criteria if c.verdict is Verdict.FAIL]
-    unknown = [c for c in criteria if c.verdict is Verdict.NO_DATA]
+    unmet = [c for c in criteria if c.verdict is Verdict.NO_DATA]
     if failed:
         choice, reason = Choice.KEEP, "; ".join(c.sentence() for c in failed)
-    elif unknown or not criteria:
-        choice, reason = Choice.NO_DATA, "; ".join(c.sentence() for c in unknown) or "nothing was measured"
+    elif unmet or not criteria:
+        choice, reason = Choice.NO_DATA, "; ".join(c.sentence() for c in unmet) or "nothing was measured"
     else:
         choice, reason = Choice.APPLY, f"all {len(criteria)} criteria hold"
         reason += f"; not measured: {', '.join(unmeasured)}" if unmeasured else ""
-    shown = tuple(replace(each, today=finite(each.today), after=finite(each.after)) for each in projected)
+    projections = tuple(replace(each, today=finite(each.today), after=finite(each.after)) for each in projected)
     spent = tuple(replace(each, quantity=finite(each.quantity)) for each in costs)
-    return Decision(action, resource, choice, reason, criteria, before, target, shown, undo, spent, unmeasured)
+    return Decision(action, resource, choice, reason, criteria, before, target, projections, undo, spent, unmeasured)
 
 
 def _criterion(
@@ -193,7 +192,7 @@ def _criterion(
     return Criterion(name, origin, observed, comparison, bound, unit, verdict, source)
 
 
-def _shown(value: Measured, unit: str) -> str:
+def _worded(value: Measured, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = (

@@ -13,6 +13,8 @@ from typing import Self
 from domain.errors import UsageError
 from optimizer.decide.approvals import ApprovalRule
 
+BY_HAND = "local"  # the id of a run that is no build: a person runs it
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -45,6 +47,11 @@ class Settings:
     watch_name: str | None = None
     looks: int = 1
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person runs the command, and no job of the pipeline."""
+        return self.build_id == BY_HAND
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the variables; raises UsageError naming the first one that is missing."""
@@ -67,11 +74,11 @@ class Settings:
             override_parameter=environ.get("TAP_OVERRIDE_PARAMETER") or None,
             peaks_parameter=environ.get("TAP_PEAKS_PARAMETER") or None,
             approvals=ApprovalRule(
-                second=environ.get("TAP_SECOND_APPROVER") == "true",
+                second=_yes_or_no(environ, "TAP_SECOND_APPROVER"),
                 committers=tuple(each for each in environ.get("TAP_COMMITTERS", "").split(",") if each),
             ),
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
-            build_id=environ.get("CODEBUILD_BUILD_ID", "local"),
+            build_id=environ.get("CODEBUILD_BUILD_ID", BY_HAND),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,
             gate_timeout=_minutes(environ.get("GATE_TIMEOUT_MINUTES")),
             looks=_count(environ, "TAP_LOOKS", 1),
@@ -86,6 +93,14 @@ def _count(environ: Mapping[str, str], name: str, usual: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise UsageError(f"{name} is {value!r}: it must be a number from 1 on.")
     return int(value)
+
+
+def _yes_or_no(environ: Mapping[str, str], name: str) -> bool | None:
+    """True or false as written; None where nothing is set. Raises UsageError for anything else."""
+    value = environ.get(name, "").strip().lower()
+    if value not in ("", "true", "false"):
+        raise UsageError(f"{name} is {value!r}: it must be true or false.")
+    return None if not value else value == "true"
 
 
 def _minutes(value: str | None) -> timedelta | None:

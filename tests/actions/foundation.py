@@ -152,6 +152,7 @@ def loaded(scratch: Path) -> Iterator[Foundation]:
             "TAP_PRIMARY_REGION": life.aws.region,
             "TAP_SECONDARY_REGIONS": ",".join(dict.fromkeys(each for each in regions if each != life.aws.region)),
             "TAP_ROLE_ARN": f"arn:aws:iam::{account.production}:role/tap-act",
+            "TAP_SECOND_APPROVER": "false",
         }
         settings = Settings.from_environ(environ)
         outside = job_world(account, environ)

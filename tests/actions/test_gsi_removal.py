@@ -75,7 +75,7 @@ def test_a_kept_index_vetoes_no_other_and_shows_why():
     decision = decide(evidence(), Policy())
     assert (decision.choice, decision.target) == (Choice.APPLY, {"remove": ["a"]})
     assert decision.reason == (
-        "a: every criterion holds; b stays: queries in the busiest of 8 weeks, at most: 140,000, below 50 asked"
+        "a: every criterion holds; b stays: queries in the busiest of 8 weeks, at most: 140,000 (limit: below 50)"
     )
     verdicts = {each.name: each.verdict for each in decision.criteria if each.name.startswith("b: ")}
     assert list(verdicts.values()) == [Verdict.FAIL, Verdict.FAIL, Verdict.PASS]

@@ -67,7 +67,7 @@ def test_a_kept_decision_says_why_and_saves_nothing() -> None:
     view = view_of(made.kept())
     kept, unknown = view.decisions
     assert (kept.decision.text, kept.state.text, kept.saving) == ("Keep", "Left as it is", "–")
-    assert "p95 CPU: 43.1 %, below 20 % asked" in kept.reason
+    assert "p95 CPU: 43.1 % (limit: below 20 %)" in kept.reason
     assert unknown.decision.text == "No data"
     assert unknown.criteria[0].observed == "no data"
 

@@ -36,6 +36,7 @@ ENVIRON = {
     "TAP_PRODUCTION_ACCOUNT": "222222222222",
     "TAP_PRIMARY_REGION": "us-east-1",
     "TAP_ROLE_ARN": "arn:aws:iam::222222222222:role/tap-act",
+    "TAP_SECOND_APPROVER": "false",
 }
 
 

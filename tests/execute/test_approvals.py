@@ -21,7 +21,6 @@ TWO = ApprovalRule(second=True, committers=("dev@example.com", "jane"))
     ("rule", "answered", "who"),
     [
         (ApprovalRule(second=False), {"ApprovePlan": JANE}, JANE),
-        (ApprovalRule(second=False), {}, "unknown"),
         (TWO, {"ApprovePlan": JANE, "ConfirmPlan": LEAD}, f"{JANE} and {LEAD}"),
         (TWO, {"ApprovePlan": JANE, "ConfirmPlan": LEAD, "Record": JANE}, f"{JANE} and {LEAD}"),
     ],
@@ -47,6 +46,36 @@ def test_not_enough_for_one_way_moves(world: World, answered: dict[str, str], sa
         TWO.require(plan, answered)
     reversible = replace(plan, actions=tuple(replace(each, one_way=()) for each in plan.actions))
     assert TWO.require(reversible, answered) == answered.get("ApprovePlan", "unknown")
+
+
+def test_one_way_moves_are_approved_by_nobody_unknown(world: World) -> None:
+    plan = world.plan()
+    with pytest.raises(NotApproved, match="does not say who approved"):
+        ApprovalRule(second=False).require(plan, {})
+    assert ApprovalRule(second=False).require(plan, {}, JANE) == JANE
+    for answered in ({}, {"ApprovePlan": JANE, "ConfirmPlan": LEAD}):
+        with pytest.raises(NotApproved, match="TAP_SECOND_APPROVER is not set"):
+            ApprovalRule(second=None).require(plan, answered, JANE)
+    reversible = replace(plan, actions=tuple(replace(each, one_way=()) for each in plan.actions))
+    assert ApprovalRule(second=None).require(reversible, {}, JANE) == JANE
+
+
+def test_by_hand_the_caller_is_who_approved(world: World) -> None:
+    world.approved()
+    current = world.fresh().journal.current()
+    assert current is not None
+    assert current.approver == "arn:aws:iam::111111111111:user/job"
+
+
+def test_by_hand_without_the_rule_a_one_way_plan_is_not_approved(world: World) -> None:
+    environ = {name: value for name, value in ENVIRON.items() if name != "TAP_SECOND_APPROVER"}
+    with pytest.raises(NotApproved, match="TAP_SECOND_APPROVER is not set"):
+        replace(world, environ=environ).approved()
+
+
+def test_a_job_of_the_pipeline_approves_nothing_by_its_own_name(world: World) -> None:
+    with pytest.raises(NotApproved, match="does not say who approved"):
+        replace(world, environ={**ENVIRON, "CODEBUILD_BUILD_ID": "tap-approve:1"}).approved()
 
 
 @pytest.mark.parametrize(("second", "approved"), [(LEAD, True), (JANE, False)])

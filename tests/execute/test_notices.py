@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -40,7 +41,8 @@ def hours(count: float) -> timedelta:
 def test_what_a_phase_calls_for(record: PhaseRecord, subjects: list[str]) -> None:
     found = list(notices.due([record], NOW))
     assert [each.subject for each in found] == [f"tap: phase 2 (EC2 and Redis) {each}" for each in subjects]
-    assert all("What is asked of you: " in each.text for each in found)
+    assert all("What to do: " in each.text for each in found)
+    assert all(re.search(r"`python -m optimizer |console, p|Request more", each.text) for each in found)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_stage_that_cannot_be_retried_is_left_to_a_person(applied):
     execution.expire(applied.gate, applied.account.clock.now())
     execution.statuses.clear()  # a newer execution has taken the stage
     assert "asks anew" not in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
-    assert "retry the stage Phase2 with all actions" in applied.mail()[0]["Message"]
+    assert "stage Phase2: choose Retry stage, then Retry all actions" in applied.mail()[0]["Message"]
 
 
 def test_the_jobs_own_rejection_rolls_back_once(applied):

@@ -61,7 +61,7 @@ def test_a_decision_applies_only_when_every_criterion_holds(criteria, choice):
 
 def test_the_reason_names_what_failed():
     reason = decide_by("action", "resource", (PASS, FAIL), before={}, target={}).reason
-    assert reason == "b: 3, at most 2 asked"
+    assert reason == "b: 3 (limit: at most 2)"
 
 
 @pytest.mark.parametrize("odd", [NAN, INFINITE, -INFINITE])

@@ -191,7 +191,7 @@ def test_a_cache_that_would_not_fit_is_kept_with_its_arithmetic() -> None:
     (cache,) = [each for each in summary["phases"][1]["actions"] if each["id"] == "redis_rightsize"]
     assert cache["outcome"] == "kept"
     page = page_in(life.out)
-    assert "at most 31.6 GiB asked" in page
+    assert "limit: at most 31.6 GiB" in page
     assert cache["reason"] in page
 
 
