@@ -171,10 +171,11 @@ class Action:
     policy)` is pure; `describe(aws, governed)` is the state that a decision rests on and that undo
     restores; `moves(governed, before, decision)` are the changes; `resize(sizing, decision)` is what
     acceptance writes into the sizing record; `varies` names what of `describe` AWS itself changes, as the
-    capacity of a group that scales: no sign of somebody's hand. `follow(sizing, resource, described)` writes what AWS
-    varied into the sizing, so that no template takes it back. Of its kind, the action asks about the
-    resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not `sized`,
-    of which the sizing cannot say what became of them, it keeps.
+    capacity of a group that scales: no sign of somebody's hand. `released` names what people release beside a plan,
+    as an image: the window begins anew for it, and a decision is judged anew. `follow(sizing, resource, described)`
+    writes what AWS varied into the sizing, so that no template takes it back. Of its kind, the action asks about
+    the resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not
+    `sized`, of which the sizing cannot say what became of them, it keeps.
 
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
     `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
@@ -197,6 +198,7 @@ class Action:
     applies_to: Callable[[Governed], bool] = _to_all
     sized: Callable[[Sizing, Governed], bool] = _every
     varies: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
     follow: Callable[[Sizing, str, Before], Sizing] | None = None
     keeps_notes: bool = False
     tend: Tending | None = None

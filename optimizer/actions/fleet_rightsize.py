@@ -282,6 +282,7 @@ def describe(aws: Aws, group: Governed) -> Before:
         "version": template.get("Version"),
         "instance_type": launched.get("InstanceType"),
         "image": launched.get("ImageId"),
+        "running": fleet.running_images(aws, shown),
         "target_tracking": fleet.target_tracking(aws, group.name),
     }
 
@@ -373,6 +374,7 @@ ACTION = Action(
     sized=is_sized,
     follow=follow,
     varies=("desired",),  # target tracking moves it
+    released=("image", "running", "version"),  # a person releases an image (docs/image.md)
     permissions=(
         *permissions(
             "autoscaling:DescribeAutoScalingGroups",

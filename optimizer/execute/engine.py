@@ -105,7 +105,7 @@ class Engine:
         The criteria are collected again: they may veto, never add. What the approved target lists,
         as the indexes to remove, must all be wanted still; that more would be wanted by now changes
         nothing. Raises PlanChanged when the resource is not what the approved plan saw, in anything but what
-        AWS itself varies: with that the decision is judged anew.
+        AWS itself varies and people release: with that the decision is judged anew.
         """
         action = self.actions[decision.action]
         if governed is None:
@@ -128,7 +128,7 @@ class Engine:
         before = pen.journal.before(plan, phase, decision.action, decision.resource)
         if before is None:
             before = decision.before
-            if action.varies:  # the way back leads to what was there when it began
+            if action.varies or action.released:  # the way back leads to what was there when it began
                 before = {**before, **_varied(action, self._described(action, governed))}
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
         notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
@@ -366,8 +366,8 @@ def not_wanted(approved: Mapping[str, Json], again: Mapping[str, Json]) -> list[
 
 
 def _varied(action: Action, state: Mapping[str, Json]) -> dict[str, Json]:
-    """What of a state AWS itself varies, as the capacity of a group that scales."""
-    return {name: state[name] for name in action.varies if name in state}
+    """What of a state AWS itself varies or people release, as a group's capacity and its image."""
+    return {name: state[name] for name in (*action.varies, *action.released) if name in state}
 
 
 def _listed(target: Mapping[str, Json]) -> set[tuple[str, str]]:

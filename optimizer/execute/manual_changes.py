@@ -3,7 +3,8 @@
 When its window opens, the state of every governed resource that was decided on is kept, as its action describes it.
 Somebody who changes one of them in the console makes the window observe something else than what was approved: it
 begins anew, and what was found becomes what is compared with. What the phase itself had changed has to be as it left
-it in the end: an index whose deny was lifted is one that somebody needs, and is not deleted.
+it in the end: an index whose deny was lifted is one that somebody needs, and is not deleted. What people release beside
+a plan, as an image with a security patch, is watched for a whole window, and then is what stays.
 """
 
 from __future__ import annotations
@@ -86,12 +87,19 @@ class ManualChanges:
         return found
 
     def standing(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
-        """What the phase had changed, was changed since, and was not put back."""
-        return [
-            Found(replace(left, state=left.applied), replace(left, state=state))
-            for left in kept
-            if left.own and left.applied is not None and (state := self._now(left)) != left.applied
-        ]
+        """What the phase had changed, was changed since, and was neither put back nor released."""
+        found = []
+        for left in kept:
+            if not left.own or left.applied is None:
+                continue
+            released = self.actions[left.action].released
+            was, now = (
+                {name: value for name, value in state.items() if name not in released}
+                for state in (left.applied, self._now(left))
+            )
+            if was != now:
+                found.append(Found(replace(left, state=was), replace(left, state=now)))
+        return found
 
     def _now(self, left: WindowSnapshot) -> Mapping[str, Json]:
         governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})

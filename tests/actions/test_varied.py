@@ -118,3 +118,47 @@ def test_the_sizing_takes_over_the_capacity_that_is_there(aws: Aws, fleet: Gover
     assert sizing.fleet == Policy().fleet.target.model_copy(update={"desired": starts})
     beyond = sizing.model_copy(update={"fleet": sizing.fleet.model_copy(update={"maximum": 8, "desired": 8})})
     assert engine(aws).followed(beyond, [decision]).fleet.desired == 8, "never beyond its own bounds"
+
+
+def deploy_image(aws: Aws, image: str) -> None:
+    """As the pipeline does: a version of the template, named in the group; what runs stays."""
+    (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[FLEET])["AutoScalingGroups"]
+    source = group["LaunchTemplate"]["Version"]
+    version = aws.ec2.create_launch_template_version(
+        LaunchTemplateName=FLEET, SourceVersion=source, LaunchTemplateData={"ImageId": image}
+    )["LaunchTemplateVersion"]["VersionNumber"]
+    aws.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName=FLEET, LaunchTemplate={"LaunchTemplateName": FLEET, "Version": str(version)}
+    )
+
+
+def release(aws: Aws) -> None:
+    """As docs/image.md says it."""
+    aws.autoscaling.start_instance_refresh(
+        AutoScalingGroupName=FLEET,
+        Preferences={"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110, "InstanceWarmup": 300},
+    )
+    aws.clock.sleep(4 * 3600)
+
+
+def test_an_image_is_released_between_plan_and_phase_and_the_way_back_leads_to_it(aws: Aws, fleet: Governed) -> None:
+    decision = planned(aws, fleet)
+    deploy_image(aws, "ami-0fedcba9876543210")
+    assert "release it first" in (engine(aws).still_wanted(decision, fleet, measured(aws, 4.0)) or ""), "it waits"
+    release(aws)
+    assert engine(aws).still_wanted(decision, fleet, measured(aws, 4.0)) is None
+    pen: Any = KeptBefore()
+    begun = replace(engine(aws), switch=SimpleNamespace(allow_change=None))  # type: ignore[arg-type]
+    begun.change(None, Phase.COMPUTE, decision, fleet, pen)  # type: ignore[arg-type]
+    assert (pen.kept["version"], pen.kept["image"]) == ("2", "ami-0fedcba9876543210")
+
+
+def test_a_type_that_somebody_changes_with_the_image_is_refused(aws: Aws, fleet: Governed) -> None:
+    decision = planned(aws, fleet)
+    aws.ec2.create_launch_template_version(
+        LaunchTemplateName=FLEET, SourceVersion="1", LaunchTemplateData={"InstanceType": "m5.8xlarge"}
+    )
+    version: Any = {"LaunchTemplateName": FLEET, "Version": "2"}
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName=FLEET, LaunchTemplate=version)
+    with pytest.raises(PlanChanged, match="instance_type"):
+        engine(aws).still_wanted(decision, fleet, measured(aws, 4.0))

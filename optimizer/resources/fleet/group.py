@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -206,19 +206,32 @@ def _unreleased(aws: Aws, group: AutoScalingGroupTypeDef) -> Iterator[str]:
     template = group.get("LaunchTemplate")
     if not template or not template["Version"].isdigit():
         return
-    running = Counter(each["LaunchTemplate"]["Version"] for each in group["Instances"] if "LaunchTemplate" in each)
-    if not running.keys() - {template["Version"]}:
-        return
-    shown = aws.ec2.describe_launch_template_versions(
-        LaunchTemplateId=template["LaunchTemplateId"], Versions=sorted({*running, template["Version"]})
-    )["LaunchTemplateVersions"]
-    images = {str(each["VersionNumber"]): each["LaunchTemplateData"].get("ImageId") for each in shown}
+    counted = Counter(each.get("LaunchTemplate", {}).get("Version", "") for each in group["Instances"])
+    images = _images(aws, template["LaunchTemplateId"], {*counted, template["Version"]})
     newest = images.get(template["Version"])
-    if others := {number: count for number, count in running.items() if images.get(number) != newest}:
+    if others := {number: count for number, count in counted.items() if number and images.get(number) != newest}:
         yield (
             f"{sum(others.values())} instances run another image than version {template['Version']} of the launch "
             f"template, {newest}: release it first (docs/image.md)"
         )
+
+
+def running_images(aws: Aws, group: AutoScalingGroupTypeDef) -> list[str]:
+    """The images that the group's instances were launched with; of one whose version is gone, that it is unknown."""
+    versions: dict[str, set[str]] = {}
+    for instance in group["Instances"]:
+        template = instance.get("LaunchTemplate", {})
+        if id := template.get("LaunchTemplateId"):
+            versions.setdefault(id, set()).add(template.get("Version", ""))
+    found = ((_images(aws, id, numbers), numbers) for id, numbers in versions.items())
+    return sorted({images.get(number) or "unknown" for images, numbers in found for number in numbers})
+
+
+def _images(aws: Aws, template: str, versions: Collection[str]) -> dict[str, str | None]:
+    """The image of each of these versions. One that was deleted, while instances run on, is left out."""
+    asked = aws.ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
+    shown = {str(each["VersionNumber"]): each for page in asked for each in page["LaunchTemplateVersions"]}
+    return {number: shown[number]["LaunchTemplateData"].get("ImageId") for number in versions if number in shown}
 
 
 def _other_policies(aws: Aws, group: str) -> Iterator[str]:
