@@ -6,7 +6,7 @@ import gc
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def rehearse(
         raise UsageError(f"{project} holds no app.py: rehearse from a clone, installed with `make setup`.")
     require_writable(request.out)
     progress = Progress(sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch, _spared_collector() as spare:
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch, spared_collector() as spare:
         setting = Workspace(request, project, Path(scratch), progress)
         assembly = setting.synthesize()
         with setting.account_of(assembly) as account:
@@ -45,16 +45,29 @@ def rehearse(
             life = RehearsalSession(setting, account, assembly)
             life.begin()
             spare()
-            walk = life.walk()
-            life.live_on(request.weeks_after)
-            life.publish()
-            (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
-            (request.out / "called-on.json").write_text(json.dumps(life.called_on(), indent=2) + "\n")
-            summary = life.summary()
-            differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
-            differences += other_sizing(life.journal.sizing(), request.scenario.expect.sizing)
-            differences += broken_off(walk, summary, request.scenario)
-            differences += life.writer.differences() if life.writer else []
+            summary, differences = end(life, life.walk())
+    return tell(request, summary, differences, begun, as_json=as_json)
+
+
+def end(life: RehearsalSession, walk: Walk) -> tuple[Summary, list[str]]:
+    """All that comes after the walk; the life's figures, and how it ended otherwise than its scenario expects."""
+    request = life.request
+    life.live_on(request.weeks_after)
+    life.publish()
+    (request.out / "calls.json").write_text(json.dumps(life.calls_by_role(), indent=2) + "\n")
+    (request.out / "called-on.json").write_text(json.dumps(life.called_on(), indent=2) + "\n")
+    summary = life.summary()
+    differences = unexpected(summary, excluded_of(life.journal), request.scenario.expect)
+    differences += other_sizing(life.journal.sizing(), request.scenario.expect.sizing)
+    differences += broken_off(walk, summary, request.scenario)
+    differences += life.writer.differences() if life.writer else []
+    return summary, differences
+
+
+def tell(
+    request: RehearsalRequest, summary: Summary, differences: Sequence[str], begun: Spent, *, as_json: bool = False
+) -> int:
+    """Write summary.json and show it; 0 when there are no differences, else 1."""
     summary = summary.model_copy(update=Spent.so_far().since(begun))
     (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
     if as_json:
@@ -65,7 +78,7 @@ def rehearse(
 
 
 @contextmanager
-def _spared_collector() -> Iterator[Callable[[], None]]:
+def spared_collector() -> Iterator[Callable[[], None]]:
     """Gives what keeps Python from looking through the emulated account again and again, a third of the time.
 
     Afterwards it looks again, or a process of many rehearsals would keep them all.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -45,13 +46,14 @@ from rehearsal.pipeline.in_process import in_process, script_in_process, signed_
 from rehearsal.pipeline.person_and_watch import STRIDE, RehearsedWatch, SimulatedPerson
 from rehearsal.scenario import ByHand, Push, StopSpec
 from rehearsal.summary import MonthlyCost, Summary, WeekCost, metric_calls, phases_of, planned_cost, reactions_of
-from rehearsal.workspace import PIPELINE_STACK, Workspace, production_of
+from rehearsal.workspace import PIPELINE_STACK, RehearsalRequest, Workspace, production_of
 
 REVISION = "5eed" * 10  # the commit that the rehearsal pretends was pushed
 EXECUTION = "00000000-0000-4000-8000-000000000001"
 PUBLISHED = ("dashboard.html", "evidence.json", "decisions.csv", "journal.json", "plan.json")
 NEXT_EXECUTION = "00000000-0000-4000-8000-000000000002"
 RETRIES = 8
+BEGUN = "begun"  # the moment before the first stage; the others are the engine's milestones
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 RETRIED = (LeaseLost.exit_code, AwsFailed.exit_code)
 
@@ -81,6 +83,8 @@ class RehearsalSession:
         self.owned: list[Owned] = []
         self.by_hand_at: list[datetime] = []
         self.watching: RehearsedWatch | None = None
+        self.engine: PipelineEngine | None = None
+        self.parting: Callable[[str], None] = lambda _moment: None  # asked at each moment, before anything hangs on it
         self.cost_before = 0.0
         self.weeks: tuple[WeekCost, ...] = ()
 
@@ -109,6 +113,7 @@ class RehearsalSession:
 
     def walk(self) -> Walk:
         """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        self.parting(BEGUN)
         walk = self._execute(EXECUTION, self.scenario.execution_dies_at, self.scenario.person.stops)
         if not walk.stopped:
             return walk
@@ -125,7 +130,7 @@ class RehearsalSession:
         beside = self.account.part(Beside)
         beside.next_start, beside.run = watch.next_start, watch.start
         person = self._person(execution, watch, stops)
-        walk = PipelineEngine(
+        self.engine = PipelineEngine(
             pipeline=pipeline,
             execution=execution,
             source=self.setting.source,
@@ -142,9 +147,24 @@ class RehearsalSession:
             was_rolled_back=self.journal.is_rolled_back,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
             dies_at=dies_at,
-        ).walk()
+        )
+        walk = self.engine.walk()
         watch.settle(self.journal.is_moving)
         return walk
+
+    def become(self, request: RehearsalRequest, scratch: Path) -> None:
+        """Live on as a scenario that was the same up to this moment; what it makes from now on is in `scratch`."""
+        source = self.setting.source
+        self.request, self.scenario = request, request.scenario
+        self.setting = replace(self.setting, request=request, scratch=scratch)
+        vars(self.setting)["source"] = source  # nothing writes there: all lives of a trunk read it
+        self.workload.expect(request.scenario.events)
+        for made in ("branch", "jobs"):
+            vars(self).pop(made, None)
+        if self.engine is not None and self.watching is not None:
+            self.watching.job = self._prepared(self.watching.job.project)
+            self.engine.jobs, self.engine.dies_at = self.jobs, self.scenario.execution_dies_at
+            self.engine.person = self._person(self.engine.execution, self.watching, self.scenario.person.stops)
 
     def _said_by(self, job: str) -> Callable[[str], None]:
         """What a job says; the one that the scenario lets die dies after what it said."""
@@ -293,6 +313,7 @@ class RehearsalSession:
 
     def _reached(self, milestone: str, at: datetime) -> None:
         """What the scenario hangs on a milestone: events, late tags, calls by hand."""
+        self.parting(milestone)
         self.workload.milestone(milestone, at)
         self.account.part(AlarmStates).look_soon(self.account)
         self._tag(milestone)

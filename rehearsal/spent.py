@@ -20,6 +20,9 @@ class Spent:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return cls(time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in used))
 
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.wall_seconds - other.wall_seconds, self.cpu_seconds - other.cpu_seconds)
+
     def since(self, begun: Spent) -> dict[str, float]:
         """What was spent from `begun` to this moment, by name, to the hundredth of a second."""
         return {

@@ -102,6 +102,10 @@ class Workload:
         account.part(Sources).workload = self
         self._disturbances = account.part(Disturbances)
 
+    def expect(self, events: Sequence[WorkloadEvent]) -> None:
+        """These events from now on; none of them, nor of those before, has begun."""
+        self._events = tuple(events)
+
     def milestone(self, name: str, at: datetime) -> None:
         """Something the scenario's events hang on was reached, as `phase2.applied`. Only the first time counts."""
         self._milestones.setdefault(name, at.timestamp())

@@ -1,7 +1,8 @@
 """Whole rehearsals, each made once and read by all tests that ask for it.
 
-A rehearsal runs as the command does, in a process of its own, whose memory ends with it. What it left and what it said
-is kept under the hash of all that it depends on, so that workers side by side share it, and so do runs of the suite
+A rehearsal runs as the command does, in a process of its own, whose memory ends with it. Scenarios that begin as one
+life are lived together up to the moment at which they part (`rehearsal.together`). What it left and what it said is
+kept under the hash of all that it depends on, so that workers side by side share it, and so do runs of the suite
 between which nothing changed.
 """
 
@@ -14,13 +15,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+
+from rehearsal.parting import trunks
+from rehearsal.scenario import known_scenarios, load_scenario
 
 PROJECT = Path(__file__).parents[2]
 LIVES = PROJECT / ".rehearsal" / "lives"
@@ -48,10 +53,12 @@ class Lived:
 
 def lived(scenario: str, *options: str) -> Lived:
     """`python -m optimizer rehearse --scenario SCENARIO OPTIONS`, made now or before. Read its files only."""
+    trunk = [] if options else next(each for each in _trunks() if scenario in each)
     folder = LIVES / _sources() / "".join([scenario, *options]).replace("/", "_")
-    with _alone(folder):
-        if not (folder / "code").is_file():
-            _rehearse(folder, scenario, options)
+    ended = folder / "code"
+    with _unless(ended, folder.parent / f"from {trunk[-1]}" if trunk else folder) as alone:
+        if alone and not ended.is_file():
+            _rehearse_together(folder.parent, trunk) if len(trunk) > 1 else _rehearse(folder, scenario, options)
     texts = {name: (folder / name).read_text() for name in ("code", "told", "progress")}
     return Lived(int(texts["code"]), folder / "out", texts["told"], texts["progress"])
 
@@ -65,13 +72,32 @@ def _rehearse(folder: Path, scenario: str, options: tuple[str, ...]) -> None:
     (folder / "code").write_text(str(done.returncode))
 
 
+def _rehearse_together(folder: Path, scenarios: list[str]) -> None:
+    """Each of them; alone, those that never parted because the life they share did not come so far."""
+    command = [sys.executable, "-m", "rehearsal.together", str(folder), *scenarios]
+    subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
+    for each in scenarios:
+        if not (folder / each / "code").is_file():
+            _rehearse(folder / each, each, ())
+
+
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One rehearsal of a kind at a time: another worker waits for it, and reads it."""
+def _unless(ended: Path, folder: Path) -> Iterator[bool]:
+    """True for the one that may rehearse now, alone; False as soon as another one has made what is asked for."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        while not ended.is_file():
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield True
+                return
+            time.sleep(0.2)
+        yield False
+
+
+@cache
+def _trunks() -> list[list[str]]:
+    return [[each.name for each in trunk] for trunk in trunks(map(load_scenario, known_scenarios()))]
 
 
 @cache

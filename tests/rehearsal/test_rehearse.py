@@ -316,16 +316,20 @@ def test_a_folder_without_the_app_is_refused_in_one_line(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_by_the_wire_or_at_every_tick_it_ends_as_without(tmp_path: Path) -> None:
-    """Calls over HTTP's texts make the very same life; a watch at every tick makes more calls, and the same end."""
+    """Calls over HTTP's texts make the very same life; a watch at every tick makes more calls, and the same end.
+
+    So does a life that parts from others late, in a process that forks from theirs.
+    """
     shortest = load_scenario("errors")
     found = {}
     for name, more in {"direct": {}, "wire": {"wire": True}, "ticks": {"every_tick": True}}.items():
         assert rehearse(RehearsalRequest(tmp_path / name, shortest, **more)) == 0  # type: ignore[arg-type]
         found[name] = json.loads((tmp_path / name / "summary.json").read_text())
+    found["parted"] = lived("errors").summary
     for summary in found.values():
         assert summary.pop("wall_seconds") >= 0
         assert summary.pop("cpu_seconds") > 0
-    assert found["wire"] == found["direct"]
+    assert found["wire"] == found["direct"] == found["parted"]
     ends = [
         [(phase["outcome"], (phase["assessment"] or {}).get("verdict")) for phase in found[name]["phases"]]
         for name in ("direct", "ticks")

@@ -7,7 +7,7 @@ role that the account does not hold passes as well: tests of one service deploy 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moto.core.resource_tagging import iter_taggable_backends
@@ -69,6 +69,7 @@ class Rights:
     arn: str
     policies: tuple[tuple[Statement, ...], ...]
     boundary: tuple[Statement, ...] | None
+    _about: dict[tuple[str, str], Rights] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, arn: str) -> Rights | None:
@@ -88,12 +89,26 @@ class Rights:
     def decide(self, right: Required, keys: ConditionKeys, resource_policy: Sequence[Statement] = ()) -> Decision:
         """Whether the role has this right now."""
         owner = account_of(right.resource) or account_of(self.arn)
+        about = self.about(right.action, right.resource)
         return evaluate(
-            self.policies,
-            self.boundary,
+            about.policies,
+            about.boundary,
             AccessRequest(self.arn, right.action, right.resource, owner, keys),
             resource_policy,
         )
+
+    def about(self, action: str, resource: str) -> Rights:
+        """What of it speaks of this action on this resource, found once: jobs ask for the same again and again."""
+        found = self._about.get((action, resource))
+        if found is None:
+
+            def speaking(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+                return tuple(each for each in statements if each.is_about(action) and each.is_on(resource))
+
+            policies = tuple(speaking(each) for each in self.policies)
+            found = Rights(self.arn, policies, None if self.boundary is None else speaking(self.boundary))
+            self._about[action, resource] = found
+        return found
 
 
 def _document(policy: Any) -> str:

@@ -1,0 +1,73 @@
+"""Which scenarios are one life for a while, and from which moment on they are not.
+
+A scenario's life is that of another one until something that is its own befalls it: an event, a tag, a call by hand, a
+commit, a person's answer. What differs before the pipeline walks makes it a life of its own from the first day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rehearsal.scenario import PersonSpec, Scenario
+from rehearsal.session import BEGUN
+
+PHASES = ("phase1", "phase2", "phase3")
+MOMENTS = (BEGUN, "plan.approved", *(f"{phase}.{done}" for phase in PHASES for done in ("applied", "accepted")))
+"""The moments at which lives part, in the order in which a life without incidents reaches them."""
+
+# Of a person, what shows first at which moment. Anything else that differs shows before the walk.
+AT_OBSERVE_GATES = ("approve_phases", "leaves_gates", "approve_early_after_hours")
+AT_PLAN_GATES = ("approve_plan", "approve_after_minutes", "confirms_alone")
+TOLD = ("name", "summary", "expect")
+LATE = ("events", "by_hand", "pushes", "execution_dies_at", "job_dies")
+
+
+def trunks(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
+    """The scenarios that begin as one life, together; each trunk in the order in which its lives part from it."""
+    found: dict[str, list[Scenario]] = {}
+    for each in scenarios:
+        found.setdefault(repr(_from_the_first_day(each)), []).append(each)
+    return [sorted(each, key=lambda scenario: _order(parts_at(scenario))) for each in found.values()]
+
+
+def parts_at(scenario: Scenario) -> str | None:
+    """The first moment at which something befalls this life alone; None when nothing ever does."""
+    return min(_own_moments(scenario), key=_order, default=None)
+
+
+def _order(moment: str | None) -> int:
+    return len(MOMENTS) if moment is None else MOMENTS.index(moment)
+
+
+def _own_moments(scenario: Scenario) -> Iterator[str]:
+    on = [each.on for each in scenario.events] + [each.on for each in scenario.by_hand]
+    on += [each.on for each in scenario.pushes] + [each.on for each in scenario.taggings if each.on]
+    yield from (moment if moment in MOMENTS else BEGUN for moment in on)
+    usual, person = PersonSpec(), scenario.person
+    if any(getattr(person, name) != getattr(usual, name) for name in AT_OBSERVE_GATES):
+        yield "phase1.applied"
+    if any(getattr(person, name) != getattr(usual, name) for name in AT_PLAN_GATES):
+        yield BEGUN
+    if person.stops is not None:
+        yield f"{person.stops.stage.lower()}.applied"
+    if scenario.execution_dies_at is not None:
+        yield _before(scenario.execution_dies_at)
+    if (dies := scenario.job_dies) is not None:
+        stage, job = dies.job.split(".")
+        yield f"{stage.lower()}.applied" if job == "Accept" else _before(stage)
+
+
+def _before(stage: str) -> str:
+    """The last moment before a stage begins."""
+    before: Mapping[str, str] = dict(zip(("Phase1", "Phase2", "Phase3"), MOMENTS[1::2], strict=False))
+    return before.get(stage, BEGUN)
+
+
+def _from_the_first_day(scenario: Scenario) -> Sequence[tuple[str, Any]]:
+    """All that shapes a life before its own first moment."""
+    shown = {*TOLD, *LATE, "taggings", "person"}
+    early = [each for each in scenario.taggings if not each.on]
+    person = scenario.person.model_dump(exclude={*AT_OBSERVE_GATES, *AT_PLAN_GATES, "stops"})
+    rest = scenario.model_dump(exclude=shown)
+    return [*sorted(rest.items()), ("taggings", early), ("person", person)]
