@@ -28,6 +28,8 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.serialize import AttributePicker, get_serializer_class
 from moto.core.utils import get_service_model, get_value
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import ACTION_MAP, S3Response
 
@@ -228,6 +230,8 @@ def attached(handler: Handler) -> Iterator[None]:
             # 52 random characters for each answer, which nobody reads.
             (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
+            (DynamoType, "cast_value", property(_cast(DynamoType.cast_value.fget))),
+            (Table, "query", _within_partition(Table.query)),
         ):
             patches.enter_context(patch.object(target, name, value))
         try:
@@ -262,6 +266,24 @@ def _pick(picker: AttributePicker, context: Any) -> Any:
         transforms = picker.response_transformers.items()
         value = next((transform(value) for ending, transform in transforms if path.endswith(ending)), value)
     return value
+
+
+def _cast(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], Any]:
+    """A value as it is compared: a text at once, which moto asks for six other types before."""
+    return lambda value: value.value if value.type == "S" else cast(value)
+
+
+def _within_partition(query: Callable[..., Any]) -> Callable[..., Any]:
+    """A table's query without an index, among the items of its partition: moto sorts all items of the table before."""
+
+    def answer(table: Table, hash_key: DynamoType, *more: Any, **named: Any) -> Any:
+        index_name = named.get("index_name", more[6] if len(more) > 6 else None)
+        if index_name or not table.range_key_attr:
+            return query(table, hash_key, *more, **named)
+        with patch.object(table, "all_items", lambda: list(table.items.get(hash_key, {}).values())):
+            return query(table, hash_key, *more, **named)
+
+    return answer
 
 
 _NAMES: dict[tuple[Any, ...], tuple[str, ...]] = {}

@@ -2,9 +2,9 @@
 
 An alarm is evaluated once per period, when the period's datapoint is settled. (CloudWatch slides its
 window every minute; here a change shows at most one period later.) Nothing is computed before it is
-needed: a read catches up on all evaluations since the last one. While somebody listens, the next change is
-foreseen, since metrics are a function of time and configuration, and looked at again when it is due or
-when anything changes.
+needed: a read catches up on all evaluations since the last one. While somebody listens, the next change of each
+alarm is foreseen, since metrics are a function of time and configuration, and looked at again when it is due or
+when anything changes that the alarm may depend on.
 """
 
 from __future__ import annotations
@@ -77,6 +77,15 @@ class Alarm:
         wanted = {"Metric": metric, "Period": self.asked["Period"], "Stat": stat, "Unit": self.asked.get("Unit")}
         return ({"Id": "m1", "MetricStat": wanted},)
 
+    def is_about(self, namespace: str) -> bool:
+        """Whether a metric of this namespace is among what it watches."""
+        return any(
+            each["MetricStat"]["Metric"]["Namespace"] == namespace
+            if "MetricStat" in each
+            else namespace in each["Expression"]
+            for each in self.queries
+        )
+
     @property
     def watched(self) -> str:
         """The id of the query that is compared with the threshold."""
@@ -104,6 +113,7 @@ class AlarmStates:
     by_key: dict[tuple[str, str, str], Alarm] = field(default_factory=dict)
     changes: list[StateChange] = field(default_factory=list)
     _listeners: list[Listener] = field(default_factory=list)
+    _due: dict[tuple[str, str, str], datetime] = field(default_factory=dict)  # when each is looked at again
     _next_look: datetime | None = None
 
     def of(self, place: tuple[str, str]) -> list[Alarm]:
@@ -136,25 +146,35 @@ class AlarmStates:
         self._listeners.append(listener)
         self._look(account)
 
-    def look_soon(self, account: Account) -> None:
-        """Something changed that may change a metric: look again at the next evaluation. Cheap to call often."""
+    def look_soon(self, account: Account, namespace: str | None = None) -> None:
+        """Something changed that may change a metric, or one of this namespace: look again at the next evaluation."""
         if self._listeners:
             now = int(account.clock.now().timestamp())
-            self._look_at(account, _moment(_GRID * ((now - LAG) // _GRID + 1) + LAG))
+            at = _moment(_GRID * ((now - LAG) // _GRID + 1) + LAG)
+            for key, alarm in self.by_key.items():
+                if namespace is None or alarm.is_about(namespace):
+                    self._due[key] = min(self._due.get(key, at), at)
+            self._look_when_due(account, at)
 
-    def _look_at(self, account: Account, at: datetime) -> None:
+    def _look_when_due(self, account: Account, by: datetime) -> None:
+        at = min((self._due.get(key, by) for key in self.by_key), default=by)
         if self._next_look is None or at < self._next_look:
             self._next_look = at
             account.schedule(at, lambda: self._look(account) if self._next_look == at else False)
 
     def _look(self, account: Account) -> bool:
-        """Catch up, and foresee when to look again. False: this changes no configuration."""
+        """Catch up on what is due, and foresee when to look again. False: this changes no configuration."""
         self._next_look = None
-        alarms = list(self.by_key.values())
-        self.catch_up(account, alarms)
-        horizon = account.clock.now() + FORESEEN
-        foreseen = [change.at for alarm in alarms for change in _evaluate(account, alarm, horizon)]
-        self._look_at(account, min(foreseen, default=horizon))
+        now = account.clock.now()
+        alarms = {key: alarm for key, alarm in self.by_key.items() if self._due.get(key, now) <= now}
+        for key in alarms:
+            self._due.pop(key, None)
+        self.catch_up(account, list(alarms.values()))
+        horizon = now + FORESEEN
+        for key, alarm in alarms.items():
+            foreseen = next((change.at for change in _evaluate(account, alarm, horizon)), horizon)
+            self._due[key] = min(foreseen, self._due.get(key, foreseen))
+        self._look_when_due(account, horizon)
         return False
 
 

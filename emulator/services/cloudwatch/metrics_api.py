@@ -107,7 +107,7 @@ def get_metric_statistics(account: Account, call: Call) -> Mapping[str, Any]:
 def put_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
     if call.parameters["Namespace"].startswith("AWS/"):
         raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
-    account.part(AlarmStates).look_soon(account)
+    account.part(AlarmStates).look_soon(account, call.parameters["Namespace"])
     return call.forward()
 
 
