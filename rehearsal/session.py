@@ -159,10 +159,10 @@ class RehearsalSession:
         self.setting = replace(self.setting, request=request, scratch=scratch)
         vars(self.setting)["source"] = source  # nothing writes there: all lives of a trunk read it
         self.workload.expect(request.scenario.events)
-        for made in ("branch", "jobs"):
-            vars(self).pop(made, None)
+        vars(self)["jobs"] = replace(self.jobs, scratch=scratch)
+        vars(self).pop("branch", None)
         if self.engine is not None and self.watching is not None:
-            self.watching.job = self._prepared(self.watching.job.project)
+            self.watching.job = self.watching.job.moved(self.jobs)
             self.engine.jobs, self.engine.dies_at = self.jobs, self.scenario.execution_dies_at
             self.engine.person = self._person(self.engine.execution, self.watching, self.scenario.person.stops)
 

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rehearsal.pipeline.definition import Project
@@ -122,7 +122,7 @@ class Job:
     project: Project
     folder: Path
     declared: Mapping[str, str]
-    _linked: bool = field(default=False, init=False)
+    _linked: bool = False
 
     def run(self, actor: str, overrides: Mapping[str, str] | None = None, say: Say | None = None) -> Ended:
         """Run the commands of the build phase until one fails. Crash of the emulated account passes through."""
@@ -138,6 +138,14 @@ class Job:
                 return Ended(code, command, {}, tuple(relay.lines), self.folder)
         exported = {name: shell.environ.get(name, "") for name in self.project.exported}
         return Ended(0, "", exported, tuple(relay.lines), self.folder)
+
+    def moved(self, jobs: BuildRunner) -> Job:
+        """The same job in a folder of its own, with all that its runs left there, for a life that parts from this."""
+        room = Path(tempfile.mkdtemp(dir=jobs.scratch, prefix=f"{self.project.name}-"))
+        shutil.copytree(self.folder.parent, room, symlinks=True, dirs_exist_ok=True)
+        folder = room / self.folder.name
+        declared = {name: value.replace(str(self.folder), str(folder)) for name, value in self.declared.items()}
+        return replace(self, jobs=jobs, folder=folder, declared=declared)
 
     def output(self, artifact: str, to: Path) -> Path:
         """An output artifact, copied out of its base directory. Raises WalkFailed when it was not made."""
