@@ -354,7 +354,7 @@ class RehearsalSession:
     def _watch(self, pipeline: SynthesizedPipeline) -> RehearsedWatch:
         for schedule in sorted(pipeline.schedules, key=lambda each: each.period):
             job = self._prepared(pipeline.projects[schedule.project])
-            clock, say = self.account.clock, self.progress.by("RehearsedWatch")
+            clock, say = self.account.clock, self.progress.by("Watch")
             project, builds = pipeline.projects[schedule.project].name, self.account.part(Builds)
             called = Calls(self.account, self.home.region, project)
             return RehearsedWatch(

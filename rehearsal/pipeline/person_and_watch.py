@@ -142,7 +142,7 @@ class RehearsedWatch:
             self.say(line)
 
         try:
-            code = self.job.run("RehearsedWatch", say=say).exit_code
+            code = self.job.run("Watch", say=say).exit_code
         except Crash as crash:
             self.say(str(crash))
             self._same = 0

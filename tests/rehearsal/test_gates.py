@@ -111,7 +111,7 @@ def test_a_gate_that_the_watch_rejected_is_not_answered_again() -> None:
 
     def breach(now: datetime) -> int:
         if now > START + timedelta(hours=2):
-            execution.answer("Phase2", "Observe", gate.token, False, "p99 rose", "RehearsedWatch", now)
+            execution.answer("Phase2", "Observe", gate.token, False, "p99 rose", "Watch", now)
             return 3
         return 0
 
