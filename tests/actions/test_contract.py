@@ -184,7 +184,8 @@ def approved(foundation: Foundation, action: Action) -> Plan:
     plan = foundation.approved(action)
     if not plan.to_apply(action.phase):
         reason = KEEPS_EVERYTHING.get(action.id)
-        assert reason, f"{action.id} keeps everything as it is on this foundation: its contract is held by nothing"
+        why = "; ".join(each.reason for each in plan.decisions)
+        assert reason, f"{action.id} keeps everything on this foundation, so nothing holds its contract: {why}"
         pytest.skip(reason)
     assert action.id not in KEEPS_EVERYTHING, f"{action.id} has something to do after all: no exception any more"
     return plan

@@ -19,9 +19,9 @@ PROJECT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("scenario", "jobs", "every"),  # of the calls of these jobs: a few crashes; `make campaign` has many more
     [
-        ("errors", ("Phase1", "Watch"), 120),
-        ("regression", ("Phase1", "Phase2", "Watch"), 700),
-        ("quiet", ("Phase1", "Watch"), 1200),
+        ("errors", ("Phase1", "Watch"), 300),
+        ("regression", ("Phase1", "Phase2", "Watch"), 2500),
+        ("quiet", ("Phase1", "Watch"), 3000),
         ("quiet", ("Phase2", "Phase3"), 700),
     ],
 )
