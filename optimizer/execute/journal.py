@@ -86,6 +86,7 @@ class Journal:
     aws: Aws
     table: str
     _documents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)  # plans, by hash
+    _baselines: dict[str, Baseline] = field(default_factory=dict, compare=False, repr=False)  # kept once for all
     _leases: list[Purpose] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -176,12 +177,15 @@ class Journal:
         return found
 
     def baseline(self, plan_hash: str) -> Baseline | None:
-        """The service from before the plan's first change; None when nothing was changed yet."""
+        """The service from before the plan's first change, read once; None when nothing was changed yet."""
+        if plan_hash in self._baselines:
+            return self._baselines[plan_hash]
         items = {str(item["sk"]["S"]): item for item in self._query(f"plan#{plan_hash}", "baseline")}
         if "baseline" not in items:
             return None
         zone = items["baseline"].get("zone", {"S": "UTC"})["S"]
-        return _baseline(zone, tuple((key, bytes(item["document"]["B"])) for key, item in sorted(items.items())))
+        documents = tuple((key, bytes(item["document"]["B"])) for key, item in sorted(items.items()))
+        return self._baselines.setdefault(plan_hash, _baseline(zone, documents))
 
     def accepted_last(self) -> Acceptance | None:
         """The latest acceptance, also when another plan is in force by now."""

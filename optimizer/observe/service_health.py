@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from optimizer.decide.policy import Policy
@@ -16,7 +16,17 @@ from optimizer.ports.aws import Aws
 # A load balancer's datapoints come every minute, seldom more than two minutes late. One that is still missing leaves
 # rates and percentiles as they are, and a period that is missing whole counts as that after ten minutes (past.py).
 SETTLING = timedelta(minutes=3)
+FOUND_AGAIN = timedelta(hours=1)  # a job of hours judges every five minutes: target groups may come meanwhile
 REPLAYED = timedelta(days=7)  # the pre-flight replays the last days against the four weeks before them
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Where the service is measured: a load balancer, and its target groups as the metrics name them."""
+
+    at: datetime
+    balancer: Governed
+    groups: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -25,16 +35,24 @@ class ServiceHealth:
 
     aws: Aws
     policy: Policy
+    _measured: list[Measured] = field(default_factory=list, compare=False, repr=False)  # what was found last
 
     def samples(self, start: datetime, end: datetime) -> Samples:
         """Settled 5-minute samples; none when no governed load balancer is there to measure."""
-        zone = self.policy.calendar.zone
-        balancers = take_inventory(self.aws, [self.aws.region], kinds=(Kind.LOAD_BALANCER,)).governed
-        if not balancers:
+        zone, measured = self.policy.calendar.zone, self._found()
+        if measured is None:
             return Samples(zone=zone)
-        groups = _target_groups(self.aws, balancers[0])
-        balancer = balancers[0]
-        return health_samples(self.aws, balancer, start, end, target_groups=groups, zone=zone, settling=SETTLING)
+        return health_samples(
+            self.aws, measured.balancer, start, end, target_groups=measured.groups, zone=zone, settling=SETTLING
+        )
+
+    def _found(self) -> Measured | None:
+        """The load balancer, looked for once an hour; anew each time while there is none."""
+        now = self.aws.clock.now()
+        if not self._measured or now - self._measured[0].at >= FOUND_AGAIN:
+            balancers = take_inventory(self.aws, [self.aws.region], kinds=(Kind.LOAD_BALANCER,)).governed
+            self._measured[:] = [Measured(now, each, _target_groups(self.aws, each)) for each in balancers[:1]]
+        return self._measured[0] if self._measured else None
 
     def baseline(self, now: datetime) -> Sequence[Sample]:
         """The samples a change is judged against: those before `now`."""
