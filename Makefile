@@ -21,7 +21,13 @@ help: ## What each command does
 
 setup: $(VENV)/.rehearsal ## Install what the rehearsal needs
 
+# A virtual environment whose Python is gone or too old is removed before anything is made, and made anew.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+$(shell $(PYTHON) tools/suitable_python.py $(VENV))
+endif
+
 $(VENV)/.python:
+	@$(PYTHON) tools/suitable_python.py
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

@@ -2,7 +2,7 @@
 
 /                             AWS's own protocols, for AWS_ENDPOINT_URL
 GET  /rehearsal/clock         {"now": "2027-03-01T08:00:00+00:00"}
-POST /rehearsal/clock         {"sleep": 30}: time moves, and the answer is the new time
+POST /rehearsal/clock         {"sleep": 30}: time moves, and the answer is the new time; 400 for another body
 GET  /rehearsal/environment?verb=apply    the variables and the access key of the job that runs the verb
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
@@ -24,6 +25,7 @@ from emulator.services.sts.api import DrivenByHand
 
 LOOPBACK = "127.0.0.1"  # an emulated account checks no signature: nobody else may reach it
 ACTOR = "exec"
+_LONGEST = 366 * 86_400  # seconds that time moves at once
 
 Environments = Callable[[str], Mapping[str, str]]
 """The variables of the job that runs a verb."""
@@ -63,11 +65,23 @@ class Served:
             case "GET", "/rehearsal/clock":
                 return self._now()
             case "POST", "/rehearsal/clock":
-                self._account.clock.sleep(float(json.loads(request.get_data())["sleep"]))
-                return self._now()
+                return self._sleep(request.get_data())
             case "GET", "/rehearsal/environment":
                 return self._environment(request.args.get("verb", ""))
         return Response(f"{request.method} {request.path}: not here; see emulator/http_server.py\n", status=404)
+
+    def _sleep(self, body: bytes) -> Response:
+        """Let time pass; 400 for a body that says no number of seconds from 0 on: time goes one way."""
+        try:
+            seconds = json.loads(body)["sleep"]
+        except (ValueError, KeyError, TypeError):
+            seconds = None
+        known = isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds)
+        if not known or not 0 <= seconds <= _LONGEST:
+            text = f'The body must be {{"sleep": SECONDS}}, a number from 0 to {_LONGEST:,} (a year).\n'
+            return Response(text, status=400)
+        self._account.clock.sleep(float(seconds))
+        return self._now()
 
     def _now(self) -> Response:
         return Response(json.dumps({"now": self._account.clock.now().isoformat()}), content_type="application/json")

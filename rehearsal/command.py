@@ -15,6 +15,10 @@ import typer
 from domain.errors import UsageError
 from rehearsal.spent import Spent
 
+SCENARIOS = "A YAML file, or one of: " + ", ".join(
+    sorted(each.stem for each in (Path(__file__).parent / "scenarios").glob("*.yaml"))
+)
+
 app = typer.Typer(
     help="Rehearse the whole life of the platform against an emulated account, in seconds.",
     invoke_without_command=True,
@@ -29,7 +33,7 @@ def rehearse(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for dashboard.html and summary.json.", file_okay=False)
     ] = None,
-    scenario: Annotated[str, typer.Option("--scenario", help="A scenario's name, or a YAML file.")] = "quiet",
+    scenario: Annotated[str, typer.Option("--scenario", help=SCENARIOS)] = "quiet",
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same run.")] = 0,
     crash_at: Annotated[
         int | None,
@@ -69,7 +73,7 @@ def rehearse(
 @app.command()
 def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Loopback port; 0 takes a free one.")],
-    scenario: Annotated[str, typer.Option("--scenario", help="A scenario's name, or a YAML file.")] = "quiet",
+    scenario: Annotated[str, typer.Option("--scenario", help=SCENARIOS)] = "quiet",
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same account.")] = 0,
 ) -> int:
     """Serve the emulated account over HTTP on 127.0.0.1 until interrupted."""
@@ -90,6 +94,18 @@ def execute(
     from rehearsal.serve_command import execute as run
 
     return run(port, verb)
+
+
+@app.command()
+def advance(
+    port: Annotated[int, typer.Argument(help="The port of a served account.")],
+    hours: Annotated[float, typer.Argument(min=0, max=8_784, help="Simulated hours to let pass, as 48 for a window.")],
+) -> int:
+    """Move a served account's clock: everything that is due in that time happens."""
+    _require_extra()
+    from rehearsal.serve_command import advance as run
+
+    return run(port, hours)
 
 
 def _require_extra() -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os import environ
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
+from time import monotonic
 from typing import TextIO
 
 from rich.console import Console
@@ -15,6 +19,7 @@ from domain.clock import Clock
 from rehearsal.scenario import Outcome
 from rehearsal.summary import PhaseSummary, Summary
 
+ERASE, DIM, PLAIN = "\r\x1b[2K", "\x1b[2m", "\x1b[0m"  # ECMA-48: erase the line, faint, as usual
 STYLES = {
     Outcome.ACCEPTED: "green",
     Outcome.ROLLED_BACK: "red",
@@ -26,19 +31,43 @@ STYLES = {
 
 @dataclass
 class Progress:
-    """Lines with the simulated time in front, to `stream`."""
+    """Lines with the simulated time in front, to `stream`.
+
+    On a terminal they wrap at its width, and below them stands how long it has taken and how long it will take, by
+    `usual`: the seconds that the same scenario took here last time. Elsewhere there are the plain lines alone.
+    """
 
     stream: TextIO
     clock: Clock | None = None
+    usual: float | None = None
+    begun: float = field(default_factory=monotonic)
 
     def say(self, line: str) -> None:
         """One thing that matters."""
         time = f"{self.clock.now():%a %d %b %H:%M}" if self.clock else " " * 16
-        print(f"{time}  {line}", file=self.stream, flush=True)
+        if not self.stream.isatty():
+            print(f"{time}  {line}", file=self.stream, flush=True)
+            return
+        width, margin = get_terminal_size().columns, " " * 18
+        text = wrap(line, max(width - 1, 40), initial_indent=f"{time}  ", subsequent_indent=margin) or [time]
+        self.stream.write(ERASE + "\n".join(text) + "\n" + self._standing())
+        self.stream.flush()
 
     def by(self, job: str) -> Callable[[str], None]:
         """The same, for what a job says."""
         return lambda line: self.say(f"  {job}: {line}")
+
+    def end(self) -> None:
+        """Take the last line away."""
+        if self.stream.isatty():
+            self.stream.write(ERASE)
+            self.stream.flush()
+
+    def _standing(self) -> str:
+        passed = monotonic() - self.begun
+        left = f"about {max(self.usual - passed, 1):.0f} s left" if self.usual else "the first time: a minute or two"
+        text = f"{'':16}  {passed:.0f} s; {left}"
+        return text if environ.get("NO_COLOR") else f"{DIM}{text}{PLAIN}"
 
 
 def show(summary: Summary, differences: Sequence[str], dashboard: Path, console: Console) -> None:
@@ -50,12 +79,9 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
     for phase in summary.phases:
         table.add_row(f"{phase.phase} {_title(phase.phase)}", _done(phase), _judged(phase), style=STYLES[phase.outcome])
     console.print(table)
+    for line in _costs(summary):
+        console.print(line)
     cost = summary.monthly_cost
-    saved = round(cost.before) - round(cost.after)
-    console.print(
-        f"Monthly cost at list price: ${cost.before:,.0f} before, ${cost.after:,.0f} after "
-        f"(${abs(saved):,} {'more' if saved < 0 else 'less'})."
-    )
     if cost.stranded:
         console.print(
             f"Commitments that nothing uses any more cost ${cost.stranded:,.0f} a month on top, until they end."
@@ -84,6 +110,19 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
         console.print("It did not end as the scenario expects: " + "; ".join(differences) + ".", style="red")
     else:
         console.print("It ended as the scenario expects.", style="green")
+
+
+def _costs(summary: Summary) -> list[str]:
+    """The plan's figures, which are those of the page, and what stands in the account."""
+    counted, planned = summary.monthly_cost, summary.planned_cost
+    own = f"counted in the account: ${counted.before:,.2f} before, ${counted.after:,.2f} after, without use."
+    if planned is None:
+        return [f"Monthly cost at list price, {own}"]
+    saved = planned.before - planned.standing
+    return [
+        f"Monthly cost at list price: ${planned.before:,.2f} before, ${planned.standing:,.2f} after "
+        f"(${saved:,.2f} less); {own}"
+    ]
 
 
 def _title(phase: int) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 from rich.console import Console
 
@@ -22,6 +24,7 @@ from rehearsal.spent import Spent
 from rehearsal.summary import Summary, excluded_of, other_sizing, unexpected
 from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
+DURATIONS = ".rehearsal/durations"
 UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
 
 
@@ -35,8 +38,20 @@ def rehearse(
     begun = begun or Spent.so_far()
     if not (project / "app.py").is_file():
         raise UsageError(f"{project} holds no app.py: rehearse from a clone, installed with `make setup`.")
+    there = request.out.exists()
     require_writable(request.out)
-    progress = Progress(sys.stderr)
+    progress = Progress(sys.stderr, usual=usual_seconds(project, request.scenario.name))
+    try:
+        return _rehearse(request, project, progress, begun, as_json=as_json)
+    except KeyboardInterrupt:
+        if not there:
+            shutil.rmtree(request.out)  # half a rehearsal tells nothing
+        raise
+    finally:
+        progress.end()
+
+
+def _rehearse(request: RehearsalRequest, project: Path, progress: Progress, begun: Spent, *, as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as scratch, spared_collector() as spare:
         setting = Workspace(request, project, Path(scratch), progress)
         assembly = setting.synthesize()
@@ -46,6 +61,8 @@ def rehearse(
             life.begin()
             spare()
             summary, differences = end(life, life.walk())
+    progress.end()
+    remember_seconds(project, request.scenario.name, monotonic() - progress.begun)
     return tell(request, summary, differences, begun, as_json=as_json)
 
 
@@ -75,6 +92,20 @@ def tell(
     else:
         show(summary, differences, request.out / "dashboard.html", Console())
     return 1 if differences else 0
+
+
+def usual_seconds(project: Path, scenario: str) -> float | None:
+    """How long the scenario took here last time; None the first time."""
+    try:
+        return float((project / DURATIONS / scenario).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def remember_seconds(project: Path, scenario: str, seconds: float) -> None:
+    """Keep how long a scenario took, for the time left that the next run shows."""
+    (project / DURATIONS).mkdir(parents=True, exist_ok=True)
+    (project / DURATIONS / scenario).write_text(f"{seconds:.1f}\n")
 
 
 @contextmanager

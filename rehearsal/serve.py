@@ -42,7 +42,10 @@ def host(port: int, scenario: Scenario, seed: int = 0) -> int:
             try:
                 with serving(account, port, environments) as served:
                     typer.echo(f"http://127.0.0.1:{served}")
-                    progress.say(f"serving: python -m optimizer rehearse exec {served} -- VERB; stop with Ctrl-C")
+                    progress.say(
+                        f"serving: ./tap rehearse exec {served} -- VERB; ./tap rehearse advance {served} HOURS"
+                    )
+                    progress.say("stop with Ctrl-C")
                     wait_for_the_end()
             except OSError as error:
                 raise UsageError(f"Port {port} cannot be served on ({error.strerror}): choose another.") from error

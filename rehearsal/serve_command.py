@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.served_world import execute
+from rehearsal.served_world import advance, execute
 
 if TYPE_CHECKING:
     from rehearsal.scenario import Scenario
 
-__all__ = ["execute", "serve"]
+__all__ = ["advance", "execute", "serve"]
 
 
 def serve(port: int, scenario: Scenario, seed: int = 0) -> int:

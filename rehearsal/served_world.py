@@ -55,6 +55,14 @@ def ask(port: int, method: str, path: str, body: object = None) -> Any:
     return json.loads(text)
 
 
+def advance(port: int, hours: float) -> int:
+    """Let simulated hours pass, and print the account's time afterwards."""
+    clock = HttpClock(port)
+    clock.sleep(hours * 3600)
+    typer.echo(f"The account on port {port} is at {clock.now():%a %d %b %Y %H:%M} UTC.")
+    return 0
+
+
 @contextmanager
 def remote_world(port: int, verb: str) -> Iterator[World]:
     """What the job that runs `verb` sees, by the served account. Within, botocore waits on its clock."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -61,10 +62,15 @@ class MonthlyCost(_Value):
 
 
 class PlannedCost(_Value):
-    """US dollars a month at list price as the plan tells them; `monthly_cost` is the account's own figure."""
+    """US dollars a month at list price as the plan and its page say; `monthly_cost` is the account's own count.
+
+    `after` is after the whole plan, `standing` after what was accepted of it. All three hold, of what is billed by use,
+    the DynamoDB requests that the plan ends; the account's own count holds nothing that is billed by use.
+    """
 
     before: float
     after: float
+    standing: float
 
 
 class WeekCost(_Value):
@@ -131,8 +137,17 @@ def excluded_of(journal: JournalReader) -> frozenset[str]:
 
 def planned_cost(journal: JournalReader) -> PlannedCost | None:
     """What the current plan says the account costs before and after it; None where it says nothing of costs."""
-    costs = (journal.plan() or {}).get("costs")
-    return PlannedCost(before=float(costs["before"]), after=float(costs["after"])) if costs else None
+    plan = journal.plan() or {}
+    if not (costs := plan.get("costs")):
+        return None
+    before, standing = Decimal(costs["before"]), Decimal(costs["before"])
+    phase_of = {each["id"]: each["phase"] for each in plan["actions"]}
+    for saving in costs["savings"]:
+        record = journal.phase(phase_of[saving["action"]])
+        vetoed = f"{saving['action']} {saving['resource']}" in (record.get("vetoed") or {})
+        if record["state"] in ("accepted", "reconciled") and not vetoed:
+            standing -= Decimal(saving["monthly"])
+    return PlannedCost(before=float(before), after=float(costs["after"]), standing=float(standing))
 
 
 def metric_calls(calls: Sequence[Call]) -> int:

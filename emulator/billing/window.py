@@ -32,6 +32,9 @@ _UNAVAILABLE = (
     "If just enabled Cost Explorer, data might not be ingested yet"
 )
 
+# API_GetCostAndUsage.html, Granularity: there is no week.
+GRANULARITIES = ("DAILY", "MONTHLY", "HOURLY")
+
 
 @dataclass(frozen=True)
 class Period:
@@ -101,6 +104,7 @@ def window(account: Account, call: Call, granularity: str | None) -> BillWindow:
         raise AwsError("ValidationException", "Start date (and hour) should be before end date (and hour)")
     if start > now.date():
         raise AwsError("ValidationException", "Start date cannot be after the current date")
+    require_granularity(granularity)
     if granularity == "HOURLY":
         raise NotImplementedError("Cost Explorer by the hour is not emulated: it must be enabled in the account first.")
     if start < _earliest(now):
@@ -111,6 +115,16 @@ def window(account: Account, call: Call, granularity: str | None) -> BillWindow:
     known = share_known(book, now)
     periods = tuple(_periods(book, start, end, granularity or "DAILY", now))
     return BillWindow(book, start, end, periods, known, account.part(Billing).spec.currency)
+
+
+def require_granularity(granularity: str | None) -> None:
+    """Raises ValidationException for a granularity that Cost Explorer does not have, WEEKLY for example."""
+    if granularity is not None and granularity not in GRANULARITIES:
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{granularity}' at 'granularity' failed to satisfy constraint: "
+            f"Member must satisfy enum value set: [{', '.join(GRANULARITIES)}]",
+        )
 
 
 def book_of(account: Account, call: Call) -> Ledger:

@@ -168,8 +168,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Whether the two support being one; each thing they must have in common is a criterion."""
     belongs = brief(BELONGS, evidence.name in SOURCES, equals=True, source=f"{GUIDE}/bp-relational-modeling.html")
     if evidence.name not in SOURCES:
-        kept = decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
-        return replace(kept, reason=f"{evidence.name} {ALONE}") if evidence.name == LOG else kept
+        alone = decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
+        return replace(alone, reason=f"{evidence.name} {ALONE}") if evidence.name == LOG else alone
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
     kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])

@@ -56,6 +56,7 @@ from optimizer.reconcile.compare import compare, production_stacks
 from optimizer.reconcile.drift_check import ask_stacks, held_text, plan_held
 from optimizer.reconcile.freeze_check import freeze_check as check_freeze
 
+INTERRUPTED = 130  # 128 and SIGINT's number: the shell's own code for Ctrl-C
 COMMANDS = "tap_optimizer.commands"  # the entry points by which other packages add commands (setup.py)
 
 app = typer.Typer(
@@ -93,7 +94,10 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
             raise
         _tell(f"UsageError: {unwritable(error)}")
         return UsageError.exit_code
-    return result if isinstance(result, int) else 0
+    code = result if isinstance(result, int) else 0
+    if code == INTERRUPTED:
+        _tell("Interrupted.")
+    return code
 
 
 @app.command()

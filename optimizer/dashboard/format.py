@@ -23,6 +23,11 @@ def dollars_and_cents(amount: Decimal) -> str:
     return f"{'−' if amount < 0 else ''}${abs(amount).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
+def interval(low: Decimal, high: Decimal) -> str:
+    """`$4,310 to $4,330`; one amount where both read the same."""
+    return dollars(low) if dollars(low) == dollars(high) else f"{dollars(low)} to {dollars(high)}"
+
+
 def percent(share: float) -> str:
     """A share as a percentage: 0.202 is `20 %`, 0.0042 is `0.42 %`."""
     value = share * 100

@@ -29,7 +29,7 @@ from optimizer.dashboard.figures import costs_and_windows as charts
 from optimizer.dashboard.figures import evidence as evidence_charts
 from optimizer.dashboard.figures import money as money_charts
 from optimizer.dashboard.figures.style import TOKENS
-from optimizer.dashboard.format import date_of, day, dollars, dollars_and_cents, moment, month_of, visible
+from optimizer.dashboard.format import date_of, day, dollars, dollars_and_cents, interval, moment, month_of, visible
 from optimizer.dashboard.view.page import View
 from optimizer.execute.records import History
 from optimizer.model.decision import finite
@@ -66,6 +66,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["interval"] = interval
     environment.filters |= {
         "cents": dollars_and_cents,
         "dollars": dollars,

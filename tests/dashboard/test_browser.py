@@ -1,6 +1,7 @@
 """In a real browser: the page shows what journal and plan say, to everybody, and asks the network for nothing."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -219,7 +220,7 @@ def test_charts_hold_what_the_journal_says(accepted: Visit) -> None:
     fleet = {each.name: each for each in made.fleet_decision().criteria}
     after = fleet["p95 CPU after the change, one zone lost"]
     assert limits["z"][0][0] == pytest.approx(float(after.observed or 0) / 60, abs=1e-4)  # the nearest first
-    assert limits["z"][0][2] == pytest.approx(float(fleet["p95 CPU"].observed or 0) / 20, abs=1e-4)
+    assert limits["z"][2][0] == pytest.approx(float(fleet["p95 CPU"].observed or 0) / 20, abs=1e-4)
 
     (risks,) = it.chart("chart-risks")
     assert sorted(text for row in risks["text"] for text in row if text) == ["1", "2"]
@@ -323,7 +324,7 @@ def with_state(history: History) -> History:
         (with_load, lambda it: it.chart("chart-load-1")[0]["z"][0][0]),
         (with_bill, lambda it: it.cells(".parts")[-1][1]),
         (with_criterion, lambda it: it.page.locator(".criteria td").first.text_content()),
-        (with_criterion, lambda it: it.chart("chart-limits-1")[0]["z"][0][:4]),
+        (with_criterion, lambda it: it.chart("chart-limits-1")[0]["z"][:4]),
         (with_state, lambda it: it.page.locator(".decisions .entry [data-label=State]").first.text_content()),
     ],
 )
@@ -470,3 +471,25 @@ def test_a_page_does_not_grow_with_the_account(visit: Callable[..., Visit], tmp_
         for number in (100, 1000)
     }
     assert elements[1000] <= 1.02 * elements[100], elements
+
+
+def test_print_is_at_most_fifteen_pages_and_the_first_stands_alone(visit: Callable[..., Visit]) -> None:
+    it = visit(lived("quiet").out / "dashboard.html")
+    it.page.emulate_media(media="print")
+    for plot in it.page.locator(".plot").all():
+        plot.locator("svg.main-svg").first.wait_for(state="attached")
+    pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", it.page.pdf(prefer_css_page_size=True)))
+    assert pages <= 15
+    assert it.page.evaluate("() => getComputedStyle(document.querySelector('.hero')).breakAfter") == "page"
+    assert it.page.locator(".kept").first.evaluate("(it) => it.open") is False
+    it.page.close()
+
+
+def test_heat_maps_fit_a_wide_page(visit: Callable[..., Visit]) -> None:
+    it = visit(lived("quiet").out / "dashboard.html")
+    it.draw()
+    wide = "(it) => it.scrollWidth - it.clientWidth"
+    assert [each.evaluate(wide) for each in it.page.locator(".heat .scroll").all()] == [0] * it.page.locator(
+        ".heat .scroll"
+    ).count()
+    it.page.close()

@@ -26,13 +26,13 @@ def row(view: View, action: str) -> tuple[str, str, str, str, str]:
     [
         (
             made.proposed(),
-            ("Apply", "Waiting for approval", "Not judged", "$6,167.04", "projected"),
-            ("Apply", "Waiting for approval", "Not judged", "$20.16", "projected"),
+            ("Apply", "Waiting for approval", "Not judged", "$6,167.04", "possible"),
+            ("Apply", "Waiting for approval", "Not judged", "$20.16", "possible"),
         ),
         (
             made.observing(),
-            ("Apply", "In its window", "Healthy", "$6,167.04", "projected"),
-            ("Apply", "Not begun", "Not judged", "$20.16", "projected"),
+            ("Apply", "In its window", "Healthy", "$6,167.04", "possible"),
+            ("Apply", "Not begun", "Not judged", "$20.16", "possible"),
         ),
         (
             made.accepted(),
@@ -110,7 +110,7 @@ def test_a_criterion_keeps_every_part() -> None:
         "60",
         "%",
     )
-    assert (shown.verdict.text, shown.source) == ("Holds", "x 3.75 x 1.5")
+    assert (shown.verdict.text, shown.source) == ("Met", "x 3.75 x 1.5")
     assert shown.share == pytest.approx(44.4375 / 60)
 
 
@@ -162,7 +162,10 @@ def test_the_figures_name_before_after_and_difference() -> None:
 def test_the_year_is_the_timelines() -> None:
     view = view_of(made.accepted())
     assert view.timeline is not None
-    assert view.figures[2].note == f"a month; 20 % less; {dollars(view.timeline.low)} by 29 Feb 2028"
+    assert view.figures[2].note == (
+        f"a month; 20 % less; {dollars(view.timeline.expected)} so far, "
+        f"{dollars(view.timeline.low)} projected by 29 Feb 2028"
+    )
     assert view.timeline.low < 12 * Decimal("6187.20")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 cloudformation_service.take_place()
 
+_SUMMARY = ("StackId", "StackName", "CreationTime", "LastUpdatedTime", "StackStatus", "StackStatusReason")
 _API = "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference"
 
 
@@ -42,6 +43,19 @@ def describe_stacks(account: Account, call: Call) -> Answer:
         return {"Stacks": [_described(account, _stack(account, call))]}
     here = account.part(StackStore).of(call.account, call.region)
     return {"Stacks": [_described(account, each) for each in here]}
+
+
+@emulates(
+    "cloudformation",
+    "ListStacks",
+    rule="Summaries of all stacks of the account and Region, with their status; StackStatusFilter keeps those in it.",
+    source=f"{_API}/API_ListStacks.html",
+)
+def list_stacks(account: Account, call: Call) -> Answer:
+    wanted = call.parameters.get("StackStatusFilter")
+    described = [_described(account, each) for each in account.part(StackStore).of(call.account, call.region)]
+    summaries = [{name: each[name] for name in _SUMMARY if name in each} for each in described]
+    return {"StackSummaries": [each for each in summaries if not wanted or each["StackStatus"] in wanted]}
 
 
 @emulates(

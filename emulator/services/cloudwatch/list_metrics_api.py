@@ -1,51 +1,55 @@
-"""CloudWatch: which metrics there are. Of the workload's, those that no reader can know by name: the agent's."""
+"""CloudWatch: which metrics there are, the workload's and those that were put."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from emulator.core.errors import AwsError
 from emulator.core.registry import emulates
-from emulator.services.cloudwatch.published_metrics import samples_of
-from emulator.workload.workload import MetricRequest, Sources
+from emulator.services.cloudwatch.listed_metrics import workload_metrics
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
     from emulator.core.port import Account
 
-_LISTED = timedelta(weeks=2)
-_AGENT, _MEMORY = "CWAgent", "mem_used_percent"
+_PAGE, _OURS = 500, "workload/"  # metrics; how our own tokens begin
 
 
 @emulates(
     "cloudwatch",
     "ListMetrics",
-    rule="Metrics that had data in the past two weeks, the CloudWatch agent's among them, under the dimensions that it "
-    "publishes",
+    rule="Metrics that had data in the past two weeks, by namespace, name and dimensions, in pages of 500",
     source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html",
 )
 def list_metrics(account: Account, call: Call) -> Mapping[str, Any]:
-    shown = dict(call.forward())
-    if call.parameters.get("Namespace") == _AGENT and not call.parameters.get("NextToken"):
-        shown["Metrics"] = [*shown["Metrics"], *_of_the_agent(account, (call.account, call.region))]
-    return shown
+    """The workload's metrics first, then those that were put, which moto keeps."""
+    token = call.parameters.get("NextToken") or ""
+    if token and not token.startswith(_OURS):
+        return dict(call.forward())
+    start = _place(token)
+    ours = list(_matching(account, call))
+    if start + _PAGE < len(ours):
+        return {"Metrics": ours[start : start + _PAGE], "NextToken": f"{_OURS}{start + _PAGE}"}
+    if start:
+        return {"Metrics": ours[start:]}  # what was put is on the first page of a call that fits on one
+    put = dict(call.forward())
+    return {**put, "Metrics": [*put["Metrics"], *ours]}
 
 
-def _of_the_agent(account: Account, place: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
-    workload, now = account.part(Sources).workload, account.clock.now()
-    if workload is None:
-        return
-    regions = [held[place[1]] for _, held in workload.timeline if place[1] in held]
-    names = {("AutoScalingGroupName", name) for region in regions for name in region.fleets}
-    names |= {("InstanceId", id) for region in regions for fleet in region.fleets.values() for id, _ in fleet.instances}
-    span = MetricRequest(int((now - _LISTED).timestamp()), int(now.timestamp()), 3_600)
-    for name, value in sorted(names):
-        metric = {
-            "Namespace": _AGENT,
-            "MetricName": _MEMORY,
-            "Dimensions": [{"Name": name, "Value": value}],
-        }
-        samples = samples_of(account, place, metric, None, span, now)
-        if samples is not None and len(samples.statistic("SampleCount")[0]):
+def _place(token: str) -> int:
+    place = token.removeprefix(_OURS)
+    if token and not place.isdigit():
+        raise AwsError("InvalidParameterValue", "The value for parameter NextToken is invalid.")
+    return int(place or 0)
+
+
+def _matching(account: Account, call: Call) -> Iterator[Mapping[str, Any]]:
+    asked = call.parameters
+    wanted = asked.get("Dimensions") or ()
+    for metric in workload_metrics(account, (call.account, call.region), asked.get("Namespace")):
+        if asked.get("MetricName") not in (None, metric["MetricName"]):
+            continue
+        held = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        if all(each["Name"] in held and each.get("Value") in (None, held[each["Name"]]) for each in wanted):
             yield metric

@@ -19,6 +19,7 @@ from emulator.core.registry import emulates
 from emulator.services.cloudwatch.alarms import AlarmStates
 from emulator.services.cloudwatch.metric_queries import Queries
 from emulator.services.cloudwatch.published_metrics import samples_of
+from emulator.services.cloudwatch.search import found_by_search
 from emulator.workload.points import percentile_of
 from emulator.workload.workload import MetricRequest, MetricSamples
 
@@ -37,13 +38,14 @@ _HIGH_RESOLUTION = (1, 5, 10, 20, 30)
     "cloudwatch",
     "GetMetricData",
     rule="At most 500 queries; pages of 100,800 datapoints; percentiles; 1-minute data for 15 days, 5-minute for 63, "
-    "1-hour for 455; metric math over the other queries",
+    "1-hour for 455; metric math over the other queries; a SEARCH is a series for each metric that it matches",
     source=f"{_API}/API_GetMetricData.html",
 )
 def get_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
     asked = call.parameters
     queries: Sequence[Mapping[str, Any]] = asked.get("MetricDataQueries", ())
     _check_queries(queries)
+    queries = found_by_search(account, (call.account, call.region), queries)
     named = Queries.of(account, (call.account, call.region), queries)
     queries = [each for each in queries if each.get("ReturnData", True)]
     start, end = _times(asked)
@@ -178,7 +180,7 @@ def _check_statistic(name: str) -> None:
 
 def _result(query: Mapping[str, Any], at: Any, values: Any, *, whole: bool) -> dict[str, Any]:
     return {
-        "Id": query["Id"],
+        "Id": query.get("SearchId", query["Id"]),
         "Label": query.get("Label")
         or (query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"]),
         "Timestamps": [_moment(each) for each in at.tolist()],

@@ -14,7 +14,7 @@ import numpy as np
 
 from emulator.billing.ledger import Billing
 from emulator.billing.selection import chosen
-from emulator.billing.window import amount, book_of, midnight, opened, spans, unavailable
+from emulator.billing.window import amount, book_of, midnight, opened, require_granularity, spans, unavailable
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 from emulator.services.costexplorer.cost_api import API
@@ -43,6 +43,7 @@ _COSTS = {
 def get_cost_forecast(account: Account, call: Call) -> Answer:
     asked = call.parameters
     opened(account, call)
+    require_granularity(asked["Granularity"])
     now = account.clock.now()
     start, end = (date.fromisoformat(asked["TimePeriod"][each]) for each in ("Start", "End"))
     if start < now.date():

@@ -42,7 +42,7 @@
   function paper(printing) {
     if (printing === root.classList.contains("print")) return;
     root.classList.toggle("print", printing);
-    if (printing) opened = [...document.querySelectorAll("details:not([open])")];
+    if (printing) opened = [...document.querySelectorAll("details:not([open]):not(.kept):not(.kept *)")];
     opened.forEach((details) => { details.open = printing; });
     plots.forEach(draw);
   }
@@ -84,7 +84,7 @@
       if (details.querySelector("ul")) return;
       const lines = criteria.map(([number, observed, verdict]) => {
         const [name, comparison, limit, unit, origin] = data.criteria[number];
-        return make("li", "", mark(verdict), ` ${name}: ${observed} ${unit}, ${comparison} ${limit} ${unit} asked (${origin})`);
+        return make("li", "", mark(verdict), ` ${name}: ${observed} ${unit}, limit: ${comparison} ${limit} ${unit} (${origin})`);
       });
       details.append(make("ul", "found-criteria", ...lines));
     });

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from optimizer.dashboard.compose.savings import saving_of, vetoed
 from optimizer.dashboard.format import NO_VALUE, dollars_and_cents, name_in, quantity, short_moment
-from optimizer.dashboard.view.page import CriterionRow, DecisionRow, MoveRow, ProjectionRow
+from optimizer.dashboard.view.page import CriterionRow, DecisionRow, KeptGroup, MoveRow, ProjectionRow
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.execute.records import History, MoveRecord, MoveState, PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.model.decision import Choice, Criterion, Decision, Verdict
@@ -37,16 +37,21 @@ CHOICE_MARKS = {
     Choice.NO_DATA: Mark("No data", Tone.WARN),
 }
 VERDICT_MARKS = {
-    Verdict.PASS: Mark("Holds", Tone.GOOD),
-    Verdict.FAIL: Mark("Fails", Tone.BAD),
+    Verdict.PASS: Mark("Met", Tone.GOOD),
+    Verdict.FAIL: Mark("Not met", Tone.QUIET),
     Verdict.NO_DATA: Mark("No data", Tone.WARN),
     Verdict.LIFTED: Mark("Lifted", Tone.WARN),
 }
 MOVE_MARKS = {
     MoveState.INTENT: Mark("Begun", Tone.ACTIVE),
     MoveState.DONE: Mark("Done", Tone.GOOD),
-    MoveState.UNDOING: Mark("Being undone", Tone.BAD),
-    MoveState.UNDONE: Mark("Undone", Tone.BAD),
+    MoveState.UNDOING: Mark("Being undone", Tone.WARN),
+    MoveState.UNDONE: Mark("Undone", Tone.QUIET),
+}
+# Why a change is made that saves nothing by itself.
+FREE = {
+    "stream_disable": "no saving: ends a stream that nobody reads",
+    "table_consolidation": "its saving is counted with the other table",
 }
 NOT_JUDGED = Mark("Not judged", Tone.QUIET)
 
@@ -118,7 +123,18 @@ def _row(
         undo=decision.undo,
         one_way=action.one_way,
         moves=tuple(_move(each) for each in moves),
+        changes=decision.choice is Choice.APPLY,
     )
+
+
+def kept_groups(rows: Sequence[DecisionRow]) -> tuple[KeptGroup, ...]:
+    """What is kept, by its reason; the reason of most resources first."""
+    by_reason: dict[str, list[DecisionRow]] = defaultdict(list)
+    for row in rows:
+        if not row.changes:
+            by_reason[row.reason].append(row)
+    ordered = sorted(by_reason.items(), key=lambda each: -len(each[1]))
+    return tuple(KeptGroup(reason, tuple(members)) for reason, members in ordered)
 
 
 def criterion_row(criterion: Criterion) -> CriterionRow:
@@ -144,6 +160,8 @@ def criterion_row(criterion: Criterion) -> CriterionRow:
 
 def _saving_note(saving: Saving, state: SavingState) -> str:
     """What became of it; and what comes off at first, when a commitment holds some of it back."""
+    if not saving.monthly and not saving.later:
+        return FREE.get(saving.action, "saves nothing that is billed for existing")
     if saving.net is None or saving.net == saving.monthly:
         return state.value
     return f"{state.value}; {dollars_and_cents(saving.net)} net at first"
@@ -159,8 +177,8 @@ def _reason(decision: Decision, veto: str | None) -> str:
 def _criteria_summary(decision: Decision) -> str:
     held = sum(each.verdict in {Verdict.PASS, Verdict.LIFTED} for each in decision.criteria)
     if not decision.criteria:
-        return "No criterion could be asked"
-    return f"{held} of {len(decision.criteria)} criteria hold"
+        return "Nothing was measured"
+    return f"{held} of {len(decision.criteria)} criteria met"
 
 
 def _window(phase: PhaseRecord | None) -> str:

@@ -70,7 +70,9 @@ def _limit_map(kind: str, decisions: Sequence[Decision]) -> LimitMap | None:
         criteria=tuple(columns),
         resources=tuple(shown),
         shares=tuple(tuple(None if cell is None else round(cell[0], 4) for cell in row) for row in grid),
-        told=tuple(tuple("not asked, or no number" if cell is None else _told(*cell) for cell in row) for row in grid),
+        told=tuple(
+            tuple("no such criterion, or no number" if cell is None else _told(*cell) for cell in row) for row in grid
+        ),
         summary=_limit_summary(cells),
         left_out=_left_out(len(resources) - len(shown), len(highest) - len(columns)),
     )

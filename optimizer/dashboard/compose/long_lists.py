@@ -38,9 +38,9 @@ def split(rows: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
 
 
 def most_telling(rows: Sequence[DecisionRow]) -> list[DecisionRow]:
-    """A short list in the plan's order; a long one with what needs a person first, then what changes."""
+    """What changes something first, by its saving, then what is kept; of a long list what needs a person before all."""
     if len(rows) <= WHOLE:
-        return list(rows)
+        return sorted(rows, key=lambda row: (not row.changes, -row.monthly))
     tones = {Tone.BAD: 0, Tone.WARN: 1, Tone.ACTIVE: 2, Tone.GOOD: 2, Tone.QUIET: 3}
     return sorted(rows, key=lambda row: (tones[row.state.tone], -row.monthly))
 

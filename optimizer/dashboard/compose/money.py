@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -10,8 +11,18 @@ from decimal import Decimal
 from optimizer.costs.commitments import Commitments
 from optimizer.costs.money_evidence import MoneyEvidence
 from optimizer.costs.purchase_advice import ADVICE
-from optimizer.costs.trend import ServiceMonth
-from optimizer.dashboard.format import NO_VALUE, count, date_of, dollars, dollars_and_cents, listed, name_in, region_in
+from optimizer.costs.trend import ForecastMonth, ServiceMonth
+from optimizer.dashboard.format import (
+    NO_VALUE,
+    count,
+    date_of,
+    dollars,
+    dollars_and_cents,
+    interval,
+    listed,
+    name_in,
+    region_in,
+)
 from optimizer.dashboard.view.money import (
     Ahead,
     CommitmentRow,
@@ -47,14 +58,36 @@ def why_unknown(money: MoneyEvidence | None) -> str:
     return f"By month and service, effective and stranded cost: {notes} What is shown is list price."
 
 
-def monthly_bill(money: MoneyEvidence | None) -> MonthlyBill | None:
-    """None when no month was read."""
+def monthly_bill(money: MoneyEvidence | None, saved: Decimal = ZERO, as_of: date | None = None) -> MonthlyBill | None:
+    """None when no month was read.
+
+    `saved` is what accepted changes take off a month, in US dollars: the months ahead are those of the new footprint,
+    the month of `as_of` for the days that are left of it.
+    """
     if money is None or not money.months:
         return None
     months = sorted({each.month for each in money.months})
     rows = tuple(_month(month, [each for each in money.months if each.month == month]) for month in months)
-    ahead = tuple(Ahead(each.month, each.cost, each.low, each.high) for each in money.forecast)
-    return MonthlyBill(tuple(_services(money.months, months)), rows, ahead, _bill_summary(rows, money))
+    ahead = tuple(_ahead(each, saved, as_of) for each in money.forecast)
+    label = "ahead, with what was accepted" if saved else "ahead, nothing changed"
+    summary = _bill_summary(rows, money, ahead, accepted=bool(saved))
+    return MonthlyBill(tuple(_services(money.months, months)), rows, ahead, summary, label)
+
+
+def _ahead(month: ForecastMonth, saved: Decimal, as_of: date | None) -> Ahead:
+    """A month to come; the forecast was made before anything was changed."""
+    off = saved * _share_left(month.month, as_of)
+    cost, low, high = (max(each - off, ZERO) for each in (month.cost, month.low, month.high))
+    return Ahead(month.month, cost, low, high)
+
+
+def _share_left(month: date, as_of: date | None) -> Decimal:
+    """The share of a month that comes after a day."""
+    if as_of is None or month > as_of:
+        return Decimal(1)
+    days = monthrange(month.year, month.month)[1]
+    passed = days if (month.year, month.month) != (as_of.year, as_of.month) else as_of.day
+    return Decimal(days - passed) / days
 
 
 def _month(month: date, services: Sequence[ServiceMonth]) -> MonthRow:
@@ -82,7 +115,7 @@ def _services(costs: Sequence[ServiceMonth], months: Sequence[date]) -> Iterator
         yield ServiceBars(rest[0] if len(rest) == 1 else f"{len(rest)} further services", amounts)
 
 
-def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence) -> str:
+def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence, ahead: Sequence[Ahead], *, accepted: bool) -> str:
     whole = [each for each in rows if not each.estimated] or rows
     last = whole[-1]
     told = [f"{last.month:%B %Y} cost {dollars(last.effective)}"]
@@ -95,9 +128,11 @@ def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence) -> str:
         said += f" (95 % between {it.low:+.1f} and {it.high:+.1f} %, each weekday against its own)."
         said += _year_ago(it.yearly)
     if money.forecast:
-        month = money.forecast[0]
-        said += f" Nothing changed, {month.month:%B} will cost {dollars(month.cost)}"
-        said += f" ({dollars(month.low)} to {dollars(month.high)}) by {month.source}."
+        month, source = ahead[0], money.forecast[0].source
+        start = "With what was accepted" if accepted else "Nothing changed"
+        said += f" {start}, {month.month:%B} will cost {dollars(month.cost)}"
+        said += f" ({interval(month.low, month.high)})" if dollars(month.low) != dollars(month.high) else ""
+        said += f" by {source}."
     return f"{said} This is the bill of account {money.account} alone." if money.account else said
 
 

@@ -10,10 +10,10 @@ from decimal import Decimal
 from optimizer.costs.money_evidence import MoneyEvidence
 from optimizer.dashboard.compose.answer import answer_of
 from optimizer.dashboard.compose.bills import bills_of
-from optimizer.dashboard.compose.decisions import PHASE_MARKS, decision_rows
+from optimizer.dashboard.compose.decisions import PHASE_MARKS, decision_rows, kept_groups
 from optimizer.dashboard.compose.heat_maps import limit_maps, load_maps
 from optimizer.dashboard.compose.labels import KINDS
-from optimizer.dashboard.compose.long_lists import WHOLE, most_telling, split
+from optimizer.dashboard.compose.long_lists import most_telling, split
 from optimizer.dashboard.compose.money import money_of, monthly_bill, net_of, why_unknown, worth_of
 from optimizer.dashboard.compose.risks import risks_of
 from optimizer.dashboard.compose.savings import ComesOff, costs_of, share, total, what_comes_off
@@ -65,12 +65,13 @@ def view_of(history: History, now: datetime | None = None) -> View:
         stations=_stations(history) if record else (),
         decisions=decisions,
         more_decisions=more_decisions,
+        kept=() if more_decisions else kept_groups(decisions),
         decisions_empty=_no_decisions(plan),
         costs=costs,
         costs_empty=_no_costs(plan),
         bills=bills_of(evidence, plan),
         bills_empty="The bill by part was not kept with this plan: a price was missing, or there is no plan yet.",
-        monthly=monthly_bill(money),
+        monthly=monthly_bill(money, _accepted(costs), as_of.date() if as_of else None),
         monthly_empty=why_unknown(money),
         net=net_of(plan, money),
         worth=worth_of(money),
@@ -99,6 +100,11 @@ def view_of(history: History, now: datetime | None = None) -> View:
     )
 
 
+def _accepted(costs: Costs | None) -> Decimal:
+    """What accepted changes take off a month now."""
+    return what_comes_off(costs.steps if costs else (), SavingState.TAKEN).now
+
+
 def latest(history: History) -> datetime | None:
     """The last moment the journal knows of; None when it is empty."""
     moments = [each.at for each in history.events]
@@ -109,9 +115,9 @@ def latest(history: History) -> datetime | None:
 
 
 def _events(history: History) -> list[EventRow]:
-    """What happened, in order; of a long history the latest first, so that they are what is shown."""
-    told = sorted(history.events, key=lambda each: each.at, reverse=len(history.events) > WHOLE)
-    return [EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", each.text) for each in told]
+    """What happened, in the order of time."""
+    ordered = sorted(history.events, key=lambda each: each.at)
+    return [EventRow(moment(e.at), f"Phase {e.phase.number}" if e.phase else "", e.text) for e in ordered]
 
 
 def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline | None) -> tuple[Fact, ...]:
@@ -161,8 +167,10 @@ def _fell(saved: ComesOff, before: Decimal, over: bool, timeline: Timeline | Non
     """By how much, and what the year comes to, from the days on which it is saved."""
     if not saved.later or timeline is None:
         return "no change"
-    year = timeline.low if over else timeline.high
-    return f"{share(saved.now, before)} less; {dollars(year)} by {day(timeline.end)}"
+    less = f"{share(saved.now, before)} less"
+    if over:
+        return f"{less}; {dollars(timeline.expected)} so far, {dollars(timeline.low)} projected by {day(timeline.end)}"
+    return f"{less}; {dollars(timeline.high)} possible by {day(timeline.end)}"
 
 
 def _stations(history: History) -> tuple[Station, ...]:

@@ -93,11 +93,16 @@ def largest(steps: Sequence[SavingStep]) -> list[SavingStep]:
     return [
         *shown,
         *(
-            SavingStep(f"{len(rest)} further changes", "", total(rest, state), state, what_comes_off(rest, state).now)
+            SavingStep(_further(rest), "", total(rest, state), state, what_comes_off(rest, state).now)
             for state in SavingState
             if (rest := [each for each in others if each.state is state])
         ),
     ]
+
+
+def _further(steps: Sequence[SavingStep]) -> str:
+    """The name of several steps in one row."""
+    return f"{len(steps)} further changes" + ("" if any(each.monthly for each in steps) else " that save nothing")
 
 
 def _effective(costs: PlanCosts, today: date) -> Decimal | None:

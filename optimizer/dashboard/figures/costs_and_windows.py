@@ -10,13 +10,13 @@ from decimal import Decimal
 
 import plotly.graph_objects as go
 
-from optimizer.dashboard.figures.style import DROPPED, INK, LIMIT, MAIN, PENDING, SOFT, TAKEN, axis_time, framed, plain
+from optimizer.dashboard.figures.style import DROPPED, INK, LIMIT, MAIN, POSSIBLE, SOFT, TAKEN, axis_time, framed, plain
 from optimizer.dashboard.format import dollars, short_moment
 from optimizer.dashboard.view.limits import ERROR_LIMIT
 from optimizer.dashboard.view.page import Costs, Milestone, WindowView
 from optimizer.dashboard.view.status import SavingState
 
-STATE_COLOURS = {SavingState.TAKEN: TAKEN, SavingState.PROJECTED: PENDING, SavingState.DROPPED: DROPPED}
+STATE_COLOURS = {SavingState.TAKEN: TAKEN, SavingState.PROJECTED: POSSIBLE, SavingState.DROPPED: DROPPED}
 
 
 def cost_steps(costs: Costs) -> go.Figure:

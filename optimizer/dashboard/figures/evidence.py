@@ -21,6 +21,7 @@ from optimizer.dashboard.figures.style import (
     PAPER,
     PARTS,
     PENDING,
+    POSSIBLE,
     TAKEN,
     WARM,
     axis_time,
@@ -29,7 +30,7 @@ from optimizer.dashboard.figures.style import (
     whiskers,
 )
 from optimizer.dashboard.format import day, dollars
-from optimizer.dashboard.view.evidence import Bills, LimitMap, LoadMap, RiskRow, Risks, Timeline
+from optimizer.dashboard.view.evidence import Bills, LimitMap, LoadMap, PhaseSaving, RiskRow, Risks, Timeline
 from optimizer.dashboard.view.status import SavingState
 
 # A share of the limit, and its colour: up to half, up to 80 %, up to the limit, beyond.
@@ -42,17 +43,22 @@ LEAST_LABEL = 0.13  # of the chart's width: room for a part's name
 
 
 def limits(heat: LimitMap) -> go.Figure:
-    """Resource by criterion: how much of the limit is used, in four bands."""
+    """Resource by criterion: how much of the limit is used, in four bands. A few resources are the columns."""
+    shares = [[None if each is None else min(each, TOP) for each in row] for row in heat.shares]
+    texts = [["–" if each is None else _percent(each) for each in row] for row in heat.shares]
+    hovers = [
+        ["<br>".join((plain(resource, 60), plain(name, 80), plain(told, 120)))
+         for name, told in zip(heat.criteria, row, strict=True)]
+        for resource, row in zip(heat.resources, heat.told, strict=True)
+    ]  # fmt: skip
+    if heat.upright:
+        shares, texts, hovers = (list(map(list, zip(*rows, strict=True))) for rows in (shares, texts, hovers))
     trace = go.Heatmap(
-        x=list(range(len(heat.criteria))),
-        y=list(range(len(heat.resources))),
-        z=[[None if each is None else min(each, TOP) for each in row] for row in heat.shares],
-        text=[["–" if each is None else _percent(each) for each in row] for row in heat.shares],
-        customdata=[
-            ["<br>".join((plain(resource, 60), plain(name, 80), plain(told, 120)))
-             for name, told in zip(heat.criteria, row, strict=True)]
-            for resource, row in zip(heat.resources, heat.told, strict=True)
-        ],
+        x=list(range(len(shares[0]))),
+        y=list(range(len(shares))),
+        z=shares,
+        text=texts,
+        customdata=hovers,
         texttemplate="%{text}",
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=False,
@@ -63,15 +69,16 @@ def limits(heat: LimitMap) -> go.Figure:
         xgap=3,
         ygap=3,
     )  # fmt: skip
-    names = [_wrapped(name) for name in heat.criteria]
-    figure = framed(trace, height=40 + 17 * max(name.count("<br>") + 1 for name in names) + 36 * len(heat.resources))
+    rows, columns = (heat.criteria, heat.resources) if heat.upright else (heat.resources, heat.criteria)
+    names = [_wrapped(name, 26 if heat.upright else 16) for name in columns]
+    labels = [_wrapped(name, 26) if heat.upright else plain(name, 34) for name in rows]
+    figure = framed(trace, height=40 + 17 * max(name.count("<br>") + 1 for name in names) + 36 * len(labels))
     figure.update_xaxes(
-        side="top", showgrid=False, tickvals=list(range(len(heat.criteria))), tickangle=0,
-        ticktext=names, ticks="",
+        side="top", showgrid=False, tickvals=list(range(len(columns))), tickangle=0, ticktext=names, ticks="",
     )  # fmt: skip
     figure.update_yaxes(
-        autorange="reversed", showgrid=False, tickvals=list(range(len(heat.resources))),
-        ticktext=[plain(name, 34) for name in heat.resources], ticks="", ticksuffix="  ",
+        autorange="reversed", showgrid=False, tickvals=list(range(len(labels))), ticktext=labels, ticks="",
+        ticksuffix="  ",
     )  # fmt: skip
     return figure
 
@@ -170,23 +177,17 @@ def by_part(bills: Bills) -> go.Figure:
 
 
 def savings(timeline: Timeline) -> go.Figure:
-    """Cumulative savings, one band for each phase: what was accepted below, what is expected on top."""
+    """Cumulative savings, one band for each phase: what was accepted below, what is possible on top.
+
+    An accepted phase's band is what it saved up to the page's day, and what it is projected to save after it.
+    """
     order = sorted(timeline.phases, key=lambda each: each.state is not SavingState.TAKEN)
     times = _times(timeline)
+    past, ahead = [at for at in times if at <= timeline.as_of], [at for at in times if at >= timeline.as_of]
     figure = framed(
-        *(
-            go.Scatter(
-                name=f"{each.label}, {each.state.value}",
-                x=[axis_time(at) for at in times],
-                y=[round(float(added_up(each, at)), 2) for at in times],
-                stackgroup="saved",
-                mode="lines",
-                line={"width": 1.5, "color": PAPER},
-                fillcolor=TAKEN if each.state is SavingState.TAKEN else PENDING,
-                hovertemplate="%{y:$,.0f}<extra>%{fullData.name}</extra>",
-            )
-            for each in order
-        )
+        *(_band(each, ahead, "projected", PENDING) for each in order if each.state is SavingState.TAKEN),
+        *(_band(each, ahead, each.state.value, POSSIBLE) for each in order if each.state is not SavingState.TAKEN),
+        *(_band(each, past, each.state.value, TAKEN) for each in order if each.state is SavingState.TAKEN),
     )
     figure.add_trace(
         go.Scatter(
@@ -226,6 +227,20 @@ def _measured(timeline: Timeline) -> go.Scatter:
         marker={"size": 8, "symbol": "diamond", "color": PAPER, "line": {"color": INK, "width": 2}},
         error_y=whiskers(((each.low, each.saved, each.high) for each in timeline.measured), INK),
         hovertemplate="%{y:$,.0f}<extra>measured on the bill</extra>",
+    )
+
+
+def _band(phase: PhaseSaving, times: Sequence[datetime], word: str, colour: str) -> go.Scatter:
+    """One phase over a part of the year, stacked on the others of that part."""
+    return go.Scatter(
+        name=f"{phase.label}, {word}",
+        x=[axis_time(at) for at in times],
+        y=[round(float(added_up(phase, at)), 2) for at in times],
+        stackgroup="saved" if colour == TAKEN else "ahead",
+        mode="lines",
+        line={"width": 1.5, "color": PAPER},
+        fillcolor=colour,
+        hovertemplate="%{y:$,.0f}<extra>%{fullData.name}</extra>",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from optimizer.dashboard.figures.style import INK, PAPER, PARTS, PENDING, SOFT, framed, plain, whiskers
-from optimizer.dashboard.format import dollars
+from optimizer.dashboard.format import interval
 from optimizer.dashboard.view.money import MonthlyBill
 
 MONTH = "%b\n%Y"
@@ -49,11 +49,11 @@ def by_month(bill: MonthlyBill) -> go.Figure:
 
 def _ahead(bill: MonthlyBill) -> go.Bar:
     return go.Bar(
-        name="Ahead, when nothing is changed",
+        name=bill.label.capitalize(),
         x=[f"{each.month:%Y-%m-%d}" for each in bill.ahead],
         y=[float(each.cost) for each in bill.ahead],
         marker={"color": PENDING, "opacity": 0.6},
         error_y=whiskers(((each.low, each.cost, each.high) for each in bill.ahead), SOFT),
-        customdata=[f"{dollars(each.low)} to {dollars(each.high)}" for each in bill.ahead],
-        hovertemplate="%{x|%b %Y}, nothing changed<br>%{y:$,.0f}, between %{customdata}<extra></extra>",
+        customdata=[interval(each.low, each.high) for each in bill.ahead],
+        hovertemplate="%{x|%b %Y}, %{fullData.name}<br>%{y:$,.0f}, interval %{customdata}<extra></extra>",
     )

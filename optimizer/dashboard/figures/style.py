@@ -19,6 +19,7 @@ from optimizer.dashboard.format import visible
 # Colours nobody would choose, and the custom properties of dashboard.css that stand for them.
 INK, SOFT, GRID, PAPER = "#010101", "#010102", "#010103", "#010109"
 MAIN, LIMIT, TAKEN, PENDING, DROPPED = "#010104", "#010105", "#010106", "#010107", "#010108"
+POSSIBLE = "#01010e"  # what is not decided yet
 COOL, MILD, WARM, HOT = "#01010a", "#01010b", "#01010c", "#01010d"  # from far below a limit to beyond it
 PARTS = ("#010110", "#010111", "#010112", "#010113", "#010114", "#010115")
 TOKENS = {
@@ -30,6 +31,7 @@ TOKENS = {
     LIMIT: "--limit",
     TAKEN: "--taken",
     PENDING: "--pending",
+    POSSIBLE: "--possible",
     DROPPED: "--dropped",
     COOL: "--cool",
     MILD: "--mild",

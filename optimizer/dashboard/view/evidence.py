@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from optimizer.dashboard.view.status import Mark, SavingState
 
+UPRIGHT = 2  # resources
+
 
 @dataclass(frozen=True)
 class LimitMap:
@@ -27,6 +29,11 @@ class LimitMap:
     told: tuple[tuple[str, ...], ...]
     summary: str
     left_out: str
+
+    @property
+    def upright(self) -> bool:
+        """Whether the criteria are the rows: of a few resources that is narrow, and fits a phone."""
+        return len(self.resources) <= UPRIGHT
 
 
 @dataclass(frozen=True)

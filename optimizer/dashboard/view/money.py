@@ -33,7 +33,7 @@ class MonthRow:
 
 @dataclass(frozen=True)
 class Ahead:
-    """One month to come when nothing is changed, with its 95 % interval."""
+    """One month to come, with its 95 % interval."""
 
     month: date
     cost: Decimal
@@ -49,6 +49,7 @@ class MonthlyBill:
     months: tuple[MonthRow, ...]
     ahead: tuple[Ahead, ...]
     summary: str
+    label: str = "ahead, nothing changed"
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,15 @@ class DecisionRow:
     undo: str
     one_way: tuple[str, ...]
     moves: tuple[MoveRow, ...]
+    changes: bool = True  # a resource, or would have before it was vetoed
+
+
+@dataclass(frozen=True)
+class KeptGroup:
+    """Decisions that change nothing, for one and the same reason."""
+
+    reason: str
+    rows: tuple[DecisionRow, ...]
 
 
 @dataclass(frozen=True)
@@ -229,6 +238,7 @@ class View:
     stations: tuple[Station, ...]
     decisions: tuple[DecisionRow, ...]
     more_decisions: tuple[DecisionRow, ...]
+    kept: tuple[KeptGroup, ...]
     decisions_empty: str
     costs: Costs | None
     costs_empty: str

@@ -25,8 +25,12 @@ class Mark:
 
 
 class SavingState(Enum):
-    """TAKEN: its phase was accepted. PROJECTED: still to be decided. DROPPED: rolled back, vetoed or not begun."""
+    """TAKEN: its phase was accepted. PROJECTED: still to be decided. DROPPED: rolled back, vetoed or not begun.
+
+    The values are the words of the page: money is `saved` once accepted, and `possible` before. What accepted changes
+    save after the page's day is called `projected`.
+    """
 
     TAKEN = "saved"
-    PROJECTED = "projected"
+    PROJECTED = "possible"
     DROPPED = "not taken"
