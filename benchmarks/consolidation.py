@@ -173,7 +173,7 @@ def in_production(aws: Aws, target: str) -> int:
 def _copied(aws: Aws, target: str, speed: Speed, notes: Notes) -> MergeProgress:
     merge = Merge(KEPT, target=target)
     progress = MergeProgress(notes, copying.begin(aws, merge, speed), aws.clock)
-    copying.copy(aws, merge, speed, progress, progress.renew)
+    copying.copy(aws, merge, speed, progress)
     return progress
 
 

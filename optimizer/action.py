@@ -177,6 +177,9 @@ class Action:
     the resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not
     `sized`, of which the sizing cannot say what became of them, it keeps.
 
+    `veto(aws, governed, evidence, policy)` is asked once more right before the change, by the job that makes it, where
+    only that job may look, as at items: why the change is left out after all, None when nothing is against it.
+
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
     `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
     change is open, and `recover`, with the same arguments, what it does at once when the job that applied a
@@ -201,5 +204,6 @@ class Action:
     released: tuple[str, ...] = ()
     follow: Callable[[Sizing, str, Before], Sizing] | None = None
     keeps_notes: bool = False
+    veto: Callable[[Aws, Governed, Any, Policy], str | None] | None = None
     tend: Tending | None = None
     recover: Tending | None = None

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Move, Order, Permission, When
 from optimizer.decide.policy import Policy, StreamPolicy
@@ -28,12 +26,12 @@ from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
+from optimizer.resources.tables.stream import has_stream, set_stream
 from optimizer.resources.tables.table import (
     ALL,
     DESIGNED,
     NAMESPACE,
     consumed,
-    is_settled,
     read_table,
     replica_regions,
     stream_view,
@@ -119,33 +117,15 @@ def describe(aws: Aws, table: Governed) -> Before:
 
 def moves(table: Governed, before: Before, _decision: Decision) -> list[Move]:
     view = before["stream"]
-
-    def reached(aws: Aws, wanted: str | None) -> bool:
-        shown = read_table(aws, table.name)
-        return stream_view(shown) == wanted and is_settled(shown)
-
-    def update(aws: Aws, wanted: str | None) -> None:
-        try:
-            if wanted is None:
-                aws.dynamodb.update_table(TableName=table.name, StreamSpecification={"StreamEnabled": False})
-            else:
-                aws.dynamodb.update_table(
-                    TableName=table.name, StreamSpecification={"StreamEnabled": True, "StreamViewType": view}
-                )
-        except ClientError:
-            # botocore repeats a call whose answer was lost: then it is refused because it is under way.
-            if stream_view(read_table(aws, table.name)) != wanted:
-                raise
-
     return [
         Move(
             name="disable",
             when=When.APPLY,
             summary=f"disable the stream ({view})",
-            is_done=lambda aws: reached(aws, None),
-            do=lambda aws: update(aws, None),
-            undo=lambda aws: update(aws, view),
-            is_undone=lambda aws: reached(aws, view),
+            is_done=lambda aws: has_stream(aws, table.name, None),
+            do=lambda aws: set_stream(aws, table.name, None),
+            undo=lambda aws: set_stream(aws, table.name, view),
+            is_undone=lambda aws: has_stream(aws, table.name, view),
             deadline=timedelta(minutes=15),
             poll=timedelta(seconds=5),
         )

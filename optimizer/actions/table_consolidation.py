@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import Unhealthy
@@ -32,39 +33,32 @@ from optimizer.actions import gsi_removal, stream_disable
 from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
 from optimizer.consolidate.comparison import named
-from optimizer.consolidate.copy_engine import (
-    READ_REQUESTS,
-    WRITES,
-    CopyEngine,
-    CopyLoad,
-    choose_engine,
-    units_by_threads,
-)
+from optimizer.consolidate.copy_engine import CopyEngine, CopyLoad, choose_engine
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
     back_up_table,
-    compare_items,
     copy_items,
     expire_items,
     flip_pointers,
     make_target,
-    record_sources,
-    record_target,
+    record_changes,
     stop_carrying_back,
 )
 from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
-from optimizer.consolidate.recurring import (
-    RECOVERY,
-    STORAGE,
+from optimizer.consolidate.scan import sample_items
+from optimizer.consolidate.state import SET_ASIDE, MergeStage
+from optimizer.consolidate.target import find_target
+from optimizer.costs.merged_layout import (
     HeldCopies,
     LayoutUse,
     Recurring,
+    by_sample,
+    copy_costs,
+    monthly_costs,
     recurring,
     share_of_bill,
 )
-from optimizer.consolidate.state import SET_ASIDE, MergeStage
-from optimizer.consolidate.target import find_target
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import (
     ChangeCost,
@@ -86,6 +80,7 @@ from optimizer.observe.series import peak_rate
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.beyond_items import beyond_items
+from optimizer.resources.tables.stream import BOTH_IMAGES
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
 if TYPE_CHECKING:
@@ -100,10 +95,11 @@ REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONTH = 30.4375  # days
-BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
 CARRIED_BACK_EVERY = timedelta(hours=1)  # in the window: so that a return finds little to do, and no surprise
 LATEST_LAG = timedelta(hours=2)
 ONE_PROCESS = "one process"
+MORE = "what one table costs more a month, of both tables' bill"
+SAMPLED = 1_000  # items of each table, whose sizes tell what the layout costs
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         return replace(alone, reason=f"{evidence.name} {ALONE}") if evidence.name == LOG else alone
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
-    kept = tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
+    kept = _kept(evidence, unused)
 
     chosen = _chosen(evidence, policy, kept)
     more = recurring(evidence.uses, kept)
@@ -227,7 +223,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             at_most=limits.reads_per_second,
         ),
         over(
-            "what one table costs more a month, of both tables' bill",
+            MORE,
             share_of_bill(more, evidence.uses, evidence.region) if evidence.uses else None,
             unit="%",
             page="CapacityUnitCalculations",
@@ -258,8 +254,20 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         undo=f"throughout the window, without losing a write: writes are refused for about {pause} s, the sources "
         "are made equal to what the merged table holds then, and the pointers are turned back. After it, only by a "
         "person",
-        costs=(*_copied(evidence, kept), *_monthly(evidence, more)),
+        costs=_costs(evidence, kept, more),
     )
+
+
+def veto(aws: Aws, table: Governed, evidence: Evidence, policy: Policy) -> str | None:
+    """Why it is left out after all: by the sizes of a sample of items, one table costs too much more."""
+    kept, limit = _kept(evidence, _unused(evidence, policy)), policy.consolidation.recurring_share
+    chance = Random(evidence.at)  # noqa: S311 -- a sample
+    sample = {use.table: sample_items(aws, use.table, use.held.items, SAMPLED, chance) for use in evidence.uses}
+    share = share_of_bill(recurring(evidence.uses, kept, by_sample(sample)), evidence.uses, table.region)
+    if policy.is_lifted(ID, MORE) or share is None or share <= limit:
+        return None
+    read = sum(map(len, sample.values()))
+    return f"{MORE}: {share} % by the sizes of {read:,} items that were read (limit {limit} %)"
 
 
 def describe(aws: Aws, table: Governed) -> Before:
@@ -279,17 +287,16 @@ def moves(table: Governed, before: Before, decision: Decision, notes: Notes = No
     if table.name != LEAD:
         return [own]
     work = Work(table, before, decision, notes)
-    beforehand = [own, make_target(work), copy_items(work)]
-    if work.follows_streams:
-        beforehand = [
-            own,
-            record_sources(work),
-            make_target(work),
-            copy_items(work),
-            record_target(work),
-            compare_items(work),
-        ]
-    return [*beforehand, flip_pointers(work), expire_items(work), stop_carrying_back(work)]
+    streams = [record_changes(work)] if work.follows_streams else []
+    return [
+        own,
+        make_target(work),
+        copy_items(work),
+        *streams,
+        flip_pointers(work),
+        expire_items(work),
+        stop_carrying_back(work),
+    ]
 
 
 def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
@@ -309,7 +316,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
             "turned them made the application write to tables that are left behind: turn them back, then roll the "
             "phase back."
         )
-    late = aws.clock.now() - state.equal_at
+    late = aws.clock.now() - (state.equal_at or state.begun)
     if not work.follows_streams and late < CARRIED_BACK_EVERY:
         return ""
     progress = work.carried_on(aws)
@@ -351,6 +358,20 @@ def _unused(evidence: Evidence, policy: Policy) -> Mapping[str, tuple[str, ...]]
         removal = gsi_removal.decide(evidence.indexes[name], policy) if name in evidence.indexes else None
         found[name] = tuple(removal.target["remove"]) if removal and removal.choice is Choice.APPLY else ()
     return found
+
+
+def _kept(evidence: Evidence, unused: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The indexes that go to the merged table."""
+    tables = evidence.before["tables"]
+    return tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
+
+
+def _costs(evidence: Evidence, kept: Sequence[str], more: Recurring) -> tuple[ChangeCost, ...]:
+    """What it takes once and costs from then on, told with the table whose change carries it out."""
+    if evidence.name != LEAD or evidence.size is None:
+        return ()
+    monthly = monthly_costs(more, evidence.region) if evidence.uses else ()
+    return (*copy_costs(evidence.size, evidence.items, kept, evidence.region), *monthly)
 
 
 def _reads(aws: Aws, tables: Sequence[Governed], measured: Measurements) -> float | None:
@@ -399,21 +420,8 @@ def _by(choice: engines.EngineChoice | None) -> str | None:
     """As the plan says it; where a person has to prepare it, with why and with what it would take."""
     if choice is None or choice.engine in (CopyEngine.WHOLE, CopyEngine.STREAMS):
         return ONE_PROCESS if choice else None
-    if choice.engine is CopyEngine.NEITHER:
-        return f"neither: {choice.reason}"
     cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
     return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
-
-
-def _copied(evidence: Evidence, kept: tuple[str, ...]) -> tuple[ChangeCost, ...]:
-    """What the copy takes once, told with the table whose change carries it out."""
-    if evidence.size is None or evidence.name != LEAD:
-        return ()
-    writes, reads = units_by_threads(CopyLoad(evidence.size, evidence.items, len(merged_indexes(kept))))
-    return (
-        ChangeCost("writes of the copy", "tables", WRITES, evidence.region, writes / 1e6),
-        ChangeCost("reads of the copy and its proof", "tables", READ_REQUESTS, evidence.region, reads / 1e6),
-    )
 
 
 def _use(
@@ -441,28 +449,6 @@ def _use(
         reads=monthly["Read"],
         recovery=recovery == "ENABLED",
     )
-
-
-def _monthly(evidence: Evidence, more: Recurring) -> tuple[ChangeCost, ...]:
-    """What it costs from then on, told with the table whose change carries it out."""
-    if not evidence.uses or evidence.name != LEAD:
-        return ()
-
-    def cost(name: str, item: str, quantity: float | None) -> ChangeCost:
-        return ChangeCost(name, "tables", item, evidence.region, quantity, monthly=True)
-
-    return (
-        cost("write units of larger items, less those of dropped indexes", WRITES, per_million(more.writes)),
-        cost("storage of larger items, less that of dropped indexes", STORAGE, more.storage_gb),
-        cost("recovery of larger items", RECOVERY, more.recovery_gb),
-        cost("storage of the sources, until a person retires them", STORAGE, more.kept_gb),
-        cost("recovery of the sources, until a person retires them", RECOVERY, more.kept_recovery_gb),
-    )
-
-
-def per_million(units: float | None) -> float | None:
-    """Request units as they are priced."""
-    return None if units is None else units / 1e6
 
 
 def _peak(table: Governed, units: str, measured: Measurements) -> float | None:
@@ -551,6 +537,7 @@ ACTION = Action(
         # Removing the indexes that are not needed asks for what gsi_removal and stream_disable ask.
         *(each for other in (gsi_removal, stream_disable) for each in other.ACTION.permissions if not each.writes),
     ),
+    veto=veto,
     keeps_notes=True,
     tend=tend,
     recover=recover,

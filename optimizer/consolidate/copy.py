@@ -6,7 +6,6 @@ the comparison behind the write block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -14,8 +13,7 @@ from domain.clock import Clock
 from domain.errors import ItemRefused
 from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.merge import Address, Merge, Say, Speed
-from optimizer.consolidate.parallel import Spread, side_by_side
-from optimizer.consolidate.scan import scan_page
+from optimizer.consolidate.scan import scan_page, side_by_side
 from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, Segment
 from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
@@ -48,38 +46,30 @@ def begin(aws: Aws, merge: Merge, speed: Speed) -> MergeState:
 
     A target that holds items already, as one that was imported, is not copied into but compared.
     """
-    now = aws.clock.now()
     filled = bool(scan_page(aws, merge.target, (0, 1), None, 1, consistent=True).items)
     segments = tuple(
         Segment(source, number, speed.segments, done=filled)
         for source in merge.there.leading
         for number in range(speed.segments)
     )
-    return MergeState(now, MergeStage.COPYING, segments, now)
+    return MergeState(aws.clock.now(), MergeStage.COPYING, segments)
 
 
-def copy(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, between: Callable[[], object]) -> None:
-    """Copy until every segment is done; `between` is called after a page of each."""
+def copy(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress) -> None:
+    """Copy until every segment is done."""
     told, pace = _Told(aws, merge, progress.notes.say), Pace(aws.clock, speed.units)
-    with side_by_side(speed.workers) as spread:
-        while not all(segment.done for segment in progress.state.segments):
-            progress.keep(segments=_round(aws, merge, progress.state.segments, speed.page, pace, spread))
-            between()
-            told.tell(progress.state)
-    progress.keep(stage=MergeStage.COPIED)
-
-
-def _round(
-    aws: Aws, merge: Merge, segments: Sequence[Segment], page: int, pace: Pace, spread: Spread
-) -> tuple[Segment, ...]:
-    """One page of every segment that is not done; the segments as they stand afterwards."""
 
     def one(segment: Segment) -> tuple[Segment, int]:
-        return (segment, 0) if segment.done else copy_page(aws, merge, segment, page)
+        return copy_page(aws, merge, segment, speed.page)
 
-    results = list(spread(one, segments))
-    pace.take(sum(units for _, units in results))
-    return tuple(segment for segment, _ in results)
+    while ahead := [each for each in progress.state.segments if not each.done]:
+        results = side_by_side(one, ahead, speed.workers)
+        pace.take(sum(units for _, units in results))
+        copied = {(segment.source, segment.number): segment for segment, _ in results}
+        segments = tuple(copied.get((each.source, each.number), each) for each in progress.state.segments)
+        progress.keep(segments=segments)
+        told.tell(progress.state)
+    progress.keep(stage=MergeStage.COPIED)
 
 
 def copy_page(aws: Aws, merge: Merge, segment: Segment, limit: int) -> tuple[Segment, int]:

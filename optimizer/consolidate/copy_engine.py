@@ -36,7 +36,6 @@ class CopyEngine(StrEnum):
     WHOLE = "whole"
     STREAMS = "streams"
     SPARK = "spark"
-    NEITHER = "neither"  # it takes longer than the streams keep what is written meanwhile
 
 
 @dataclass(frozen=True)
@@ -76,25 +75,21 @@ class EngineChoice:
 
 
 def choose_engine(load: CopyLoad, policy: CopyPolicy, region: str, within: timedelta) -> EngineChoice:
-    """The engine for so much: one process as long as it ends `within` what a job may take, and Spark above that.
-
-    Spark's export, job and import have to end while the streams still hold what was changed since the export.
-    """
-    size = f"{load.size / GIB:,.1f} GiB"
-    compared = _compared(load, policy)
-    whole, short = SPREADING + TURNING + compared, SPREADING + TURNING
-    alone, spark = _by_threads(load, policy), _by_spark(load, policy)
-    if load.size <= policy.one_process_gib * GIB and alone <= within:
-        reason = f"{size}: one process takes up to {policy.one_process_gib:,.0f} GiB, this in about {_hours(alone)}"
-        engine, pause = (CopyEngine.WHOLE, whole) if whole <= policy.longest_pause else (CopyEngine.STREAMS, short)
-        return EngineChoice(engine, reason, alone, _priced(_threads_usd, load, policy, region), pause)
-    reason = f"{size}, more than the {policy.one_process_gib:,.0f} GiB of one process"
-    if load.size <= policy.one_process_gib * GIB:
-        reason = f"{size} take one process about {_hours(alone)}, more than the {_hours(within)} of a job"
-    if spark > policy.until_followed:
-        late = f"and Spark about {_hours(spark)}, more than the {_hours(policy.until_followed)} that the streams allow"
-        return EngineChoice(CopyEngine.NEITHER, f"{reason}, {late}", spark, None, short)
-    return EngineChoice(CopyEngine.SPARK, reason, spark, _priced(_spark_usd, load, policy, region), short)
+    """The engine for so much: one process as long as it ends `within` what a job may take, and Spark above that."""
+    size, most = f"{load.size / GIB:,.1f} GiB", f"{policy.one_process_gib:,.0f} GiB"
+    compared, turning, alone = _compared(load, policy), SPREADING + TURNING, _by_threads(load, policy)
+    small = load.size <= policy.one_process_gib * GIB
+    if not small or alone > within:
+        reason = f"{size}, more than the {most} of one process"
+        if small:
+            reason = f"{size} take one process about {_hours(alone)}, more than the {_hours(within)} of a job"
+        usd = _priced(_spark_usd, load, policy, region)
+        return EngineChoice(CopyEngine.SPARK, reason, _by_spark(load, policy), usd, turning)
+    reason = f"{size}: one process takes up to {most}, this in about {_hours(alone)}"
+    usd = _priced(_threads_usd, load, policy, region)
+    if turning + compared <= policy.longest_pause:
+        return EngineChoice(CopyEngine.WHOLE, reason, alone, usd, turning + compared)
+    return EngineChoice(CopyEngine.STREAMS, reason, alone, usd, turning)
 
 
 def _hours(time: timedelta) -> str:

@@ -15,11 +15,9 @@ from domain.indexes import SOURCES
 from optimizer.action import Before, Move, Notes, When
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
-from optimizer.consolidate.backup import back_up, is_backed_up
 from optimizer.consolidate.copy_engine import CopyEngine
 from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
-from optimizer.consolidate.following.streams import is_streaming, set_streams
 from optimizer.consolidate.merge import Direction, Merge, Speed
 from optimizer.consolidate.pointers import touched_pointers
 from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
@@ -28,7 +26,9 @@ from optimizer.consolidate.whole import WholeTables
 from optimizer.model.decision import Decision, Json
 from optimizer.model.resource import Answer, Governed, Touched
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.backup import back_up, is_backed_up
 from optimizer.resources.tables.kinds import touched_table, touched_with_replicas
+from optimizer.resources.tables.stream import BOTH_IMAGES, has_stream, set_stream
 from optimizer.resources.tables.table import sibling
 from optimizer.resources.tags import ownership
 
@@ -119,11 +119,8 @@ class Work:
 
     def changes(self, aws: Aws, direction: Direction, progress: MergeProgress) -> Changes:
         """How changes of the leading side are found."""
-        if self.follows_streams:
-            return self.followed(aws, direction, progress)
-        return WholeTables(aws, direction, self.speed, progress)
-
-    def followed(self, aws: Aws, direction: Direction, progress: MergeProgress) -> FollowedTables:
+        if not self.follows_streams:
+            return WholeTables(aws, direction, self.speed, progress)
         chance = Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again
         return FollowedTables(aws, direction, self.speed, progress, chance)
 
@@ -138,22 +135,6 @@ def back_up_table(table: Governed, decision: Decision) -> Move:
         do=lambda aws: back_up(aws, table.name, name),
         undo=_nothing_to_undo,
         is_undone=_always,  # a backup is nobody's harm: it stays until a person deletes it
-    )
-
-
-def record_sources(work: Work) -> Move:
-    off = [name for name in SOURCES if work.before["tables"][name]["stream"] is None]
-    return Move(
-        name="streams",
-        when=When.APPLY,
-        summary="record the changes of both tables, with both images",
-        is_done=lambda aws: all(is_streaming(aws, name, on=True) for name in SOURCES),
-        do=lambda aws: set_streams(aws, off, on=True),
-        undo=lambda aws: set_streams(aws, off, on=False),
-        is_undone=lambda aws: all(is_streaming(aws, name, on=False) for name in off),
-        deadline=timedelta(minutes=15),
-        poll=timedelta(seconds=5),
-        touches=work.sources,
     )
 
 
@@ -173,9 +154,7 @@ def make_target(work: Work) -> Move:
 
 def copy_items(work: Work) -> Move:
     def copy(aws: Aws) -> None:
-        progress = work.begun(aws)
-        follow = work.followed(aws, work.merge.there, progress).follow_some if work.follows_streams else progress.renew
-        copying.copy(aws, work.merge, work.speed, progress, follow)
+        copying.copy(aws, work.merge, work.speed, work.begun(aws))
 
     return Move(
         name="copy",
@@ -189,37 +168,31 @@ def copy_items(work: Work) -> Move:
     )
 
 
-def record_target(work: Work) -> Move:
+def record_changes(work: Work) -> Move:
+    """For tables that are too large to be compared within the pause: their streams say what changes since."""
+    tables = (*SOURCES, work.merge.target)
+    off = [name for name in SOURCES if work.before["tables"][name]["stream"] is None]
+
+    def record(aws: Aws) -> None:
+        for name in tables:
+            set_stream(aws, name, BOTH_IMAGES)
+
+    def stop_recording(aws: Aws) -> None:
+        for name in off:
+            set_stream(aws, name, None)
+
     return Move(
-        name="way-back",
+        name="streams",
         when=When.APPLY,
-        summary=f"record the changes of {work.merge.target}",
-        is_done=lambda aws: find_target(aws, work.merge) is not None and is_streaming(aws, work.merge.target, on=True),
-        do=lambda aws: set_streams(aws, [work.merge.target], on=True),
-        undo=_nothing_to_undo,
-        is_undone=_always,  # the stream goes with its table
+        summary=f"record the changes of both tables and of {work.merge.target}, with both images",
+        is_done=lambda aws: (
+            find_target(aws, work.merge) is not None and all(has_stream(aws, name, BOTH_IMAGES) for name in tables)
+        ),
+        do=record,
+        undo=stop_recording,
+        is_undone=lambda aws: all(has_stream(aws, name, None) for name in off),  # that of the target goes with it
         deadline=timedelta(minutes=15),
         poll=timedelta(seconds=5),
-        touches=work.target,
-    )
-
-
-def compare_items(work: Work) -> Move:
-    """For tables that are too large to be compared within the pause: all is compared before it."""
-
-    def compare(aws: Aws) -> None:
-        progress = work.begun(aws)
-        work.followed(aws, work.merge.there, progress).compare_all()
-        progress.keep(compared=True)
-
-    return Move(
-        name="compare",
-        when=When.APPLY,
-        summary="compare every item on both sides, following what is written meanwhile",
-        is_done=lambda _aws: (state := work.state()) is not None and state.compared,
-        do=compare,
-        undo=_nothing_to_undo,
-        is_undone=_always,
         touches=work.both,
     )
 

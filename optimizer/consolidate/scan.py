@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 from optimizer.consolidate.item_size import Item
 from optimizer.consolidate.mapping import is_watermark
 from optimizer.consolidate.merge import Address, Speed
-from optimizer.consolidate.parallel import Spread, side_by_side
 from optimizer.ports.aws import Aws
 
 MOST_KEYS = 100  # of one BatchGetItem
+MOST_SEGMENTS = 1_000_000  # of one parallel scan
+SAMPLE_PAGE = 100
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 Key = Mapping[str, Any]
 Between = Callable[[], object]
 """Called between two requests: renews the lease, and raises MoveFailed when a deadline has passed."""
@@ -52,24 +57,33 @@ def scan_page(
 
 def pages(aws: Aws, tables: Iterable[str], speed: Speed, between: Between) -> Iterator[Page]:
     """Every page of these tables, read consistently, a round of all segments after the other."""
-    ahead: list[tuple[str, int, Key | None]] = [(table, n, None) for table in tables for n in range(speed.segments)]
 
     def read(part: tuple[str, int, Key | None]) -> Page:
         table, number, after = part
         return scan_page(aws, table, (number, speed.segments), after, speed.page, consistent=True)
 
-    with side_by_side(speed.workers) as spread:
-        while ahead:
-            round_ = list(_in_turn(spread, read, ahead))
-            yield from round_
-            ahead = [(page.table, page.segment, page.last) for page in round_ if page.last]
-            between()
+    ahead: list[tuple[str, int, Key | None]] = [(table, n, None) for table in tables for n in range(speed.segments)]
+    while ahead:
+        round_ = side_by_side(read, ahead, speed.workers)
+        yield from round_
+        ahead = [(page.table, page.segment, page.last) for page in round_ if page.last]
+        between()
 
 
-def _in_turn(
-    spread: Spread, read: Callable[[tuple[str, int, Key | None]], Page], parts: list[tuple[str, int, Key | None]]
-) -> Iterator[Page]:
-    return iter(spread(read, parts))
+def sample_items(aws: Aws, table: str, items: int, most: int, chance: Random) -> list[Item]:
+    """About `most` items, from anywhere in a table that holds about so many; all of them where it holds fewer."""
+    parts = min(max(1, items // SAMPLE_PAGE), MOST_SEGMENTS)
+    chosen = chance.sample(range(parts), min(parts, most // SAMPLE_PAGE))
+    read = (scan_page(aws, table, (part, parts), None, SAMPLE_PAGE, consistent=False) for part in chosen)
+    return [item for page in read for item in page.items]
+
+
+def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part], workers: int) -> list[Result]:
+    """The results in the order of the parts, of so many threads; of this one for one worker."""
+    if workers == 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(workers) as threads:
+        return list(threads.map(work, parts))
 
 
 def count_items(aws: Aws, tables: Iterable[str], between: Between) -> int:

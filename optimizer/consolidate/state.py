@@ -66,21 +66,19 @@ class Aside:
 class MergeState:
     """The whole of it.
 
-    `proof`: the sums of both sides by entity, as they were found equal last behind the write block. `compared`: of
-    large tables, whether all was compared since it was copied. `outlasted`: since the pointers were turned nobody uses
-    an old one any more, and late writes were looked for. `equal_at`: when both sides were last seen whole, or followed
-    to their end. `read`: by table, how far its stream was followed, of tables that are too large to be compared in a
-    pause.
+    `equal_at`: when both sides were last made equal, all of them. `proof`: the sums of both sides by entity, as they
+    were found equal last behind the write block. `outlasted`: since the pointers were turned nobody uses an old one any
+    more, and late writes were looked for. `read`: by table, how far its stream was followed, of tables that are too
+    large to be compared in a pause.
     """
 
     begun: datetime
     stage: MergeStage
     segments: tuple[Segment, ...]
-    equal_at: datetime
+    equal_at: datetime | None = None
     aside: tuple[Aside, ...] = ()
     proof: Mapping[str, str] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
-    compared: bool = False
     outlasted: bool = False
     read: Mapping[str, StreamPosition] = field(default_factory=dict)
     written_at: datetime | None = None  # when this was written

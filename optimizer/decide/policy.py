@@ -158,8 +158,6 @@ class CopyPolicy:
     spark_gib_per_worker_hour: float = 10.0  # ours: assumed
     managed_gib_per_hour: float = 100.0  # ours: DynamoDB's export and its import, each; assumed
     managed_least: timedelta = timedelta(minutes=30)  # ours: for either, however small; assumed
-    # Ours: a stream keeps a change for 24 hours, and is read only once the import has ended.
-    until_followed: timedelta = timedelta(hours=20)
 
 
 @dataclass(frozen=True)

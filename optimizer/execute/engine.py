@@ -118,7 +118,9 @@ class Engine:
         if again.choice is not Choice.APPLY:
             return again.reason
         lost = not_wanted(decision.target, again.target)
-        return f"{', '.join(lost)} is not wanted any more: {again.reason}" if lost else None
+        if lost:
+            return f"{', '.join(lost)} is not wanted any more: {again.reason}"
+        return action.veto(self.aws.at(governed.region), governed, evidence, self.policy) if action.veto else None
 
     def change(
         self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: JournalWriter

@@ -10,11 +10,12 @@ from domain.errors import Unhealthy
 from domain.indexes import INDEXES, MERGED, SOURCES, merged_indexes
 from emulator.account import Crash
 from optimizer.actions import gsi_removal, table_consolidation
-from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend
+from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend, veto
 from optimizer.consolidate import cutover
+from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.moves import Work, flip_pointers
 from optimizer.consolidate.pointers import DECLARATION
-from optimizer.consolidate.recurring import HeldCopies, LayoutUse
+from optimizer.costs.merged_layout import HeldCopies, LayoutUse
 from optimizer.decide.policy import Policy
 from optimizer.execute.engine import not_wanted
 from optimizer.model.decision import Choice, Verdict
@@ -102,6 +103,32 @@ def test_a_table_that_costs_more_is_kept_unless_the_guard_is_lifted():
     assert name in decision.reason
     lifted = Policy(lifted=frozenset({f"table_consolidation/{name}"}))
     assert decide(dearer, lifted).choice is Choice.APPLY
+
+
+@pytest.mark.parametrize(("size", "vetoed"), [(400, False), (1_020, True), (5_000, False)])
+def test_the_sizes_of_items_that_are_read_right_before_veto_it(size, vetoed):
+    """As if spread evenly, items of 1,020 bytes need few units more: really each needs two for one."""
+    uses = tuple(replace(each, held=HeldCopies(3_000, 3_000 * size)) for each in USES)
+    evidence = replace(SUPPORTED, uses=uses, before=NAMED)
+    with lived(0, 1) as platform:
+        tables = platform.aws.streams._answers._model.tables
+        for table, number in ((tables[name], number) for name in SOURCES for number in range(3_000)):
+            key = (f"TENANT#{number}", f"USER#{number}")
+            made = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "pad": {"S": ""}}
+            table.write(key, {**made, "pad": {"S": "x" * (size - item_size(made))}})
+        calls = platform.between.calls
+        reason = veto(platform.aws, table_of(), evidence, Policy())
+        assert platform.between.calls - calls == 20, "a thousand items of each table, by a hundred"
+        assert bool(reason) is vetoed
+        if reason:
+            assert table_consolidation.MORE in reason
+            assert "items that were read (limit 5.0 %)" in reason
+        lifted = Policy(lifted=frozenset({f"table_consolidation/{table_consolidation.MORE}"}))
+        assert veto(platform.aws, table_of(), evidence, lifted) is None
+
+
+def table_of():
+    return Governed(Kind.TABLE, LEAD, SUPPORTED.table, "us-east-1", {})
 
 
 def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_that_is_not_does_not():

@@ -40,11 +40,8 @@ class Way:
 
     def changes(self, aws: Aws, direction: Direction, progress: MergeProgress) -> Changes:
         if self.streams:
-            return self.followed(aws, direction, progress)
+            return FollowedTables(aws, direction, self.speed, progress, Random(1))
         return WholeTables(aws, direction, self.speed, progress)
-
-    def followed(self, aws: Aws, direction: Direction, progress: MergeProgress) -> FollowedTables:
-        return FollowedTables(aws, direction, self.speed, progress, Random(1))
 
 
 WHOLE, STREAMS = Way(), Way(streams=True)
@@ -113,7 +110,6 @@ def copied(platform: Platform, way: Way = WHOLE) -> None:
     until_done(platform, lambda aws: copy(aws, notes, way), within=100)
     if way.streams:
         until_done(platform, open_way_back, within=4)
-        until_done(platform, lambda aws: compare(aws, notes, way))
 
 
 def copy(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
@@ -121,12 +117,7 @@ def copy(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
         write_state(notes, copying.begin(aws, MERGE, way.speed))
     progress = progressed(aws, notes)
     if progress.state.stage is MergeStage.COPYING:
-        follow = way.followed(aws, MERGE.there, progress).follow_some if way.streams else progress.renew
-        copying.copy(aws, MERGE, way.speed, progress, follow)
-
-
-def compare(aws: Aws, notes: MemoryNotes, way: Way) -> None:
-    way.followed(aws, MERGE.there, progressed(aws, notes)).compare_all()
+        copying.copy(aws, MERGE, way.speed, progress)
 
 
 def turn(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:

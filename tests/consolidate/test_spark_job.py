@@ -209,7 +209,7 @@ def copy(aws: Aws, table: str) -> None:
     aws.dynamodb.create_table(TableName=table, **ON_DEMAND, **shape)
     merge, speed = Merge(KEPT, target=table), Speed(units=1e9)
     progress = MergeProgress(MemoryNotes(), copying.begin(aws, merge, speed), aws.clock)
-    copying.copy(aws, merge, speed, progress, lambda: None)
+    copying.copy(aws, merge, speed, progress)
 
 
 def key_of(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -25,7 +25,6 @@ from optimizer.resources.tables.table import read_table
 
 HORIZON = timedelta(hours=23)  # a stream keeps a change for 24 hours
 UP_TO_NOW = timedelta(minutes=10)  # the longest that a stream is read until it shows what was written just now
-FOLLOWED_A_ROUND = 5_000  # changes of one table between two rounds of copying
 SOON = timedelta(minutes=1)
 SAMPLE, PARTS = 200, 16  # items of each leading table that are looked at behind the write block, and of how many parts
 
@@ -45,16 +44,16 @@ class FollowedTables:
         return {table: Reader(self.aws, self._position(table)) for table in self.direction.leading}
 
     def catch_up(self) -> None:
-        """Follow until what is new was made while the look before was under way; all is compared when that is too "
-        "late."""
-        if self.aws.clock.now() - self.progress.state.equal_at > HORIZON:
-            self.compare_all()
+        """Follow until what is new was made during the look before; all is compared first where that is too late."""
+        equal_at, now = self.progress.state.equal_at, self.aws.clock.now()
+        if equal_at is None or now - equal_at > HORIZON:
+            self._compare_all()
         while True:
             begun = self.aws.clock.now()
             try:
                 self.follow()
             except TooLate:
-                self.compare_all()
+                self._compare_all()
             if self.aws.clock.now() - begun < SOON:
                 break
         late = (
@@ -63,22 +62,18 @@ class FollowedTables:
         self._to_now(Deadline(self.aws.clock, UP_TO_NOW, late))
         self.progress.keep(equal_at=begun)
 
-    def follow(self, most: int | None = None) -> None:
-        """Carry over what the streams show, or `most` of it. Raises TooLate."""
+    def follow(self) -> None:
+        """Carry over what the streams show. Raises TooLate."""
         for table, reader in self._readers.items():
-            for records in reader.batches(self.progress.renew, most):
+            for records in reader.batches(self.progress.renew):
                 self._carry(table, reader, records, self.progress.renew)
 
-    def follow_some(self) -> None:
-        """Between two rounds of copying."""
-        self.follow(FOLLOWED_A_ROUND)
-
-    def compare_all(self) -> None:
-        """Compare everything, following meanwhile; what the streams do not show any more is found as well."""
+    def _compare_all(self) -> None:
+        """Make all equal; what changes meanwhile is read afterwards, from the oldest record on: twice is no harm."""
         begun = self.aws.clock.now()
-        for table in self._readers:  # from the oldest record on: what is carried over twice is no harm
+        for table in self._readers:
             self._readers[table] = Reader(self.aws, StreamPosition(_stream(self.aws, table)))
-        found = make_equal(self.aws, self.direction, self.speed, lambda: self.follow(self.speed.page))
+        found = make_equal(self.aws, self.direction, self.speed, self.progress.renew)
         self.progress.set_aside(found.refused)
         self.progress.keep(equal_at=begun)
 

@@ -73,21 +73,16 @@ class Reader:
     _marked: dict[str, set[str]] = field(default_factory=dict)  # by shard, the tokens of watermarks that came out of it
     _shown: Counter[str] = field(default_factory=Counter)  # how many watermarks of each token came out
 
-    def batches(self, between: Between, most: int | None = None) -> Iterator[list[Record]]:
-        """Records in order, until every shard answers with nothing or `most` were read. Raises TooLate.
+    def batches(self, between: Between) -> Iterator[list[Record]]:
+        """Records in order, until every shard answers with nothing. Raises TooLate.
 
         `position` counts a batch as read when the next one is asked for: keep it in between. `between` is called after
         each request.
         """
-        count = 0
         while True:
             before = self.position
             for shard in readable(self._shards(), self.position):
-                for records in self._shard(shard, between):
-                    yield records
-                    count += len(records)
-                    if most is not None and count >= most:
-                        return
+                yield from self._shard(shard, between)
             if self.position.ended == before.ended:  # else there may be children to read
                 return
 

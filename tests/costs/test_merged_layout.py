@@ -1,4 +1,4 @@
-"""What the merged layout costs from month to month: by hand, for items whose sizes are known."""
+"""What the merged layout costs from month to month: by hand, and for items whose sizes are known."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import pytest
 from domain.indexes import INDEXES
 from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.mapping import Entity, merged
-from optimizer.consolidate.recurring import (
+from optimizer.costs.merged_layout import (
     HeldCopies,
     LayoutUse,
     Recurring,
     added_to_item,
+    by_averages,
+    by_sample,
     grown,
+    monthly_costs,
     recurring,
     share_of_bill,
 )
@@ -87,6 +90,54 @@ def test_the_share_is_of_what_both_tables_cost() -> None:
     assert found.writes is not None
     more = found.writes / 1e6 * 0.625 + found.storage_gb * 0.25 + found.recovery_gb * 0.2
     assert share_of_bill(found, uses, HOME) == round(100 * more / bill, 1)
+
+
+def sized(size: int) -> dict[str, Any]:
+    """A user of so many bytes, in three of the four indexes."""
+    return user(size - item_size(user(0)))
+
+
+def test_items_just_below_a_unit_cost_two_after_and_only_a_sample_tells() -> None:
+    """All of 1,000 bytes: none needs a second unit today. As if spread evenly, half of them need it already."""
+    one = use(held=HeldCopies(10**6, 10**9), indexes={"by-email": HeldCopies(10**6, 10**9)}, index_writes={})
+    sample = by_sample({"users": [sized(1_000)] * 5})
+    assert sample(one, ALL).item.units == 2.0
+    assert by_averages(one, ALL).item.units < 1.05
+    found = recurring([one], ALL, sample)
+    assert found.writes == pytest.approx(4e6)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "item", "of_email", "of_role"),
+    [
+        ((400, 400), 1.0, 1.0, 1.0),
+        ((1_000, 400), 1.5, 1.5, 1.0),  # by-email copies all of an item; of by-role no entry comes near 1 KB
+        ((2_000, 1_000), 5 / 3, 5 / 3, 1.0),
+        ((100_000, 100_000), 1.0, 1.0, 1.0),
+    ],
+)
+def test_each_item_of_a_sample_counts_by_its_own_units(
+    sizes: tuple[int, ...], item: float, of_email: float, of_role: float
+) -> None:
+    growth = by_sample({"users": [sized(each) for each in sizes]})(use(), ALL)
+    assert growth.item.units == pytest.approx(item, abs=0.01)
+    assert growth.entries["by-email"].units == pytest.approx(of_email, abs=0.01)
+    assert growth.entries["by-role"].units == pytest.approx(of_role)
+    assert "by-invitation" not in sized(400)
+    assert growth.entries["by-invitation"] == by_sample({"users": [sized(400)]})(use(), ALL).entries["by-invitation"]
+
+
+def test_without_a_sample_the_averages_count() -> None:
+    too_large = {**user(10), "blob": {"S": "x" * 409_300}}  # has no place in the merged table: it says nothing
+    for sample in ([], [too_large]):
+        assert by_sample({"users": sample})(use(), ALL) == by_averages(use(), ALL)
+
+
+def test_what_is_told_each_month() -> None:
+    told = monthly_costs(Recurring(2e6, 0.5, 0.25, 21.0, 10.0), HOME)
+    assert [each.quantity for each in told] == [2.0, 0.5, 0.25, 21.0, 10.0]
+    assert all(each.monthly for each in told)
+    assert monthly_costs(Recurring(None, 0.0, 0.0, 0.0, 0.0), HOME)[0].quantity is None
 
 
 @pytest.mark.parametrize("changes", [{"writes": None}, {"reads": None}])
