@@ -30,25 +30,24 @@ from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Conditions, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
-from optimizer.consolidate import copy_engine as engines
 from optimizer.consolidate import cutover
 from optimizer.consolidate.comparison import named
-from optimizer.consolidate.copy_engine import CopyEngine, CopyLoad, choose_engine
+from optimizer.consolidate.following.record import record_changes
 from optimizer.consolidate.merge import POINTER, Merge
 from optimizer.consolidate.moves import (
     Work,
-    back_up_table,
     copy_items,
     expire_items,
     flip_pointers,
     make_target,
-    record_changes,
     stop_carrying_back,
 )
 from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
 from optimizer.consolidate.scan import sample_items
 from optimizer.consolidate.state import SET_ASIDE, MergeStage
 from optimizer.consolidate.target import find_target
+from optimizer.costs import copy_engine as engines
+from optimizer.costs.copy_engine import CopyEngine, CopyLoad, choose_engine
 from optimizer.costs.merged_layout import (
     HeldCopies,
     LayoutUse,
@@ -79,6 +78,7 @@ from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.series import peak_rate
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
+from optimizer.resources.tables.backup import back_up
 from optimizer.resources.tables.beyond_items import beyond_items
 from optimizer.resources.tables.stream import BOTH_IMAGES
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
@@ -283,7 +283,7 @@ def describe(aws: Aws, table: Governed) -> Before:
 
 def moves(table: Governed, before: Before, decision: Decision, notes: Notes = NoNotes()) -> list[Move]:  # noqa: B008 -- holds nothing
     """Back up; then copy, deny writes, compare, turn the pointers; at acceptance stop carrying writes back."""
-    own = back_up_table(table, decision)
+    own = back_up(table.name, decision.target["run"])
     if table.name != LEAD:
         return [own]
     work = Work(table, before, decision, notes)

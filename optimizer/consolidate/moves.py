@@ -15,7 +15,6 @@ from domain.indexes import SOURCES
 from optimizer.action import Before, Move, Notes, When
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
-from optimizer.consolidate.copy_engine import CopyEngine
 from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.merge import Direction, Merge, Speed
@@ -23,12 +22,11 @@ from optimizer.consolidate.pointers import touched_pointers
 from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
 from optimizer.consolidate.whole import WholeTables
+from optimizer.costs.copy_engine import CopyEngine
 from optimizer.model.decision import Decision, Json
 from optimizer.model.resource import Answer, Governed, Touched
 from optimizer.ports.aws import Aws
-from optimizer.resources.tables.backup import back_up, is_backed_up
 from optimizer.resources.tables.kinds import touched_table, touched_with_replicas
-from optimizer.resources.tables.stream import BOTH_IMAGES, has_stream, set_stream
 from optimizer.resources.tables.table import sibling
 from optimizer.resources.tags import ownership
 
@@ -125,19 +123,6 @@ class Work:
         return FollowedTables(aws, direction, self.speed, progress, chance)
 
 
-def back_up_table(table: Governed, decision: Decision) -> Move:
-    name = f"tap-{table.name}-{decision.target['run']}"
-    return Move(
-        name="back-up",
-        when=When.APPLY,
-        summary=f"back up {table.name}",
-        is_done=lambda aws: is_backed_up(aws, table.name, name),
-        do=lambda aws: back_up(aws, table.name, name),
-        undo=_nothing_to_undo,
-        is_undone=_always,  # a backup is nobody's harm: it stays until a person deletes it
-    )
-
-
 def make_target(work: Work) -> Move:
     tags = {key: value for key, value in work.table.tags.items() if not key.startswith("aws:")}
     return Move(
@@ -153,46 +138,14 @@ def make_target(work: Work) -> Move:
 
 
 def copy_items(work: Work) -> Move:
-    def copy(aws: Aws) -> None:
-        copying.copy(aws, work.merge, work.speed, work.begun(aws))
-
     return Move(
         name="copy",
         when=When.APPLY,
         summary="copy every item, while the application writes on",
         is_done=work.at(*COPIED),
-        do=copy,
-        undo=_nothing_to_undo,
-        is_undone=_always,  # the copy goes with its table
-        touches=work.both,
-    )
-
-
-def record_changes(work: Work) -> Move:
-    """For tables that are too large to be compared within the pause: their streams say what changes since."""
-    tables = (*SOURCES, work.merge.target)
-    off = [name for name in SOURCES if work.before["tables"][name]["stream"] is None]
-
-    def record(aws: Aws) -> None:
-        for name in tables:
-            set_stream(aws, name, BOTH_IMAGES)
-
-    def stop_recording(aws: Aws) -> None:
-        for name in off:
-            set_stream(aws, name, None)
-
-    return Move(
-        name="streams",
-        when=When.APPLY,
-        summary=f"record the changes of both tables and of {work.merge.target}, with both images",
-        is_done=lambda aws: (
-            find_target(aws, work.merge) is not None and all(has_stream(aws, name, BOTH_IMAGES) for name in tables)
-        ),
-        do=record,
-        undo=stop_recording,
-        is_undone=lambda aws: all(has_stream(aws, name, None) for name in off),  # that of the target goes with it
-        deadline=timedelta(minutes=15),
-        poll=timedelta(seconds=5),
+        do=lambda aws: copying.copy(aws, work.merge, work.speed, work.begun(aws)),
+        undo=lambda _aws: None,
+        is_undone=lambda _aws: True,  # the copy goes with its table
         touches=work.both,
     )
 
@@ -231,8 +184,8 @@ def expire_items(work: Work) -> Move:
         summary=f"let items of {work.merge.target} expire as those of its sources do",
         is_done=lambda aws: is_expiring(aws, work.merge, work.like["expiry"]),
         do=lambda aws: expire(aws, work.merge, work.like["expiry"]),
-        undo=_nothing_to_undo,
-        is_undone=_always,  # it goes with its table, and an item that expired there has expired in its source
+        undo=lambda _aws: None,
+        is_undone=lambda _aws: True,  # it goes with its table, and an item that expired there has expired in its source
         touches=work.target,
     )
 
@@ -246,11 +199,3 @@ def stop_carrying_back(work: Work) -> Move:
         do=lambda aws: cutover.stop(work.begun(aws)),
         touches=work.everything,
     )
-
-
-def _nothing_to_undo(_aws: Aws) -> None:
-    """What was done harms nobody, or goes with the merged table."""
-
-
-def _always(_aws: Aws) -> bool:
-    return True

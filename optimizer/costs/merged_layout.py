@@ -15,7 +15,9 @@ from decimal import Decimal
 from domain.errors import ItemRefused, PriceMissing
 from domain.indexes import INDEXES, MERGED, Index, merged_indexes
 from domain.list_prices import price_of
-from optimizer.consolidate.copy_engine import (
+from optimizer.consolidate.item_size import Item, item_size
+from optimizer.consolidate.mapping import Entity, merged
+from optimizer.costs.copy_engine import (
     MILLION,
     READ_REQUESTS,
     WRITE_UNIT,
@@ -23,8 +25,6 @@ from optimizer.consolidate.copy_engine import (
     CopyLoad,
     units_by_threads,
 )
-from optimizer.consolidate.item_size import Item, item_size
-from optimizer.consolidate.mapping import Entity, merged
 from optimizer.model.decision import ChangeCost
 
 STORAGE, RECOVERY = "DynamoDB storage", "DynamoDB point-in-time recovery"  # priced by the GB-month

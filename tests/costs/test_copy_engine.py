@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from optimizer.consolidate.copy_engine import GIB, CopyEngine, CopyLoad, choose_engine
+from optimizer.costs.copy_engine import GIB, CopyEngine, CopyLoad, choose_engine
 from optimizer.decide.policy import CopyPolicy
 
 POLICY = CopyPolicy()
