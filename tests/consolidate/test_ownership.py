@@ -60,11 +60,9 @@ def answered(service: str, operation: str, code: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("name", "touched"),
     [
-        ("streams", SOURCES),
+        ("streams", SOURCES | TARGET),
         ("make", TARGET),
         ("copy", SOURCES | TARGET),
-        ("way-back", TARGET),
-        ("compare", SOURCES | TARGET),
         ("flip", SOURCES | TARGET | POINTERS),
         ("expire", TARGET),
         ("stop", SOURCES | TARGET | POINTERS),
