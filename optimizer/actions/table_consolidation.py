@@ -191,6 +191,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("both tables are there", len(tables) if tables else None, equals=len(SOURCES)),
         over("tables that are being changed", ", ".join(evidence.unsettled) or "none", equals="none"),
         alike("key schema", "keys"),
+        over("keys that are no strings", _not_strings(tables), equals="none"),
         alike("key of encryption", "encryption"),
         alike("point-in-time recovery", "recovery"),
         alike("days of recovery", "recovery_days"),
@@ -395,6 +396,12 @@ def _differing(tags: Sequence[Mapping[str, str]]) -> str:
     """The keys of tags that not all have, or not with the same value: what one of them is found or billed by."""
     keys = {key for each in tags for key in each if len({other.get(key) for other in tags}) > 1}
     return ", ".join(sorted(keys)) or "none"
+
+
+def _not_strings(tables: Mapping[str, Json]) -> str:
+    """The keys of either table of another type: the mapping puts the entity in front of a text."""
+    keys = [(name, key) for name, each in tables.items() for key in each["keys"] if key["AttributeType"] != "S"]
+    return ", ".join(f"{key['AttributeName']} of {name}: {key['AttributeType']}" for name, key in keys) or "none"
 
 
 def _partial(tables: Mapping[str, Json]) -> str:

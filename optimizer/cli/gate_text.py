@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.ht
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.plan_costs import PlanCosts
@@ -20,7 +22,7 @@ def gate_text(plan: Plan) -> str:
     if plan.held:
         return f"{head[0]} Held: {plan.held}."
     if plan.costs:
-        head.append(_saves(plan.costs))
+        head += [_saves(plan.costs), *_keeps(plan.costs)]
     head.append(_one_way(plan))
     head += _unmeasured(plan)
     return _fitted(head, [_phase(plan, phase) for phase in Phase if plan.to_apply(phase)])
@@ -38,6 +40,16 @@ def _saves(costs: PlanCosts) -> str:
     ends = [each.since for saving in costs.savings for each in saving.later]
     rest = f", the rest as commitments end, by {max(ends):%Y-%m-%d}" if ends else ""
     return f"Saves ${net:,.0f} a month now, net of commitments ({listed}{rest})."
+
+
+def _keeps(costs: PlanCosts) -> list[str]:
+    """What changes themselves cost from month to month, dearest first, as `Costs a month: $4.20 aurora_backups.`"""
+    kept: dict[str, Decimal] = {}
+    for each in costs.savings:
+        kept[each.action] = kept.get(each.action, Decimal(0)) + each.kept
+    dearest = sorted((amount, action) for action, amount in kept.items() if amount)[::-1]
+    told = ", ".join(f"${amount:,.2f} {action}" for amount, action in dearest)
+    return [f"Costs a month, in that already: {told}."] if told else []
 
 
 def _phase(plan: Plan, phase: Phase) -> str:

@@ -65,17 +65,17 @@ def compare(
     found = TableComparison(contents={} if remember else None)
     present = 0
     for page in pages(aws, direction.leading, speed, between):
-        present += _page_of_leading(aws, direction, page, found)
+        present += _page_of_leading(aws, direction, page, found, between)
     if count_items(aws, direction.following, between) != present:
         for page in pages(aws, direction.following, speed, between):
-            _page_of_following(aws, direction, page, found)
+            _page_of_following(aws, direction, page, found, between)
     return found
 
 
-def compare_page(aws: Aws, direction: Direction, page: Page) -> TableComparison:
+def compare_page(aws: Aws, direction: Direction, page: Page, between: Between) -> TableComparison:
     """Look at the items of one page of the leading side."""
     found = TableComparison()
-    _page_of_leading(aws, direction, page, found)
+    _page_of_leading(aws, direction, page, found, between)
     return found
 
 
@@ -95,12 +95,12 @@ def reconcile(
     refused: dict[Address, str] = {}
     wanted = list(dict.fromkeys(leaders))
     for start in range(0, len(wanted), GROUP):
-        refused |= _reconcile(aws, direction, wanted[start : start + GROUP])
+        refused |= _reconcile(aws, direction, wanted[start : start + GROUP], between)
         between()
     return refused
 
 
-def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address]) -> dict[Address, str]:
+def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address], between: Between) -> dict[Address, str]:
     refused: dict[Address, str] = {}
     pairs: dict[Address, Address] = {}  # by follower
     for leader in leaders:
@@ -108,8 +108,8 @@ def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address]) -> di
             pairs[direction.follower(leader)] = leader
         except ItemRefused as error:
             refused[leader] = str(error)
-    leading = read_items(aws, (*pairs.values(), *refused))
-    following = read_items(aws, pairs)
+    leading = read_items(aws, (*pairs.values(), *refused), between)
+    following = read_items(aws, pairs, between)
     refused = {leader: why for leader, why in refused.items() if leader in leading}  # what is gone is no obstacle
     writes = []
     for follower, leader in pairs.items():
@@ -122,11 +122,11 @@ def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address]) -> di
             writes.append(Write(follower, wanted))
     return refused | {
         pairs[follower]: f"the item {follower} is refused by DynamoDB: {why}"
-        for follower, why in write_all(aws, writes).items()
+        for follower, why in write_all(aws, writes, between).items()
     }
 
 
-def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: TableComparison) -> int:
+def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: TableComparison, between: Between) -> int:
     """Hold these items of the leading side against the other; how many of them have an item there."""
     wanted: dict[Address, tuple[Address, int]] = {}  # by follower
     for item in page.items:
@@ -138,14 +138,14 @@ def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: TableCom
             continue
         found.add(leader, direction.entity(leader), content)
         wanted[follower] = leader, content
-    held = read_items(aws, wanted)
+    held = read_items(aws, wanted, between)
     found.different |= {
         leader for follower, (leader, content) in wanted.items() if hashed(held.get(follower)) != content
     }
     return len(held)
 
 
-def _page_of_following(aws: Aws, direction: Direction, page: Page, found: TableComparison) -> None:
+def _page_of_following(aws: Aws, direction: Direction, page: Page, found: TableComparison, between: Between) -> None:
     """Which of these items of the following side have none on the leading side."""
     leaders: set[Address] = set()
     for item in page.items:
@@ -154,7 +154,7 @@ def _page_of_following(aws: Aws, direction: Direction, page: Page, found: TableC
             leaders.add(direction.leader(follower))
         except ItemRefused as error:
             found.refused[follower] = str(error)
-    found.different |= leaders - read_items(aws, leaders).keys() - found.refused.keys()
+    found.different |= leaders - read_items(aws, leaders, between).keys() - found.refused.keys()
 
 
 def hashed(item: Item | None) -> int | None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
+from domain.errors import MoveFailed
 from optimizer.consolidate.item_size import Item
 from optimizer.consolidate.mapping import is_watermark
 from optimizer.consolidate.merge import Address, Speed
 from optimizer.ports.aws import Aws
 
 MOST_KEYS = 100  # of one BatchGetItem
+ATTEMPTS = 12  # in a row, of a request of which nothing is processed
+LONGEST_WAIT = 20.0  # seconds
 MOST_SEGMENTS = 1_000_000  # of one parallel scan
 SAMPLE_PAGE = 100
 
@@ -101,21 +104,35 @@ def count_items(aws: Aws, tables: Iterable[str], between: Between) -> int:
     return count
 
 
-def read_items(aws: Aws, addresses: Iterable[Address]) -> dict[Address, Item]:
-    """The items at these addresses, read consistently; what AWS leaves unprocessed is asked for again."""
+def read_items(aws: Aws, addresses: Iterable[Address], between: Between = lambda: None) -> dict[Address, Item]:
+    """The items at these addresses, read consistently; what AWS leaves unprocessed is asked for again.
+
+    `between` is called after each answer. Raises MoveFailed when a dozen in a row held nothing.
+    """
     found: dict[Address, Item] = {}
     wanted = list(dict.fromkeys(addresses))
     for start in range(0, len(wanted), MOST_KEYS):
         asked: Any = {}
         for address in wanted[start : start + MOST_KEYS]:
             asked.setdefault(address.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(address.key)
-        wait = 0.1
+        left, idle = _keys(asked), 0
         while asked:
             answer = aws.dynamodb.batch_get_item(RequestItems=asked)
             for table, items in answer["Responses"].items():
                 found |= {Address.of(table, item): item for item in items}
+            between()
             asked = answer.get("UnprocessedKeys")
+            idle = idle + 1 if _keys(asked) == left else 0
+            left = _keys(asked)
+            if idle == ATTEMPTS:
+                raise MoveFailed(
+                    f"Reads, the first of {wanted[start]}, were throttled {ATTEMPTS} times in a row. "
+                    "Run the same command again when the tables are read less."
+                )
             if asked:
-                aws.clock.sleep(wait)
-                wait = min(2 * wait, 20.0)
+                aws.clock.sleep(min(0.1 * 2**idle, LONGEST_WAIT))
     return found
+
+
+def _keys(asked: Mapping[str, Any] | None) -> int:
+    return sum(len(each["Keys"]) for each in (asked or {}).values())

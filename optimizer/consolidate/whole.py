@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from domain.errors import ItemRefused
 from optimizer.consolidate.comparison import TableComparison, compare, content_hash, hashed, make_equal, named
 from optimizer.consolidate.merge import Address, Direction, Speed
-from optimizer.consolidate.scan import pages, read_items
+from optimizer.consolidate.scan import Between, pages, read_items
 from optimizer.consolidate.state import MergeProgress
 from optimizer.consolidate.write_block import Deadline
 from optimizer.ports.aws import Aws
@@ -42,7 +42,7 @@ class WholeTables:
             found = make_equal(self.aws, self.direction, self.speed, between, remember=True)
             deadline.check()
             self.progress.set_aside(found.refused)
-            if not self._still_different(found):
+            if not self._still_different(found, between):
                 break
         self._settled = found.contents
         proof = {entity: f"both sides {tally}" for entity, tally in sorted(found.sums.items())}
@@ -69,11 +69,11 @@ class WholeTables:
             leader: settled.get(leader) for leader in now.keys() | settled if now.get(leader) != settled.get(leader)
         }
 
-    def _still_different(self, found: TableComparison) -> set[Address]:
+    def _still_different(self, found: TableComparison, between: Between) -> set[Address]:
         """Of what was put right, the items that the following side does not have as they were wanted."""
         contents = found.contents or {}
         changed = {self.direction.follower(leader): leader for leader in found.different - found.refused.keys()}
-        held = read_items(self.aws, changed)
+        held = read_items(self.aws, changed, between)
         return {leader for follower, leader in changed.items() if hashed(held.get(follower)) != contents.get(leader)}
 
     def _name_late(self) -> None:

@@ -11,13 +11,14 @@ from botocore.exceptions import ClientError
 from domain.errors import MoveFailed
 from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.merge import Address
+from optimizer.consolidate.scan import ATTEMPTS, LONGEST_WAIT, Between
 from optimizer.ports.aws import Aws
 
 MOST_WRITES = 25  # of one BatchWriteItem, and 16 MB (DynamoDB quotas)
 MOST_BYTES = 3_500_000
 REFUSED = "ValidationException"
-ATTEMPTS = 12
-LONGEST_WAIT = 20.0  # seconds
+# By somebody else's newer item, by a transaction that writes it just now, or because it is not valid.
+NOT_WRITTEN = ("ConditionalCheckFailedException", "TransactionConflictException", REFUSED)
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MOST_EXPRESSION = 4_096  # bytes
 MOST_OPERATORS = 300
@@ -41,12 +42,15 @@ class Write:
         return {"PutRequest": {"Item": dict(self.item)}}
 
 
-def write_all(aws: Aws, writes: Iterable[Write]) -> dict[Address, str]:
-    """Send all, each address once at most; what DynamoDB refused, with its reason. Raises MoveFailed when throttled."""
+def write_all(aws: Aws, writes: Iterable[Write], between: Between = lambda: None) -> dict[Address, str]:
+    """Send all, each address once at most; what DynamoDB refused, with its reason. Raises MoveFailed when throttled.
+
+    `between` is called after each answer.
+    """
     refused: dict[Address, str] = {}
     for batch in _batches(writes):
         try:
-            _send(aws, batch)
+            _send(aws, batch, between)
         except ClientError as error:
             if error.response["Error"]["Code"] != REFUSED:
                 raise
@@ -69,7 +73,7 @@ def write_unless_changed(aws: Aws, write: Write, seen: Item | None) -> bool:
                 TableName=write.address.table, Item=dict(write.item), ConditionExpression=condition, **more
             )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ConditionalCheckFailedException", REFUSED):
+        if error.response["Error"]["Code"] not in NOT_WRITTEN:
             raise
         return False
     return True
@@ -100,12 +104,13 @@ def _batches(writes: Iterable[Write]) -> Iterator[list[Write]]:
         yield batch
 
 
-def _send(aws: Aws, batch: Sequence[Write]) -> None:
+def _send(aws: Aws, batch: Sequence[Write], between: Between) -> None:
     left: Any = {}
     for write in batch:
         left.setdefault(write.address.table, []).append(write.request)
     for attempt in range(ATTEMPTS):
         left = aws.dynamodb.batch_write_item(RequestItems=left).get("UnprocessedItems")
+        between()
         if not left:
             return
         aws.clock.sleep(min(0.1 * 2**attempt, LONGEST_WAIT))

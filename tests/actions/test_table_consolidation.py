@@ -183,6 +183,10 @@ def test_the_copy_is_charged_once_with_the_change_that_carries_it_out():
         ({"size": 2**40}, "copied by"),
         ({"unsettled": ("users",)}, "tables that are being changed"),
         (other(keys=[]), "same key schema"),
+        (
+            around(tables={n: {**ONE, "keys": [{**ONE["keys"][0], "AttributeType": "B"}]} for n in SOURCES}),
+            "keys that are no strings",
+        ),
         (other(encryption="arn:another"), "same key of encryption"),
         (other(recovery="DISABLED"), "same point-in-time recovery"),
         (other(**{"class": "STANDARD_INFREQUENT_ACCESS"}), "same table class"),

@@ -51,6 +51,20 @@ def test_it_names_hash_saving_changes_and_what_is_one_way() -> None:
     )
 
 
+def test_it_names_what_a_change_costs_from_then_on() -> None:
+    """The figure of the merged table, of both of its rows, and beside it that of a snapshot."""
+    savings = [
+        Saving("table_consolidation", TABLES[0], Decimal("0.00")),
+        Saving("table_consolidation", TABLES[1], Decimal("-0.42"), kept=Decimal("0.42")),
+        Saving("aurora_backups", "cluster", Decimal("100.00"), kept=Decimal("3.10")),
+        Saving("fleet_rightsize", "fleet", Decimal("9000.00")),
+    ]
+    assert PLAN.costs is not None
+    text = gate_text(replace(PLAN, costs=replace(PLAN.costs, savings=tuple(savings))))
+    assert "Costs a month, in that already: $3.10 aurora_backups, $0.42 table_consolidation." in text
+    assert "Costs a month" not in gate_text(PLAN)
+
+
 def test_what_nobody_measures_is_said_once() -> None:
     decisions = [
         replace(each, unmeasured=("memory of the instances, since nobody publishes it",)) for each in PLAN.decisions

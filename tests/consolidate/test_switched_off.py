@@ -40,7 +40,7 @@ def does_not_follow_behind_it(off: pytest.MonkeyPatch) -> None:
 
 def deletes_nothing(off: pytest.MonkeyPatch) -> None:
     write_all = comparison.write_all
-    off.setattr(comparison, "write_all", lambda aws, writes: write_all(aws, [each for each in writes if each.item]))
+    off.setattr(comparison, "write_all", lambda aws, writes, _: write_all(aws, [each for each in writes if each.item]))
 
 
 def forgets_that_it_turned(off: pytest.MonkeyPatch) -> None:

@@ -79,11 +79,12 @@ class FollowedTables:
 
     def settle(self, deadline: Deadline) -> None:
         """Behind the write block: follow to the last change, and look at a sample."""
+        between = self._checked(deadline)
         self._to_now(deadline)
         for table in self.direction.leading:
             part = (self.random.randrange(PARTS), PARTS)
             page = scan_page(self.aws, table, part, None, SAMPLE, consistent=True)
-            found = compare_page(self.aws, self.direction, page)
+            found = compare_page(self.aws, self.direction, page, between)
             if found.different:
                 raise MoveFailed(
                     f"{len(found.different)} items of a sample differ after the last change was followed: "

@@ -34,8 +34,8 @@ def to_now(aws: Aws, table: str, reader: Reader, tag: str, between: Between) -> 
     for count, looks in chain(((count, LOOKS) for count in COUNTS), ((COUNTS[-1], LOOKS << n) for n in counting(1))):
         watermarks[token := secrets.token_hex(8)] = count
         items = ({**_address(table, tag, number).key, WATERMARK: {"S": token}} for number in range(count))
-        write_all(aws, (Write(Address.of(table, item), item) for item in items))
-        remove_watermarks(aws, table, tag, count)
+        write_all(aws, (Write(Address.of(table, item), item) for item in items), between)
+        remove_watermarks(aws, table, tag, count, between)
         for _ in range(looks):
             yield from reader.batches(between)
             if reader.is_past(watermarks):
@@ -44,9 +44,9 @@ def to_now(aws: Aws, table: str, reader: Reader, tag: str, between: Between) -> 
             aws.clock.sleep(BETWEEN)
 
 
-def remove_watermarks(aws: Aws, table: str, tag: str, count: int = COUNTS[-1]) -> None:
+def remove_watermarks(aws: Aws, table: str, tag: str, count: int = COUNTS[-1], between: Between = lambda: None) -> None:
     """Take away what was set, and what a run that died may have left."""
-    write_all(aws, (Write(_address(table, tag, number), None) for number in range(count)))
+    write_all(aws, (Write(_address(table, tag, number), None) for number in range(count)), between)
 
 
 def _address(table: str, tag: str, number: int) -> Address:
