@@ -67,11 +67,12 @@ test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.insta
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
 
-bench: $(VENV)/.dev ## What things cost: rehearsals, reading metrics, copying tables, judging, the page; docs/performance.md
-	$(BIN)/python benchmarks/rehearsal.py
+bench: $(VENV)/.dev ## What things cost: all rehearsals, metrics, copying tables, judging, reacting, the page
+	$(BIN)/python benchmarks/rehearsal.py --all
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python -m benchmarks.consolidation
 	$(BIN)/python benchmarks/health.py
+	$(BIN)/python -m benchmarks.reaction
 	$(BIN)/python -m benchmarks.dashboard
 
 campaign: $(VENV)/.dev ## Long runs: tables merged under load, jobs that die at many calls, whole plans under 20 loads

@@ -4,6 +4,9 @@ Each scenario is rehearsed in a fresh process, once to fill the cache of assembl
 is the time inside the emulated operations and moto's own, of the same run: what lies above it is the product, the
 clients and the walk. Memory is the peak of the process.
 
+With --all every scenario that comes with the product is lived as the tests do: together with those that begin as the
+same life (`rehearsal.together`). `alone` is what the lives of a trunk would take one by one.
+
     python benchmarks/rehearsal.py [--scenarios quiet ...] [--all]
 """
 
@@ -15,10 +18,11 @@ import io
 import json
 import multiprocessing
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,10 +34,11 @@ if not __package__:  # run as a file: beside it lies a module that is named like
 
 from emulator.core import registry
 from emulator.core.direct_calls import DirectRequest
+from rehearsal.parting import trunks
 from rehearsal.run import rehearse
 from rehearsal.scenario import known_scenarios, load_scenario
 from rehearsal.spent import Spent
-from rehearsal.workspace import RehearsalRequest
+from rehearsal.workspace import PROJECT, RehearsalRequest
 
 
 @dataclass
@@ -83,15 +88,50 @@ def measured(scenario: str) -> Mapping[str, Any]:
     return {"code": code, **spent, "services": inside.seconds, "calls": calls, "mebibytes": peak}
 
 
+def together(names: Sequence[str]) -> Mapping[str, float]:
+    """The lives of one trunk, in a process of its own: what it took, what they take alone, how many went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "rehearsal.together", folder, *names]
+        subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        told = [Path(folder, name, "out", "summary.json") for name in names]
+        summaries = [json.loads(each.read_text()) for each in told if each.is_file()]
+        good = [name for name in names if _code(Path(folder, name, "code")) == "0"]
+    return {
+        "cpu": ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime,
+        "alone": sum(each["cpu_seconds"] for each in summaries),
+        "bad": len(names) - len(good),
+    }
+
+
+def _code(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+def all_together() -> int:
+    """Every scenario that comes with the product, trunk by trunk; how many did not end as expected."""
+    bad, total, alone = 0, 0.0, 0.0
+    print(f"{'lives, the trunk last':60} {'CPU s':>7} {'alone':>7}")
+    for trunk in trunks(map(load_scenario, known_scenarios())):
+        names = [each.name for each in trunk]
+        found = together(names)
+        bad, total, alone = bad + int(found["bad"]), total + found["cpu"], alone + found["alone"]
+        told = names[-1] if len(names) == 1 else f"{len(names)} to {names[-1]}"
+        wrong = "" if not found["bad"] else f"  {found['bad']:.0f} DID NOT END AS EXPECTED"
+        print(f"{told:60} {found['cpu']:7.1f} {found['alone']:7.1f}{wrong}", flush=True)
+    print(f"{'all of these':60} {total:7.1f} {alone:7.1f}")
+    return bad
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenarios", nargs="*", default=["quiet"])
-    parser.add_argument("--all", action="store_true", help="every scenario that comes with the product")
+    parser.add_argument("--all", action="store_true", help="also every scenario that comes with the product")
     asked = parser.parse_args()
-    scenarios = known_scenarios() if asked.all else asked.scenarios
     fresh, bad, total = multiprocessing.get_context("spawn"), 0, 0.0
     print(f"{'scenario':20} {'CPU s':>7} {'services':>9} {'ratio':>6} {'calls':>7} {'MiB':>6}")
-    for scenario in scenarios:
+    for scenario in asked.scenarios:
         for _ in range(2):  # the first fills the cache
             with fresh.Pool(1) as pool:
                 found = pool.apply(measured, (scenario,))
@@ -104,6 +144,8 @@ def main() -> int:
             flush=True,
         )
     print(f"{'all of these':20} {total:7.1f}")
+    if asked.all:
+        bad += all_together()
     return 1 if bad else 0
 
 
