@@ -11,10 +11,11 @@ from functools import cache
 from random import Random
 from typing import Any
 
-import botocore.loaders
 import botocore.session
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.hooks import HierarchicalEmitter
+
+from emulator.core.service_models import loader
 
 KEY_ID = "AWS_ACCESS_KEY_ID"  # botocore's own name for it
 SESSION = timedelta(hours=1)  # a chained role session lasts one hour at most (IAM User Guide, roles terms)
@@ -126,7 +127,7 @@ def botocore_session(
     `shape_clients` handles botocore's event that makes a client's class.
     """
     session = _Session(event_hooks=copy.copy(_builtin_hooks(len(BUILTIN_HANDLERS))), include_builtin_handlers=False)
-    session.register_component("data_loader", _loader())
+    session.register_component("data_loader", loader())
     session.set_credentials(key.id, key.secret, key.token)
     for name, value in {
         "region": region,
@@ -148,9 +149,3 @@ def _builtin_hooks(_count: int) -> HierarchicalEmitter:
     hooks = HierarchicalEmitter()
     botocore.session.Session(event_hooks=hooks)
     return hooks
-
-
-@cache
-def _loader() -> botocore.loaders.Loader:
-    """Reading the models of a service takes up to a second: once is enough."""
-    return botocore.loaders.create_loader()

@@ -18,10 +18,11 @@ from unittest.mock import patch
 from urllib.parse import parse_qs, urlparse
 from xml.sax.saxutils import escape
 
+from botocore.client import ClientCreator
 from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
 from moto import backend_index, backends, mock_aws, settings
-from moto.core import responses
+from moto.core import responses, utils
 from moto.core.base_backend import BackendDict
 from moto.core.models import botocore_stubber
 from moto.core.parse import PROTOCOL_PARSERS
@@ -36,6 +37,7 @@ from moto.s3.responses import ACTION_MAP, S3Response
 from emulator.core.answer_values import unix_seconds
 from emulator.core.errors import AwsError
 from emulator.core.service_fronts import backend_of, patterns
+from emulator.core.service_models import moto_loader, one_model
 
 Wire = tuple[int, dict[str, Any], Any]  # status, headers, body
 REQUEST_ID = "x-amzn-requestid"
@@ -230,6 +232,8 @@ def attached(handler: Handler) -> Iterator[None]:
             # 52 random characters for each answer, which nobody reads.
             (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
+            (utils, "create_loader", moto_loader),
+            (ClientCreator, "_load_service_model", one_model(vars(ClientCreator)["_load_service_model"])),
             (DynamoType, "cast_value", property(_cast(DynamoType.cast_value.fget))),
             (Table, "query", _within_partition(Table.query)),
         ):

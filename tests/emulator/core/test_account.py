@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.utils import get_service_model
 
 from emulator.account import Crash, EmulatedAccount
 from optimizer.decide.approvals import ApprovalRule
@@ -60,6 +61,12 @@ def test_a_job_has_the_tooling_accounts_credentials_and_assumes_production_by_a_
     own = account.session(TOOLING, "us-east-1").client("dynamodb").list_tables()["TableNames"]
     theirs = account.session(PRODUCTION, "us-east-1").client("dynamodb").list_tables()["TableNames"]
     assert (own, theirs) == (["tap-journal"], ["tenants"])
+
+
+def test_all_clients_of_a_service_share_its_model_with_moto(account):
+    clients = [account.client("rds", owner, "us-east-1") for owner in (TOOLING, PRODUCTION)]
+    assert clients[0].meta.service_model is clients[1].meta.service_model
+    assert get_service_model("rds").metadata is clients[0].meta.service_model.metadata
 
 
 def test_regions_are_apart(account):
