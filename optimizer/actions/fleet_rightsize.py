@@ -154,7 +154,7 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
             today.memory_gib / 100 if today and today.memory_gib else None,
         ),
         coverage=min(measured.coverage(*each) for each in asked),
-        room=fleet.room(aws, own=len(shown["Instances"]) * (today.vcpus if today else 0)),
+        room=fleet.room(aws, own=len(shown.get("Instances", [])) * (today.vcpus if today else 0)),
         obstacles=tuple(fleet.obstacles(aws, shown, before)),
     )
 

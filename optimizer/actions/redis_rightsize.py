@@ -155,7 +155,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     limits, before = policy.cache, evidence.before
     shards: Mapping[str, int] = before["shards"]  # replicas by shard
     nodes = len(shards) + sum(shards.values())
-    fewer_nodes = nodes / (len(limits.target.shards) * (1 + limits.target.replicas_per_shard))
+    nodes_after = len(limits.target.shards) * (1 + limits.target.replicas_per_shard)
+    fewer_nodes = nodes / nodes_after
     # Reads are spread over all nodes, writes over the shards: a node takes over no less than the worse of the two.
     taken_over = max(fewer_nodes, len(shards) / len(limits.target.shards))
     engine_after = times(evidence.engine_cpu_p95, taken_over)
@@ -186,7 +187,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
     )
     projected = (
-        Projection("nodes", nodes, nodes / fewer_nodes, ""),
+        Projection("nodes", nodes, nodes_after, ""),
         Projection("memory used", evidence.memory_max, _fill_after(evidence, limits), "%"),
         Projection("p95 engine CPU", evidence.engine_cpu_p95, engine_after, "%"),
     )
@@ -237,7 +238,7 @@ def describe(aws: Aws, group: Governed) -> Before:
     """Node type and replicas by shard: what the decision rests on and undo restores."""
     shown = ReplicationGroup(group.name).shown(aws)
     replicas = {shard: len(nodes) - 1 for shard, nodes in shards_of(shown).items()}
-    return {"node_type": shown["CacheNodeType"], "shards": replicas}
+    return {"node_type": shown.get("CacheNodeType"), "shards": replicas}  # unknown while the group is deleted
 
 
 def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:

@@ -67,7 +67,8 @@ def _cache(aws: Aws, name: str, keys: set[tuple[str, str]]) -> Counter[tuple[str
     if group.get("KmsKeyId"):
         keys.add((aws.region, group["KmsKeyId"]))
     variant = VALKEY if group.get("Engine", "").casefold() == "valkey" else ""
-    return Counter({("cache", group["CacheNodeType"] + variant, aws.region): nodes}) if nodes else Counter()
+    kind = group.get("CacheNodeType")
+    return Counter({("cache", kind + variant, aws.region): nodes}) if kind and nodes else Counter()
 
 
 def _database(

@@ -99,7 +99,7 @@ def tagging_tags(aws: Aws, arns: Sequence[str]) -> dict[str, Tags]:
     found: dict[str, Tags] = {}
     for first in range(0, len(arns), 100):
         shown = aws.tagging.get_resources(ResourceARNList=list(arns[first : first + 100]))
-        found |= {each["ResourceARN"]: flat(each["Tags"]) for each in shown["ResourceTagMappingList"]}
+        found |= {each["ResourceARN"]: flat(each.get("Tags", [])) for each in shown["ResourceTagMappingList"]}
     return found
 
 

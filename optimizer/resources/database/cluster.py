@@ -112,14 +112,14 @@ class Member:
 def cluster_members(aws: Aws, name: str) -> tuple[Member, ...]:
     """The instances of a cluster with their roles, by identifier; none for a cluster without instances."""
     shown = cluster(aws, name)
-    roles = {each["DBInstanceIdentifier"]: each for each in shown["DBClusterMembers"]} if shown else {}
+    roles = {each["DBInstanceIdentifier"]: each for each in shown.get("DBClusterMembers", [])} if shown else {}
     return tuple(
         Member(
             each["DBInstanceIdentifier"],
             each["DBInstanceClass"],
             each.get("PromotionTier", 1),
             each.get("AvailabilityZone", ""),
-            roles[each["DBInstanceIdentifier"]]["IsClusterWriter"],
+            roles[each["DBInstanceIdentifier"]].get("IsClusterWriter", False),
         )
         for each in instances(aws, name).values()
         if each["DBInstanceIdentifier"] in roles
@@ -152,7 +152,7 @@ def is_primary(aws: Aws, name: str) -> bool:
         return False
     for page in aws.rds.get_paginator("describe_global_clusters").paginate():
         for database in page["GlobalClusters"]:
-            for member in database["GlobalClusterMembers"]:
+            for member in database.get("GlobalClusterMembers", []):
                 if member["DBClusterArn"] == shown["DBClusterArn"]:
                     return member.get("IsWriter", False)
     return True

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def secondaries_of(shown: GlobalClusterTypeDef) -> list[str]:
-    return sorted(each["DBClusterArn"] for each in shown["GlobalClusterMembers"] if not each["IsWriter"])
+    members = shown.get("GlobalClusterMembers", [])
+    return sorted(each["DBClusterArn"] for each in members if not each.get("IsWriter", False))
 
 
 def region_of(arn: str) -> str:
@@ -26,7 +27,7 @@ def name_of(arn: str) -> str:
 
 def forwarding(aws: Aws, shown: GlobalClusterTypeDef) -> Iterator[str]:
     """A secondary that forwards writes is in use, even while it shows no connection."""
-    for member in shown["GlobalClusterMembers"]:
+    for member in shown.get("GlobalClusterMembers", []):
         arn = member["DBClusterArn"]
         own = aurora.cluster(aws.at(region_of(arn)), name_of(arn))
         asked = own.get("GlobalWriteForwardingRequested", False) if own else False

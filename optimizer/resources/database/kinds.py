@@ -18,7 +18,7 @@ def _find_clusters(aws: Aws) -> Iterator[Found]:
         for page in aws.rds.get_paginator("describe_global_clusters").paginate()
         for database in page["GlobalClusters"]
         for member in database.get("GlobalClusterMembers", [])
-        if not member["IsWriter"]
+        if not member.get("IsWriter", False)
     }
     for page in aws.rds.get_paginator("describe_db_clusters").paginate():
         for cluster in (each for each in page["DBClusters"] if is_governed(each.get("TagList", []))):
@@ -37,8 +37,8 @@ def _find_global_clusters(aws: Aws) -> Iterator[Found]:
     for page in aws.rds.get_paginator("describe_global_clusters").paginate():
         for cluster in (each for each in page["GlobalClusters"] if is_governed(each.get("TagList", []))):
             members = cluster.get("GlobalClusterMembers", [])
-            secondaries = sorted(each["DBClusterArn"] for each in members if not each["IsWriter"])
-            writers = [each["DBClusterArn"] for each in members if each["IsWriter"]]
+            secondaries = sorted(each["DBClusterArn"] for each in members if not each.get("IsWriter", False))
+            writers = [each["DBClusterArn"] for each in members if each.get("IsWriter", False)]
             attributes = {"primary": next(iter(writers), None), "secondaries": secondaries}
             yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], attributes
 
@@ -75,7 +75,7 @@ def _global_cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
             for shown in there.rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]:
                 yield known(cluster, flat(shown.get("TagList", [])))
                 doors = [each["VpcSecurityGroupId"] for each in shown.get("VpcSecurityGroups", ())]
-                yield from touched_in_ec2(there, [] if member["IsWriter"] else doors)
+                yield from touched_in_ec2(there, [] if member.get("IsWriter", False) else doors)
             yield from _cluster_parts(there, cluster)
 
 

@@ -51,7 +51,7 @@ class SecondaryCluster:
                 )
 
     def is_detached(self, aws: Aws) -> bool:
-        members = aurora.global_cluster(aws, self.database)["GlobalClusterMembers"]
+        members = aurora.global_cluster(aws, self.database).get("GlobalClusterMembers", [])
         return all(each["DBClusterArn"] != self.arn for each in members) and self.is_ready(aws)
 
     def detach(self, aws: Aws) -> None:

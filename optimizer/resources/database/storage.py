@@ -60,7 +60,7 @@ def storage_in(aws: Aws, cluster: Governed) -> Storage | None:
         EndTime=now,
         ScanBy="TimestampDescending",
     )
-    values = {result["Id"]: result["Values"] for result in answer["MetricDataResults"]}
+    values = {result["Id"]: result.get("Values", []) for result in answer["MetricDataResults"]}
     if not values.get("m0") or not values.get("m1"):
         return None
     (found,) = there.rds.describe_db_clusters(DBClusterIdentifier=cluster.name)["DBClusters"]

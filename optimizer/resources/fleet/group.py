@@ -67,7 +67,7 @@ def launched_with(aws: Aws, group: AutoScalingGroupTypeDef) -> Mapping[str, Any]
     if not template:
         return {}
     (version,) = aws.ec2.describe_launch_template_versions(
-        LaunchTemplateId=template["LaunchTemplateId"], Versions=[template["Version"]]
+        LaunchTemplateId=template["LaunchTemplateId"], Versions=[template.get("Version", "$Default")]
     )["LaunchTemplateVersions"]
     return version["LaunchTemplateData"]
 
@@ -84,7 +84,7 @@ def target_tracking(aws: Aws, group: str) -> dict[str, Any]:
 
 def placement(group: AutoScalingGroupTypeDef) -> dict[str, int]:
     """How many instances are in each zone."""
-    return dict(sorted(Counter(each["AvailabilityZone"] for each in group["Instances"]).items()))
+    return dict(sorted(Counter(each["AvailabilityZone"] for each in group.get("Instances", [])).items()))
 
 
 def family(aws: Aws, instance_type: str) -> dict[str, InstanceType]:
@@ -119,7 +119,7 @@ def memory_percent(aws: Aws, group: AutoScalingGroupTypeDef, of_group: Series, m
     if len(of_group):
         return p95_or_lately(of_group)
     own = {("AutoScalingGroupName", group["AutoScalingGroupName"])}
-    own |= {("InstanceId", each["InstanceId"]) for each in group["Instances"]}
+    own |= {("InstanceId", each["InstanceId"]) for each in group.get("Instances", [])}
     found = [
         Query(AGENT, metric["MetricName"], dimensions, ("Maximum",), region=aws.region)
         for page in aws.cloudwatch.get_paginator("list_metrics").paginate(Namespace=AGENT)
@@ -162,7 +162,7 @@ def room(aws: Aws, own: int) -> Room:
         each["InstanceType"]
         for page in pages
         for reservation in page["Reservations"]
-        for each in reservation["Instances"]
+        for each in reservation.get("Instances", [])
         if "InstanceLifecycle" not in each and _STANDARD.match(each["InstanceType"])
     )
     vcpus = {name: each.vcpus for kind in running for name, each in family(aws, kind).items()}
@@ -204,14 +204,15 @@ def _unreleased(aws: Aws, group: AutoScalingGroupTypeDef) -> Iterator[str]:
     A refresh would replace that as well, and the way back could not bring back what ran.
     """
     template = group.get("LaunchTemplate")
-    if not template or not template["Version"].isdigit():
+    version = template.get("Version", "$Default") if template else ""
+    if not template or not version.isdigit():
         return
-    counted = Counter(each.get("LaunchTemplate", {}).get("Version", "") for each in group["Instances"])
-    images = _images(aws, template["LaunchTemplateId"], {*counted, template["Version"]})
-    newest = images.get(template["Version"])
+    counted = Counter(each.get("LaunchTemplate", {}).get("Version", "") for each in group.get("Instances", []))
+    images = _images(aws, template["LaunchTemplateId"], {*counted, version})
+    newest = images.get(version)
     if others := {number: count for number, count in counted.items() if number and images.get(number) != newest}:
         yield (
-            f"{sum(others.values())} instances run another image than version {template['Version']} of the launch "
+            f"{sum(others.values())} instances run another image than version {version} of the launch "
             f"template, {newest}: release it first (docs/image.md)"
         )
 
@@ -219,7 +220,7 @@ def _unreleased(aws: Aws, group: AutoScalingGroupTypeDef) -> Iterator[str]:
 def running_images(aws: Aws, group: AutoScalingGroupTypeDef) -> list[str]:
     """The images that the group's instances were launched with; of one whose version is gone, that it is unknown."""
     versions: dict[str, set[str]] = {}
-    for instance in group["Instances"]:
+    for instance in group.get("Instances", []):
         template = instance.get("LaunchTemplate", {})
         if id := template.get("LaunchTemplateId"):
             versions.setdefault(id, set()).add(template.get("Version", ""))
@@ -246,7 +247,7 @@ def _other_policies(aws: Aws, group: str) -> Iterator[str]:
 
 
 def _unready(group: AutoScalingGroupTypeDef) -> Iterator[str]:
-    instances = group["Instances"]
+    instances = group.get("Instances", [])
     if protected := [each for each in instances if each["ProtectedFromScaleIn"]]:
         yield f"{len(protected)} instances are protected from scale-in"
     if elsewhere := [each for each in instances if each["LifecycleState"] != "InService"]:
@@ -270,8 +271,8 @@ def _instance_type(shown: InstanceTypeInfoTypeDef) -> InstanceType:
 def _quota(aws: Aws) -> float | None:
     """The quota in force: the account's own, else AWS's default (Service Quotas API, GetServiceQuota)."""
     try:
-        return aws.quotas.get_service_quota(**QUOTA)["Quota"]["Value"]
+        return aws.quotas.get_service_quota(**QUOTA)["Quota"].get("Value")
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchResourceException":
             raise
-    return aws.quotas.get_aws_default_service_quota(**QUOTA)["Quota"]["Value"]
+    return aws.quotas.get_aws_default_service_quota(**QUOTA)["Quota"].get("Value")

@@ -53,7 +53,7 @@ def _balancers(aws: Aws, group: str) -> Iterator[str]:
     shown = group_of(aws, group)
     if arns := shown.get("TargetGroupARNs"):
         for each in aws.elbv2.describe_target_groups(TargetGroupArns=arns)["TargetGroups"]:
-            yield from (arn.split(":loadbalancer/", 1)[1] for arn in each["LoadBalancerArns"])
+            yield from (arn.split(":loadbalancer/", 1)[1] for arn in each.get("LoadBalancerArns", []))
 
 
 def _metrics(alarm: MetricAlarmTypeDef) -> set[str]:

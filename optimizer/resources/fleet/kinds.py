@@ -40,7 +40,7 @@ def _fleet_parts(aws: Aws, name: str) -> Iterator[Touched]:
         for template, version in _templates(group):
             ids.append(template)
             yield from _given(aws, template, version)
-        instances = [each["InstanceId"] for each in group["Instances"]]
+        instances = [each["InstanceId"] for each in group.get("Instances", [])]
         yield from touched_in_ec2(aws, [*dict.fromkeys(ids), *instances, *_attached(aws, instances)])
 
 
@@ -72,7 +72,7 @@ def _attached(aws: Aws, instances: Sequence[str]) -> Iterator[str]:
         Filters=[{"Name": "instance-id", "Values": list(instances)}]
     )
     for page in pages if instances else ():
-        for each in (one for reservation in page["Reservations"] for one in reservation["Instances"]):
+        for each in (one for reservation in page["Reservations"] for one in reservation.get("Instances", [])):
             yield from (disk["Ebs"]["VolumeId"] for disk in each.get("BlockDeviceMappings", ()) if "Ebs" in disk)
             yield from (card["NetworkInterfaceId"] for card in each.get("NetworkInterfaces", ()))
 

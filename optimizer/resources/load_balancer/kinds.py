@@ -17,13 +17,13 @@ def _find_load_balancers(aws: Aws) -> Iterator[Found]:
 
 
 def _load_balancer_tags(aws: Aws, arn: str) -> Tags:
-    return flat(aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"])
+    return flat(aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0].get("Tags", []))
 
 
 def _tags_of(aws: Aws, arns: Sequence[str]) -> Mapping[str, Tags]:
     """Twenty at a time (Elastic Load Balancing API, DescribeTags); one that is gone fails the call."""
     return {
-        each["ResourceArn"]: flat(each["Tags"])
+        each["ResourceArn"]: flat(each.get("Tags", []))
         for first in range(0, len(arns), 20)
         for each in aws.elbv2.describe_tags(ResourceArns=list(arns[first : first + 20]))["TagDescriptions"]
     }

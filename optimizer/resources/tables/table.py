@@ -49,7 +49,7 @@ def design(aws: Aws, table: TableDescriptionTypeDef) -> Mapping[str, Any]:
     recovery = backups.get("PointInTimeRecoveryDescription", {})
     lifetime = aws.dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     return {
-        "keys": typed(table, table["KeySchema"]),
+        "keys": typed(table, table.get("KeySchema", [])),  # none while the table is deleted
         "indexes": sorted(each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])),
         "encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn"),
         "recovery": recovery.get("PointInTimeRecoveryStatus"),
@@ -64,8 +64,8 @@ def design(aws: Aws, table: TableDescriptionTypeDef) -> Mapping[str, Any]:
 
 def typed(table: TableDescriptionTypeDef, keys: Iterable[KeySchemaElementTypeDef]) -> list[dict[str, Any]]:
     """The keys of the table or of one of its indexes, each with the type of its attribute."""
-    types = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
-    return [{**key, "AttributeType": types[key["AttributeName"]]} for key in keys]
+    types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", [])}
+    return [{**key, "AttributeType": types.get(key["AttributeName"])} for key in keys]
 
 
 def contributor_insights(aws: Aws, table: str) -> dict[str, str]:
