@@ -27,6 +27,8 @@ pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of the
 DO_AND_UNDO = ("quiet", "errors", "large-tables", "rejected-gate", "regression", "slow-failover")
 
 RELEASED_AGAIN = "released-again"  # Build finds a plan under way
+FALSE_DRIFT = "false-drift"  # the drift check holds the plan, and tells people
+EARLY_APPROVAL = "early-approval"  # the stage fails after its gate: the watch asks whether somebody rejected it
 
 WAY_BACK = "FleetPolicy.reserve_way_back, which is off by default"
 # Permitted, and called in none of these: what would have to be there first.
@@ -61,7 +63,8 @@ UNSEEN_BY_JOBS = {
     ("tap-job-rollback", "codepipeline:RetryStageExecution"): "nobody answers a gate: the scenario unanswered-gate",
     ("tap-job-accept", "codepipeline:GetPipelineState"): ACCEPT,
     **{(f"tap-job-{job}", "codepipeline:PutApprovalResult"): NO_GATE for job in ("apply", "accept", "rollback")},
-    ("tap-job-approve", "dynamodb:GetItem"): "an approval that is refused names the plan in force",
+    ("tap-job-approve", "sns:Publish"): "CloudFormation sees drift since the plan was proposed, and not before",
+    ("tap-job-drift-check", "dynamodb:UpdateItem"): "one grant for all that write the journal",
     **{
         (f"tap-job-{job}", "dynamodb:Query"): "one grant for all that write the journal" for job in ("approve", "build")
     },
@@ -135,7 +138,7 @@ def test_what_a_job_may_is_read_from_its_policy() -> None:
 @pytest.mark.slow
 def test_the_act_role_may_what_is_called_and_nothing_is_permitted_that_never_is() -> None:
     called: dict[str, set[str]] = {}
-    for scenario in (*DO_AND_UNDO, RELEASED_AGAIN):
+    for scenario in (*DO_AND_UNDO, RELEASED_AGAIN, FALSE_DRIFT, EARLY_APPROVAL):
         life = lived(scenario)
         assert life.code == 0, scenario
         for role, actions in life.json("calls.json").items():
