@@ -119,7 +119,7 @@ def test_the_briefs_thresholds_pass_where_the_guard_says_no() -> None:
     assert verdicts["memory of the fullest node"] == (Origin.BRIEF, Verdict.PASS)
     assert verdicts["data with its growth"] == (Origin.GUARD, Verdict.FAIL)
     assert verdicts["free on the kept shards, of what the others hold"] == (Origin.GUARD, Verdict.FAIL)
-    assert "142 GiB, at most 31.6 GiB" in decision.reason
+    assert "142 GiB (limit: at most 31.6 GiB)" in decision.reason
 
 
 def test_what_resharding_needs_is_one_and_a_half_times_what_goes() -> None:
