@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup locks rehearse check test bench campaign spark synth preflight deploy destroy clean
+.PHONY: help setup locks rehearse picture check test bench campaign spark synth preflight deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ node_modules/.installed: package-lock.json $(VENV)/.rehearsal
 
 rehearse: setup ## Rehearse the whole plan against the emulated account
 	@$(BIN)/python -m optimizer rehearse --scenario $(SCENARIO) --out $(OUT)
+
+picture: $(VENV)/.dev ## The README's picture of the page, from the last rehearsal; needs Chromium
+	@$(BIN)/python -m tools.picture $(OUT)/dashboard.html docs/page.png
 
 check: $(VENV)/.dev ## Format, lint, types and the quick tests
 	$(BIN)/ruff format --check .

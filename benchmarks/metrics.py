@@ -2,7 +2,7 @@
 
 The stub answers GetMetricData under CloudWatch's limits and GetMetricStatistics, on loopback, from a
 process of its own; its answers are made beforehand, so that it costs little. It has no latency, which
-favours whoever makes more calls. Each contestant runs in a fresh process.
+favours the reader that makes more calls. Each reader runs in a fresh process.
 
     python benchmarks/metrics.py [--series 1000] [--days 60]
 """
@@ -96,9 +96,9 @@ def session() -> boto3.Session:
 def statistics_loop(count: int, start: datetime) -> int:
     """One GetMetricStatistics a metric."""
     client = session().client("cloudwatch", "us-east-1", config=RETRIES)
-    found = {}
+    points = {}
     for n in range(count):
-        found[n] = client.get_metric_statistics(
+        points[n] = client.get_metric_statistics(
             Namespace="AWS/EC2",
             MetricName=f"metric-{n}",
             StartTime=start,
@@ -106,14 +106,14 @@ def statistics_loop(count: int, start: datetime) -> int:
             Period=3600,
             Statistics=["Average"],
         )["Datapoints"]
-    assert sum(map(len, found.values())) == count * ((END - start) // timedelta(hours=1))
+    assert sum(map(len, points.values())) == count * ((END - start) // timedelta(hours=1))
     return count
 
 
 def paginator(count: int, start: datetime) -> int:
     """GetMetricData, 500 metrics a call, by boto3's paginator."""
     client = session().client("cloudwatch", "us-east-1", config=RETRIES)
-    found: dict[str, list] = {}
+    points: dict[str, list] = {}
     pages = 0
     for begin in range(0, count, QUERIES_PER_CALL):
         queries = [
@@ -133,8 +133,8 @@ def paginator(count: int, start: datetime) -> int:
         for page in answers:
             pages += 1
             for result in page["MetricDataResults"]:
-                found.setdefault(result["Id"], []).extend(zip(result["Timestamps"], result["Values"], strict=True))
-    assert sum(map(len, found.values())) == count * ((END - start) // timedelta(hours=1))
+                points.setdefault(result["Id"], []).extend(zip(result["Timestamps"], result["Values"], strict=True))
+    assert sum(map(len, points.values())) == count * ((END - start) // timedelta(hours=1))
     return pages
 
 
@@ -162,8 +162,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Reading metrics against plain boto3.")
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--days", type=int, default=60)
-    asked = parser.parse_args()
-    start = END - timedelta(days=asked.days)
+    options = parser.parse_args()
+    start = END - timedelta(days=options.days)
 
     spawn = multiprocessing.get_context("spawn")
     receive, send = spawn.Pipe(duplex=False)
@@ -171,11 +171,11 @@ def main() -> None:
     server.start()
     port = receive.recv()
 
-    print(f"{asked.series:,} series of {asked.days} days, hourly      calls   wall s  added MiB")
+    print(f"{options.series:,} series of {options.days} days, hourly      calls   wall s  added MiB")
     walls = {}
     for what in (statistics_loop, paginator, ours):
         with spawn.Pool(1) as fresh:
-            calls, wall, memory = fresh.apply(timed, (what, port, asked.series, start))
+            calls, wall, memory = fresh.apply(timed, (what, port, options.series, start))
         walls[what.__name__] = wall
         print(f"  {what.__name__:<36}{calls:>6,} {wall:>8.2f} {memory:>10.0f}")
     server.terminate()

@@ -1,6 +1,6 @@
 """CloudFormation's intrinsic functions, resolved: from what a template says to plain values.
 
-Pure: what a `Ref` to a resource or another stack's output stands for is asked of a `Lookup`, which
+Pure: what a `Ref` to a resource or another stack's output stands for comes from a `Lookup`, which
 the caller backs by a deployment (the rehearsal) or by `describe_stack_resources` (production).
 """
 

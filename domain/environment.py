@@ -1,4 +1,4 @@
-"""Where the platform is deployed and who is told: one validated value, read from `cdk.json` or a file.
+"""Where the platform is deployed and who gets its mails: one validated value, read from `cdk.json` or a file.
 
 Synthesis, the pipeline and the command line share it, so it imports no aws_cdk. The repository
 ships an example environment, which synthesizes and rehearses but must never be deployed to.

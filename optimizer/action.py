@@ -45,10 +45,10 @@ class Move:
     `name` is stable across runs: the journal knows the move by it. After a move with `settle`, health
     is watched that long before the next move begins. With `is_ready`, the engine waits for it before
     `do` and `undo`: an earlier change may be under way still, and AWS takes one at a time. `closed`
-    says why the move cannot be undone any more, and nothing while it can: it is asked before a rollback begins.
+    says why the move cannot be undone any more, and nothing while it can: it is checked before a rollback begins.
 
     `touches` names what the move changes or destroys beside the resource itself; without it, that is all of
-    the resource's parts. Whose these are is asked before the move and again right before its call.
+    the resource's parts. Whose these are is read before the move and again right before its call.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The pipeline's jobs: one method each. What a job runs is its file in `buildspecs/`.
 
-Every job is told the same variables (`optimizer/ports/settings.py` reads them) and has a role of its own,
+Every job has the same variables (`optimizer/ports/settings.py` reads them) and has a role of its own,
 which may touch the journal as far as its verb does and assume its role in production, nothing else.
 """
 
@@ -134,7 +134,7 @@ class Jobs(Construct):
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
     def drift_check(self) -> cdk_pipelines.CodeBuildStep:
-        """After Analyze: CloudFormation would change what nobody changed? The plan is held, and people are told."""
+        """After Analyze: CloudFormation would change what nobody changed? The plan is held, and people get a mail."""
         role = self.role("drift-check", production=(roles.RECONCILE,))
         self._journal.grant_write(role)  # that people were told
         self._notifications.grant_publish(role)
@@ -166,7 +166,7 @@ class Jobs(Construct):
         return self._gate(id, text, analyze)
 
     def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
-        """After the plan's gate: CloudFormation is asked again, and what was approved is recorded."""
+        """After the plan's gate: CloudFormation is checked again, and what was approved is recorded."""
         role = self.role("approve", production=(roles.RECONCILE,))
         self._journal.grant_write(role)
         self._notifications.grant_publish(role)
@@ -205,7 +205,7 @@ class Jobs(Construct):
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
-        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or ask it anew."""
+        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or open it again."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
         self._controls.grant_read(role)
@@ -274,7 +274,7 @@ class Jobs(Construct):
         return role
 
     def variables(self, production_role: str | None) -> dict[str, str]:
-        """What every job is told; `production_role` is the one it works with in production."""
+        """The variables of every job; `production_role` is the one it works with in production."""
         environment = self._environment
         told = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
@@ -292,7 +292,7 @@ class Jobs(Construct):
 
     @property
     def synthesizing(self) -> dict[str, str]:
-        """What a job that runs app.py is told as well: the file of the environment, if it is not in cdk.json."""
+        """What a job that runs app.py gets as well: the file of the environment, if it is not in cdk.json."""
         return {VARIABLE: self._environment_file} if self._environment_file else {}
 
     def logging(self, name: str) -> codebuild.LoggingOptions:

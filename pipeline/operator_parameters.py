@@ -35,7 +35,7 @@ class Controls(Construct):
 
     @property
     def variables(self) -> dict[str, str]:
-        """How a job is told of them."""
+        """The variables that name them to a job."""
         return {
             "TAP_SWITCH_PARAMETER": self.switch.parameter_name,
             "TAP_OVERRIDE_PARAMETER": self.override.parameter_name,

@@ -3,7 +3,7 @@
 `python -m pipeline.preflight`, run by `make preflight` and by `make deploy`. It reads with the operator's
 credentials: of the tooling account the default ones, or those of TOOLING_PROFILE; of production those of
 PRODUCTION_PROFILE. It changes nothing; with `--start-builds` it starts three builds of `tap-watch` at once, since a
-new account may run one build or none whatever its quota says. A line that could not be asked says why, and stops
+new account may run one build or none whatever its quota says. A line that could not be checked says why, and stops
 nothing.
 """
 
@@ -34,14 +34,14 @@ Answer = Row | Sequence[Row]
 
 @dataclass(frozen=True)
 class Question:
-    """One check: what it is about, and how it is asked. `ask` may raise what AWS raises."""
+    """One check: what it is about, and how it is read. `ask` may raise what AWS raises."""
 
     what: str
     ask: Callable[[], Answer]
 
 
 def questions(environment: Environment, tooling: Where | None, production: Where | None) -> Iterator[Question]:
-    """Everything that is asked, of the accounts that there are credentials for."""
+    """Everything that is checked, of the accounts that there are credentials for."""
     regions = (environment.primary.name, *(each.name for each in environment.replicas))
     for where, trusted in ((tooling, None), (production, environment.accounts.tooling)):
         for at in (where.at(region) for region in regions) if where else ():
@@ -106,7 +106,7 @@ def main(
     project: Path = PROJECT,
     sessions: Callable[[str | None], Any] = lambda profile: boto3.Session(profile_name=profile),
 ) -> int:
-    """Exit code 0 when nothing that was asked is missing, 2 otherwise, or when the environment is the example's."""
+    """Exit code 0 when nothing that was checked is missing, 2 otherwise, or when the environment is the example's."""
     parser = argparse.ArgumentParser(prog="pipeline.preflight", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--start-builds", action="store_true", help="start three builds of tap-watch at once")
     arguments = parser.parse_args(argv)

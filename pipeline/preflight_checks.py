@@ -55,7 +55,7 @@ class Where:
 
 
 def account(where: Where, name: str, wanted: str) -> Row:
-    """Whether these are credentials of the account; the other questions are asked of it only then."""
+    """Whether these are credentials of the account; the other checks run only then."""
     do = f"name a profile of it: make preflight {name.upper()}_PROFILE=NAME"
     try:
         found = where.client("sts").get_caller_identity()["Account"]

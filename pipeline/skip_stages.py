@@ -1,4 +1,4 @@
-"""Entry conditions: a stage that has nothing to do is skipped, and nobody is asked anything.
+"""Entry conditions: a stage that has nothing to do is skipped, and nobody has to answer anything.
 
 The rule is LambdaInvoke, one of the two that a SKIP condition allows; its settings are FunctionName
 and UserParameters. A wave has no conditions of its own in CDK, so they are written onto the pipeline.

@@ -115,13 +115,14 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
 def _costs(summary: Summary) -> list[str]:
     """The plan's figures, which are those of the page, and what stands in the account."""
     counted, planned = summary.monthly_cost, summary.planned_cost
-    own = f"counted in the account: ${counted.before:,.2f} before, ${counted.after:,.2f} after, without use."
+    own = f"${counted.before:,.2f} before, ${counted.after:,.2f} after"
     if planned is None:
-        return [f"Monthly cost at list price, {own}"]
+        return [f"Monthly cost at list price, counted in the account: {own}."]
     saved = planned.before - planned.standing
     return [
         f"Monthly cost at list price: ${planned.before:,.2f} before, ${planned.standing:,.2f} after "
-        f"(${saved:,.2f} less); {own}"
+        f"(${saved:,.2f} less).",
+        f"Counted in the account, without what is billed by use: {own}.",
     ]
 
 

@@ -105,7 +105,7 @@ class PersonSpec(_Value):
     """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
 
     With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
-    first time it is asked, whatever its window says; asked anew, the person waits.
+    first time its gate opens, whatever its window says; at the next one the person waits.
     """
 
     approve_plan: bool = True

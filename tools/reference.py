@@ -107,12 +107,34 @@ def overlay_page() -> str:
     return _joined([_head("Overlay", "emulator/services/"), _OVERLAY, table])
 
 
+_ACTIONS_BEGIN = "<!-- actions: made by `python -m tools.reference` -->"
+_ACTIONS_END = "<!-- /actions -->"
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "actions.md": actions_page,
     "permissions.md": permissions_page,
     "policy.md": policy_page,
     "overlay.md": overlay_page,
 }
+
+
+def readme_with_actions(text: str) -> str:
+    """The README with its table of actions as the code has it."""
+    rows = [
+        (f"[{each.title}](docs/actions.md#{each.id})", f"{each.phase.number} · {each.phase.title}", _saves(each.id))
+        for each in registry()
+    ]
+    table = _table(("Action", "Phase", "Saves"), rows)
+    before, _, rest = text.partition(_ACTIONS_BEGIN)
+    _, _, after = rest.partition(_ACTIONS_END)
+    return f"{before}{_ACTIONS_BEGIN}\n{table.strip()}\n{_ACTIONS_END}{after}"
+
+
+def _saves(action: str) -> str:
+    """The sentence of an action's docstring that says what it saves."""
+    told = " ".join((importlib.import_module(f"optimizer.actions.{action}").__doc__ or "").split())
+    found = re.search(r"Saves (.+?)\.(?: |$)", told)
+    return found[1] if found else ""
 
 
 def write(folder: Path) -> list[Path]:
@@ -124,6 +146,11 @@ def write(folder: Path) -> list[Path]:
             path.write_text(text, encoding="utf-8")
             changed.append(path)
     return changed
+
+
+def write_readme(path: Path) -> None:
+    """Make the README's table of actions anew."""
+    path.write_text(readme_with_actions(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 _ACTIONS = """\
@@ -141,7 +168,7 @@ Policy, boundary and denials together, as the app is synthesized for an example 
 each Region, a name in angle brackets for what a deployment names. What an organization's own policies take away is
 known by asking the account."""
 _POLICY = """\
-The brief's thresholds are asked first. Guards stand on top and can only say no; one is set aside only by naming it, as
+The brief's thresholds come first. Guards stand on top and can only say no; one is set aside only by naming it, as
 `action/criterion`, in `lifted`, which is recorded with the plan.
 
 "Why" begins with where a number comes from: **the brief** names it; it is **ours**, where the brief asks without naming
@@ -309,3 +336,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 if __name__ == "__main__":
     for made in write(DOCS):
         sys.stdout.write(f"{made}\n")
+    write_readme(PROJECT / "README.md")

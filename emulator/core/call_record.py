@@ -1,4 +1,4 @@
-"""The account's own record of what was asked of it: the rehearsal's figures come from here."""
+"""The account's own record of the calls made to it: the rehearsal's figures come from here."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Call:
         return self._parameters
 
     def close(self) -> None:
-        """The call ended: keep what was asked, let go of the connection it came by."""
+        """The call ended: keep its parameters, let go of the connection it came by."""
         self._parameters = self.parameters
         self.read_parameters = dict
         self.forward = _too_late

@@ -81,7 +81,7 @@ Policies = Iterable[Sequence[Statement]]
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """What is asked: the caller's ARN (a role's, also for its sessions), the action, the resource, who owns it."""
+    """One request: the caller's ARN (a role's, also for its sessions), the action, the resource, who owns it."""
 
     principal: str
     action: str

@@ -127,7 +127,7 @@ class Scene:
 
     @cached_property
     def fleet_utilization(self) -> Array:
-        """Of the fleet's processors, 0 to beyond 1 when more is asked than they can do."""
+        """Of the fleet's processors, 0 to beyond 1 when the load is more than they can do."""
         asked = self.demand / PERIOD * _REQUEST_VCPU_SECONDS
         return _IDLE_CPU + asked / np.maximum(self.fleet_vcpus, 1e-9)
 

@@ -159,7 +159,7 @@ def _mappings(aws: Aws, stream: str) -> tuple[str, ...]:
 
 
 def _function(mapping: EventSourceMappingConfigurationTypeDef) -> str:
-    """The function's name, with the alias or version that an ARN may end in; the mapping's id where none is told."""
+    """The function's name, with the alias or version that an ARN may end in; the mapping's id where there is none."""
     parts = mapping.get("FunctionArn", "").split(":", 6)
     return parts[6] if len(parts) == 7 else f"mapping {mapping.get('UUID', 'without a name')}"
 

@@ -158,11 +158,15 @@ def _costs(saving: Saving | None, decision: Decision) -> Iterator[str]:
     if saving is None:
         yield "Cost: not known, because a price is missing"
         return
-    yield f"Saves: {dollars_and_cents(saving.monthly)} a month at list price; net of commitments {saving.words}"
+    yield f"Saves: {dollars_and_cents(saving.monthly)} a month at list price; net of commitments {_net(saving)}"
     once = "not known, a price is missing" if saving.once is None else dollars_and_cents(saving.once)
     yield f"Costs: {once} once, {dollars_and_cents(saving.kept)} a month from then on (in the saving already)"
     for note in saving.notes:
         yield f"  {note}"
+
+
+def _net(saving: Saving) -> str:
+    return saving.words if saving.net or saving.later or saving.net is None else "$0.00 a month"
 
 
 def _plain(value: Json) -> str:

@@ -53,11 +53,11 @@ class LeaseLine:
 
 @dataclass(frozen=True)
 class MoneyLine:
-    """US dollars a month: the cost before the plan, what is saved now, and what is still expected."""
+    """US dollars a month: the cost before the plan, what accepted changes save, and what the others could save."""
 
     before: Decimal
     saved: Decimal
-    projected: Decimal
+    possible: Decimal
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def _freeze(life: Lifecycle) -> str:
 def _money(costs: Costs | None) -> MoneyLine | None:
     if costs is None:
         return None
-    saved, projected = (what_comes_off(costs.steps, each) for each in (SavingState.TAKEN, SavingState.PROJECTED))
-    return MoneyLine(costs.before, saved.now, projected.now)
+    saved, possible = (what_comes_off(costs.steps, each) for each in (SavingState.TAKEN, SavingState.PROJECTED))
+    return MoneyLine(costs.before, saved.now, possible.now)
 
 
 def _page(life: Lifecycle, history: History) -> str:

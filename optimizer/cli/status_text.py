@@ -63,8 +63,8 @@ def _money(status: Status) -> str:
     assert status.money is not None
     money = status.money
     saved = f"{dollars_and_cents(money.saved)} a month saved so far"
-    projected = f", {dollars_and_cents(money.projected)} projected" if money.projected else ""
-    return f"{saved}{projected}; {dollars_and_cents(money.before)} a month before the plan"
+    possible = f", {dollars_and_cents(money.possible)} more possible" if money.possible else ""
+    return f"{saved}{possible}; {dollars_and_cents(money.before)} a month before the plan"
 
 
 def _row(label: str, text: str) -> list[str]:

@@ -418,7 +418,7 @@ def _life(context: typer.Context) -> Lifecycle:
 
 @contextmanager
 def _telling(life: Lifecycle) -> Iterator[None]:
-    """Afterwards, and also when the verb ended with an error of ours, people are told what is due."""
+    """Afterwards, and also when the verb ended with an error of ours, people get the mails that are due."""
     try:
         yield
     except OptimizerError:

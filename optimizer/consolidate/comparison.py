@@ -1,6 +1,6 @@
 """Both sides held against each other, and the following side made equal to the leading one: by what they hold now.
 
-Nothing else is asked: no log, no order of changes, no mark on an item. So whatever was carried over twice, too late or
+Nothing else is read: no log, no order of changes, no mark on an item. So whatever was carried over twice, too late or
 not at all is found and put right by the next look, and one item that cannot be carried over is only that one.
 """
 

@@ -58,7 +58,7 @@ def flip(
 ) -> None:
     """Turn the pointers to the target. Until they begin to turn, whatever goes wrong lets writes through again.
 
-    `require_ours` raises when a tenant owns one of the tables or pointers; it is asked right before writes are denied:
+    `require_ours` raises when a tenant owns one of the tables or pointers; it is called right before writes are denied:
     catching up may have taken long.
     """
     if progress.state.stage is not MergeStage.FLIPPED:
@@ -163,7 +163,7 @@ def _wait(aws: Aws, merge: Merge, progress: MergeProgress, pointers: Mapping[str
 def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | None], progress: MergeProgress) -> None:
     """Carry over what was written to the leading side although that was denied.
 
-    Where the other side was written since as well, its item is the newer one and stays; the address is told.
+    Where the other side was written since as well, its item is the newer one and stays; the address is reported.
     """
     leading = read_items(aws, late)
     carried, overtaken = 0, []

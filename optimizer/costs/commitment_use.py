@@ -1,4 +1,4 @@
-"""What is kept of any commitment's use, and the period that it is asked about."""
+"""What is kept of any commitment's use, and the period that it is about."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ def _unknown(error: ClientError) -> CostsUnknown | ClientError:
                 f"Cost Explorer has no data for {error.operation_name} yet: those of a new account follow within a day."
             )
         case "LimitExceededException" | "ThrottlingException":
-            words = f"Cost Explorer was asked too often at {error.operation_name}: analyze again later."
+            words = f"Cost Explorer got too many requests at {error.operation_name}: analyze again later."
         case "BillExpirationException" | "ValidationException" | "BillingViewHealthStatusException":
             words = f"Cost Explorer refused {error.operation_name}: {message}"
         case _:

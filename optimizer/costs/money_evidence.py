@@ -56,7 +56,7 @@ class MoneyEvidence:
 
     @property
     def summary(self) -> str:
-        """What was asked and what it cost, as the analysis says it."""
+        """The requests and what they cost, as the analysis says it."""
         return f"{self.requests} Cost Explorer requests, ${self.spent:.2f}"
 
 

@@ -1,7 +1,7 @@
 """What is committed: reservations and Savings Plans, how far they cover and are used, by Cost Explorer.
 
 Cost Explorer answers for EC2 when no service is named, so each is named. Utilization shows what this account
-bought; coverage also what others of its organization share with it, so both are asked.
+bought; coverage also what others of its organization share with it, so both are read.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def read_running(
 
 
 def read_bill(aws: Aws) -> Billed:
-    """All that Cost Explorer is asked, in the fewest requests; each part is told or left out for itself."""
+    """All that is read from Cost Explorer, in the fewest requests; each part is known or left out by itself."""
     explorer, notes = CostExplorer(aws), list[str]()
     start = explorer.settled - timedelta(days=DAYS)
 

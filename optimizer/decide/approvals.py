@@ -1,6 +1,6 @@
 """Who approved a plan, and whether that is enough: a one-way plan wants a second person.
 
-People are told apart by the last part of their ARN, a user's name or a session's name (IAM Identity
+People are distinguished by the last part of their ARN, a user's name or a session's name (IAM Identity
 Center puts the user's name there): the same person in two roles is one person.
 """
 
@@ -49,7 +49,7 @@ class ApprovalRule:
         if wrong := self._wrong(first, second):
             raise NotApproved(
                 f"Plan {plan.hash[:12]} has one-way moves, so that two people must approve it: {wrong}. "
-                "Retry the stage Approve with all actions: both gates ask anew."
+                "Retry the stage Approve with all actions: both gates open again."
             )
         return f"{first} and {second}"
 
@@ -58,7 +58,7 @@ class ApprovalRule:
         if first == UNKNOWN:
             raise NotApproved(
                 f"Plan {plan.hash[:12]} has one-way moves, and the pipeline does not say who approved it. "
-                "Retry the stage Approve with all actions: its gate asks anew."
+                "Retry the stage Approve with all actions: its gate opens again."
             )
         return first
 

@@ -12,7 +12,7 @@ errors    surely (99 %) more than 0.5 % in 3 periods in a row, more than 2 % in 
 outage    load balancer errors while no target answered: RequestCount then has no datapoint
 groups    the same for each target group with enough requests; one that usually fails more is held to its own past
 
-A breach rolls back within three days of the change; later it is hardly the change's, and a person is asked.
+A breach rolls back within three days of the change; later it is hardly the change's, and a person decides.
 What breaks no limit is still not healthy while data is missing or hardly to be believed (`doubts`).
 
 The whole window is read each time, so that a breach between two looks counts as well. Where traffic

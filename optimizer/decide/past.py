@@ -242,7 +242,7 @@ class Past:
     def _replayed(self, error_limit: float) -> str | None:
         """What in the baseline's own end would have rolled a phase back."""
         if self.level > LEVEL_LIMIT:
-            return f"p99 of the last 48 hours is {self.level - 1:+.0%} against the weeks before, at most +15 % is asked"
+            return f"p99 of the last 48 hours is {self.level - 1:+.0%} against the weeks before, the limit is +15 %"
         first = self._past.last - round(REPLAYED.total_seconds()) // self._past.length
         lately = self._past.between(first, self._past.last)
         before = Season(self._past, first, self._clock)

@@ -1,6 +1,6 @@
 """The numbers that decide: the brief's thresholds, the guards on top of them, and the caps.
 
-The brief's thresholds are asked first. Guards come from the arithmetic of what each change really
+The brief's thresholds come first. Guards come from the arithmetic of what each change really
 does (docs/policy.md); a guard can only say no, and is lifted only by naming it in `lifted`, which
 is recorded with the plan.
 """

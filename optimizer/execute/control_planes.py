@@ -1,6 +1,6 @@
 """Whether AWS itself fails: an undo into a Region's event makes things worse, and no phase begins in one.
 
-Each service that a phase changes is asked one cheap question. An answer of the service's own trouble (5xx), or none at
+Each service that a phase changes gets one cheap call. An answer of the service's own trouble (5xx), or none at
 all, counts as failing; a refusal or a throttled call does not. One service may have a bad minute: two are an event.
 """
 

@@ -308,7 +308,7 @@ class Engine:
         return failed
 
     def _reached(self, move: Move, governed: Governed, reached: Callable[[Aws], bool], pen: JournalWriter) -> bool:
-        """Whether there is nothing to ask for; if there is, the resource is ready to be asked when this returns."""
+        """Whether there is nothing to ask for; if there is, the resource is ready for calls when this returns."""
         aws = self.aws.at(governed.region)
         if reached(aws):
             return True

@@ -54,8 +54,8 @@ class Freeze:
         for record in self.journal.phases(plan).values():
             if record.state in MOVING:
                 raise WrongState(
-                    f"Phase {record.phase.number} is {record.state.value}: a deployment now would be a second hand "
-                    "in it, and no override lifts that. Build again when it is done."
+                    f"Phase {record.phase.number} is {record.state.value}: a deployment now would be a second "
+                    "change of the same resources, and no override lifts that. Build again when it is done."
                 )
         with self.journal.lease(Purpose.FREEZE, self.build_id) as lease:
             pen = JournalWriter(self.journal, lease)

@@ -1,8 +1,8 @@
 """The guard: judges the service from a plan's first change to the end of the window, whatever job is at work.
 
 The job that applies or accepts judges before each move and while it waits; the watch judges all the time. Whoever sees
-a breach first takes the phase back. A job that died is told, what it left is tended, and after an hour the phase is
-taken back unless somebody resumed it. No data is never consent: not surely healthy, no further move.
+a breach first takes the phase back. A job that died is reported by mail, what it left is tended, and after an
+hour the phase is taken back unless somebody resumed it. No data is never consent: not surely healthy, no further move.
 """
 
 from __future__ import annotations

@@ -249,7 +249,7 @@ class Lifecycle:
             self._send([*also, *due(records, self.production.clock.now())], current.plan.hash)
 
     def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:
-        """What a failed Observe gate means: a rejection rolls back, one that nobody answered is asked again."""
+        """What a failed Observe gate means: a rejection rolls back, one that nobody answered opens again."""
         plan = current_plan(self.journal).plan
         record = self.journal.phase(plan, phase)
         if record.state is not PhaseState.OBSERVING:
@@ -262,7 +262,7 @@ class Lifecycle:
         again = ask_again(self.tooling, self.settings.pipeline_name, phase.stage_name, execution)
         self._send([gate_expired(phase, answer.id, asked_again=again)], plan.hash)
         return f"Phase {phase.number} stays observed: nobody answered its gate" + (
-            ", which asks anew." if again else "."
+            ", which is open again." if again else "."
         )
 
     def accept(self, phase: Phase) -> PhaseRecord:
@@ -400,7 +400,7 @@ class Lifecycle:
         self.observation.require_as_left(plan, record.phase)
 
     def _afterwards(self, phases: Collection[PhaseRecord] = ()) -> tuple[Phase | None, Assessment | None]:
-        """The day after an acceptance; a breach is told, never undone."""
+        """The day after an acceptance; a breach sends a mail and is never undone."""
         found = self.observation.afterwards(phases)
         if found is None:
             return None, None

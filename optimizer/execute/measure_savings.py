@@ -1,6 +1,6 @@
 """Measure what an accepted plan really saves: each settled week once, and kept in the journal.
 
-Cost Explorer is asked only when a week is due, in one request and its further pages. The first week
+Cost Explorer is read only when a week is due, in one request and its further pages. The first week
 begins the day after the plan came to rest: after its last acceptance, or after a rollback behind it.
 """
 

@@ -185,7 +185,7 @@ def afterwards(acceptance: Acceptance, assessment: Assessment) -> Notice | None:
 
 
 def send(notices: Iterable[Notice], plan_hash: str, journal: Journal, tooling: Aws, topic: str | None) -> list[str]:
-    """Publish what was not sent yet; returns the subjects. Without a topic nobody is told.
+    """Publish what was not sent yet; returns the subjects. Without a topic nobody gets a mail.
 
     Sent first and remembered then: a crash in between sends twice, never not at all.
     """

@@ -46,7 +46,7 @@ class PhaseChanges:
     def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], ResourceChange]:
         """The changes this phase has begun, each with its moves as they were when it was applied.
 
-        By the journal alone: whether AWS can be asked about a resource now says nothing of what was changed.
+        By the journal alone: whether AWS answers about a resource now says nothing of what was changed.
         `allow` raises Stopped when the switch says so.
         """
         begun = self._begun()
@@ -84,7 +84,7 @@ class PhaseChanges:
         return changes
 
     def tend(self, asked: Callable[[Action], Tending | None]) -> list[str]:
-        """Do what is asked of each change that was begun; what people have to know of it. A tenant's is left alone."""
+        """Do the step for each change that was begun; what people have to know of it. A tenant's is left alone."""
         allow, lines = self.engine.switch.allow_undo, []
         for change in self.begun(allow).values():
             if (work := asked(change.action)) is None:

@@ -35,7 +35,7 @@ class WatchSchedule:
         return f"{self.name}-silent"
 
     def switch_on(self) -> None:
-        """From now on the watch runs every five minutes, and people are told when it does not."""
+        """From now on the watch runs every five minutes, and people get a mail when it does not."""
         if self.name is None:
             return
         self.tooling.events.enable_rule(Name=self.name)

@@ -111,7 +111,7 @@ def _own(aws: Aws, governed: Governed) -> tuple[Tags, Ownership]:
 
 
 def _tags_of(aws: Aws, kind: Kind, arns: Sequence[str]) -> Mapping[str, Tags]:
-    """The native tags of many, where they are read together; what that does not tell is asked one by one."""
+    """The native tags of many, where they are read together; what that does not give is read one by one."""
     try:
         return resource_kinds()[kind].tags_of(aws, arns)
     except ClientError:

@@ -1,4 +1,4 @@
-"""What a job is told by its environment: which accounts, which Regions, which journal, which role.
+"""What a job reads from its environment: which accounts, which Regions, which journal, which role.
 
 The pipeline declares these variables on each CodeBuild project; nothing else is read from outside.
 """
@@ -22,7 +22,7 @@ class Settings:
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
     caller's own credentials. The three parameters are what people set in the tooling account (the
-    kill switch, the freeze override, announced peaks), the topic is where people are told, the bucket
+    kill switch, the freeze override, announced peaks), the topic is for mails to people, the bucket
     where plans are published, `watch_name` the name of the watch's project and schedule; None means that
     there is none. `gate_timeout` is how long an Observe gate may wait. `looks` is how often one run of the
     watch looks. `revision` is the commit the job runs; `build_id` names the job's run.

@@ -32,7 +32,7 @@ Note = Callable[[str], None]
 class TemplateUpdate:
     """Works under the plan's lease: `keep` renews it, `note` writes what happened into the journal.
 
-    `allow` raises Stopped when the kill switch forbids a change; it is asked right before each execution.
+    `allow` raises Stopped when the kill switch forbids a change; it is called right before each execution.
     """
 
     production: Aws

@@ -211,7 +211,7 @@ def _normal(value: Any) -> Any:
 
 
 def _identity(elements: Sequence[Any]) -> str | None:
-    """The key by which the elements of a list are told apart; None for a list of plain values."""
+    """The key by which the elements of a list are distinguished; None for a list of plain values."""
     if not elements or not all(isinstance(each, Mapping) for each in elements):
         return None
     return next((key for key in _IDENTITIES if all(key in each for each in elements)), None)

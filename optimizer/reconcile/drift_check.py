@@ -33,7 +33,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class DriftAnswer:
-    """The stacks that were asked, and what they would change."""
+    """The stacks that were checked, and what they would change."""
 
     stacks: tuple[str, ...]
     found: tuple[Doubt, ...]

@@ -167,7 +167,7 @@ class _Seen:
 
 
 def _is_version(change: Change) -> bool:
-    """Whether it is a new version of a launch template, which nothing uses until it is told to."""
+    """Whether it is a new version of a launch template, which nothing uses until it is named."""
     return (
         change.type == LAUNCH_TEMPLATE
         and (change.action, change.replacement) == ("Modify", "False")

@@ -150,7 +150,7 @@ class StackChanges:
         if not same_template(self.deployed(), template):
             raise MoveFailed(
                 f"{self.stack.name}: the change set {change_set.name} ended as {shown['StackStatus']}: "
-                f"{self._why()}. Nothing harmful was asked of it; see the stack's events, then reconcile again."
+                f"{self._why()}. Nothing harmful was requested of it; see the stack's events, then reconcile again."
             )
 
     def deployed(self) -> Template | None:

@@ -47,7 +47,7 @@ def ownership(touched: Iterable[Touched]) -> Ownership:
 
 
 def is_gone(error: ClientError) -> bool:
-    """Whether AWS says that what was asked about does not exist."""
+    """Whether AWS says that the named resource does not exist."""
     code = error.response["Error"]["Code"]
     return "NotFound" in code or code in ("ResourceNotFoundException", "NoSuchEntity")
 

@@ -100,7 +100,7 @@ class _ActionFailed(Exception):
 
 @dataclass
 class PipelineEngine:
-    """One execution. `source` is the artifact the Source action brings; `milestone` is told what was reached.
+    """One execution. `source` is the artifact the Source action brings; `milestone` gets what was reached.
 
     `gate_failed` starts what AWS starts then, and returns when it has ended.
     """
@@ -153,7 +153,7 @@ class PipelineEngine:
             except _ActionFailed as failure:
                 if stage.name in self.execution.to_retry:
                     self.execution.to_retry.discard(stage.name)
-                    self.say(f"stage {stage.name}: {failure}; retried with all actions, by the job that was told")
+                    self.say(f"stage {stage.name}: {failure}; retried with all actions, by the job that got the event")
                     continue
                 held = failure.ended is not None and failure.ended.exit_code == Unhealthy.exit_code
                 if held and failure.ended and self.person.retries(stage.name, failure.ended):

@@ -44,8 +44,8 @@ class RehearsedWatch:
     """The scheduled project: `job` runs at the ticks of `period` and when it is called, once its container is there.
 
     `is_on` says whether the schedule is on, `may_start` whether the account may run one more build, `asked` gives a
-    build that a job asked for and that begins by then, `called` the alarms that started the project since it was asked
-    last. What the job prints is passed on when its exit code changes, and else twice a day.
+    build that a job asked for and that begins by then, `called` the alarms that started the project since the
+    last call. What the job prints is passed on when its exit code changes, and else twice a day.
 
     Time steps where nothing happens: while the last runs ended the same, no alarm called and none of the moments
     of `events` is near, the job runs once in a `stride`. None runs it at every tick.

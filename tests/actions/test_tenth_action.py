@@ -34,76 +34,8 @@ pytestmark = pytest.mark.xdist_group("pipeline")  # one of its tests synthesizes
 
 ID = "table_recovery"
 OWN = "dynamodb:UpdateContributorInsights"  # which no other action asks for
-TENTH = '''
-"""Keep every second of a table's last days.
-
-Saves a restore by hand. Risks the price of the backups. Undone by switching it off: what was kept is gone.
-"""
-
-from optimizer.action import Action, Move, Order, Permission, When
-from optimizer.model.decision import decide_by, guard
-from optimizer.observe.inventory import Kind
-from optimizer.model.phase import Phase
-
-
-def describe(aws, table):
-    shown = aws.dynamodb.describe_continuous_backups(TableName=table.name)["ContinuousBackupsDescription"]
-    return {"recovery": shown["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]}
-
-
-def collect(aws, table, measured):
-    return table.arn, describe(aws, table)
-
-
-def decide(evidence, policy):
-    arn, before = evidence
-    asked = (guard("recovery is off", before["recovery"], equals="DISABLED"),)
-    return decide_by("table_recovery", arn, asked, before=before, target={"recovery": "ENABLED"})
-
-
-def moves(table, before, decision):
-    def to(aws, status):
-        wanted = {"PointInTimeRecoveryEnabled": status == "ENABLED"}
-        aws.dynamodb.update_continuous_backups(TableName=table.name, PointInTimeRecoverySpecification=wanted)
-
-    return [
-        Move(
-            "recover",
-            When.APPLY,
-            f"every second of {table.name} can be restored",
-            is_done=lambda aws: describe(aws, table)["recovery"] == "ENABLED",
-            do=lambda aws: to(aws, "ENABLED"),
-            undo=lambda aws: to(aws, before["recovery"]),
-            is_undone=lambda aws: describe(aws, table) == before,
-        )
-    ]
-
-
-ACTION = Action(
-    id="table_recovery",
-    phase=Phase.NON_CRITICAL,
-    title="Keep every second",
-    kind=Kind.TABLE,
-    queries=lambda table: (),
-    collect=collect,
-    decide=decide,
-    describe=describe,
-    moves=moves,
-    resize=lambda sizing, decision: sizing,
-    permissions=(
-        *(
-            Permission(
-                action,
-                ("arn:{partition}:dynamodb:{region}:{account}:table/*",),
-                writes=True,
-                source="https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html",
-            )
-            for action in ("dynamodb:UpdateContinuousBackups", "dynamodb:UpdateContributorInsights")
-        ),
-    ),
-    order=Order(after=("stream_disable",)),
-)
-'''
+GUIDE = Path(__file__).parents[2] / "docs" / "adding-an-action.md"
+TENTH = "\n" + GUIDE.read_text().split("```python\n", 1)[1].split("```", 1)[0]  # the file that the guide shows
 
 make_world = small_world.make_world
 world = small_world.world

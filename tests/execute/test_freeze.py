@@ -98,7 +98,7 @@ def test_no_override_lets_a_deployment_into_a_phase_at_work(world: World, state:
     journal = world.fresh().journal
     with journal.lease(Purpose.APPLY, "test") as lease:
         JournalWriter(journal, lease).move_phase(plan, record, state, "at work")
-    with pytest.raises(WrongState, match="second hand"):
+    with pytest.raises(WrongState, match="a second change of the same resources"):
         freeze(world).override(plan, Override(COMMIT, "jane", "a fix", world.account.clock.now()))
     assert journal.override(plan, COMMIT) is None
 

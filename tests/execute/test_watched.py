@@ -135,7 +135,7 @@ def test_a_gate_that_nobody_answered_is_asked_again_and_people_are_told_once(app
     execution = applied.account.part(Executions).by_pipeline["tap"]
     execution.expire(applied.gate, applied.account.clock.now())
     for _ in range(2):
-        assert "asks anew" in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+        assert "open again" in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
     assert execution.to_retry == {STAGE}
     assert [each["Subject"] for each in applied.mail()] == ["tap: phase 2 (EC2 and Redis) was not answered in time"]
     assert state(applied) is PhaseState.OBSERVING
@@ -146,7 +146,7 @@ def test_a_stage_that_cannot_be_retried_is_left_to_a_person(applied):
     execution = applied.account.part(Executions).by_pipeline["tap"]
     execution.expire(applied.gate, applied.account.clock.now())
     execution.statuses.clear()  # a newer execution has taken the stage
-    assert "asks anew" not in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
+    assert "open again" not in applied.fresh().gate_failed(Phase.COMPUTE, "id-1", TIMEOUT)
     assert "stage Phase2: choose Retry stage, then Retry all actions" in applied.mail()[0]["Message"]
 
 

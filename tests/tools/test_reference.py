@@ -18,6 +18,12 @@ def test_the_page_is_not_stale(name):
     assert (DOCS / name).read_text() == PAGES[name](), f"docs/{name} is stale: run `{COMMAND}` and commit it"
 
 
+def test_the_readmes_table_of_actions_is_not_stale():
+    text = (DOCS.parent / "README.md").read_text()
+    assert reference.readme_with_actions(text) == text, f"README.md is stale: run `{COMMAND}` and commit it"
+    assert text.count("](docs/actions.md#") == len(registry()) == 9
+
+
 def test_only_what_changed_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "PAGES", {"one.md": lambda: "1", "two.md": lambda: "2"})
     assert [path.name for path in write(tmp_path)] == ["one.md", "two.md"]

@@ -15,7 +15,7 @@ from emulator.workload.workload import MetricRequest, MetricSamples
 def put_samples(
     account: str, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: MetricRequest
 ) -> MetricSamples | None:
-    """What was put between `start` and `end` of what is asked; None when nothing was."""
+    """What was put between `start` and `end` of the wanted metric; None when nothing was."""
     found = [
         each
         for each in cloudwatch_backends[account][region].metric_data

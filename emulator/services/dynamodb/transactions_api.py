@@ -95,7 +95,7 @@ class _Copying:
 
 
 class _Held:
-    """A condition of which it was seen that it holds: moto would parse and ask it anew."""
+    """A condition of which it was seen that it holds: moto would parse and check it again."""
 
     @staticmethod
     def expr(_item: object) -> bool:

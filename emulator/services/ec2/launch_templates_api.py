@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class TemplateTokens:
-    """What was asked under each client token, and what was answered."""
+    """The request under each client token, and its answer."""
 
     given: dict[tuple[str, str, str], tuple[Mapping[str, Any], Answer]] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ def create_launch_template_version(account: Account, call: Call) -> Answer:
 @emulates(
     "ec2",
     "DeleteLaunchTemplateVersions",
-    rule="Not the default version; the number is not given out again; what could not be deleted is told, not raised.",
+    rule="Not the default version; the number is not given out again; what could not be deleted is in the answer.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplateVersions.html",
 )
 def delete_launch_template_versions(account: Account, call: Call) -> Answer:

@@ -100,7 +100,7 @@ def list_tags_for_resource(_: Account, call: Call) -> Answer:
 @emulates(
     "elasticache",
     "DescribeEvents",
-    rule="What failed later is told by an event of the group, newest last, for at most 14 days; an hour unless asked.",
+    rule="A later failure is an event of the group, newest last, for at most 14 days; an hour unless asked.",
     source=f"{API}/API_DescribeEvents.html",
 )
 def describe_events(account: Account, call: Call) -> Answer:

@@ -52,7 +52,7 @@ class Calls:
         account.part(AlarmStates).listen(account, self._heard.append)
 
     def since_last(self) -> tuple[str, ...]:
-        """The names of those that rang since this was asked last."""
+        """The names of those that rang since the last call."""
         heard = list(self._heard)
         self._heard.clear()
         return tuple(each.alarm.name for each in heard if self._project in self._starts(each))

@@ -1,6 +1,6 @@
 """Whether the account lets a role's call through: its policies, its boundary, the conditions, and what AWS asks beyond.
 
-Every call of a role's session is asked. The owners of an account's lasting keys are its administrators, and pass. A
+Every call of a role's session is checked. The owners of an account's lasting keys are its administrators, and pass. A
 role that the account does not hold passes as well: tests of one service deploy no roles.
 """
 

@@ -146,6 +146,8 @@
   // A link to a decision opens it.
   function open() {
     const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    const group = target && target.closest("details.kept");
+    if (group) group.open = true;
     if (target && target.tagName === "DETAILS") target.open = true;
   }
   addEventListener("hashchange", open);

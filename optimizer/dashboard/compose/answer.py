@@ -1,4 +1,4 @@
-"""The answer on top of the page: what was done, how it was judged, and what is asked of the reader."""
+"""The answer on top of the page: what was done, how it was judged, and what the reader has to do."""
 
 from __future__ import annotations
 

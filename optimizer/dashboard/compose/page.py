@@ -82,7 +82,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
         risks=risks_of(plan),
         risks_empty="Nothing is to be changed, so there is nothing to weigh.",
         limits=limit_maps(plan),
-        limits_empty="No criterion with a number was asked yet.",
+        limits_empty="There is no criterion with a number yet.",
         loads=load_maps(evidence),
         loads_empty="No load was kept with this plan: no metric had a datapoint, or there is no plan yet.",
         tenants=tenant_impact(history, costs),
@@ -239,7 +239,7 @@ def _no_decisions(plan: Plan | None) -> str:
 
 def _no_costs(plan: Plan | None) -> str:
     if plan is None:
-        return "Costs are told with the first plan."
+        return "Costs come with the first plan."
     return "This plan has no cost figures: a price or the inventory could not be read. No decision rests on them."
 
 

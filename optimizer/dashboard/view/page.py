@@ -15,7 +15,7 @@ from optimizer.dashboard.view.money import MonthlyBill, Net, Worth
 from optimizer.dashboard.view.status import Mark, SavingState
 from optimizer.model.phase import Phase
 
-NOTHING_ASKED = "Nothing is asked of you"
+NOTHING_ASKED = "You have nothing to do"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class PageAnswer:
-    """What the reader came for: what was done, how it was judged, and what is asked of them now."""
+    """What the reader came for: what was done, how it was judged, and what they have to do now."""
 
     mark: Mark
     headline: str

@@ -1,7 +1,7 @@
 """One ElastiCache replication group in cluster mode: how it stands, and the changes it takes, one at a time.
 
-Right after a call the group still says available: what is pending, and the target itself, tell. What
-fails later is told by an event (ElastiCache User Guide, "Events for self-designed clusters").
+Right after a call the group still says available: what is pending, and the target itself, tell. A later failure is an
+event (ElastiCache User Guide, "Events for self-designed clusters").
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One Aurora instance: changed, deleted and made again, and its cluster failed over to it.
 
-Every method can be asked twice: what is under way or reached already is not asked for again.
+Every method can be called twice: what is under way or reached already is not asked for again.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def instances_then(samples: Series, in_service: Series, today: int) -> Series:
     """How many instances were in service in each period in which the group's CPU was measured.
 
     By the group's own metric where that was enabled. Else by the samples of the CPU: one an instance in five
-    minutes, or five with detailed monitoring, and which it was is told by the newest period alone; so never
+    minutes, or five with detailed monitoring, and only the newest period shows which it was; so never
     fewer than today, which errs toward keeping.
     """
     if not len(samples):
