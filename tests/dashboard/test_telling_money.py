@@ -13,6 +13,7 @@ from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.figures import evidence as charts
 from optimizer.dashboard.figures.style import PENDING, POSSIBLE, TAKEN
 from optimizer.dashboard.format import interval
+from optimizer.dashboard.render import render
 from optimizer.execute.records import History
 from tests.dashboard import made_histories as made
 
@@ -105,3 +106,17 @@ def test_what_happened_is_in_the_order_of_time() -> None:
     view = view_of(replace(many, events=many.events[::-1]))
     assert view.events[0].at == "Mon 1 Mar 2027, 08:00 UTC"
     assert view.events[1].at == "Mon 1 Mar 2027, 09:00 UTC"
+
+
+def test_a_row_says_what_its_change_costs_by_itself() -> None:
+    """As the merged table does from month to month."""
+    history = made.accepted()
+    record = history.record
+    assert record is not None
+    assert record.plan.costs is not None
+    first, *others = record.plan.costs.savings
+    costs = replace(record.plan.costs, savings=(replace(first, kept=Decimal("0.42")), *others))
+    view = view_of(replace(history, record=replace(record, plan=replace(record.plan, costs=costs))))
+    notes = [each.saving_note for each in view.decisions]
+    assert [each for each in notes if each.endswith("; costs $0.42 of its own, in that already")] == notes[:1]
+    assert notes[0] in render(view)

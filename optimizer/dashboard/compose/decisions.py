@@ -159,12 +159,13 @@ def criterion_row(criterion: Criterion) -> CriterionRow:
 
 
 def _saving_note(saving: Saving, state: SavingState) -> str:
-    """What became of it; and what comes off at first, when a commitment holds some of it back."""
+    """What became of it; what comes off at first, when a commitment holds some of it back; what it costs by itself."""
+    own = f"; costs {dollars_and_cents(saving.kept)} of its own, in that already" if saving.kept else ""
     if not saving.monthly and not saving.later:
-        return FREE.get(saving.action, "saves nothing that is billed for existing")
+        return FREE.get(saving.action, "saves nothing that is billed for existing") + own
     if saving.net is None or saving.net == saving.monthly:
-        return state.value
-    return f"{state.value}; {dollars_and_cents(saving.net)} net at first"
+        return state.value + own
+    return f"{state.value}; {dollars_and_cents(saving.net)} net at first{own}"
 
 
 def _reason(decision: Decision, veto: str | None) -> str:
