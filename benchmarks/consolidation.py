@@ -3,7 +3,7 @@
 The account is served on loopback by a process of its own, which makes the items beforehand; each contestant runs in a
 fresh process and copies into a table of its own. The plain copy scans in parallel segments and writes by
 BatchWriteItem, as items are, and forgets where it was. Ours maps every item and keeps checkpoints; `followed` follows
-the streams meanwhile, as it does for tables that are too large to be compared in a pause; `verified` reads both sides
+the streams afterwards, as it does for tables that are too large to be compared in a pause; `verified` reads both sides
 again and compares every item, as it is done behind the write block; `in_production` takes pages of 400 items and writes
 each checkpoint to a table, under a lease. `compared` is the comparison alone: what a pause is made of. Memory is what a
 contestant's own process allocates at its peak, traced by itself in a second run.

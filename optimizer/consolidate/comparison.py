@@ -22,6 +22,7 @@ from optimizer.ports.aws import Aws
 SHOWN = 10
 MODULUS = 2**128
 GROUP = 400  # addresses that are reconciled together
+IN_ORDER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass
@@ -164,8 +165,7 @@ def hashed(item: Item | None) -> int | None:
 
 def content_hash(item: Item) -> int:
     """Of the item's data, however its attributes and sets are ordered."""
-    plain = json.dumps(_plain({"M": item}), sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=16).digest())
+    return int.from_bytes(hashlib.blake2b(IN_ORDER.encode(_plain({"M": item})).encode(), digest_size=16).digest())
 
 
 def named(addresses: Iterable[Address]) -> str:

@@ -2,7 +2,7 @@
 
 One side leads at any time: the one that the application writes. For the seconds in which that changes, writes are
 denied on the leading side; the other is made equal to it; only then are the pointers turned. How the changes are found
-is `Changes`: by comparing everything (whole.py), or by following streams where that takes too long (follow.py). Either
+is `Changes`: by comparing everything (whole.py), or by following streams where that takes too long (following/). Either
 way what counts is what both sides hold, and after every turn the side that was left is looked at once more.
 """
 
