@@ -30,6 +30,7 @@ from rehearsal.scenario import known_scenarios, load_scenario
 PROJECT = Path(__file__).parents[2]
 LIVES = PROJECT / ".rehearsal" / "lives"
 DEPENDS_ON = ("optimizer", "emulator", "rehearsal", "domain", "cloudformation", "stages", "pipeline", "buildspecs")
+MINUTES = 30  # for all lives of a trunk, on a busy machine
 TOP = ("app.py", "cdk.json", "setup.py", "package.json")
 
 
@@ -73,20 +74,26 @@ def _rehearse(folder: Path, scenario: str, options: tuple[str, ...]) -> None:
 
 
 def _rehearse_together(folder: Path, scenarios: list[str]) -> None:
-    """Each of them; alone, those that never parted because the life they share did not come so far."""
+    """Each of them; alone, those that never parted, and those that ended wrong: that is what is told of them then."""
     command = [sys.executable, "-m", "rehearsal.together", str(folder), *scenarios]
-    subprocess.run(command, cwd=PROJECT, capture_output=True, check=False)
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, cwd=PROJECT, capture_output=True, check=False, timeout=MINUTES * 60)
     for each in scenarios:
-        if not (folder / each / "code").is_file():
+        code = folder / each / "code"
+        if not code.is_file() or code.read_text() != "0":
+            code.unlink(missing_ok=True)
             _rehearse(folder / each, each, ())
 
 
 @contextmanager
 def _unless(ended: Path, folder: Path) -> Iterator[bool]:
-    """True for the one that may rehearse now, alone; False as soon as another one has made what is asked for."""
+    """True for the one that may rehearse now, alone; False as soon as another one has made what is asked for, and well.
+
+    What ended wrong is told when nobody is at work on it any more.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        while not ended.is_file():
+        while not (ended.is_file() and ended.read_text() == "0"):
             with suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield True
