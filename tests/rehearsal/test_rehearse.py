@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -336,3 +336,12 @@ def test_by_the_wire_or_at_every_tick_it_ends_as_without(tmp_path: Path) -> None
         for name in ("direct", "ticks")
     ]
     assert ends[0] == ends[1] == [("rolled_back", "BREACH"), ("skipped", None), ("skipped", None)]
+
+
+def flattened(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of a JSON value with its path: what differs is named alone."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not inner:
+        yield name, value
+    for key, each in inner:
+        yield from flattened(each, f"{name}/{key}")
