@@ -21,7 +21,7 @@ OLD = timedelta(days=180)  # AWS changes few list prices a year; older than this
 
 Item = tuple[str, str]  # Region, item
 # What stands behind an item's name where the same thing has another price: "db.r6g.4xlarge I/O-Optimized".
-OPTIMIZED, VALKEY = " I/O-Optimized", " Valkey"
+OPTIMIZED, VALKEY, MYSQL = " I/O-Optimized", " Valkey", " MySQL"  # of an Aurora MySQL: " MySQL I/O-Optimized"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Protocol
 
@@ -151,6 +152,8 @@ class Order:
     before: tuple[str, ...] = ()
 
 
+Bills = Mapping[tuple[str, str], Decimal]  # by Region and item of the price table
+
 Tending = Callable[[Aws, Governed, Before, Decision, Notes], str]
 
 
@@ -180,6 +183,11 @@ class Action:
     `veto(aws, governed, evidence, policy)` is asked once more right before the change, by the job that makes it, where
     only that job may look, as at items: why the change is left out after all, None when nothing is against it.
 
+    `further(aws, governed)` names metrics that want the resource described first, by the span over which they are
+    read; None is the plan's own period. `collect` finds them in `measured.over(span)`. `bills(governed, decision)`
+    tells by Region and billed item what a change adds to what runs, below zero what it ends, for a resource of which
+    no sizing speaks.
+
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
     `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
     change is open, and `recover`, with the same arguments, what it does at once when the job that applied a
@@ -200,6 +208,8 @@ class Action:
     order: Order = Order()
     applies_to: Callable[[Governed], bool] = _to_all
     sized: Callable[[Sizing, Governed], bool] = _every
+    further: Callable[[Aws, Governed], Mapping[timedelta | None, Sequence[Query]]] | None = None
+    bills: Callable[[Governed, Decision], Bills] | None = None
     varies: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
     follow: Callable[[Sizing, str, Before], Sizing] | None = None

@@ -31,10 +31,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain.environment import Environment
-from domain.names import DECLARATION as TIERS
 from domain.names import PREFIX, RECONCILED_STACKS, TENANT_TAG
 from optimizer.action import Permission
 from optimizer.actions import registry
+from optimizer.observe.permissions import MONEY, OBSERVE, reading
 from optimizer.ports.sessions import SESSION_TAGS
 from pipeline.permission_boundary import STAGING, make_boundary
 from stages.acknowledged import acknowledge
@@ -67,84 +67,8 @@ ITEMS = (
 _OF_TAP = "arn:{partition}:cloudformation:{region}:{account}:stack/tap-*"
 
 
-def _read(source: str, *actions: str, resources: tuple[str, ...] = ("*",)) -> tuple[Permission, ...]:
-    return tuple(Permission(action, resources=resources, source=f"{_REFERENCE}{source}.html") for action in actions)
-
-
-# Describe and list actions take no resource, or lose their list when one is named: hence "*".
-OBSERVE: tuple[Permission, ...] = (
-    *_read("amazoncloudwatch", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
-    *_read(
-        "amazonec2autoscaling",
-        "autoscaling:DescribeAutoScalingGroups",
-        "autoscaling:DescribeInstanceRefreshes",
-        "autoscaling:DescribePolicies",
-        "autoscaling:DescribeScheduledActions",
-        "autoscaling:DescribeTags",
-    ),
-    *_read(
-        "amazonec2",
-        "ec2:DescribeInstances",
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeLaunchTemplateVersions",
-        "ec2:DescribeNatGateways",
-        "ec2:DescribeTags",
-    ),
-    *_read("amazonresourcegrouptaggingapi", "tag:GetResources"),  # finds what is governed
-    *_read(
-        "awselasticloadbalancingv2",
-        "elasticloadbalancing:DescribeLoadBalancers",
-        "elasticloadbalancing:DescribeTags",
-        "elasticloadbalancing:DescribeTargetGroups",
-    ),
-    *_read(
-        "amazonrds",
-        "rds:DescribeDBClusterSnapshots",
-        "rds:DescribeDBClusters",
-        "rds:DescribeDBInstances",
-        "rds:DescribeGlobalClusters",
-        "rds:ListTagsForResource",
-    ),
-    *_read(
-        "amazonelasticache",
-        "elasticache:DescribeCacheClusters",
-        "elasticache:DescribeReplicationGroups",
-        "elasticache:ListTagsForResource",
-    ),
-    *_read(
-        "awssystemsmanager",
-        "ssm:GetParameter",
-        resources=(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{TIERS}",),
-    ),
-    *_read("awscloudformation", "cloudformation:DescribeStacks"),  # whether anything is being deployed
-    *_read("awspricelist", "pricing:GetProducts"),  # every job that publishes shows prices; asking is free
-    *_read(
-        "amazondynamodb",
-        "dynamodb:DescribeTable",
-        "dynamodb:ListTagsOfResource",
-        resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
-    ),
-)
-
-# What the account costs. Nobody decides by it, and only analyze asks: each Cost Explorer request is billed. The actions
-# of the two services take no resource (Service Authorization Reference), hence "*".
-MONEY: tuple[Permission, ...] = (
-    *_read(
-        "awscostexplorerservice",
-        "ce:GetCostAndUsage",
-        "ce:GetCostForecast",
-        "ce:GetReservationCoverage",
-        "ce:GetReservationPurchaseRecommendation",
-        "ce:GetReservationUtilization",
-        "ce:GetSavingsPlansCoverage",
-        "ce:GetSavingsPlansPurchaseRecommendation",
-        "ce:GetSavingsPlansUtilization",
-    ),
-    *_read("awssavingsplans", "savingsplans:DescribeSavingsPlans"),
-)
-
 COMPARE: tuple[Permission, ...] = (
-    *_read(
+    *reading(
         "awscloudformation",
         "cloudformation:DescribeStackResources",
         "cloudformation:DescribeStacks",
@@ -152,15 +76,15 @@ COMPARE: tuple[Permission, ...] = (
         "cloudformation:ListStackResources",
         resources=(f"{_OF_TAP}/*",),
     ),
-    *_read("awscloudformation", "cloudformation:ListExports"),
-    *_read("awselasticloadbalancingv2", "elasticloadbalancing:DescribeLoadBalancerAttributes"),
-    *_read(
+    *reading("awscloudformation", "cloudformation:ListExports"),
+    *reading("awselasticloadbalancingv2", "elasticloadbalancing:DescribeLoadBalancerAttributes"),
+    *reading(
         "amazondynamodb",
         "dynamodb:DescribeContinuousBackups",
         "dynamodb:DescribeTimeToLive",
         resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
     ),
-    *_read(
+    *reading(
         "awssystemsmanager",
         "ssm:GetParameter",
         resources=("arn:{partition}:ssm:{region}:{account}:parameter/tap/*",),

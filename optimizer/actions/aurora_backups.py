@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import MoveFailed
 from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Move, Permission, When
+from optimizer.action import Action, Before, Bills, Move, Permission, When
 from optimizer.costs.footprint import BACKUP
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
@@ -40,6 +41,7 @@ ID = "aurora_backups"
 HOLD_TAG = "legalhold"  # however it is spelt: legal-hold, LegalHold, legal_hold
 DELETE_AFTER = "tap:delete-after"
 MONTH = 30.4  # days
+BILLED = "billed backup storage"
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("obstacles to a change", "; ".join(evidence.obstacles) or "none", equals="none"),
     )
     projected = (
-        Projection("billed backup storage", today, after, "GB"),
+        Projection(BILLED, today, after, "GB"),
         Projection(
             "the snapshot as long as it is needed, beside what a year saves", saved_in_a_year, kept, "GB-months"
         ),
@@ -128,6 +130,14 @@ def describe(aws: Aws, cluster: Governed) -> Before:
     """The retention, and which cluster it is: one made anew under the same name is another."""
     shown = _cluster(aws, cluster.name)
     return {"retention_days": shown["BackupRetentionPeriod"], "resource_id": shown.get("DbClusterResourceId")}
+
+
+def bills(cluster: Governed, decision: Decision) -> Bills:
+    """The automated backups beyond the free amount."""
+    billed = next(each for each in decision.projected if each.name == BILLED)
+    if billed.today is None or billed.after is None:
+        return {}
+    return {(cluster.region, BACKUP): Decimal(str(billed.after)) - Decimal(str(billed.today))}
 
 
 def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
@@ -268,6 +278,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    bills=bills,
     sized=is_sized,
     permissions=(
         Permission("rds:DescribeDBClusters", source=_REFERENCE),

@@ -14,16 +14,19 @@ Network and key of the Region stay: the snapshot needs the key. What they cost o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.errors import PriceMissing
 from domain.names import GLOBAL_DATABASE_NAME
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Move, Permission, permissions
+from optimizer.action import Action, Before, Bills, Move, Permission, permissions
 from optimizer.costs.footprint import BACKUP
 from optimizer.costs.list_bill import bill
 from optimizer.costs.running_footprint import footprint_in
@@ -62,7 +65,7 @@ class Evidence:
     writer_cpu_p95: float | None
     coverage: float
     forwarding: tuple[str, ...]
-    stays_monthly: float
+    stays_monthly: float | None
     obstacles: tuple[str, ...]
     volume_gb: Mapping[str, float | None] = field(default_factory=dict)  # by secondary: its final snapshot's size
 
@@ -201,6 +204,17 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"aurora": aurora_sizing})
 
 
+def bills(database: Governed, decision: Decision) -> Bills:
+    """The secondaries' instances."""
+    variant = aurora.variant_of(database.attributes.get("engine", ""), "")
+    classes = Counter(
+        (region_of(arn), each["class"] + variant)
+        for arn, instances in decision.before["secondaries"].items()
+        for each in instances.values()
+    )
+    return {item: Decimal(-count) for item, count in classes.items()}
+
+
 def _connections(arn: str) -> Query:
     dimensions = (("DBClusterIdentifier", name_of(arn)),)
     return Query("AWS/RDS", "DatabaseConnections", dimensions, ("Maximum",), region=region_of(arn))
@@ -233,15 +247,18 @@ def _gigabytes(sizes: NDArray[np.float64]) -> float | None:
     return round(float(sizes[-1]) / 1024**3, 3) if len(sizes) else None
 
 
-def _stays_monthly(aws: Aws, before: Before) -> float:
-    """US dollars a month for what the Regions keep, at list price."""
+def _stays_monthly(aws: Aws, before: Before) -> float | None:
+    """US dollars a month for what the Regions keep, at list price; None when that is not known."""
     total = 0.0
     for arn in before["secondaries"]:
         there = aws.at(region_of(arn))
         cluster = Governed(Kind.DATABASE, name_of(arn), arn, there.region, {})
-        total += sum(
-            float(line.monthly) for line in bill(footprint_in(there, [cluster])).lines if line.usage.part in STAYS
-        )
+        footprint = footprint_in(there, [cluster])
+        kept = replace(footprint, usages=tuple(each for each in footprint.usages if each.part in STAYS))
+        try:
+            total += float(bill(kept).monthly)
+        except PriceMissing:
+            return None
     return total
 
 
@@ -268,6 +285,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    bills=bills,
     sized=is_sized,
     permissions=(
         *DELETING_AND_CREATING,

@@ -12,16 +12,18 @@ the endpoint of the instance itself: clients that do lose it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Move, Order, Permission, When
+from optimizer.action import Action, Before, Bills, Move, Order, Permission, When
 from optimizer.decide.arithmetic import times
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
@@ -30,7 +32,7 @@ from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.observe.series import at_times_of, highest, p95_or_lately, scaled
 from optimizer.ports.aws import Aws
-from optimizer.resources.capacities import DATABASE_CLASSES
+from optimizer.resources.capacities import DATABASE_CLASSES, POSTGRESQL, database_class
 from optimizer.resources.database import cluster as aurora
 from optimizer.resources.database.instance import DELETING_AND_CREATING, InstanceState
 from optimizer.resources.registry import is_sized
@@ -63,6 +65,7 @@ class Evidence:
     coverage: float
     autoscaled_to: int
     custom: tuple[str, ...]
+    engine: str = POSTGRESQL
 
     @property
     def staying(self) -> aurora.Member | None:
@@ -120,6 +123,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         coverage=min(measured.coverage(query, query.statistics[0]) for query in asked),
         autoscaled_to=_autoscaled_to(aws, cluster.name),
         custom=tuple(e["DBClusterEndpointIdentifier"] for e in endpoints if e["EndpointType"] == "CUSTOM"),
+        engine=aurora.engine_of(aws, cluster.name),
     )
 
 
@@ -128,7 +132,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     limits, staying, readers = policy.readers, evidence.staying, evidence.readers
     # At the smaller of its own class and the one that the writer's action leaves behind.
     names = (staying.instance_class, policy.writer.target_class) if staying else ()
-    known = [DATABASE_CLASSES[each] for each in names if each in DATABASE_CLASSES]
+    known = [found for each in names if (found := database_class(each, evidence.engine))]
     after = min(known, key=lambda each: each.vcpus) if len(known) == 2 else None
     today = max((DATABASE_CLASSES.get(m.instance_class, _UNKNOWN).vcpus for m in evidence.members), default=0)
     scale = today / after.vcpus if after and today else None
@@ -189,6 +193,12 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
         return sizing  # it speaks of one, and this is another
     kept = tuple(each for each in sizing.aurora.instances if each.id not in decision.target["leaves"])
     return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"instances": kept})})
+
+
+def bills(cluster: Governed, decision: Decision) -> Bills:
+    classes = Counter(each["class"] for each in decision.target["leaves"].values())
+    variant = aurora.variant_in(cluster)
+    return {(cluster.region, name + variant): Decimal(-count) for name, count in classes.items()}
 
 
 def _delete(cluster: Governed, name: str, description: Mapping[str, Any], was: Mapping[str, Any]) -> Move:
@@ -260,6 +270,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    bills=bills,
     sized=is_sized,
     permissions=(
         Permission("rds:DescribeDBClusterEndpoints", source=_REFERENCE),

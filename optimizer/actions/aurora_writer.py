@@ -12,14 +12,16 @@ failover, and the reader gets its class and tier back; about half an hour, no da
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from domain.names import DATABASE_NAME
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Move, Order, Permission, When, permissions
+from optimizer.action import Action, Before, Bills, Move, Order, Permission, When, permissions
 from optimizer.decide.arithmetic import times
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, decide_by, guard
@@ -28,7 +30,7 @@ from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.observe.series import at_times_of, p95_or_lately, scaled, together
 from optimizer.ports.aws import Aws
-from optimizer.resources.capacities import DATABASE_CLASSES
+from optimizer.resources.capacities import POSTGRESQL, database_class
 from optimizer.resources.database import cluster as aurora
 from optimizer.resources.database.instance import InstanceState
 from optimizer.resources.registry import is_sized
@@ -61,6 +63,7 @@ class Evidence:
     coverage: float
     obstacles: tuple[str, ...]
     network_gbps_p95: float | None = None
+    engine: str = POSTGRESQL
 
 
 def queries(cluster: Governed) -> tuple[Query, ...]:
@@ -102,6 +105,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         network_gbps_p95=times(
             p95_or_lately(together([measured.of(each, "Average") for each in (clients, storage)])), 8 / 1e9
         ),
+        engine=aurora.engine_of(aws, cluster.name),
     )
 
 
@@ -116,8 +120,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     """The brief asks for the class without a condition: all criteria are guards."""
     limits, instances = policy.writer, evidence.before["instances"]
     writer = instances.get(evidence.before["writer"])
-    today = DATABASE_CLASSES.get(writer["class"]) if writer else None
-    after = DATABASE_CLASSES.get(limits.target_class)
+    today = database_class(writer["class"], evidence.engine) if writer else None
+    after = database_class(limits.target_class, evidence.engine)
     smaller = today.vcpus / after.vcpus if today and after else None
     writer_after = times(evidence.writer_cpu_p95, smaller)
     reader_after = times(evidence.reader_cpu_p95, smaller)
@@ -216,6 +220,14 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"aurora": sizing.aurora.model_copy(update={"instances": instances})})
 
 
+def bills(cluster: Governed, decision: Decision) -> Bills:
+    variant, found = aurora.variant_in(cluster), Counter[tuple[str, str]]()
+    for name, new in decision.target["instances"].items():
+        found[cluster.region, decision.before["instances"][name]["class"] + variant] -= 1
+        found[cluster.region, new["class"] + variant] += 1
+    return {item: Decimal(count) for item, count in found.items()}
+
+
 def _target(evidence: Evidence, instance_class: str) -> dict[str, Any]:
     """The next writer in tier 0; the old one keeps its tier, and so follows it."""
     before, coming = evidence.before, evidence.next_writer
@@ -289,6 +301,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    bills=bills,
     sized=is_sized,
     permissions=(
         *permissions(

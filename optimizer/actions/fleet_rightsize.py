@@ -16,14 +16,16 @@ is AWS's to have.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from domain.names import FLEET_NAME
 from domain.sizing import FleetSizing, Sizing
-from optimizer.action import Action, Before, Move, Permission, permissions
+from optimizer.action import Action, Before, Bills, Move, Permission, permissions
 from optimizer.decide.arithmetic import largest, ratio, times, total
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, decide_by, guard
@@ -199,7 +201,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         ),
         over("periods with metrics", evidence.coverage, at_least=limits.coverage),
         over("vCPU today for each one after", fewer, "", at_least=1.0),
-        over("already as the target", _sizing(before) == target, "", equals=False),
+        over("already as the target", _sizing(before) == target.model_dump(), "", equals=False),
         over("p95 CPU after, one zone lost", times(cpu_after, zone_lost), at_most=limits.cpu_after),
         over("p95 CPU of the busiest instance after", of_target(evidence.busiest_vcpus_p95), at_most=limits.cpu_after),
         *(() if unmeasured else (memory,)),
@@ -310,6 +312,13 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"fleet": _target(decision)[0]})
 
 
+def bills(group: Governed, decision: Decision) -> Bills:
+    target, found = _target(decision)[0], Counter[tuple[str, str]]()
+    found[group.region, decision.before["instance_type"]] -= decision.before["desired"]
+    found[group.region, target.instance_type] += target.desired
+    return {item: Decimal(count) for item, count in found.items()}
+
+
 def follow(sizing: Sizing, resource: str, described: Before) -> Sizing:
     """The capacity that scaling moved the group to is the one that it starts with."""
     fleet, desired = sizing.fleet, described["desired"]
@@ -325,16 +334,13 @@ def _target(decision: Decision) -> tuple[FleetSizing, Mapping[str, int]]:
     return FleetSizing.model_validate(target), held
 
 
-def _sizing(before: Before) -> FleetSizing:
-    """The group as a sizing. It scales in when any of its policies may."""
+def _sizing(before: Before) -> Mapping[str, Any]:
+    """The group as a sizing has it, which a group of any size fits. It scales in when any of its policies may."""
     tracking = before["target_tracking"].values()
-    return FleetSizing(
-        instance_type=str(before["instance_type"]),
-        minimum=before["minimum"],
-        desired=before["desired"],
-        maximum=before["maximum"],
-        scale_in=any(not each.get("DisableScaleIn", False) for each in tracking),
-    )
+    return {
+        **{name: before[name] for name in ("instance_type", "minimum", "desired", "maximum")},
+        "scale_in": any(not each.get("DisableScaleIn", False) for each in tracking),
+    }
 
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -371,6 +377,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    bills=bills,
     sized=is_sized,
     follow=follow,
     varies=("desired",),  # target tracking moves it

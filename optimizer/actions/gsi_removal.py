@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from domain.sizing import Sizing
@@ -48,7 +49,7 @@ from optimizer.observe.metrics import Measurements, Query
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.index_moves import delete_index, denial, deny_reads, lift_deny, regions_of
-from optimizer.resources.tables.index_use import IndexUse, read_use
+from optimizer.resources.tables.index_use import IndexUse, queries_of, read_use, wanted_of
 from optimizer.resources.tables.resource_policy import SIZE_LIMIT, read_policy, with_statement
 from optimizer.resources.tables.table import (
     ALL,
@@ -83,6 +84,14 @@ def queries(_table: Governed) -> tuple[Query, ...]:
     return ()
 
 
+def further(aws: Aws, table: Governed) -> dict[timedelta | None, Sequence[Query]]:
+    """What the indexes consumed over the look-back."""
+    shown = read_table(aws, table.name)
+    indexes = sorted(each["IndexName"] for each in shown.get("GlobalSecondaryIndexes", []))
+    regions = (table.region, *replica_regions(shown, table.region))
+    return {LOOK_BACK: queries_of(wanted_of(table.name, regions, indexes))}
+
+
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     """Describe the table, and read what its indexes consumed over the look-back in one go."""
     shown = read_table(aws, table.name)
@@ -95,7 +104,9 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         before=before,
         settled=is_settled(shown),
         policy_bytes=max(len(text.encode()) for text in texts),
-        indexes=read_use(aws, table.name, regions, sorted(before["indexes"]), measured.end - LOOK_BACK, measured.end),
+        indexes=read_use(
+            aws, table.name, regions, sorted(before["indexes"]), measured.end - LOOK_BACK, measured.end, measured
+        ),
     )
 
 
@@ -244,6 +255,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    further=further,
     sized=is_sized,
     permissions=(
         Permission("dynamodb:DescribeTable", ALL, source=REFERENCE),

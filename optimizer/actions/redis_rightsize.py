@@ -14,14 +14,16 @@ fails with what ElastiCache told. After acceptance the snapshot stays until a pe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from domain.names import CACHE_NAME
 from domain.sizing import CacheSizing, Sizing
-from optimizer.action import Action, Before, Move, Order, Permission, permissions
+from optimizer.action import Action, Before, Bills, Move, Order, Permission, permissions
 from optimizer.decide.arithmetic import times
 from optimizer.decide.policy import CachePolicy, Policy
 from optimizer.model.decision import ChangeCost, Criterion, Decision, Measured, Projection, brief, decide_by, guard
@@ -43,7 +45,7 @@ from optimizer.observe.series import (
 from optimizer.ports.aws import Aws
 from optimizer.resources.cache.moves import change, take_snapshot
 from optimizer.resources.cache.obstacles import obstacles
-from optimizer.resources.cache.replication_group import ReplicationGroup, shards_of
+from optimizer.resources.cache.replication_group import ReplicationGroup, shards_of, variant_of
 from optimizer.resources.capacities import CACHE_NODES, MAXCLIENTS
 from optimizer.resources.registry import is_sized
 
@@ -270,6 +272,14 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
     return sizing.model_copy(update={"cache": CacheSizing.model_validate(kept)})
 
 
+def bills(group: Governed, decision: Decision) -> Bills:
+    before, target, variant = decision.before, decision.target, variant_of(group.attributes.get("engine", ""))
+    found = Counter[tuple[str, str]]()
+    found[group.region, before["node_type"] + variant] -= len(before["shards"]) + sum(before["shards"].values())
+    found[group.region, target["node_type"] + variant] += len(target["shards"]) * (1 + target["replicas_per_shard"])
+    return {item: Decimal(count) for item, count in found.items()}
+
+
 def _of_node(group: Governed, node: str) -> dict[str, Query]:
     dimensions = (("CacheClusterId", node),)
     return {
@@ -354,6 +364,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    bills=bills,
     sized=is_sized,
     permissions=(
         *permissions(

@@ -13,6 +13,7 @@ the time between are not in it (nor are older ones after a day).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from optimizer.decide.policy import Policy, StreamPolicy
 from optimizer.model.decision import Criterion, Decision, Measured, Projection, brief, decide_by, guard
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind
-from optimizer.observe.metrics import Measurements, Query, Series, read_metrics
+from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.stream import has_stream, set_stream
@@ -68,9 +69,19 @@ def queries(table: Governed) -> tuple[Query, ...]:
     return (consumed(table.name, table.region, "Write"),)
 
 
-def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
+def further(aws: Aws, table: Governed) -> dict[timedelta | None, Sequence[Query]]:
+    """Whether anybody calls GetRecords: by the table, and by the stream that is on."""
+    return {UNREAD: _get_records(table, _stream(aws, table))}
+
+
+def _stream(aws: Aws, table: Governed) -> str:
+    """The ARN of the table's stream; empty when it is off."""
     shown = read_table(aws, table.name)
-    stream = shown.get("LatestStreamArn", "") if stream_view(shown) else ""
+    return shown.get("LatestStreamArn", "") if stream_view(shown) else ""
+
+
+def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
+    shown, stream = read_table(aws, table.name), _stream(aws, table)
     (writes,) = queries(table)
     return Evidence(
         table=table.arn,
@@ -142,8 +153,7 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 def readers(aws: Aws, table: Governed) -> tuple[str, ...]:
     """Everything set up to read the table's stream, by name; none without one."""
-    shown = read_table(aws, table.name)
-    stream = shown.get("LatestStreamArn", "") if stream_view(shown) else ""
+    stream = _stream(aws, table)
     mappings = _mappings(aws, stream) if stream else ()
     return (*mappings, *_pipes(aws, f"{table.arn}/stream/"), *_pipelines(aws, table.arn))
 
@@ -185,18 +195,23 @@ def _pipelines(aws: Aws, table: str) -> tuple[str, ...]:
         request["NextToken"] = page["NextToken"]
 
 
-def _reads(aws: Aws, table: Governed, stream: str, writes: Series, measured: Measurements) -> float | None:
-    """GetRecords calls by anybody, under either set of dimensions that they may be published under."""
+def _get_records(table: Governed, stream: str) -> tuple[Query, ...]:
+    """Under either set of dimensions that the calls may be published under."""
     dimensions = (("TableName", table.name), ("Operation", "GetRecords"))
     places = [dimensions, (*dimensions, ("StreamLabel", stream.rsplit("/", 1)[-1]))] if stream else [dimensions]
-    asked = [
+    return tuple(
         Query(NAMESPACE, "SuccessfulRequestLatency", each, ("SampleCount",), 3600, table.region) for each in places
-    ]
+    )
+
+
+def _reads(aws: Aws, table: Governed, stream: str, writes: Series, measured: Measurements) -> float | None:
+    """GetRecords calls by anybody."""
+    asked = _get_records(table, stream)
     start, stop = measured.end.timestamp() - UNREAD.total_seconds(), measured.end.timestamp()
     days = {int((stop - at - 1) // 86_400) for at in writes.at[writes.at >= start].tolist()}
     if len(days) < UNREAD.days:
         return None
-    read = read_metrics(aws, asked, measured.end - UNREAD, measured.end)
+    read = measured.over(aws, asked, UNREAD)
     return max(float(read.of(each, "SampleCount").values.sum()) for each in asked)
 
 
@@ -213,6 +228,7 @@ ACTION = Action(
     describe=describe,
     moves=moves,
     resize=resize,
+    further=further,
     sized=is_sized,
     permissions=(
         Permission("dynamodb:DescribeTable", ALL, source=f"{REFERENCE}/list_amazondynamodb.html"),

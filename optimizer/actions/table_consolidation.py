@@ -135,7 +135,7 @@ def queries(table: Governed) -> tuple[Query, ...]:
 
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     shown = tables_there(aws, SOURCES) if table.name in SOURCES else {}
-    declared = follows_pointers(aws)
+    declared = table.name in SOURCES and follows_pointers(aws)
     both = [sibling(table, name) for name in shown]
     indexes = {each.name: gsi_removal.collect(aws, each, measured) for each in both} if declared else {}
     return Evidence(

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from domain.errors import PriceMissing
 from domain.sizing import SizingRecord
 from optimizer.action import Action, When
-from optimizer.analyze.evidence import DesignShape, PlanEvidence, evidence_of, start_of, steps_of
+from optimizer.analyze.evidence import DesignShape, PlanEvidence, costs_of, evidence_of, steps_of
 from optimizer.analyze.measure import measure
-from optimizer.costs.plan_savings import plan_costs
-from optimizer.costs.read_costs import Billed, Running, read_bill, read_running
+from optimizer.costs.read_costs import read_bill, read_running
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Choice, Decision, Json, guard
 from optimizer.model.plan import Plan, PlannedAction
-from optimizer.model.plan_costs import PlanCosts
 from optimizer.model.resource import Governed, Inventory, Kind
 from optimizer.observe.inventory import take_inventory
 from optimizer.observe.metrics import Measurements, Query
@@ -46,7 +43,7 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     shape = DesignShape(sizing.sizing, regions, running.storage, running.footprint.variants)
     asked = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
     pairs = [each for each in asked if each[0].sized(sizing.sizing, each[1])]
-    traffic = [_traffic(each) for each in inventory.of(Kind.LOAD_BALANCER)]
+    traffic = [traffic_of(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
     decided = [
         _decide(aws, action, governed, measured, policy)
@@ -55,7 +52,8 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
         for action, governed in asked
     ]
     decisions = without_conflicts(actions, decided)
-    covered = _covered(measured, traffic)
+    steps = steps_of(actions, decisions, shape, running)
+    covered = covered_by(measured, traffic)
     plan = Plan(
         created_at=aws.clock.now(),
         period_start=measured.start,
@@ -63,16 +61,14 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
         covered_days=round(covered / timedelta(days=1), 2),
         sizing_revision=sizing.revision,
         code_revision=settings.revision,
-        actions=tuple(_planned(action, inventory, decisions) for action in actions),
+        actions=tuple(planned(action, inventory, decisions) for action in actions),
         decisions=decisions,
         excluded=inventory.excluded,
-        policy=_recorded(policy),
-        costs=_costs(actions, decisions, shape, running, billed, aws.clock.now().date()),
-        held=_held(covered, policy),
+        policy=recorded(policy),
+        costs=costs_of(decisions, steps, running, billed, aws.clock.now().date()),
+        held=held(covered, policy),
     )
-    by_id = {each.id: each for each in actions}
-    kept = evidence_of(plan, measured, by_id, shape, running, billed, tenants_now(aws))
-    return Analysis(plan, measured, kept)
+    return Analysis(plan, measured, evidence_of(plan, measured, steps, running, billed, tenants_now(aws)))
 
 
 def _decide(aws: Aws, action: Action, governed: Governed, measured: Measurements, policy: Policy) -> Decision:
@@ -106,7 +102,7 @@ def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) 
     return tuple(settled)
 
 
-def _planned(action: Action, inventory: Inventory, decisions: Sequence[Decision]) -> PlannedAction:
+def planned(action: Action, inventory: Inventory, decisions: Sequence[Decision]) -> PlannedAction:
     """One-way moves are read off the moves themselves, of all resources they would run on."""
     by_arn = {each.arn: each for each in inventory.governed}
     applied = [d for d in decisions if d.action == action.id and d.choice is Choice.APPLY]
@@ -115,52 +111,26 @@ def _planned(action: Action, inventory: Inventory, decisions: Sequence[Decision]
     return PlannedAction(action.id, action.phase.number, action.title, one_way)
 
 
-def _traffic(balancer: Governed) -> Query:
+def traffic_of(balancer: Governed) -> Query:
     """The metric whose first datapoint tells since when the service is measured."""
     dimension = (("LoadBalancer", balancer.arn.split(":loadbalancer/", 1)[1]),)
     return Query("AWS/ApplicationELB", "RequestCount", dimension, ("Sum",), 3600, balancer.region)
 
 
-def _covered(measured: Measurements, traffic: Sequence[Query]) -> timedelta:
-    """From the first datapoint of the load balancer's requests to the period's end; zero without any."""
+def covered_by(measured: Measurements, traffic: Sequence[Query]) -> timedelta:
+    """From the first datapoint of these requests to the period's end; zero without any."""
     firsts = [int(series.at[0]) for query in traffic if len(series := measured.of(query, "Sum"))]
     return timedelta(seconds=measured.end.timestamp() - min(firsts)) if firsts else timedelta(0)
 
 
-def _held(covered: timedelta, policy: Policy) -> str | None:
+def held(covered: timedelta, policy: Policy) -> str | None:
     if covered >= policy.period - SLACK:
         return None
     days = covered / timedelta(days=1)
     return f"{days:.1f} days of metrics are there, {policy.period.days} are needed: nothing is changed before that"
 
 
-def _costs(
-    actions: Sequence[Action],
-    decisions: Sequence[Decision],
-    shape: DesignShape,
-    running: Running,
-    billed: Billed,
-    day: date,
-) -> PlanCosts | None:
-    """Monthly cost before and after, each saving as what its change takes off in execution order.
-
-    None when a price is missing: money is said or left out, never guessed, and it decides nothing.
-    """
-    committing = billed.committing
-    try:
-        return plan_costs(
-            start_of(decisions, running),
-            steps_of(actions, decisions, shape, running),
-            prices=running.prices,
-            commitments=committing.commitments if committing else None,
-            day=day,
-            notes=(*running.notes, *billed.notes),
-        )
-    except PriceMissing:
-        return None
-
-
-def _recorded(policy: Policy) -> dict[str, Json]:
+def recorded(policy: Policy) -> dict[str, Json]:
     """The policy as JSON values: recorded with the plan, and so covered by its hash."""
 
     def plain(value: object) -> Json:

@@ -18,13 +18,14 @@ from optimizer.costs.findings import findings
 from optimizer.costs.footprint import Footprint, Usage, footprint_of
 from optimizer.costs.list_bill import bill, in_cents
 from optimizer.costs.money_evidence import DayCost, GivenBack, MoneyEvidence, whole_months
-from optimizer.costs.plan_savings import Step
+from optimizer.costs.plan_savings import Step, plan_costs
 from optimizer.costs.purchase_advice import purchase_advice
 from optimizer.costs.read_costs import Billed, Running
 from optimizer.costs.trend import as_aws_expects, by_day, forecast, service_months, trend
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
+from optimizer.model.plan_costs import PlanCosts
 from optimizer.observe.load import Load, loads_of
 from optimizer.observe.metrics import Measurements
 from optimizer.resources.database.storage import Storage
@@ -44,20 +45,34 @@ class DesignShape:
 
 
 def evidence_of(
-    plan: Plan,
-    measured: Measurements,
-    actions: Mapping[str, Action],
-    shape: DesignShape,
-    running: Running,
-    billed: Billed,
-    tenants: int | None,
+    plan: Plan, measured: Measurements, steps: Sequence[Step], running: Running, billed: Billed, tenants: int | None
 ) -> PlanEvidence:
-    """The evidence to keep with a plan; no costs when a price is missing."""
-    steps = steps_of([actions[each.id] for each in plan.actions], plan.decisions, shape, running)
+    """The evidence to keep with a plan of these steps; no costs when a price is missing."""
     start = start_of(plan.decisions, running)
     target = steps[-1].footprint if steps else start
     costs, money = _costs(plan, start, steps, running.prices), _money(running, target, billed)
     return PlanEvidence(loads_of(measured), costs, tenants, money)
+
+
+def costs_of(
+    decisions: Sequence[Decision], steps: Sequence[Step], running: Running, billed: Billed, day: date
+) -> PlanCosts | None:
+    """Monthly cost before and after, each saving as what its change takes off in execution order.
+
+    None when a price is missing: money is said or left out, never guessed, and it decides nothing.
+    """
+    committing = billed.committing
+    try:
+        return plan_costs(
+            start_of(decisions, running),
+            steps,
+            prices=running.prices,
+            commitments=committing.commitments if committing else None,
+            day=day,
+            notes=(*running.notes, *billed.notes),
+        )
+    except PriceMissing:
+        return None
 
 
 def steps_of(
@@ -76,7 +91,7 @@ def steps_of(
             resized = action.resize(sizing, decision)
             before, after = shape.footprint(sizing), shape.footprint(resized)
             if not _unpriced(before, after, prices):  # else it is not known what the change saves: nothing is claimed
-                footprint = footprint.with_change(before, after).plus(_kept(decision, prices))
+                footprint = footprint.with_change(before, after).plus(kept_use(decision, prices))
             sizing = resized
             steps.append(Step(decision.action, decision.resource, footprint, decision.costs))
     return tuple(steps)
@@ -92,11 +107,11 @@ def _unpriced(before: Footprint, after: Footprint, prices: PriceBook) -> bool:
 def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:
     """What runs, and the use that the decisions to apply end: what else is billed by use does not change."""
     applied = [each for each in decisions if each.choice is Choice.APPLY]
-    ended = [usage for each in applied for usage in _kept(each, running.prices) if usage.quantity < 0]
+    ended = [usage for each in applied for usage in kept_use(each, running.prices) if usage.quantity < 0]
     return running.footprint.plus(replace(usage, quantity=-usage.quantity) for usage in ended)
 
 
-def _kept(decision: Decision, prices: PriceBook) -> list[Usage]:
+def kept_use(decision: Decision, prices: PriceBook) -> list[Usage]:
     """What the change leaves behind or ends and is billed each month, as far as it is measured and has a price."""
     return [
         Usage(each.part, each.item, each.region, Decimal(str(each.quantity)))

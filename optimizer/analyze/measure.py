@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from botocore.exceptions import ClientError
 
 from optimizer.action import Action
 from optimizer.decide.policy import Policy
@@ -10,11 +15,36 @@ from optimizer.model.resource import Governed
 from optimizer.observe.metrics import Measurements, Query, read_metrics
 from optimizer.ports.aws import Aws
 
+Refused = Callable[[Action, Governed, ClientError], None]
+
+
+def _raise(_action: Action, _governed: Governed, error: ClientError) -> None:
+    raise error
+
 
 def measure(
-    aws: Aws, asked: Iterable[tuple[Action, Governed]], policy: Policy, extra: Sequence[Query] = ()
+    aws: Aws,
+    asked: Iterable[tuple[Action, Governed]],
+    policy: Policy,
+    extra: Sequence[Query] = (),
+    refused: Refused = _raise,
 ) -> Measurements:
-    """Every metric that these actions want of these resources, over the policy's period, in the fewest calls."""
-    queries = [query for action, governed in asked for query in action.queries(governed)]
+    """Every metric that these actions want of these resources, over each span in the fewest calls.
+
+    `refused` is told when AWS does not say which metrics one resource has; without, the error is raised.
+    """
+    queries, further = list(extra), defaultdict[timedelta, list[Query]](list)
+    for action, governed in asked:
+        queries += action.queries(governed)
+        if action.further is None:
+            continue
+        try:
+            for span, more in action.further(aws.at(governed.region), governed).items():
+                (queries if span is None else further[span]).extend(more)
+        except ClientError as error:
+            refused(action, governed, error)
     end = aws.clock.now().replace(minute=0, second=0, microsecond=0)
-    return read_metrics(aws, tuple(dict.fromkeys([*queries, *extra])), end - policy.period, end)
+    measured = read_metrics(aws, queries, end - policy.period, end)
+    read = {span: read_metrics(aws, more, end - span, end) for span, more in further.items() if more}
+    calls, metrics = (sum(getattr(each, name) for each in (measured, *read.values())) for name in ("calls", "metrics"))
+    return replace(measured, calls=calls, metrics=metrics, further=read)

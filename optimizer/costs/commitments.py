@@ -16,7 +16,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 
-from domain.list_prices import OPTIMIZED, VALKEY, PriceBook
+from domain.list_prices import MYSQL, OPTIMIZED, PriceBook
 from optimizer.costs.footprint import Footprint, Usage
 
 ZERO = Decimal(0)
@@ -149,8 +149,8 @@ def family_and_units(instance_type: str) -> tuple[str, Decimal]:
 
     An Aurora I/O-Optimized instance takes 30 % more of them (Aurora User Guide, "Reserved DB instances").
     """
-    kind, optimized = instance_type.removesuffix(VALKEY), instance_type.endswith(OPTIMIZED)
-    family, _, size = kind.removesuffix(OPTIMIZED).rpartition(".")
+    optimized = instance_type.endswith(OPTIMIZED)
+    family, _, size = instance_type.partition(" ")[0].rpartition(".")
     times = size.removesuffix("xlarge")
     units = 8 * Decimal(times) if times.isdigit() and size.endswith("xlarge") else SIZES.get(size, ZERO)
     return family, units * Decimal("1.3") if optimized else units
@@ -177,6 +177,8 @@ def charge(footprint: Footprint, prices: PriceBook, commitments: Commitments) ->
 
 def _fits(usage: Usage, service: Committed, region: str, kind: str) -> bool:
     if PART.get(usage.part) is not service or usage.region != region:
+        return False
+    if MYSQL in usage.item:  # reservations are read as those of Aurora PostgreSQL, and fit one engine
         return False
     family, units = family_and_units(usage.item)
     return units > 0 and kind in (usage.item, family)

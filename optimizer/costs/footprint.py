@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -42,9 +42,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Everything that is billed for existing, as quantities."""
+    """Everything that is billed for existing, as quantities. `brings`: what comes and goes with each EC2 instance."""
 
     usages: tuple[Usage, ...]
+    brings: tuple[tuple[str, Decimal], ...] = tuple(OF_EACH_INSTANCE.items())
 
     @property
     def quantities(self) -> dict[tuple[str, str, str], Decimal]:
@@ -70,7 +71,7 @@ class Footprint:
         missing = {f"{usage.item} in {usage.region}" for usage in self.usages} - {
             f"{u.item} in {u.region}" for u in known
         }
-        return Footprint(tuple(known)), tuple(sorted(missing))
+        return replace(self, usages=tuple(known)), tuple(sorted(missing))
 
     def with_change(self, before: Footprint, after: Footprint) -> Footprint:
         """This footprint once what is `before` in the sizing became `after`.
@@ -82,12 +83,12 @@ class Footprint:
         for key in {*old, *new}:
             wanted = now.get(key, Decimal(0)) + new.get(key, Decimal(0)) - old.get(key, Decimal(0))
             now[key] = max(wanted, Decimal(0)) if key in new else Decimal(0)
-        return _whole(Usage(*key, quantity) for key, quantity in now.items())
+        return _whole((Usage(*key, quantity) for key, quantity in now.items()), self.brings)
 
     def plus(self, usages: Iterable[Usage]) -> Footprint:
         """This footprint and these with it."""
         counted = Footprint((*self.usages, *usages)).quantities
-        return _whole(Usage(*key, quantity) for key, quantity in counted.items())
+        return _whole((Usage(*key, quantity) for key, quantity in counted.items()), self.brings)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,9 @@ def footprint_from(
     return _whole(usages)
 
 
-def _whole(usages: Iterable[Usage]) -> Footprint:
+def _whole(
+    usages: Iterable[Usage], brings: tuple[tuple[str, Decimal], ...] = tuple(OF_EACH_INSTANCE.items())
+) -> Footprint:
     """In order, and each instance of a fleet with what it brings: that comes and goes with the instances."""
     present = [usage for usage in usages if usage.quantity and usage.item not in OF_EACH_INSTANCE]
     instances: dict[str, Decimal] = defaultdict(Decimal)
@@ -157,5 +160,5 @@ def _whole(usages: Iterable[Usage]) -> Footprint:
         if usage.part == "fleet" and "." in usage.item:  # a load balancer has no type
             instances[usage.region] += usage.quantity
     for region, count in instances.items():
-        present += [Usage("fleet", item, region, count * each) for item, each in OF_EACH_INSTANCE.items()]
-    return Footprint(tuple(sorted(present, key=lambda u: (u.part, u.item, u.region))))
+        present += [Usage("fleet", item, region, count * each) for item, each in brings]
+    return Footprint(tuple(sorted(present, key=lambda u: (u.part, u.item, u.region))), brings)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.list_prices import OPTIMIZED, VALKEY, Item, Price
+from domain.list_prices import MYSQL, OPTIMIZED, VALKEY, Item, Price
 from optimizer.costs.footprint import BACKUP, KEY, LOAD_BALANCER, MONITORING, NAT_GATEWAY, STORAGE, VOLUME
 from optimizer.ports.aws import Aws
 
@@ -60,7 +60,8 @@ def product_of(item: str) -> Product:
         return FIXED[item]
     kind = {"instanceType": item.partition(" ")[0]}
     if item.startswith("db."):
-        aurora = {"databaseEngine": "Aurora PostgreSQL", "deploymentOption": "Single-AZ"}
+        engine = "Aurora MySQL" if MYSQL in item else "Aurora PostgreSQL"
+        aurora = {"databaseEngine": engine, "deploymentOption": "Single-AZ"}
         usage = "InstanceUsageIOOptimized:" if item.endswith(OPTIMIZED) else "InstanceUsage:"
         return Product("AmazonRDS", kind | aurora, usage, "hour")
     if item.startswith("cache."):

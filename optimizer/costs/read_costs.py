@@ -65,17 +65,28 @@ def read_running(
 ) -> Running:
     """Count what runs and price it, by the Price List where it answers; it is asked for these `others` as well."""
     footprint, storage = footprint_now(aws, governed)
+    return priced(aws, footprint, storage, others)
+
+
+def priced(aws: Aws, footprint: Footprint, storage: Storage | None, others: Collection[tuple[str, str]]) -> Running:
+    """What was counted, at today's list prices."""
     used = [(each.region, each.item) for each in footprint.usages]
     newer, notes = read_prices(aws, {*used, *others})
     prices = EMBEDDED.with_newer(newer)
     if old := prices.old(used, aws.clock.now().date()):
         named = ", ".join(f"{item} in {region}" for region, item in old)
         notes = (*notes, f"These prices were compared more than {OLD.days} days ago and may be wrong by now: {named}.")
-    priced, missing = footprint.without_unpriced(prices)
+    known, missing = footprint.without_unpriced(prices)
     if missing:
         told = f"No price is known for {', '.join(missing)}: what it costs, and what a change of it saves, is left out."
         notes = (*notes, told)
-    return Running(priced, storage, prices, bill(priced, prices), notes)
+    return Running(known, storage, prices, bill(known, prices), notes)
+
+
+def no_bill(aws: Aws) -> Billed:
+    """In the place of a bill that nobody wanted read."""
+    nothing = None
+    return Billed(nothing, nothing, nothing, nothing, nothing, CostExplorer(aws), ("The bill was not read, as asked.",))
 
 
 def read_bill(aws: Aws) -> Billed:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from domain.list_prices import OPTIMIZED, VALKEY
-from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from optimizer.costs.footprint import Footprint, Surroundings, footprint_from
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import GOVERNED, Governed, Kind, Selection
 from optimizer.ports.aws import Aws
+from optimizer.resources.cache.replication_group import variant_of as cache_variant
+from optimizer.resources.database.cluster import variant_of as database_variant
 from optimizer.resources.database.storage import Storage, storage_in
+from optimizer.resources.tags import flat
 
 
-def footprint_in(aws: Aws, governed: Iterable[Governed], *, storage: Storage | None = None) -> Footprint:
+def footprint_in(
+    aws: Aws, governed: Iterable[Governed], *, storage: Storage | None = None, selection: Selection = GOVERNED
+) -> Footprint:
     """What the account is billed for now, by describing the governed resources and what surrounds them.
 
     Only instances that run are counted. Keys are those that the governed resources are encrypted
-    with; NAT gateways are those with the governed tag.
+    with; NAT gateways are those of the selection.
     """
     counted: Counter[tuple[str, str, str]] = Counter()
     retention: dict[str, int] = {}
@@ -37,7 +40,7 @@ def footprint_in(aws: Aws, governed: Iterable[Governed], *, storage: Storage | N
             keys |= _table_key(there, each.name)
         elif each.kind is Kind.LOAD_BALANCER:
             load_balancers[each.region] += 1
-    gateways = {region: _nat_gateways(aws.at(region)) for region in sorted(regions)}
+    gateways = {region: _nat_gateways(aws.at(region), selection) for region in sorted(regions)}
     around = Surroundings(gateways, load_balancers, Counter(region for region, _ in keys))
     return footprint_from(counted, storage, retention, around)
 
@@ -66,8 +69,7 @@ def _cache(aws: Aws, name: str, keys: set[tuple[str, str]]) -> Counter[tuple[str
     nodes = sum(len(shard.get("NodeGroupMembers", [])) for shard in group.get("NodeGroups", []))
     if group.get("KmsKeyId"):
         keys.add((aws.region, group["KmsKeyId"]))
-    variant = VALKEY if group.get("Engine", "").casefold() == "valkey" else ""
-    kind = group.get("CacheNodeType")
+    variant, kind = cache_variant(group.get("Engine", "")), group.get("CacheNodeType")
     return Counter({("cache", kind + variant, aws.region): nodes}) if kind and nodes else Counter()
 
 
@@ -77,7 +79,7 @@ def _database(
     """The cluster's instances by class; its retention period and key are noted on the way."""
     (cluster,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
     retention[aws.region] = cluster.get("BackupRetentionPeriod", 1)
-    variant = OPTIMIZED if cluster.get("StorageType", "").startswith("aurora-iopt") else ""
+    variant = database_variant(cluster["Engine"], cluster.get("StorageType", ""))
     if cluster.get("KmsKeyId"):
         keys.add((aws.region, cluster["KmsKeyId"]))
     pages = aws.rds.get_paginator("describe_db_instances").paginate(
@@ -98,11 +100,11 @@ def _table_key(aws: Aws, name: str) -> set[tuple[str, str]]:
     return {(aws.region, key)} if key else set()
 
 
-def _nat_gateways(aws: Aws) -> int:
-    """How many of the platform's NAT gateways stand in the Region."""
+def _nat_gateways(aws: Aws, selection: Selection) -> int:
+    """How many of the selection's NAT gateways stand in the Region."""
     pages = aws.ec2.get_paginator("describe_nat_gateways").paginate()
     return sum(
-        {"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE} in each.get("Tags", [])
+        selection.holds(flat(each.get("Tags", [])))
         for page in pages
         for each in page["NatGateways"]
         if each["State"] in {"pending", "available"}

@@ -130,9 +130,10 @@ def _rest(view: View) -> Mapping[str, str]:
     rest: dict[str, Any] = {}
     if view.more_decisions:
         rest["decisions"] = decisions_as_data(view.more_decisions)
-    if view.more_excluded:
-        rows = [[each.name, each.kind, each.region, each.reason] for each in view.more_excluded]
-        rest["excluded"] = [[visible(cell) for cell in row] for row in rows]
+    for name, more in (("excluded", view.more_excluded), ("not-carried-out", view.more_not_carried_out)):
+        if more:
+            rows = [[each.name, each.kind, each.region, each.reason] for each in more]
+            rest[name] = [[visible(cell) for cell in row] for row in rows]
     if view.more_events:
         rest["events"] = [[visible(cell) for cell in (it.at, it.phase, it.text)] for it in view.more_events]
     return {name: compressed(value) for name, value in rest.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from domain.names import TENANT_TAG
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE, TENANT_TAG
 
 
 class Kind(Enum):
@@ -86,6 +86,26 @@ class Inventory:
 
 
 Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which resources an inventory takes in: those with this tag (key and value), or all where it is None."""
+
+    tag: tuple[str, str] | None = (GOVERNED_TAG, GOVERNED_VALUE)
+
+    def holds(self, tags: Tags) -> bool:
+        """Whether a resource with these tags is one of them."""
+        return self.tag is None or tags.get(self.tag[0]) == self.tag[1]
+
+    @property
+    def words(self) -> str:
+        """The selection as a person reads it."""
+        return "every resource" if self.tag is None else f"resources with the tag {self.tag[0]}={self.tag[1]}"
+
+
+GOVERNED = Selection()
+EVERYTHING = Selection(None)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from itertools import chain
 
 from botocore.exceptions import ClientError
 
-from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from optimizer.model.resource import (
+    GOVERNED,
     OURS,
     Answer,
     Excluded,
@@ -22,6 +22,7 @@ from optimizer.model.resource import (
     Inventory,
     Kind,
     Ownership,
+    Selection,
     Tags,
     Touched,
     tenant_tag,
@@ -31,11 +32,13 @@ from optimizer.resources.registry import resource_kinds
 from optimizer.resources.tags import is_gone, ownership, unread
 
 
-def take_inventory(aws: Aws, regions: Sequence[str], kinds: Sequence[Kind] = tuple(Kind)) -> Inventory:
-    """All resources of these kinds with the governed tag, in these Regions, split by who owns them.
+def take_inventory(
+    aws: Aws, regions: Sequence[str], kinds: Sequence[Kind] = tuple(Kind), selection: Selection = GOVERNED
+) -> Inventory:
+    """All resources of these kinds in the selection, in these Regions, split by who owns them.
 
-    Found by their tag, in as many calls as there are pages; then the native tags of each, and of its parts,
-    say whose it is. What was found by the tagging API and natively has no governed tag does not count.
+    Found in as many calls as there are pages; then the native tags of each, and of its parts,
+    say whose it is. What was found by the tagging API and natively has no such tag does not count.
     """
     governed: list[Governed] = []
     excluded: list[Excluded] = []
@@ -44,19 +47,19 @@ def take_inventory(aws: Aws, regions: Sequence[str], kinds: Sequence[Kind] = tup
     for region in regions:
         here = aws.at(region)
         for kind in kinds:
-            found = [each for each in resource_kinds()[kind].find(here) if each[1] not in seen]
+            found = [each for each in resource_kinds()[kind].find(here, selection) if each[1] not in seen]
             known = _tags_of(here, kind, [arn for _, arn, _ in found])
             for name, arn, attributes in found:
                 if arn in seen:
                     continue
                 seen.add(arn)
                 each = Governed(kind, name, arn, region, {}, attributes)
-                tags, owner = _whose(known[arn]) if arn in known else _own(here, each)
+                tags, owner = _whose(known[arn], selection) if arn in known else _own(here, each, selection)
                 if owner.answer is Answer.OURS:
                     owner = ownership(_parts(here, each))
                 if owner.answer is Answer.OURS:
                     governed.append(Governed(kind, name, arn, region, tags, attributes))
-                elif tags.get(GOVERNED_TAG) == GOVERNED_VALUE or owner.answer is Answer.UNREADABLE:
+                elif selection.holds(tags) or owner.answer is Answer.UNREADABLE:
                     excluded.append(Excluded(kind, name, arn, region, owner.reason))
                     if owner.answer is Answer.UNREADABLE:
                         unreadable[arn] = owner
@@ -101,13 +104,13 @@ def tenants_of(
     return ownership(chain((own,), _parts(here, governed) if touched is None else touched, also))
 
 
-def _own(aws: Aws, governed: Governed) -> tuple[Tags, Ownership]:
+def _own(aws: Aws, governed: Governed, selection: Selection = GOVERNED) -> tuple[Tags, Ownership]:
     """A resource's own tags, and whose it is by them alone."""
     try:
         tags = resource_kinds()[governed.kind].tags(aws, governed.arn)
     except ClientError as error:
         return {}, Ownership(Answer.TENANT, "it is gone") if is_gone(error) else unread(error)
-    return _whose(tags)
+    return _whose(tags, selection)
 
 
 def _tags_of(aws: Aws, kind: Kind, arns: Sequence[str]) -> Mapping[str, Tags]:
@@ -118,12 +121,12 @@ def _tags_of(aws: Aws, kind: Kind, arns: Sequence[str]) -> Mapping[str, Tags]:
         return {}
 
 
-def _whose(tags: Tags) -> tuple[Tags, Ownership]:
+def _whose(tags: Tags, selection: Selection) -> tuple[Tags, Ownership]:
     """The tags, and whose a resource with these is."""
     if owned := tenant_tag(tags):
         return tags, Ownership(Answer.TENANT, f"owned by a tenant: tag {owned}")
-    if tags.get(GOVERNED_TAG) != GOVERNED_VALUE:
-        return tags, Ownership(Answer.TENANT, f"not governed: tag {GOVERNED_TAG} is gone")
+    if selection.tag and not selection.holds(tags):
+        return tags, Ownership(Answer.TENANT, f"not governed: tag {selection.tag[0]} is gone")
     return tags, OURS
 
 

@@ -65,7 +65,8 @@ class Series:
 class Measurements:
     """All series read for one analysis, and what reading them took.
 
-    `calls` counts requests; `metrics` what they are billed by ($0.01 a thousand).
+    `calls` counts requests; `metrics` what they are billed by ($0.01 a thousand); both with those of `further`, which
+    holds what was read over other spans than the analysis's own.
     """
 
     start: datetime
@@ -73,6 +74,14 @@ class Measurements:
     series: Mapping[tuple[Query, str], Series]
     calls: int
     metrics: int
+    further: Mapping[timedelta, Measurements] = field(default_factory=dict)
+
+    def over(self, aws: Aws, queries: Sequence[Query], span: timedelta) -> Measurements:
+        """What these queries measured over a span up to the end: as it was read with all others, else read now."""
+        ahead = self.further.get(span)
+        if ahead is not None and all((query, name) in ahead.series for query in queries for name in query.statistics):
+            return ahead
+        return read_metrics(aws, queries, self.end - span, self.end)
 
     def of(self, query: Query, statistic: str) -> Series:
         """The series of one statistic, empty when CloudWatch has nothing; KeyError when it was never asked for."""

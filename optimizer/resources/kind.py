@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.sizing import Sizing
-from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 
 Found = tuple[str, str, Mapping[str, Any]]  # name, ARN, what the describe call showed
@@ -19,9 +19,9 @@ def _one_by_one(_aws: Aws, _arns: Sequence[str]) -> Mapping[str, Tags]:
 
 @dataclass(frozen=True)
 class ResourceKind:
-    """How the resources of one kind are found by their governed tag, and what says whose one of them is.
+    """How the resources of one kind are found, and what says whose one of them is.
 
-    `find(aws)` yields those with the governed tag in one Region, in as many calls as there are pages. `tags(aws,
+    `find(aws, selection)` yields those of the selection in one Region, in as many calls as there are pages. `tags(aws,
     arn)` reads one's native tags now, and `tags_of(aws, arns)` those of many at once, where AWS has a call for that; it
     may raise when one of them is gone. `parts(aws, name)` are all that a change of it may change or destroy, each
     of which could be owned by itself. `sized(sizing)` are the names that the sizing speaks of; None for a kind that
@@ -29,7 +29,7 @@ class ResourceKind:
     """
 
     kind: Kind
-    find: Callable[[Aws], Iterator[Found]]
+    find: Callable[[Aws, Selection], Iterator[Found]]
     tags: Callable[[Aws, str], Tags]
     parts: Callable[[Aws, str], Iterator[Touched]] = lambda _aws, _name: iter(())
     sized: Callable[[Sizing], Collection[str]] | None = None

@@ -7,7 +7,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from optimizer.model.resource import OURS, Answer, Ownership, Tags, Touched, tenant_tag
 from optimizer.ports.aws import Aws
 
@@ -78,14 +77,10 @@ def known(name: str, tags: Tags) -> Touched:
     return Touched(name, lambda: tags)
 
 
-def is_governed(tags: Iterable[Any]) -> bool:
-    return flat(tags).get(GOVERNED_TAG) == GOVERNED_VALUE
-
-
-def tagged(aws: Aws, kind: str) -> Iterator[str]:
-    """The ARNs of one kind that carry the governed tag."""
+def tagged(aws: Aws, kind: str, tag: tuple[str, str]) -> Iterator[str]:
+    """The ARNs of one kind that carry a tag of this key and value."""
     pages = aws.tagging.get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": GOVERNED_TAG, "Values": [GOVERNED_VALUE]}], ResourceTypeFilters=[kind]
+        TagFilters=[{"Key": tag[0], "Values": [tag[1]]}], ResourceTypeFilters=[kind]
     )
     for page in pages:
         yield from (each["ResourceARN"] for each in page["ResourceTagMappingList"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ API = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference"
 _PAGE = 100
 # Codes that are the same in every offer: on demand, and its only price dimension.
 _ON_DEMAND, _RATE = "JRTCKXETXF", "6YS6EN2CT7"
+MYSQL = "CreateDBInstance:0016"  # the operation of Aurora MySQL; 0021 is Aurora PostgreSQL's
 # What tells the product apart from others of the same instance type.
 _OF_SERVICE = {
     EC2: {
@@ -91,11 +93,20 @@ def _matches(product: Mapping[str, Any], one: Mapping[str, str]) -> bool:
 
 @cache
 def _products() -> tuple[Mapping[str, Any], ...]:
-    return tuple(_product(item(name), region, price) for (region, name), price in sorted(prices().items()))
+    return tuple(
+        _product(each, region, price)
+        for (region, name), price in sorted(prices().items())
+        for each in (item(name), *_of_mysql(item(name)))
+    )
+
+
+def _of_mysql(what: Item) -> tuple[Item, ...]:
+    """Aurora MySQL's instances are products of their own, at the price of Aurora PostgreSQL's (Aurora pricing)."""
+    return (replace(what, operation=MYSQL),) if what.service == RDS and what.is_instance else ()
 
 
 def _product(what: Item, region: str, price: Price) -> Mapping[str, Any]:
-    sku = sha256(f"{what.name} {region}".encode()).hexdigest()[:16].upper()
+    sku = sha256(f"{what.name} {region} {what.operation}".encode()).hexdigest()[:16].upper()
     offer = f"{sku}.{_ON_DEMAND}"
     dimension = {
         "rateCode": f"{offer}.{_RATE}",
@@ -137,6 +148,7 @@ def _attributes(what: Item, region: str) -> dict[str, str]:
     return {
         **common,
         **_OF_SERVICE[what.service],
+        **({"databaseEngine": "Aurora MySQL"} if what.operation == MYSQL else {}),
         **({"storage": "Aurora IO Optimization Mode"} if what.name.endswith(OPTIMIZED) else {}),
         "instanceType": kind,
         "vcpu": str(vcpus(kind)),

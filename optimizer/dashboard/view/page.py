@@ -268,3 +268,5 @@ class View:
     more_events: tuple[EventRow, ...]
     facts: tuple[Fact, ...]
     policy: tuple[tuple[str, str], ...]
+    not_carried_out: tuple[ExcludedRow, ...] = ()  # on a surveyed account, with the reason
+    more_not_carried_out: tuple[ExcludedRow, ...] = ()

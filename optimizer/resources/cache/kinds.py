@@ -1,4 +1,4 @@
-"""ElastiCache replication groups: found by tag, owned with their nodes."""
+"""ElastiCache replication groups: found by tag or all, owned with their nodes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from domain.names import CACHE_NAME
-from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
 from optimizer.resources.tags import flat, known, tagged, tagging_tags
 
 
-def _find_caches(aws: Aws) -> Iterator[Found]:
-    """With the shard of each node; a group that is being created or deleted has none."""
-    ours = {arn for arn in tagged(aws, "elasticache") if ":replicationgroup:" in arn}
-    for page in aws.elasticache.get_paginator("describe_replication_groups").paginate() if ours else ():
-        for group in (each for each in page["ReplicationGroups"] if each["ARN"] in ours):
+def _find_caches(aws: Aws, selection: Selection) -> Iterator[Found]:
+    """With the shard of each node and the engine; a group that is being created or deleted has no shards."""
+    wanted: set[str] | None = None
+    if selection.tag is not None:
+        wanted = {arn for arn in tagged(aws, "elasticache", selection.tag) if ":replicationgroup:" in arn}
+        if not wanted:
+            return
+    for page in aws.elasticache.get_paginator("describe_replication_groups").paginate():
+        for group in (each for each in page["ReplicationGroups"] if wanted is None or each["ARN"] in wanted):
             nodes = {
                 node["CacheClusterId"]: shard["NodeGroupId"]
                 for shard in group.get("NodeGroups", [])
                 for node in shard.get("NodeGroupMembers", [])
             }
-            yield group["ReplicationGroupId"], group["ARN"], {"nodes": nodes}
+            yield group["ReplicationGroupId"], group["ARN"], {"nodes": nodes, "engine": group.get("Engine", "redis")}
 
 
 def cache_tags(aws: Aws, arn: str) -> Tags:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import MoveFailed
+from domain.list_prices import VALKEY
 from optimizer.ports.aws import Aws
 
 if TYPE_CHECKING:
@@ -153,6 +154,11 @@ def shards_of(group: ReplicationGroupTypeDef) -> dict[str, list[str]]:
         each["NodeGroupId"]: [member["CacheClusterId"] for member in each.get("NodeGroupMembers", [])]
         for each in group.get("NodeGroups", [])  # a group that is being created or deleted has none
     }
+
+
+def variant_of(engine: str) -> str:
+    """What stands behind a node type's name in the price table."""
+    return VALKEY if engine.casefold() == "valkey" else ""
 
 
 def _slots(ranges: str) -> int:

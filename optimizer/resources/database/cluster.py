@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from domain.list_prices import MYSQL, OPTIMIZED
 from optimizer.model.resource import Governed
 from optimizer.observe.metrics import Query, Series
 from optimizer.ports.aws import Aws
@@ -41,6 +42,23 @@ def cluster(aws: Aws, name: str) -> DBClusterTypeDef | None:
     except aws.rds.exceptions.DBClusterNotFoundFault:
         return None
     return found
+
+
+def variant_of(engine: str, storage_type: str) -> str:
+    """What stands behind an instance class's name in the price table."""
+    of_engine = MYSQL if engine == "aurora-mysql" else ""
+    return of_engine + (OPTIMIZED if storage_type.startswith("aurora-iopt") else "")
+
+
+def variant_in(cluster: Governed) -> str:
+    """The same, by what finding the cluster showed."""
+    return variant_of(cluster.attributes.get("engine", ""), cluster.attributes.get("storage", ""))
+
+
+def engine_of(aws: Aws, name: str) -> str:
+    """The engine of a cluster, as aurora-postgresql; empty when there is no such cluster."""
+    shown = cluster(aws, name)
+    return shown["Engine"] if shown else ""
 
 
 def instances(aws: Aws, name: str) -> dict[str, DBInstanceTypeDef]:

@@ -1,18 +1,21 @@
-"""Aurora clusters, their instances, and global databases: found by tag, owned with all their members."""
+"""Aurora clusters, their instances, and global databases: found by tag or all, owned with all their members."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from domain.names import DATABASE_NAME, GLOBAL_DATABASE_NAME
-from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
-from optimizer.resources.tags import flat, is_governed, known, touched_in_ec2
+from optimizer.resources.tags import flat, known, touched_in_ec2
 
 
-def _find_clusters(aws: Aws) -> Iterator[Found]:
-    """With whether each is a global database's secondary: a copy, that has no sizing of its own."""
+def _find_clusters(aws: Aws, selection: Selection) -> Iterator[Found]:
+    """With whether each is a global database's secondary, a copy that has no sizing of its own, and with its engine.
+
+    The call shows clusters of Neptune, DocumentDB and Multi-AZ RDS as well.
+    """
     copies = {
         member["DBClusterArn"]
         for page in aws.rds.get_paginator("describe_global_clusters").paginate()
@@ -21,25 +24,31 @@ def _find_clusters(aws: Aws) -> Iterator[Found]:
         if not member.get("IsWriter", False)
     }
     for page in aws.rds.get_paginator("describe_db_clusters").paginate():
-        for cluster in (each for each in page["DBClusters"] if is_governed(each.get("TagList", []))):
+        for cluster in (each for each in page["DBClusters"] if selection.holds(flat(each.get("TagList", [])))):
             arn = cluster["DBClusterArn"]
-            yield cluster["DBClusterIdentifier"], arn, {"secondary": arn in copies}
+            attributes = {
+                "secondary": arn in copies,
+                "engine": cluster["Engine"],
+                "storage": cluster.get("StorageType", ""),
+            }
+            yield cluster["DBClusterIdentifier"], arn, attributes
 
 
-def _find_instances(aws: Aws) -> Iterator[Found]:
+def _find_instances(aws: Aws, selection: Selection) -> Iterator[Found]:
     for page in aws.rds.get_paginator("describe_db_instances").paginate():
-        for instance in (each for each in page["DBInstances"] if is_governed(each.get("TagList", []))):
-            attributes = {"cluster": instance.get("DBClusterIdentifier")}
+        for instance in (each for each in page["DBInstances"] if selection.holds(flat(each.get("TagList", [])))):
+            attributes = {"cluster": instance.get("DBClusterIdentifier"), "engine": instance["Engine"]}
             yield instance["DBInstanceIdentifier"], instance["DBInstanceArn"], attributes
 
 
-def _find_global_clusters(aws: Aws) -> Iterator[Found]:
+def _find_global_clusters(aws: Aws, selection: Selection) -> Iterator[Found]:
     for page in aws.rds.get_paginator("describe_global_clusters").paginate():
-        for cluster in (each for each in page["GlobalClusters"] if is_governed(each.get("TagList", []))):
+        for cluster in (each for each in page["GlobalClusters"] if selection.holds(flat(each.get("TagList", [])))):
             members = cluster.get("GlobalClusterMembers", [])
             secondaries = sorted(each["DBClusterArn"] for each in members if not each.get("IsWriter", False))
             writers = [each["DBClusterArn"] for each in members if each.get("IsWriter", False)]
-            attributes = {"primary": next(iter(writers), None), "secondaries": secondaries}
+            primary = next(iter(writers), None)
+            attributes = {"primary": primary, "secondaries": secondaries, "engine": cluster.get("Engine", "")}
             yield cluster["GlobalClusterIdentifier"], cluster["GlobalClusterArn"], attributes
 
 

@@ -1,28 +1,40 @@
-"""Auto Scaling groups: found by tag, owned with their launch templates and every instance."""
+"""Auto Scaling groups: found by tag or all, owned with their launch templates and every instance."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from domain.names import FLEET_NAME, GOVERNED_TAG, GOVERNED_VALUE
-from optimizer.model.resource import Kind, Tags, Touched
+from domain.names import FLEET_NAME
+from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
 from optimizer.resources.tags import flat, known, touched_in_ec2
 
+if TYPE_CHECKING:
+    from types_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
 
-def _find_fleets(aws: Aws) -> Iterator[Found]:
+
+def _find_fleets(aws: Aws, selection: Selection) -> Iterator[Found]:
+    for group in _all_groups(aws) if selection.tag is None else _tagged_groups(aws, *selection.tag):
+        yield group["AutoScalingGroupName"], group["AutoScalingGroupARN"], {}
+
+
+def _all_groups(aws: Aws) -> Iterator[AutoScalingGroupTypeDef]:
+    for page in aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate():
+        yield from page["AutoScalingGroups"]
+
+
+def _tagged_groups(aws: Aws, key: str, value: str) -> Iterator[AutoScalingGroupTypeDef]:
     pages = aws.autoscaling.get_paginator("describe_tags").paginate(
-        Filters=[{"Name": "key", "Values": [GOVERNED_TAG]}, {"Name": "value", "Values": [GOVERNED_VALUE]}]
+        Filters=[{"Name": "key", "Values": [key]}, {"Name": "value", "Values": [value]}]
     )
     names = sorted({tag["ResourceId"] for page in pages for tag in page["Tags"]})
     for first in range(0, len(names), 50):
         groups = aws.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
             AutoScalingGroupNames=names[first : first + 50]
         )
-        for group in (each for page in groups for each in page["AutoScalingGroups"]):
-            yield group["AutoScalingGroupName"], group["AutoScalingGroupARN"], {}
+        yield from (each for page in groups for each in page["AutoScalingGroups"])
 
 
 def _fleet_tags(aws: Aws, arn: str) -> Tags:

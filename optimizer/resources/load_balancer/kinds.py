@@ -1,19 +1,25 @@
-"""Application Load Balancers: found by tag."""
+"""Application Load Balancers: found by tag or all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from optimizer.model.resource import Kind, Tags
+from optimizer.model.resource import Kind, Selection, Tags
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
 from optimizer.resources.tags import flat, tagged
 
 
-def _find_load_balancers(aws: Aws) -> Iterator[Found]:
-    for arn in tagged(aws, "elasticloadbalancing:loadbalancer"):
+def _find_load_balancers(aws: Aws, selection: Selection) -> Iterator[Found]:
+    kind = "elasticloadbalancing:loadbalancer"
+    for arn in _all_arns(aws) if selection.tag is None else tagged(aws, kind, selection.tag):
         if "loadbalancer/app/" in arn:
             yield arn.split("/")[-2], arn, {}
+
+
+def _all_arns(aws: Aws) -> Iterator[str]:
+    for page in aws.elbv2.get_paginator("describe_load_balancers").paginate():
+        yield from (each["LoadBalancerArn"] for each in page["LoadBalancers"])
 
 
 def _load_balancer_tags(aws: Aws, arn: str) -> Tags:

@@ -9,7 +9,7 @@ nothing unless something else of the table speaks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -46,18 +46,42 @@ class IndexUse:
     monthly_writes: float
 
 
-def read_use(
-    aws: Aws, table: str, regions: Sequence[str], indexes: Sequence[str], start: datetime, end: datetime
-) -> dict[str, IndexUse]:
-    """What each index consumed between two times, by the hour; for four indexes over 400 days it takes two calls."""
+Wanted = Mapping[tuple[str, str], Sequence[Query]]  # Read or Write, and the index; "" is the table
+
+
+def queries_of(wanted: Wanted) -> tuple[Query, ...]:
+    return tuple(each for group in wanted.values() for each in group)
+
+
+def wanted_of(table: str, regions: Sequence[str], indexes: Sequence[str]) -> Wanted:
+    """What is read of a table's indexes, by the hour; nothing of a table without any."""
 
     def asked(units: str, index: str | None = None) -> list[Query]:
         query = [consumed(table, region, units, index, period=HOUR) for region in regions]
         return [replace(each, statistics=STATISTICS) for each in query] if index and units == "Read" else query
 
     wanted = {(units, index): asked(units, index) for index in indexes for units in ("Read", "Write")}
-    wanted["Write", ""] = asked("Write")
-    read = read_metrics(aws, [each for group in wanted.values() for each in group], start, end)
+    return {**wanted, ("Write", ""): asked("Write")} if indexes else {}
+
+
+def read_use(
+    aws: Aws,
+    table: str,
+    regions: Sequence[str],
+    indexes: Sequence[str],
+    start: datetime,
+    end: datetime,
+    measured: Measurements | None = None,
+) -> dict[str, IndexUse]:
+    """What each index consumed between two times, by the hour; for four indexes over 400 days it takes two calls.
+
+    With `measured`, what was read ahead with other tables' is taken from there.
+    """
+    wanted = wanted_of(table, regions, indexes)
+    if not wanted:
+        return {}
+    asked = queries_of(wanted)
+    read = measured.over(aws, asked, end - start) if measured else read_metrics(aws, asked, start, end)
     series = {key: [read.of(each, "Sum") for each in group] for key, group in wanted.items()}
     first, stop = int(read.start.timestamp()), int(read.end.timestamp())
     whole = (stop - first) // WEEK

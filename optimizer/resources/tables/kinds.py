@@ -1,18 +1,24 @@
-"""DynamoDB tables: found by tag, owned with their replicas."""
+"""DynamoDB tables: found by tag or all, owned with their replicas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optimizer.model.resource import Kind, Tags, Touched
+from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Found, ResourceKind
 from optimizer.resources.tags import flat, tagged
 
 
-def _find_tables(aws: Aws) -> Iterator[Found]:
-    for arn in tagged(aws, "dynamodb:table"):
+def _find_tables(aws: Aws, selection: Selection) -> Iterator[Found]:
+    for arn in _all_arns(aws) if selection.tag is None else tagged(aws, "dynamodb:table", selection.tag):
         yield arn.rsplit("/", 1)[1], arn, {}
+
+
+def _all_arns(aws: Aws) -> Iterator[str]:
+    for page in aws.dynamodb.get_paginator("list_tables").paginate():
+        for name in page["TableNames"]:
+            yield f"arn:{aws.partition}:dynamodb:{aws.region}:{aws.account}:table/{name}"
 
 
 def _table_tags(aws: Aws, arn: str) -> Tags:
