@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup locks rehearse picture check test bench campaign spark synth preflight deploy destroy clean
+.PHONY: help setup locks rehearse survey picture check test bench campaign spark synth preflight deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,11 @@ rehearse: setup ## Rehearse the whole plan against the emulated account
 
 picture: $(VENV)/.dev ## The README's picture of the page, from the last rehearsal; needs Chromium
 	@$(BIN)/python -m tools.picture $(OUT)/dashboard.html docs/page.png
+
+survey: setup ## Look at your own account, read-only: REGIONS=a,b, and PROFILE, TAG=key=value if you like
+	@test -n "$(REGIONS)" || { echo "Name the Regions: make survey REGIONS=us-east-1,eu-west-1"; exit 64; }
+	@$(BIN)/python -m optimizer survey --regions $(REGIONS) --out survey-out \
+		$(if $(PROFILE),--profile $(PROFILE)) $(if $(TAG),--tag $(TAG))
 
 check: $(VENV)/.dev ## Format, lint, types and the quick tests
 	$(BIN)/ruff format --check .

@@ -35,6 +35,7 @@ from optimizer.cli.page import file_if_possible, file_page, published, write_pag
 from optimizer.cli.plan_text import money_lines, plan_lines
 from optimizer.cli.status import read_status
 from optimizer.cli.status_text import status_lines
+from optimizer.cli.survey_command import survey
 from optimizer.decide.policy import Policy
 from optimizer.execute.freeze_override import Freeze, read_override
 from optimizer.execute.guard import PERIOD
@@ -379,6 +380,9 @@ def publish(context: typer.Context, out: OutDir) -> None:
     life = _life(context)
     write_page(life, out)
     file_page(life, out)
+
+
+app.command()(survey)
 
 
 @lru_cache(maxsize=1)

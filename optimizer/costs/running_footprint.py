@@ -79,7 +79,7 @@ def _database(
     """The cluster's instances by class; its retention period and key are noted on the way."""
     (cluster,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
     retention[aws.region] = cluster.get("BackupRetentionPeriod", 1)
-    variant = database_variant(cluster["Engine"], cluster.get("StorageType", ""))
+    variant = database_variant(cluster.get("Engine", ""), cluster.get("StorageType", ""))
     if cluster.get("KmsKeyId"):
         keys.add((aws.region, cluster["KmsKeyId"]))
     pages = aws.rds.get_paginator("describe_db_instances").paginate(

@@ -58,7 +58,7 @@ def variant_in(cluster: Governed) -> str:
 def engine_of(aws: Aws, name: str) -> str:
     """The engine of a cluster, as aurora-postgresql; empty when there is no such cluster."""
     shown = cluster(aws, name)
-    return shown["Engine"] if shown else ""
+    return shown.get("Engine", "") if shown else ""
 
 
 def instances(aws: Aws, name: str) -> dict[str, DBInstanceTypeDef]:

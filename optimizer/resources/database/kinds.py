@@ -28,7 +28,7 @@ def _find_clusters(aws: Aws, selection: Selection) -> Iterator[Found]:
             arn = cluster["DBClusterArn"]
             attributes = {
                 "secondary": arn in copies,
-                "engine": cluster["Engine"],
+                "engine": cluster.get("Engine", ""),
                 "storage": cluster.get("StorageType", ""),
             }
             yield cluster["DBClusterIdentifier"], arn, attributes
@@ -37,7 +37,7 @@ def _find_clusters(aws: Aws, selection: Selection) -> Iterator[Found]:
 def _find_instances(aws: Aws, selection: Selection) -> Iterator[Found]:
     for page in aws.rds.get_paginator("describe_db_instances").paginate():
         for instance in (each for each in page["DBInstances"] if selection.holds(flat(each.get("TagList", [])))):
-            attributes = {"cluster": instance.get("DBClusterIdentifier"), "engine": instance["Engine"]}
+            attributes = {"cluster": instance.get("DBClusterIdentifier"), "engine": instance.get("Engine", "")}
             yield instance["DBInstanceIdentifier"], instance["DBInstanceArn"], attributes
 
 

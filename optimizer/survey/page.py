@@ -1,0 +1,115 @@
+"""A survey as the dashboard's page, with the evidence beside it: `dashboard.html`, `evidence.json`, `decisions.csv`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from domain.sizing import Sizing, SizingRecord
+from optimizer.dashboard.compose.labels import KINDS
+from optimizer.dashboard.compose.long_lists import split
+from optimizer.dashboard.compose.page import view_of
+from optimizer.dashboard.compose.savings import what_comes_off
+from optimizer.dashboard.export import write_evidence
+from optimizer.dashboard.format import count, dollars
+from optimizer.dashboard.render import render
+from optimizer.dashboard.view.page import NOTHING_ASKED, Costs, DecisionRow, ExcludedRow, Fact, PageAnswer, View
+from optimizer.dashboard.view.status import Mark, SavingState, Tone
+from optimizer.execute.records import History, PlanRecord, PlanState
+from optimizer.model.decision import Choice
+from optimizer.survey.survey import Survey
+
+SURVEYED = Mark("Surveyed", Tone.GOOD)
+PAGE = "dashboard.html"
+
+
+def history_of(found: Survey) -> History:
+    """The survey as a history in which nothing has happened yet."""
+    return History(
+        record=PlanRecord(found.plan, PlanState.PROPOSED, found.at),
+        phases=(),
+        moves=(),
+        events=(),
+        windows={},
+        sizing=SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED),
+        cost_now=found.cost_now,
+        before={},
+        evidence=found.evidence,
+    )
+
+
+def survey_view(found: Survey) -> View:
+    """The page of a plan, without what only a pipeline has: a gate, phases, events."""
+    view = view_of(history_of(found), found.at)
+    rows = [ExcludedRow(KINDS[each.kind], each.name, each.region, "; ".join(each.reasons)) for each in found.limits]
+    shown, more = split(rows)
+    return replace(
+        view,
+        title=f"Survey of account {found.account}",
+        answer=_answer(found, view.costs),
+        stations=(),
+        decisions=tuple(_surveyed(each) for each in view.decisions),
+        more_decisions=tuple(_surveyed(each) for each in view.more_decisions),
+        decisions_empty="There was nothing to decide: nothing was found that the actions know.",
+        windows_empty="A survey changes nothing, so nothing had to be watched.",
+        excluded_empty="No resource has to be left alone: no tenant's tag was found.",
+        money_notes=(*view.money_notes, *found.unread),
+        facts=_facts(found),
+        not_carried_out=shown,
+        more_not_carried_out=more,
+    )
+
+
+def write_page(found: Survey, out: Path) -> Path:
+    """Write the page and its evidence into `out`; returns the page's path."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / PAGE
+    path.write_text(render(survey_view(found)), encoding="utf-8")
+    write_evidence(history_of(found), out)
+    return path
+
+
+def _answer(found: Survey, costs: Costs | None) -> PageAnswer:
+    plan, number = found.plan, len(found.inventory.governed)
+    applied = sum(each.choice is Choice.APPLY for each in plan.decisions)
+    looked = f"{count(number, 'resource').capitalize()} in {', '.join(found.request.regions)} looked at, read-only."
+    ask = f"Nothing was deployed or changed. This look cost {found.spent.words}."
+    if not number:
+        return PageAnswer(SURVEYED, "Nothing was found that could be optimized", looked, NOTHING_ASKED, ask)
+    if not plan.decisions:
+        return PageAnswer(SURVEYED, "Nothing was found that the actions know", looked, NOTHING_ASKED, ask)
+    if plan.held:
+        return PageAnswer(SURVEYED, "The evidence is not enough yet", f"{looked} {plan.held}.", NOTHING_ASKED, ask)
+    if not applied:
+        return PageAnswer(SURVEYED, "Everything would be kept as it is", looked, NOTHING_ASKED, ask)
+    worth = f" would save {what_comes_off(costs.steps, *SavingState).words}" if costs and costs.steps else " would hold"
+    before = f" {dollars(costs.before)} a month at list price is what was counted." if costs else ""
+    return PageAnswer(
+        SURVEYED,
+        f"{count(applied, 'change').capitalize()}{worth}",
+        f"{looked}{before} Each decision below has its evidence, and what would not be carried out its reason.",
+        NOTHING_ASKED,
+        ask,
+    )
+
+
+def _surveyed(row: DecisionRow) -> DecisionRow:
+    """Without the words of a pipeline: nobody is asked to approve a survey."""
+    return (
+        replace(row, state=Mark("Would be changed", Tone.ACTIVE)) if row.state.text == "Waiting for approval" else row
+    )
+
+
+def _facts(found: Survey) -> tuple[Fact, ...]:
+    plan = found.plan
+    period = f"{plan.period_start:%Y-%m-%d} to {plan.period_end:%Y-%m-%d}"
+    return (
+        Fact("Account", found.account, f"looked at {found.at:%Y-%m-%d %H:%M} UTC"),
+        Fact("Regions", ", ".join(found.request.regions), found.request.selection.words),
+        Fact("Data", period, f"{plan.covered_days:.3g} days of metrics, times in UTC"),
+        Fact("This look cost", found.spent.words, "nothing else is billed for it"),
+        Fact(
+            "Targets", "the brief's step down, from where each resource stands", "one size of instances, two of nodes"
+        ),
+        Fact("Not read", "; ".join(found.unread) or "nothing was denied", "a denied answer is no consent"),
+    )
