@@ -28,6 +28,7 @@ from optimizer.ports.sessions import World
 from optimizer.survey.page import write_page
 from optimizer.survey.permissions import policy as iam_policy
 from optimizer.survey.read_only import read_only
+from optimizer.survey.record import record_of, write_record
 from optimizer.survey.survey import Request, Survey
 from optimizer.survey.survey import survey as look
 
@@ -57,6 +58,13 @@ def survey(
     bill: Annotated[
         bool, typer.Option("--bill/--no-bill", help="Read the bill: Cost Explorer takes $0.01 for each request.")
     ] = True,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", help="Also write sizes and figures into this file, for `rehearse --account FILE`."),
+    ] = None,
+    anonymous: Annotated[
+        bool, typer.Option("--anonymous", help="Hash account, names, ARNs and tags in the record, the same ones alike.")
+    ] = False,
     policy: Annotated[bool, typer.Option("--policy", help="Print the IAM policy that this needs, and end.")] = False,
 ) -> None:
     """Look at any account, read-only: what is there, how hard it works, what it costs, what could be smaller."""
@@ -65,12 +73,16 @@ def survey(
         return
     if out is None:
         raise UsageError("survey: --out DIR says where dashboard.html and the evidence go.")
+    if anonymous and record is None:
+        raise UsageError("survey: --anonymous says how --record FILE is written; name the file.")
     request = Request(_regions(regions), _selection(tag, everything=everything), bill=bill)
     world: World = context.obj
     session = _session(world, profile)
     asked = read_only(session)
     found = look(_aws(world, session, request.regions[0]), request, asked, _say)
     page = write_page(found, out)
+    if record is not None:
+        write_record(record_of(found, anonymous=anonymous), record)
     for line in survey_lines(found):
         typer.echo(line)
     typer.echo(f"The page is {page}.")
