@@ -11,7 +11,7 @@ from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from domain.sizing import Sizing
 from optimizer.model.resource import Governed, Inventory, Kind
 from optimizer.ports.aws import Aws
-from optimizer.resources.fleet.group import group_of
+from optimizer.resources.fleet.shown import group_of
 from optimizer.resources.registry import is_sized
 
 AURORA = ("aurora-postgresql", "aurora-mysql", "aurora")
@@ -50,7 +50,7 @@ def limits_of(aws: Aws, inventory: Inventory, regions: Sequence[str]) -> Iterato
     for each in inventory.governed:
         if reasons := tuple(_reasons(aws.at(each.region), each, inventory)):
             yield Limit(each.kind, each.name, each.arn, each.region, reasons)
-    seen = {each.kind for each in (*inventory.governed, *inventory.excluded)}
+    seen = {each.kind for each in inventory.governed} | {each.kind for each in inventory.excluded}
     for kind, reason in NONE_OF.items():
         if kind not in seen:
             yield Limit(kind, "none", "", ", ".join(regions), (reason,))

@@ -100,8 +100,8 @@ def read_only(session: botocore.session.Session) -> Asked:
                 asked.keep(key, answer)
             return answer
 
-    def add(base_classes: list[type], **_: object) -> None:
-        base_classes.insert(0, ReadOnlyClient)
+    def add(**made: Any) -> None:
+        made["base_classes"].insert(0, ReadOnlyClient)
 
     session.register("creating-client-class", add)
     return asked

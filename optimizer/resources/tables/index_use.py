@@ -86,8 +86,8 @@ def read_use(
     first, stop = int(read.start.timestamp()), int(read.end.timestamp())
     whole = (stop - first) // WEEK
     # One of these lists for each Region: a week counts when the table was measured in all of them.
-    measured = [_spoken(of_region, stop, whole) for of_region in zip(*series.values(), strict=True)]
-    weeks = set.intersection(*measured)
+    spoken = [_spoken(of_region, stop, whole) for of_region in zip(*series.values(), strict=True)]
+    weeks = set.intersection(*spoken)
     return {
         index: IndexUse(
             weekly_queries=_by_week(_queries(read, wanted["Read", index], stop, whole), weeks),
