@@ -88,6 +88,6 @@ def _of_fleet(aws: Aws, governed: Governed) -> Iterator[str]:
     if not group.get("TargetGroupARNs"):
         yield "the group has no target group: no load balancer's errors and latency tell how its users fare"
     if "MixedInstancesPolicy" in group:
-        yield "it launches several instance types, and only one type can be asked about"
+        yield "it launches several instance types, and this tool changes groups of one type"
     elif not group.get("LaunchTemplate"):
         yield "it has no launch template, of which a smaller type would be a new version"
