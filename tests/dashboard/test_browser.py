@@ -349,7 +349,10 @@ def test_the_bill_and_what_is_net_are_those_of_the_journal(
     bars = it.chart("chart-months")[:-2]
     assert sum(each["y"][0] for each in bars) == pytest.approx(january)
     assert listed["y"][0] == pytest.approx(january + 800)
-    assert ahead["y"] == [float(money.forecast[0].cost)]
+    bill = view_of(made.reserved()).monthly
+    assert bill is not None
+    assert ahead["y"] == [float(each.cost) for each in bill.ahead]
+    assert bill.ahead[0].cost < money.forecast[0].cost  # the footprint after what was accepted
     assert [row[1:4] for row in it.cells(".net")] == [
         ["$6,167.04", "$3,517.04", "from 15 Sep 2027: $6,167.04"],
         ["$20.16", "$20.16", "the same"],

@@ -44,6 +44,15 @@ def test_the_template_comes_back_as_it_was_deployed(cloudformation: Any) -> None
     assert cloudformation.get_template(StackName="tap")["TemplateBody"] == stack("1").template
 
 
+@pytest.mark.parametrize(
+    ("wanted", "names"), [({}, ["tap"]), (["CREATE_COMPLETE"], ["tap"]), (["DELETE_COMPLETE"], [])]
+)
+def test_stacks_are_listed_by_their_status(cloudformation: Any, wanted: list[str], names: list[str]) -> None:
+    listed = cloudformation.list_stacks(**({"StackStatusFilter": wanted} if wanted else {}))["StackSummaries"]
+    assert [each["StackName"] for each in listed] == names
+    assert all("Outputs" not in each for each in listed)
+
+
 def test_a_stack_is_described_with_outputs_and_tags(cloudformation: Any) -> None:
     (by_name,) = cloudformation.describe_stacks(StackName="tap")["Stacks"]
     (by_id,) = cloudformation.describe_stacks(StackName=by_name["StackId"])["Stacks"]
