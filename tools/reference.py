@@ -166,7 +166,10 @@ _RIGHTS = """\
 
 Policy, boundary and denials together, as the app is synthesized for an example of an environment. `{region}` stands for
 each Region, a name in angle brackets for what a deployment names. What an organization's own policies take away is
-known by asking the account."""
+known by asking the account. Change sets are narrowed by stack, by name and by the absence of a role, and not by
+`cloudformation:ResourceTypes`: a request that names resource types cannot name capabilities
+([API_CreateChangeSet](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html),
+[adr 0028](adr/0028-cloudformation-deploys-under-a-boundary.md))."""
 _POLICY = """\
 The brief's thresholds come first. Guards stand on top and can only say no; one is set aside only by naming it, as
 `action/criterion`, in `lifted`, which is recorded with the plan.
