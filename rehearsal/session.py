@@ -16,6 +16,7 @@ from emulator.account import Crash, EmulatedAccount
 from emulator.billing.ledger import Billing, stranded, week
 from emulator.billing.monthly_cost import monthly_cost
 from emulator.iam_actions import by_role, resources_by_role
+from emulator.services.autoscaling.health_checks import check_instances
 from emulator.services.cloudformation.drift import drift
 from emulator.services.cloudformation.false_drift import FalseDrift
 from emulator.services.cloudformation.stacks import StackStore
@@ -316,6 +317,7 @@ class RehearsalSession:
         self.parting(milestone)
         self.workload.milestone(milestone, at)
         self.account.part(AlarmStates).look_soon(self.account)
+        check_instances(self.account)
         self._tag(milestone)
         for push in (each for each in self.scenario.pushes if each.on == milestone):
             self._push(push)

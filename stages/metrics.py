@@ -39,9 +39,9 @@ def requests(balancer: Balancer) -> cloudwatch.Metric:
     return _balancer(balancer, "RequestCount", "Sum")
 
 
-def p99(balancer: Balancer) -> cloudwatch.Metric:
+def p99(balancer: Balancer, period: cdk.Duration = FIVE_MINUTES) -> cloudwatch.Metric:
     """The 99th percentile of the targets' response time, in seconds."""
-    return _balancer(balancer, "TargetResponseTime", "p99")
+    return _balancer(balancer, "TargetResponseTime", "p99").with_(period=period)
 
 
 def unhealthy_hosts(balancer: Balancer) -> cloudwatch.MathExpression:
@@ -59,6 +59,23 @@ def unhealthy_hosts(balancer: Balancer) -> cloudwatch.MathExpression:
             )
             for name, group in balancer.target_groups.items()
         },
+    )
+
+
+def healthy_hosts(balancer: Balancer) -> cloudwatch.MathExpression:
+    """Healthy instances in the worst of the target groups, each minute. One with no target publishes nothing."""
+    groups = {
+        f"healthy_{name}": _metric(
+            "AWS/ApplicationELB",
+            "HealthyHostCount",
+            "Minimum",
+            LoadBalancer=balancer.load_balancer.load_balancer_full_name,
+            TargetGroup=group.target_group_full_name,
+        )
+        for name, group in balancer.target_groups.items()
+    }
+    return cloudwatch.MathExpression(
+        label="Healthy hosts", expression=f"MIN([{', '.join(groups)}])", using_metrics=dict(groups), period=ONE_MINUTE
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from constructs import Construct
@@ -56,7 +57,8 @@ class TapStack(RegionalStack):
         database.allow_from(fleet)
 
         alarms = Alarms(self, "Alarms", key=keys.telemetry, notify=environment.alarm_email)
-        alarms.watch_balancer(balancer)
+        # Half of the fleet's least: also true of the smaller fleet while this template still says the larger one.
+        alarms.watch_balancer(balancer, hosts=ceil(sizing.fleet.minimum / 2))
         alarms.watch_tables(tables)
         alarms.watch_cache(cache)
         alarms.watch_database()

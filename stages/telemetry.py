@@ -35,11 +35,14 @@ class Alarms(Construct):
         self._allow_alarms()
         mark_part(self, "telemetry")
 
-    def watch_balancer(self, balancer: Balancer) -> None:
-        """Errors above 0.5 % for three minutes, p99 above two seconds, hosts that stay unhealthy."""
+    def watch_balancer(self, balancer: Balancer, *, hosts: int) -> None:
+        """Errors above 0.5 % for three minutes, p99 above two seconds for five, fewer than so many healthy hosts.
+
+        Never any host that is unhealthy: each one that boots is, so that every deployment of instances would ring.
+        """
         self._alarm("error-rate", metrics.error_rate(balancer, metrics.ONE_MINUTE), above=0.5, of=(3, 3))
-        self._alarm("p99", metrics.p99(balancer), above=2.0, of=(3, 6))
-        self._alarm("unhealthy-hosts", metrics.unhealthy_hosts(balancer), above=0, of=(3, 3))
+        self._alarm("p99", metrics.p99(balancer, metrics.ONE_MINUTE), above=2.0, of=(5, 5))
+        self._alarm("unhealthy-hosts", metrics.healthy_hosts(balancer), below=hosts, of=(3, 3))
 
     def watch_tables(self, tables: Tables) -> None:
         """Throttled requests, per table."""
@@ -60,18 +63,30 @@ class Alarms(Construct):
         """A secondary more than five seconds behind the primary Region: what a failover would lose."""
         self._alarm("global-lag", metrics.global_lag(), above=5000, of=(3, 3))
 
-    def _alarm(self, name: str, metric: cloudwatch.IMetric, *, above: float, of: tuple[int, int]) -> None:
-        """An alarm when `of[0]` of the last `of[1]` periods lie above the limit; no data is no breach here."""
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        *,
+        above: float = 0,
+        below: float | None = None,
+        of: tuple[int, int],
+    ) -> None:
+        """An alarm when `of[0]` of the last `of[1]` periods lie above the limit, or below the other one.
+
+        No data is a breach where much is well: no host at all publishes no count of hosts.
+        """
+        compared, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
             name,
             alarm_name=f"tap-{name}",
             metric=metric,
-            threshold=above,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            threshold=above if below is None else below,
+            comparison_operator=(compared.GREATER_THAN_THRESHOLD if below is None else compared.LESS_THAN_THRESHOLD),
             datapoints_to_alarm=of[0],
             evaluation_periods=of[1],
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing.NOT_BREACHING if below is None else missing.BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         alarm.add_ok_action(actions.SnsAction(self.topic))

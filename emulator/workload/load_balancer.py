@@ -145,6 +145,13 @@ def client_tls_errors(scene: Scene, dimensions: Dimensions) -> Points | None:
     return None if share is None else Points.counter(share * scene.drawn("tls errors", scene.demand * _TLS_ERRORS))
 
 
+@signal(NAMESPACE, "RejectedConnectionCount", unit="Count", resolution=60)
+def rejected_connections(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Connections beyond what the load balancer can take: none here, and so none is published."""
+    share = _share(scene, dimensions)
+    return None if share is None else Points.counter(np.zeros(len(share)))
+
+
 def _target_4xx(scene: Scene) -> Array:
     return scene.drawn("target 4xx", answered(scene) * _TARGET_4XX * np.exp(0.2 * scene.wander("4xx level", 2)))
 
@@ -208,6 +215,16 @@ def unhealthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
         return None
     hosts = scene.of(lambda region: sum(len(fleet.instances) for fleet in region.fleets.values()))
     return Points.gauge(np.where(scene.effects.outage, hosts, _booting(scene)), (share > 0) & (hosts > 0))
+
+
+@signal(NAMESPACE, "HealthyHostCount", unit="Count", resolution=60)
+def healthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
+    """Per target group: its instances in service less those that are unhealthy; published while it has targets."""
+    unhealthy = unhealthy_hosts(scene, dimensions)
+    if unhealthy is None:
+        return None
+    hosts = scene.of(lambda region: sum(len(fleet.instances) for fleet in region.fleets.values()))
+    return Points.gauge(np.maximum(hosts - unhealthy.mean, 0.0), unhealthy.count > 0)
 
 
 def _booting(scene: Scene) -> Array:

@@ -59,7 +59,8 @@ class WorkloadEvent(_Value):
     target; `silent`: no metric is published; `queries` need an index;
     an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
     types in `no_capacity`; the control planes of the services in `failing`, by boto3's names, answer nobody in
-    production; no more than `build_limit` builds run at once.
+    production; no more than `build_limit` builds run at once; instances that use more than `unhealthy_above` percent of
+    their processors fail their health checks.
     """
 
     on: Milestone
@@ -76,6 +77,7 @@ class WorkloadEvent(_Value):
     no_capacity: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
     build_limit: PositiveInt | None = None
+    unhealthy_above: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -86,11 +88,11 @@ class WorkloadEvent(_Value):
         if self.path is not None and self.p99_factor == 1.0 and not self.error_rate:
             raise ValueError(f"the path {self.path} needs a p99_factor or an error_rate of its own")
         service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
-        aws = self.failover_seconds or self.no_capacity or self.failing or self.build_limit
+        aws = self.failover_seconds or self.no_capacity or self.failing or self.build_limit or self.unhealthy_above
         if not (service or self.queries or aws):
             raise ValueError(
                 "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds, "
-                "no_capacity, failing or build_limit"
+                "no_capacity, failing, build_limit or unhealthy_above"
             )
         return self
 

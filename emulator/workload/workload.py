@@ -133,6 +133,22 @@ class Workload:
         """How many builds the account may run at once at the moment; None when that is enough."""
         return min((each.build_limit for each in self._happening(now) if each.build_limit), default=None)
 
+    def unhealthy_above(self, now: datetime) -> float | None:
+        """From which CPU on, in percent, instances fail their health checks at the moment; None: they fail none."""
+        return min((each.unhealthy_above for each in self._happening(now) if each.unhealthy_above), default=None)
+
+    def may_turn_unhealthy(self, now: datetime) -> bool:
+        """Whether instances fail their health checks now or later, by the events whose milestones were reached."""
+        spans = [self._span(each) for each in self._events if each.unhealthy_above]
+        return any(np.isfinite(begin) and now.timestamp() < end for begin, end in spans)
+
+    def fleet_cpu(self, region: str, now: datetime) -> float:
+        """Of the Region's fleets, in percent, as they are at the moment; beyond 100 when more is asked of them."""
+        period = int(now.timestamp()) // PERIOD
+        present = [(0.0, each) for _, each in self._timeline[-1:]]  # however lately it became so
+        scene = self.scene_of(present, region, period, period + 1)
+        return float(100 * scene.fleet_utilization[0])
+
     def failover_seconds(self, now: datetime) -> float | None:
         """How long a failover takes that begins now; None when it takes as long as usual."""
         lengths = [event.failover_seconds for event in self._happening(now) if event.failover_seconds is not None]

@@ -1,12 +1,14 @@
 """Whether AWS itself fails: an undo into a Region's event makes things worse, and no phase begins in one.
 
 Each service that a phase changes gets one cheap call. An answer of the service's own trouble (5xx), or none at
-all, counts as failing; a refusal or a throttled call does not. One service may have a bad minute: two are an event.
+all, counts as failing; a refusal or a throttled call does not. Launches that failed for want of capacity count as one
+more. One service may have a bad minute, and one type may be sold out: two at once are an event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from botocore.exceptions import ClientError, HTTPClientError
 
@@ -14,6 +16,7 @@ from domain.errors import Unhealthy
 from optimizer.ports.aws import Aws
 
 AN_EVENT = 2  # services at once
+LATELY = timedelta(minutes=15)
 
 QUESTIONS: Mapping[str, Callable[[Aws], object]] = {
     "Auto Scaling": lambda aws: aws.autoscaling.describe_auto_scaling_groups(MaxRecords=1),
@@ -35,7 +38,21 @@ def failing(aws: Aws) -> list[str]:
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
                 found.append(f"{name} ({error.response['Error'].get('Code')})")
-    return found
+    return [*found, *(["launches of instances (no capacity)"] if _launches_fail(aws) else [])]
+
+
+def _launches_fail(aws: Aws) -> bool:
+    """Whether EC2 had no capacity for an instance lately (EC2 Auto Scaling API, Activity)."""
+    try:
+        shown = aws.autoscaling.describe_scaling_activities(MaxRecords=20)["Activities"]
+    except (HTTPClientError, ClientError):
+        return False  # Auto Scaling itself is asked about above
+    return any(
+        each["StatusCode"] == "Failed"
+        and "capacity" in each.get("StatusMessage", "")
+        and aws.clock.now() - each["StartTime"] <= LATELY
+        for each in shown
+    )
 
 
 def is_an_event(aws: Aws) -> bool:

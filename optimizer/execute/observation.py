@@ -10,8 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.errors import Unhealthy
+from botocore.exceptions import ClientError
+
+from domain.errors import ResourceGone, Unhealthy
 from optimizer.decide.health import Baseline
+from optimizer.decide.replacements import judge_replacements
 from optimizer.execute.engine import Say
 from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import JournalWriter
@@ -22,9 +25,12 @@ from optimizer.execute.states import MOVING
 from optimizer.model.health import Assessment, Health, Sample, Samples, without_pauses
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
+from optimizer.model.resource import Kind, name_in
 from optimizer.observe.service_health import ServiceHealth
 from optimizer.observe.tenants import tier_uses
 from optimizer.ports.aws import Aws
+from optimizer.resources.fleet.replacements import replaced_since
+from optimizer.resources.fleet.shown import group_of
 
 REMEMBERED = timedelta(hours=1)  # an unchanged verdict is written down no more often than this
 ALL_EVERY = 6  # hours; what this phase changed is looked at each hour
@@ -52,7 +58,7 @@ class Observation:
         samples, baseline = self._samples(plan, start, now), self.journal.baseline(plan.hash)
         if baseline is None:
             return NO_PAST
-        return baseline.judge(samples, now) if samples else NOTHING_YET
+        return self._replaced(plan, start) or (baseline.judge(samples, now) if samples else NOTHING_YET)
 
     def while_changing(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now; a gap that is over does not count against what is changed next."""
@@ -60,11 +66,33 @@ class Observation:
         samples, baseline = self._samples(plan, start, now), self.journal.baseline(plan.hash)
         if baseline is None:
             return NO_PAST
+        if replaced := self._replaced(plan, start):
+            return replaced
         whole = baseline.judge(samples, now) if samples else NOTHING_YET
         recent = _from(samples, now - RECENT)
         if whole.verdict is not Health.INCONCLUSIVE or not recent:
             return whole
         return baseline.judge(recent, now)
+
+    def _replaced(self, plan: Plan, start: datetime) -> Assessment | None:
+        """BREACH when a fleet of the plan is killed by its own health check since then, or since the first change.
+
+        What Auto Scaling does not answer is no sign: users are judged by in any case, and it is asked at each look.
+        """
+        fleet_actions = {name for name, each in self.direct_changes.actions.items() if each.kind is Kind.FLEET}
+        for name in sorted({name_in(each.resource) for each in plan.decisions if each.action in fleet_actions}):
+            try:
+                replaced = list(replaced_since(self.production, name, start))
+                if not replaced:
+                    continue
+                ours = [each for each in replaced if each >= self._first_change(plan)]
+                instances = group_of(self.production, name)["DesiredCapacity"]
+            except (ClientError, ResourceGone) as error:
+                self.say(f"{name}: what its health checks did cannot be read: {error}")
+                continue
+            if found := judge_replacements(name, ours, instances):
+                return found
+        return None
 
     def _samples(self, plan: Plan, start: datetime, now: datetime) -> Samples:
         """As the service was, but for the errors of pauses that the plan announced."""

@@ -20,6 +20,7 @@ OBSERVE: tuple[Permission, ...] = (
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeInstanceRefreshes",
         "autoscaling:DescribePolicies",
+        "autoscaling:DescribeScalingActivities",
         "autoscaling:DescribeScheduledActions",
         "autoscaling:DescribeTags",
     ),

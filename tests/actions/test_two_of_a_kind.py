@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +56,44 @@ def test_what_the_sizing_does_not_speak_of_is_kept_with_a_reason(action: Action)
 )
 def test_what_it_speaks_of_is_decided_on(kind: Kind, name: str) -> None:
     assert resource_kinds()[kind].is_sized(Sizing.AS_DESIGNED, name)
+
+
+SMALL = {"class": "db.r6g.xlarge", "tier": 1}
+DECIDED: dict[str, dict[str, Any]] = {
+    "gsi_removal": {"remove": ["by-role"]},
+    "stream_disable": {},
+    "aurora_writer": {
+        "writer": "tap-database-2",
+        "instances": {"tap-database-1": SMALL, "tap-database-2": {**SMALL, "tier": 0}},
+    },
+    "aurora_readers": {"stays": "tap-database-2", "leaves": {"tap-database-3": {"class": "db.r6g.4xlarge", "tier": 2}}},
+    "aurora_backups": {"retention_days": 14},
+}
+OURS = {Kind.TABLE: "table/users", Kind.DATABASE: "cluster:tap-database"}
+BESIDE = [
+    pytest.param(one, other, id=f"{one.id}-{other.id}")
+    for one, other in combinations(registry(), 2)
+    if one.kind is other.kind and other.id not in one.order.conflicts and one.id not in other.order.conflicts
+]
+
+
+@pytest.mark.parametrize(("one", "other"), BESIDE)
+def test_two_actions_on_one_resource_write_both_into_the_sizing_in_either_order(one: Action, other: Action) -> None:
+    def resized(sizing: Sizing, *actions: Action) -> Sizing:
+        for action in actions:
+            arn = f"arn:aws:any:us-east-1:222222222222:{OURS[action.kind]}"
+            decision = Decision(action.id, arn, Choice.APPLY, "", (), target=DECIDED[action.id])
+            sizing = action.resize(sizing, decision)
+        return sizing
+
+    both = resized(Sizing.AS_DESIGNED, one, other)
+    assert both == resized(Sizing.AS_DESIGNED, other, one)
+    assert both not in (resized(Sizing.AS_DESIGNED, one), resized(Sizing.AS_DESIGNED, other), Sizing.AS_DESIGNED)
+
+
+def test_pairs_on_one_resource_are_known() -> None:
+    """A new action beside another one is decided on here."""
+    assert {action.id for each in BESIDE for action in each.values} == set(DECIDED)  # type: ignore[union-attr]
 
 
 def _action(name: str, phase: Phase = Phase.COMPUTE, **order: Any) -> Any:

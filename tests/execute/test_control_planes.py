@@ -11,7 +11,7 @@ from domain.errors import Breach, Unhealthy
 from emulator.account import Crash
 from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
-from optimizer.execute.control_planes import failing
+from optimizer.execute.control_planes import failing, is_an_event
 from optimizer.execute.records import PhaseState
 from optimizer.model.phase import Phase
 from tests.execute.conftest import World
@@ -38,6 +38,37 @@ def test_a_service_that_answers_nobody_is_named(world: World, services: tuple[st
         found = failing(world.fresh().production)
     assert [each.partition(" (")[0] for each in found] == named
     assert all("ServiceUnavailable" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("services", "named"),
+    [((), ["launches of instances"]), (("rds",), ["RDS", "launches of instances"])],
+)
+def test_launches_without_capacity_count_as_one_more(world: World, services: tuple[str, ...], named: list[str]) -> None:
+    """A type that is sold out is no event; together with a service that answers nobody it is."""
+    aws, event_ = world.fresh().production, {"failing": services, "no_capacity": ("m5.large",)}
+    happens = WorkloadEvent.model_validate({"on": "plan.approved", "until_minutes": 60, **event_})
+    workload = Workload(WorkloadSpec(tenants=10, requests_per_day=1e6), world.account, 0, events=(happens,))
+    template = {"LaunchTemplateName": "tap-fleet"}
+    aws.ec2.create_launch_template(
+        **template, LaunchTemplateData={"InstanceType": "m5.large", "ImageId": "ami-12345678"}
+    )
+    aws.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="tap-fleet",
+        LaunchTemplate={**template, "Version": "1"},
+        MinSize=1,
+        MaxSize=3,
+        AvailabilityZones=[f"{aws.region}a"],
+    )
+    world.account.clock.sleep(600)
+    workload.milestone("plan.approved", world.account.clock.now())
+    aws.autoscaling.set_desired_capacity(AutoScalingGroupName="tap-fleet", DesiredCapacity=2)
+    with world.account.acting("watch"):
+        assert [each.partition(" (")[0] for each in failing(aws)] == named
+        assert is_an_event(aws) is bool(services)
+    world.account.clock.sleep(7200)
+    with world.account.acting("watch"):
+        assert failing(aws) == []
 
 
 def test_a_breach_in_a_region_s_event_is_held_told_once_and_undone_after_it(world: World) -> None:

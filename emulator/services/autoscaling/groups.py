@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.models import InstanceState, autoscaling_backends
 
 from emulator.core.errors import AwsError
+from emulator.services.autoscaling.activities import Activities
 from emulator.services.ec2.capacity_reservations import Reservations
 from emulator.workload.workload import Sources
 
@@ -30,6 +31,7 @@ class FleetInstance(InstanceState):  # type: ignore[misc]  # moto publishes no t
     """An instance that knows which version of which launch template it was made from."""
 
     made_from: dict[str, str]
+    serves_since: datetime | None = None
 
     @property
     def launch_template(self) -> dict[str, str]:
@@ -90,7 +92,7 @@ def launch(account: Account, group: Any, count: int, template: dict[str, str]) -
     def come_into_service() -> None:
         for each in launched:
             if each.lifecycle_state == "Pending":
-                each.lifecycle_state = "InService"
+                each.lifecycle_state, each.serves_since = "InService", account.clock.now()
         group.autoscaling_backend.update_attached_target_groups(group.name)
 
     if launched:
@@ -138,7 +140,11 @@ def _emptiest(group: Any) -> tuple[str | None, str]:
 
 
 def retire(account: Account, group: Any, leaving: Sequence[Any], then: Callable[[], None] | None = None) -> None:
-    """Take instances out of service: no new requests at once, gone after DRAIN; `then` runs after that."""
+    """Take instances out of service: no new requests at once, gone after DRAIN; `then` runs after that.
+
+    One that is on its way out already, as after a failed health check, is left to go.
+    """
+    leaving = [each for each in leaving if each.lifecycle_state != "Terminating"]
     for each in leaving:
         each.lifecycle_state = "Terminating"
     for arn in group.target_group_arns:
@@ -156,10 +162,15 @@ def retire(account: Account, group: Any, leaving: Sequence[Any], then: Callable[
 
 def is_short(account: Account, group: Any, template: dict[str, str]) -> bool:
     """Whether AWS has no instances of the template's type to give, to one who holds none in reserve."""
+    kind, workload = type_of(group, template), account.part(Sources).workload
+    reserved = account.part(Reservations).active(kind)
+    return workload is not None and not reserved and workload.lacks(kind, account.clock.now())
+
+
+def type_of(group: Any, template: dict[str, str]) -> str:
+    """The instance type that a version of the template launches."""
     data = group.ec2_backend.launch_templates[template["LaunchTemplateId"]].get_version(template["Version"])
-    workload = account.part(Sources).workload
-    reserved = account.part(Reservations).active(data.instance_type)
-    return workload is not None and not reserved and workload.lacks(data.instance_type, account.clock.now())
+    return str(data.instance_type)
 
 
 def settle(account: Account, group: Any, template: dict[str, str]) -> None:
@@ -167,6 +178,7 @@ def settle(account: Account, group: Any, template: dict[str, str]) -> None:
     missing = group.desired_capacity - len(serving(group))
     if missing > 0 and not suspended(group, "Launch"):
         if is_short(account, group, template):
+            account.part(Activities).launch_failed(account, group, type_of(group, template))
             account.schedule(account.clock.now() + AGAIN, lambda: settle(account, group, template))
         else:
             launch(account, group, missing, template)

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from emulator.services.autoscaling.groups import LAUNCH, current_template, is_short, launch, retire, serving, suspended
+from emulator.services.autoscaling.activities import Activities
+from emulator.services.autoscaling.groups import (
+    LAUNCH,
+    current_template,
+    is_short,
+    launch,
+    retire,
+    serving,
+    suspended,
+    type_of,
+)
 
 if TYPE_CHECKING:
     from emulator.core.port import Account
@@ -177,6 +187,8 @@ class Replacement:
         """Launch so many; without capacity for them, again and again, as a group does."""
         refresh = self._refresh
         if is_short(self._account, refresh.group, refresh.target):
+            kind = type_of(refresh.group, refresh.target)
+            self._account.part(Activities).launch_failed(self._account, refresh.group, kind)
             self._after(LOOK, lambda: self._launch(count, then))
             return
         launched = launch(self._account, refresh.group, count, refresh.target)

@@ -32,9 +32,10 @@ DIMENSIONS = {
     "Tap/Tenants": [{"Tier": "enterprise"}],
     "AWS/DynamoDB": [{"TableName": "users"}, {"TableName": "users", "Operation": "Query"}],
 }
-OTHER = {"UnHealthyHostCount": [{**BALANCER, "TargetGroup": "targetgroup/tap/1"}]}
+GROUP = {**BALANCER, "TargetGroup": "targetgroup/tap/1"}
+OTHER = {name: [GROUP] for name in ("UnHealthyHostCount", "HealthyHostCount")}
 SECONDARY = {"AuroraGlobalDBReplicationLag"}
-NEVER = {"ReadThrottleEvents", "WriteThrottleEvents"}  # published when not zero
+NEVER = {"ReadThrottleEvents", "WriteThrottleEvents", "RejectedConnectionCount"}  # published when not zero
 
 
 @pytest.mark.parametrize("signal", known(), ids=lambda signal: f"{signal.namespace} {signal.name}")
@@ -63,6 +64,13 @@ def test_no_metric_of_a_resource_that_was_not_there_yet(signal):
 def test_fleet_cpu_of_the_design_at_its_95th_percentile(spec, lowest, highest):
     cpu = values(series(workload(spec), "AWS/EC2", "CPUUtilization", FLEET, "Average", start=BORN, end=NOW))
     assert lowest < np.percentile(cpu, 95) < highest
+
+
+def test_the_cpu_at_this_moment_is_that_of_the_fleet_as_it_became_just_now():
+    life = workload()
+    before = life.fleet_cpu("us-east-1", NOW)
+    life.remember(NOW, platform("m5.2xlarge", 8))
+    assert 3.3 < life.fleet_cpu("us-east-1", NOW) / before < 3.8
 
 
 def test_a_quarter_of_the_processors_work_almost_four_times_as_hard():
