@@ -1,0 +1,101 @@
+"""Single-line faults, made one by one in a copy of the tree: does a test see each?
+
+The table is mutants.yaml. Each fault names the tests that stand nearest to it, so that it costs seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+import yaml
+
+from benchmarks.campaigns.campaign import ROOT, Campaign, Extent, Row, Size
+
+TABLE = Path(__file__).with_suffix(".yaml")
+LOSSES = ("data", "accepted", "order")  # harms that a quick test must see
+ASKED = 0.95  # of all faults must be seen by some test
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: `before` stands once in `file`. `tests` are run until the first fails."""
+
+    id: str
+    file: str
+    harm: str
+    before: str
+    after: str
+    tests: tuple[str, ...]
+
+    def text(self) -> str:
+        """The file with the fault in it. Raises ValueError unless what it replaces is there exactly once."""
+        whole = (ROOT / self.file).read_text()
+        if (times := whole.count(self.before)) != 1:
+            raise ValueError(f"{self.id}: {self.before!r} is {times} times in {self.file}: bring mutants.yaml after it")
+        return whole.replace(self.before, self.after)
+
+
+def mutants() -> list[Mutant]:
+    """The whole table, in its order."""
+    return [
+        Mutant(each["id"], group["file"], each["harm"], each["from"], each["to"], tuple(group["tests"]))
+        for group in yaml.safe_load(TABLE.read_text())
+        for each in group["faults"]
+    ]
+
+
+def seen(chosen: list[Mutant], *, baseline: bool) -> dict[str, str]:
+    """Which test sees each of these faults, by id; an empty text where none does.
+
+    `baseline`: run the tests without any fault first. Raises RuntimeError where one fails then.
+    """
+    jobs = [{**asdict(each), "text": each.text()} for each in chosen]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        asked, told = Path(folder, "jobs.json"), Path(folder, "told.jsonl")
+        asked.write_text(json.dumps({"root": str(ROOT), "jobs": jobs, "baseline": baseline}))
+        script = Path(__file__).with_name("mutation.py")
+        # By its path, and isolated: nothing of the product is in a process that is forked for each fault.
+        done = subprocess.run([sys.executable, "-P", str(script), str(asked), str(told)], check=False)
+        answers = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+    found = {each["id"]: str(each["by"]) for each in answers}
+    if done.returncode or found.keys() != {each.id for each in chosen}:
+        raise RuntimeError(f"the tests do not pass without any fault, or could not be run (exit {done.returncode})")
+    return found
+
+
+def run(size: Size) -> Row:
+    table = mutants()
+    for each in table:
+        each.text()
+    count = size.of(2, len(table), len(table))
+    chosen = Random(size.seed).sample(table, count) if count < len(table) else table
+    by = seen(chosen, baseline=size.extent is not Extent.SAMPLE)
+    unseen = [each for each in chosen if not by[each.id]]
+    losses = [each for each in unseen if each.harm in LOSSES]
+    failures = [f"no quick test sees {each.id} ({each.harm}) in {each.file}" for each in losses]
+    if len(chosen) - len(unseen) < ASKED * len(chosen):
+        failures.append(
+            f"only {len(chosen) - len(unseen)} of {len(chosen)} faults are seen: {', '.join(e.id for e in unseen)}"
+        )
+    covered = f"{len(chosen)} of {len(table)} faults, {len(chosen) - len(unseen)} seen by a quick test"
+    return Row(len(chosen), tuple(failures), covered)
+
+
+CAMPAIGN = Campaign(
+    title="Mutants",
+    proves="a fault of one line in what executes, consolidates, decides and reconciles is seen by a quick test",
+    cannot="faults that nobody thought of, and faults of more than one place",
+    planted="`engine.py`: undo in the order of doing, with `test_life.py` alone taken off the list of its tests",
+    run=run,
+)
+
+if __name__ == "__main__":
+    wanted = set(sys.argv[1:])
+    for name, test in seen([each for each in mutants() if not wanted or each.id in wanted], baseline=False).items():
+        print(f"{name:6} {test or 'SURVIVED'}")
