@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup locks rehearse survey picture check test bench campaign spark synth preflight deploy destroy clean
+.PHONY: help setup locks rehearse survey picture check test bench campaign parity spark synth preflight deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,10 +83,16 @@ bench: $(VENV)/.dev ## What things cost: all rehearsals, metrics, copying tables
 	$(BIN)/python -m benchmarks.reaction
 	$(BIN)/python -m benchmarks.dashboard
 
-campaign: $(VENV)/.dev ## Long runs: tables merged under load, jobs that die at many calls, whole plans under 20 loads
+campaign: $(VENV)/.dev ## Claims tried on many cases, 3,600 CPU s at most; CAMPAIGN=all has no limit; docs/reliability.md
+	$(BIN)/python -m benchmarks.campaigns --size $(if $(filter all,$(CAMPAIGN)),all,large)
+ifeq ($(CAMPAIGN),all)
 	$(BIN)/pytest -m campaign
 	$(BIN)/python benchmarks/crashes.py --logs $(OUT)/crashes
 	$(BIN)/python benchmarks/loads.py
+endif
+
+parity: $(VENV)/.dev ## Ask a sandbox account what our rules rest on (cents; refused for the platform's own): PROFILE=...
+	$(BIN)/python -m benchmarks.parity $(if $(PROFILE),--profile $(PROFILE))
 
 spark: $(VENV)/.spark ## The copying job of large tables, in Spark's local mode; needs Java 17
 	$(BIN)/pytest -m spark

@@ -184,7 +184,7 @@ def _read(path: Path) -> tuple[str, object]:
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentInvalid(f"{path}: cannot be read ({error.__class__.__name__})") from error
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+    except (json.JSONDecodeError, yaml.YAMLError, RecursionError) as error:
         raise EnvironmentInvalid(f"{path}: is neither JSON nor YAML ({str(error).splitlines()[0]})") from error
     return str(path), content
 

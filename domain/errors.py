@@ -8,6 +8,7 @@
     |   +-- PlanTampered              the plan file is not what its hash says
     |   +-- PlanSuperseded            another plan took this one's place
     |   +-- NotApproved               nobody approved this plan
+    |   +-- JournalDamaged            an item of the journal does not hold what was written
     |   +-- WrongState                the phase is not in a state that allows this
     |   +-- TenantOwned               a tenant owns the resource, or a part of it that would be touched
     |   +-- BlastRadius               the plan would change more than the policy allows at once
@@ -66,6 +67,10 @@ class PlanSuperseded(Refused):
 
 
 class NotApproved(Refused):
+    pass
+
+
+class JournalDamaged(Refused):
     pass
 
 

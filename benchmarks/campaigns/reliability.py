@@ -16,8 +16,9 @@ HEAD = """# What was tried, and what it shows
 Made from the campaigns in `benchmarks/campaigns/` (`python -m benchmarks.campaigns --write`); do not edit.
 
 Each campaign tries one claim on many cases and ends in one row. `make test` runs a sample of each, `make campaign` a
-larger part in at most 3,600 CPU s (it prints what it covered), `CAMPAIGN=all make campaign` everything. Each was seen to
-fail on a planted fault. All of it is the emulated account: what AWS does otherwise is told by `make parity` alone.
+larger part in at most 3,600 CPU s (it prints what it covered), `CAMPAIGN=all make campaign` everything. Each says on
+which planted fault it was seen to fail. All of it is the emulated account: what AWS does otherwise shows in
+`make parity` alone.
 
 """
 

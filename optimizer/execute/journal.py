@@ -30,15 +30,16 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from domain.errors import UsageError
+from domain.errors import JournalDamaged, UsageError
 from domain.sizing import Sizing, SizingRecord
 from optimizer.analyze.evidence import PlanEvidence
 from optimizer.costs.realised import RealisedWeek
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Item = Mapping[str, Any]
+T = TypeVar("T")
 
 _SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
@@ -108,21 +110,24 @@ class Journal:
         head = self._get("plan", "current")
         if head is None:
             return None
-        plan_hash = head["hash"]["S"]
+        with _readable(head):
+            plan_hash = str(head["hash"]["S"])
         if plan_hash not in self._documents:  # what lies under its hash never changes
             body = self._get(f"plan#{plan_hash}", "plan")
             if body is None:
                 raise UsageError(
                     f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
                 )
-            self._documents[plan_hash] = bytes(body["document"]["B"])
-        return PlanRecord(
-            plan=_plan(self._documents[plan_hash]),
-            state=PlanState(head["state"]["S"]),
-            proposed_at=_time(head["proposed_at"]),
-            approved_at=_time(head["approved_at"]) if "approved_at" in head else None,
-            approver=head["approver"]["S"] if "approver" in head else None,
-        )
+            with _readable(body):
+                self._documents[plan_hash] = bytes(body["document"]["B"])
+        with _readable(head):
+            return PlanRecord(
+                plan=_plan(self._documents[plan_hash]),
+                state=PlanState(head["state"]["S"]),
+                proposed_at=_time(head["proposed_at"]),
+                approved_at=_time(head["approved_at"]) if "approved_at" in head else None,
+                approver=head["approver"]["S"] if "approver" in head else None,
+            )
 
     def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
         """Where every phase stands, all at one moment; WAITING those of which nothing was written."""
@@ -132,7 +137,7 @@ class Journal:
         found = self.aws.dynamodb.transact_get_items(
             TransactItems=[{"Get": {"TableName": self.table, "Key": key}} for key in keys]
         )["Responses"]
-        begun = [_PHASE.validate_json(each["Item"]["record"]["S"]) for each in found if each.get("Item")]
+        begun = [_record(_PHASE, each["Item"]) for each in found if each.get("Item")]
         waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
         return waiting | {record.phase: record for record in begun}
 
@@ -141,39 +146,40 @@ class Journal:
         item = self._get(f"plan#{plan.hash}", f"phase#{phase.number}")
         if item is None:
             return PhaseRecord(phase, PhaseState.WAITING, plan.created_at)
-        return _PHASE.validate_json(item["record"]["S"])
+        return _record(_PHASE, item)
 
     def moves(self, plan: Plan, phase: Phase) -> list[MoveRecord]:
         """The moves of a phase that were begun, in the order of their sequence."""
         items = self._query(f"plan#{plan.hash}", f"move#{phase.number}#")
-        return [_MOVE.validate_json(item["record"]["S"]) for item in items]
+        return [_record(_MOVE, item) for item in items]
 
     def before(self, plan: Plan, phase: Phase, action: str, resource: str) -> Mapping[str, Json] | None:
         """The resource as it was before the action touched it; None when it did not yet."""
         item = self._get(f"plan#{plan.hash}", f"before#{phase.number}#{action}#{resource}")
-        return None if item is None else json.loads(item["document"]["S"])
+        return None if item is None else _document(item)
 
     def left(self, plan: Plan, phase: Phase) -> list[WindowSnapshot]:
         """What a phase left behind when its window opened; nothing before."""
         items = self._query(f"plan#{plan.hash}", f"left#{phase.number}#")
-        return [_LEFT.validate_json(item["record"]["S"]) for item in items]
+        return [_record(_LEFT, item) for item in items]
 
     def override(self, plan: Plan, commit: str) -> Override | None:
         """The freeze set aside for this commit; None when it was not."""
         item = self._get(f"plan#{plan.hash}", f"override#{commit}")
-        return None if item is None else _OVERRIDE.validate_json(item["record"]["S"])
+        return None if item is None else _record(_OVERRIDE, item)
 
     def notes(self, plan: Plan, phase: Phase, action: str, resource: str) -> Mapping[str, Json] | None:
         """How far a long move of a change is; None before it wrote anything."""
         item = self._get(f"plan#{plan.hash}", f"notes#{phase.number}#{action}#{resource}")
-        return None if item is None else json.loads(unpacked(item["document"]))
+        return None if item is None else _packed(item, json.loads)
 
     def pauses(self, plan: Plan) -> list[Pause]:
         """The announced pauses of a plan, in order."""
         found = []
         for item in self._query(f"plan#{plan.hash}", "pause#"):
-            begin = datetime.fromisoformat(str(item["sk"]["S"]).removeprefix("pause#"))
-            found.append(Pause(begin, _time(item["until"]) if "until" in item else None))
+            with _readable(item):
+                begin = datetime.fromisoformat(str(item["sk"]["S"]).removeprefix("pause#"))
+                found.append(Pause(begin, _time(item["until"]) if "until" in item else None))
         return found
 
     def baseline(self, plan_hash: str) -> Baseline | None:
@@ -183,16 +189,18 @@ class Journal:
         items = {str(item["sk"]["S"]): item for item in self._query(f"plan#{plan_hash}", "baseline")}
         if "baseline" not in items:
             return None
-        zone = items["baseline"].get("zone", {"S": "UTC"})["S"]
-        documents = tuple((key, bytes(item["document"]["B"])) for key, item in sorted(items.items()))
-        return self._baselines.setdefault(plan_hash, _baseline(zone, documents))
+        with _readable(items["baseline"]):
+            zone = items["baseline"].get("zone", {"S": "UTC"})["S"]
+            documents = tuple((key, bytes(item["document"]["B"])) for key, item in sorted(items.items()))
+            return self._baselines.setdefault(plan_hash, _baseline(zone, documents))
 
     def accepted_last(self) -> Acceptance | None:
         """The latest acceptance, also when another plan is in force by now."""
         item = self._get("accepted", "last")
         if item is None:
             return None
-        return Acceptance(item["hash"]["S"], Phase(int(item["phase"]["N"])), _time(item["at"]))
+        with _readable(item):
+            return Acceptance(item["hash"]["S"], Phase(int(item["phase"]["N"])), _time(item["at"]))
 
     def told(self, plan_hash: str) -> frozenset[str]:
         """The keys of the notices that people were sent about a plan."""
@@ -206,7 +214,10 @@ class Journal:
     def heartbeat(self) -> datetime | None:
         """When the watch judged last; None before it ever did."""
         item = self._get("watch", "last")
-        return _time(item["at"]) if item else None
+        if item is None:
+            return None
+        with _readable(item):
+            return _time(item["at"])
 
     def beat(self) -> None:
         """The watch has judged just now. Without the lease: nothing of the plan is decided by it."""
@@ -218,18 +229,22 @@ class Journal:
         item = self._get("sizing", "current")
         if item is None:
             return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
-        return SizingRecord.model_validate_json(item["record"]["S"])
+        with _readable(item):
+            return SizingRecord.model_validate_json(item["record"]["S"])
 
     def accepted(self) -> Plan | None:
         """The plan of which a phase was accepted last; None before any was. A newer one may be in force."""
         head = self._get("accepted", "last")
-        body = self._get(f"plan#{head['hash']['S']}", "plan") if head else None
-        return _plan(bytes(body["document"]["B"])) if body else None
+        if head is None:
+            return None
+        with _readable(head):
+            body = self._get(f"plan#{head['hash']['S']}", "plan")
+            return _plan(bytes(body["document"]["B"])) if body else None
 
     def realised(self, plan: Plan) -> tuple[RealisedWeek, ...]:
         """The weeks that were measured since its acceptance, in order."""
         items = self._query(f"plan#{plan.hash}", "realised#")
-        return tuple(_WEEK.validate_json(item["record"]["S"]) for item in items)
+        return tuple(_record(_WEEK, item) for item in items)
 
     def history(self) -> History:
         """Everything of the plan in force, for the dashboard."""
@@ -245,20 +260,20 @@ class Journal:
 
         return History(
             record=record,
-            phases=tuple(_PHASE.validate_json(each["record"]["S"]) for each in documents("phase#")),
-            moves=tuple(_MOVE.validate_json(each["record"]["S"]) for each in documents("move#")),
+            phases=tuple(_record(_PHASE, each) for each in documents("phase#")),
+            moves=tuple(_record(_MOVE, each) for each in documents("move#")),
             events=tuple(_event(each) for each in documents("event#")),
             windows={
-                Phase(int(key.split("#")[1])): _WINDOW.validate_json(unpacked(item["document"]))
+                Phase(int(key.split("#")[1])): _packed(item, _WINDOW.validate_json)
                 for key, item in items.items()
                 if key.startswith("window#")
             },
             sizing=sizing,
             cost_now=None,
-            before={key: json.loads(item["document"]["S"]) for key, item in items.items() if key.startswith("before#")},
-            evidence=_EVIDENCE.validate_json(unpacked(items["evidence"]["document"])) if "evidence" in items else None,
-            baseline=_SAMPLES.validate_json(unpacked(items["baseline"]["document"])) if "baseline" in items else (),
-            realised=tuple(_WEEK.validate_json(each["record"]["S"]) for each in documents("realised#")),
+            before={key: _document(item) for key, item in items.items() if key.startswith("before#")},
+            evidence=_packed(items["evidence"], _EVIDENCE.validate_json) if "evidence" in items else None,
+            baseline=_packed(items["baseline"], _SAMPLES.validate_json) if "baseline" in items else (),
+            realised=tuple(_record(_WEEK, each) for each in documents("realised#")),
             earlier=self._earlier(plan),
         )
 
@@ -313,7 +328,40 @@ def unpacked(attribute: Mapping[str, Any]) -> str:
     return zlib.decompress(bytes(attribute["B"])).decode()
 
 
+@contextmanager
+def _readable(item: Item) -> Iterator[None]:
+    """Raises JournalDamaged where an item does not hold what was written: nothing is done by half of a journal."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, zlib.error) as error:  # pydantic's ValidationError is a ValueError
+        key = " ".join(str(item.get(name, {}).get("S", "?")) for name in ("pk", "sk"))
+        raise JournalDamaged(
+            f"The journal's item {key} does not hold what was written ({type(error).__name__}), and nothing is done "
+            "by it: restore the table to a time before (point-in-time recovery), then run this again."
+        ) from error
+
+
+def _record(adapter: TypeAdapter[T], item: Item) -> T:
+    with _readable(item):
+        return adapter.validate_json(item["record"]["S"])
+
+
+def _document(item: Item) -> Any:
+    with _readable(item):
+        return json.loads(item["document"]["S"])
+
+
+def _packed(item: Item, read: Callable[[str], T]) -> T:
+    with _readable(item):
+        return read(unpacked(item["document"]))
+
+
 def _event(item: Item) -> PhaseEvent:
+    with _readable(item):
+        return _as_event(item)
+
+
+def _as_event(item: Item) -> PhaseEvent:
     number = item.get("phase", {}).get("N")
     return PhaseEvent(_time(item["at"]), Phase(int(number)) if number else None, item["text"]["S"])
 

@@ -87,7 +87,7 @@ def load_plan(text: str, origin: str) -> Plan:
         document = json.loads(text)
         plan = _PLAN.validate_json(json.dumps(document["plan"]))
         claimed = document["hash"]
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise PlanTampered(
             f"{origin} is not a plan ({type(error).__name__}). Use the plan.json that analyze wrote."
         ) from error
@@ -107,6 +107,8 @@ def read_plan(path: Path) -> Plan:
         raise UsageError(
             f"{path}: no plan there ({error.strerror}). `analyze --out DIR` writes DIR/plan.json."
         ) from error
+    except UnicodeDecodeError as error:
+        raise PlanTampered(f"{path} is not a plan (not text). Use the plan.json that analyze wrote.") from error
     return load_plan(text, str(path))
 
 

@@ -14,6 +14,7 @@ from domain.errors import UsageError
 from optimizer.decide.approvals import ApprovalRule
 
 BY_HAND = "local"  # the id of a run that is no build: a person runs it
+MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Settings:
             revision=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "unknown"),
             build_id=environ.get("CODEBUILD_BUILD_ID", BY_HAND),
             topic_arn=environ.get("TAP_TOPIC_ARN") or None,
-            gate_timeout=_minutes(environ.get("GATE_TIMEOUT_MINUTES")),
+            gate_timeout=_minutes(environ, "GATE_TIMEOUT_MINUTES"),
             looks=_count(environ, "TAP_LOOKS", 1),
             watch_name=environ.get("TAP_WATCH_NAME") or None,
             records_bucket=environ.get("TAP_RECORDS_BUCKET") or None,
@@ -88,10 +89,10 @@ class Settings:
 
 
 def _count(environ: Mapping[str, str], name: str, usual: int) -> int:
-    """A number from one on; raises UsageError for anything else."""
+    """A number from one to MOST; raises UsageError for anything else."""
     value = environ.get(name, "").strip() or str(usual)
-    if not value.isdigit() or int(value) < 1:
-        raise UsageError(f"{name} is {value!r}: it must be a number from 1 on.")
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= MOST:
+        raise UsageError(f"{name} is {value!r}: it must be a number from 1 to {MOST:,}.")
     return int(value)
 
 
@@ -103,5 +104,6 @@ def _yes_or_no(environ: Mapping[str, str], name: str) -> bool | None:
     return None if not value else value == "true"
 
 
-def _minutes(value: str | None) -> timedelta | None:
-    return timedelta(minutes=int(value)) if value else None
+def _minutes(environ: Mapping[str, str], name: str) -> timedelta | None:
+    """So many minutes; None where the variable is not set."""
+    return timedelta(minutes=_count(environ, name, 1)) if environ.get(name) else None

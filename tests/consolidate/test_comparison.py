@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from optimizer.consolidate import comparison
+from optimizer.consolidate import comparison, scan
 from optimizer.consolidate.comparison import Tally, compare, content_hash, make_equal, reconcile
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.merge import Address, Speed
 from optimizer.consolidate.state import MergeProgress
+from optimizer.consolidate.whole import WholeTables
+from optimizer.consolidate.write_block import Deadline
 from optimizer.execute.lease import DURATION
 from tests.consolidate import campaign
+from tests.consolidate.model import _Tables, refusal
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived
 
 SPEED = Speed(units=1e6, segments=2, workers=1, page=5)
@@ -154,3 +157,73 @@ def test_the_lease_is_renewed_while_all_is_compared() -> None:
 def test_without_it_the_lease_would_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MergeProgress, "renew", lambda progress: None)
     assert compared_slowly() > DURATION
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"SS": ["a", "b"]}, {"SS": ["a", "c"]}),
+        ({"NS": ["1", "2"]}, {"NS": ["1", "3"]}),
+        ({"BS": [b"1", b"2"]}, {"BS": [b"1", b"3"]}),
+        ({"B": b"12"}, {"B": b"13"}),
+        ({"S": "1"}, {"N": "1"}),
+        ({"N": "1"}, {"N": "2"}),
+        ({"BOOL": True}, {"BOOL": False}),
+        ({"NULL": True}, {"BOOL": True}),
+        ({"L": [{"S": "a"}, {"S": "b"}]}, {"L": [{"S": "b"}, {"S": "a"}]}),
+        ({"M": {"x": {"S": "a"}}}, {"M": {"x": {"S": "b"}}}),
+        ({"M": {"x": {"S": "a"}}}, {"M": {"y": {"S": "a"}}}),
+    ],
+)
+def test_any_other_value_has_another_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Also of the same length and type: what has one hash counts as carried over."""
+    assert content_hash({"a": one}) != content_hash({"a": other})
+
+
+def test_what_dynamodb_itself_refuses_is_named_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the mapping knew no reason: a limit that is new to us."""
+    refused, put = "users#USER#7", _Tables._put
+
+    def picky(tables: Any, table: Any, item: Any) -> None:
+        if item["sk"]["S"] == refused:
+            raise refusal("ValidationException", "PutItem")
+        put(tables, table, item)
+
+    with lived(60, 0) as platform:
+        campaign.create_target(platform.aws, MERGE, campaign.LIKE, {})
+        platform.application.busy = False
+        monkeypatch.setattr(_Tables, "_put", picky)
+        found = make_equal(platform.aws, MERGE.there, SPEED, nothing)
+        (named,) = found.refused
+        assert named.sk == "USER#7"
+        assert len(platform.missing_in_target()) == 1
+
+
+def test_a_page_that_shows_nothing_of_the_applications_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of watermarks, or of what a filter left out: as long as there is a last key, there is more."""
+    monkeypatch.setattr(scan, "is_watermark", lambda item: item["sk"]["S"] in ("USER#3", "USER#4", "USER#5"))
+    with lived(40, 0) as platform:
+        platform.application.busy = False
+        found = scan.pages(platform.aws, ["users"], Speed(page=1, segments=1, workers=1), nothing)
+        assert sum(len(page.items) for page in found) == len(platform.stored("users")) - 3
+
+
+def test_what_was_put_right_is_looked_at_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call of a run that died lands right after ours: the write is made anew before anything is turned."""
+    lost, write = [], comparison.write_all
+
+    def lose_once(aws: Any, writes: Any, *rest: Any) -> Any:
+        if not lost:
+            lost.extend(writes)
+            return {}
+        return write(aws, writes, *rest)
+
+    with lived(60, 3) as platform:
+        campaign.copied(platform)
+        platform.application.busy = False
+        progress = campaign.progressed(platform.aws, platform.notes)
+        tables = WholeTables(platform.aws, MERGE.there, SPEED, progress)
+        monkeypatch.setattr(comparison, "write_all", lose_once)
+        tables.settle(Deadline(platform.clock, timedelta(minutes=3), "late"))
+        assert lost
+        campaign.agree(platform.missing_in_target())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from domain.errors import MoveFailed
+from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
 from optimizer.consolidate.following.stream_reader import Reader, StreamPosition, TooLate
 from optimizer.consolidate.mapping import Entity
@@ -252,3 +253,23 @@ def test_a_shard_that_went_before_it_was_read_is_an_error() -> None:
         gone = Reader(platform.aws, StreamPosition(stream.arn, {"shard-long-gone": "1"}))
         with pytest.raises(TooLate, match="older than the 24 hours"):
             list(gone.batches(lambda: None))
+
+
+def test_a_run_that_did_not_settle_itself_names_what_may_have_come_late() -> None:
+    """It knows the sums only: the run that knows the items died."""
+    with flipped(WHOLE) as platform:
+        platform.application.busy = False
+        key = sorted(platform.stored("users"))[0]
+        late = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "late": {"BOOL": True}}
+        platform.aws.dynamodb.put_item(TableName="users", Item=late)
+        campaign.turn(platform.aws, platform.notes)
+        assert any("changed after writes were denied" in line and key[1] in line for line in platform.notes.said)
+
+
+def test_the_copy_reads_every_page_and_leaves_a_filled_table_to_the_comparison() -> None:
+    with lived(600, 3, (0,)) as platform:  # three pages of each segment
+        platform.application.busy = False
+        campaign.copied(platform)
+        assert state_of(platform.notes).copied > 500  # a process that dies between two notes counts a page less
+        again = copying.begin(platform.aws, MERGE, campaign.SPEED)
+        assert all(segment.done for segment in again.segments)

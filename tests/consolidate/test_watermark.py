@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate.following.stream_reader import Reader, StreamPosition, TooLate
+from optimizer.consolidate.following.stream_reader import Reader, StreamPosition, TooLate, readable
 from optimizer.consolidate.following.watermark import remove_watermarks, to_now
 from optimizer.consolidate.mapping import WATERMARK
 from optimizer.consolidate.scan import scan_page
 from optimizer.consolidate.write_block import Deadline
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS
-from tests.consolidate.model import Shard, _place
+from tests.consolidate.model import STREAM_ERRORS, Shard, _place
 from tests.consolidate.platform import Platform, lived
 
 FAR = (30,)  # empty answers from a new iterator to the first record
@@ -201,3 +202,28 @@ def test_without_waiting_for_them_something_is_not_read(monkeypatch: pytest.Monk
     monkeypatch.setattr("optimizer.consolidate.following.stream_reader.childless", lambda _shards, _position: [])
     with pytest.raises(AssertionError):
         test_children_that_are_not_shown_yet_are_waited_for(30)
+
+
+SHARDS = [{"ShardId": "a"}, {"ShardId": "b", "ParentShardId": "a"}, {"ShardId": "c", "ParentShardId": "gone"}]
+
+
+@pytest.mark.parametrize(
+    ("ended", "expected"), [((), ["a", "c"]), (("a",), ["b", "c"]), (("a", "b"), ["c"]), (("c",), ["a"])]
+)
+def test_a_shard_is_read_after_its_parent(ended: tuple[str, ...], expected: list[str]) -> None:
+    """The changes of one item go on in the child: read first, they would be older than they seem."""
+    assert readable(SHARDS, StreamPosition("s", {}, ended)) == expected
+
+
+def test_a_shard_is_read_from_its_beginning_or_after_what_was_read() -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def get_shard_iterator(**more: Any) -> Any:
+        asked.append((more["ShardIteratorType"], more.get("SequenceNumber")))
+        return {"ShardIterator": "x"}
+
+    streams = SimpleNamespace(get_shard_iterator=get_shard_iterator, exceptions=STREAM_ERRORS)
+    by = Reader(SimpleNamespace(streams=streams), StreamPosition("s", {"read": "7"}))
+    for shard in ("new", "read"):
+        by._iterator(shard)
+    assert asked == [("TRIM_HORIZON", None), ("AFTER_SEQUENCE_NUMBER", "7")]

@@ -96,6 +96,26 @@ def test_a_window_of_which_hardly_a_period_can_be_judged_is_not_healthy(busy: in
     assert ("too little to judge latency by" in found.reason) is (expected is Health.INCONCLUSIVE)
 
 
+@pytest.mark.parametrize(
+    ("name", "where", "values"),
+    [
+        ("+25 % in every other period: half of a day", range(0, 576, 2), {"p99_ms": 250.0}),
+        ("0.8 % errors in three periods in a row", range(300, 303), {"target_5xx": 56.0}),
+        ("0.53 % errors all the time: a day's", range(576), {"target_5xx": 37.0}),
+    ],
+)
+def test_each_limit_finds_what_no_other_does(name: str, where: range, values: dict[str, float | None]) -> None:
+    seen = changed(window(), where, **values)
+    assert BASELINE.judge(seen, after(seen)).verdict is Health.BREACH, name
+
+
+def test_of_two_readings_of_a_period_the_larger_counts() -> None:
+    """A sum only grows while it settles."""
+    ill = changed(window(), range(300, 312), target_5xx=200.0)
+    seen = sorted([*ill, *window()], key=lambda each: each.at)
+    assert BASELINE.judge(seen, after(ill)).verdict is Health.BREACH
+
+
 @pytest.mark.parametrize(("errors", "expected"), [(760.0, False), (900.0, True)])
 def test_the_load_balancers_own_errors_are_attempts_as_well(errors: float, expected: bool) -> None:
     """RequestCount leaves them out (Elastic Load Balancing, CloudWatch metrics): 760 of 7,760 are less than 10 %."""

@@ -242,6 +242,13 @@ def another_table(world: World, name: str) -> Decision:
     return Decision("tidy_table", arn_of(name), Choice.APPLY, "always", (), before=world.table(name))
 
 
+def created(account: EmulatedAccount) -> World:
+    """The journal and the one governed table, in an account that is open."""
+    _create(account, "111111111111", "tap-journal", ["pk", "sk"], {})
+    _create(account, "222222222222", TABLE, ["pk"], {GOVERNED_TAG: GOVERNED_VALUE})
+    return World(account, Service(), [])
+
+
 @pytest.fixture
 def make_world() -> Iterator[Callable[..., World]]:
     """Opens worlds one after the other; each is closed before the next."""
@@ -253,9 +260,7 @@ def make_world() -> Iterator[Callable[..., World]]:
         account = EmulatedAccount(start=START, tooling="111111111111", production="222222222222", **options)  # type: ignore[arg-type]
         account.__enter__()
         open_account.append(account)
-        _create(account, "111111111111", "tap-journal", ["pk", "sk"], {})
-        _create(account, "222222222222", TABLE, ["pk"], {GOVERNED_TAG: GOVERNED_VALUE})
-        return World(account, Service(), [])
+        return created(account)
 
     yield make
     while open_account:

@@ -1,0 +1,77 @@
+"""Asks a sandbox account what our rules rest on: make parity PROFILE=... (or python -m benchmarks.parity).
+
+Refused for the accounts of the environment. What AWS answers is kept in seen.json; differences from what is documented
+are printed side by side, and docs/overlay.md is then made anew by `python -m tools.reference`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+
+from benchmarks.parity.scripts import SCRIPTS, Answers, Asked, Script
+from domain.environment import EXAMPLE_ACCOUNTS, load_environment
+
+SEEN = Path(__file__).with_name("seen.json")
+ROOT = Path(__file__).parents[2]
+
+
+class ProductionAccount(Exception):
+    """The credentials are of an account that the platform is deployed to, or from."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scripts", nargs="*", help=f"of {', '.join(SCRIPTS)}; all without any")
+    parser.add_argument("--profile", help="of the sandbox account, in ~/.aws")
+    parser.add_argument("--region", default="us-east-1")
+    asked = parser.parse_args()
+    if unknown := [each for each in asked.scripts if each not in SCRIPTS]:
+        parser.error(f"no script {', '.join(unknown)}; there are {', '.join(SCRIPTS)}")
+    session = boto3.Session(profile_name=asked.profile, region_name=asked.region)
+    try:
+        require_sandbox(session.client("sts").get_caller_identity()["Account"])
+    except ProductionAccount as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    differs = False
+    seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
+    for name in asked.scripts or SCRIPTS:
+        script = SCRIPTS[name]
+        print(f"{script.title} (costs {script.cost})", flush=True)
+        answers = script.ask(Asked(session, asked.region, secrets.token_hex(3)))
+        lines = differences(script, answers)
+        differs = differs or bool(lines)
+        print("\n".join(lines or ["  as documented"]), flush=True)
+        seen[name] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "answers": answers, "operations": script.operations}
+        SEEN.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+    return 1 if differs else 0
+
+
+def require_sandbox(account: str) -> None:
+    """Raises ProductionAccount for an account of the environment in cdk.json; an example's are nobody's."""
+    environment = load_environment(json.loads((ROOT / "cdk.json").read_text())["context"]["environment"])
+    if account in {environment.accounts.production, environment.accounts.tooling} | EXAMPLE_ACCOUNTS:
+        raise ProductionAccount(
+            f"{account} is an account of the environment: these scripts make and delete tables, in a sandbox account "
+            "only. Give credentials of one (--profile)."
+        )
+
+
+def differences(script: Script, answers: Answers) -> list[str]:
+    """Side by side, what is answered otherwise than documented."""
+    return [
+        f"  {name}: documented {script.documented.get(name)!r}, answered {answers.get(name)!r}"
+        for name in {**script.documented, **answers}
+        if script.documented.get(name) != answers.get(name)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What the engine asks right before a call, and right after one: each question by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.errors import Breach, TenantOwned, Unhealthy
+from optimizer.action import When
+from optimizer.execute.journal_writer import JournalWriter
+from optimizer.execute.lease import Purpose
+from optimizer.execute.records import PhaseState
+from optimizer.model.phase import Phase
+from tests.execute.conftest import ACTION, APPLIED, ARN, DESIGNED, World
+
+
+def tagged_at(world: World, words: str) -> Any:
+    """A log at which a tenant takes the table: the engine says what it does between its two looks."""
+
+    def say(line: str) -> None:
+        if words in line:
+            world.tag("TenantId", "acme")
+
+    return say
+
+
+def test_a_tenants_tag_that_comes_right_before_the_call_stops_it(world: World) -> None:
+    plan = world.approved()
+    with pytest.raises(TenantOwned):
+        replace(world.fresh(), say=tagged_at(world, "protect the table")).apply(plan, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+
+
+def test_so_it_does_on_the_way_back(world: World) -> None:
+    world.fresh().apply(world.approved(), Phase.COMPUTE)
+    with pytest.raises(TenantOwned, match="stays as it is"):
+        replace(world.fresh(), say=tagged_at(world, "undo: point-in-time")).rollback(Phase.COMPUTE, "asked")
+    assert world.table() == APPLIED
+
+
+def test_of_what_is_a_tenants_no_intent_is_written(world: World) -> None:
+    """A record says that all the move touches was read as ours: the way back rests on it."""
+    plan = world.approved()
+    life = world.fresh()
+    engine = life._engine(plan, Phase.COMPUTE, None)
+    governed = engine.find(plan.decisions)[ARN]
+    world.tag("TenantId", "acme")
+    with life.journal.lease(Purpose.APPLY, "test") as lease, pytest.raises(TenantOwned):  # noqa: PT012 -- the run
+        pen = JournalWriter(life.journal, lease)
+        change = engine.change(plan, Phase.COMPUTE, plan.decisions[0], governed, pen)
+        engine.run(plan, Phase.COMPUTE, change, When.APPLY, pen)
+    assert life.journal.moves(plan, Phase.COMPUTE) == []
+
+
+@pytest.mark.parametrize(("p99_ms", "error"), [(300.0, Breach), (None, Unhealthy)])
+def test_what_is_seen_while_a_move_settles_keeps_the_next_from_beginning(
+    world: World, p99_ms: float | None, error: type[Exception]
+) -> None:
+    """A breach is taken back; a service that nobody can judge is not changed further."""
+
+    def moves(*arguments: Any) -> list[Any]:
+        first, *rest = ACTION.moves(*arguments)
+
+        def protect(aws: Any) -> None:
+            first.do(aws)
+            world.service.p99_ms, world.service.since = p99_ms, world.account.clock.now()
+
+        return [replace(first, do=protect, settle=timedelta(hours=3)), *rest]
+
+    world.action = replace(ACTION, moves=moves)
+    plan = world.approved()
+    with pytest.raises(error):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    assert world.table()["recovery"] == "DISABLED"
+    state = world.fresh().journal.phase(plan, Phase.COMPUTE).state
+    assert state is (PhaseState.ROLLED_BACK if error is Breach else PhaseState.APPLYING)
