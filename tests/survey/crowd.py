@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -68,12 +68,21 @@ def crowded(count: int) -> Iterator[EmulatedAccount]:
 
 
 def floor(calls: Sequence[Call]) -> int:
-    """The fewest calls of GetMetricData that read the same: by Region and range, full of queries or of points."""
-    queries, points = defaultdict[object, int](int), defaultdict[object, int](int)
+    """The fewest calls of GetMetricData that read the same, by Region and range: no series is cut.
+
+    A call is full of queries, or of points, or has no room for one more series of the longest kind.
+    """
+    lengths: dict[object, Counter[int]] = defaultdict(Counter)
     for call in calls:
-        asked = call.parameters
-        span = (call.region, asked["StartTime"], asked["EndTime"])
-        seconds = (asked["EndTime"] - asked["StartTime"]).total_seconds()
-        queries[span] += len(asked["MetricDataQueries"])
-        points[span] += sum(int(seconds // each["MetricStat"]["Period"]) for each in asked["MetricDataQueries"])
-    return sum(max(math.ceil(queries[span] / QUERIES), math.ceil(points[span] / POINTS)) for span in queries)
+        seconds = (call.parameters["EndTime"] - call.parameters["StartTime"]).total_seconds()
+        span = (call.region, call.parameters["StartTime"], call.parameters["EndTime"])
+        lengths[span].update(
+            int(seconds // each["MetricStat"]["Period"]) for each in call.parameters["MetricDataQueries"]
+        )
+    return sum(_fewest(found) for found in lengths.values())
+
+
+def _fewest(lengths: Counter[int]) -> int:
+    points = sum(length * count for length, count in lengths.items())
+    longest = [math.ceil(count / (POINTS // length)) for length, count in lengths.items()]
+    return max(math.ceil(lengths.total() / QUERIES), math.ceil(points / POINTS), *longest)

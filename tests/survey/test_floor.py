@@ -18,7 +18,3 @@ def test_metric_calls_stay_at_the_floor(tmp_path: Path) -> None:
     assert len(metric) == floor(metric)
     page = (tmp_path / "dashboard.html").read_text()
     assert "service-0" in page
-
-
-def test_the_floor_counts_queries_and_points() -> None:
-    assert floor([]) == 0
