@@ -53,6 +53,14 @@ def rehearse(
     every_tick: Annotated[
         bool, typer.Option("--every-tick", help="Run the watch at every tick of its schedule, however quiet it is.")
     ] = False,
+    swept: Annotated[
+        str | None,
+        typer.Option(
+            "--sweep",
+            help="requests-per-day=1M..20M, also tenants, growth, spike, policy=A.yaml,B.yaml: only analyze at each "
+            "point, and show from where on each action is kept.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")] = False,
 ) -> int:
     """Live 60 days, walk the synthesized pipeline, write the dashboard. Exits 1 unless it ends as the scenario says."""
@@ -66,6 +74,14 @@ def rehearse(
     from rehearsal.scenario import load_scenario
     from rehearsal.workspace import RehearsalRequest
 
+    if swept is not None:
+        from rich.console import Console
+
+        from rehearsal.sweep import sweep
+        from rehearsal.sweep_report import report
+
+        report(sweep(swept, load_scenario(scenario), seed), out, Console())
+        return 0
     request = RehearsalRequest(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after, every_tick)
     return run(request, as_json=as_json, begun=begun)
 

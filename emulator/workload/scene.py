@@ -118,8 +118,25 @@ class Scene:
         """Requests that clients send in each period, whether or not anything answers them."""
         noise = np.exp(_HOURLY_DRIFT * self.wander("demand drift", 1) + _PERIOD_NOISE * self.white("demand"))
         burst = 1 + self.bursts("demand burst", per_day=1.5, longest=4, highest=_BURST)
-        result: Array = np.floor(self.load.requests_per_day / DAY * self.rhythm * noise * burst)
+        usual = self.load.requests_per_day / DAY * self.rhythm * noise * burst
+        result: Array = np.floor(usual * self._grown * self._spiked)
         return result
+
+    @cached_property
+    def _grown(self) -> Array:
+        """How many times the workload's numbers there are, by its growth."""
+        if (growth := self.load.growth) is None:
+            return np.ones(len(self.periods))
+        months = (self.periods * PERIOD - growth.at.timestamp()) / (30 * 86_400)
+        result: Array = (1 + growth.percent / 100) ** months
+        return result
+
+    @cached_property
+    def _spiked(self) -> Array:
+        if (spike := self.load.spike) is None:
+            return np.ones(len(self.periods))
+        since = self.periods * PERIOD - spike.at.timestamp()
+        return np.where((since >= 0) & (since < spike.hours * 3600), spike.factor, 1.0)
 
     @cached_property
     def fleet_vcpus(self) -> Array:
@@ -188,7 +205,7 @@ class Scene:
     def cache_bytes_wanted(self) -> Array:
         """What the platform would keep in the cache, all shards together."""
         drift: Array = 1 + 0.03 * self.wander("cache bytes", 6)
-        return self.load.tenants * _CACHE_BYTES_PER_TENANT * drift
+        return self.load.tenants * _CACHE_BYTES_PER_TENANT * drift * self._grown
 
     @cached_property
     def cache_usable(self) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import AwareDatetime, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from domain.values import _Value
 
@@ -19,6 +19,21 @@ class NightlyJob(_Value):
     p99_factor: PositiveFloat
 
 
+class Growth(_Value):
+    """By how many percent tenants and requests grow in 30 days; the workload's numbers are those of `at`."""
+
+    percent: float
+    at: AwareDatetime
+
+
+class Spike(_Value):
+    """For some hours from `at` on, `factor` times the usual requests come."""
+
+    factor: PositiveFloat
+    at: AwareDatetime
+    hours: PositiveFloat = 3
+
+
 class WorkloadSpec(_Value):
     """Who uses the platform. `zone` is the IANA time zone by whose clock they live.
 
@@ -31,6 +46,8 @@ class WorkloadSpec(_Value):
     zone: str = "UTC"
     memory_of_each_instance: bool = False
     nightly_jobs: tuple[NightlyJob, ...] = ()
+    growth: Growth | None = None
+    spike: Spike | None = None
 
 
 class IndexJob(_Value):

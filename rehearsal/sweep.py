@@ -1,0 +1,158 @@
+"""From which load on each action is kept, and with how much headroom it is applied before: analysis alone, no plan.
+
+The foundation is loaded once. Each point has another past: its metrics are computed from its own load, and all actions
+decide on them anew.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from emulator.workload.workload import Workload
+from optimizer.actions import registry
+from optimizer.analyze.analysis import without_conflicts
+from optimizer.analyze.measure import measure
+from optimizer.model.decision import Choice, Criterion, Decision, Verdict
+from optimizer.observe.inventory import take_inventory
+from rehearsal.report import Progress
+from rehearsal.scenario import Scenario
+from rehearsal.session import RehearsalSession
+from rehearsal.sweep_axis import Point, points_of, unit_of
+from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One decision at one point. `headroom` is the share that its tightest limit leaves, below 0 when it is passed."""
+
+    choice: Choice
+    headroom: float | None
+    tightest: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One action on one resource, point by point."""
+
+    action: str
+    resource: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def turns(self) -> int | None:
+        """The first point from which on it is never applied again; None when it is at the last."""
+        last = max((n for n, cell in enumerate(self.cells) if cell.choice is Choice.APPLY), default=-1)
+        return None if last == len(self.cells) - 1 else last + 1
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What was asked for, how its points are shown, and all rows."""
+
+    asked: str
+    unit: str
+    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def sweep(asked: str, scenario: Scenario, seed: int) -> Sweep:
+    """Decide at every point. Raises UsageError for what cannot be swept."""
+    points = points_of(asked, scenario.workload, scenario.begins)
+    progress = Progress(sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+        setting = Workspace(RehearsalRequest(Path(scratch), scenario, seed), PROJECT, Path(scratch), progress)
+        assembly = setting.synthesize()
+        with setting.account_of(assembly) as account:
+            life = RehearsalSession(setting, account, assembly)
+            life.begin()
+            decided = []
+            for point in points:
+                decided.append(_decided(life, point, seed))
+                progress.say(f"{point.label}: {sum(each.choice is Choice.APPLY for each in decided[-1])} to apply")
+    return Sweep(asked, unit_of(asked), tuple(each.label for each in points), tuple(_rows(decided)))
+
+
+def _decided(life: RehearsalSession, point: Point, seed: int) -> Sequence[Decision]:
+    """All decisions on the account as it stands, under another past."""
+    past = Workload(point.workload, life.account, seed, events=life.scenario.events, jobs=life.scenario.jobs)
+    for at, present in life.workload.timeline:
+        past.remember(datetime.fromtimestamp(at, UTC), present)
+    actions, aws = registry(), life.aws
+    regions = list(dict.fromkeys(stack.region for stack in life.production))
+    inventory = take_inventory(aws, regions)
+    pairs = [(a, each) for a in actions for each in inventory.of(a.kind) if a.applies_to(each)]
+    measured = measure(aws, pairs, point.policy)
+    found = [a.decide(a.collect(aws.at(each.region), each, measured), point.policy) for a, each in pairs]
+    return without_conflicts(actions, found)
+
+
+def _rows(decided: Sequence[Sequence[Decision]]) -> Iterator[Row]:
+    for together in zip(*decided, strict=True):
+        moving = _moving(together)
+        first = together[0]
+        yield Row(first.action, first.resource, tuple(_cell(each, moving) for each in together))
+
+
+def _moving(decisions: Sequence[Decision]) -> frozenset[str]:
+    """The criteria that the sweep moves: what every point observes alike, or has the same limit of, says nothing."""
+    seen: dict[str, set[object]] = {}
+    for criterion in (each for decision in decisions for each in decision.criteria):
+        seen.setdefault(criterion.name, set()).add((criterion.observed, criterion.limit))
+    return frozenset(name for name, values in seen.items() if len(values) > 1)
+
+
+def _cell(decision: Decision, moving: frozenset[str]) -> Cell:
+    left = {
+        each.name: room for each in decision.criteria if each.name in moving and (room := headroom(each)) is not None
+    }
+    tightest = min(left, key=lambda name: left[name], default="")
+    return Cell(decision.choice, left.get(tightest), tightest, decision.reason)
+
+
+def headroom(criterion: Criterion) -> float | None:
+    """What the limit leaves, as a share of it; None where it is no number, or was not measured."""
+    observed, limit = criterion.observed, criterion.limit
+    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (observed, limit))
+    if not numbers or criterion.verdict is Verdict.NO_DATA:
+        return None
+    value, mark = float(observed or 0), float(limit or 0)
+    if criterion.comparison == "at least":
+        return 1 - mark / value if value > 0 else -math.inf if mark > 0 else None
+    return 1 - value / mark if mark > 0 and criterion.comparison in ("at most", "below") else None
+
+
+def write_csv(found: Sweep, path: Path) -> None:
+    """One line for each action, resource and point."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["action", "resource", found.unit, "decision", "headroom", "tightest limit", "reason"])
+        for row in found.rows:
+            for label, cell in zip(found.labels, row.cells, strict=True):
+                room = "" if cell.headroom is None else f"{cell.headroom:.4f}"
+                writer.writerow([row.action, row.resource, label, cell.choice.value, room, cell.tightest, cell.reason])
+
+
+def told(row: Row, labels: Sequence[str]) -> Mapping[str, str]:
+    """A row in words: until where it is applied, from where it is kept, and how much is left at the first point."""
+    applied = [n for n, cell in enumerate(row.cells) if cell.choice is Choice.APPLY]
+    turns = row.turns
+    last, kept = (row.cells[applied[-1]] if applied else None), row.cells[turns] if turns is not None else None
+    return {
+        "applied": f"{labels[applied[0]]} to {labels[applied[-1]]}" if applied else "never",
+        "kept": labels[turns] if turns is not None else "never",
+        "first": _percent(row.cells[0].headroom),
+        "last": _percent(last.headroom if last else None),
+        "because": kept.reason if kept else (last.tightest if last else ""),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None or not math.isfinite(share) else f"{100 * share:.0f} %"
