@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from domain.errors import UsageError
 from rehearsal.spent import Spent
+
+if TYPE_CHECKING:
+    from rehearsal.scenario import Scenario
 
 SCENARIOS = "A YAML file, or one of: " + ", ".join(
     sorted(each.stem for each in (Path(__file__).parent / "scenarios").glob("*.yaml"))
@@ -61,6 +64,10 @@ def rehearse(
             "point, and show from where on each action is kept.",
         ),
     ] = None,
+    account: Annotated[
+        Path | None,
+        typer.Option("--account", help="What `survey --record` wrote: its sizes and its load in the scenario's place."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")] = False,
 ) -> int:
     """Live 60 days, walk the synthesized pipeline, write the dashboard. Exits 1 unless it ends as the scenario says."""
@@ -74,15 +81,16 @@ def rehearse(
     from rehearsal.scenario import load_scenario
     from rehearsal.workspace import RehearsalRequest
 
+    chosen = _recorded(account) if account is not None else load_scenario(scenario)
     if swept is not None:
         from rich.console import Console
 
         from rehearsal.sweep import sweep
         from rehearsal.sweep_report import report
 
-        report(sweep(swept, load_scenario(scenario), seed), out, Console())
+        report(sweep(swept, chosen, seed), out, Console())
         return 0
-    request = RehearsalRequest(out, load_scenario(scenario), seed, crash_at, fault_rate, weeks_after, every_tick)
+    request = RehearsalRequest(out, chosen, seed, crash_at, fault_rate, weeks_after, every_tick)
     return run(request, as_json=as_json, begun=begun)
 
 
@@ -122,6 +130,16 @@ def advance(
     from rehearsal.serve_command import advance as run
 
     return run(port, hours)
+
+
+def _recorded(file: Path) -> Scenario:
+    """The scenario of a record; what it leaves out is said."""
+    from rehearsal.recorded import scenario_of
+
+    fitted = scenario_of(file)
+    for line in fitted.left_out:
+        typer.echo(f"Not as recorded: {line}.")
+    return fitted.scenario
 
 
 def _require_extra() -> None:

@@ -155,6 +155,7 @@ class Expectation(_Value):
 class Scenario(_Value):
     """One life of the platform. `days` is its age when the pipeline proposes the plan, at `begins`.
 
+    With `starts_from`, that sizing is deployed and in force in the place of the design.
     With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
     """
 
@@ -163,6 +164,7 @@ class Scenario(_Value):
     days: PositiveInt
     begins: AwareDatetime = WALKED_AT
     workload: WorkloadSpec
+    starts_from: Sizing | None = None
     follows_pointers: FollowedPointers | None = None
     taggings: tuple[Tagging, ...] = ()
     jobs: tuple[IndexJob, ...] = ()

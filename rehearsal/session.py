@@ -98,6 +98,7 @@ class RehearsalSession:
             left_out.update(done.left_out)
         told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
         self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        self._put_sizing()
         declare(self.aws)
         if self.writer is not None:
             self.writer.declare()
@@ -111,6 +112,13 @@ class RehearsalSession:
             self.writer.begin(self.account.clock.now())
         self._tag(None)
         self.cost_before = monthly_cost(self.account)
+
+    def _put_sizing(self) -> None:
+        """The sizing record that the scenario starts from, in force as if it had been accepted once."""
+        if (record := self.setting.started_from) is not None:
+            item = {"pk": {"S": "sizing"}, "sk": {"S": "current"}, "record": {"S": record}}
+            client = self.account.client("dynamodb", self.account.tooling, self.home.region)
+            client.put_item(TableName="tap-journal", Item=item)
 
     def walk(self) -> Walk:
         """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""

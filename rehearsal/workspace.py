@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cloudformation.assembly import Assembly, Stack, read_assembly
+from domain.sizing import SizingRecord
 from emulator.account import EmulatedAccount
 from rehearsal.report import Progress
 from rehearsal.scenario import Scenario
@@ -58,9 +59,15 @@ class Workspace:
         return to
 
     def synthesize(self) -> Assembly:
-        """The assembly of the design, as the first deployment had it."""
+        """The assembly of the design, or of what the scenario starts from, as the first deployment had it."""
         self.progress.say("synthesizing the app (or taking the same assembly from .rehearsal/cache)")
-        return self.assembly_with("first", None)
+        return self.assembly_with("first", self.started_from)
+
+    @property
+    def started_from(self) -> str | None:
+        """The JSON of the sizing record that the scenario starts from; None for the design."""
+        sizing = self.request.scenario.starts_from
+        return None if sizing is None else SizingRecord(revision=1, sizing=sizing).model_dump_json()
 
     def assembly_with(self, name: str, sizing: str | None) -> Assembly:
         """The assembly under a sizing record's JSON; None: nothing was ever accepted."""

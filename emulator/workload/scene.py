@@ -27,13 +27,13 @@ _HOURS = (0.86, 0.76, 0.68, 0.62, 0.58, 0.60, 0.66, 0.76, 0.88, 1.00, 1.06, 1.08
 _WEEKDAYS = (1.06, 1.09, 1.10, 1.08, 1.04, 0.84, 0.79)  # Monday first. Mean 1.
 _HOURLY_DRIFT, _PERIOD_NOISE, _BURST = 0.04, 0.03, 0.25
 
-_REQUEST_VCPU_SECONDS = 0.45  # what the fleet works for one request
-_IDLE_CPU = 0.005  # operating system and agents, of each instance
+REQUEST_VCPU_SECONDS = 0.45  # what the fleet works for one request
+IDLE_CPU = 0.005  # operating system and agents, of each instance
 _SATURATION = 0.97  # beyond this utilization requests are lost
 
 # Aurora: processor seconds of one request on the writer, and on all readers together.
 WRITER_VCPU_SECONDS, READER_VCPU_SECONDS = 0.032, 0.040
-_CACHE_BYTES_PER_TENANT = 9 * 1024**2
+CACHE_BYTES_PER_TENANT = 9 * 1024**2
 
 _THURSDAY = 3  # 1970-01-01
 
@@ -106,6 +106,10 @@ class Scene:
     @cached_property
     def rhythm(self) -> Array:
         """Requests relative to their mean, by hour and day of the week alone."""
+        if self.load.rhythm is not None:
+            hours = (self.periods * PERIOD // 3600 + _THURSDAY * 24) % len(self.load.rhythm)
+            own: Array = np.array(self.load.rhythm)[hours]
+            return own
         periods = self.periods + _ahead_of_utc(self.load.zone, self.periods)
         hour = (periods % DAY) * (24 / DAY)
         daily = np.interp(hour, np.arange(25), [*_HOURS, _HOURS[0]])
@@ -145,8 +149,8 @@ class Scene:
     @cached_property
     def fleet_utilization(self) -> Array:
         """Of the fleet's processors, 0 to beyond 1 when the load is more than they can do."""
-        asked = self.demand / PERIOD * _REQUEST_VCPU_SECONDS
-        return _IDLE_CPU + asked / np.maximum(self.fleet_vcpus, 1e-9)
+        asked = self.demand / PERIOD * REQUEST_VCPU_SECONDS * self.load.work.fleet
+        return IDLE_CPU + asked / np.maximum(self.fleet_vcpus, 1e-9)
 
     @cached_property
     def lost(self) -> Array:
@@ -183,14 +187,15 @@ class Scene:
     @cached_property
     def writer_utilization(self) -> Array:
         """Of the Aurora writer's processors, with the reads when there is no reader; 0 without a writer."""
-        reads = np.where(self.reader_vcpus > 0, 0.0, READER_VCPU_SECONDS)
-        asked = self.demand / PERIOD * (WRITER_VCPU_SECONDS + reads * self.cache_pressure)
+        reads = np.where(self.reader_vcpus > 0, 0.0, READER_VCPU_SECONDS * self.load.work.readers)
+        writes = WRITER_VCPU_SECONDS * self.load.work.writer
+        asked = self.demand / PERIOD * (writes + reads * self.cache_pressure)
         return np.where(self.writer_vcpus > 0, asked / np.maximum(self.writer_vcpus, 1), 0.0)
 
     @cached_property
     def reader_utilization(self) -> Array:
         """Of all Aurora readers' processors; 0 without a reader."""
-        asked = self.demand / PERIOD * READER_VCPU_SECONDS * self.cache_pressure
+        asked = self.demand / PERIOD * READER_VCPU_SECONDS * self.load.work.readers * self.cache_pressure
         return np.where(self.reader_vcpus > 0, asked / np.maximum(self.reader_vcpus, 1), 0.0)
 
     @cached_property
@@ -205,7 +210,7 @@ class Scene:
     def cache_bytes_wanted(self) -> Array:
         """What the platform would keep in the cache, all shards together."""
         drift: Array = 1 + 0.03 * self.wander("cache bytes", 6)
-        return self.load.tenants * _CACHE_BYTES_PER_TENANT * drift * self._grown
+        return self.load.tenants * CACHE_BYTES_PER_TENANT * drift * self._grown
 
     @cached_property
     def cache_usable(self) -> Array:

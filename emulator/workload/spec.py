@@ -34,11 +34,20 @@ class Spike(_Value):
     hours: PositiveFloat = 3
 
 
+class Work(_Value):
+    """How many times as much as this platform's a request works the processors of the fleet, writer and readers."""
+
+    fleet: PositiveFloat = 1.0
+    writer: PositiveFloat = 1.0
+    readers: PositiveFloat = 1.0
+
+
 class WorkloadSpec(_Value):
     """Who uses the platform. `zone` is the IANA time zone by whose clock they live.
 
     With `memory_of_each_instance` the CloudWatch agent publishes memory under each instance's id, as it does unless
     `aggregation_dimensions` asks for the group; else under the group's name alone.
+    `rhythm`: requests of each hour of the week from Monday 00:00 UTC, relative to their mean; None: the usual one.
     """
 
     tenants: PositiveInt
@@ -46,6 +55,8 @@ class WorkloadSpec(_Value):
     zone: str = "UTC"
     memory_of_each_instance: bool = False
     nightly_jobs: tuple[NightlyJob, ...] = ()
+    work: Work = Work()
+    rhythm: Annotated[tuple[NonNegativeFloat, ...], Field(min_length=168, max_length=168)] | None = None
     growth: Growth | None = None
     spike: Spike | None = None
 
