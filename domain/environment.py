@@ -55,11 +55,18 @@ class Accounts(_Value):
     production: AccountId
 
 
+FEWEST_ZONES, MOST_ZONES = 2, 6
+
+
 class Region(_Value):
-    """One Region and the three availability zones used in it."""
+    """One Region and the availability zones used in it: two to six.
+
+    An Application Load Balancer and a DB subnet group take no fewer than two (Elastic Load Balancing API,
+    CreateLoadBalancer; RDS User Guide, "Working with DB subnet groups").
+    """
 
     name: RegionName
-    zones: tuple[ZoneName, ZoneName, ZoneName]
+    zones: tuple[ZoneName, ...]
 
     @model_validator(mode="after")
     def _zones_are_its_own(self) -> Self:
@@ -67,7 +74,12 @@ class Region(_Value):
         if foreign:
             raise ValueError(f"zone {foreign[0]} is not in {self.name}")
         if len(set(self.zones)) != len(self.zones):
-            raise ValueError(f"the three zones of {self.name} must differ")
+            raise ValueError(f"the zones of {self.name} must differ")
+        if not FEWEST_ZONES <= len(self.zones) <= MOST_ZONES:
+            raise ValueError(
+                f"zones: {len(self.zones)} are named in {self.name}, and {FEWEST_ZONES} to {MOST_ZONES} are taken: a "
+                "load balancer and a DB subnet group need two"
+            )
         return self
 
 

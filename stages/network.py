@@ -1,4 +1,4 @@
-"""The network of one Region: three zones, each with a public, a private and an isolated subnet."""
+"""The network of one Region: in each of its zones a public, a private and an isolated subnet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from domain.environment import MOST_ZONES
 from stages.governed import mark_part
 
 
@@ -27,7 +28,7 @@ class Network(Construct):
             "Vpc",
             vpc_name="tap",
             ip_addresses=ec2.IpAddresses.cidr(cidr),
-            max_azs=3,
+            max_azs=MOST_ZONES,  # of those that the environment names
             nat_gateways=nat_gateways,
             # Emptying the default group takes a custom resource; nothing here is ever put in it.
             restrict_default_security_group=False,

@@ -31,7 +31,9 @@ class TapStack(RegionalStack):
         super().__init__(scope, id, **kwargs)
         make_boundary(self, "Boundary")
         keys = self.keys = Keys(self, "Keys")
-        network = Network(self, "Network", cidr="10.0.0.0/16", nat_gateways=3, log_key=keys.telemetry)
+        network = Network(
+            self, "Network", cidr="10.0.0.0/16", nat_gateways=len(environment.primary.zones), log_key=keys.telemetry
+        )
         tables = Tables(self, "Tables", sizing=sizing.tables, keys=keys, replicas=environment.table_regions)
         cache = Cache(self, "Cache", sizing=sizing.cache, network=network, key=keys.cache, log_key=keys.telemetry)
         database = Database(

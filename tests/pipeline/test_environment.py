@@ -53,8 +53,9 @@ def test_it_reads_a_file(tmp_path: Path, suffix: str) -> None:
         (lambda e: e["accounts"].update(tooling=111111111111), "accounts.tooling: Input should be a valid string"),
         (lambda e: e.update(colour="red"), "colour: Extra inputs are not permitted"),
         (lambda e: e["primary"].update(image_id="resolve:ssm:/ami"), "primary.image_id"),
-        (lambda e: e["primary"]["zones"].pop(), "primary.zones.2: Field required"),
-        (lambda e: e["primary"].update(zones=["us-east-1a"] * 3), "primary: the three zones of us-east-1 must differ"),
+        (lambda e: e["primary"].update(zones=["us-east-1a"]), "primary: zones: 1 are named in us-east-1, and 2 to 6"),
+        (lambda e: e["primary"].update(zones=[f"us-east-1{z}" for z in "abcdefg"]), "primary: zones: 7 are named"),
+        (lambda e: e["primary"].update(zones=["us-east-1a"] * 3), "primary: the zones of us-east-1 must differ"),
         (lambda e: e["replicas"][0].update(name="us-west-1"), "replicas.0: zone us-west-2a is not in us-west-1"),
         (lambda e: e["replicas"].pop(), "replicas.1: Field required"),
         (
