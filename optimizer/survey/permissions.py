@@ -28,7 +28,8 @@ _BY_MOVES = frozenset(
         "ssm:ListTagsForResource",
     }
 )
-_BY_JOBS = frozenset({"cloudformation:DescribeStacks"})  # whether anything is being deployed, before a phase
+# Whether anything is being deployed, before a phase; what a group replaced, in a window.
+_BY_JOBS = frozenset({"autoscaling:DescribeScalingActivities", "cloudformation:DescribeStacks"})
 _OWN = reading("amazondynamodb", "dynamodb:ListTables")  # finds tables that carry no tag
 # Where the name of an operation is not that of its action, or its service has another prefix.
 _PREFIXES = {

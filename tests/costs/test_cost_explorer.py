@@ -91,7 +91,7 @@ def test_credits_and_refunds_are_asked_for_by_themselves() -> None:
         ),
         ("AccessDeniedException", "User: x is not authorized", "GetCostAndUsage is not allowed to the analyze role"),
         ("DataUnavailableException", "", "has no data for GetCostAndUsage yet"),
-        ("LimitExceededException", "", "asked too often at GetCostAndUsage: analyze again later"),
+        ("LimitExceededException", "", "too many requests at GetCostAndUsage: analyze again later"),
         ("ValidationException", "start date too early", "refused GetCostAndUsage: start date too early"),
     ],
 )

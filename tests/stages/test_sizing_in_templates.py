@@ -68,6 +68,7 @@ INDEX_GONE = DESIGNED.model_copy(
                 "tap-primary/AWS::AutoScaling::AutoScalingGroup.MaxSize",
                 "tap-primary/AWS::AutoScaling::AutoScalingGroup.DesiredCapacity",
                 "tap-primary/AWS::AutoScaling::ScalingPolicy.TargetTrackingConfiguration",
+                "tap-primary/AWS::CloudWatch::Alarm.Threshold",  # of healthy hosts: half the fleet's minimum
             },
         ),
         (changed(aurora={"backup_retention_days": 14}), {"tap-primary/AWS::RDS::DBCluster.BackupRetentionPeriod"}),
