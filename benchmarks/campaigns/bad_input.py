@@ -232,7 +232,7 @@ def environments() -> Try:
 
 def scenarios() -> Try:
     """Scenario files."""
-    good = {name: yaml.safe_load((ROOT / f"rehearsal/scenarios/{name}.yaml").read_text()) for name in known_scenarios()}
+    good = {name: load_scenario(name).model_dump(mode="json", exclude_unset=True) for name in known_scenarios()}
 
     def one(draw: Draw, found: Found) -> None:
         name = draw(st.sampled_from(sorted(good)))

@@ -146,8 +146,8 @@ def test_another_sizing_differs_exactly_where_it_says(smaller: tuple[Stack, ...]
 def test_another_sizing_deploys_and_then_agrees(
     account: EmulatedAccount, smaller: tuple[Stack, ...], production: Aws
 ) -> None:
-    """The next push after an acceptance: it touches the fleet alone, and code and account agree."""
+    """The next push after an acceptance: it touches the fleet and its alarm alone, and code and account agree."""
     updated = [name for stack in smaller for name in deploy(account, stack).updated]
     account.clock.sleep(3600)
-    assert len(updated) == 3  # the launch template, the group, its policy
+    assert len(updated) == 4  # the launch template, the group, its policy, the alarm on its healthy hosts
     assert differences(smaller, production.at).differences == ()
