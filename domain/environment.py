@@ -174,7 +174,7 @@ def load_environment(source: Mapping[str, Any] | str | Path | None) -> Environme
     """
     if source is None:
         raise EnvironmentInvalid(f"environment: missing; cdk.json holds it, or {VARIABLE} names a file")
-    where, content = ("environment", source) if isinstance(source, Mapping) else _read(Path(source))
+    where, content = ("cdk.json, environment", source) if isinstance(source, Mapping) else _read(Path(source))
     try:
         return Environment.model_validate(content)
     except ValidationError as error:

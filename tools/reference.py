@@ -100,10 +100,10 @@ def overlay_page() -> str:
 
     tests = [*_tests(PROJECT / "tests" / "emulator"), *_tests(PROJECT / "tests" / "rehearsal")]
     rows = [
-        (each.service, each.operation, each.rule, _link(each.source), _shown_by(each.operation, tests))
+        (each.service, each.operation, each.rule, _link(each.source), each.known_from, _shown_by(each.operation, tests))
         for _, each in sorted(operations().items())
     ]
-    table = _table(("Service", "Operation", "As AWS does", "Source", "Shown by"), rows)
+    table = _table(("Service", "Operation", "As AWS does", "Source", "Known from", "Shown by"), rows)
     return _joined([_head("Overlay", "emulator/services/"), _OVERLAY, table])
 
 
@@ -184,7 +184,8 @@ by traffic says how long. The brief's limits are 0.5 % errors and +20 % p99. Wha
 although within them, stands below "No fault of the change": p99 itself wanders by as much."""
 _OVERLAY = """\
 The emulated account is moto, and in front of it these operations, each as strict as AWS is. "Shown by" names tests
-under `tests/emulator/` and `tests/rehearsal/` that call the operation."""
+under `tests/emulator/` and `tests/rehearsal/` that call the operation. "Known from" is how far a rule can be trusted:
+all are read in AWS's documentation alone until somebody runs `make parity` on a sandbox account."""
 
 
 def _head(title: str, source: str) -> str:

@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,29 +25,38 @@ Operation = Callable[["Account", "Call"], Answer | None]  # None: moto answers, 
 
 @dataclass(frozen=True)
 class Emulated:
-    """One operation of the overlay: what it does as AWS does, and where that is documented."""
+    """One operation of the overlay: what it does as AWS does, where that is documented, and when it was seen there."""
 
     service: str
     operation: str
     answer: Operation
     rule: str
     source: str
+    seen: date | None = None
+
+    @property
+    def known_from(self) -> str:
+        """How far the rule can be trusted: read in AWS's documentation, or seen in a real account as well."""
+        return "documented only" if self.seen is None else f"seen on AWS, {self.seen}"
 
 
 _OPERATIONS: dict[tuple[str, str], Emulated] = {}
 
 
-def emulates(service: str, operation: str, *, rule: str, source: str) -> Callable[[Operation], Operation]:
+def emulates(
+    service: str, operation: str, *, rule: str, source: str, seen: date | None = None
+) -> Callable[[Operation], Operation]:
     """Register the decorated function as the answer of one operation, by boto3's service name.
 
-    `rule` is a sentence on what AWS does that moto does not; `source` is the address that says so.
+    `rule` is a sentence on what AWS does that moto does not; `source` is the address that says so;
+    `seen` the day on which `make parity` last saw a real account do so.
     Raises TypeError when two functions claim the same operation.
     """
 
     def register(answer: Operation) -> Operation:
         if (service, operation) in _OPERATIONS:
             raise TypeError(f"{service}:{operation} is emulated twice")
-        _OPERATIONS[service, operation] = Emulated(service, operation, answer, rule, source)
+        _OPERATIONS[service, operation] = Emulated(service, operation, answer, rule, source, seen)
         return answer
 
     return register

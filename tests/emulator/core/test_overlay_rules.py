@@ -1,5 +1,8 @@
 """The rule table: every emulated operation is one that AWS has, with a rule and the page that says so."""
 
+from dataclasses import replace
+from datetime import date
+
 import botocore.session
 import pytest
 
@@ -17,6 +20,12 @@ def test_every_rule_says_something_and_where_it_is_from(each):
     assert len(each.rule) > 20
     assert "|" not in each.rule + each.source
     assert each.source.startswith("https://docs.aws.amazon.com/")
+
+
+def test_a_rule_says_whether_it_was_seen_on_aws():
+    known = operations()["autoscaling", "StartInstanceRefresh"]
+    assert known.known_from == "documented only"
+    assert replace(known, seen=date(2027, 5, 1)).known_from == "seen on AWS, 2027-05-01"
 
 
 def test_the_table_holds_them_all():
