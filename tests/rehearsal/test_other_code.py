@@ -47,7 +47,7 @@ def test_what_the_verbs_run_makes_it_other_code(copy: Path, changed: str, other:
 def test_other_code_is_what_runs(
     copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = copy / "optimizer" / "cli" / "verbs.py"
+    command = copy / "optimizer" / "cli" / "status_text.py"
     command.write_text(command.read_text().replace("There is no plan yet.", "So speaks the other code."))
     monkeypatch.chdir(copy)
     start = datetime(2027, 3, 1, 8, tzinfo=UTC)
