@@ -16,6 +16,8 @@ import botocore.session
 import time_machine
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal import mock_random
 
 from emulator.core import registry as overlay
@@ -78,6 +80,9 @@ class EmulatedAccount:
     def __enter__(self) -> Self:
         overlay.operations()
         self._active.enter_context(attached(self))
+        # moto asks a backend of this account for its addresses, at each life's first call of EC2 by the wire and at the
+        # process's first one without: its default VPC would take identifiers of the seed then.
+        get_backend("ec2")[DEFAULT_ACCOUNT_ID]["us-east-1"]
         mock_random.seed(self._seed)
         self._active.enter_context(simulated_waits(self.clock, self._random.random))
         return self
