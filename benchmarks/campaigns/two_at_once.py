@@ -93,7 +93,7 @@ def run(size: Size) -> Row:
 
 CAMPAIGN = Campaign(
     title="Two at once",
-    proves="whoever comes in the middle of another, the plan ends accepted or as it was before, exactly",
+    proves="a verb that comes in the middle of another leaves the plan accepted or exactly as it was before",
     cannot="the one call that is in flight when the lease is lost, and clocks that differ between machines",
     planted="`lease.py`: the fence not compared",
     run=run,

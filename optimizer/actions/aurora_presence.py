@@ -9,7 +9,7 @@ In the window the secondaries are headless only: their instances are deleted, st
 undo makes the instances again under their identifiers in about ten minutes. At acceptance each cluster
 leaves the global database, for good: it could write by itself then, so its security groups are closed
 first; then it is deleted with a final snapshot. Coming back is a full copy, hours without a secondary.
-Network and key of the Region stay: the snapshot needs the key. What they cost on is shown.
+Network and key of the Region stay: the snapshot needs the key. The page shows what they go on to cost.
 """
 
 from __future__ import annotations
