@@ -27,11 +27,14 @@ MADE = frozenset(
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest a ZIP can say: the same files are the same bytes
 
 
-def keep(tooling: Aws, bucket: str, source: Path, revision: str) -> CodeVersion:
-    """File the code in `source`; the same code again is one more version of the same object.
+def keep(tooling: Aws, bucket: str | None, source: Path | None, revision: str) -> CodeVersion | None:
+    """File the code in `source`, before anything is changed by it. None without a bucket, or without a source.
 
+    The same code again is one more version of the same object.
     Raises Refused, before anything is filed, where its wheels are not all that the lock names.
     """
+    if bucket is None or source is None:
+        return None
     require_wheels(source)
     body = archive(source)
     digest = hashlib.sha256(body).hexdigest()

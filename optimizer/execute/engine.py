@@ -91,6 +91,17 @@ class Engine:
         """The resources of these decisions that are still ours to change, by ARN."""
         return {each.arn: each for each in self.inventory(decisions).governed}
 
+    def preview(self, decisions: Sequence[Decision]) -> Iterator[str]:
+        """What carrying these decisions out would do, a line for each move."""
+        ours = self.find(decisions)
+        for decision in decisions:
+            governed = ours.get(decision.resource)
+            if governed is None:
+                yield f"{decision.action}: {decision.resource} is gone, or owned by a tenant: left alone"
+                continue
+            for move in self.actions[decision.action].moves(governed, decision.before, decision):
+                yield f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}"
+
     def check_radius(self, decisions: Sequence[Decision]) -> None:
         """Raises BlastRadius when one phase would change more resources than the policy allows."""
         if len(decisions) > self.policy.max_changes_per_phase:
@@ -135,6 +146,12 @@ class Engine:
             pen.keep_before(plan, phase, decision.action, decision.resource, before)
         notes = self.notes(plan, phase, decision, pen, self.switch.allow_change)
         return ResourceChange(decision, action, governed, before, self.moves(governed, before, decision, notes))
+
+    def resized(self, sizing: Sizing, decisions: Iterable[Decision]) -> Sizing:
+        """A sizing with what these decisions change, as they were approved."""
+        for decision in decisions:
+            sizing = self.actions[decision.action].resize(sizing, decision)
+        return sizing
 
     def followed(self, sizing: Sizing, decisions: Iterable[Decision]) -> Sizing:
         """A sizing with what AWS varies of these decisions' resources as it is now: a fleet starts with what it has."""

@@ -23,6 +23,7 @@ from optimizer.analyze.evidence import PlanEvidence
 from optimizer.costs.realised import RealisedWeek
 from optimizer.execute.journal import Journal, packed
 from optimizer.execute.lease import Lease
+from optimizer.execute.preconditions import is_finished
 from optimizer.execute.records import (
     CodeVersion,
     MoveRecord,
@@ -179,6 +180,11 @@ class JournalWriter:
     def follow(self, sizing: SizingRecord) -> None:
         """Put a sizing in force that follows what AWS varied by itself."""
         self.lease.write(self._put("sizing", "current", {"record": {"S": sizing.model_dump_json()}}))
+
+    def close_when_finished(self, plan: Plan) -> None:
+        """End the plan as DONE once no phase has anything left to do."""
+        if is_finished(plan, self.journal.phases(plan)):
+            self.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
 
     def close(self, plan: Plan, state: PlanState, text: str) -> None:
         """End the plan: STOPPED after a rollback, DONE when every phase is. Raises WrongState otherwise."""

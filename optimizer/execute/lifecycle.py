@@ -17,11 +17,10 @@ from pathlib import Path
 
 from cloudformation.assembly import Stack
 from domain.errors import Breach, LeaseLost, TurnedBack, Unhealthy, WrongState
-from domain.sizing import Sizing, SizingRecord
+from domain.sizing import SizingRecord
 from optimizer.action import Action, When
 from optimizer.analyze.evidence import PlanEvidence
 from optimizer.decide.approvals import UNKNOWN
-from optimizer.decide.health import judge
 from optimizer.decide.policy import Policy
 from optimizer.execute.applied_code import keep
 from optimizer.execute.calendar_check import require_open_days
@@ -44,8 +43,9 @@ from optimizer.execute.preconditions import (
     require_at_rest,
     require_no_deployment,
     require_turn,
+    require_well,
 )
-from optimizer.execute.records import CodeVersion, PhaseRecord, PhaseState, PlanRecord, PlanState
+from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState
 from optimizer.execute.states import CARRIED_OUT, TAKEN, UNDER_WAY, next_steps
 from optimizer.execute.watch_schedule import WatchSchedule
 from optimizer.execute.way_back import require_open
@@ -121,15 +121,7 @@ class Lifecycle:
 
     def preview(self, plan: Plan, phase: Phase) -> list[str]:
         """What `apply` would do, move by move; changes nothing, neither in AWS nor in the journal."""
-        lines: list[str] = []
-        for decision in plan.to_apply(phase):
-            governed = self._engine(plan, phase, None).find([decision]).get(decision.resource)
-            if governed is None:
-                lines.append(f"{decision.action}: {decision.resource} is gone, or owned by a tenant: left alone")
-                continue
-            for move in self.actions[decision.action].moves(governed, decision.before, decision):
-                lines.append(f"{decision.action}: {governed.name}: {move.when.value}: {move.summary}")
-        return lines
+        return list(self._engine(plan, phase, None).preview(plan.to_apply(phase)))
 
     def apply(self, plan: Plan, phase: Phase, source: Path | None = None) -> PhaseRecord:
         """The APPLY moves of one phase, up to its open window. Finds itself done when it is.
@@ -144,7 +136,7 @@ class Lifecycle:
         self.switch.allow_change()
         require_turn(self.journal, plan, phase)
         self.guard.require_healthy(plan, phase)
-        version = self._kept(source)
+        version = keep(self.tooling, self.settings.records_bucket, source, self.settings.revision)
         if version and record.state is PhaseState.WAITING:
             # The watch runs this code: it is named before the watch has to show that it can run.
             with self.journal.lease(Purpose.APPLY, self.settings.build_id) as lease:
@@ -170,7 +162,7 @@ class Lifecycle:
                     self.guard.take_back(record, str(turned))
             if not wanted:
                 record = pen.move_phase(plan, record, PhaseState.EMPTY, "Every decision was vetoed: nothing to observe")
-                self._close_when_finished(plan, pen)
+                pen.close_when_finished(plan)
                 return record
             own = {each.key for each in wanted}
             self.direct_changes.keep(plan, phase, plan.decisions, own, pen)
@@ -355,25 +347,14 @@ class Lifecycle:
             for record in accepted:
                 number = record.phase.number
                 pen.move_phase(plan, record, PhaseState.RECONCILED, f"Phase {number}: code and account agree")
-            self._close_when_finished(plan, pen)
+            pen.close_when_finished(plan)
         return [record.phase for record in accepted]
 
     def _close(self, plan: Plan) -> None:
         """End a plan that is finished: whoever should have ended it died right before."""
         with self.journal.lease(Purpose.WATCH, self.settings.build_id) as lease:
             if current_plan(self.journal).state is PlanState.APPROVED:
-                self._close_when_finished(plan, JournalWriter(self.journal, lease))
-
-    def _close_when_finished(self, plan: Plan, pen: JournalWriter) -> None:
-        if is_finished(plan, self.journal.phases(plan)):
-            pen.close(plan, PlanState.DONE, "Every phase is reconciled: the plan is done")
-
-    def _kept(self, source: Path | None) -> CodeVersion | None:
-        """This code, filed before anything is changed by it."""
-        bucket = self.settings.records_bucket
-        if source is None or bucket is None:
-            return None
-        return keep(self.tooling, bucket, source, self.settings.revision)
+                JournalWriter(self.journal, lease).close_when_finished(plan)
 
     def _begin(self, plan: Plan, phase: Phase, record: PhaseRecord, pen: JournalWriter) -> PhaseRecord:
         """Pre-flight: nothing is being deployed, the service is surely well, and its baseline is kept."""
@@ -382,11 +363,7 @@ class Lifecycle:
         require_no_deployment(self.production, self.regions)
         require_open_days(self.tooling, self.settings.peaks_parameter, self.policy, phase, now)
         recent = self.service.baseline(now)
-        assessment = judge(recent, [], now)
-        if assessment.verdict is not Health.HEALTHY:
-            raise Unhealthy(
-                f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over."
-            )
+        require_well(recent, phase, now)
         if self.journal.baseline(plan.hash) is None:
             pen.keep_baseline(plan, recent)
         return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
@@ -424,10 +401,8 @@ class Lifecycle:
     def _resized(self, plan: Plan, decisions: Sequence[Decision], engine: Engine) -> SizingRecord:
         """The sizing in force with these decisions in it: from what was approved; what AWS varies, as it is."""
         current = self.journal.sizing()
-        sizing: Sizing = current.sizing
-        for decision in decisions:
-            sizing = self.actions[decision.action].resize(sizing, decision)
-        return SizingRecord(revision=current.revision + 1, sizing=engine.followed(sizing, plan.decisions))
+        sizing = engine.followed(engine.resized(current.sizing, decisions), plan.decisions)
+        return SizingRecord(revision=current.revision + 1, sizing=sizing)
 
     def changes(self, plan: Plan, phase: Phase, pen: JournalWriter) -> PhaseChanges:
         """What one run does about the decisions of a phase, under its lease."""

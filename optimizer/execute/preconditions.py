@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from domain.errors import NotApproved, PlanSuperseded, WrongState
+from domain.errors import NotApproved, PlanSuperseded, Unhealthy, WrongState
+from optimizer.decide.health import judge
 from optimizer.execute.journal import Journal
 from optimizer.execute.records import PhaseRecord, PlanRecord, PlanState
 from optimizer.execute.states import FINISHED, UNDER_WAY
+from optimizer.model.health import Health, Sample
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.ports.aws import Aws
@@ -51,6 +54,13 @@ def require_at_rest(journal: Journal, seen: PlanRecord | None) -> None:
                 f"Phase {record.phase.number} is {record.state.value}: a new plan would leave it to nobody. "
                 "Propose anew when it is accepted or rolled back."
             )
+
+
+def require_well(recent: Sequence[Sample], phase: Phase, now: datetime) -> None:
+    """Raises Unhealthy unless the service is surely well by its own past."""
+    assessment = judge(recent, [], now)
+    if assessment.verdict is not Health.HEALTHY:
+        raise Unhealthy(f"Phase {phase.number} does not start: {assessment.reason}. Run it again when that is over.")
 
 
 def require_approved(journal: Journal, plan: Plan) -> None:
