@@ -22,14 +22,9 @@ from optimizer.execute.records import PhaseRecord, PhaseState
 from optimizer.execute.states import TAKEN, UNDER_WAY
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Kind
 from optimizer.ports.aws import Aws
+from optimizer.resources.registry import resource_kinds
 
-SERVICES: Mapping[Kind, str] = {
-    Kind.TABLE: "Amazon DynamoDB",
-    Kind.FLEET: Committed.EC2.value,
-    Kind.CACHE: Committed.ELASTICACHE.value,
-}
 SAVINGS_PLANS = "Savings Plans for"  # where Cost Explorer shows what of a plan went unused
 
 
@@ -65,7 +60,7 @@ def measure_savings(journal: Journal, production: Aws, actions: Mapping[str, Act
 
 def service_of(action: Action) -> str:
     """The service on whose bill an action's change shows."""
-    return SERVICES.get(action.kind, Committed.RDS.value)
+    return resource_kinds()[action.kind].service
 
 
 def _weeks(

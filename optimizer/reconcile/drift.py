@@ -16,8 +16,9 @@ from cloudformation.template import Place, Resolver, Unresolved
 from optimizer.model.resource import Excluded, Governed, Kind
 from optimizer.observe.inventory import take_inventory
 from optimizer.ports.aws import Aws
-from optimizer.reconcile.actual_state import TYPES, Actual, Comparable, Observed
 from optimizer.reconcile.deployed import DeployedReferences
+from optimizer.resources.actual_state import Actual, Comparable, Observed
+from optimizer.resources.registry import compared_types
 
 # What makes an element of a list itself, so that order does not count and a missing one has a name.
 _IDENTITIES = ("IndexName", "AttributeName", "Key", "Region", "DeviceName", "ResourceType", "LogType")
@@ -96,7 +97,7 @@ def _resources(stack: Stack, observed: Observed) -> Iterator[_Resource]:
     place = Place(stack.account, stack.region, stack.name)
     resolver = Resolver(stack.template, place, DeployedReferences(observed.aws, place, stack.template))
     for logical_id, body in stack.template.get("Resources", {}).items():
-        if (comparable := TYPES.get(body["Type"])) is None:
+        if (comparable := compared_types().get(body["Type"])) is None:
             continue
         if "Condition" in body and not resolver.condition(body["Condition"]):
             continue
@@ -116,7 +117,7 @@ def _physical_name(comparable: Comparable, logical_id: str, properties: Mapping[
 
 
 def _compare_resource(comparison: _Comparison, resource: _Resource, observed: Observed) -> None:
-    actual = TYPES[resource.type].read(observed, resource.name) if resource.name else None
+    actual = compared_types()[resource.type].read(observed, resource.name) if resource.name else None
     if actual is None:
         comparison.compared += 1
         comparison.found.append(_difference(resource, "(resource)", "exists", "absent"))
@@ -140,10 +141,10 @@ def _compare_capacity(comparison: _Comparison, resource: _Resource, actual: Actu
 def _compare(comparison: _Comparison, resource: _Resource, path: str, declared: Any, actual: Mapping[str, Any]) -> None:
     """Compare one property, at `path` from the top, with its place in `actual`, the mapping that holds it."""
     general = _ELEMENT.sub("", path)  # as the tables name it: Replicas.Tags for Replicas[us-east-1].Tags
-    excuse = TYPES[resource.type].not_compared.get(general)
+    excuse = compared_types()[resource.type].not_compared.get(general)
     name = path.rsplit(".", 1)[-1]
     if excuse is None and name not in actual:
-        if general.startswith(TYPES[resource.type].complete):
+        if general.startswith(compared_types()[resource.type].complete):
             return _compare_values(comparison, resource, path, declared, None)
         excuse = "the describe call does not show it"
     if excuse is None and _is_intrinsic(declared):

@@ -10,6 +10,7 @@ from functools import cache
 import optimizer.resources
 from domain.sizing import Sizing
 from optimizer.model.resource import Governed, Kind
+from optimizer.resources.actual_state import Comparable
 from optimizer.resources.kind import ResourceKind
 
 
@@ -32,6 +33,14 @@ def resource_kinds() -> Mapping[Kind, ResourceKind]:
             if each.kind in found:
                 raise TypeError(f"the kind {each.kind.name} is declared twice, the second time in {folder.name}")
             found[each.kind] = each
+            if each.kind.value not in each.compared:
+                raise TypeError(f"{folder.name} does not say how a {each.words} really is ({each.kind.value})")
     if missing := [each.name for each in Kind if each not in found]:
         raise TypeError(f"no folder of optimizer/resources/ declares the kinds {', '.join(missing)}")
     return found
+
+
+@cache
+def compared_types() -> Mapping[str, Comparable]:
+    """Every CloudFormation type that is compared with its template, of all kinds."""
+    return {name: each for kind in resource_kinds().values() for name, each in kind.compared.items()}

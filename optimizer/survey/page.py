@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from domain.sizing import Sizing, SizingRecord
-from optimizer.dashboard.compose.labels import KINDS
 from optimizer.dashboard.compose.long_lists import split
 from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.compose.savings import what_comes_off
@@ -17,6 +16,7 @@ from optimizer.dashboard.view.page import NOTHING_ASKED, Costs, DecisionRow, Exc
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.execute.records import History, PlanRecord, PlanState
 from optimizer.model.decision import Choice
+from optimizer.resources.registry import resource_kinds
 from optimizer.survey.survey import Survey
 
 SURVEYED = Mark("Surveyed", Tone.GOOD)
@@ -41,7 +41,10 @@ def history_of(found: Survey) -> History:
 def survey_view(found: Survey) -> View:
     """The page of a plan, without what only a pipeline has: a gate, phases, events."""
     view = view_of(history_of(found), found.at)
-    rows = [ExcludedRow(KINDS[each.kind], each.name, each.region, "; ".join(each.reasons)) for each in found.limits]
+    rows = [
+        ExcludedRow(resource_kinds()[each.kind].words, each.name, each.region, "; ".join(each.reasons))
+        for each in found.limits
+    ]
     shown, more = split(rows)
     return replace(
         view,

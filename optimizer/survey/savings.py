@@ -17,21 +17,15 @@ from optimizer.costs.plan_savings import Step
 from optimizer.costs.read_costs import Running, priced
 from optimizer.costs.running_footprint import footprint_in
 from optimizer.model.decision import Choice, Decision
-from optimizer.model.resource import Governed, Inventory, Kind, Selection
+from optimizer.model.resource import Governed, Inventory, Selection
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 from optimizer.resources.database.cluster import variant_in
 from optimizer.resources.database.storage import Storage
+from optimizer.resources.registry import resource_kinds
 from optimizer.survey.limits import is_decided
 from optimizer.survey.read_only import is_denied
 
-PARTS = {
-    Kind.FLEET: "fleet",
-    Kind.CACHE: "cache",
-    Kind.DATABASE: "database",
-    Kind.GLOBAL_DATABASE: "database",
-    Kind.TABLE: "tables",
-}
 COUNTED = (
     "Counted at list price: instances, nodes, Aurora storage and backups, load balancers and NAT gateways. Volumes, "
     "keys, requests and data transfer are not; the bill has them."
@@ -76,7 +70,7 @@ def _changes(action: Action, governed: Governed, decision: Decision) -> Iterator
     if action.bills is not None:
         for (region, item), quantity in action.bills(governed, decision).items():
             if quantity:
-                yield Usage(PARTS[governed.kind], item, region, quantity)
+                yield Usage(resource_kinds()[governed.kind].part, item, region, quantity)
 
 
 def _billed(inventory: Inventory, decisions: Sequence[Decision]) -> set[tuple[str, str]]:

@@ -15,8 +15,8 @@ from emulator.account import EmulatedAccount
 from emulator.services.cloudformation import deploy
 from optimizer.model.resource import Kind
 from optimizer.ports.aws import Aws
-from optimizer.reconcile.actual_state import TYPES
 from optimizer.reconcile.drift import DriftReport, differences
+from optimizer.resources.registry import compared_types
 
 RESOURCE: dict[str, Any] = {
     "Type": "AWS::DynamoDB::GlobalTable",
@@ -56,7 +56,7 @@ def fresh(deployed: Aws, stack: Stack) -> DriftReport:
 
 
 def test_every_kind_the_optimizer_changes_is_compared() -> None:
-    assert {kind.value for kind in Kind} <= set(TYPES)
+    assert {kind.value for kind in Kind} <= set(compared_types())
 
 
 def test_a_fresh_deployment_agrees(fresh: DriftReport) -> None:
@@ -240,12 +240,23 @@ def test_a_table_without_stream_or_indexes_means_that_there_are_none(
     assert {each.property for each in report.differences if each.logical_id == "Users"} == {name}
 
 
+def test_a_cache_is_compared_while_its_backup_is_taken(account: EmulatedAccount, deployed: Aws, stack: Stack) -> None:
+    """ElastiCache tells no tags then (API Reference, ListTagsForResource)."""
+    body = copy.deepcopy(stack.template["Resources"]["Cache"])
+    body["Properties"] = {key: value for key, value in body["Properties"].items() if key != "CacheSubnetGroupName"}
+    body["Properties"]["ReplicationGroupId"] = "busy-cache"
+    alone = replace(stack, region="eu-central-1", name="tap-busy", template={"Resources": {"Busy": body}})
+    deploy(account, alone)
+    deployed.at("eu-central-1").elasticache.create_snapshot(ReplicationGroupId="busy-cache", SnapshotName="nightly")
+    assert [each for each in compare(deployed, alone).differences if each.logical_id == "Busy"] == []
+
+
 def test_a_stack_that_was_never_deployed_is_all_absent(account: EmulatedAccount, deployed: Aws, stack: Stack) -> None:
     elsewhere = replace(stack, region="ap-south-1")
     found = compare(deployed, elsewhere).differences
     assert {each.actual for each in found} == {"absent"}
     assert {each.logical_id for each in found} == {
-        name for name, body in stack.template["Resources"].items() if body["Type"] in TYPES
+        name for name, body in stack.template["Resources"].items() if body["Type"] in compared_types()
     } - {"Global"}  # a global cluster is seen from every Region
 
 

@@ -20,6 +20,7 @@ from emulator.account import EmulatedAccount
 from emulator.core import registry
 from optimizer.cli.verbs import _command
 from optimizer.ports.aws import Aws
+from optimizer.resources.actual_state import Observed
 from rehearsal.command import SCENARIOS
 from rehearsal.scenario import known_scenarios, load_scenario
 
@@ -128,10 +129,11 @@ def test_the_kind_of_the_guide_finds_its_resources() -> None:
     (kind,) = module.KINDS
     with EmulatedAccount(start=datetime(2027, 3, 1, tzinfo=UTC), tooling=TOOLING, production=PRODUCTION) as account:
         client = account.client("sqs", PRODUCTION, REGION)
-        client.create_queue(QueueName="orders", tags={GOVERNED_TAG: GOVERNED_VALUE})
+        url = client.create_queue(QueueName="orders", tags={GOVERNED_TAG: GOVERNED_VALUE})["QueueUrl"]
         aws = Aws(account.session(PRODUCTION, REGION), PRODUCTION, REGION, account.clock)
         arn = f"arn:aws:sqs:{REGION}:{PRODUCTION}:orders"
         assert kind.tags(aws, arn) == {GOVERNED_TAG: GOVERNED_VALUE}
+        assert kind.compared["AWS::SQS::Queue"].read(Observed(aws), url) == {"VisibilityTimeout": "30"}
 
 
 def test_the_emulated_operation_of_the_guide_answers_and_refuses(monkeypatch: pytest.MonkeyPatch) -> None:

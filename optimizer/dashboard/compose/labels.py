@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-from optimizer.model.resource import Kind
+from optimizer.resources.registry import resource_kinds
 
-KINDS = {
-    Kind.TABLE: "DynamoDB table",
-    Kind.FLEET: "Auto Scaling group",
-    Kind.LOAD_BALANCER: "Load balancer",
-    Kind.CACHE: "Redis replication group",
-    Kind.DATABASE: "Aurora cluster",
-    Kind.DATABASE_INSTANCE: "Aurora instance",
-    Kind.GLOBAL_DATABASE: "Aurora global database",
-}
-# By how an ARN begins after the account (Service Authorization Reference).
-_BY_ARN = {
-    ("dynamodb", "table"): Kind.TABLE,
-    ("autoscaling", "autoScalingGroup"): Kind.FLEET,
-    ("elasticloadbalancing", "loadbalancer"): Kind.LOAD_BALANCER,
-    ("elasticache", "replicationgroup"): Kind.CACHE,
-    ("rds", "cluster"): Kind.DATABASE,
-    ("rds", "db"): Kind.DATABASE_INSTANCE,
-    ("rds", "global-cluster"): Kind.GLOBAL_DATABASE,
-}
 PARTS = {
     "fleet": "EC2 fleet",
     "cache": "Redis",
@@ -59,5 +40,5 @@ def kind_of(arn: str) -> str:
     parts = arn.split(":")
     if len(parts) < 6 or parts[0] != "arn":
         return "Resource"
-    kind = _BY_ARN.get((parts[2], parts[5].split("/")[0]))
-    return KINDS[kind] if kind else "Resource"
+    begins = parts[2], parts[5].split("/")[0]
+    return next((each.words for each in resource_kinds().values() if each.arn == begins), "Resource")

@@ -12,7 +12,6 @@ from optimizer.dashboard.compose.answer import answer_of
 from optimizer.dashboard.compose.bills import bills_of
 from optimizer.dashboard.compose.decisions import PHASE_MARKS, decision_rows, kept_groups
 from optimizer.dashboard.compose.heat_maps import limit_maps, load_maps
-from optimizer.dashboard.compose.labels import KINDS
 from optimizer.dashboard.compose.long_lists import most_telling, split
 from optimizer.dashboard.compose.money import money_of, monthly_bill, net_of, why_unknown, worth_of
 from optimizer.dashboard.compose.risks import risks_of
@@ -41,6 +40,7 @@ from optimizer.execute.states import ENDED
 from optimizer.model.decision import Json
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
+from optimizer.resources.registry import resource_kinds
 
 # Recorded in seconds.
 DURATIONS = {each.name for each in fields(Policy) if isinstance(each.default, timedelta)}
@@ -228,7 +228,7 @@ def _facts(history: History, record: PlanRecord) -> tuple[Fact, ...]:
 
 def _excluded(plan: Plan | None) -> tuple[ExcludedRow, ...]:
     rows = plan.excluded if plan else ()
-    return tuple(ExcludedRow(KINDS[each.kind], each.name, each.region, each.reason) for each in rows)
+    return tuple(ExcludedRow(resource_kinds()[each.kind].words, each.name, each.region, each.reason) for each in rows)
 
 
 def _no_decisions(plan: Plan | None) -> str:

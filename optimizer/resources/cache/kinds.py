@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from botocore.exceptions import ClientError
-
 from domain.names import CACHE_NAME
-from optimizer.model.resource import Kind, Selection, Tags, Touched
+from optimizer.model.resource import Kind, Selection, Touched
 from optimizer.ports.aws import Aws
-from optimizer.resources.kind import Found, ResourceKind
-from optimizer.resources.tags import flat, known, tagged, tagging_tags
+from optimizer.resources.cache.actual_state import COMPARED
+from optimizer.resources.cache.replication_group import variant_of
+from optimizer.resources.cache.tags import cache_tags
+from optimizer.resources.kind import Billed, Found, ResourceKind
+from optimizer.resources.tags import known, tagged, tagging_tags
 
 
 def _find_caches(aws: Aws, selection: Selection) -> Iterator[Found]:
@@ -30,20 +31,6 @@ def _find_caches(aws: Aws, selection: Selection) -> Iterator[Found]:
             yield group["ReplicationGroupId"], group["ARN"], {"nodes": nodes, "engine": group.get("Engine", "redis")}
 
 
-def cache_tags(aws: Aws, arn: str) -> Tags:
-    """The tags of something in ElastiCache.
-
-    It tells them itself only while it is available ("If the cluster is not in the available state,
-    ListTagsForResource returns an error"); while it is being changed, the tagging API does.
-    """
-    try:
-        return flat(aws.elasticache.list_tags_for_resource(ResourceName=arn)["TagList"])
-    except ClientError as error:
-        if "State" not in error.response["Error"]["Code"]:
-            raise
-    return tagging_tags(aws, [arn]).get(arn, {})
-
-
 def _cache_parts(aws: Aws, name: str) -> Iterator[Touched]:
     """The nodes, each of which carries tags of its own."""
     arns = {
@@ -56,4 +43,29 @@ def _cache_parts(aws: Aws, name: str) -> Iterator[Touched]:
     yield from (known(node, tags.get(arn, {})) for arn, node in arns.items())
 
 
-KINDS = (ResourceKind(Kind.CACHE, _find_caches, cache_tags, _cache_parts, lambda _: (CACHE_NAME,)),)
+def _billed(aws: Aws, name: str) -> Billed:
+    """The nodes: none of a group that is being created or deleted (ElastiCache API, ReplicationGroup)."""
+    (group,) = aws.elasticache.describe_replication_groups(ReplicationGroupId=name)["ReplicationGroups"]
+    nodes = sum(len(shard.get("NodeGroupMembers", [])) for shard in group.get("NodeGroups", []))
+    item = group.get("CacheNodeType", "")
+    return Billed(
+        {item + variant_of(group.get("Engine", "")): nodes} if item and nodes else {},
+        keys=[group["KmsKeyId"]] if group.get("KmsKeyId") else [],
+    )
+
+
+KINDS = (
+    ResourceKind(
+        Kind.CACHE,
+        words="Redis replication group",
+        arn=("elasticache", "replicationgroup"),
+        part="cache",
+        service="Amazon ElastiCache",
+        find=_find_caches,
+        tags=cache_tags,
+        parts=_cache_parts,
+        sized=lambda _: (CACHE_NAME,),
+        compared=COMPARED,
+        billed=_billed,
+    ),
+)

@@ -9,8 +9,8 @@ from typing import Any
 from optimizer.action import Move, When
 from optimizer.model.resource import Governed, Touched
 from optimizer.ports.aws import Aws
-from optimizer.resources.cache.kinds import cache_tags
 from optimizer.resources.cache.replication_group import ReplicationGroup
+from optimizer.resources.cache.tags import cache_tags
 
 
 def take_snapshot(redis: ReplicationGroup, name: str, group: Governed) -> Move:

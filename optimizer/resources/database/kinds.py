@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from domain.names import DATABASE_NAME, GLOBAL_DATABASE_NAME
 from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
-from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.database.actual_state import CLUSTER, GLOBAL_DATABASE, INSTANCE
+from optimizer.resources.database.cluster import variant_of
+from optimizer.resources.kind import Billed, Found, ResourceKind
 from optimizer.resources.tags import flat, known, touched_in_ec2
 
 
@@ -88,10 +91,60 @@ def _global_cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
             yield from _cluster_parts(there, cluster)
 
 
+def _billed(aws: Aws, name: str) -> Billed:
+    """The cluster's instances by class, its key, and the days that its backups are kept."""
+    (cluster,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
+    variant = variant_of(cluster.get("Engine", ""), cluster.get("StorageType", ""))
+    pages = aws.rds.get_paginator("describe_db_instances").paginate(
+        Filters=[{"Name": "db-cluster-id", "Values": [name]}]
+    )
+    return Billed(
+        Counter(
+            each["DBInstanceClass"] + variant
+            for page in pages
+            for each in page["DBInstances"]
+            if each.get("DBInstanceStatus") != "deleting"
+        ),
+        keys=[cluster["KmsKeyId"]] if cluster.get("KmsKeyId") else [],
+        backup_days=cluster.get("BackupRetentionPeriod", 1),
+    )
+
+
+_SERVICE = "Amazon Relational Database Service"
 KINDS = (
-    ResourceKind(Kind.DATABASE, _find_clusters, _rds_tags, _cluster_parts, lambda _: (DATABASE_NAME,)),
-    ResourceKind(Kind.DATABASE_INSTANCE, _find_instances, _rds_tags),
     ResourceKind(
-        Kind.GLOBAL_DATABASE, _find_global_clusters, _rds_tags, _global_cluster_parts, lambda _: (GLOBAL_DATABASE_NAME,)
+        Kind.DATABASE,
+        words="Aurora cluster",
+        arn=("rds", "cluster"),
+        part="database",
+        service=_SERVICE,
+        find=_find_clusters,
+        tags=_rds_tags,
+        parts=_cluster_parts,
+        sized=lambda _: (DATABASE_NAME,),
+        compared={Kind.DATABASE.value: CLUSTER},
+        billed=_billed,
+    ),
+    ResourceKind(
+        Kind.DATABASE_INSTANCE,
+        words="Aurora instance",
+        arn=("rds", "db"),
+        part="database",
+        service=_SERVICE,
+        find=_find_instances,
+        tags=_rds_tags,
+        compared={Kind.DATABASE_INSTANCE.value: INSTANCE},
+    ),
+    ResourceKind(
+        Kind.GLOBAL_DATABASE,
+        words="Aurora global database",
+        arn=("rds", "global-cluster"),
+        part="database",
+        service=_SERVICE,
+        find=_find_global_clusters,
+        tags=_rds_tags,
+        parts=_global_cluster_parts,
+        sized=lambda _: (GLOBAL_DATABASE_NAME,),
+        compared={Kind.GLOBAL_DATABASE.value: GLOBAL_DATABASE},
     ),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from domain.names import FLEET_NAME
 from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
-from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.fleet.actual_state import COMPARED
+from optimizer.resources.kind import Billed, Found, ResourceKind
 from optimizer.resources.tags import flat, known, touched_in_ec2
 
 if TYPE_CHECKING:
@@ -89,4 +91,27 @@ def _attached(aws: Aws, instances: Sequence[str]) -> Iterator[str]:
             yield from (card["NetworkInterfaceId"] for card in each.get("NetworkInterfaces", ()))
 
 
-KINDS = (ResourceKind(Kind.FLEET, _find_fleets, _fleet_tags, _fleet_parts, lambda _: (FLEET_NAME,)),)
+def _billed(aws: Aws, name: str) -> Billed:
+    """The group's instances that run, by type."""
+    groups = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    instances = (each for group in groups for each in group.get("Instances", []))
+    return Billed(
+        Counter(each["InstanceType"] for each in instances if not each["LifecycleState"].startswith("Terminat"))
+    )
+
+
+KINDS = (
+    ResourceKind(
+        Kind.FLEET,
+        words="Auto Scaling group",
+        arn=("autoscaling", "autoScalingGroup"),
+        part="fleet",
+        service="Amazon Elastic Compute Cloud - Compute",
+        find=_find_fleets,
+        tags=_fleet_tags,
+        parts=_fleet_parts,
+        sized=lambda _: (FLEET_NAME,),
+        compared=COMPARED,
+        billed=_billed,
+    ),
+)

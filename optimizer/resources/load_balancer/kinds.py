@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from optimizer.model.resource import Kind, Selection, Tags
 from optimizer.ports.aws import Aws
-from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.kind import Billed, Found, ResourceKind
+from optimizer.resources.load_balancer.actual_state import LOAD_BALANCER
 from optimizer.resources.tags import flat, tagged
 
 
@@ -35,4 +36,17 @@ def _tags_of(aws: Aws, arns: Sequence[str]) -> Mapping[str, Tags]:
     }
 
 
-KINDS = (ResourceKind(Kind.LOAD_BALANCER, _find_load_balancers, _load_balancer_tags, tags_of=_tags_of),)
+KINDS = (
+    ResourceKind(
+        Kind.LOAD_BALANCER,
+        words="Load balancer",
+        arn=("elasticloadbalancing", "loadbalancer"),
+        part="fleet",
+        service="Amazon Elastic Load Balancing",
+        find=_find_load_balancers,
+        tags=_load_balancer_tags,
+        tags_of=_tags_of,
+        compared={Kind.LOAD_BALANCER.value: LOAD_BALANCER},
+        billed=lambda _aws, _name: Billed({"Application Load Balancer": 1}),
+    ),
+)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
-from optimizer.resources.kind import Found, ResourceKind
+from optimizer.resources.kind import Billed, Found, ResourceKind
+from optimizer.resources.tables.actual_state import COMPARED
 from optimizer.resources.tags import flat, tagged
 
 
@@ -45,4 +46,25 @@ def touched_with_replicas(aws: Aws, arn: str) -> Iterator[Touched]:
     yield from _table_parts(aws, arn.rsplit("/", 1)[1])
 
 
-KINDS = (ResourceKind(Kind.TABLE, _find_tables, _table_tags, _table_parts, lambda sizing: sizing.tables),)
+def _billed(aws: Aws, name: str) -> Billed:
+    """The customer key that encrypts a table; its requests follow the load."""
+    table = aws.dynamodb.describe_table(TableName=name)["Table"]
+    key = table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    return Billed(keys=[key] if key else [])
+
+
+KINDS = (
+    ResourceKind(
+        Kind.TABLE,
+        words="DynamoDB table",
+        arn=("dynamodb", "table"),
+        part="tables",
+        service="Amazon DynamoDB",
+        find=_find_tables,
+        tags=_table_tags,
+        parts=_table_parts,
+        sized=lambda sizing: sizing.tables,
+        compared=COMPARED,
+        billed=_billed,
+    ),
+)
