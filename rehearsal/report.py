@@ -113,16 +113,16 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
 
 
 def _costs(summary: Summary) -> list[str]:
-    """The plan's figures, which are those of the page, and what stands in the account."""
+    """The plan's figures, which are those of the page, and how far the account's own count is from them."""
     counted, planned = summary.monthly_cost, summary.planned_cost
-    own = f"${counted.before:,.2f} before, ${counted.after:,.2f} after"
     if planned is None:
-        return [f"Monthly cost at list price, counted in the account: {own}."]
-    saved = planned.before - planned.standing
+        return [f"Monthly cost at list price: ${counted.before:,.2f} before, ${counted.after:,.2f} after."]
+    pairs = ((planned.before, counted.before), (planned.standing, counted.after))
+    apart = max(abs(ours / theirs - 1) for ours, theirs in pairs if theirs) if counted.before else 0.0
     return [
         f"Monthly cost at list price: ${planned.before:,.2f} before, ${planned.standing:,.2f} after "
-        f"(${saved:,.2f} less).",
-        f"Counted in the account, without what is billed by use: {own}.",
+        f"(${planned.before - planned.standing:,.2f} less).",
+        f"The account's own count differs from that by at most {100 * apart:.1f} %.",
     ]
 
 

@@ -64,8 +64,8 @@ class MonthlyCost(_Value):
 class PlannedCost(_Value):
     """US dollars a month at list price as the plan and its page say; `monthly_cost` is the account's own count.
 
-    `after` is after the whole plan, `standing` after what was accepted of it. All three hold, of what is billed by use,
-    the DynamoDB requests that the plan ends; the account's own count holds nothing that is billed by use.
+    `after` is after the whole plan, `standing` after what was accepted of it. Of what is billed by use, both counts
+    hold the requests of DynamoDB tables and nothing else.
     """
 
     before: float

@@ -123,7 +123,7 @@ def _used(scene: Scene, lived: Scene) -> dict[str, Array]:
     demand = scene.demand * earlier(scene, lived)
     served = _summed(demand * serving)
     per_request = WRITES_PER_REQUEST + READS_PER_REQUEST * scene.cache_pressure
-    reads, writes = _request_units(scene, demand)
+    reads, writes = request_units(scene, demand)
     return {
         "Load balancer capacity unit": served * max(_NEW_CONNECTIONS / _LCU_CONNECTIONS, _BYTES_TO_CLIENT / _LCU_BYTES),
         "Data transfer out": served * _BYTES_TO_CLIENT / GIB,
@@ -135,7 +135,7 @@ def _used(scene: Scene, lived: Scene) -> dict[str, Array]:
     }
 
 
-def _request_units(scene: Scene, demand: Array) -> tuple[Array, Array]:
+def request_units(scene: Scene, demand: Array) -> tuple[Array, Array]:
     """Read and write request units: half a unit a read; a write counts once in the table and once in each index."""
     reads, writes = np.zeros(len(demand)), np.zeros(len(demand))
     names = sorted({name for _, configuration in scene.timeline for name in _here(configuration, scene).tables})

@@ -1,26 +1,28 @@
-"""What a month of the account as it stands now costs at list price: everything that is billed for existing.
+"""What a month of the account as it stands now costs at list price.
 
-What is billed by use (requests, I/O, data transfer, capacity units) follows the load and is left out, and so
-are commitments and manual snapshots.
+That is everything that is billed for existing, and the requests of its tables. What else is billed by use (I/O, data
+transfer, capacity units) follows the load and is left out, and so are commitments and manual snapshots.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from domain.list_prices import HOURS_PER_MONTH
 from domain.sizing import FLEET_VOLUME_GB
 from emulator.billing.catalog import rate
-from emulator.billing.metering import METRICS_IN_DETAIL, kinds
+from emulator.billing.metering import METRICS_IN_DETAIL, kinds, request_units
 from emulator.core.instance_types import GIB
 from emulator.workload.database_volume import CHANGED_PER_DAY, volume
-from emulator.workload.noise import PERIOD
+from emulator.workload.noise import DAY, PERIOD
 from emulator.workload.snapshot import RegionSnapshot, configuration
 from emulator.workload.workload import Sources
 
 if TYPE_CHECKING:
     from emulator.core.port import Account
 
+MONTH = 30 * DAY  # periods
 _BY_THE_MONTH = frozenset({"Aurora storage", "Aurora backup", "KMS key", "EBS gp3 volume", "EC2 detailed monitoring"})
 
 
@@ -31,7 +33,19 @@ def monthly_cost(account: Account) -> float:
         for item, quantity in standing(region, _volume_gb(account, name)).items():
             hours = 1.0 if item in _BY_THE_MONTH else float(HOURS_PER_MONTH)
             total += quantity * hours * rate(item, name)
+        total += sum(quantity * rate(item, name) for item, quantity in _requested(account, name, region).items())
     return round(total, 2)
+
+
+def _requested(account: Account, name: str, region: RegionSnapshot) -> Mapping[str, float]:
+    """Request units of the tables in 30 days like the last ones, had they been as they are now."""
+    workload = account.part(Sources).workload
+    if workload is None or not region.tables:
+        return {}
+    now = int(account.clock.now().timestamp() // PERIOD)
+    scene = workload.scene_of([(0.0, {name: region})], name, now - MONTH, now)
+    reads, writes = request_units(scene, scene.demand)
+    return {"DynamoDB read request units": float(reads.sum()), "DynamoDB write request units": float(writes.sum())}
 
 
 def standing(region: RegionSnapshot, volume_gb: float) -> dict[str, float]:

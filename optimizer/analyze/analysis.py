@@ -13,6 +13,7 @@ from optimizer.action import Action, When
 from optimizer.analyze.evidence import DesignShape, PlanEvidence, costs_of, evidence_of, steps_of
 from optimizer.analyze.measure import measure
 from optimizer.costs.read_costs import read_bill, read_running
+from optimizer.costs.table_use import read_table_use
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Choice, Decision, Json, guard
 from optimizer.model.plan import Plan, PlannedAction
@@ -39,7 +40,8 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
     regions = (settings.primary_region, *settings.secondary_regions)
     inventory = take_inventory(aws, regions)
-    running, billed = read_running(aws, inventory.governed), read_bill(aws)
+    running = read_running(aws, inventory.governed).plus(read_table_use(aws, inventory.governed))
+    billed = read_bill(aws)
     shape = DesignShape(sizing.sizing, regions, running.storage, running.footprint.variants)
     asked = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
     pairs = [each for each in asked if each[0].sized(sizing.sizing, each[1])]

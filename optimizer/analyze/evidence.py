@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -105,10 +105,12 @@ def _unpriced(before: Footprint, after: Footprint, prices: PriceBook) -> bool:
 
 
 def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:
-    """What runs, and the use that the decisions to apply end: what else is billed by use does not change."""
+    """What runs, and of what the decisions to apply end as much as was not counted there."""
     applied = [each for each in decisions if each.choice is Choice.APPLY]
-    ended = [usage for each in applied for usage in kept_use(each, running.prices) if usage.quantity < 0]
-    return running.footprint.plus(replace(usage, quantity=-usage.quantity) for usage in ended)
+    ended = Footprint(tuple(use for each in applied for use in kept_use(each, running.prices) if use.quantity < 0))
+    counted = running.footprint.quantities
+    lacking = {key: -quantity - counted.get(key, Decimal(0)) for key, quantity in ended.quantities.items()}
+    return running.footprint.plus(Usage(*key, quantity) for key, quantity in lacking.items() if quantity > 0)
 
 
 def kept_use(decision: Decision, prices: PriceBook) -> list[Usage]:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +19,8 @@ from optimizer.costs.read_costs import read_running
 from optimizer.dashboard.render import write_dashboard
 from optimizer.execute.archive import upload, write_export
 from optimizer.execute.lifecycle import Lifecycle
+from optimizer.execute.records import History
+from optimizer.execute.states import TAKEN
 from optimizer.observe.inventory import take_inventory
 
 FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what the command line tells in one line
@@ -28,9 +31,20 @@ def write_page(life: Lifecycle, out: Path) -> Path:
     """Write dashboard.html and what lies beside it; the page's path."""
     governed = take_inventory(life.production, life.regions).governed
     billed = read_running(life.production, governed, others=()).bill
-    history = replace(life.journal.history(), cost_now=billed.monthly if billed else None)
+    history = life.journal.history()
+    history = replace(history, cost_now=billed.monthly + tables_cost(history) if billed else None)
     write_export(life.journal, out)
     return write_dashboard(history, out, now=life.production.clock.now())
+
+
+def tables_cost(history: History) -> Decimal:
+    """US dollars a month for the tables, as the plan measured their use, after the phases that were accepted.
+
+    Their use of the last month would still hold what a phase has just ended.
+    """
+    accepted = max((each.phase.number for each in history.phases if each.state in TAKEN), default=0)
+    lines = [each for each in (history.evidence and history.evidence.costs) or () if each.part == "tables"]
+    return sum((each.after[accepted - 1] if accepted else each.today for each in lines), Decimal(0))
 
 
 def file_page(life: Lifecycle, out: Path) -> None:

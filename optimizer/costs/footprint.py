@@ -1,8 +1,8 @@
 """What is billed for merely existing, counted: of a sizing.
 
 Instances with the volumes and the monitoring that come with them, nodes, gateways, load balancers, keys,
-Aurora storage and backups. What is billed by use (DynamoDB and KMS requests, Aurora I/O, data transfer, load
-balancer capacity units) follows the load, not the sizing, and is left out.
+Aurora storage and backups. The tables come from `table_use`. What else is billed by use (KMS requests, Aurora I/O, data
+transfer, load balancer capacity units) follows the load, not the sizing, and is left out.
 """
 
 from __future__ import annotations

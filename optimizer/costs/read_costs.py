@@ -6,7 +6,7 @@ Money decides nothing here, so what cannot be read is said in words and the plan
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ from optimizer.costs.price_list import read_prices
 from optimizer.costs.purchase_offers import Offers, read_offers
 from optimizer.costs.read_commitments import Committing, read_commitments
 from optimizer.costs.running_footprint import footprint_now
+from optimizer.costs.table_use import TableUse
 from optimizer.model.resource import Governed
 from optimizer.ports.aws import Aws
 from optimizer.resources.database.storage import Storage
@@ -44,6 +45,13 @@ class Running:
     prices: PriceBook
     bill: Bill | None
     notes: tuple[str, ...]
+
+    def plus(self, use: TableUse) -> Running:
+        """This and what the tables are billed for, as far as that has a price."""
+        known, missing = Footprint(use.usages).without_unpriced(self.prices)
+        footprint = self.footprint.plus(known.usages)
+        notes = (*self.notes, *use.notes, *_without_price(missing))
+        return replace(self, footprint=footprint, bill=bill(footprint, self.prices), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -77,10 +85,14 @@ def priced(aws: Aws, footprint: Footprint, storage: Storage | None, others: Coll
         named = ", ".join(f"{item} in {region}" for region, item in old)
         notes = (*notes, f"These prices were compared more than {OLD.days} days ago and may be wrong by now: {named}.")
     known, missing = footprint.without_unpriced(prices)
-    if missing:
-        told = f"No price is known for {', '.join(missing)}: what it costs, and what a change of it saves, is left out."
-        notes = (*notes, told)
-    return Running(known, storage, prices, bill(known, prices), notes)
+    return Running(known, storage, prices, bill(known, prices), (*notes, *_without_price(missing)))
+
+
+def _without_price(missing: Collection[str]) -> tuple[str, ...]:
+    if not missing:
+        return ()
+    names = ", ".join(missing)
+    return (f"No price is known for {names}: what it costs, and what a change of it saves, is left out.",)
 
 
 def no_bill(aws: Aws) -> Billed:
