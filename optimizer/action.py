@@ -75,7 +75,7 @@ class Move:
 
 
 class Notes(Protocol):
-    """Where a move of hours keeps how far it is: in the journal, one document for each change.
+    """Storage for how far a move of hours has come: one document for each change, in the journal.
 
     Writing renews the plan's lease, and raises LeaseLost once somebody else holds it. `hold` does only that, right
     before a call that must be nobody else's: the kill switch is not asked. `announce` says that requests are refused by
@@ -90,7 +90,7 @@ class Notes(Protocol):
 
 
 class NoNotes:
-    """Where there is no journal, nothing was noted, and nothing can be."""
+    """Notes without a journal: nothing is ever kept."""
 
     def read(self) -> None:
         return None
@@ -180,8 +180,8 @@ class Action:
     the resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not
     `sized`, of which the sizing cannot say what became of them, it keeps.
 
-    `veto(aws, governed, evidence, policy)` is asked once more right before the change, by the job that makes it, where
-    only that job may look, as at items: why the change is left out after all, None when nothing is against it.
+    `veto(aws, governed, evidence, policy)` runs once more right before the change, in the job that makes it, where only
+    that job may read, for example items. It returns why the change is left out after all, or None.
 
     `further(aws, governed)` names metrics that want the resource described first, by the span over which they are
     read; None is the plan's own period. `collect` finds them in `measured.over(span)`. `bills(governed, decision)`

@@ -8,8 +8,8 @@ from optimizer.action import Order
 from optimizer.analyze.analysis import without_conflicts
 from optimizer.model.decision import Choice, Decision
 
-MERGE = SimpleNamespace(id="merge", order=Order(conflicts=("trim",)))
-TRIM = SimpleNamespace(id="trim", order=Order(after=("merge",)))
+MERGE = SimpleNamespace(id="merge", title="Merge tables", order=Order(conflicts=("trim",)))
+TRIM = SimpleNamespace(id="trim", title="Trim tables", order=Order(after=("merge",)))
 
 
 def decision(action, resource="users", choice=Choice.APPLY):
@@ -34,5 +34,5 @@ def test_two_conflicting_actions_never_both_apply(decisions, expected):
 
 def test_the_reason_names_the_other_action():
     _, kept = without_conflicts([MERGE, TRIM], [decision("merge"), decision("trim")])
-    assert kept.reason == "merge changes the same resource and takes the place of this action"
-    assert kept.criteria[-1].observed == "merge"
+    assert kept.reason == f'"{MERGE.title}" changes the same resource and goes first'
+    assert kept.criteria[-1].observed == MERGE.title

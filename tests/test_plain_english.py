@@ -1,8 +1,7 @@
 """Plain English: words of an old dialect that strangers do not understand stand in nothing that people read.
 
-Read are the documentation, every message of the product, the docstrings that help and pages are made from, the page's
-template and the buildspecs. Each entry has
-what to write instead.
+Read are the documentation, every message and docstring of the code, the page's template and the buildspecs. Each entry
+has what to write instead.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ PACKAGES = (
     "tools",
     "benchmarks",
 )
-READ_DOCSTRINGS = ("optimizer/actions/", "optimizer/cli/", "optimizer/dashboard/", "rehearsal/command.py", "tools/")
 DOCUMENTS = ("*.md", "docs/*.md", "docs/adr/*.md", "optimizer/dashboard/templates/*.html", "buildspecs/*.yml")
 
 OLD_DIALECT = {
@@ -51,20 +49,34 @@ def documents() -> Iterator[tuple[str, str]]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Place and text of every message in the code, and of the docstrings that help and pages are made from."""
+    """Place and text of every message and docstring in the code."""
+    for place, tree in trees():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Constant(value=str() as text) if " " in text:
+                    yield f"{place}:{node.lineno}", text
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Path and syntax tree of every module."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            tree, place = ast.parse(path.read_text()), path.relative_to(ROOT).as_posix()
-            docstrings = set() if place.startswith(READ_DOCSTRINGS) else _docstrings(tree)
-            for node in ast.walk(tree):
-                match node:
-                    case ast.Constant(value=str() as text) if " " in text and id(node) not in docstrings:
-                        yield f"{place}:{node.lineno}", text
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
 
 
-def _docstrings(tree: ast.AST) -> set[int]:
-    """The constants that are statements of their own."""
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+def docstrings() -> Iterator[tuple[str, str]]:
+    """Place and text of every docstring."""
+    for place, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+                yield f"{place}:{getattr(node, 'name', '')}", text
+
+
+def test_a_docstring_says_first_what_a_thing_is_or_does() -> None:
+    """Not `What the plan costs`, but `The cost of the plan`."""
+    riddle = re.compile(r"(What|Whatever|Whoever|Who|Whose|Where|How|As far|Of)\b")
+    ours = [each for each in docstrings() if each[0].startswith("optimizer/")]
+    assert [f"{place}: {text[:80]}" for place, text in ours if riddle.match(text)] == []
 
 
 @pytest.mark.parametrize("words", OLD_DIALECT)

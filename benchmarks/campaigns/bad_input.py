@@ -341,7 +341,7 @@ def bills() -> Try:
 
 
 class _Answering:
-    """A client whose operations answer as they were told."""
+    """A client with made answers, by operation."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self._answers = answers

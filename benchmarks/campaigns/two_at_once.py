@@ -40,7 +40,7 @@ class Meanwhile(Faults):
 
 
 def other(world: World, plan: Plan, name: str) -> None:
-    """What the second actor does; what it is told matters to nobody here."""
+    """The second actor's part; its errors do not matter here."""
     world.account.clock.sleep(timedelta(minutes=6).total_seconds())  # the first one's lease has run out
     if name == "late":
         return

@@ -143,7 +143,7 @@ class Workload:
         return any(np.isfinite(begin) and now.timestamp() < end for begin, end in spans)
 
     def fleet_cpu(self, region: str, now: datetime) -> float:
-        """Of the Region's fleets, in percent, as they are at the moment; beyond 100 when more is asked of them."""
+        """CPU demand of the Region's fleets now, in percent; beyond 100 when they cannot serve it."""
         period = int(now.timestamp()) // PERIOD
         present = [(0.0, each) for _, each in self._timeline[-1:]]  # however lately it became so
         scene = self.scene_of(present, region, period, period + 1)

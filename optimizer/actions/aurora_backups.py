@@ -246,7 +246,9 @@ def _obstacles(shown: DBClusterTypeDef) -> Iterator[str]:
 
 
 def _held_back(shown: DBClusterTypeDef) -> str | None:
-    """Whose the backups became since the plan: asked once more before restore points are lost."""
+    """Whether somebody came to hold or own the backups since the plan; read once more before restore points are
+    lost.
+    """
     if hold := _legal_hold({each["Key"]: each["Value"] for each in shown.get("TagList", [])}):
         return f"under legal hold ({hold})"
     return "owned by AWS Backup" if shown.get("AwsBackupRecoveryPointArn") else None

@@ -71,7 +71,7 @@ class Evidence:
 
 
 def queries(database: Governed) -> tuple[Query, ...]:
-    """Of each secondary, in its own Region, where its metrics are; and the load of the primary's writer."""
+    """Metrics of each secondary, in the Region that publishes them, and the load of the primary's writer."""
     secondaries = database.attributes.get("secondaries", ())
     own = tuple(query for arn in secondaries for query in (_connections(arn), *_lag(arn, database), _volume(arn)))
     return (*own, *_of_writer(database))

@@ -104,7 +104,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
     today = sum(not each.is_writer for each in members)
 
     def summed(query: Query, statistic: str) -> Series:
-        """Of all readers together, as many as there were in each period."""
+        """The sum over all readers, as many as there were in each period."""
         mean = measured.of(query, statistic)
         return scaled(mean, at_times_of(mean, then, today))
 

@@ -184,7 +184,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
 
 def describe(aws: Aws, cluster: Governed) -> Before:
-    """Who writes, and every instance's class, promotion tier and zone."""
+    """The writer, and every instance's class, promotion tier and zone."""
     members = aurora.cluster_members(aws, cluster.name)
     writing = aurora.writer_of(members)
     return {

@@ -85,7 +85,7 @@ def queries(_table: Governed) -> tuple[Query, ...]:
 
 
 def further(aws: Aws, table: Governed) -> dict[timedelta | None, Sequence[Query]]:
-    """What the indexes consumed over the look-back."""
+    """Metrics of what the indexes consumed over the look-back."""
     shown = read_table(aws, table.name)
     indexes = sorted(each["IndexName"] for each in shown.get("GlobalSecondaryIndexes", []))
     regions = (table.region, *replica_regions(shown, table.region))

@@ -147,7 +147,7 @@ def _commands_p95(series: Mapping[str, Sequence[Series]]) -> float | None:
 
 
 def _network_gbps_p95(series: Mapping[str, Sequence[Series]]) -> float | None:
-    """Of the busiest node, its busier direction; None where none is published."""
+    """The 95th percentile of the busiest node's busier direction, in Gbit/s; None where none is published."""
     found = [p95 for name in _NETWORK for each in series[name] if (p95 := p95_or_lately(each)) is not None]
     return max(found) * 8 / 1e9 / series[_NETWORK[0]][0].period if found else None
 

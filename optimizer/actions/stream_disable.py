@@ -122,7 +122,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
 
 def describe(aws: Aws, table: Governed) -> Before:
-    """What the stream shows of a change. Not its ARN: AWS makes a new one whenever a stream is enabled."""
+    """The stream's view type. Not its ARN: AWS makes a new one whenever a stream is enabled."""
     return {"stream": stream_view(read_table(aws, table.name))}
 
 

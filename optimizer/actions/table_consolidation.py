@@ -127,7 +127,7 @@ class Evidence:
 
 
 def queries(table: Governed) -> tuple[Query, ...]:
-    """What both sources consume, at 5 minutes: hours would hide the peaks that one partition must carry."""
+    """Consumed capacity of both sources, at 5 minutes: hours would hide the peaks that one partition must carry."""
     if table.name not in SOURCES:
         return ()
     return tuple(consumed(name, table.region, units) for name in SOURCES for units in ("Write", "Read"))
@@ -272,7 +272,7 @@ def veto(aws: Aws, table: Governed, evidence: Evidence, policy: Policy) -> str |
 
 
 def describe(aws: Aws, table: Governed) -> Before:
-    """What both sources must have in common, and where the application is sent; nothing for any other table."""
+    """The design that both sources must share, and the pointers of the application; nothing for any other table."""
     if table.name not in SOURCES:
         return {"tables": {}, "pointers": {}, "merged": False}
     return {
@@ -368,7 +368,7 @@ def _kept(evidence: Evidence, unused: Mapping[str, tuple[str, ...]]) -> tuple[st
 
 
 def _costs(evidence: Evidence, kept: Sequence[str], more: Recurring) -> tuple[ChangeCost, ...]:
-    """What it takes once and costs from then on, told with the table whose change carries it out."""
+    """Costs once and from then on, shown with the table whose change carries them out."""
     if evidence.name != LEAD or evidence.size is None:
         return ()
     monthly = monthly_costs(more, evidence.region) if evidence.uses else ()
@@ -434,7 +434,7 @@ def _by(choice: engines.EngineChoice | None) -> str | None:
 def _use(
     aws: Aws, shown: TableDescriptionTypeDef, table: Governed, removal: gsi_removal.Evidence, measured: Measurements
 ) -> LayoutUse:
-    """What one source holds and consumes."""
+    """Contents and consumption of one source."""
     name = shown["TableName"]
     days = (measured.end - measured.start) / DAY
     monthly = {

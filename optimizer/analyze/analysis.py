@@ -87,6 +87,7 @@ def keep_unsized(action: Action, governed: Governed) -> Decision:
 def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     """The decisions, with KEEP in the place of APPLY where a conflicting action goes first on the resource."""
     named = {action.id: set(action.order.conflicts) for action in actions}
+    titles = {action.id: action.title for action in actions}
     settled: list[Decision] = []
     for decision in decisions:
         wins = [
@@ -97,8 +98,9 @@ def without_conflicts(actions: Sequence[Action], decisions: Sequence[Decision]) 
             and (other.action in named[decision.action] or decision.action in named[other.action])
         ]
         if wins:
-            free = guard("conflicting actions on the same resource", ", ".join(wins), equals="none")
-            reason = f"{', '.join(wins)} changes the same resource and takes the place of this action"
+            winners = ", ".join(titles[each] for each in wins)
+            free = guard("conflicting actions on the same resource", winners, equals="none")
+            reason = f'"{winners}" changes the same resource and goes first'
             decision = replace(decision, choice=Choice.KEEP, reason=reason, criteria=(*decision.criteria, free))
         settled.append(decision)
     return tuple(settled)

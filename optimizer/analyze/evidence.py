@@ -1,4 +1,4 @@
-"""What is kept of a plan's evidence besides the criteria: how hard everything works, and what it costs. Pure."""
+"""Evidence kept with a plan besides the criteria: how hard everything works, and what it costs. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from optimizer.resources.database.storage import Storage
 
 @dataclass(frozen=True)
 class DesignShape:
-    """What a plan starts from: the sizing in force, its Regions, the Aurora volume, and variants by part."""
+    """The start of a plan: the sizing in force, its Regions, the Aurora volume, and variants by part."""
 
     sizing: Sizing
     regions: Sequence[str]
@@ -78,7 +78,7 @@ def costs_of(
 def steps_of(
     actions: Sequence[Action], decisions: Sequence[Decision], shape: DesignShape, running: Running
 ) -> tuple[Step, ...]:
-    """What the account is billed for after each decision to apply, in execution order.
+    """The footprint after each decision to apply, in execution order.
 
     A held plan changes it as it would if it ran.
     """
@@ -105,7 +105,7 @@ def _unpriced(before: Footprint, after: Footprint, prices: PriceBook) -> bool:
 
 
 def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:
-    """What runs, and of what the decisions to apply end as much as was not counted there."""
+    """The running footprint; the use that decisions end is added where it is not counted there."""
     applied = [each for each in decisions if each.choice is Choice.APPLY]
     ended = Footprint(tuple(use for each in applied for use in kept_use(each, running.prices) if use.quantity < 0))
     counted = running.footprint.quantities
@@ -114,7 +114,7 @@ def start_of(decisions: Sequence[Decision], running: Running) -> Footprint:
 
 
 def kept_use(decision: Decision, prices: PriceBook) -> list[Usage]:
-    """What the change leaves behind or ends and is billed each month, as far as it is measured and has a price."""
+    """Monthly use that a change leaves behind or ends, as far as it is measured and has a price."""
     return [
         Usage(each.part, each.item, each.region, Decimal(str(each.quantity)))
         for each in decision.costs
@@ -175,7 +175,7 @@ def _money(running: Running, target: Footprint, billed: Billed) -> MoneyEvidence
 
 @dataclass(frozen=True)
 class PlanEvidence:
-    """What was measured for the plan, as far as it is kept: decisions carry their own criteria.
+    """The kept part of what was measured for the plan: decisions carry their own criteria.
 
     `costs` is None when a price was missing, `tenants` when the application does not say how many there are,
     `money` for a plan that was made before the bill was read.

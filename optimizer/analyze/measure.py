@@ -31,7 +31,7 @@ def measure(
 ) -> Measurements:
     """Every metric that these actions want of these resources, over each span in the fewest calls.
 
-    `refused` is told when AWS does not say which metrics one resource has; without, the error is raised.
+    `refused` is called when AWS does not say which metrics one resource has; by default the error is raised.
     """
     queries, further = list(extra), defaultdict[timedelta, list[Query]](list)
     for action, governed in asked:

@@ -1,4 +1,4 @@
-"""What an AWS error means for the person at the command line, and what to do about it. Pure."""
+"""AWS errors as the person at the command line reads them: what each means, and what to do about it. Pure."""
 
 from __future__ import annotations
 

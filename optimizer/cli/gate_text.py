@@ -1,4 +1,4 @@
-"""What a person reads at the plan's gate: what would change, what it saves, what cannot be taken back.
+"""The text at the plan's gate: what would change, what it saves, and what cannot be taken back.
 
 CodePipeline takes 1,000 characters in a field of an action, its links and variables included, so
 resources are counted and one-way moves go by their action's name; the dashboard has the rest.
@@ -43,7 +43,7 @@ def _saves(costs: PlanCosts) -> str:
 
 
 def _keeps(costs: PlanCosts) -> list[str]:
-    """What changes themselves cost from month to month, dearest first, as `Costs a month: $4.20 aurora_backups.`"""
+    """Monthly costs of the changes themselves, dearest first, as `Costs a month: $4.20 aurora_backups.`"""
     kept: dict[str, Decimal] = {}
     for each in costs.savings:
         kept[each.action] = kept.get(each.action, Decimal(0)) + each.kept
@@ -67,7 +67,7 @@ def _one_way(plan: Plan) -> str:
 
 
 def _unmeasured(plan: Plan) -> list[str]:
-    """What nobody publishes, as `Not measured: memory of the instances (fleet_rightsize).`"""
+    """Metrics that nobody publishes, as `Not measured: memory of the instances (fleet_rightsize).`"""
     applied = [each for phase in Phase for each in plan.to_apply(phase)]
     found = [f"{what.split(',')[0]} ({each.action})" for each in applied for what in each.unmeasured]
     return [f"Not measured: {', '.join(dict.fromkeys(found))}."] if found else []

@@ -1,4 +1,4 @@
-"""What the plan in force looks like: its page, its exports and its journal, written to a folder and filed.
+"""The page of the plan in force, with its exports and its journal, written to a folder and filed.
 
 It stands above what decides and executes, since the page shows both, and prices of the day beside them.
 """

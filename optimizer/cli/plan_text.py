@@ -1,4 +1,4 @@
-"""What `analyze` prints of a plan: the decisions, what they save, and what else the bill shows. Pure."""
+"""The output of `analyze`: the decisions, what they save, and what else the bill shows. Pure."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from optimizer.model.plan import Plan
 
 @dataclass(frozen=True)
 class PhaseLine:
-    """Where one phase stands. Times are UTC; `verdict` is the last judgement of its window."""
+    """The state of one phase. Times are UTC; `verdict` is the last judgement of its window."""
 
     phase: int
     title: str
@@ -43,7 +43,7 @@ class PhaseLine:
 
 @dataclass(frozen=True)
 class LeaseLine:
-    """Who holds the plan's lock. `alive`: its job renewed the lease within the last five minutes."""
+    """The holder of the plan's lock. `alive`: its job renewed the lease within the last five minutes."""
 
     owner: str
     purpose: str

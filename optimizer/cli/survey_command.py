@@ -89,7 +89,7 @@ def survey(
 
 
 def survey_lines(found: Survey) -> Iterator[str]:
-    """What was found, a line each: decisions, what would not be carried out, what was not read, what it cost."""
+    """The survey's result, a line each: decisions, what would not be carried out, what was not read, what it cost."""
     yield f"Account {found.account}, {found.request.selection.words} in {', '.join(found.request.regions)}."
     yield from (line for number, line in enumerate(plan_lines(found.plan)) if number)  # the first names a plan
     if found.plan.held:
@@ -122,7 +122,7 @@ def _regions(given: list[str] | None) -> tuple[str, ...]:
 
 
 def _partition(given: list[str] | None) -> str:
-    """Of the first Region that is named, as it stands in every ARN."""
+    """The partition of the first Region named, as it stands in every ARN."""
     if not given:
         return "aws"
     return str(botocore.session.Session().get_partition_for_region(_regions(given)[0]))

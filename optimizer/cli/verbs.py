@@ -326,7 +326,7 @@ def measure_savings(context: typer.Context) -> None:
 
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Where the plan stands and what to do next, in one screen."""
+    """Show where the plan stands and what to do next, in one screen."""
     found = read_status(_life(context))
     if as_json:
         typer.echo(json.dumps(finite(found.document), allow_nan=False))

@@ -27,7 +27,7 @@ IN_ORDER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 @dataclass
 class Tally:
-    """What one side holds of an entity. The sum of the items' hashes does not depend on their order."""
+    """Count and hash of one side's items of an entity. The sum of the items' hashes does not depend on their order."""
 
     items: int = 0
     total: int = 0
@@ -164,7 +164,7 @@ def hashed(item: Item | None) -> int | None:
 
 
 def content_hash(item: Item) -> int:
-    """Of the item's data, however its attributes and sets are ordered."""
+    """A hash of the item's data, however its attributes and sets are ordered."""
     return int.from_bytes(hashlib.blake2b(IN_ORDER.encode(_plain({"M": item})).encode(), digest_size=16).digest())
 
 

@@ -36,7 +36,7 @@ BEFORE_FLIP = (MergeStage.COPYING, MergeStage.COPIED)
 
 
 class Changes(Protocol):
-    """How the following side learns what was changed on the leading side."""
+    """The way in which the following side learns what was changed on the leading side."""
 
     def catch_up(self) -> None:
         """Bring it close while the leading side is written."""
@@ -45,7 +45,7 @@ class Changes(Protocol):
         """Behind the write block: make both sides equal, and see it."""
 
     def late(self) -> Mapping[Address, int | None]:
-        """What was written to the leading side since it was settled, with the hash of what it was settled on."""
+        """Items written to the leading side since it was settled, with the hash that was settled on."""
 
 
 def flip(

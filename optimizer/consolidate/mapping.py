@@ -31,7 +31,7 @@ MOST_PARTITION_KEY = 2048
 
 
 class Entity(StrEnum):
-    """What an item is, by the table that it comes from."""
+    """The entity of an item, named after the table that it comes from."""
 
     TENANTS = "tenants"
     USERS = "users"
@@ -53,7 +53,7 @@ def merged(entity: Entity, item: Item, kept: Collection[str]) -> Item:
 
 
 def split(item: Item) -> tuple[Entity, dict[str, Value]]:
-    """What an item of the merged table is, and the item as it lies in that table; the inverse of `merged`."""
+    """The entity of a merged table's item, and the item as it lies in its source; the inverse of `merged`."""
     entity, key = split_key(item)
     own = {_unescaped(name): value for name, value in item.items() if not _is_added(name)}
     _check_index_keys(entity, {**own, **key})

@@ -1,5 +1,4 @@
-"""What is merged into what, in which direction, and how fast: the values that every part of the consolidation works "
-"on."""
+"""The values that every part of the consolidation works on: sources and target, direction, and speed."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ POINTER = "/tap/tables/"
 
 
 class Address(NamedTuple):
-    """Where an item lies, or would lie: a table and a key."""
+    """The place of an item: a table and a key."""
 
     table: str
     pk: str
@@ -72,7 +71,7 @@ class Direction:
         return tuple(map(str, self.merge.sources)) if self.back else (self.merge.target,)
 
     def follower(self, leader: Address) -> Address:
-        """Where an item of the leading side lies on the other side. Raises ItemRefused where it cannot."""
+        """The place on the other side of an item of the leading side. Raises ItemRefused where it cannot lie there."""
         return self._to_source(leader) if self.back else self._to_target(leader)
 
     def leader(self, follower: Address) -> Address:
@@ -86,7 +85,7 @@ class Direction:
         return dict(merged(Entity(leader.table), item, self.merge.kept))
 
     def entity(self, leader: Address) -> str:
-        """What an item is, by the source that it belongs to. Raises ItemRefused for an item of none."""
+        """The entity of an item, by the source that it belongs to. Raises ItemRefused for an item of none."""
         return self.follower(leader).table if self.back else leader.table
 
     def _to_target(self, source: Address) -> Address:
@@ -99,7 +98,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast the copying may go. `units` a second: its share of what the target takes in writes."""
+    """The limit of the copy's speed. `units` a second: its share of what the target takes in writes."""
 
     units: float = 2_000.0
     segments: int = 8  # of each table

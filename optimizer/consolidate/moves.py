@@ -81,7 +81,7 @@ class Work:
         return MergeProgress(self.notes, state, aws.clock)
 
     def carried_on(self, aws: Aws) -> MergeProgress:
-        """What was begun, as the journal has it."""
+        """The progress that the journal holds of a merge that was begun."""
         state = self.state()
         assert state is not None, "it was begun"
         return MergeProgress(self.notes, state, aws.clock)
@@ -116,7 +116,7 @@ class Work:
             )
 
     def changes(self, aws: Aws, direction: Direction, progress: MergeProgress) -> Changes:
-        """How changes of the leading side are found."""
+        """The way in which changes of the leading side are found."""
         if not self.follows_streams:
             return WholeTables(aws, direction, self.speed, progress)
         chance = Random(self.decision.target["run"])  # noqa: S311 -- a sample that can be drawn again

@@ -34,7 +34,7 @@ def follows_pointers(aws: Aws) -> bool:
 
 
 def read_pointers(aws: Aws, merge: Merge) -> dict[str, str]:
-    """Where each source's pointer points now; a pointer that is missing is left out."""
+    """The table that each source's pointer points to now; a pointer that is missing is left out."""
     found = aws.ssm.get_parameters(Names=[POINTER + each for each in merge.sources])["Parameters"]
     return {each["Name"].removeprefix(POINTER): each["Value"] for each in found}
 

@@ -29,7 +29,7 @@ Between = Callable[[], object]
 
 @dataclass(frozen=True)
 class Page:
-    """What one Scan request shows: the items of a segment after a key. `last` is None at the segment's end."""
+    """The answer to one Scan request: the items of a segment after a key. `last` is None at the segment's end."""
 
     table: str
     segment: int
@@ -90,7 +90,7 @@ def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part], workers:
 
 
 def count_items(aws: Aws, tables: Iterable[str], between: Between) -> int:
-    """How many items these tables hold now."""
+    """The number of items in these tables now."""
     count = 0
     for table in tables:
         start: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""How far a consolidation is: kept in the journal, so that any run can carry it on."""
+"""The state of a consolidation, kept in the journal, so that any run can carry it on."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _STATE = TypeAdapter(MergeState)
 
 
 def read_state(notes: Notes) -> MergeState | None:
-    """What was kept; None before the copying began."""
+    """The state as it was kept; None before the copying began."""
     document = notes.read()
     return None if document is None else _STATE.validate_python(document)
 
@@ -115,7 +115,7 @@ class MergeProgress:
 
     @property
     def since_last_run(self) -> timedelta | None:
-        """How long ago another run wrote its last note; None when none did."""
+        """Time since another run wrote its last note; None when none did."""
         return None if self._before is None else max(self.clock.now() - self._before, timedelta(0))
 
     def keep(self, **changes: Any) -> None:

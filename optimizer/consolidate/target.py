@@ -126,7 +126,7 @@ def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> None:
 
 
 def _unlike(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
-    """What of the table is not as wanted, and was decided when it was made."""
+    """Differences from the wanted table that were decided when the table was made."""
     shape = table_shape(merge.target, merged_indexes(merge.kept))
     wanted = {each["IndexName"] for each in shape["GlobalSecondaryIndexes"]}
     found = {each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])}
@@ -160,7 +160,7 @@ def _when_active(aws: Aws, merge: Merge) -> Any:
 
 
 def _until(aws: Aws, look: Callable[[], Any], failed: str) -> Any:
-    """What the look finds at last; raises MoveFailed when it has found nothing in half an hour."""
+    """The first answer of `look` that is not empty; raises MoveFailed when there is none for half an hour."""
     deadline = aws.clock.now().timestamp() + PATIENCE
     while (found := look()) is None:
         if aws.clock.now().timestamp() >= deadline:

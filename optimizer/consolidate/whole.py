@@ -49,7 +49,7 @@ class WholeTables:
         self.progress.keep(proof=proof, equal_at=self.aws.clock.now())
 
     def late(self) -> Mapping[Address, int | None]:
-        """What was written to the leading side since it was settled, with the hash that was settled on; None: nothing.
+        """Items written to the leading side since it was settled, with the hash that was settled on; None: nothing.
 
         A run that did not settle itself knows the sums only, and names what may have come late when they changed.
         """
@@ -70,7 +70,7 @@ class WholeTables:
         }
 
     def _still_different(self, found: TableComparison, between: Between) -> set[Address]:
-        """Of what was put right, the items that the following side does not have as they were wanted."""
+        """The items put right that the following side still does not have as wanted."""
         contents = found.contents or {}
         changed = {self.direction.follower(leader): leader for leader in found.different - found.refused.keys()}
         held = read_items(self.aws, changed, between)

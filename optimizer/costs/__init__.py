@@ -1,1 +1,1 @@
-"""What the account costs: list prices, Cost Explorer, commitments, savings."""
+"""Cost of the account: list prices, Cost Explorer, commitments, savings."""

@@ -1,4 +1,4 @@
-"""What is kept of any commitment's use, and the period that it is about."""
+"""The use of any commitment as it is kept, with its period."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARED = (
 
 @dataclass(frozen=True)
 class Used:
-    """How far commitments to one service covered and were used over the last 30 settled days; None without any.
+    """Coverage and utilization of commitments to one service over the last 30 settled days; None without any.
 
     `coverage` is the share of the running hours, of spending for Savings Plans; both in percent.
     """
@@ -33,7 +33,7 @@ class Used:
 
 @dataclass(frozen=True)
 class CommittedMonth:
-    """What commitments to one service did in one month: what they cost, cover at list price, and what went unused."""
+    """Commitments to one service in one month: what they cost, cover at list price, and what went unused."""
 
     month: date
     service: str

@@ -1,4 +1,4 @@
-"""What reservations and Savings Plans cover of a footprint, and what of them nothing uses. Pure.
+"""Reservations and Savings Plans against a footprint: what they cover, and what of them nothing uses. Pure.
 
 A reservation covers instances of its family in its Region by normalized units, the smallest instances
 first (Amazon EC2 User Guide, "How Reserved Instances are applied"; the same holds for RDS, "Size-flexible
@@ -117,7 +117,7 @@ class Charge:
 
     @property
     def billed(self) -> Decimal:
-        """What is invoiced: what is not covered, and the commitments' monthly fees."""
+        """The invoice: what is not covered, and the commitments' monthly fees."""
         return self.list - self.covered + self.committed_billed
 
     @property
@@ -137,7 +137,7 @@ class Charge:
 
 @dataclass
 class _Open:
-    """What of one usage is not covered yet, in instances."""
+    """The part of one usage that is not covered yet, in instances."""
 
     usage: Usage
     price: Decimal

@@ -1,4 +1,4 @@
-"""Who copies: this process up to a size, and above it Spark, between DynamoDB's own export and import. Pure.
+"""The choice of the copying engine: this process up to a size, above it Spark with DynamoDB's export and import. Pure.
 
     whole     parallel scans and writes; then writes are denied, and both sides are compared as a whole (whole.py)
     streams   the same copy; both sides are compared before the pause, and streams name what changes since (following/)
@@ -40,7 +40,7 @@ class CopyEngine(StrEnum):
 
 @dataclass(frozen=True)
 class CopyLoad:
-    """What is to be copied: both sources together, as DescribeTable counts them about every six hours.
+    """The load of a copy: both sources together, as DescribeTable counts them about every six hours.
 
     `indexes` of the merged table; each may copy all of an item.
     """
@@ -51,12 +51,12 @@ class CopyLoad:
 
     @property
     def write_units(self) -> int:
-        """Of one write of every item into the table, or into one index: rounded up for the average item."""
+        """Write units for every item once, into the table or into one index: rounded up for the average item."""
         return self.items * max(1, -(-self.size // max(1, self.items) // WRITE_UNIT)) if self.items else 0
 
     @property
     def read_units(self) -> float:
-        """Of one eventually consistent read of everything."""
+        """Read units for one eventually consistent read of everything."""
         return self.size / READ_UNIT / 2
 
 

@@ -33,7 +33,7 @@ METRICS = ("UnblendedCost", "AmortizedCost", "NetAmortizedCost")
 
 @dataclass(frozen=True)
 class Cost:
-    """What was billed for one group in one month or day, in US dollars.
+    """The bill of one group in one month or day, in US dollars.
 
     `billed` is unblended, `effective` amortized; `net` is amortized less private discounts, None where the
     account has none to show. `estimated` until the bill is closed.
@@ -49,7 +49,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Expected:
-    """What AWS expects a month to cost, with its 95 % interval, in US dollars."""
+    """AWS's own forecast of a month, with its 95 % interval, in US dollars."""
 
     month: date
     cost: Decimal
@@ -66,7 +66,7 @@ class CostExplorer:
 
     @property
     def spent(self) -> Decimal:
-        """What the requests cost, in US dollars."""
+        """The cost of the requests, in US dollars."""
         return self.requests * PER_REQUEST
 
     def own(self, *expressions: ExpressionTypeDef) -> ExpressionTypeDef:
@@ -223,7 +223,7 @@ def _without(types: Sequence[str]) -> ExpressionTypeDef:
 
 
 def _unknown(error: ClientError) -> CostsUnknown | ClientError:
-    """What a refusal means and what to do; any other error stays what it is."""
+    """The meaning of a refusal and what to do; any other error is returned as it is."""
     code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     match code:
         case "AccessDeniedException" if "not enabled" in message:

@@ -33,7 +33,7 @@ class Finding:
 
 
 def findings(costs: Iterable[Cost], today: date) -> tuple[Finding, ...]:
-    """What the last whole month's lines recommend, the dearest first."""
+    """Recommendations from the last whole month's lines, the dearest first."""
     month = months_before(today, 1)
     lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for cost in costs:

@@ -1,4 +1,4 @@
-"""What is billed for merely existing, counted: of a sizing.
+"""Quantities of a sizing that are billed for existing.
 
 Instances with the volumes and the monitoring that come with them, nodes, gateways, load balancers, keys,
 Aurora storage and backups. The tables come from `table_use`. What else is billed by use (KMS requests, Aurora I/O, data
@@ -49,7 +49,7 @@ class Footprint:
 
     @property
     def quantities(self) -> dict[tuple[str, str, str], Decimal]:
-        """How much there is of each part's item in each Region."""
+        """The quantity of each part's item in each Region."""
         counted: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
         for usage in self.usages:
             counted[usage.part, usage.item, usage.region] += usage.quantity
@@ -66,7 +66,9 @@ class Footprint:
         }
 
     def without_unpriced(self, prices: PriceBook) -> tuple[Footprint, tuple[str, ...]]:
-        """What has a price, and in words what has none: that takes its own line away, not all costs."""
+        """The usages with a price, and in words those without: a missing price takes its own line away, not all
+        costs.
+        """
         known = [usage for usage in self.usages if (usage.region, usage.item) in prices.prices]
         missing = {f"{usage.item} in {usage.region}" for usage in self.usages} - {
             f"{u.item} in {u.region}" for u in known
@@ -93,7 +95,7 @@ class Footprint:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the foundation has in each Region whatever its sizing, counted."""
+    """The parts of the foundation in each Region that its sizing does not change, counted."""
 
     nat_gateways: Mapping[str, int]
     load_balancers: Mapping[str, int]
@@ -108,7 +110,7 @@ def footprint_of(
     surroundings: Surroundings | None = None,
     variants: Mapping[str, str] = MappingProxyType({}),
 ) -> Footprint:
-    """What a sizing is billed for. `regions` holds Region 1 (the primary) first, then 2, 3 and so on.
+    """The footprint of a sizing. `regions` holds Region 1 (the primary) first, then 2, 3 and so on.
 
     Without `storage`, storage and backups are left out; without `surroundings`, gateways, load
     balancers and keys are. A secondary Region runs one instance of its own class, whatever the writer's.

@@ -1,9 +1,9 @@
-"""What the merged layout costs from month to month, against the two tables: write units and storage. Pure.
+"""Monthly cost of the merged layout against the two tables: write units and storage. Pure.
 
 A write is billed in units of 1 KB of the item, and again for each index whose entry it changes. The merged layout adds
-some attributes to an item, so that some items need a unit more. How many is told by the sizes of a sample of items.
-Whoever analyses may read none (pipeline/roles.py), and estimates it from what DescribeTable counts, as if sizes were
-spread evenly up to twice their average; the job that changes the tables reads a sample before it begins.
+some attributes to an item, so that some items need a unit more. A sample of items shows how many. The
+analysis may read no items (pipeline/roles.py): it estimates from DescribeTable's counts, as if sizes were spread evenly
+up to twice their average. The job that changes the tables reads a sample before it begins.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STEPS = 200  # sizes that are looked at between nothing and twice the average
 
 @dataclass(frozen=True)
 class HeldCopies:
-    """What DescribeTable counts of a table or an index, about every six hours."""
+    """DescribeTable's counts of a table or an index, updated about every six hours."""
 
     items: int
     size: int
@@ -85,7 +85,7 @@ class Recurring:
 
 @dataclass(frozen=True)
 class LayoutGrowth:
-    """Of the items of one source, and of the entries of each of its indexes that is kept."""
+    """Growth of one source's items, and of the entries of each of its indexes that is kept."""
 
     item: Growth
     entries: Mapping[str, Growth]
@@ -95,7 +95,7 @@ Grow = Callable[[LayoutUse, Iterable[str]], LayoutGrowth]
 
 
 def grown(average: float, added: float) -> Growth:
-    """Of items of this average size to which so many bytes are added."""
+    """Growth of items of this average size when so many bytes are added to each."""
     if not average:
         return Growth()
     sizes = [2 * average * (step + 0.5) / STEPS for step in range(STEPS)]
@@ -103,7 +103,7 @@ def grown(average: float, added: float) -> Growth:
 
 
 def by_averages(use: LayoutUse, kept: Iterable[str]) -> LayoutGrowth:
-    """As far as DescribeTable tells."""
+    """Growth estimated from DescribeTable's averages."""
     wanted = set(kept)
     added = added_to_item(use, wanted)
     entries = {
@@ -144,7 +144,7 @@ def added_to_entry(use: LayoutUse, name: str, to_item: float) -> float:
 
 
 def recurring(uses: Iterable[LayoutUse], kept: Iterable[str], grow: Grow = by_averages) -> Recurring:
-    """What changes from month to month once both are one, in the indexes that are kept."""
+    """The monthly difference once both are one, in the indexes that are kept."""
     wanted = set(kept)
     writes: float | None = 0.0
     storage = recovery = kept_gb = kept_recovery = 0.0
@@ -183,7 +183,7 @@ def share_of_bill(found: Recurring, uses: Iterable[LayoutUse], region: str) -> f
 
 
 def copy_costs(size: int, items: int, kept: Iterable[str], region: str) -> tuple[ChangeCost, ...]:
-    """What the copy of so many items, of so many bytes together, takes once."""
+    """Cost of copying so many items, of so many bytes together, once."""
     writes, reads = units_by_threads(CopyLoad(size, items, len(merged_indexes(set(kept)))))
     return (
         ChangeCost("writes of the copy", "tables", WRITES, region, writes / 1e6),
@@ -192,7 +192,7 @@ def copy_costs(size: int, items: int, kept: Iterable[str], region: str) -> tuple
 
 
 def monthly_costs(more: Recurring, region: str) -> tuple[ChangeCost, ...]:
-    """What the layout costs from then on."""
+    """Cost of the layout from then on."""
 
     def cost(name: str, item: str, quantity: float | None) -> ChangeCost:
         return ChangeCost(name, "tables", item, region, quantity, monthly=True)
@@ -235,7 +235,7 @@ def _shown(table: str, name: str, item: Item) -> int:
 
 
 def _growth(sizes: Iterable[tuple[float, float]]) -> Growth:
-    """Of items of which each had a size and gets another; of none, none."""
+    """Growth of items by their sizes before and after; none for no items."""
     before, after = zip(*sizes, strict=True)
     today = sum(-(-size // WRITE_UNIT) for size in before)
     return (

@@ -1,4 +1,4 @@
-"""What is kept of the bill with a plan: where the money goes, what is committed, what may be worth doing. Pure."""
+"""The bill as it is kept with a plan: where the money goes, what is committed, what may be worth doing. Pure."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ class MoneyEvidence:
 
 
 def whole_months(months: Sequence[ServiceMonth], today: date) -> int:
-    """How many months are over; the bill of the last one may not be closed yet."""
+    """The number of months that are over; the bill of the last one may not be closed yet."""
     return len({each.month for each in months if each.month < today.replace(day=1)})

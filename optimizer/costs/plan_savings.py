@@ -1,4 +1,4 @@
-"""What a plan costs and saves: at list price, net of what is committed, and over time. Pure.
+"""Cost and savings of a plan: at list price, net of what is committed, and over time. Pure.
 
 Each action is charged what its change takes off in execution order, at the footprint of the plan's day. A
 reservation or Savings Plan is paid to its end, so a change of what it covers saves nothing before: that
@@ -42,7 +42,7 @@ def plan_costs(
     day: date,
     notes: Sequence[str] = (),
 ) -> PlanCosts:
-    """What a plan's steps save, in execution order. Raises PriceMissing for what is billed and has no price."""
+    """Savings of a plan's steps, in execution order. Raises PriceMissing for what is billed and has no price."""
     footprints = [today, *(step.footprint for step in steps)]
     alive = (commitments or Commitments()).on(day)
     charges = [charge(each, prices, alive) for each in footprints]
@@ -92,7 +92,7 @@ def _net_and_stranded(charges: Sequence[Charge]) -> tuple[tuple[Decimal, ...], t
 
 
 def _differences(charges: Sequence[Charge], amount: Callable[[Charge], Decimal]) -> tuple[Decimal, ...]:
-    """How much each step takes off; in cents, adding up to the first minus the last as they are shown."""
+    """Saving of each step; in cents, adding up to the first minus the last as they are shown."""
     total = in_cents(amount(charges[0])) - in_cents(amount(charges[-1]))
     return to_the_cent(_steps(charges, amount), total)
 

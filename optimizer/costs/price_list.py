@@ -27,7 +27,9 @@ REFUSED = {"AccessDeniedException", "NotFoundException", "ThrottlingException"}
 
 @dataclass(frozen=True)
 class Product:
-    """How the Price List knows an item: its service, its attributes, and the usage type among what they leave."""
+    """An item in the Price List: its service, its attributes, and the usage type that tells the remaining products
+    apart.
+    """
 
     service: str
     attributes: Mapping[str, str]
@@ -55,7 +57,7 @@ def is_listed(item: str) -> bool:
 
 
 def product_of(item: str) -> Product:
-    """How to ask for an item."""
+    """The Price List's product for an item."""
     if item in FIXED:
         return FIXED[item]
     kind = {"instanceType": item.partition(" ")[0]}

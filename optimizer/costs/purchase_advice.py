@@ -1,4 +1,4 @@
-"""What to commit to, for what runs today and for what will run: never before the plan has settled. Pure.
+"""Advice on commitments, for what runs today and for what will run: never before the plan has settled. Pure.
 
 AWS recommends from the last 60 days, so during and right after a plan it recommends the old footprint. The
 target's need is what will run without being covered; AWS's own discount of today's offer is applied to it.
@@ -29,7 +29,7 @@ Pool = tuple[Committed, str, str]  # service, Region, family
 
 @dataclass(frozen=True)
 class PurchaseAdvice:
-    """What to reserve of one family in one Region, in normalized units.
+    """Advice on reserving one family in one Region, in normalized units.
 
     `offered` is AWS's recommendation from what ran, `today` and `target` what runs uncovered now and after the
     plan; savings in US dollars a month, that of the target None where AWS offers nothing to reckon with.

@@ -1,4 +1,4 @@
-"""What AWS recommends to commit to, from the last 60 days: and so for what runs today, not after a plan."""
+"""AWS's purchase recommendations, from the last 60 days: they fit what runs today, not what runs after a plan."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Offer:
 
     @property
     def discount(self) -> Decimal:
-        """What comes off the list price of what is covered."""
+        """The discount on the list price of what is covered."""
         return self.saving / self.on_demand if self.on_demand else Decimal(0)
 
 

@@ -1,4 +1,4 @@
-"""What is committed: reservations and Savings Plans, how far they cover and are used, by Cost Explorer.
+"""Reservations and Savings Plans, with their coverage and utilization, from Cost Explorer.
 
 Cost Explorer answers for EC2 when no service is named, so each is named. Utilization shows what this account
 bought; coverage also what others of its organization share with it, so both are read.
@@ -90,7 +90,7 @@ def _groups(explorer: CostExplorer, service: Committed) -> Iterator[Mapping[str,
 
 
 def _reservation(service: Committed, group: Mapping[str, Any]) -> Reservation | str:
-    """What one reservation is, or in words why it cannot be reckoned with: AWS promises none of its attributes."""
+    """One reservation, or in words why it cannot be counted: AWS promises none of its attributes."""
     told = {str(name).casefold(): str(value) for name, value in group.get("Attributes", {}).items()}
     amounts, name = group.get("Utilization", {}), group.get("Value", "without an id")
     kind, number = told.get("instancetype", ""), amount(told, "numberofinstances")
@@ -157,7 +157,7 @@ _RUNS: Mapping[Committed, Mapping[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def _bound_to(service: Committed, told: Mapping[str, str]) -> str:
-    """What of its attributes the platform does not match, as `Windows`; empty when it matches all."""
+    """The attributes of a reservation that the platform does not match, as `Windows`; empty when it matches all."""
     other = (
         told[name]
         for names, ours in _RUNS[service].items()

@@ -1,4 +1,4 @@
-"""What the account costs: counted from what runs, and as Cost Explorer shows the bill. Reads only.
+"""Cost of the account: counted from what runs, and as Cost Explorer shows the bill. Reads only.
 
 Money decides nothing here, so what cannot be read is said in words and the plan goes on without it.
 """
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Running:
-    """What runs now and has a price, and what it is priced at. What has none is left out, and `notes` name it."""
+    """The running resources that have a price, with the prices. `notes` name what has no price and is left out."""
 
     footprint: Footprint
     storage: Storage | None
@@ -56,7 +56,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Billed:
-    """What Cost Explorer told: None where it did not, for which `notes` have the reason."""
+    """Cost Explorer's answers: None where there was none; `notes` give the reason."""
 
     monthly: tuple[Cost, ...] | None
     daily: tuple[Cost, ...] | None
@@ -77,7 +77,7 @@ def read_running(
 
 
 def priced(aws: Aws, footprint: Footprint, storage: Storage | None, others: Collection[tuple[str, str]]) -> Running:
-    """What was counted, at today's list prices."""
+    """A footprint at today's list prices."""
     used = [(each.region, each.item) for each in footprint.usages]
     newer, notes = read_prices(aws, {*used, *others})
     prices = EMBEDDED.with_newer(newer)

@@ -1,4 +1,4 @@
-"""What the plan really saved, week by week, against what it was expected to save. Pure.
+"""Savings of the plan as measured, week by week, against what it was expected to save. Pure.
 
 What the weeks would have cost without the plan is taken from the four weeks before its first change, each
 weekday by its own mean. Only the services that the plan changes are compared: what happened elsewhere is
@@ -92,5 +92,5 @@ def _mean(days: Days, weekday: int) -> Decimal:
 
 
 def _a_day(accepted: Accepted, day: date) -> Decimal:
-    """What is expected of one saving on one day: nothing before it was accepted, more once a commitment ended."""
+    """The expected saving of one change on one day: nothing before it was accepted, more once a commitment ended."""
     return accepted.saving.on(day) / DAYS_PER_MONTH if day > accepted.day else Decimal(0)

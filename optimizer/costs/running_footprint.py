@@ -1,4 +1,4 @@
-"""What the account is billed for now, counted by describing what runs."""
+"""The account's footprint now, counted by describing what runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from optimizer.resources.tags import flat
 def footprint_in(
     aws: Aws, governed: Iterable[Governed], *, storage: Storage | None = None, selection: Selection = GOVERNED
 ) -> Footprint:
-    """What the account is billed for now, by describing the governed resources and what surrounds them.
+    """The account's footprint now, from the governed resources and what surrounds them.
 
     Only instances that run are counted. Keys are those that the governed resources are encrypted
     with; NAT gateways are those of the selection.
@@ -40,14 +40,14 @@ def footprint_in(
 
 
 def footprint_now(aws: Aws, governed: Sequence[Governed]) -> tuple[Footprint, Storage | None]:
-    """What the account is billed for now, with what the primary Region's Aurora volume was measured to hold."""
+    """The account's footprint now, with the measured contents of the primary Region's Aurora volume."""
     primary = [each for each in governed if each.kind is Kind.DATABASE and each.region == aws.region]
     storage = storage_in(aws, primary[0]) if primary else None
     return footprint_in(aws, governed, storage=storage), storage
 
 
 def _nat_gateways(aws: Aws, selection: Selection) -> int:
-    """How many of the selection's NAT gateways stand in the Region."""
+    """The number of the selection's NAT gateways in the Region."""
     pages = aws.ec2.get_paginator("describe_nat_gateways").paginate()
     return sum(
         selection.holds(flat(each.get("Tags", [])))

@@ -1,4 +1,4 @@
-"""What the tables are billed for: requests on demand, storage and continuous backups. Reads only.
+"""The bill of the tables: requests on demand, storage and continuous backups. Reads only.
 
 Requests are those of the last 30 days, by CloudWatch, of each table and each of its indexes in each Region. Those of a
 table with provisioned capacity cost nothing by themselves: they are left out, with a note.
@@ -59,7 +59,7 @@ class TableUse:
 
 
 def read_table_use(aws: Aws, governed: Iterable[Governed]) -> TableUse:
-    """What the governed tables are billed for in a month like the last one. Raises ClientError."""
+    """The bill of the governed tables for a month like the last one. Raises ClientError."""
     tables = [_read(aws.at(each.region), each.name) for each in governed if each.kind is Kind.TABLE]
     on_demand = [table for table in tables if table.on_demand]
     wanted = [query for t in on_demand for r in t.regions for units in ITEMS for query in t.queries(r, units)]

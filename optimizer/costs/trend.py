@@ -1,4 +1,4 @@
-"""What was billed, by month and service, and where it goes: trend, season and forecast. Pure.
+"""The bill by month and service, and where it goes: trend, season and forecast. Pure.
 
 Two seasons matter. The week: daily costs swing with it, so a day is compared with its own weekday. The year:
 a month is compared with the same month a year ago, as soon as there is one. Months have different lengths,
@@ -47,7 +47,7 @@ class ServiceMonth:
 
 @dataclass(frozen=True)
 class Trend:
-    """How the daily cost moves, in percent of its level: over 30 days with its 95 % interval, and over a year.
+    """The trend of the daily cost, in percent of its level: over 30 days with its 95 % interval, and over a year.
 
     `yearly` is the last whole month against the same month a year before, at list price where that is known;
     None before there is one.
@@ -62,7 +62,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class ForecastMonth:
-    """What a month will cost when nothing is changed, with its 95 % interval, in US dollars.
+    """The expected cost of a month when nothing is changed, with its 95 % interval, in US dollars.
 
     `source` says whose figure it is: AWS's own, or where AWS has none what the last days and last year say.
     """

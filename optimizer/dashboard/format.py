@@ -102,7 +102,7 @@ def name_in(arn: str) -> str:
 
 
 def person_in(arns: str) -> str:
-    """Who people are, by their ARNs: the user or the session's name, which is the last part of each."""
+    """The names of people in these ARNs: the user or the session's name, which is the last part of each."""
     return " and ".join(each.rsplit("/", 1)[-1] for each in arns.split(" and "))
 
 

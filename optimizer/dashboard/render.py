@@ -126,7 +126,7 @@ def charts_of(view: View) -> Mapping[str, Chart]:
 
 
 def _rest(view: View) -> Mapping[str, str]:
-    """What the page's search finds beyond the rows it shows, by list, compressed."""
+    """The rows that the page's search finds beyond those it shows, by list, compressed."""
     rest: dict[str, Any] = {}
     if view.more_decisions:
         rest["decisions"] = decisions_as_data(view.more_decisions)

@@ -1,4 +1,4 @@
-"""Who approved a plan, and whether that is enough: a one-way plan wants a second person.
+"""Approval of a plan, and whether it is enough: a one-way plan needs a second person.
 
 People are distinguished by the last part of their ARN, a user's name or a session's name (IAM Identity
 Center puts the user's name there): the same person in two roles is one person.
@@ -30,7 +30,7 @@ class ApprovalRule:
     committers: tuple[str, ...] = ()
 
     def require(self, plan: Plan, answered: Mapping[str, str], by_hand: str = UNKNOWN) -> str:
-        """Who approved, in words: by the gates' answers, or who runs the command `by_hand`.
+        """The approvers in words: from the gates' answers, or the person who runs the command `by_hand`.
 
         Raises NotApproved when that is not enough.
         """

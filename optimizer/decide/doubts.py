@@ -1,4 +1,4 @@
-"""What keeps a window that broke no limit from being healthy: data that is missing, or hardly to be believed.
+"""Reasons to hold a window that broke no limit: data that is missing, or hardly to be believed.
 
 Each function gives the reason, or None. Nothing here rolls back; a person looks, or the data comes.
 """
@@ -52,7 +52,7 @@ def empty_limit(past: Periods, usual: Floats) -> float:
 
 
 def nearly_empty(periods: Periods, usual: Floats, limit: float) -> Marks:
-    """Where requests are so few that what was measured of them says nothing of the service."""
+    """Periods with so few requests that their measurements say nothing of the service."""
     return (usual >= BUSY) & (periods.requests < limit * usual)
 
 
@@ -105,7 +105,7 @@ def jump(periods: Periods, past: Periods) -> str | None:
 
 
 def whole_window(periods: Periods, ratio: Floats, error_limit: float) -> str | None:
-    """What no single rule found and the whole of the window shows; `ratio`: p99 to expected where judged."""
+    """A regression that no single rule found and the whole window shows; `ratio`: p99 to expected where judged."""
     errors, attempts = float(periods.errors.sum()), float(periods.attempts.sum())
     if pooled_above(np.array([errors]), np.array([attempts]), error_limit, CONFIDENCE_Z)[0]:
         return f"{errors / attempts:.2%} errors over the whole window: more than {error_limit:.1%}"
@@ -131,7 +131,7 @@ def _hour(periods: Periods) -> int:
 
 
 def _rare(ratios: Floats) -> float:
-    """What the past fell below once in two hundred periods; 1 without a past."""
+    """The value that the past fell below once in two hundred periods; 1 without a past."""
     known = ratios[np.isfinite(ratios)]
     return float(np.quantile(known, RARELY)) if len(known) else 1.0
 

@@ -1,4 +1,4 @@
-"""What four weeks of a service's past let expect of each of its periods: requests, and p99 under them.
+"""The expectation for each period from four weeks of a service's past: requests, and p99 under them.
 
 season  the median of the same hour of the week (within 30 minutes) on the users' clock; where the period's own 15
         minutes lie clearly above it, week for week, as with a job every night or week, those
@@ -49,7 +49,7 @@ class Season:
         return usual
 
     def busy(self, number: Numbers) -> Marks:
-        """Where the past was measured at least every other time: a period without data is missing there only."""
+        """Periods that the past measured at least every other time: a period without data is missing there only."""
         share: Floats = self._measured[self._slot(number, self._clock)]
         return share >= 0.5
 
@@ -112,7 +112,7 @@ class Season:
 
 
 class LoadCurve:
-    """How p99 rose with the requests of a period: medians of ten equally large parts, by rising requests."""
+    """The rise of p99 with the requests of a period: medians of ten equally large parts, by rising requests."""
 
     def __init__(self, requests: Floats, p99: Floats) -> None:
         order = np.argsort(requests, kind="stable")
@@ -121,7 +121,7 @@ class LoadCurve:
         self._p99 = np.log(np.maximum.accumulate([float(np.median(p99[part])) for part in parts]))
 
     def factor(self, requests: Floats, usual: Floats) -> Floats:
-        """How many times the usual p99 is explained by the load alone; 1 where the load is no heavier than usual."""
+        """The factor on the usual p99 that the load alone explains; 1 where the load is no heavier than usual."""
         if len(self._requests) < LOAD_BINS:
             return np.ones(len(requests))
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -35,7 +35,7 @@ class LimitFinding:
 
 
 def judged(periods: Periods, expected: Floats) -> Marks:
-    """Where a period has requests enough for a p99 and a past to compare it with."""
+    """Periods with requests enough for a p99 and a past to compare it with."""
     return (periods.requests >= COUNTED_REQUESTS) & periods.measured & np.isfinite(expected)
 
 
@@ -105,7 +105,7 @@ def outage_findings(periods: Periods, usual_requests: Floats) -> list[LimitFindi
 
 
 def _pooled_over(kept: Periods, limit: float, periods: Periods) -> list[tuple[int, Marks]]:
-    """Where each pooled rate surely lies above the limit; no span is over before it has passed."""
+    """For each pooled rate, the periods in which it is surely above the limit; no span counts before it has passed."""
     at, errors, attempts = kept.number, kept.errors, kept.attempts
     passed = at - periods.number[:1]
     found = []
@@ -122,7 +122,7 @@ def _pooled_over(kept: Periods, limit: float, periods: Periods) -> list[tuple[in
 
 
 def surely_above(errors: Floats, attempts: Floats, rate: float) -> Marks:
-    """Where the error rate lies above `rate` with 99 % confidence: the lower Wilson bound does."""
+    """Periods in which the error rate is above `rate` with 99 % confidence: the lower Wilson bound is."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         share = np.minimum(errors / attempts, 1.0)
         score = (share - rate) / np.sqrt(rate * (1 - rate) / attempts)

@@ -46,7 +46,7 @@ class Past:
 
     @cached_property
     def season(self) -> Season:
-        """What each period of the week lets expect, over the four weeks that end with the baseline."""
+        """The expectation for each period of the week, over the four weeks that end with the baseline."""
         return Season(self._past, self._past.last, self._clock)
 
     @cached_property
@@ -91,7 +91,7 @@ class Past:
 
     @cached_property
     def _quiet(self) -> tuple[int, Season] | None:
-        """How many periods to take as one so that hardly any holds too few requests; None: no more than anyway."""
+        """The number of periods to pool so that hardly any holds too few requests; None: no more than anyway."""
         size = pool_size(self._fine, COUNTED_REQUESTS, QUIET_SHARE)
         if size is None or size == self._pool:
             return None
@@ -179,7 +179,7 @@ class Past:
 
     @cached_property
     def _present(self) -> tuple[int, Periods, Season]:
-        """How many periods to take as one so that hardly any is without data, and the past in these."""
+        """The number of periods to pool so that hardly any is without data, and the past in these."""
         size = 1 if self._pool is None or self._fine.measured.mean() > 0.98 else self._pool
         past = self._past if size == self._pool else self._fine
         return size, past, self.season if size == self._pool else Season(past, past.last, self._clock)
@@ -240,7 +240,7 @@ class Past:
         return None
 
     def _replayed(self, error_limit: float) -> str | None:
-        """What in the baseline's own end would have rolled a phase back."""
+        """A finding in the baseline's own end that would have rolled a phase back."""
         if self.level > LEVEL_LIMIT:
             return f"p99 of the last 48 hours is {self.level - 1:+.0%} against the weeks before, the limit is +15 %"
         first = self._past.last - round(REPLAYED.total_seconds()) // self._past.length

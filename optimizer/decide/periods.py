@@ -81,7 +81,7 @@ class Periods:
 
     @cached_property
     def measured(self) -> Marks:
-        """Where requests came and were timed: ALB publishes nothing without traffic, and nothing takes no time."""
+        """Periods with timed requests: ALB publishes nothing without traffic, and no request takes no time."""
         return (self.requests > 0) & (self.p99 > 0)
 
     @cached_property
@@ -159,7 +159,7 @@ def _offset(zone: str, half_hour: int) -> int:
 
 
 def pool_size(past: Periods, requests: int, share: float = 0.75) -> int | None:
-    """How many periods to take as one so that a share of them holds `requests`; None when two hours do not."""
+    """The number of periods to pool so that a share of them holds `requests`; None when two hours do not."""
     if not len(past):
         return None
     counts = np.nan_to_num(past.dense(int(past.number[0]), past.last).requests)

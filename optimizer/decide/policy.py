@@ -125,7 +125,7 @@ class StreamPolicy:
 
 @dataclass(frozen=True)
 class ConsolidationPolicy:
-    """What two tables must keep to share one."""
+    """The conditions for two tables to share one."""
 
     indexes: int = 20  # AWS, quota: global secondary indexes of one table
     writes_per_second: float = 1000.0  # AWS: of one partition (DynamoDB, "Best practices for partition keys")
@@ -145,7 +145,7 @@ class CalendarPolicy:
 
 @dataclass(frozen=True)
 class CopyPolicy:
-    """How two tables are copied into one, and how fast. Assumed speeds hold until a copying has told real ones."""
+    """Limits and assumed speeds of the copy. Assumed speeds hold until a copy has measured real ones."""
 
     # Ours: both tables; what is larger, or takes longer than `applying`, is copied by Spark.
     one_process_gib: float = 50.0

@@ -41,7 +41,7 @@ def _replaced(value: Any, content: Mapping[str, Any], file: str, place: str) -> 
 
 
 def _value(old: Any, new: Any, file: str, where: str) -> Any:
-    """A new value of the old one's type; durations are told in days."""
+    """A new value of the old one's type; a number stands for days where the old value is a duration."""
     if is_dataclass(old):
         if not isinstance(new, Mapping):
             raise UsageError(f"{file}: {where}: must hold names and values, not {new!r}.")

@@ -1,4 +1,4 @@
-"""What a plan looks like, filed where it outlives the run that made it: dashboard, evidence, plan, journal.
+"""A plan's dashboard, evidence, plan and journal, filed where they outlive the run that made them.
 
 The bucket is versioned: a plan's files always lie under its hash, and each publication is a version.
 """

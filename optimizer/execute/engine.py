@@ -92,7 +92,7 @@ class Engine:
         return {each.arn: each for each in self.inventory(decisions).governed}
 
     def preview(self, decisions: Sequence[Decision]) -> Iterator[str]:
-        """What carrying these decisions out would do, a line for each move."""
+        """The moves of these decisions, a line each; changes nothing."""
         ours = self.find(decisions)
         for decision in decisions:
             governed = ours.get(decision.resource)
@@ -177,7 +177,7 @@ class Engine:
     def notes(
         self, plan: Plan, phase: Phase, decision: Decision, pen: JournalWriter, allow: Callable[[], None]
     ) -> MoveProgress:
-        """Where a change keeps how far it is, as long as the switch allows it."""
+        """The change's own notes on its progress, as long as the switch allows it."""
         return MoveProgress(pen, plan, phase, decision.action, decision.resource, self.say, allow)
 
     def run(self, plan: Plan, phase: Phase, change: ResourceChange, when: When, pen: JournalWriter) -> None:
@@ -380,12 +380,12 @@ def refuse_one_way(records: Sequence[MoveRecord]) -> None:
 
 
 def not_wanted(approved: Mapping[str, Json], again: Mapping[str, Json]) -> list[str]:
-    """What the approved target lists, and the one of now does not."""
+    """Entries of the approved target that the target of now no longer lists."""
     return [name for _, name in sorted(_listed(approved) - _listed(again))]
 
 
 def _varied(action: Action, state: Mapping[str, Json]) -> dict[str, Json]:
-    """What of a state AWS itself varies or people release, as a group's capacity and its image."""
+    """The part of a state that AWS itself varies or people release, as a group's capacity and its image."""
     return {name: state[name] for name in (*action.varies, *action.released) if name in state}
 
 

@@ -42,7 +42,7 @@ def read_override(tooling: Aws, parameter: str | None, commit: str) -> Override 
 
 @dataclass(frozen=True)
 class Freeze:
-    """What an override does to the plan that is under way."""
+    """The effect of an override on the plan that is under way."""
 
     journal: Journal
     window: timedelta

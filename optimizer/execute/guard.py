@@ -41,7 +41,7 @@ AT_WORK = timedelta(0)  # how long the watch waits for a lease that a living job
 
 
 class GuardedPlan(Protocol):
-    """What the guard asks of the verbs: the lifecycle is one."""
+    """The verbs that the guard needs: the lifecycle has them."""
 
     @property
     def production(self) -> Aws: ...
@@ -103,11 +103,11 @@ class Guard:
         return self.life.production.clock.now()
 
     def look(self, plan: Plan, phase: Phase, pen: JournalWriter | None) -> Look:
-        """What the job at work asks before each move and while it waits."""
+        """The check that the job at work makes before each move and while it waits."""
         return Look(self, plan, phase, pen)
 
     def judge(self, plan: Plan, record: PhaseRecord) -> Assessment:
-        """How the service is since the phase's first change. Raises Breach once the phase was taken back.
+        """The service's health since the phase's first change. Raises Breach once the phase was rolled back.
 
         BREACH is returned where there is nothing to do about it: a rollback is at work, or a one-way move has begun.
         """
@@ -193,7 +193,7 @@ class Guard:
         raise Breach(f"Phase {record.phase.number} was being rolled back; that is finished now: {record.reason}")
 
     def _tend(self, plan: Plan, phase: Phase) -> None:
-        """What the changes of an open window ask of the watch, as carrying writes back."""
+        """Tend the changes of an open window, for example carry writes back."""
         if not self._asked(plan, phase, lambda action: action.tend):
             return
         with self.life.journal.lease(Purpose.WATCH, self.life.settings.build_id) as lease:

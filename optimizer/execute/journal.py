@@ -93,7 +93,7 @@ class Journal:
 
     @property
     def leased(self) -> int:
-        """How often this process asked for the lease: as long as it did not, it wrote nothing of a plan."""
+        """The number of times this process requested the lease: while it is 0, it wrote nothing of a plan."""
         return len(self._leases)
 
     def lease(self, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> Held:
@@ -102,7 +102,7 @@ class Journal:
         return Held(self.aws, self.table, purpose, who, patience)
 
     def holder(self) -> LeaseHolder | None:
-        """Who took the lease last; None when nobody ever did."""
+        """The last holder of the lease; None when nobody ever held it."""
         return read_holder(self.aws, self.table)
 
     def current(self) -> PlanRecord | None:
@@ -130,7 +130,7 @@ class Journal:
             )
 
     def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
-        """Where every phase stands, all at one moment; WAITING those of which nothing was written."""
+        """The records of all phases, read at one moment; WAITING where nothing was written."""
         keys: list[Mapping[str, AttributeValueTypeDef]] = [
             {"pk": {"S": f"plan#{plan.hash}"}, "sk": {"S": f"phase#{phase.number}"}} for phase in Phase
         ]
@@ -142,7 +142,7 @@ class Journal:
         return waiting | {record.phase: record for record in begun}
 
     def phase(self, plan: Plan, phase: Phase) -> PhaseRecord:
-        """Where a phase stands; WAITING when nothing was written of it."""
+        """The record of a phase; WAITING when nothing was written of it."""
         item = self._get(f"plan#{plan.hash}", f"phase#{phase.number}")
         if item is None:
             return PhaseRecord(phase, PhaseState.WAITING, plan.created_at)
@@ -159,7 +159,7 @@ class Journal:
         return None if item is None else _document(item)
 
     def left(self, plan: Plan, phase: Phase) -> list[WindowSnapshot]:
-        """What a phase left behind when its window opened; nothing before."""
+        """The state that a phase left behind when its window opened; nothing before."""
         items = self._query(f"plan#{plan.hash}", f"left#{phase.number}#")
         return [_record(_LEFT, item) for item in items]
 
@@ -169,7 +169,7 @@ class Journal:
         return None if item is None else _record(_OVERRIDE, item)
 
     def notes(self, plan: Plan, phase: Phase, action: str, resource: str) -> Mapping[str, Json] | None:
-        """How far a long move of a change is; None before it wrote anything."""
+        """The progress of a change's long move; None before it wrote anything."""
         item = self._get(f"plan#{plan.hash}", f"notes#{phase.number}#{action}#{resource}")
         return None if item is None else _packed(item, json.loads)
 

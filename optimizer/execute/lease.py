@@ -45,7 +45,7 @@ class Purpose(Enum):
 
 @dataclass(frozen=True)
 class LeaseHolder:
-    """Who took the lease last, why, and until when (UTC). `ends` is None when it was given back."""
+    """The last holder of the lease, its purpose, and its end (UTC). `ends` is None when it was given back."""
 
     owner: str
     purpose: str

@@ -120,7 +120,7 @@ class Lifecycle:
         return who
 
     def preview(self, plan: Plan, phase: Phase) -> list[str]:
-        """What `apply` would do, move by move; changes nothing, neither in AWS nor in the journal."""
+        """The moves that `apply` would make; changes nothing, neither in AWS nor in the journal."""
         return list(self._engine(plan, phase, None).preview(plan.to_apply(phase)))
 
     def apply(self, plan: Plan, phase: Phase, source: Path | None = None) -> PhaseRecord:
@@ -241,7 +241,7 @@ class Lifecycle:
             self._send([*also, *due(records, self.production.clock.now())], current.plan.hash)
 
     def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:
-        """What a failed Observe gate means: a rejection rolls back, one that nobody answered opens again."""
+        """Handle a failed Observe gate: a rejection rolls back, a gate that nobody answered opens again."""
         plan = current_plan(self.journal).plan
         record = self.journal.phase(plan, phase)
         if record.state is not PhaseState.OBSERVING:
@@ -405,7 +405,7 @@ class Lifecycle:
         return SizingRecord(revision=current.revision + 1, sizing=sizing)
 
     def changes(self, plan: Plan, phase: Phase, pen: JournalWriter) -> PhaseChanges:
-        """What one run does about the decisions of a phase, under its lease."""
+        """The changes that one run makes for the decisions of a phase, under its lease."""
         return PhaseChanges(plan, phase, self._engine(plan, phase, pen), pen)
 
     def _engine(self, plan: Plan, phase: Phase, pen: JournalWriter | None) -> Engine:

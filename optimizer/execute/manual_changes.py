@@ -77,7 +77,7 @@ class ManualChanges:
         return names
 
     def since(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
-        """What is not as it was kept."""
+        """Differences from the kept state."""
         found = []
         for left in kept:
             state = self._now(left)
@@ -87,7 +87,7 @@ class ManualChanges:
         return found
 
     def standing(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
-        """What the phase had changed, was changed since, and was neither put back nor released."""
+        """Changes by hand to what the phase had changed, neither put back nor released since."""
         found = []
         for left in kept:
             if not left.own or left.applied is None:

@@ -1,4 +1,4 @@
-"""How far a long move is, in the journal: one document for each change, written under the plan's lease."""
+"""The progress of a long move, in the journal: one document for each change, written under the plan's lease."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MoveProgress:
     _allowed: datetime | None = None
 
     def read(self) -> Mapping[str, Json] | None:
-        """What was written last; None before."""
+        """The document that was written last; None before."""
         return self.pen.journal.notes(self.plan, self.phase, self.action, self.resource)
 
     def write(self, document: Mapping[str, Json]) -> None:

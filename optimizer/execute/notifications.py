@@ -36,7 +36,7 @@ class Notice:
 
 
 def due(phases: Iterable[PhaseRecord], now: datetime) -> Iterator[Notice]:
-    """What the phases of a plan call for."""
+    """The mails that are due for the phases of a plan."""
     for record in phases:
         match record.state:
             case PhaseState.ROLLED_BACK:

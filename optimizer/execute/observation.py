@@ -1,4 +1,4 @@
-"""What the service did since a phase was applied, and whether anybody else had a hand in it.
+"""Observation of the service since a phase was applied, and of changes that somebody else made.
 
 Everything that is judged here is judged against the baseline from before the plan's first change. What a judgement asks
 for, as a rollback, is Life's to do.
@@ -77,7 +77,7 @@ class Observation:
     def _replaced(self, plan: Plan, start: datetime) -> Assessment | None:
         """BREACH when a fleet of the plan is killed by its own health check since then, or since the first change.
 
-        What Auto Scaling does not answer is no sign: users are judged by in any case, and it is asked at each look.
+        No answer of Auto Scaling is no sign: the users' requests are judged in any case, and each look reads it again.
         """
         fleet_actions = {name for name, each in self.direct_changes.actions.items() if each.kind is Kind.FLEET}
         for name in sorted({name_in(each.resource) for each in plan.decisions if each.action in fleet_actions}):
@@ -156,7 +156,7 @@ class Observation:
                 self.say(f"watched for manual changes from now on: {', '.join(names)}")
 
     def _begin_anew_when_changed(self, plan: Plan, phase: Phase, left: Sequence[WindowSnapshot]) -> str:
-        """What was said, or nothing."""
+        """The reason for a new beginning of the window, or None."""
         found = self.direct_changes.since(left)
         if not found:
             return ""

@@ -20,7 +20,7 @@ from optimizer.observe.inventory import named, tenants_of
 
 @dataclass(frozen=True)
 class PhaseChanges:
-    """What one run does about the decisions of a phase, with an engine and under its lease."""
+    """The changes that one run makes for the decisions of a phase, with an engine and under its lease."""
 
     plan: Plan
     phase: Phase
@@ -119,7 +119,7 @@ class PhaseChanges:
         return record, [each for each in decisions if each.key not in vetoed]
 
     def _readable(self, decisions: Sequence[Decision]) -> Inventory:
-        """What is there of these kinds, once the owner of each of the decisions' resources can be read."""
+        """The resources of these kinds, once the owner of each of the decisions' resources can be read."""
         engine, clock = self.engine, self.engine.aws.clock
         deadline = clock.now() + READABLE
         while True:

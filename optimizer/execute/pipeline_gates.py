@@ -17,7 +17,7 @@ NEAR = timedelta(minutes=5)  # a gate that failed this near to its timeout count
 
 @dataclass(frozen=True)
 class FailedGate:
-    """How a gate failed: by an answer, or because its time ran out. `id` is of the action's execution."""
+    """A failed gate: by an answer, or because its time ran out. `id` is of the action's execution."""
 
     id: str
     rejected: bool
@@ -26,7 +26,7 @@ class FailedGate:
 
 
 def answered(aws: Aws, pipeline: str | None, stage: str) -> dict[str, str]:
-    """Who answered each gate of the stage last, by ARN, by the gate's name; none where the pipeline does not say."""
+    """The ARN of the person who answered each gate of the stage last, by gate; none where the pipeline does not say."""
     if pipeline is None:
         return {}
     return {
@@ -69,7 +69,7 @@ def reject(aws: Aws, pipeline: str | None, stage: str, reason: str) -> bool:
 
 
 def failed_gate(aws: Aws, pipeline: str | None, stage: str, execution: str, timeout: timedelta) -> FailedGate:
-    """How the stage's approval failed last, in this execution of the pipeline.
+    """The last failure of the stage's approval in this execution of the pipeline.
 
     CodePipeline gives both the same status. What differs for certain is the time: a gate that ended
     before its timeout was answered (CodePipeline API, ListActionExecutions: startTime, lastUpdateTime).

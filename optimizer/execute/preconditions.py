@@ -1,4 +1,4 @@
-"""What must hold before a verb does anything, as the journal has it."""
+"""Preconditions of the verbs, read from the journal."""
 
 from __future__ import annotations
 

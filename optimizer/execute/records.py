@@ -1,4 +1,4 @@
-"""What the journal holds, as typed values: the plan's life, phase by phase and move by move."""
+"""The journal's contents as typed values: the plan's life, phase by phase and move by move."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class CodeVersion:
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """Where one phase stands. `reason` says why it was rolled back or held; times are UTC."""
+    """The record of one phase. `reason` says why it was rolled back or held; times are UTC."""
 
     phase: Phase
     state: PhaseState

@@ -1,4 +1,4 @@
-"""What a person does next, in words to follow: the console's step and, where there is one, the command. Pure."""
+"""Next steps for a person: the console's step and, where there is one, the command. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ STATUS = "python -m optimizer status"
 
 
 def answer_gate(stage: str, gate: str, *, done: str = "approve or reject") -> str:
-    """How to answer a gate of the pipeline."""
+    """The way to answer a gate of the pipeline."""
     return f"{CONSOLE}, stage {stage}, action {gate}: choose Review, then {done}"
 
 
 def retry(phase: Phase) -> str:
-    """How to run a phase's stage again; what was applied finds itself done."""
+    """The way to run a phase's stage again; moves that were made find themselves done."""
     return f"{CONSOLE}, stage {phase.stage_name}: choose Retry stage, then Retry all actions"
 
 
@@ -37,5 +37,5 @@ def roll_back(phase: Phase) -> str:
 
 
 def log_of(project: str) -> str:
-    """Where the log of a job is."""
+    """The address of a job's log."""
     return f"In the CodeBuild console, project {project}: open the latest build and read its log"

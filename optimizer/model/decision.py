@@ -1,4 +1,4 @@
-"""What deciding yields: criteria with their verdicts, and a decision with its reason. Pure values.
+"""Decisions with their reasons, and criteria with their verdicts. Pure values.
 
 The brief's thresholds come first; guards stand on top and can only say no. A criterion whose value
 was not measured is NO_DATA, and no data is never consent.
@@ -30,14 +30,14 @@ def finite(value: Json) -> Json:
 
 
 class Origin(Enum):
-    """Where a criterion comes from: the brief, or a guard that the brief's rule lacks."""
+    """The source of a criterion: the brief, or a guard that the brief's rule lacks."""
 
     BRIEF = "brief"
     GUARD = "guard"
 
 
 class Verdict(Enum):
-    """How one criterion came out. LIFTED is a guard that a recorded policy flag set aside."""
+    """The result of one criterion. LIFTED is a guard that a recorded policy flag set aside."""
 
     PASS = "pass"  # noqa: S105 -- a verdict, not a word to log in with
     FAIL = "fail"
@@ -46,7 +46,7 @@ class Verdict(Enum):
 
 
 class Choice(Enum):
-    """What a decision says about one action on one resource."""
+    """The decision about one action on one resource."""
 
     APPLY = "APPLY"
     KEEP = "KEEP"
@@ -90,7 +90,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class ChangeCost:
-    """What a change itself costs, as a quantity of a billed item: once in all, or `monthly` from then on.
+    """The cost of a change itself, as a quantity of a billed item: once in all, or `monthly` from then on.
 
     `part` is the part of the platform that pays; hours for what is priced by the hour, GB-months and so on.
     A `quantity` that was not measured is None, and said; below zero it is use that ends with the change.
@@ -106,7 +106,7 @@ class ChangeCost:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to happen to one resource by one action, and why.
+    """The decision about one resource by one action, and its reason.
 
     `before` is the resource as the decision saw it (its fingerprint); `target` is what it shall
     become, in the action's own words; `undo` says what the way back costs; `costs` what the way there does.
@@ -127,7 +127,7 @@ class Decision:
 
     @property
     def key(self) -> str:
-        """What tells it from every other decision of a plan."""
+        """The key that tells it from every other decision of a plan."""
         return f"{self.action} {self.resource}"
 
 

@@ -80,7 +80,7 @@ def without_pauses(samples: Sequence[Sample], pauses: Sequence[Pause]) -> Sample
 
 @dataclass(frozen=True)
 class Assessment:
-    """How the service is, and why, in one line for people."""
+    """The health of the service, and why, in one line for people."""
 
     verdict: Health
     reason: str

@@ -21,7 +21,7 @@ from optimizer.model.resource import Excluded
 
 @dataclass(frozen=True)
 class PlannedAction:
-    """What a plan must remember of an action: its phase, its title, and which moves are one-way."""
+    """An action as a plan remembers it: its phase, its title, and which moves are one-way."""
 
     id: str
     phase: int

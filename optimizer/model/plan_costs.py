@@ -1,4 +1,4 @@
-"""What a plan says of money: cost before and after, and what each decision saves. Values that its hash covers."""
+"""The money in a plan: cost before and after, and what each decision saves. Values that its hash covers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAYS_PER_MONTH = Decimal("30.4375")
 
 @dataclass(frozen=True)
 class Later:
-    """What a change takes off a month from a day on, when a commitment has ended."""
+    """The monthly saving of a change from a day on, when a commitment has ended."""
 
     since: date
     net: Decimal
@@ -20,7 +20,7 @@ class Later:
 
 @dataclass(frozen=True)
 class Saving:
-    """What one APPLY decision would save a month, in US dollars, in execution order.
+    """The saving of one APPLY decision, in US dollars a month, in execution order.
 
     `monthly` is at list price; `net` what really comes off today, `stranded` the commitment that nothing
     uses any more because of it, both None when the commitments are not known. `once` is what the change
@@ -40,7 +40,7 @@ class Saving:
     notes: tuple[str, ...] = ()
 
     def on(self, day: date) -> Decimal:
-        """What comes off a month on that day: net where commitments are known, else at list price."""
+        """The monthly saving on that day: net where commitments are known, else at list price."""
         known = self.monthly if self.net is None else self.net
         return next((each.net for each in reversed(self.later) if each.since <= day), known)
 

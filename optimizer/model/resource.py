@@ -46,7 +46,7 @@ class Excluded:
 
 
 class Answer(Enum):
-    """Whose something is."""
+    """The owner of a resource."""
 
     OURS = "ours"
     TENANT = "a tenant's"
@@ -55,7 +55,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True)
 class Ownership:
-    """Whose one or several resources are, and the reason: the tag, or the call that could not tell.
+    """The owner of one or several resources, and the reason: the tag, or the call that could not tell.
 
     `passes`: what could not be read now can be read later, as the tags of a cache that is being changed.
     """
@@ -70,7 +70,7 @@ OURS = Ownership(Answer.OURS)
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was found: governed resources, and those left alone with the reason.
+    """The resources found: governed ones, and those left alone with the reason.
 
     `unreadable` are those among the excluded whose owner could not be read, by ARN: nobody said that a tenant
     owns them.

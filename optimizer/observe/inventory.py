@@ -1,4 +1,4 @@
-"""What the optimizer may change: resources found by stack tag, and owned by no tenant.
+"""The resources that the optimizer may change: found by stack tag, and owned by no tenant.
 
 A resource is tenant-owned when it carries the tag key `TenantId`, or a key that begins with `TenantId:`
 (both readings of the brief's `TenantId:*`), in any letter case; and so is what has a tenant's part, as a
@@ -80,7 +80,7 @@ def owner_of(aws: Aws, governed: Governed) -> str | None:
 
 
 def ownership_of(aws: Aws, governed: Governed, touched: Iterable[Touched] = ()) -> Ownership:
-    """Whose a resource is, with all its parts, and what else is touched: what a change going forward asks.
+    """The owner of a resource with all its parts, and of what else is touched: a change going forward needs all of it.
 
     A resource that lost its governed tag is not ours either.
     """

@@ -1,4 +1,4 @@
-"""How hard each kind of resource works: what is kept of the metrics once the plan is made.
+"""The load of each kind of resource: the part of the metrics that is kept once the plan is made.
 
 CloudWatch's series are too long to keep with a plan. Kept are, for each statistic of each metric,
 the mean of every hour of the week over all resources, and for each resource its p95, its highest
@@ -95,7 +95,7 @@ def hours_of_week(group: Sequence[tuple[Query, Series]]) -> tuple[float | None, 
 
 
 def name_of(query: Query) -> str:
-    """What the metric measures, by the values of its dimensions: `tap-fleet`, `users/by-email`."""
+    """The measured object, by the values of the metric's dimensions: `tap-fleet`, `users/by-email`."""
     values = [value for _, value in query.dimensions]
     if query.namespace == "AWS/ApplicationELB" and values:  # app/NAME/ID
         return values[0].split("/")[1] if values[0].count("/") == 2 else values[0]

@@ -77,7 +77,7 @@ class Measurements:
     further: Mapping[timedelta, Measurements] = field(default_factory=dict)
 
     def over(self, aws: Aws, queries: Sequence[Query], span: timedelta) -> Measurements:
-        """What these queries measured over a span up to the end: as it was read with all others, else read now."""
+        """The measurements of these queries over a span up to the end: as read with all others, else read now."""
         ahead = self.further.get(span)
         if ahead is not None and all((query, name) in ahead.series for query in queries for name in query.statistics):
             return ahead

@@ -1,4 +1,4 @@
-"""What observing an account takes, beside what the actions declare: inventory, metrics, prices and the bill."""
+"""Permissions to observe an account, beside those that the actions declare: inventory, metrics, prices and the bill."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from optimizer.action import Permission
 
 
 def for_undo(permissions: Iterable[Permission]) -> list[Permission]:
-    """What undoing takes: every declared change, each once. What a move does, its undo does the other way."""
+    """Permissions to undo: every declared change, each once. Undoing a move makes the same calls the other way."""
     return list({(each.action, each.resources): each for each in permissions if each.writes}.values())
 
 

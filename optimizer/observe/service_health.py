@@ -1,4 +1,4 @@
-"""How the service does: the governed load balancer's samples, judged against the plan's baseline."""
+"""The service's health: the governed load balancer's samples, judged against the plan's baseline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPLAYED = timedelta(days=7)  # the pre-flight replays the last days against the
 
 @dataclass(frozen=True)
 class Measured:
-    """Where the service is measured: a load balancer, and its target groups as the metrics name them."""
+    """The measured objects: a load balancer, and its target groups as the metrics name them."""
 
     at: datetime
     balancer: Governed

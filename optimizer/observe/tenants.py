@@ -1,4 +1,4 @@
-"""How the platform does for its tenants, tier by tier, as far as the application says.
+"""The platform's service to its tenants, tier by tier, as far as the application publishes it.
 
 Load balancers know nothing of tenants. An application that wants them seen names its tiers in the
 parameter `/tap/application/tiers` and publishes their metrics to `Tap/Tenants` (docs/application.md).
@@ -23,8 +23,9 @@ COMPARED_WEEKS = 4
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one tier over some hours: requests an hour, the share of them that failed, the median of the
-    hours' p99 in milliseconds. None where nothing was published."""
+    """Figures of one tier over some hours: requests an hour, the share of them that failed, the median of the hours'
+    p99 in milliseconds. None where nothing was published.
+    """
 
     requests: float | None
     error_rate: float | None
@@ -51,7 +52,7 @@ def tiers_of(aws: Aws) -> tuple[str, ...]:
 
 
 def tenants_now(aws: Aws) -> int | None:
-    """How many tenants the tiers hold together, on the last whole day; None when nobody says."""
+    """The number of tenants in all tiers, on the last whole day; None when nobody publishes it."""
     now = aws.clock.now()
     counts = [_tenants(_read(aws, tier, now - timedelta(days=1), now), tier) for tier in tiers_of(aws)]
     return sum(each for each in counts if each is not None) if any(each is not None for each in counts) else None

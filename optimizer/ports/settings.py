@@ -1,4 +1,4 @@
-"""What a job reads from its environment: which accounts, which Regions, which journal, which role.
+"""A job's environment variables: accounts, Regions, journal, and role.
 
 The pipeline declares these variables on each CodeBuild project; nothing else is read from outside.
 """
@@ -19,7 +19,7 @@ MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the optimizer works.
+    """The accounts, Regions and names that the optimizer works with.
 
     `role_arn` is the production role to assume (analyze, act or reconcile, by job); None means the
     caller's own credentials. The three parameters are what people set in the tooling account (the

@@ -1,4 +1,4 @@
-"""What `Fn::GetAtt` gives for deployed resources: CloudFormation tells it to nobody, their services do."""
+"""Values of `Fn::GetAtt` for deployed resources: CloudFormation shows them to nobody, their services do."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _not_deployed(stack: Stack) -> ReconcileRefused:
 
 
 def _refused(changes: StackChanges, change_set: ChangeSet, template: Template) -> tuple[Refusal, ...]:
-    """What is not harmless in it. What it imports is written out, to see what refers to it and stays."""
+    """The changes in it that are not harmless. What it imports is written out, to see what refers to it and stays."""
     imported = {each.logical_id: each.physical_id for each in change_set.changes if each.action == "Import"}
     if not imported:
         return refusals(change_set.changes, template)
@@ -137,7 +137,7 @@ def _refused(changes: StackChanges, change_set: ChangeSet, template: Template) -
 
 
 def _counted(change_set: ChangeSet) -> str:
-    """How many changes of each kind."""
+    """The number of changes of each kind."""
     kinds = Counter(
         f"{each.action} ({each.policy})" if each.action == "Remove" else each.action for each in change_set.changes
     )

@@ -1,4 +1,4 @@
-"""What a template's references stand for in an account, asked of CloudFormation when first needed."""
+"""Values of a template's references in an account, read from CloudFormation when first needed."""
 
 from __future__ import annotations
 

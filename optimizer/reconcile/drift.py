@@ -1,4 +1,4 @@
-"""Where the synthesized templates and the account disagree, property by property.
+"""Differences between the synthesized templates and the account, property by property.
 
 CloudFormation compares templates with templates; this compares templates with describe calls, so
 that it sees what was changed by hand and what the optimizer changed without the code following.

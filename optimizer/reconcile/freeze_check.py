@@ -19,7 +19,7 @@ from optimizer.reconcile.stack_change_set import StackChanges
 
 @dataclass(frozen=True)
 class FreezeReport:
-    """What the freeze check let pass.
+    """The changes that the freeze check let pass.
 
     `changed` names the stacks that differ from what is deployed; None: there was no need to look.
     """

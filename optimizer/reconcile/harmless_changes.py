@@ -131,7 +131,7 @@ def _loss(change: Change) -> str | None:
 
 
 def doubts(changes: Sequence[Change]) -> tuple[Refusal, ...]:
-    """What a change set of an unchanged template would change, with what it tells of it; empty when that is harmless.
+    """The harmful changes in a change set of an unchanged template, with their details; empty when all are harmless.
 
     Drift, or a false positive of CloudFormation: whichever it is, reconcile would be refused for it later. Only a
     group's recorded capacity that is not below the actual one is left out: reconcile takes it.
@@ -157,7 +157,7 @@ def _doubt(change: Change) -> str:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one change is judged by besides itself: the new resources, and those that others take a value from."""
+    """The surroundings that one change is judged by: the new resources, and those that others take a value from."""
 
     resources: Mapping[str, Any]
     versions: frozenset[str]  # launch templates that get a new one

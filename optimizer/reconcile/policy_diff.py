@@ -1,4 +1,4 @@
-"""What one IAM policy document allows less than another, when that is all in which they differ.
+"""The permissions that one IAM policy document lacks against another, when that is their only difference.
 
 Narrower here means literally so: the same statements, with the same actions and conditions, on some
 resources less. A document that is narrower in another way is not called so, which is the safe side.

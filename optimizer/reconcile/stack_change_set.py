@@ -76,7 +76,7 @@ class StackChanges:
             )
 
     def propose(self, template: Template) -> ChangeSet | None:
-        """What would bring the stack to `template`; None when CloudFormation sees nothing to do.
+        """The change set that would bring the stack to `template`; None when CloudFormation sees nothing to do.
 
         A change set of the same name that a crash left is thrown away: the account may have changed since.
         """
@@ -85,13 +85,13 @@ class StackChanges:
         return self._made(name, told, DRIFT_AWARE, ImportExistingResources=True, **self._template(template))
 
     def ask(self) -> tuple[Change, ...]:
-        """What a drift-aware change set would change although the template stays the deployed one; thrown away."""
+        """The changes of a drift-aware change set although the template stays the deployed one; it is thrown away."""
         name = f"{PREFIX}-asked"
         told = "Asks what drift CloudFormation sees; never executed"
         return self._thrown_away(self._made(name, told, DRIFT_AWARE, UsePreviousTemplate=True))
 
     def foresee(self, template: Template) -> tuple[Change, ...]:
-        """What an ordinary deployment of `template` would change, as the pipeline's would; thrown away."""
+        """The changes of an ordinary deployment of `template`, as the pipeline would make it; thrown away."""
         told = "Asks what a deployment would change; never executed"
         return self._thrown_away(self._made(f"{PREFIX}-foreseen", told, {}, **self._template(template)))
 

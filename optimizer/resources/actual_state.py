@@ -1,4 +1,4 @@
-"""How resources of a type really are, read by describe calls and put into the shape of their templates.
+"""The actual state of resources of a type, read by describe calls and put into the shape of their templates.
 
 One `Comparable` a type: how the resource is read, which declared properties are compared, and which are not,
 with the reason. A property whose place in the answer AWS left empty is None here; one that the answer does

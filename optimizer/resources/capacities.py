@@ -1,4 +1,4 @@
-"""What cache nodes and database instances of a class have: no API call tells it, so the guides' tables do.
+"""Capacities of cache nodes and database instances by class: no API call returns them, so the guides' tables do.
 
 A class that is not here is unknown: what depends on it has no data, and no data is never consent.
 """
@@ -87,7 +87,7 @@ POSTGRESQL, MYSQL = "aurora-postgresql", "aurora-mysql"
 
 
 def database_class(name: str, engine: str = POSTGRESQL) -> DatabaseClass | None:
-    """What a class has under an engine of Aurora; None where no guide's table here tells it."""
+    """The capacities of a class under an engine of Aurora; None where no guide's table here has it."""
     found = DATABASE_CLASSES.get(name)
     if found is None or engine == POSTGRESQL:
         return found

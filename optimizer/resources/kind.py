@@ -16,7 +16,7 @@ Found = tuple[str, str, Mapping[str, Any]]  # name, ARN, what the describe call 
 
 @dataclass(frozen=True)
 class Billed:
-    """What one resource is billed for merely existing: items with their number, customer keys, days of backups."""
+    """The bill of one resource for merely existing: items with their number, customer keys, days of backups."""
 
     items: Mapping[str, int] = field(default_factory=dict)
     keys: Collection[str] = ()

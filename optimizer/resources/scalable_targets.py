@@ -1,4 +1,4 @@
-"""What Application Auto Scaling changes by itself."""
+"""The targets that Application Auto Scaling changes by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from optimizer.ports.aws import RETRIES, Aws
 
 
 def scalable_targets(aws: Aws, service: str, resource: str) -> list[dict[str, Any]]:
-    """What of a resource is scaled, with its bounds; nothing where nobody registered it."""
+    """The scaled dimensions of a resource, with their bounds; nothing where nobody registered it."""
     scaling = aws.session.client("application-autoscaling", region_name=aws.region, config=RETRIES)
     answer = scaling.describe_scalable_targets(ServiceNamespace=service, ResourceIds=[resource])
     found: list[dict[str, Any]] = answer["ScalableTargets"]

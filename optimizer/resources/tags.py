@@ -29,7 +29,9 @@ _THROTTLED = (
 
 
 def ownership(touched: Iterable[Touched]) -> Ownership:
-    """Whose these are. A tenant's tag on one of them decides; then what could not be read; what is gone is nobody's."""
+    """The owner of these. A tenant's tag on one of them decides; then what could not be read; a missing resource has
+    none.
+    """
     found = OURS
     try:
         for each in touched:
@@ -52,7 +54,7 @@ def is_gone(error: ClientError) -> bool:
 
 
 def unread(error: ClientError) -> Ownership:
-    """What an error says of the owner: nothing; but that a resource is gone says that nobody's is touched."""
+    """The ownership that an error leaves: unknown; a resource that is gone belongs to nobody."""
     code = error.response["Error"]["Code"]
     if is_gone(error):
         return OURS

@@ -97,7 +97,7 @@ def _answer(found: Survey, costs: Costs | None) -> PageAnswer:
 
 
 def _surveyed(row: DecisionRow) -> DecisionRow:
-    """Without the words of a pipeline: nobody is asked to approve a survey."""
+    """Without the words of a pipeline: nobody approves a survey."""
     return (
         replace(row, state=Mark("Would be changed", Tone.ACTIVE)) if row.state.text == "Waiting for approval" else row
     )

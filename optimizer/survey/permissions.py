@@ -1,4 +1,4 @@
-"""What a survey may ask of AWS: the actions it declares, the IAM policy they make, and the calls they allow."""
+"""Permissions of a survey: the actions it declares, the IAM policy they make, and the calls they allow."""
 
 from __future__ import annotations
 

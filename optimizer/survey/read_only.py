@@ -1,4 +1,4 @@
-"""A session that only reads: what the policy does not hold is refused unsent, and equal questions are asked once.
+"""A session that only reads: it refuses to send what the printed policy does not allow, and sends equal calls once.
 
 A survey looks at one moment, so that two equal calls have one answer; refusals are remembered as well.
 """
@@ -40,7 +40,7 @@ def is_denied(error: ClientError) -> bool:
 
 @dataclass
 class Asked:
-    """What was asked of AWS: requests by IAM action; what was denied, by action and Region; metrics that are billed."""
+    """The calls of a survey: requests by IAM action, denials by action and Region, and metrics that are billed."""
 
     requests: Counter[str] = field(default_factory=Counter)
     denied: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a survey found, as one file: the sizes of every resource and how hard it worked, in strict, versioned JSON.
+"""A survey's result as one file: the sizes of every resource and how hard it worked, in strict, versioned JSON.
 
 Only sizes and figures are kept, no description of AWS: an anonymous record names nothing that is somebody's. There
 identifiers are hashed with a salt that is kept nowhere, so that equal ones stay equal within the record, and the number
@@ -125,7 +125,7 @@ class Record(_Value):
 
 
 def record_of(found: Survey, *, anonymous: bool = False) -> Record:
-    """What the survey found, fit to be kept or given away."""
+    """The record of a survey, fit to be kept or given away."""
     hashed: Hash = _hasher(secrets.token_bytes(16)) if anonymous else str
     account = f"{int(hashed(found.account)[2:], 16) % 10**12:012}" if anonymous else found.account
     before = {(each.resource, each.action): each.before for each in found.plan.decisions}

@@ -1,4 +1,4 @@
-"""What the surveyed resources cost at list price, and what each decision would take off, by what its action bills."""
+"""Cost of the surveyed resources at list price, and the saving of each decision, by what its action bills."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COUNTED = (
 def running_now(
     aws: Aws, inventory: Inventory, selection: Selection, measured: Measurements, decisions: Sequence[Decision]
 ) -> Running:
-    """What runs, priced; with a note in its place where it could not be counted."""
+    """The running resources, priced; with a note in their place where they could not be counted."""
     governed = [each for each in inventory.governed if is_decided(each)]
     notes: tuple[str, ...] = (COUNTED,)
     try:
@@ -54,7 +54,7 @@ def running_now(
 def steps_of(
     actions: Sequence[Action], inventory: Inventory, decisions: Sequence[Decision], running: Running
 ) -> tuple[Step, ...]:
-    """What the account would be billed for after each decision to apply, in execution order."""
+    """The footprint after each decision to apply, in execution order."""
     by_arn = {each.arn: each for each in inventory.governed}
     footprint, steps = start_of(decisions, running), list[Step]()
     for action in actions:
@@ -74,7 +74,7 @@ def _changes(action: Action, governed: Governed, decision: Decision) -> Iterator
 
 
 def _billed(inventory: Inventory, decisions: Sequence[Decision]) -> set[tuple[str, str]]:
-    """What has to have a price beside what runs: what the decisions to apply would begin."""
+    """The items that need a price beside what runs: those that the decisions to apply would begin."""
     by_arn = {each.arn: each for each in inventory.governed}
     applied = [each for each in decisions if each.choice is Choice.APPLY]
     changed = (usage for each in applied for usage in _changes(action_named(each.action), by_arn[each.resource], each))

@@ -40,7 +40,7 @@ Pairs = Sequence[tuple[Action, Governed]]
 
 @dataclass(frozen=True)
 class Request:
-    """What to look at. Without `bill`, Cost Explorer is not asked, which charges for each request."""
+    """The scope of a survey. Without `bill`, Cost Explorer is not called: it charges for each request."""
 
     regions: tuple[str, ...]
     selection: Selection
@@ -50,7 +50,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Spent:
-    """What the survey itself took: requests of all kinds; metrics and Cost Explorer's requests cost US dollars."""
+    """The cost of the survey itself: requests of all kinds; metrics and Cost Explorer's requests cost US dollars."""
 
     requests: int
     metric_calls: int
@@ -164,7 +164,7 @@ def _measured(
 ) -> tuple[Measurements, Mapping[tuple[str, str], ClientError]]:
     """The metrics of all, and of which resource AWS did not say which metrics it has.
 
-    Nothing is measured where CloudWatch may not be asked: then every decision says that it has no data.
+    Nothing is measured where CloudWatch is denied: then every decision says that it has no data.
     """
     undescribed: dict[tuple[str, str], ClientError] = {}
 

@@ -1,7 +1,7 @@
-"""What each surveyed resource is asked to become: the brief's step down, taken from where the resource stands.
+"""The target of each surveyed resource: the brief's step down, taken from where the resource stands.
 
 The brief makes 15 m5.4xlarge 8 m5.2xlarge, 4 shards of cache.r6g.4xlarge with 2 replicas 2 of cache.r6g.xlarge with 1,
-and db.r6g.4xlarge db.r6g.xlarge. A resource of those sizes is asked exactly that; any other the same step.
+and db.r6g.4xlarge db.r6g.xlarge. A resource of those sizes gets exactly that target, any other the same step.
 """
 
 from __future__ import annotations

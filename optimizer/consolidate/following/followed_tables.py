@@ -94,7 +94,7 @@ class FollowedTables:
         self.progress.keep(proof=dict.fromkeys(self.direction.leading, "followed to its end"))
 
     def late(self) -> Mapping[Address, int | None]:
-        """What the streams show since they were settled, each with the hash of what was there then."""
+        """Items that the streams show since they were settled, each with the hash of that time."""
         deadline = Deadline(self.aws.clock, UP_TO_NOW, "The streams could not be read up to now. Run this again.")
         late: dict[Address, int | None] = {}
         for table, reader in self._readers.items():
@@ -110,7 +110,7 @@ class FollowedTables:
         return f"{self.progress.state.begun:%Y%m%dT%H%M%S}"
 
     def _position(self, table: str) -> StreamPosition:
-        """How far the table's stream was followed; its oldest record when that is another stream by now."""
+        """The position to which the table's stream was followed; its oldest record when the stream was replaced."""
         stream = _stream(self.aws, table)
         position = self.progress.state.read.get(table)
         return position if position and position.stream == stream else StreamPosition(stream)

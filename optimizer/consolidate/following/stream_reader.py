@@ -29,7 +29,7 @@ class TooLate(MoveFailed):
 
 @dataclass(frozen=True)
 class StreamPosition:
-    """How far a stream was read: per shard the last sequence number, and the shards that have ended.
+    """A position in a stream: per shard the last sequence number, and the shards that have ended.
 
     A shard that is in neither is read from its beginning.
     """

@@ -25,12 +25,12 @@ PACKED = {
 
 
 def job_script() -> bytes:
-    """What Glue runs."""
+    """The script that Glue runs."""
     return files("optimizer.consolidate.spark").joinpath("job.py").read_bytes()
 
 
 def job_modules() -> bytes:
-    """What the script imports of ours, for `--extra-py-files`."""
+    """Our modules that the script imports, for `--extra-py-files`."""
     packed = BytesIO()
     with ZipFile(packed, "w") as archive:
         for package, names in PACKED.items():

@@ -55,7 +55,7 @@ def answer_of(history: History, costs: Costs | None, now: datetime | None) -> Pa
 
 
 def changes_in(history: History, plan: Plan, states: Collection[PhaseState]) -> int:
-    """How many approved changes belong to phases in these states, without those vetoed at the last check."""
+    """The number of approved changes in phases in these states, without those vetoed at the last check."""
     return sum(
         len(plan.to_apply(each.phase)) - len(each.vetoed or {}) for each in history.phases if each.state in states
     )

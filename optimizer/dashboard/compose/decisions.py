@@ -75,7 +75,7 @@ def decision_rows(history: History, record: PlanRecord) -> tuple[DecisionRow, ..
 
 
 def state_of(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) -> Mark:
-    """Where one decision stands, in one or two words."""
+    """The state of one decision, in one or two words."""
     if decision.choice is not Choice.APPLY:
         return Mark("Left as it is", Tone.QUIET)
     if record.plan.held:
@@ -128,7 +128,7 @@ def _row(
 
 
 def kept_groups(rows: Sequence[DecisionRow]) -> tuple[KeptGroup, ...]:
-    """What is kept, by its reason; the reason of most resources first."""
+    """Decisions to keep, grouped by their reason; the reason of most resources first."""
     by_reason: dict[str, list[DecisionRow]] = defaultdict(list)
     for row in rows:
         if not row.changes:
@@ -159,7 +159,7 @@ def criterion_row(criterion: Criterion) -> CriterionRow:
 
 
 def _saving_note(saving: Saving, state: SavingState) -> str:
-    """What became of it; what comes off at first, when a commitment holds some of it back; what it costs by itself."""
+    """The outcome of a saving; the net amount while a commitment holds some of it back; the monthly cost of its own."""
     own = f"; costs {dollars_and_cents(saving.kept)} of its own, in that already" if saving.kept else ""
     if not saving.monthly and not saving.later:
         return FREE.get(saving.action, "saves nothing that is billed for existing") + own
@@ -179,6 +179,9 @@ def _criteria_summary(decision: Decision) -> str:
     held = sum(each.verdict in {Verdict.PASS, Verdict.LIFTED} for each in decision.criteria)
     if not decision.criteria:
         return "Nothing was measured"
+    missed = len(decision.criteria) - held
+    if decision.choice is Choice.APPLY and missed:
+        return f"{held} criteria met; {missed} not met keep parts of it as they are"
     return f"{held} of {len(decision.criteria)} criteria met"
 
 

@@ -19,7 +19,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 
 def share_of_limit(criterion: Criterion) -> float | None:
-    """How much of its limit is used: 1.0 is the limit, more is beyond; None when that cannot be told.
+    """The used share of its limit: 1.0 is the limit, more is beyond; None when it has no such share.
 
     Of an upper limit it is observed over limit. Of a lower one in percent it is what is missing to
     100 % over what may be missing. Other lower limits are conditions, with nothing to use up.

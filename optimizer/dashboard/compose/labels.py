@@ -1,4 +1,4 @@
-"""What a person calls the kinds of resources, parts of the platform, and metrics."""
+"""Names that a person reads for the kinds of resources, parts of the platform, and metrics."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def split(rows: Sequence[Row]) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
 
 
 def most_telling(rows: Sequence[DecisionRow]) -> list[DecisionRow]:
-    """What changes something first, by its saving, then what is kept; of a long list what needs a person before all."""
+    """Decisions that change something first, by saving, then those to keep; of a long list those that need a person."""
     if len(rows) <= WHOLE:
         return sorted(rows, key=lambda row: (not row.changes, -row.monthly))
     tones = {Tone.BAD: 0, Tone.WARN: 1, Tone.ACTIVE: 2, Tone.GOOD: 2, Tone.QUIET: 3}

@@ -223,7 +223,7 @@ def _net_summary(costs: PlanCosts, commitments: Commitments) -> str:
 
 
 def worth_of(money: MoneyEvidence | None) -> Worth | None:
-    """What the bill itself shows; None when there is nothing to look at."""
+    """Findings on the bill itself; None when there are none."""
     if money is None or not (money.findings or money.advice):
         return None
     return Worth(

@@ -101,7 +101,7 @@ def view_of(history: History, now: datetime | None = None) -> View:
 
 
 def _accepted(costs: Costs | None) -> Decimal:
-    """What accepted changes take off a month now."""
+    """The monthly saving of accepted changes as of now."""
     return what_comes_off(costs.steps if costs else (), SavingState.TAKEN).now
 
 
@@ -115,7 +115,7 @@ def latest(history: History) -> datetime | None:
 
 
 def _events(history: History) -> list[EventRow]:
-    """What happened, in the order of time."""
+    """All events, in the order of time."""
     ordered = sorted(history.events, key=lambda each: each.at)
     return [EventRow(moment(e.at), f"Phase {e.phase.number}" if e.phase else "", e.text) for e in ordered]
 
@@ -155,7 +155,7 @@ def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline 
 
 
 def _measured(earlier: Timeline | None) -> tuple[Fact, ...]:
-    """What the plan before this one has saved by the bill."""
+    """The savings of the plan before this one, measured on the bill."""
     if earlier is None or not earlier.measured:
         return ()
     weeks, last = count(len(earlier.measured), "week"), earlier.measured[-1]
@@ -244,7 +244,7 @@ def _no_costs(plan: Plan | None) -> str:
 
 
 def _money_notes(plan: Plan | None, money: MoneyEvidence | None) -> tuple[str, ...]:
-    """What is missing or old among prices and bill, and what asking for it cost."""
+    """Prices and parts of the bill that are missing or old, and what reading it cost."""
     said = [*(plan.costs.notes if plan and plan.costs else ()), *(money.notes if money else ())]
     asked = [f"Asked for this plan: {money.summary}."] if money else []
     return tuple(dict.fromkeys([*said, *asked]))

@@ -1,4 +1,4 @@
-"""How likely each change is to go wrong, and how much it would touch: by stated rules, not by taste.
+"""The risk of each change and its reach, by stated rules, not by taste.
 
 Likelihood comes from the headroom under the criterion nearest to its limit, and rises for each way in
 which the evidence is thinner than it could be. Impact comes from what the phase touches and rises

@@ -26,7 +26,7 @@ def vetoed(phase: PhaseRecord | None, action: str, resource: str) -> str | None:
 
 
 def saving_state(plan: Plan, state: PlanState, phase: PhaseRecord | None, action: str, resource: str) -> SavingState:
-    """What became of one saving."""
+    """The outcome of one saving."""
     if plan.held or vetoed(phase, action, resource) is not None:
         return SavingState.DROPPED
     if phase and phase.state in TAKEN:
@@ -37,7 +37,7 @@ def saving_state(plan: Plan, state: PlanState, phase: PhaseRecord | None, action
 
 
 def saving_of(record: PlanRecord, phase: PhaseRecord | None, decision: Decision) -> tuple[Saving, SavingState] | None:
-    """What a decision to apply takes off a month, and what became of it; None for any other decision."""
+    """The monthly saving of a decision to apply and its outcome; None for any other decision."""
     plan = record.plan
     key = (decision.action, decision.resource)
     saving = savings_by_decision(plan).get(key)
@@ -106,7 +106,7 @@ def _further(steps: Sequence[SavingStep]) -> str:
 
 
 def _effective(costs: PlanCosts, today: date) -> Decimal | None:
-    """What was reckoned on the plan's day stands until the first of its commitments ends."""
+    """The effective cost on the plan's day, valid until the first of its commitments ends."""
     before, after = costs.totals_before, costs.totals_after
     ended = any(each.since <= today for saving in costs.savings for each in saving.later)
     if before is None or after is None or ended:
@@ -116,13 +116,15 @@ def _effective(costs: PlanCosts, today: date) -> Decimal | None:
 
 
 def total(steps: Sequence[SavingStep], state: SavingState) -> Decimal:
-    """What all steps in one state come to, in US dollars a month at list price."""
+    """The sum of all steps in one state, in US dollars a month at list price."""
     return sum((each.monthly for each in steps if each.state is state), Decimal(0))
 
 
 @dataclass(frozen=True)
 class ComesOff:
-    """What changes take off a month: `now`, and `later` from the day `full` on, when no commitment holds any back."""
+    """The monthly saving of some changes: `now`, and `later` from the day `full` on, when no commitment holds any
+    back.
+    """
 
     now: Decimal
     later: Decimal
@@ -139,7 +141,7 @@ class ComesOff:
 
 
 def what_comes_off(steps: Sequence[SavingStep], *states: SavingState) -> ComesOff:
-    """What the steps in these states come to."""
+    """The sum of the steps in these states."""
     chosen = [each for each in steps if each.state in states]
     now, later = (sum((getattr(each, name) for each in chosen), Decimal(0)) for name in ("now", "monthly"))
     full = max((each.full for each in chosen if each.full), default=None)

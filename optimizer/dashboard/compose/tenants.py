@@ -1,4 +1,4 @@
-"""What the plan means for tenants: what is shared, how the service did for all of them, and what nobody knows."""
+"""The plan's meaning for tenants: what is shared, how the service did for all of them, and what nobody knows."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _change(plan: Plan, made: Sequence[Decision]) -> str:
 
 
 def _use(decisions: Sequence[Decision], *, changes: bool) -> str:
-    """What tells most of how hard it works, as the plan saw and projected it: a percentage, else what becomes less."""
+    """The projection that says most about load: a percentage, else whatever becomes less."""
     figures = [each for decision in decisions for each in decision.projected if each.today is not None]
     figures.sort(key=lambda each: (each.unit != "%", each.today == each.after))
     if not figures:

@@ -67,7 +67,7 @@ def _timeline(
 
 
 def added_up(phase: PhaseSaving, until: datetime) -> Decimal:
-    """What a phase's saving comes to from its beginning, at the rate in force on each day."""
+    """A phase's saving from its beginning, added up at the rate in force on each day."""
     rates = [(phase.begins, phase.monthly), *((at, rate) for at, rate in phase.later if at > phase.begins)]
     ends = [*(at for at, _ in rates[1:]), until]
     return sum(

@@ -78,7 +78,7 @@ def _mark(phase: PhaseRecord) -> Mark:
 
 
 def _milestones(phase: PhaseRecord) -> tuple[Milestone, ...]:
-    """What the journal has of the phase. It keeps no hour of the gate's approval: accepting follows it."""
+    """The phase's milestones from the journal. It keeps no hour of the gate's approval: accepting follows it."""
     found = [
         (phase.applied_at, "Apply began"),
         (phase.window_start, "Window opens"),
@@ -91,7 +91,7 @@ def _milestones(phase: PhaseRecord) -> tuple[Milestone, ...]:
 
 
 def _span(phase: PhaseRecord, samples: Sequence[Sample]) -> str:
-    """How much of the window was seen."""
+    """The measured share of the window, in words."""
     seen = samples[-1].at + PERIOD - samples[0].at
     if phase.window_start and phase.window_end:
         return f"{hours(seen)} seen of {hours(phase.window_end - phase.window_start)}"

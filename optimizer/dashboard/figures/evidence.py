@@ -218,7 +218,7 @@ def savings(timeline: Timeline) -> go.Figure:
 
 
 def _measured(timeline: Timeline) -> go.Scatter:
-    """What the bill shows, week by week, with its interval."""
+    """The measured saving, week by week, with its interval."""
     return go.Scatter(
         name="Measured on the bill",
         x=[axis_time(each.at) for each in timeline.measured],

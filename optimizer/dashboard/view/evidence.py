@@ -16,7 +16,7 @@ UPRIGHT = 2  # resources
 
 @dataclass(frozen=True)
 class LimitMap:
-    """How near the resources of one type are to the limits of their criteria: 1.0 is the limit itself.
+    """The distance of one type's resources from the limits of their criteria: 1.0 is the limit itself.
 
     `shares[row][column]` is None where a criterion was not asked of a resource or has no number.
     `left_out` says what the map has no room for; empty when it shows everything.
@@ -106,7 +106,7 @@ class Bills:
 
 @dataclass(frozen=True)
 class PhaseSaving:
-    """What one phase saves, in US dollars: a month, and by the end of the timeline.
+    """The saving of one phase, in US dollars: a month, and by the end of the timeline.
 
     `later` holds the days on which a commitment ends, each with what is saved a month from then on.
     """
@@ -121,7 +121,7 @@ class PhaseSaving:
 
 @dataclass(frozen=True)
 class MeasuredPoint:
-    """What was really saved by the end of a measured week, added up since acceptance, with its 95 % interval."""
+    """The measured saving by the end of a week, added up since acceptance, with its 95 % interval."""
 
     at: datetime
     saved: Decimal
@@ -188,7 +188,7 @@ class TierRow:
 
 @dataclass(frozen=True)
 class TenantImpact:
-    """What the plan means for tenants, as far as it is known; the rest is said in `unknown`.
+    """The plan's meaning for tenants, as far as it is known; `unknown` says the rest.
 
     `riding` says how many tenants share what is shared; `cost` is what one of them costs a month, now and then.
     """

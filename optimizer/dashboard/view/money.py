@@ -43,7 +43,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class MonthlyBill:
-    """What was billed by month and service, the dearest first, and what is ahead."""
+    """The bill by month and service, the dearest first, and the months ahead."""
 
     services: tuple[ServiceBars, ...]
     months: tuple[MonthRow, ...]
@@ -64,7 +64,7 @@ class TotalsRow:
 
 @dataclass(frozen=True)
 class NetRow:
-    """What one change takes off: at list price, now, and once commitments end; and what making it costs."""
+    """The saving of one change: at list price, now, and once commitments end; and the cost of making it."""
 
     title: str
     resource: str
@@ -109,7 +109,7 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class PurchaseRow:
-    """What could be reserved of one family, in normalized units: as AWS offers it, and what the target leaves open."""
+    """A possible reservation of one family, in normalized units: as AWS offers it, and what the target leaves open."""
 
     family: str
     region: str
@@ -121,7 +121,7 @@ class PurchaseRow:
 
 @dataclass(frozen=True)
 class Worth:
-    """What is worth looking at besides the plan; `advice` says when to commit."""
+    """Findings besides the plan; `advice` says when to commit."""
 
     findings: tuple[FindingRow, ...]
     purchases: tuple[PurchaseRow, ...]

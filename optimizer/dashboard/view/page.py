@@ -1,4 +1,4 @@
-"""What the dashboard shows, as typed values: the page and its charts see nothing else.
+"""The contents of the dashboard as typed values: the page and its charts see nothing else.
 
 `optimizer.dashboard.compose.page` makes a View of the journal's History. Every text here is already
 worded for a person; escaping is the template's.
@@ -29,7 +29,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class PageAnswer:
-    """What the reader came for: what was done, how it was judged, and what they have to do now."""
+    """The first screen's answer: what was done, how it was judged, and what the reader has to do now."""
 
     mark: Mark
     headline: str
@@ -125,7 +125,7 @@ class KeptGroup:
 
 @dataclass(frozen=True)
 class SavingStep:
-    """What one change takes off the monthly cost, in US dollars at list price.
+    """The monthly saving of one change, in US dollars at list price.
 
     `now` is what of it comes off today, net of commitments; the rest does from `full` on, when they have ended.
     """
@@ -200,7 +200,7 @@ class WindowView:
 
     @property
     def end(self) -> datetime:
-        """Where the last period ends."""
+        """The end of the last period."""
         return self.start + self.period * len(self.p99_ms)
 
 

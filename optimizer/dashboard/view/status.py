@@ -1,4 +1,4 @@
-"""How something stands, in a word or two with its meaning."""
+"""Status in a word or two, with its meaning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Tone(Enum):
-    """How something is meant. Never told by colour alone: every tone comes with words and a sign."""
+    """The meaning of a status. Never by colour alone: every tone comes with words and a sign."""
 
     GOOD = "good"
     ACTIVE = "active"

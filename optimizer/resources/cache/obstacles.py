@@ -1,4 +1,4 @@
-"""What stands in the way of changing a replication group online."""
+"""Obstacles to changing a replication group online."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OLDEST_ENGINE = (3, 2, 10)  # resharding online (ElastiCache User Guide, "Online
 
 
 def obstacles(aws: Aws, group: ReplicationGroupTypeDef) -> Iterator[str]:
-    """What would refuse an online change, or work against it."""
+    """Obstacles that would refuse an online change, or work against it."""
     if group["Status"] != "available" or group.get("PendingModifiedValues"):
         yield f"the group is {group['Status']}, or a change of it is pending"
     if not group.get("ClusterEnabled"):

@@ -127,7 +127,7 @@ class ReplicationGroup:
             aws.elasticache.delete_snapshot(SnapshotName=name)
 
     def _refuse_failure(self, aws: Aws, about: str) -> None:
-        """What ElastiCache tells of a change that this run asked for, when it failed.
+        """Raise MoveFailed with ElastiCache's message when a change of this run failed.
 
         An event has no name, only its text: it must speak of what was asked for, for snapshots fail as well.
         """
@@ -157,11 +157,11 @@ def shards_of(group: ReplicationGroupTypeDef) -> dict[str, list[str]]:
 
 
 def variant_of(engine: str) -> str:
-    """What stands behind a node type's name in the price table."""
+    """The suffix of a node type's name in the price table."""
     return VALKEY if engine.casefold() == "valkey" else ""
 
 
 def _slots(ranges: str) -> int:
-    """How many slots a text such as `0-4095,8192` names."""
+    """The number of slots in a text such as `0-4095,8192`."""
     bounds = (each.split("-") for each in ranges.split(",") if each.strip())
     return sum(int(each[-1]) - int(each[0]) + 1 for each in bounds)

@@ -45,7 +45,7 @@ def cluster(aws: Aws, name: str) -> DBClusterTypeDef | None:
 
 
 def variant_of(engine: str, storage_type: str) -> str:
-    """What stands behind an instance class's name in the price table."""
+    """The suffix of an instance class's name in the price table."""
     of_engine = MYSQL if engine == "aurora-mysql" else ""
     return of_engine + (OPTIMIZED if storage_type.startswith("aurora-iopt") else "")
 
@@ -93,7 +93,7 @@ def is_settled(shown: Mapping[str, Any] | None) -> bool:
 
 
 def as_created(shown: DBInstanceTypeDef) -> dict[str, Any]:
-    """What CreateDBInstance needs to make the instance again as it is, but for class and promotion tier.
+    """Parameters of CreateDBInstance that make the instance again as it is, but for class and promotion tier.
 
     Tags that begin with `aws:` are AWS's own, and nobody else can put them on.
     """
@@ -199,5 +199,5 @@ def cpu_of(role: str, cluster: str, region: str) -> Query:
 
 
 def readers_then(samples: Series) -> Series:
-    """How many readers there were in each period in which their CPU was measured."""
+    """The number of readers in each period in which their CPU was measured."""
     return Series(samples.at, np.maximum(np.ceil(samples.values * 60 / samples.period), 1.0), samples.period)

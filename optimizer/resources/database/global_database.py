@@ -36,7 +36,7 @@ def forwarding(aws: Aws, shown: GlobalClusterTypeDef) -> Iterator[str]:
 
 
 def obstacles(aws: Aws, shown: GlobalClusterTypeDef, secondaries: Iterable[str]) -> Iterator[str]:
-    """What would refuse a change of the secondaries, or work against it."""
+    """Obstacles that would refuse a change of the secondaries, or work against it."""
     if shown["Status"] != "available":
         yield f"the global database is {shown['Status']}"
     if state := shown.get("FailoverState", {}).get("Status"):

@@ -1,4 +1,4 @@
-"""What an Aurora cluster volume holds, and what of its backups is billed."""
+"""Contents of an Aurora cluster volume, and the billed part of its backups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optimizer.ports.aws import Aws
 
 @dataclass(frozen=True)
 class Storage:
-    """What the Aurora cluster volume holds, in GB, and how much of it changes in a day."""
+    """Contents of the Aurora cluster volume, in GB, and how much of it changes in a day."""
 
     volume_gb: Decimal
     changed_gb_per_day: Decimal
@@ -37,7 +37,7 @@ class Storage:
 
 
 def storage_in(aws: Aws, cluster: Governed) -> Storage | None:
-    """What the cluster's volume and backups hold, by its metrics of the last day; None when there are none."""
+    """Contents of the cluster's volume and backups, by its metrics of the last day; None when there are none."""
     names = ("VolumeBytesUsed", "BackupRetentionPeriodStorageUsed")
     now, there = aws.clock.now(), aws.at(cluster.region)
     answer = there.cloudwatch.get_metric_data(

@@ -35,7 +35,8 @@ _STANDARD = re.compile(r"(a|c|d|h|i|im|is|m|r|t|z)\d")
 
 @dataclass(frozen=True)
 class InstanceType:
-    """What one instance of a type can rely on: processors, network in Gbps, EBS in MB/s and operations a second, GiB.
+    """The sustained capacities of an instance type: processors, network in Gbps, EBS in MB/s and operations a second,
+    GiB.
 
     `ebs_measured`: the Nitro hypervisor publishes EBS metrics of the instance, Xen does not.
     """
@@ -62,7 +63,7 @@ class Room:
 
 
 def launched_with(aws: Aws, group: AutoScalingGroupTypeDef) -> Mapping[str, Any]:
-    """What the group's version of its launch template says; nothing where it has none."""
+    """The data of the group's version of its launch template; nothing where it has none."""
     template = group.get("LaunchTemplate")
     if not template:
         return {}
@@ -83,12 +84,12 @@ def target_tracking(aws: Aws, group: str) -> dict[str, Any]:
 
 
 def placement(group: AutoScalingGroupTypeDef) -> dict[str, int]:
-    """How many instances are in each zone."""
+    """The number of instances in each zone."""
     return dict(sorted(Counter(each["AvailabilityZone"] for each in group.get("Instances", [])).items()))
 
 
 def family(aws: Aws, instance_type: str) -> dict[str, InstanceType]:
-    """What all sizes of a type's family have, by name."""
+    """The capacities of all sizes of a type's family, by name."""
     pages = aws.ec2.get_paginator("describe_instance_types").paginate(
         Filters=[{"Name": "instance-type", "Values": [f"{instance_type.split('.')[0]}.*"]}]
     )
@@ -96,7 +97,7 @@ def family(aws: Aws, instance_type: str) -> dict[str, InstanceType]:
 
 
 def instances_then(samples: Series, in_service: Series, today: int) -> Series:
-    """How many instances were in service in each period in which the group's CPU was measured.
+    """The number of instances in service in each period in which the group's CPU was measured.
 
     By the group's own metric where that was enabled. Else by the samples of the CPU: one an instance in five
     minutes, or five with detailed monitoring, and only the newest period shows which it was; so never
@@ -135,7 +136,7 @@ def memory_percent(aws: Aws, group: AutoScalingGroupTypeDef, of_group: Series, m
 
 
 def refresh_surplus(count: int) -> int:
-    """How many instances more than `count` there are while a refresh is under way."""
+    """The number of instances beyond `count` while a refresh is under way."""
     return max(1, math.floor(count * MOST_HEALTHY / 100) - count)
 
 
@@ -154,7 +155,7 @@ def most_on_the_way_back(aws: Aws, name: str, instance_type: str) -> int:
 
 
 def room(aws: Aws, own: int) -> Room:
-    """What runs in the Region, `own` vCPU of it the group's, against the quota in force."""
+    """The vCPU that run in the Region, `own` of them the group's, against the quota in force."""
     pages = aws.ec2.get_paginator("describe_instances").paginate(
         Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     )
@@ -170,7 +171,7 @@ def room(aws: Aws, own: int) -> Room:
 
 
 def obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Mapping[str, Any]) -> Iterator[str]:
-    """What would stop an instance refresh, keep it from being rolled back, or undo the new capacity."""
+    """Obstacles that would stop an instance refresh, keep it from being rolled back, or undo the new capacity."""
     name = group["AutoScalingGroupName"]
     if not str(before["version"]).isdigit():
         yield f"launch template version {before['version']} is no number: a refresh could not be rolled back"

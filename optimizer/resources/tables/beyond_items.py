@@ -1,4 +1,4 @@
-"""What a table has beside its items, keys and indexes, and a table made anew would silently lack."""
+"""Features of a table beside its items, keys and indexes: a table made anew would silently lack them."""
 
 from __future__ import annotations
 

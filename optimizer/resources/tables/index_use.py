@@ -1,4 +1,4 @@
-"""How much the secondary indexes of a table are used, bounded from the capacity that they consume.
+"""The use of a table's secondary indexes, bounded by the capacity that they consume.
 
 No CloudWatch metric counts queries of an index: those that count requests carry the table and the
 operation only. What an index consumed bounds them twice, by its units and by its samples (DynamoDB
@@ -33,7 +33,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class IndexUse:
-    """What one index did in all Regions together.
+    """The use of one index in all Regions together.
 
     `weekly_queries`: by whole week, the newest first, the most queries there can have been in any seven days
     that end in it; back to the first week in which the table was measured, and None for one in which it was
@@ -54,7 +54,7 @@ def queries_of(wanted: Wanted) -> tuple[Query, ...]:
 
 
 def wanted_of(table: str, regions: Sequence[str], indexes: Sequence[str]) -> Wanted:
-    """What is read of a table's indexes, by the hour; nothing of a table without any."""
+    """Metrics of a table's indexes, by the hour; none for a table without any."""
 
     def asked(units: str, index: str | None = None) -> list[Query]:
         query = [consumed(table, region, units, index, period=HOUR) for region in regions]
@@ -73,7 +73,7 @@ def read_use(
     end: datetime,
     measured: Measurements | None = None,
 ) -> dict[str, IndexUse]:
-    """What each index consumed between two times, by the hour; for four indexes over 400 days it takes two calls.
+    """The consumption of each index between two times, by the hour; for four indexes over 400 days it takes two calls.
 
     With `measured`, what was read ahead with other tables' is taken from there.
     """

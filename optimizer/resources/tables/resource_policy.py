@@ -66,7 +66,7 @@ def holds(aws: Aws, arn: str, statement: Statement) -> bool:
 
 
 def meaning(statement: Statement) -> Json:
-    """What a statement says, to be compared: one value is a list of one, the order is of no matter, nor is the Sid.
+    """The meaning of a statement, for comparing: one value is a list of one; order and Sid do not matter.
 
     Names of actions, of condition operators and of condition keys are of any case, and the principal `*` is every AWS
     principal.

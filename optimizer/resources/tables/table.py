@@ -43,7 +43,7 @@ def sibling(table: Governed, name: str) -> Governed:
 
 
 def design(aws: Aws, table: TableDescriptionTypeDef) -> Mapping[str, Any]:
-    """What the table is apart from its items: keys, protection, recovery and what follows its changes."""
+    """The table's design apart from its items: keys, protection, recovery and what follows its changes."""
     name = table["TableName"]
     backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {})
@@ -89,7 +89,7 @@ def is_settled(table: TableDescriptionTypeDef) -> bool:
 
 
 def stream_view(table: TableDescriptionTypeDef) -> str | None:
-    """What the table's stream shows of a changed item; None when the stream is off."""
+    """The view type of the table's stream; None when the stream is off."""
     stream = table.get("StreamSpecification", {})
     return stream.get("StreamViewType") if stream.get("StreamEnabled") else None
 
