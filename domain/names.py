@@ -31,6 +31,10 @@ DATABASE_NAME = "tap-database"
 GLOBAL_DATABASE_NAME = "tap-global"
 
 
+# The alarm that stands while a phase is under way, in no template (optimizer/execute/early_call.py).
+EXPECTED_P99_ALARM = "tap-p99-expected"
+
+
 def is_reconciled(stack: str) -> bool:
     """Whether reconcile brings this stack's template after the account; no role of it may change another's."""
     return any(fnmatchcase(stack, pattern) for pattern in RECONCILED_STACKS)

@@ -17,6 +17,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain.environment import Environment
+from domain.names import EXPECTED_P99_ALARM
 from stages.telemetry import HEALTH_ALARMS
 
 BUS = "tap-alarms"
@@ -85,7 +86,7 @@ def _pattern(environment: Environment) -> events.EventPattern:
         account=[environment.accounts.production],
         source=["aws.cloudwatch"],
         detail_type=["CloudWatch Alarm State Change"],
-        detail={"alarmName": list(HEALTH_ALARMS), "state": {"value": ["ALARM"]}},
+        detail={"alarmName": [*HEALTH_ALARMS, EXPECTED_P99_ALARM], "state": {"value": ["ALARM"]}},
     )
 
 

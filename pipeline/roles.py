@@ -2,7 +2,8 @@
 
 - `tap-analyze` reads: inventory, metrics, and the templates that are deployed; no item of a table, and no key that one
   is encrypted with, since the Build of any pushed commit assumes it.
-- `tap-act` may do what the actions declare (`optimizer/actions/*.py`), nothing else, and nothing on
+- `tap-act` may do what the actions declare (`optimizer/actions/*.py`), put and delete the one alarm that calls the
+  watch early (`optimizer/execute/early_call.py`), nothing else, and nothing on
   what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
   backstop; the inventory is the guard.
 - `tap-reconcile` compares code, template and account, asks CloudFormation for the drift it sees before a
@@ -34,6 +35,7 @@ from domain.environment import Environment
 from domain.names import PREFIX, RECONCILED_STACKS, TENANT_TAG
 from optimizer.action import Permission
 from optimizer.actions import registry
+from optimizer.execute.early_call import PERMISSIONS as EARLY_CALL
 from optimizer.observe.permissions import MONEY, OBSERVE, reading
 from optimizer.ports.sessions import SESSION_TAGS
 from pipeline.permission_boundary import STAGING, make_boundary
@@ -137,7 +139,7 @@ class OptimizerRoles(Construct):
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
         super().__init__(scope, id)
-        declared = [permission for action in registry() for permission in action.permissions]
+        declared = [*EARLY_CALL, *(permission for action in registry() for permission in action.permissions)]
         reads = [permission for permission in declared if not (permission.writes or permission.items)]
         writes = [permission for permission in declared if permission.writes]
 

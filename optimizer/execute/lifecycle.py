@@ -25,6 +25,7 @@ from optimizer.decide.policy import Policy
 from optimizer.execute.applied_code import keep
 from optimizer.execute.calendar_check import require_open_days
 from optimizer.execute.control_planes import require_aws
+from optimizer.execute.early_call import EarlyCall
 from optimizer.execute.engine import Engine, Say, refuse_one_way
 from optimizer.execute.guard import Guard
 from optimizer.execute.journal import Journal
@@ -99,6 +100,10 @@ class Lifecycle:
     @property
     def schedule(self) -> WatchSchedule:
         return WatchSchedule(self.tooling, self.journal, self.settings.watch_name)
+
+    @property
+    def early_call(self) -> EarlyCall:
+        return EarlyCall(self.production, heard=self.settings.watch_name is not None)
 
     @property
     def guard(self) -> Guard:
@@ -192,11 +197,12 @@ class Lifecycle:
         return judged
 
     def _rest(self) -> None:
-        """Switch the watch's schedule off when nothing of ours is changed. A job at work keeps it on."""
+        """Switch the watch's schedule and alarm off when nothing of ours is changed. A job at work keeps them on."""
         with suppress(LeaseLost), self.journal.lease(Purpose.WATCH, self.settings.build_id, timedelta(0)):
             current = self.journal.current()
             records = self.journal.phases(current.plan).values() if current else ()
             if not any(each.state in UNDER_WAY for each in records):
+                self.early_call.remove()  # first: what dies here is run again, while the schedule is on
                 self.schedule.switch_off()
 
     def _watch(self) -> tuple[Phase | None, Assessment | None]:
@@ -366,6 +372,8 @@ class Lifecycle:
         require_well(recent, phase, now)
         if self.journal.baseline(plan.hash) is None:
             pen.keep_baseline(plan, recent)
+        if (baseline := self.journal.baseline(plan.hash)) is not None:
+            self.early_call.put(baseline, self.policy.calendar.applying + self.policy.window)
         return pen.move_phase(plan, record, PhaseState.APPLYING, f"Phase {phase.number} begins", applied_at=now)
 
     def _require_healthy(self, plan: Plan, record: PhaseRecord) -> None:

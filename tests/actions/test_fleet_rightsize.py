@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from domain.errors import MoveFailed, ResourceGone, TurnedBack
+from domain.names import EXPECTED_P99_ALARM
 from domain.sizing import FleetSizing, Sizing
 from emulator.account import EmulatedAccount
 from emulator.services.servicequotas.api import Quotas
@@ -614,7 +615,7 @@ def _instance(aws: Aws) -> str:
 
 
 def _watched(aws: Aws, value: float | None = 0.5) -> None:
-    """A load balancer in front of the fleet with an alarm of its own, another alarm, and one datapoint."""
+    """A load balancer in front of the fleet with an alarm of its own, others that no refresh takes, and a datapoint."""
     subnets = [each["SubnetId"] for each in aws.ec2.describe_subnets()["Subnets"]]
     balancer = aws.elbv2.create_load_balancer(Name="tap", Subnets=subnets[:2])["LoadBalancers"][0]["LoadBalancerArn"]
     vpc = aws.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
@@ -624,7 +625,7 @@ def _watched(aws: Aws, value: float | None = 0.5) -> None:
     aws.autoscaling.attach_load_balancer_target_groups(
         AutoScalingGroupName="tap-fleet", TargetGroupARNs=[made["TargetGroupArn"]]
     )
-    for name, dimensions in (("tap-lag", [_balancer(aws)]), ("tap-other", [])):
+    for name, dimensions in (("tap-lag", [_balancer(aws)]), (EXPECTED_P99_ALARM, [_balancer(aws)]), ("tap-other", [])):
         aws.cloudwatch.put_metric_alarm(
             AlarmName=name,
             Namespace="tap",

@@ -92,6 +92,16 @@ def listed(value: str | list[str]) -> list[str]:
 REGIONS = {"us-east-1", "us-west-2", "eu-west-1"}
 
 
+def test_act_may_put_and_delete_the_one_alarm_that_calls_the_watch_and_no_other(production: Mapping[str, Any]) -> None:
+    (on_alarms,) = [
+        each
+        for each in statements(production, "tap-act")
+        if "cloudwatch:PutMetricAlarm" in each["Action"] and each["Effect"] == "Allow"
+    ]
+    assert on_alarms["Action"] == ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"]
+    assert all(json.dumps(arn).endswith(':222222222222:alarm:tap-p99-expected"]]}') for arn in on_alarms["Resource"])
+
+
 def test_conditions_stay_with_their_permission(production: Mapping[str, Any]) -> None:
     (pass_role,) = [each for each in statements(production, "tap-act") if each["Action"] == "iam:PassRole"]
     assert pass_role["Condition"] == {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
@@ -99,7 +109,8 @@ def test_conditions_stay_with_their_permission(production: Mapping[str, Any]) ->
 
 def test_act_may_nothing_on_a_tenants_resource(production: Mapping[str, Any]) -> None:
     (deny,) = [each for each in statements(production, "tap-act") if each["Effect"] == "Deny"]
-    assert deny["Action"] == ["iam:PassRole", "rds:CreateDBClusterSnapshot", "rds:ModifyDBCluster"]
+    early_call = ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"]
+    assert deny["Action"] == [*early_call, "iam:PassRole", "rds:CreateDBClusterSnapshot", "rds:ModifyDBCluster"]
     assert deny["Condition"] == {"Null": {"aws:ResourceTag/TenantId": "false"}}
     assert deny["Resource"] == "*"
 
@@ -160,6 +171,7 @@ def test_the_deployed_act_role_is_what_the_registry_declares(assembly: Path) -> 
     (path,) = (assembly / "assembly-tap-pipeline-Production").glob("*Roles*.template.json")
     deployed = json.loads(path.read_text())
     declared = {each.action: each.writes for action in registry() for each in action.permissions}
+    declared |= {each.action: each.writes for each in roles.EARLY_CALL}
     assert allowed(deployed, "tap-act") == {each.action for each in roles.OBSERVE} | declared.keys()
     denied = [each["Action"] for each in statements(deployed, "tap-act") if each["Effect"] == "Deny"]
     assert denied == ([sorted(name for name, writes in declared.items() if writes)] if any(declared.values()) else [])

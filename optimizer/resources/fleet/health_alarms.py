@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from domain.names import EXPECTED_P99_ALARM
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.shown import group_of
 
@@ -31,7 +32,7 @@ def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
     """Our alarms on the load balancers of an Auto Scaling group, by name; as many as a refresh takes.
 
     Without those that ring while any host is unhealthy: every instance that boots is, so a refresh would be turned
-    back by its own first batch.
+    back by its own first batch. Without the one that calls the watch as well: it calls early, and the judge decides.
     """
     balancers = set(_balancers(aws, group))
     if not balancers:
@@ -42,6 +43,7 @@ def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
         for page in pages
         for each in page["MetricAlarms"]
         if each["AlarmName"].startswith(OURS)
+        and each["AlarmName"] != EXPECTED_P99_ALARM
         and BOOTING not in _metrics(each)
         and any(d["Name"] == "LoadBalancer" and d["Value"] in balancers for d in _dimensions(each))
     ]

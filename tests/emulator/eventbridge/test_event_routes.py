@@ -72,6 +72,7 @@ def ring(account: EmulatedAccount, name: str, state: str = "ALARM") -> list[str]
     [
         ("tap-p99", "ALARM", ["tap-watch"]),
         ("tap-error-rate", "ALARM", ["tap-watch"]),
+        ("tap-p99-expected", "ALARM", ["tap-watch"]),
         ("tap-p99", "OK", []),
         ("tap-replica-lag", "ALARM", []),
     ],
