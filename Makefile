@@ -14,7 +14,7 @@ export TAP_ENVIRONMENT := $(ENVIRONMENT)
 endif
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
-.PHONY: help setup locks rehearse survey picture check test bench campaign parity spark synth preflight deploy destroy clean
+.PHONY: help setup locks rehearse survey picture check test bench campaign second parity spark synth preflight deploy destroy clean
 
 help: ## What each command does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,7 +83,16 @@ bench: $(VENV)/.dev ## What things cost: all rehearsals, metrics, copying tables
 	$(BIN)/python -m benchmarks.reaction
 	$(BIN)/python -m benchmarks.dashboard
 
-campaign: $(VENV)/.dev ## Claims tried on many cases, 3,600 CPU s at most; CAMPAIGN=all has no limit; docs/reliability.md
+second: .second/.installed $(VENV)/.dev ## Our moves in an emulator that others wrote; makes docs/second-emulator.md
+	$(BIN)/python -m benchmarks.second_emulator
+
+# It pins another botocore than ours, so it has an environment of its own.
+.second/.installed: benchmarks/second_emulator/ministack.txt
+	$(PYTHON) -m venv .second
+	@.second/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/second_emulator/ministack.txt
+	@touch $@
+
+campaign: $(VENV)/.dev .second/.installed ## Claims tried on many cases, 3,600 CPU s at most; CAMPAIGN=all has no limit; docs/reliability.md
 	$(BIN)/python -m benchmarks.campaigns --size $(if $(filter all,$(CAMPAIGN)),all,large)
 ifeq ($(CAMPAIGN),all)
 	$(BIN)/pytest -m campaign
@@ -106,6 +115,7 @@ locks: $(VENV)/.rehearsal ## Resolve anew what the jobs install, after a change 
 	$(LOCK) --output-file requirements/jobs.txt
 	$(LOCK) --extra cdk --constraint requirements/jobs.txt --output-file requirements/synthesis.txt
 	$(LOCK) --extra dev --constraint requirements/synthesis.txt --output-file requirements/checks.txt
+	$(subst setup.py,benchmarks/second_emulator/ministack.in,$(LOCK)) --output-file benchmarks/second_emulator/ministack.txt
 
 synth: node_modules/.installed ## Strict synthesis: CloudFormation validation findings are errors, no look-ups
 	node_modules/.bin/cdk synth --quiet --no-lookups --strict --output $(SYNTH) \
@@ -124,4 +134,4 @@ destroy: node_modules/.installed ## Remove the pipeline; says what it leaves
 	node_modules/.bin/cdk destroy tap-pipeline
 
 clean: ## Remove what was generated
-	rm -rf $(SYNTH) $(OUT) .rehearsal build *.egg-info
+	rm -rf $(SYNTH) $(OUT) .rehearsal .second build *.egg-info

@@ -99,6 +99,10 @@ def _table(client: Any, name: str) -> Any:
     return client.describe_table(TableName=name)["Table"]
 
 
+def _indexes(client: Any, name: str) -> list[Any]:
+    return list(_table(client, name).get("GlobalSecondaryIndexes", []))
+
+
 def _deny(arn: str, sid: str) -> str:
     statement = {
         "Sid": sid,
@@ -155,14 +159,15 @@ def ask_index(asked: Asked) -> Answers:
 
         both, one = delete("by-a", "by-b"), delete("by-a")
         meanwhile = delete("by-b")
-        status = next(
-            (e["IndexStatus"] for e in _table(client, name)["GlobalSecondaryIndexes"] if e["IndexName"] == "by-a"), ""
-        )
-        gone = asked.until(
-            lambda: "by-a" not in [each["IndexName"] for each in _table(client, name).get("GlobalSecondaryIndexes", [])]
-        )
+        status = next((e["IndexStatus"] for e in _indexes(client, name) if e["IndexName"] == "by-a"), "gone at once")
+        gone = asked.until(lambda: "by-a" not in [each["IndexName"] for each in _indexes(client, name)])
         asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
         attributes = {each["AttributeName"] for each in _table(client, name)["AttributeDefinitions"]}
+        undefined = {
+            "IndexName": "by-pk",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
         return {
             "two in one call": both,
             "one": one,
@@ -171,6 +176,9 @@ def ask_index(asked: Asked) -> Answers:
             "is gone in the end": gone is not None,
             "its attribute's definition goes along": "by-a" not in attributes,
             "one that is not there": delete("by-c"),
+            "a new one without its attribute's definition": refused(
+                lambda: client.update_table(TableName=name, GlobalSecondaryIndexUpdates=[{"Create": undefined}])
+            ),
         }
 
 
@@ -228,6 +236,7 @@ SCRIPTS: Mapping[str, Script] = {
             "is gone in the end": True,
             "its attribute's definition goes along": True,
             "one that is not there": "ResourceNotFoundException",
+            "a new one without its attribute's definition": "ValidationException",
         },
         ask_index,
     ),

@@ -56,7 +56,8 @@ def create_table(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "DeleteTable",
-    rule="A table that is CREATING or UPDATING is in use; one that is DELETING is so for a while, and no error.",
+    rule="A table that is CREATING or UPDATING is in use; one that is DELETING is so for a while, and no error. Its "
+    "resource policy goes with it.",
     source=f"{API}/API_DeleteTable.html",
 )
 def delete_table(account: Account, call: Call) -> Answer | None:
@@ -75,6 +76,7 @@ def delete_table(account: Account, call: Call) -> Answer | None:
         def end() -> None:
             changes.states.pop(key, None)
             backend.delete_table(key[2])
+            backend.resource_policies.pop(table.table_arn, None)
 
         changes.states[key] = "DELETING"
         account.schedule(account.clock.now() + DELETES, end)

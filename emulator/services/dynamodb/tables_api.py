@@ -48,9 +48,9 @@ class TableChanges:
 @emulates(
     "dynamodb",
     "UpdateTable",
-    rule="One index is created or deleted per call, and none while an index is not ACTIVE; nothing is changed while "
-    "the table is not ACTIVE; all of it takes time; a stream comes back under a new label, and is neither enabled nor "
-    "disabled twice, nor disabled where replicas run on it.",
+    rule="One index is created or deleted per call, and none while an index is not ACTIVE; the call that creates one "
+    "defines its keys' attributes; nothing is changed while the table is not ACTIVE; all of it takes time; a stream "
+    "comes back under a new label, and is neither enabled nor disabled twice, nor disabled where replicas run on it.",
     source=f"{API}/API_UpdateTable.html",
 )
 def update_table(account: Account, call: Call) -> Answer | None:
@@ -173,16 +173,22 @@ def _change_index(account: Account, call: Call, key: Key, table: Any, change: Ma
         index.status = "DELETING"
         _busy_for(account, key, DELETES, lambda: _drop_index(table, index))
     elif "Create" in change:
-        _create_index(account, call, key, table, change["Create"]["IndexName"])
+        _create_index(account, call, key, table, change["Create"])
     else:
         call.forward()
 
 
-def _create_index(account: Account, call: Call, key: Key, table: Any, name: str) -> None:
+def _create_index(account: Account, call: Call, key: Key, table: Any, wanted: Mapping[str, Any]) -> None:
+    name = wanted["IndexName"]
     if any(each.name == name for each in table.global_indexes):
         raise _invalid(f"Attempting to create an index which already exists: {name}")
     asked = dict(call.parameters)
     given = {each["AttributeName"]: each for each in asked.get("AttributeDefinitions", [])}
+    if undefined := [each["AttributeName"] for each in wanted["KeySchema"] if each["AttributeName"] not in given]:
+        raise _invalid(
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            f"Keys: [{', '.join(undefined)}], AttributeDefinitions: [{', '.join(given)}]"
+        )
     known = {each["AttributeName"]: each for each in table.attr}
     call.forward({**asked, "AttributeDefinitions": list((known | given).values())})
     index = next(each for each in table.global_indexes if each.name == name)

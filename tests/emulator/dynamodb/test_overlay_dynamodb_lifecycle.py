@@ -83,6 +83,21 @@ def test_a_table_that_is_not_there_yet_is_not_backed_up(dynamodb):
         dynamodb.create_backup(TableName=NAME, BackupName="before")
 
 
+def test_a_tables_policy_goes_with_it(account, dynamodb):
+    """A new table of the same name has none."""
+    policy = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "dynamodb:Scan"}]}'
+    for _ in range(2):
+        create(dynamodb)
+        account.clock.sleep(60)
+        arn = dynamodb.describe_table(TableName=NAME)["Table"]["TableArn"]
+        with pytest.raises(dynamodb.exceptions.PolicyNotFoundException):
+            dynamodb.get_resource_policy(ResourceArn=arn)
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=policy)
+        account.clock.sleep(30)
+        dynamodb.delete_table(TableName=NAME)
+        account.clock.sleep(60)
+
+
 def test_protection_goes_in_a_moment_and_then_the_table(account, dynamodb):
     create(dynamodb, DeletionProtectionEnabled=True)
     account.clock.sleep(60)

@@ -1,0 +1,38 @@
+"""The same scripts in the emulated account and in the second emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from benchmarks.parity.scripts import Answers, Asked
+from benchmarks.second_emulator.place import ACCOUNT, REGION, second_emulator
+from benchmarks.second_emulator.scripts import RUN
+from emulator.account import EmulatedAccount
+
+START = datetime(2027, 3, 1, 8, tzinfo=UTC)
+
+
+@contextmanager
+def emulated() -> Iterator[Asked]:
+    """The emulated account, new, to be asked as the second one is."""
+    with EmulatedAccount(start=START, tooling="111111111111", production=ACCOUNT) as account:
+        clock = account.clock
+        yield Asked(account.session(ACCOUNT, REGION), REGION, "second", clock.sleep, clock.now)
+
+
+def ours(names: Iterable[str] = tuple(RUN)) -> dict[str, Answers]:
+    """What the emulated account answers, each script in a new one."""
+    found = {}
+    for name in names:
+        with emulated() as asked:
+            found[name] = RUN[name].ask(asked)
+    return found
+
+
+def both() -> dict[str, Mapping[str, Answers]]:
+    """What both answer. Raises RuntimeError where the second emulator does not start."""
+    mine = ours()
+    with second_emulator() as asked:
+        return {name: {"emulated": mine[name], "second": script.ask(asked)} for name, script in RUN.items()}
