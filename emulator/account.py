@@ -43,7 +43,7 @@ class EmulatedAccount:
 
     `seed` makes moto's identifiers, the faults and botocore's retry waits repeatable. `crash_at` and
     `fault_rate` concern the calls of every actor but the rehearsal (see `acting`). Its sessions' clients
-    call it without a wire, unless `wire` says otherwise or faults are to happen there.
+    call it directly, without HTTP, unless `wire` is true or faults are to happen on the connection.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class EmulatedAccount:
         self._random = Random(seed)  # noqa: S311 -- repeatable on purpose
         self._seed = seed
         self._actor = REHEARSAL
-        self._depth = 0  # calls under way: those inside a call or an event are the account's own doing
-        self._bare = 0  # calls that bypass the overlay: an overlay operation asks moto
+        self._depth = 0  # calls under way: the account itself makes those inside a call or an event
+        self._bare = 0  # calls that bypass the overlay: an overlay operation calls moto
         self._travelling = 0
         self._callbacks: list[Callable[[datetime], None]] = []
         self._parts: dict[type, Any] = {}
@@ -80,8 +80,9 @@ class EmulatedAccount:
     def __enter__(self) -> Self:
         overlay.operations()
         self._active.enter_context(attached(self))
-        # moto asks a backend of this account for its addresses, at each life's first call of EC2 by the wire and at the
-        # process's first one without: its default VPC would take identifiers of the seed then.
+        # At a life's first EC2 call over HTTP, and at the process's first one without, moto asks a backend of this
+        # account for
+        # its addresses: creating its default VPC then would take identifiers from the seed.
         get_backend("ec2")[DEFAULT_ACCOUNT_ID]["us-east-1"]
         mock_random.seed(self._seed)
         self._active.enter_context(simulated_waits(self.clock, self._random.random))
@@ -95,20 +96,20 @@ class EmulatedAccount:
     # For the walker, the loader and the workload.
 
     def schedule(self, at: datetime, what: Callable[[], object]) -> None:
-        """Something that AWS does later, by itself. It returns False when it found nothing to change."""
+        """Schedule a later change that AWS makes by itself. `what` returns False when it had nothing to change."""
         self.clock.schedule(at, what)
 
     def on_change(self, callback: Callable[[datetime], None]) -> None:
         """Call `callback(now)` after every call that changed the configuration and every scheduled event.
 
-        Calls that only move data (items, objects, datapoints) do not count. What the callback itself
-        calls is the rehearsal's and calls no callback.
+        Calls that only move data (items, objects, datapoints) do not count. Calls that the callback itself
+        makes belong to the rehearsal and trigger no callback.
         """
         self._callbacks.append(callback)
 
     @contextmanager
     def acting(self, actor: str) -> Iterator[None]:
-        """Who calls, in the record: the job's name, such as `Phase2.Apply`."""
+        """The calls inside are recorded under this actor: the job's name, such as `Phase2.Apply`."""
         before, self._actor = self._actor, actor
         try:
             yield
@@ -121,35 +122,35 @@ class EmulatedAccount:
         return key or self.credentials.of_user(self.tooling)
 
     def session(self, account: str, region: str) -> boto3.Session:
-        """A session in either account, for the rehearsal's own hands."""
+        """A session in either account, for the rehearsal itself."""
         return self.session_of(self.credentials.of_user(account), region)
 
     def session_of(self, key: AccessKey, region: str) -> boto3.Session:
-        """The session of whoever holds a key; made once and kept."""
+        """The session for an access key; made once and reused."""
         if (key.id, region) not in self._sessions:
             self._sessions[key.id, region] = boto3.Session(botocore_session=self.botocore_session(key, region))
         return self._sessions[key.id, region]
 
     def botocore_session(self, key: AccessKey, region: str) -> botocore.session.Session:
-        """A session of whoever holds a key, as botocore has it: a job opens its own."""
+        """A new botocore session for an access key: each job opens its own."""
         return botocore_session(key, region, shape_clients=self._shape_clients)
 
     def client(self, service: str, account: str, region: str) -> Any:
-        """A client in either account, for the rehearsal's own hands; made once and kept."""
+        """A client in either account, for the rehearsal itself; made once and reused."""
         key = (service, account, region)
         if key not in self._clients:
             self._clients[key] = self.session(account, region).client(cast("Any", service))
         return self._clients[key]
 
     def part(self, kind: type[T]) -> T:
-        """The account's one `kind()`: where an overlay module keeps what moto has no place for."""
+        """The account's one `kind()`: an overlay module stores there what moto has no place for."""
         if kind not in self._parts:
             self._parts[kind] = kind()
         return cast("T", self._parts[kind])
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """The lock, and the whole process at the account's time: around everything that touches moto."""
+        """Hold the lock and set the whole process to the account's time, for everything that touches moto."""
         with self.lock:
             if self._travelling:
                 yield
@@ -164,11 +165,11 @@ class EmulatedAccount:
     # For the overlay and the seam.
 
     def identifier(self) -> str:
-        """A UUID such as AWS gives to things; the same seed gives the same ones."""
+        """A UUID of the form that AWS gives to resources; the same seed gives the same ones."""
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
     def caller_arn(self, call: Call) -> str:
-        """Who signed the call: a user, or a session of a role."""
+        """ARN of the caller that signed the call: a user, or a session of a role."""
         return self.credentials.arn_of(call.access_key)
 
     def entering(self) -> Any:
@@ -178,7 +179,7 @@ class EmulatedAccount:
         return self.credentials.account_of(access_key)
 
     def handle(self, request: WireRequest) -> Wire:
-        """Answer one call: the overlay where it has the operation, else moto."""
+        """Answer one call: from the overlay if it has the operation, else from moto."""
         with self.moment():
             if self._bare:
                 return request.original()
@@ -207,7 +208,7 @@ class EmulatedAccount:
                     self._changed()
 
     def _land(self, call: Call, request: WireRequest) -> Wire:
-        """Let the call happen, with what the faults make of it; record it."""
+        """Carry out the call, with any fault that hits it, and record it."""
         self.calls.add(call)
         if call.actor == REHEARSAL:
             return self._answer(call, request)
@@ -242,7 +243,7 @@ class EmulatedAccount:
         return request.serialize(answer)
 
     def _refuse_failing(self, call: Call) -> None:
-        """The control plane of a service that fails in production answers none of the jobs."""
+        """Refuse calls of the jobs to a service whose control plane fails in production."""
         workload = self.part(Sources).workload
         if workload is None or call.actor == REHEARSAL or call.account != self.production:
             return
@@ -255,7 +256,7 @@ class EmulatedAccount:
             raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
 
     def _forward(self, request: WireRequest, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
-        """moto's own answer, to the request as it came or to other parameters. Raises AwsError."""
+        """moto's own answer to the request, unchanged or with other parameters. Raises AwsError."""
         self._bare += 1
         try:
             if parameters is None:

@@ -2,7 +2,7 @@
 
 /                             AWS's own protocols, for AWS_ENDPOINT_URL
 GET  /rehearsal/clock         {"now": "2027-03-01T08:00:00+00:00"}
-POST /rehearsal/clock         {"sleep": 30}: time moves, and the answer is the new time; 400 for another body
+POST /rehearsal/clock         {"sleep": 30}: moves the time and answers the new one; 400 for another body
 GET  /rehearsal/environment?verb=apply    the variables and the access key of the job that runs the verb
 """
 
@@ -25,17 +25,17 @@ from emulator.services.sts.api import DrivenByHand
 
 LOOPBACK = "127.0.0.1"  # an emulated account checks no signature: nobody else may reach it
 ACTOR = "exec"
-_LONGEST = 366 * 86_400  # seconds that time moves at once
+_LONGEST = 366 * 86_400  # the longest move of time in one request, in seconds
 
 Environments = Callable[[str], Mapping[str, str]]
 """The variables of the job that runs a verb."""
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto publishes no types
-    """Says nothing about requests that went well."""
+    """A request handler that logs nothing about successful requests."""
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """Nothing: a verb makes hundreds of calls."""
+        """Log nothing: a verb makes hundreds of calls."""
 
 
 class Served:
@@ -52,7 +52,7 @@ class Served:
         if request.path.startswith("/rehearsal/"):
             return self._own(request)(environ, start_response)
         if request.content_length:
-            # Read before the lock is taken: a client that dies while it sends must not hold the account.
+            # Read before the lock is taken: a client that dies while it sends must not keep the account locked.
             environ["wsgi.input"] = io.BytesIO(request.get_data(cache=False))
         try:
             with self._account.moment(), self._account.acting(ACTOR):
@@ -71,7 +71,7 @@ class Served:
         return Response(f"{request.method} {request.path}: not here; see emulator/http_server.py\n", status=404)
 
     def _sleep(self, body: bytes) -> Response:
-        """Let time pass; 400 for a body that says no number of seconds from 0 on: time goes one way."""
+        """Move the time forward; 400 for a body without a number of seconds from 0 on."""
         try:
             seconds = json.loads(body)["sleep"]
         except (ValueError, KeyError, TypeError):
@@ -95,7 +95,7 @@ class Served:
 
 @contextmanager
 def serving(account: EmulatedAccount, port: int, environments: Environments) -> Iterator[int]:
-    """Serve the account while inside; the port, a free one when 0 was asked for. Raises OSError when it is taken."""
+    """Serve the account inside the block; yields the port, a free one for 0. Raises OSError when the port is taken."""
     server = make_server(LOOPBACK, port, Served(account, environments), threaded=True, request_handler=QuietHandler)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()

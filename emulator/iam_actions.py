@@ -1,6 +1,6 @@
 """Which IAM actions AWS checks for an API operation, on which resources: the one table.
 
-An action is called as its operation is, with the service's prefix, but where the Service Authorization
+An action has the name of its operation, with the service's prefix, except where the Service Authorization
 Reference says otherwise.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -32,7 +32,7 @@ OTHERWISE: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
         f"{REFERENCE}/list_awssecuritytokenservice.html",
     ),
 }
-# A transaction is authorized by what is in it.
+# A transaction is authorized by the operations in it.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 IN_TRANSACTION = {
     "ConditionCheck": "dynamodb:ConditionCheckItem",
@@ -44,7 +44,7 @@ IN_TRANSACTION = {
 
 
 def iam_actions(service: str, operation: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """The IAM actions of one operation, by boto3's service name; `parameters` tell what a transaction does."""
+    """The IAM actions of one operation, by boto3's service name; `parameters` show the operations in a transaction."""
     if (service, operation) in (("dynamodb", "TransactGetItems"), ("dynamodb", "TransactWriteItems")):
         kinds = {kind for item in parameters["TransactItems"] for kind in item}
         return tuple(IN_TRANSACTION[kind] for kind in sorted(kinds))
@@ -55,7 +55,7 @@ def iam_actions(service: str, operation: str, parameters: Mapping[str, Any]) -> 
 
 
 def by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[str, int]]:
-    """How often each IAM action was asked for, by the role that asked; own credentials are the role ''."""
+    """Number of requests for each IAM action, by the role that made them; calls with a user's own key are under ''."""
     found: dict[str, Counter[str]] = {}
     for call in calls:
         asked = found.setdefault(_role(call, credentials), Counter())
@@ -64,7 +64,7 @@ def by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[s
 
 
 def resources_by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[str, list[str]]]:
-    """On which resources each IAM action was asked for, by role: where `resource_of` can tell."""
+    """The resources on which each role used each IAM action, where `resource_of` knows them."""
     found: dict[str, dict[str, set[str]]] = {}
     for call in calls:
         if arn := resource_of(call):
@@ -93,9 +93,9 @@ class Required:
 
 
 def required(call: Call) -> tuple[Required, ...]:
-    """What a call by itself takes, by its parameters. Raises NotImplementedError for an unknown change.
+    """The rights that a call itself needs, by its parameters. Raises NotImplementedError for an unknown change.
 
-    What AWS asks for beyond it, by what the parameters lead to, is in `authorization`.
+    `authorization` has the further rights that AWS checks because of what the parameters refer to.
     """
     asked, keys = call.parameters, {**_request_tags(call.parameters), **_keys(call)}
     if call.operation in ("TransactGetItems", "TransactWriteItems"):
@@ -106,7 +106,7 @@ def required(call: Call) -> tuple[Required, ...]:
 
 
 def resources_of(call: Call) -> tuple[str, ...]:
-    """The ARNs that AWS checks for a call: `*` where the operation takes no resource, or names none."""
+    """The ARNs that AWS checks for a call: `*` if the operation takes no resource, or the call names none."""
     known = RESOURCES.get(call.service)
     found = tuple(dict.fromkeys(known[0](call))) if known else ()
     if not found and call.mutating:
@@ -122,7 +122,7 @@ def _table(call: Call, name: str) -> str:
 
 
 def _dynamodb(call: Call) -> Iterator[str]:
-    """Table, index, stream, backup. A query of an index is checked on the index."""
+    """Table, index, stream, backup. AWS checks a query of an index on the index."""
     asked = call.parameters
     if "TableName" in asked and call.operation not in ("ListBackups", "ListContributorInsights"):
         table = _table(call, asked["TableName"])
@@ -162,8 +162,8 @@ def _elasticache(call: Call) -> Iterator[str]:
         yield asked["ResourceName"]
 
 
-# Parameters of Amazon RDS that name a resource, with the kind in its ARN. What an instance of a cluster takes from its
-# cluster by itself is checked where it is named.
+# Parameters of Amazon RDS that name a resource, with the kind in its ARN. Settings that an instance inherits from
+# its cluster are checked where the cluster is named.
 _OF_RDS = {
     "DBInstanceIdentifier": "db",
     "DBClusterIdentifier": "cluster",
@@ -233,7 +233,7 @@ def _events(call: Call) -> Iterator[str]:
 
 
 def _cloudwatch(call: Call) -> Iterator[str]:
-    """Alarms that are changed; who reads needs no resource, and a datapoint belongs to none."""
+    """Alarms that are changed; reads need no resource, and a datapoint belongs to none."""
     if not call.mutating:
         return
     asked = call.parameters
@@ -271,8 +271,8 @@ def _quota(call: Call) -> Iterator[str]:
         yield f"{place}:{asked['ServiceCode']}/{asked['QuotaCode']}"
 
 
-# By boto3's service name: how the resources of a call are found, and the page that lists the service's resource types.
-# A service that is not here has reading operations alone that take no resource, or lose their list when one is named.
+# By boto3's service name: the reader of a call's resources, and the page that lists the service's resource types.
+# A service that is not here has only read operations that take no resource, or lose their list when one is named.
 RESOURCES: dict[str, tuple[Callable[[Call], Iterator[str]], str]] = {
     "autoscaling": (_autoscaling, f"{REFERENCE}/list_amazonec2autoscaling.html"),
     "cloudformation": (_cloudformation, f"{REFERENCE}/list_awscloudformation.html"),
@@ -293,7 +293,7 @@ RESOURCES: dict[str, tuple[Callable[[Call], Iterator[str]], str]] = {
     "ssm": (_ssm, f"{REFERENCE}/list_awssystemsmanager.html"),
     "sts": (_named_by("RoleArn"), f"{REFERENCE}/list_awssecuritytokenservice.html"),
 }
-# Parameters that are condition keys of their service, by the same pages.
+# Parameters that are condition keys of their service, from the same pages.
 _KEYS: dict[str, dict[str, str]] = {
     "cloudformation": {
         "ChangeSetName": "cloudformation:changesetname",
@@ -315,7 +315,7 @@ def _keys(call: Call) -> dict[str, Sequence[str]]:
 
 
 def _request_tags(asked: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """The tags that a call gives to what it makes: aws:RequestTag and aws:TagKeys."""
+    """The tags that a call sets on the resource it creates: aws:RequestTag and aws:TagKeys."""
     tags: Any = asked.get("Tags", ())
     listed = tags if isinstance(tags, list | tuple) else ()
     named = {each["Key"]: [str(each.get("Value", ""))] for each in listed}

@@ -1,6 +1,6 @@
-"""What the emulated account is billed: metered use at list price, less commitments, as Cost Explorer shows it later.
+"""The emulated account's bill: metered use at list price, less commitments, as Cost Explorer shows it later.
 
-`metering` counts what there was and what was used, hour by hour; `catalog` knows what each item is
-called and costs; `commitments` lets reservations and Savings Plans cover it; `ledger` makes the lines
-of the bill; `window` says what of it may be asked for, and what is known of it already.
+`metering` counts existing resources and their use, hour by hour; `catalog` has the billing name and price
+of each item; `commitments` applies reservations and Savings Plans; `ledger` makes the lines of the bill;
+`window` gives the periods that may be queried, and the share of them that is known already.
 """

@@ -1,8 +1,8 @@
-"""What AWS would advise to buy: the commitment that would have saved most in the days it looks back on.
+"""AWS's purchase recommendations: the commitment that would have saved most in the lookback period.
 
-It looks at nothing but the past: right after the footprint shrank, it advises to buy for the old one
-("Understanding your reservation recommendations", AWS Cost Management User Guide). What is covered
-already is left out. The discount is the scenario's `offered`, whatever term and payment are asked for.
+Only the past counts: right after the footprint shrank, the advice is still to buy for the old one
+("Understanding your reservation recommendations", AWS Cost Management User Guide). Use that is covered
+already is left out. The discount is the scenario's `offered`, for every term and payment option.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from emulator.workload.noise import Array
 
 @dataclass(frozen=True)
 class Purchase:
-    """So many reserved instances of one type. `used` is what ran of it at list price, in instances, by hour."""
+    """`count` reserved instances of one type. `used` is their hourly use at list price, in instances."""
 
     region: str
     kind: str
@@ -30,7 +30,7 @@ class Purchase:
 
     @property
     def saved(self) -> float:
-        """In the hours looked back on, in the account's currency."""
+        """Saving in the lookback period, in the account's currency."""
         return saving(self.used, self.count, self.price, self.discount)
 
     @property
@@ -40,7 +40,7 @@ class Purchase:
 
 @dataclass(frozen=True)
 class Commitment:
-    """A Savings Plan of so much an hour, in the account's currency. `spend` is what it could cover, by hour."""
+    """A Savings Plan of `per_hour`, in the account's currency. `spend` is the hourly spend that it could cover."""
 
     per_hour: float
     spend: Array
@@ -55,7 +55,7 @@ class Commitment:
 
     @property
     def saved(self) -> float:
-        """In the hours looked back on, in the account's currency."""
+        """Saving in the lookback period, in the account's currency."""
         return float((self.covered - self.per_hour).sum())
 
 
@@ -88,14 +88,14 @@ def at_list(book: Ledger, key: tuple[str, str]) -> Array:
 
 
 def saving(used: Array, count: float, price: float, discount: float) -> float:
-    """What so many reserved instances would have saved, less what they cost while nothing used them."""
+    """Saving of `count` reserved instances, less their cost in the hours in which nothing used them."""
     return float((np.minimum(used, count) * price - count * price * (1 - discount)).sum())
 
 
 def _purchase(
     book: Ledger, region: str, keys: list[tuple[str, str]], hours: slice, spec: BillingSpec
 ) -> Purchase | None:
-    """For one family: in instances of the type that ran most."""
+    """The purchase for one family, counted in instances of its most used type."""
     units = {key: at_list(book, key)[hours] * normalized(key[1]) for key in keys}
     kind = max(units, key=lambda key: float(units[key].sum()))[1]
     used = np.sum(list(units.values()), axis=0) / normalized(kind)

@@ -1,4 +1,4 @@
-"""What is billed: how Cost Explorer and the Price List call each item, and what it costs.
+"""The billed items: their names in Cost Explorer and the Price List, their units and prices.
 
 Service names and usage types as in "Cost and Usage Report, line item details" and the services' own
 billing pages; an item's name is the one in the price tables.
@@ -27,7 +27,7 @@ COST_EXPLORER = "AWS Cost Explorer"
 # The prefix of usage types by Region: "Billing and cost management, Region billing codes".
 _PREFIXES = {"us-east-1": "", "us-west-2": "USW2-", "eu-west-1": "EU-"}
 LOCATIONS = {"us-east-1": "US East (N. Virginia)", "us-west-2": "US West (Oregon)", "eu-west-1": "EU (Ireland)"}
-# How many of what the bill counts are in the unit that a price is for.
+# The number of billed units in one unit of a price.
 _IN_UNIT = {"million": 1_000_000}
 _INSTANCE_TYPE = re.compile(
     r"(?:db\.|cache\.)?[a-z]+\d[a-z0-9-]*\.(?:\d*xlarge|nano|micro|small|medium|large)(?: I/O-Optimized)?"
@@ -151,7 +151,7 @@ def is_billed(name: str) -> bool:
 
 @cache
 def item(name: str) -> Item:
-    """An item by its name in the price tables: a fixed one, or the instance type that it names."""
+    """An item by its name in the price tables: a fixed item, or the instance type with this name."""
     if name in _FIXED:
         return _FIXED[name]
     if name.startswith("db."):
@@ -185,13 +185,13 @@ def normalized(kind: str) -> float:
 
 
 def family(kind: str) -> str:
-    """Within what a reservation is flexible in size: m5, db.r6g, cache.r6g."""
+    """The part of a type within which a reservation is flexible in size: m5, db.r6g, cache.r6g."""
     return kind.rsplit(".", 1)[0]
 
 
 @cache
 def prices() -> Mapping[tuple[str, str], Price]:
-    """The price of everything that is billed here, by Region and item: the account's own table."""
+    """The price of each billed item, by Region and item: the account's own table."""
     document = json.loads(files("emulator.billing").joinpath("prices.json").read_text())
     return {
         (row["region"], row["item"]): Price(
@@ -202,7 +202,7 @@ def prices() -> Mapping[tuple[str, str], Price]:
 
 
 def rate(name: str, region: str) -> float:
-    """US dollars for one unit. Raises PriceMissing: nothing is billed at a guess."""
+    """US dollars for one unit. Raises PriceMissing: nothing is billed at an estimate."""
     if (region, name) not in prices():
         raise PriceMissing(
             f"no price is known for {name} in {region}, so the emulated account cannot be billed for it: "
@@ -212,5 +212,5 @@ def rate(name: str, region: str) -> float:
 
 
 def per_unit(price: Price) -> Decimal:
-    """US dollars for one of what the bill counts."""
+    """US dollars for one unit as the bill counts it."""
     return price.usd / _IN_UNIT.get(price.unit, 1)

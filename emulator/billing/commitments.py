@@ -1,4 +1,4 @@
-"""How reservations and Savings Plans cover what ran, hour by hour: what is covered, and what is paid for unused.
+"""Coverage of running instances by reservations and Savings Plans, hour by hour: covered hours and unused fees.
 
 Reservations come first, the smallest instance size of the family first (EC2 User Guide, "How Reserved
 Instance discounts are applied"), then Savings Plans (Savings Plans User Guide, "Understanding how
@@ -46,7 +46,7 @@ class PlanUse:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What all commitments do to the instances: `reserved` hours and their effective `cost`, by Region and item."""
+    """Effect of all commitments on the instances: `reserved` hours and their effective `cost`, by Region and item."""
 
     reservations: tuple[ReservationUse, ...]
     plans: tuple[PlanUse, ...]
@@ -84,7 +84,7 @@ def cover(
 
 
 def _is_for_ours(reservation: ReservationSpec) -> bool:
-    """Whether it matches what runs here: Linux on shared hosts, as far as it is EC2.
+    """Whether it matches the instances here: for EC2, Linux with shared tenancy.
 
     EC2 User Guide, "How Reserved Instances are applied": platform and tenancy must match.
     """
@@ -103,7 +103,7 @@ def active(commitment: ReservationSpec | SavingsPlanSpec, first: int, count: int
 
 
 def unit_cost(reservation: ReservationSpec) -> float:
-    """What one reserved normalized unit costs an hour, upfront payments spread over the term."""
+    """Hourly cost of one reserved normalized unit in US dollars, upfront payments spread over the term."""
     kind = reservation.kind
     return rate(kind, reservation.region) * (1 - reservation.discount) / normalized(kind)
 
@@ -116,7 +116,7 @@ def _reserve(
     reserved: dict[tuple[str, str], Array],
     cost: dict[tuple[str, str], Array],
 ) -> list[ReservationUse]:
-    """The reservations of one family and Region, over the instances that run of it."""
+    """The reservations of one family and Region, applied to its running instances."""
     wanted = {key: amounts * normalized(key[1]) for key, amounts in running.items()}
     left = sum(wanted.values(), start=np.zeros(count))
     uses = []
@@ -136,7 +136,7 @@ def _reserve(
 
 
 def _plan(plan: SavingsPlanSpec, left: dict[tuple[str, str], Array], first: int, count: int) -> PlanUse:
-    """One Savings Plan over the hours that are still at list price; what it covers leaves `left`."""
+    """One Savings Plan applied to the hours that are still at list price; covered hours leave `left`."""
     committed = active(plan, first, count) * plan.per_hour
     remaining, covers = committed.copy(), {}
     for key in sorted(left, key=lambda key: (key[0], normalized(key[1]))):

@@ -1,7 +1,7 @@
 """The lines of the bill, hour by hour, as the Cost and Usage Report has them; Cost Explorer adds them up.
 
-Unblended cost is what is charged when it is charged; amortized cost spreads the fees of commitments
-over their term and puts them where they were used ("Cost and Usage Report, line item details").
+Unblended cost shows each charge when it is made; amortized cost spreads the fees of commitments
+over their term, to the hours that used them ("Cost and Usage Report, line item details").
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class LedgerLine:
     quantity: Array
     unblended: Array
     amortized: Array
-    account: str = ""  # whose it is; empty: the account's own
+    account: str = ""  # the account that is billed; empty: the production account
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Everything billed from hour `first` (since 1970) on, up to the hour that now is under way."""
+    """All charges from hour `first` (since 1970) on, up to the current hour."""
 
     first: int
     lines: tuple[LedgerLine, ...]
@@ -56,21 +56,21 @@ class Ledger:
         return len(self.lines[0].quantity) if self.lines else 0
 
     def slice(self, begin: datetime, end: datetime) -> slice:
-        """The hours of a range, as far as the ledger has them."""
+        """The hours of a range that the ledger has."""
         low, high = (int(each.timestamp() // 3600) - self.first for each in (begin, end))
         return slice(max(low, 0), max(high, 0))
 
 
 @dataclass
 class Billing:
-    """What the scenario says of the account's bill, and the ledger that was made last."""
+    """The bill of the scenario's file, and the ledger that was computed last."""
 
     spec: BillingSpec = field(default_factory=BillingSpec)
     made: tuple[object, Ledger] | None = None
 
 
 def empty(first: int) -> Ledger:
-    """The bill of an account in which nothing is."""
+    """The bill of an account without resources."""
     return Ledger(first, (), cover({}, first, (), ()), {})
 
 
@@ -98,14 +98,14 @@ def stranded(account: Account) -> float:
 
 
 def week(account: Account, start: datetime) -> float:
-    """What a week cost, in US dollars: fees of commitments spread over their term, without credits and refunds."""
+    """Cost of a week in US dollars: fees of commitments spread over their term, without credits and refunds."""
     book = ledger(account)
     hours = book.slice(start, start + timedelta(weeks=1))
     return float(sum(each.amortized[hours].sum() for each in book.lines if each.record not in ("Credit", "Refund")))
 
 
 def begun(spec: BillingSpec, lived: float) -> int:
-    """The account's first hour: that of its first lived day, or the first of the month so many months before."""
+    """The account's first hour: that of its first lived day, or the first of the month `earlier_months` before."""
     if not spec.earlier_months:
         return int(lived // 3600)
     day = datetime.fromtimestamp(lived, UTC)
@@ -131,7 +131,7 @@ def settle(metered: Metered, spec: BillingSpec) -> Ledger:
 
 
 def _use(key: tuple[str, str], amounts: Array, coverage: Coverage) -> Iterator[LedgerLine]:
-    """An item's use: what a reservation covers costs nothing when it is used, its fee pays for it."""
+    """An item's use: use that a reservation covers costs nothing here, because the reservation's fee pays for it."""
     region, name = key
     what, price = item(name), rate(name, region)
     by_plans = coverage.by_plans(key)
@@ -154,7 +154,7 @@ def _use(key: tuple[str, str], amounts: Array, coverage: Coverage) -> Iterator[L
 
 
 def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[LedgerLine]:
-    """The recurring fee of a month, on the first, and what was paid upfront; amortized is what went unused."""
+    """The recurring fee of each month, on the first, and the upfront payment; the amortized cost is the unused part."""
     each = use.reservation
     what = item(each.kind)
     fee_type = f"{what.prefix_in(each.region)}HeavyUsage:{what.usage_type.partition(':')[2]}"
@@ -170,7 +170,7 @@ def _reservation_fees(use: ReservationUse, first: int, count: int) -> Iterator[L
 
 
 def _plan_lines(use: PlanUse, first: int, count: int) -> Iterator[LedgerLine]:
-    """The commitment of every hour, and what was paid upfront; amortized is what of it went unused."""
+    """The commitment of every hour, and the upfront payment; the amortized cost is the unused part."""
     plan = use.plan
     what = "ComputeSP:" if plan.type == "Compute" else f"EC2SP:{plan.family}."
     kind = f"{what}{plan.years}yr{plan.payment.replace(' ', '')}"
@@ -183,7 +183,7 @@ def _plan_lines(use: PlanUse, first: int, count: int) -> Iterator[LedgerLine]:
 
 
 def _upfront(bought: ReservationSpec | SavingsPlanSpec, per_hour: float, first: int, count: int) -> Array:
-    """What is paid for the whole term when it begins."""
+    """The payment for the whole term, in the hour in which it begins."""
     paid = np.zeros(count)
     at = int(bought.begin.timestamp() // 3600) - first
     if 0 <= at < count:
@@ -192,7 +192,7 @@ def _upfront(bought: ReservationSpec | SavingsPlanSpec, per_hour: float, first: 
 
 
 def _monthly_hours(reservation: ReservationSpec, first: int, count: int) -> Array:
-    """The hours of the term in each month, all in the first of them: the fee of a month is charged when it begins."""
+    """The hours of the term in each month, all in its first hour: a month's fee is charged when the month begins."""
     result = np.zeros(count)
     for month in range(reservation.years * 12 + 1):
         years, number = divmod(reservation.begin.year * 12 + reservation.begin.month - 1 + month, 12)
@@ -206,7 +206,7 @@ def _monthly_hours(reservation: ReservationSpec, first: int, count: int) -> Arra
 
 
 def _member(each: AccountMember, count: int) -> LedgerLine:
-    """What another account of the organization is billed, hour by hour."""
+    """The hourly charges of another account of the organization."""
     cost = np.full(count, each.per_hour)
     return LedgerLine(EC2, "BoxUsage:m5.large", "us-east-1", "Usage", "Hrs", cost, cost, cost, each.account)
 
@@ -220,7 +220,7 @@ def _adjustment(each: Adjustment, first: int, count: int) -> LedgerLine:
 
 
 def _requests(account: Account, first: int, count: int) -> list[LedgerLine]:
-    """What the answers of Cost Explorer themselves cost."""
+    """The charges for Cost Explorer requests."""
     calls = np.zeros(count)
     for call in account.calls.of("ce"):
         at = int(call.at.timestamp() // 3600) - first

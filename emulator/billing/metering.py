@@ -1,8 +1,8 @@
-"""What the account had and used, hour by hour: instances and storage from its history, the rest from the workload.
+"""Existence and use, hour by hour: instances and storage from the account's history, the rest from the workload.
 
-Before its first lived day the account is taken to have been as it was then, for as many months as the
-scenario says, with a load that grew and swung with the seasons. A request costs the same everywhere
-as in the metrics (see `signals`); no noise is added beyond that of the demand.
+Before its first lived day the account is assumed unchanged, for as many months as the scenario says,
+with a load that grew and changed with the seasons. A request costs the same as in the metrics
+(see `signals`); no noise is added to that of the demand.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Metered:
 
 
 def history(timeline: Timeline, begin: float) -> Timeline:
-    """The account's configurations from `begin` on, which may lie before its first: then it was as founded."""
+    """The account's configurations from `begin` on; before its first one, that first one."""
     if begin >= timeline[0][0]:
         return timeline
     founded = timeline[0][0] + SETTLED
@@ -63,7 +63,7 @@ def history(timeline: Timeline, begin: float) -> Timeline:
 
 
 def meter(workload: Workload, first: int, last: int) -> Metered:
-    """Everything from hour `first` up to hour `last`, both counted since 1970."""
+    """All use from hour `first` up to hour `last`, both counted since 1970."""
     if not workload.timeline or first >= last:
         return Metered(first, {})
     steps = history(workload.timeline, first * 3600.0)
@@ -79,7 +79,7 @@ def meter(workload: Workload, first: int, last: int) -> Metered:
 
 
 def _existing(scene: Scene) -> dict[str, Array]:
-    """Hours of what is billed for existing."""
+    """Hours of the items that are billed for existing."""
     types = sorted({kind for _, configuration in scene.timeline for kind in kinds(_here(configuration, scene))})
     found = {kind: _hours(scene, _count_of(kind)) for kind in types}
     found["NAT gateway"] = _hours(scene, lambda r: r.gateways)
@@ -115,7 +115,7 @@ def _stored(scene: Scene, lived: Scene) -> dict[str, Array]:
 
 
 def _used(scene: Scene, lived: Scene) -> dict[str, Array]:
-    """What requests consume where there is something to consume it of."""
+    """Consumption by requests, in the hours in which the consumed resource exists."""
     serving = scene.of(lambda r: bool(r.balancers and r.fleets))
     writing = scene.of(lambda r: any(each.writer and not each.secondary for each in r.databases.values()))
     if not (serving.any() or writing.any() or scene.of(lambda r: bool(r.tables)).any()):
@@ -158,7 +158,7 @@ def earlier(scene: Scene, lived: Scene) -> Array:
 
 
 def month_hours(scene: Scene) -> Array:
-    """By hour, how many hours its month has."""
+    """By hour, the number of hours in its month."""
     hours = (scene.periods[::PER_HOUR] // PER_HOUR).astype("datetime64[h]")
     months = hours.astype("datetime64[M]")
     lengths = (months + 1).astype("datetime64[h]") - months.astype("datetime64[h]")
@@ -188,7 +188,7 @@ def _has_database(name: str) -> Callable[[RegionSnapshot], float]:
 
 
 def _copies_of(table: str) -> Callable[[RegionSnapshot], float]:
-    """How often a write is kept: in the table and in each of its indexes."""
+    """Number of copies of each write: one in the table and one in each of its indexes."""
     return lambda region: 1 + len(region.tables[table]) if table in region.tables else 0
 
 

@@ -1,7 +1,7 @@
-"""What a month of the account as it stands now costs at list price.
+"""Cost of a month of the account in its present state, at list price.
 
-That is everything that is billed for existing, and the requests of its tables. What else is billed by use (I/O, data
-transfer, capacity units) follows the load and is left out, and so are commitments and manual snapshots.
+It counts every item that is billed for existing, and the requests of the tables. Other use (I/O, data transfer,
+capacity units) follows the load and is left out, and so are commitments and manual snapshots.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def monthly_cost(account: Account) -> float:
 
 
 def _requested(account: Account, name: str, region: RegionSnapshot) -> Mapping[str, float]:
-    """Request units of the tables in 30 days like the last ones, had they been as they are now."""
+    """Request units of the present tables under the load of the last 30 days."""
     workload = account.part(Sources).workload
     if workload is None or not region.tables:
         return {}
@@ -49,7 +49,7 @@ def _requested(account: Account, name: str, region: RegionSnapshot) -> Mapping[s
 
 
 def standing(region: RegionSnapshot, volume_gb: float) -> dict[str, float]:
-    """Quantities of what is billed for existing, by item; `volume_gb` is the size of each Aurora volume.
+    """Quantities of the items that are billed for existing; `volume_gb` is the size of each Aurora volume.
 
     Backup storage of the volume's own size is free (Aurora User Guide, "Understanding Amazon Aurora backup storage
     usage"); beyond it each day of retention keeps what changed that day.

@@ -1,4 +1,4 @@
-"""Which lines of the bill a filter expression lets through, and under which keys they are grouped."""
+"""Filters and groups of Cost Explorer: the lines of the bill that pass an expression, and their group keys."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def dimension(line: LedgerLine, key: str, account: str) -> str:
 
 
 def grouping(asked: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
-    """The dimensions to group by: two at most."""
+    """The dimensions to group by: at most two."""
     if len(asked) > 2:
         raise AwsError("ValidationException", "GroupBy cannot have more than 2 groups")
     for each in asked:
@@ -57,13 +57,13 @@ def grouping(asked: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
 
 
 def service_of(expression: Mapping[str, Any] | None, default: str) -> str:
-    """The one service that an expression names, alone or among the parts of an And; the default without one."""
+    """The one service that an expression names, alone or inside an And; `default` if it names none."""
     (service,) = named(expression, "SERVICE") or [default]
     return service
 
 
 def named(expression: Mapping[str, Any] | None, key: str) -> list[str]:
-    """The values that an expression allows for one dimension; none when it does not name it."""
+    """The values that an expression allows for one dimension; none if it does not name the dimension."""
     for part in (expression or {}).get("And") or ([expression] if expression else []):
         dimensions = part.get("Dimensions", {})
         if dimensions.get("Key") == key:
@@ -72,7 +72,7 @@ def named(expression: Mapping[str, Any] | None, key: str) -> list[str]:
 
 
 def is_only_own(expression: Mapping[str, Any] | None, account: str) -> bool:
-    """Whether nothing but the account itself is asked for. Raises NotImplementedError for other dimensions."""
+    """Whether the expression selects the account itself alone. Raises NotImplementedError for other dimensions."""
     if not expression:
         return False
     if named(expression, "LINKED_ACCOUNT") != [account] or len(expression.get("And", [expression])) > 1:

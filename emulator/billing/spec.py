@@ -1,7 +1,7 @@
-"""The part of a scenario that only the bill shows: how long the account existed, commitments, credits.
+"""The part of a scenario that only the bill shows: age of the account, commitments, credits.
 
-The discounts of reservations and Savings Plans are made up for the rehearsal, as every figure of a
-scenario is: AWS's own differ by type, term, payment and Region.
+The discounts of reservations and Savings Plans are invented for the rehearsal, like every figure of a
+scenario: AWS's own differ by type, term, payment and Region.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Access(Enum):
 
 
 class _Commitment(_Value):
-    """Something bought for one or three years from `start` on, at `discount` off the list price."""
+    """A commitment for one or three years from `start` on, at `discount` off the list price."""
 
     id: str
     start: date
@@ -66,7 +66,7 @@ class ReservationSpec(_Commitment):
 
 
 class SavingsPlanSpec(_Commitment):
-    """So many US dollars an hour, after the discount, whatever is used. An EC2 Instance plan is for one family."""
+    """A commitment in US dollars an hour, after the discount. An EC2 Instance plan is for one family."""
 
     type: Literal["Compute", "EC2Instance"] = "Compute"
     per_hour: Annotated[float, Field(gt=0)]
@@ -75,7 +75,7 @@ class SavingsPlanSpec(_Commitment):
 
 
 class AccountMember(_Value):
-    """Another account of the organization that the account pays for, and what it spends on EC2 an hour."""
+    """Another account of the organization that the account pays for, with its hourly spend on EC2."""
 
     account: str
     per_hour: Annotated[float, Field(gt=0)]
@@ -91,14 +91,14 @@ class Adjustment(_Value):
 
 
 class Currency(_Value):
-    """In what the account is billed: Cost Explorer shows the amounts and the unit in it."""
+    """The currency of the bill: Cost Explorer shows amounts and unit in it."""
 
     code: str = "USD"
     per_usd: Annotated[Decimal, Field(gt=0)] = Decimal(1)
 
 
 class BillingSpec(_Value):
-    """What the bill shows beyond the lived days. `earlier_months`: how long the account had existed before them."""
+    """The bill beyond the lived days. `earlier_months`: age of the account before them."""
 
     earlier_months: NonNegativeInt = 12
     cost_explorer: Access = Access.ON
@@ -107,4 +107,4 @@ class BillingSpec(_Value):
     adjustments: tuple[Adjustment, ...] = ()
     currency: Currency = Currency()
     members: tuple[AccountMember, ...] = ()  # none: it pays for itself alone
-    offered: Discount = 0.3  # what AWS takes off for a commitment that nobody has bought yet
+    offered: Discount = 0.3  # AWS's discount for a commitment that nobody has bought yet

@@ -1,4 +1,4 @@
-"""What of the bill may be asked for, in which periods it is answered, and how much of it is known already.
+"""The part of the bill that may be queried, its periods, and the share of it that is known already.
 
 Cost Explorer User Guide, "Analyzing your costs and usage with AWS Cost Explorer": data is refreshed at
 least once every 24 hours, so the last day or two are not complete. A month stays estimated until its
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from emulator.core.call_record import Call
     from emulator.core.port import Account
 
-_BEGINS, _COMPLETE = 12, 48  # hours after the use: nothing is known of it before, everything after
+_BEGINS, _COMPLETE = 12, 48  # hours after the use: no data before the first, all data after the second
 _FINAL = timedelta(days=5)  # into the next month
-_MONTHS = 14  # what Cost Explorer keeps, with the current one, where nobody asked for more
+_MONTHS = 14  # Cost Explorer's default history, with the current month
 _UNAVAILABLE = (
     "Data is not available. Please try to adjust the time period. "
     "If just enabled Cost Explorer, data might not be ingested yet"
@@ -38,7 +38,7 @@ GRANULARITIES = ("DAILY", "MONTHLY", "HOURLY")
 
 @dataclass(frozen=True)
 class Period:
-    """One period of the answer; `hours` are its places in the ledger."""
+    """One period of the answer; `hours` are its positions in the ledger."""
 
     start: date
     end: date
@@ -51,7 +51,7 @@ class Period:
 
 @dataclass(frozen=True)
 class BillWindow:
-    """A time range of the bill, in periods; `known` says by hour of the ledger what share of it has arrived."""
+    """A time range of the bill, in periods; `known` is the share that has arrived, by hour of the ledger."""
 
     book: Ledger
     start: date
@@ -70,13 +70,13 @@ class BillWindow:
         return Period(self.start, self.end, hours, self.periods[-1].estimated)
 
     def sum(self, amounts: Array, period: Period | None = None) -> float:
-        """What is known of `amounts` in a period, or in all of the range."""
+        """The known part of `amounts` in a period, or in the whole range."""
         where = period.hours if period else self.book.slice(midnight(self.start), midnight(self.end))
         return float((amounts[where] * self.known[where]).sum())
 
 
 def opened(account: Account, call: Call) -> None:
-    """Refuse as Cost Explorer does where nobody enabled it, or where the caller may not."""
+    """Raise Cost Explorer's refusal if nobody enabled it, or if the caller has no permission."""
     access = account.part(Billing).spec.cost_explorer
     if access is Access.OFF:
         raise AwsError("AccessDeniedException", "User not enabled for cost explorer access")
@@ -91,12 +91,12 @@ def opened(account: Account, call: Call) -> None:
 
 
 def unavailable() -> AwsError:
-    """What Cost Explorer says where it has no data."""
+    """Cost Explorer's error for a range without data."""
     return AwsError("DataUnavailableException", _UNAVAILABLE)
 
 
 def window(account: Account, call: Call, granularity: str | None) -> BillWindow:
-    """The range that a call asks for. Raises AwsError where Cost Explorer refuses it."""
+    """The range of a call's TimePeriod. Raises AwsError where Cost Explorer refuses it."""
     opened(account, call)
     now = account.clock.now()
     start, end = _asked(call.parameters["TimePeriod"])
@@ -128,12 +128,12 @@ def require_granularity(granularity: str | None) -> None:
 
 
 def book_of(account: Account, call: Call) -> Ledger:
-    """The bill of the account that asks; the tooling account's is not kept."""
+    """The bill of the calling account; the tooling account has none."""
     return ledger(account) if call.account == account.production else empty(0)
 
 
 def share_known(book: Ledger, now: datetime) -> Array:
-    """By hour of the ledger, what share of it has arrived in Cost Explorer."""
+    """The share that has arrived in Cost Explorer, by hour of the ledger."""
     ages = now.timestamp() / 3600 - (book.first + np.arange(book.hours))
     return np.clip((ages - _BEGINS) / (_COMPLETE - _BEGINS), 0.0, 1.0)
 
@@ -157,7 +157,7 @@ def _earliest(now: datetime) -> date:
 
 
 def _history(account: Account, now: datetime) -> datetime:
-    """When the account's first data begins; now, when there is none yet: it takes a day to arrive."""
+    """Begin of the account's data; now, if there is none yet: data takes a day to arrive."""
     workload = account.part(Sources).workload
     if workload is None or not workload.timeline:
         return now
@@ -184,5 +184,5 @@ def _next_month(day: date) -> date:
 
 
 def midnight(day: date) -> datetime:
-    """When a day of the bill begins: bills are in UTC."""
+    """The start of a day of the bill: bills are in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

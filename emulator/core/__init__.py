@@ -1,1 +1,1 @@
-"""What every emulated service rests on: calls, clock, faults, credentials, and the seam to moto."""
+"""The base of every emulated service: calls, clock, faults, credentials, and the hooks into moto."""

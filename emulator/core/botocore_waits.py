@@ -1,4 +1,4 @@
-"""botocore's own waiting, in simulated time: retries, waiters, and whether role credentials have ended."""
+"""botocore's own waits, in simulated time: retries, waiters, and the expiry of role credentials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from domain.clock import Clock
 
 @contextmanager
 def simulated_waits(clock: Clock, jitter: Callable[[], float]) -> Iterator[None]:
-    """Within, botocore waits on `clock`; `jitter` gives its retries' shares of the longest wait, 0 to 1."""
+    """Inside, botocore waits on `clock`; `jitter` gives each retry's share of the longest wait, 0 to 1."""
     simulated = SimpleNamespace(**{**vars(time), "sleep": clock.sleep})
     delay = ExponentialBackoff.delay_amount
 

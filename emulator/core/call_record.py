@@ -1,4 +1,4 @@
-"""The account's own record of the calls made to it: the rehearsal's figures come from here."""
+"""The account's own record of the calls made to it: the source of the rehearsal's figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-REHEARSAL = "rehearsal"  # the actor of everything the rehearsal does with its own hands
+REHEARSAL = "rehearsal"  # the actor of every call that the rehearsal itself makes
 
 _READING = (
     "AssumeRole",
@@ -32,7 +32,7 @@ _READING = (
     "View",
 )
 
-# What moves data and changes no configuration: nobody has to look at the inventory again.
+# Operations that move data and change no configuration: the inventory need not be read again after them.
 _DATA = frozenset(
     {
         ("cloudwatch", "PutMetricData"),
@@ -48,18 +48,18 @@ _DATA = frozenset(
 
 
 def is_mutating(operation: str) -> bool:
-    """Whether an operation changes anything, by its verb; what is not known to read counts as changing."""
+    """Whether an operation changes anything, by its verb; an unknown verb counts as changing."""
     return not operation.startswith(_READING)
 
 
 @dataclass
 class Call:
-    """One call of one operation, as the account saw it.
+    """One call of one operation, as the account received it.
 
     `number` counts the calls of everybody but the rehearsal, from 1; it is 0 for the rehearsal's own.
     `parameters` is the request in botocore's input shape (timestamps aware). `error` is AWS's code.
-    `forward` runs what moto would have answered, with these or other parameters; only an overlay
-    operation calls it, while the call is under way.
+    `forward` runs moto's own operation, with these or other parameters; only an overlay operation calls it,
+    during the call.
     """
 
     number: int
@@ -82,7 +82,7 @@ class Call:
         return self._parameters
 
     def close(self) -> None:
-        """The call ended: keep its parameters, let go of the connection it came by."""
+        """End the call: keep its parameters, release the connection that it came by."""
         self._parameters = self.parameters
         self.read_parameters = dict
         self.forward = _too_late
@@ -102,7 +102,7 @@ def _too_late(*_: object) -> dict[str, Any]:
 
 
 class CallRecord:
-    """The calls of every actor but the rehearsal, in order; and how many the rehearsal made."""
+    """The calls of every actor but the rehearsal, in order; and the number of the rehearsal's calls."""
 
     def __init__(self) -> None:
         self._calls: list[Call] = []

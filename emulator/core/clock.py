@@ -1,4 +1,4 @@
-"""Simulated time: the account owns it, and moving it runs what AWS does later, each thing at its own time."""
+"""Simulated time, owned by the account: moving it runs AWS's later changes, each at its own time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from threading import RLock
 
 
 class SimulatedClock:
-    """A clock that stands still until somebody sleeps.
+    """A clock that moves only when somebody sleeps.
 
-    `run` is called once per due event, with the clock already standing at the event's time, so that
-    the account can put itself around it. Times are aware and in UTC.
+    `run` is called once per due event, with the clock already at the event's time, so that
+    the account can wrap the event. Times are aware and in UTC.
     """
 
     def __init__(self, start: datetime, lock: RLock, run: Callable[[Callable[[], object]], None]) -> None:
@@ -27,16 +27,16 @@ class SimulatedClock:
         self._moving = False
 
     def now(self) -> datetime:
-        """The present of the account."""
+        """The account's present time."""
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let simulated time pass; costs no real time."""
+        """Let simulated time pass; takes no real time."""
         with self._lock:
             self.advance_to(self._now + timedelta(seconds=max(0.0, seconds)))
 
     def advance_to(self, moment: datetime) -> None:
-        """Move to `moment`, running every event due on the way. A moment in the past changes nothing.
+        """Move to `moment` and run every event that is due by then. A moment in the past changes nothing.
 
         Raises RuntimeError when an event itself moves time: it would run events inside an event.
         """

@@ -1,4 +1,4 @@
-"""Who calls: access keys, the account each belongs to, and sessions that end."""
+"""Callers: access keys, the account each belongs to, and sessions that end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SESSION = timedelta(hours=1)  # a chained role session lasts one hour at most (I
 
 @dataclass(frozen=True)
 class AccessKey:
-    """One access key. `role_arn` is whose session it is; a user's key has none. `expires`: None lasts."""
+    """One access key. `role_arn` is the role of its session; a user's key has none. `expires`: None never ends."""
 
     id: str
     secret: str
@@ -35,13 +35,13 @@ class AccessKey:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The key as a process is given it."""
+        """The key as a process's environment variables."""
         given = {KEY_ID: self.id, "AWS_SECRET_ACCESS_KEY": self.secret, "AWS_SESSION_TOKEN": self.token or ""}
         return {name: value for name, value in given.items() if value}
 
 
 class Credentials:
-    """All access keys of the emulated accounts. A key nobody gave out counts as the default account's."""
+    """All access keys of the emulated accounts. An unknown key belongs to the default account."""
 
     def __init__(self, default: str, others: tuple[str, ...], seed: int) -> None:
         self.default = default
@@ -55,11 +55,11 @@ class Credentials:
         return frozenset(self._users)
 
     def of_user(self, account: str) -> AccessKey:
-        """The lasting key of an account; raises KeyError for an account that does not exist."""
+        """The permanent key of an account; raises KeyError for an account that does not exist."""
         return self._users[account]
 
     def of_job(self, role_arn: str) -> AccessKey:
-        """The key that a job has of its own role: CodeBuild renews it, so that it never ends."""
+        """A job's key of its own role: CodeBuild renews it, so that it never ends."""
         if role_arn not in self._jobs:
             account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
             id = f"ASIAJOB{len(self._jobs):0>13}"
@@ -75,7 +75,7 @@ class Credentials:
         return key.account if key else self.default
 
     def arn_of(self, key_id: str) -> str:
-        """Whose key it is, as STS names the caller."""
+        """ARN of the key's owner, as STS names the caller."""
         key = self._keys.get(key_id)
         if key is None or key.role_arn is None:
             return f"arn:aws:iam::{self.account_of(key_id)}:user/job"
@@ -105,7 +105,7 @@ class Credentials:
 
 
 class _Session(botocore.session.Session):
-    """A session that keeps its clients: they hold no state, and making one takes longer than most calls."""
+    """A session that caches its clients: they hold no state, and making one takes longer than most calls."""
 
     def create_client(self, service_name: str, region_name: str | None = None, *args: Any, **more: Any) -> Any:
         read_by = self.get_component("response_parser_factory")
@@ -113,7 +113,7 @@ class _Session(botocore.session.Session):
         key = (service_name, region_name, *args, repr(named), id(more.get("config")), id(read_by))
         kept: dict[tuple[Any, ...], tuple[Any, ...]] = vars(self).setdefault("_kept", {})
         if key not in kept:
-            # What is told apart by its identity lives as long as the client.
+            # Parameters compared by identity live as long as the client.
             kept[key] = super().create_client(service_name, region_name, *args, **more), more, read_by
         return kept[key][0]
 
@@ -134,7 +134,7 @@ def botocore_session(
         "config_file": os.devnull,
         "credentials_file": os.devnull,
         "ignore_configured_endpoint_urls": not endpoint,
-        # moto does not know the DynamoDB endpoints that carry the account's number.
+        # moto does not know the DynamoDB endpoints that contain the account's number.
         "account_id_endpoint_mode": "disabled",
     }.items():
         session.set_config_variable(name, value)
@@ -145,7 +145,7 @@ def botocore_session(
 
 @cache
 def _builtin_hooks(_count: int) -> HierarchicalEmitter:
-    """botocore's own handlers, and moto's once it is loaded: registering them takes longer than most calls."""
+    """botocore's own handlers, and moto's once it is loaded: their registration takes longer than most calls."""
     hooks = HierarchicalEmitter()
     botocore.session.Session(event_hooks=hooks)
     return hooks

@@ -1,10 +1,10 @@
-"""Clients whose calls reach the emulated account without a wire: parameters in, Python values out.
+"""Clients whose calls reach the emulated account without HTTP: parameters in, Python values out.
 
-A client keeps all that its caller sees: its methods, botocore's changes to parameters and their
+A client keeps everything that its caller sees: its methods, botocore's changes to parameters and their
 validation, retries, ClientError, paginators and waiters. Between client and service there is no endpoint,
-no signature, no HTTP, no XML. moto's own operations are called with the parameters as moto would have read
-them; an answer that moto only has as text, and every error, is read by botocore's parser.
-S3 and other services with REST protocols stay on the wire.
+no signature, no HTTP, no XML. moto's own operations get the parameters as moto would have read them;
+botocore's parser reads errors, and answers that moto has only as text.
+S3 and other services with REST protocols are called over HTTP.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ CONTENT_TYPES = {
     "query": "application/x-www-form-urlencoded",
     "ec2": "application/x-www-form-urlencoded",
 }
-"""The protocols without a wire, with what moto tells them by."""
+"""The protocols of direct calls, with the header by which moto recognizes each."""
 
 
 class Values(dict[str, Any]):
-    """An answer's body that is no text."""
+    """An answer's body as values instead of text."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, and from where. `raw_timestamps`: the client leaves moments as they stand on the wire."""
+    """The caller, its account and Region. `raw_timestamps`: the client keeps timestamps as sent."""
 
     access_key: str
     account: str
@@ -54,7 +54,7 @@ class Caller:
 
 
 class DirectRequest(WireRequest):
-    """One call that came as parameters."""
+    """One call whose input is parameters, not text."""
 
     def __init__(self, service: str, operation: str, asked: Mapping[str, Any], caller: Caller) -> None:
         self.service, self.operation = service, operation
@@ -78,7 +78,7 @@ class DirectRequest(WireRequest):
         return 200, {}, self.values(answer, {})
 
     def values(self, result: object, transformers: Mapping[str, Callable[[Any], Any]]) -> Values:
-        """What the client shows of an operation's result."""
+        """An operation's result as the client shows it."""
         caller = self._caller
         key = (self.service, self.operation, caller.protocol, caller.raw_timestamps, *transformers.items())
         if key not in _ANSWERS:
@@ -93,7 +93,7 @@ class DirectRequest(WireRequest):
         return {}
 
     def _moto_response(self) -> BaseResponse:
-        """moto's object for one request, as its `setup_class` would leave it."""
+        """moto's object for one request, in the state after its `setup_class`."""
         response = _response_class(self.service)()
         asked = self.parameters()
         response.region, response.partition = self.region, get_partition(self.region)
@@ -111,7 +111,7 @@ class DirectRequest(WireRequest):
         return response
 
     def _serialize_request(self, response: BaseResponse) -> None:
-        """The request's text, for operations of moto that read it themselves."""
+        """The request's text, for operations of moto that read the text themselves."""
         request = create_serializer(self._caller.protocol, include_validation=False).serialize_to_request(
             self._asked, self._model()
         )
@@ -134,7 +134,7 @@ class DirectRequest(WireRequest):
 
 @dataclass
 class _Serializer:
-    """Stands where moto expects a serializer, and makes values."""
+    """Replaces the serializer that moto expects, and makes values."""
 
     request: DirectRequest
     transformers: Mapping[str, Callable[[Any], Any]]
@@ -157,7 +157,7 @@ def _response_class(service: str) -> type[BaseResponse]:
         front: type[BaseResponse] = FRONTS[service].response
         return front
     if service == "elbv2":
-        balancing: type[BaseResponse] = ELBV2Response  # its address is that of the older service too
+        balancing: type[BaseResponse] = ELBV2Response  # its address is also that of the older service
         return balancing
     backend = backends.get_backend(service)
     found = {getattr(dispatch, "__self__", None) for dispatch in _any_backend(backend).urls.values()}
@@ -175,7 +175,7 @@ def _any_backend(regions: BackendDict) -> Any:
 
 
 class CallHandler(Protocol):
-    """What a direct client asks of the account."""
+    """The part of the account that a direct client uses."""
 
     def handle(self, request: WireRequest) -> Wire: ...
     def account_of(self, access_key: str) -> str: ...
@@ -197,7 +197,7 @@ def direct_clients(account: CallHandler) -> Callable[..., None]:
 
 
 def _call(account: CallHandler, client: Any, operation: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What `BaseClient._make_api_call` does, but for the wire."""
+    """The same as `BaseClient._make_api_call`, but without HTTP."""
     events, service_id = client.meta.events, client.meta.service_model.service_id.hyphenize()
     context = {"client_region": client.meta.region_name, "client_config": client.meta.config}
     asked = client._emit_api_params(asked, operation, context)  # noqa: SLF001 -- as the client itself does
@@ -254,7 +254,7 @@ def _read_text(
 
 
 def _retries(client: Any, operation: Any, context: dict[str, Any], attempts: int, response: object) -> bool:
-    """Whether botocore tries again; waits as long as it says."""
+    """Whether botocore retries; waits for the time that it sets."""
     context.setdefault("retries", {})["attempt"] = attempts
     return bool(
         client._endpoint._needs_retry(attempts, operation, {"context": context}, response)  # noqa: SLF001
@@ -277,7 +277,7 @@ def _caller(account: CallHandler, client: Any) -> Caller:
 
 
 def _region(client: Any) -> str:
-    """The Region as moto reads it from an address, else from the signature."""
+    """The Region as moto reads it: from an address, else from the signature."""
     found = BaseResponse.region_regex.search(client.meta.endpoint_url)
     return str(found[1] if found else client._request_signer.region_name)  # noqa: SLF001
 

@@ -1,4 +1,4 @@
-"""Crashes and faults at any call: what a job must survive."""
+"""Crashes and faults at any call, which a job must survive."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from botocore.exceptions import ConnectionClosedError
 
 
 class Crash(BaseException):
-    """The job's process is gone. A BaseException: nothing in the job may catch it and go on."""
+    """The job's process died. A BaseException, so that no code of the job catches it and continues."""
 
 
 class Fault(Enum):
-    """How one call fails: refused before it landed, or landed with its answer lost."""
+    """One call's failure: refused before it landed, or landed with its answer lost."""
 
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable before the call landed"
@@ -28,7 +28,7 @@ class Fault(Enum):
 
 
 class Faults:
-    """Decides, call by call, what goes wrong. The same seed gives the same faults at the same calls.
+    """The faults of each call. The same seed gives the same faults at the same calls.
 
     `crash_at` is the number of the call at which the process dies, once: an odd call has landed
     and its answer is lost, an even one never landed. `rate` is the share of the other calls that fail.
@@ -43,7 +43,7 @@ class Faults:
         self.injected: list[tuple[int, Fault]] = []
 
     def around(self, number: int, land: Callable[[], object]) -> Fault | None:
-        """Land the call numbered `number` unless it fails before; the fault to answer with, if any.
+        """Land the call numbered `number` unless it fails before; returns the fault to answer with, if any.
 
         Raises Crash at the chosen call, ConnectionClosedError for a reset.
         """

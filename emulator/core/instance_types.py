@@ -1,4 +1,4 @@
-"""What instance types can do, in the units of their metrics."""
+"""Capacities of instance types, in the units of their metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESERVED_MEMORY = 0.25  # reserved-memory-percent, ElastiCache's default since 2
 
 @cache
 def vcpus(instance_type: str) -> int:
-    """Virtual processors of an EC2, RDS or ElastiCache type. KeyError for an unknown one."""
+    """Virtual processors of an EC2, RDS or ElastiCache type. Raises KeyError for an unknown type."""
     return int(INSTANCE_TYPES[_plain(instance_type)]["VCpuInfo"]["DefaultVCpus"])
 
 
@@ -32,7 +32,7 @@ def memory_bytes(instance_type: str) -> int:
 
 
 def usable_cache_bytes(node_type: str) -> float:
-    """What one cache node can hold before it evicts. KeyError for a type without a known maxmemory."""
+    """Bytes that one cache node holds before it evicts. Raises KeyError for a type without a known maxmemory."""
     return _MAXMEMORY[node_type] * (1 - RESERVED_MEMORY)
 
 

@@ -1,4 +1,4 @@
-"""IAM's decision on one request, by the policies that stand: identity-based, permissions boundary, resource-based.
+"""IAM's decision on one request, by the policies in force: identity-based, permissions boundary, resource-based.
 
 Pure. IAM User Guide, "Policy evaluation logic": an explicit deny in any policy wins and binds every principal; a
 boundary has to allow what an identity-based policy allows; across accounts both sides have to allow; in one account a
@@ -6,8 +6,8 @@ resource-based policy that names the principal is enough by itself.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 
 Condition operators follow "IAM JSON policy elements: Condition operators": without the key a positive operator does
-not hold and a negated one does. An operator that is not known here raises NotImplementedError, so that no policy
-passes because it was not understood.
+not hold and a negated one does. An unknown operator raises NotImplementedError, so that no policy is evaluated
+incompletely.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
@@ -25,7 +25,7 @@ NO_RESOURCE_POLICY = "because no resource-based policy"
 NEGATED = {"StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike", "ArnNotEquals", "ArnNotLike"}
 
 Keys = Callable[[str], "Sequence[str] | None"]
-"""The values of a condition key, by its name in small letters; None when the request does not have the key."""
+"""The values of a condition key, by its name in lower case; None when the request does not have the key."""
 
 
 def no_keys(_name: str) -> None:
@@ -39,7 +39,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Denied:
-    """The request is denied. `reason` is how AWS's message goes on after the resource."""
+    """The request is denied. `reason` is the part of AWS's message after the resource."""
 
     reason: str
 
@@ -60,13 +60,13 @@ class Statement:
     condition: tuple[tuple[str, str, tuple[str, ...]], ...]
 
     def is_about(self, action: str) -> bool:
-        """Whether it speaks of the action. Names of actions know no case."""
+        """Whether it names the action. Action names are case-insensitive."""
         if self.not_actions:
             return not any(_glob(each, action, ignore_case=True) for each in self.not_actions)
         return any(_glob(each, action, ignore_case=True) for each in self.actions)
 
     def is_on(self, resource: str) -> bool:
-        """Whether it speaks of the resource. A trust policy has no resource: it is the role's own."""
+        """Whether it names the resource. A trust policy has no Resource element: its resource is the role itself."""
         if self.not_resources:
             return not any(_glob(each, resource) for each in self.not_resources)
         return not self.resources or any(_glob(each, resource) for each in self.resources)
@@ -81,7 +81,7 @@ Policies = Iterable[Sequence[Statement]]
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """One request: the caller's ARN (a role's, also for its sessions), the action, the resource, who owns it."""
+    """One request: the caller's ARN (a role's, also for its sessions), the action, the resource, the owning account."""
 
     principal: str
     action: str
@@ -96,7 +96,7 @@ def evaluate(
     request: AccessRequest,
     resource_policy: Sequence[Statement] = (),
 ) -> Decision:
-    """The decision. `boundary` None: the principal has none. Raises NotImplementedError as the module says."""
+    """The decision. `boundary` None: the principal has none. Raises NotImplementedError for an unknown operator."""
     identity = [each for policy in policies for each in policy]
     on_resource = [each for each in resource_policy if _names(each.principals, request.principal)]
     for where, statements in (
@@ -121,7 +121,7 @@ def evaluate(
 
 @lru_cache(maxsize=512)
 def statements(policy: str) -> tuple[Statement, ...]:
-    """The statements of a policy's text. Raises ValueError for text that is no policy."""
+    """The statements of a policy's text. Raises ValueError for text that is not a policy."""
     try:
         found = json.loads(policy)["Statement"]
     except (KeyError, TypeError) as error:
@@ -130,7 +130,7 @@ def statements(policy: str) -> tuple[Statement, ...]:
 
 
 def denies(policy: str | None, action: str, resource: str, caller: str = "") -> bool:
-    """Whether a table's policy denies this action on this ARN: to everybody, or to the caller of this ARN."""
+    """Whether a table's policy denies this action on this ARN: to everybody, or to the caller with this ARN."""
     if policy is None:
         return False
     keys = _principal_alone(caller)
@@ -142,7 +142,7 @@ def denies(policy: str | None, action: str, resource: str, caller: str = "") -> 
 
 
 def role_of(arn: str) -> str:
-    """The role of a session's ARN; any other ARN as it is. A session counts as its role (aws:PrincipalArn)."""
+    """The role of a session's ARN; any other ARN unchanged. A session counts as its role (aws:PrincipalArn)."""
     if ":assumed-role/" not in arn:
         return arn
     account, session = arn.removeprefix("arn:aws:sts::").split(":assumed-role/", 1)
@@ -150,7 +150,7 @@ def role_of(arn: str) -> str:
 
 
 def account_of(arn: str) -> str:
-    """The account in an ARN; empty for one that names none."""
+    """The account in an ARN; empty if the ARN has none."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""
 
@@ -166,7 +166,7 @@ def _any(found: Iterable[Statement], request: AccessRequest, *, allows: bool) ->
 
 
 def _names(principals: Sequence[str], caller: str, *, account: bool = True) -> bool:
-    """Whether the caller is among the principals, by itself or (`account`) by its account."""
+    """Whether the caller is among the principals: itself or, with `account`, its account."""
     if "*" in principals or caller in principals:
         return True
     owner = account_of(caller)
@@ -199,7 +199,7 @@ def _statement(given: Mapping[str, Any]) -> Statement:
 
 
 def _holds(operator: str, have: Sequence[str] | None, wanted: Sequence[str]) -> bool:
-    """One condition: `have` are the request's values of its key."""
+    """Whether one condition holds; `have` are the request's values of its key."""
     quantifier, _, name = operator.rpartition(":")
     if name == "Null":
         return (have is None) == (wanted[0].lower() == "true")
@@ -221,13 +221,13 @@ def _compare(name: str) -> Callable[[str, str], bool]:
 
 
 def _arn_like(pattern: str, arn: str) -> bool:
-    """Each of the six parts of an ARN is compared by itself."""
+    """Whether an ARN matches a pattern: each of the six parts is compared separately."""
     wanted, parts = pattern.split(":", 5), arn.split(":", 5)
     return len(wanted) == len(parts) and all(_glob(*pair) for pair in zip(wanted, parts, strict=True))
 
 
 def _glob(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
-    """`*` stands for any characters, `?` for one."""
+    """Whether a value matches: `*` stands for any characters, `?` for one."""
     if "*" not in pattern and "?" not in pattern:
         return pattern.lower() == value.lower() if ignore_case else pattern == value
     return _compiled(pattern, ignore_case).fullmatch(value) is not None

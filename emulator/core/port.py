@@ -1,4 +1,4 @@
-"""What services may use of the account that they belong to."""
+"""The part of the account that its services may use."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Account(Protocol):
     credentials: Credentials
 
     def client(self, service: str, account: str, region: str) -> Any:
-        """A boto3 client that reaches the emulated account; made once and kept."""
+        """A boto3 client that reaches the emulated account; made once and reused."""
 
     def session(self, account: str, region: str) -> boto3.Session:
         """A session of the account's own user."""
 
     def part(self, kind: type[T]) -> T:
-        """The account's one `kind()`: where a service keeps its state."""
+        """The account's one `kind()`, in which a service stores its state."""
 
     def schedule(self, at: datetime, what: Callable[[], object]) -> None:
-        """Run `what` at that time. It returns False when it found nothing to change."""
+        """Run `what` at that time. `what` returns False when it had nothing to change."""
 
     def on_change(self, callback: Callable[[datetime], None]) -> None:
         """Call `callback(now)` after each change of the configuration."""
@@ -45,4 +45,4 @@ class Account(Protocol):
         """A UUID; the same seed gives the same ones."""
 
     def caller_arn(self, call: Call) -> str:
-        """Who signed the call: a user, or a session of a role."""
+        """ARN of the caller that signed the call: a user, or a session of a role."""

@@ -1,8 +1,8 @@
-"""What moto lacks, as strict as AWS: every module here answers some operations of one service.
+"""Operations that moto lacks, as strict as AWS: every module here answers some operations of one service.
 
-An operation is a function under `@emulates`, which names the rule it keeps and the page that says
-so; the rules together are the table in the documentation. An emulated operation wins over moto's
-own; it can ask for moto's answer by `call.forward()` and change it, or leave it to moto by None.
+An operation is a function under `@emulates`, which names the rule that it follows and the page of the
+rule; the rules together are the table in the documentation. An emulated operation takes precedence over
+moto's; it can call moto by `call.forward()` and change the answer, or return None to leave the answer to moto.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from emulator.core.port import Account
 
 Answer = Mapping[str, Any]
-Operation = Callable[["Account", "Call"], Answer | None]  # None: moto answers, as it stands now
+Operation = Callable[["Account", "Call"], Answer | None]  # None: moto answers, from its present state
 
 
 @dataclass(frozen=True)
 class Emulated:
-    """One operation of the overlay: what it does as AWS does, where that is documented, and when it was seen there."""
+    """One operation of the overlay: its rule, the page that documents it, and the day on which AWS last kept it."""
 
     service: str
     operation: str
@@ -36,7 +36,7 @@ class Emulated:
 
     @property
     def known_from(self) -> str:
-        """How far the rule can be trusted: read in AWS's documentation, or seen in a real account as well."""
+        """Confidence in the rule: read in AWS's documentation, or also seen in a real account."""
         return "documented only" if self.seen is None else f"seen on AWS, {self.seen}"
 
 
@@ -48,8 +48,8 @@ def emulates(
 ) -> Callable[[Operation], Operation]:
     """Register the decorated function as the answer of one operation, by boto3's service name.
 
-    `rule` is a sentence on what AWS does that moto does not; `source` is the address that says so;
-    `seen` the day on which `make parity` last saw a real account do so.
+    `rule` is a sentence about AWS's behavior that moto does not have; `source` is the page that documents it;
+    `seen` is the day on which `make parity` last saw a real account behave so.
     Raises TypeError when two functions claim the same operation.
     """
 

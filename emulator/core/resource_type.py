@@ -1,4 +1,4 @@
-"""What a creator gets and gives: a resource as declared, where to make it, and what became of it."""
+"""Input and output of a creator: a resource as declared, its place, and the created resource."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ EVERY_PROPERTY = frozenset({"*"})
 
 
 class LoadRefused(Exception):
-    """The template asks for what the loader cannot do; the message names stack, resource and property."""
+    """The template needs a feature that the loader does not have; the message names stack, resource and property."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where a stack's resources are made."""
+    """The place of a stack's resources."""
 
     account: Account
     place: Place
 
     def client(self, service: str, region: str = "") -> Any:
-        """The client of `service`, in the stack's own Region unless told."""
+        """The client of `service`, in the stack's own Region by default."""
         return self.account.client(service, self.place.account, region or self.place.region)
 
 
 @dataclass(frozen=True)
 class Declared:
-    """One resource of a template: its properties resolved, the tags CloudFormation would put on it."""
+    """One resource of a template: its resolved properties, and the tags that CloudFormation would set on it."""
 
     logical_id: str
     type: str
@@ -51,16 +51,16 @@ class Declared:
         return self.properties.get(name, default)
 
     def changed_since(self, before: Properties) -> frozenset[str]:
-        """The names of the properties that differ from what was deployed before, absent ones included."""
+        """The names of the properties that differ from the last deployment, absent ones included."""
         return frozenset(name for name in {*self.properties, *before} if self.properties.get(name) != before.get(name))
 
     def without(self, *names: str) -> dict[str, Any]:
-        """The properties but these: those that the API takes in another shape or another call."""
+        """The properties without these: the API takes them in another shape or by another call."""
         return {name: value for name, value in self.properties.items() if name not in names}
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """Stack tags and the resource's own, which win; `Tags` may be a list or, as for SSM, a map."""
+        """Stack tags and the resource's own, which take precedence; `Tags` may be a list or, for SSM, a map."""
         own = self.get("Tags", [])
         named = own if isinstance(own, Mapping) else {tag["Key"]: tag["Value"] for tag in own}
         return {**self.stack_tags, **named}
@@ -70,28 +70,29 @@ class Declared:
         return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def generated_name(self, limit: int = 64) -> str:
-        """As CloudFormation names what the template does not: stack, logical id, something unique."""
+        """A name as CloudFormation generates it: stack, logical id, a unique part."""
         unique = hashlib.sha256(f"{self.place.stack_id}/{self.logical_id}".encode()).hexdigest()[:12]
         return f"{self.place.stack}-{self.logical_id}"[: limit - 13] + f"-{unique}"
 
 
 @dataclass(frozen=True)
 class Created:
-    """A resource that exists: what `Ref` and `Fn::GetAtt` give for it."""
+    """A resource that exists, with the values of `Ref` and `Fn::GetAtt`."""
 
     id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 Create = Callable[[Site, Declared], Created]
-Adopt = Callable[[Site, Declared], Created]  # takes the existing resource of that name into the stack
-Update = Callable[[Site, Declared, Created, Properties], Created]  # the last: its properties as deployed before
+Adopt = Callable[[Site, Declared], Created]  # takes over the existing resource of that name
+Update = Callable[[Site, Declared, Created, Properties], Created]  # the last: its properties in the last deployment
 Delete = Callable[[Site, str], None]  # by physical id
 
 
 @dataclass(frozen=True)
 class ResourceType:
-    """How one CloudFormation type is made. `updatable` names the properties that `update` can change.
+    """Functions that create, update, delete and import one CloudFormation type. `updatable`: the properties that
+    `update` can change.
 
     Without `delete`, a template that no longer declares the resource has to retain it; without `adopt`
     it cannot be imported.
@@ -104,15 +105,15 @@ class ResourceType:
     adopt: Adopt | None = None
 
     def cannot_change(self, changed: frozenset[str]) -> frozenset[str]:
-        """Those of the changed properties that the loader has no way to change."""
+        """The changed properties that the loader cannot change."""
         return frozenset() if self.updatable == EVERY_PROPERTY else changed - self.updatable
 
 
 def request(client: Any, operation: str, properties: Properties, **more: Any) -> dict[str, Any]:
-    """The parameters of `operation` among a resource's properties, in the API's spelling and types.
+    """The parameters of `operation` from a resource's properties, in the API's spelling and types.
 
-    CloudFormation's properties are the API's parameters for most types, but for letter case and
-    numbers written as strings. What the operation does not take is dropped: it goes by other calls.
+    CloudFormation's properties are the API's parameters for most types, except letter case and
+    numbers written as strings. Properties that the operation does not take are dropped: other calls use them.
     """
     shape = client.meta.service_model.operation_model(operation).input_shape
     fitted = _fit(shape, properties)

@@ -1,4 +1,4 @@
-"""Checks an answer against the shape in botocore's model, so that the overlay cannot say what AWS could not."""
+"""Checks of an answer against the shape in botocore's model, so that the overlay answers nothing that AWS could not."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SCALARS: dict[str, tuple[type, ...]] = {
 
 
 class ImpossibleAnswer(AssertionError):
-    """An emulated operation answered something that AWS's own model does not allow: a fault of the overlay."""
+    """An answer of the overlay that AWS's own model does not allow: a fault of the overlay."""
 
 
 def check(operation: str, shape: Shape | None, answer: Mapping[str, Any]) -> None:
-    """Raises ImpossibleAnswer that names the members at fault."""
+    """Raises ImpossibleAnswer, naming the wrong members."""
     faults = list(_faults(shape, answer, "")) if shape is not None else [f"{key}: not a member" for key in answer]
     if faults:
         raise ImpossibleAnswer(f"the answer of {operation} is not AWS's: " + "; ".join(faults[:5]))
@@ -70,7 +70,7 @@ def _list_faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
     member: Shape = shape.member  # type: ignore[attr-defined]
     allowed = _SCALARS.get(member.type_name)
     if allowed and not getattr(member, "enum", None):
-        # A page holds up to 100,800 datapoints: one look at the types that occur, not at each value.
+        # A page holds up to 100,800 datapoints: check the types that occur, not each value.
         for kind in set(map(type, value)):
             if not issubclass(kind, allowed):
                 yield f"{path}[]: {kind.__name__}, not a {member.type_name}"

@@ -1,4 +1,4 @@
-"""The services that moto has not at all: an address, and a front door behind which only the overlay answers."""
+"""The services that moto does not have: an address, and a response class whose operations are all in the overlay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _SavingsPlansResponse(BaseResponse):  # type: ignore[misc]  # moto publish
 
 @dataclass(frozen=True)
 class Front:
-    """What moto asks of a backend to find a service's operations: by address, and by path when it serves HTTP."""
+    """A backend as moto expects it, to find a service's operations: by address, and by path when moto serves HTTP."""
 
     host: str
     path: str
@@ -39,7 +39,7 @@ class Front:
 
 
 # The Price List answers in three Regions only (AWS Billing User Guide, "Price List Query API endpoints"). Behind a
-# redirected endpoint, moto names a service by what it signs for: without the `api.`, and with a Region.
+# redirected endpoint, moto recognizes a service by its signing name: without the `api.`, and with a Region.
 FRONTS = {
     "pricing": Front(
         host=r"https?://(?:api\.)?pricing\.(?:us-east-1|eu-central-1|ap-south-1)\.amazonaws\.com",
@@ -57,12 +57,12 @@ FRONTS = {
 
 
 def patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """The services by their addresses, as moto keeps its own."""
+    """The services by their addresses, in the form of moto's own list."""
     return [(service, re.compile(front.host)) for service, front in FRONTS.items()]
 
 
 def backend_of(known: Callable[[str], Any]) -> Callable[[str], Any]:
-    """moto's `get_backend`, which also knows these services."""
+    """moto's `get_backend`, which also finds these services."""
 
     def get_backend(service: str) -> Any:
         return {"global": FRONTS[service]} if service in FRONTS else known(service)

@@ -1,6 +1,6 @@
 """botocore's models of AWS's services, read once: all clients and moto share them, without their documentation.
 
-They are most of what an emulated account holds in memory, and each client of botocore makes its own.
+They take most of an emulated account's memory, and by default each botocore client makes its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moto.core.loaders import moto_root
 
 
 class _Undocumented(botocore.loaders.JSONFileLoader):
-    """Reads a file of botocore's without the texts for people."""
+    """A reader of botocore's files that drops the documentation texts."""
 
     def _load_file(self, full_path: str, open_method: Callable[..., Any]) -> dict[str, Any] | None:
         if not Path(full_path).is_file():
@@ -33,7 +33,7 @@ def _without_texts(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Shared(MotoLoader):  # type: ignore[misc]  # moto has no types
-    """What moto reads: the clients' models, but for the services to whose models moto adds something."""
+    """moto's loader: the clients' models, except for the services to whose models moto adds something."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         if any(Path(moto_root, service_name.replace("-", "")).glob(f"*/{type_name}.moto-extras.*")):
@@ -43,13 +43,13 @@ class _Shared(MotoLoader):  # type: ignore[misc]  # moto has no types
 
 @cache
 def loader() -> botocore.loaders.Loader:
-    """What all sessions read models with."""
+    """The loader from which all sessions read models."""
     return botocore.loaders.Loader(file_loader=_Undocumented())
 
 
 @cache
 def moto_loader() -> MotoLoader:
-    """What stands in for moto's own."""
+    """The replacement of moto's own loader."""
     return _Shared(extra_search_paths=[moto_root], file_loader=_Undocumented())
 
 

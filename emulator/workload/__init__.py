@@ -1,4 +1,4 @@
-"""The platform's users, and the metrics that they cause, computed from what exists to carry them.
+"""The platform's users, and the metrics that they cause, computed from the resources that serve them.
 
 `metric_catalog` finds a metric's source; `scene` holds what the sources share; each service has a module.
 """

@@ -17,9 +17,9 @@ from emulator.workload.snapshot import CacheSnapshot, RegionSnapshot
 NAMESPACE = "AWS/ElastiCache"
 
 _GETS, _SETS = 40.0, 8.0  # commands of one request
-_ENGINE_SECONDS = 40e-6  # the engine's one thread, for one command
+_ENGINE_SECONDS = 40e-6  # one command, on the engine's one thread
 _IDLE_ENGINE, _IDLE_CPU = 0.01, 0.012
-_CONNECTIONS = 8  # each application instance keeps, to every node
+_CONNECTIONS = 8  # from each application instance to every node
 _ITEM_BYTES = 4096
 _COMMAND_BYTES = 120  # a command without its value, or the answer to one
 
@@ -40,13 +40,13 @@ def _there(scene: Scene, dimensions: Dimensions) -> Array:
 
 
 def _gets(scene: Scene, dimensions: Dimensions) -> Array:
-    """Reads this node serves in each period."""
+    """Reads that this node serves in each period."""
     share = scene.of(lambda r: 1 / len(c.members) if (c := _group(r, dimensions)) else 0.0)
     return np.floor(scene.demand * _GETS * share)
 
 
 def _sets(scene: Scene, dimensions: Dimensions) -> Array:
-    """Writes that reach this node: a replica applies its primary's."""
+    """Writes that this node applies: replicas apply those of their primary."""
     share = scene.of(lambda r: 1 / len(c.shards) if (c := _group(r, dimensions)) else 0.0)
     return np.floor(scene.demand * _SETS * share)
 
@@ -60,7 +60,7 @@ def _is_primary(region: RegionSnapshot, dimensions: Dimensions) -> bool:
 
 
 def _bytes(scene: Scene, dimensions: Dimensions) -> tuple[Array, Array]:
-    """What the node would hold, and what it can."""
+    """Bytes that the node would hold without a limit, and bytes that it can hold."""
     shards = scene.of(lambda r: len(c.shards) if (c := _group(r, dimensions)) else 1)
     usable = scene.of(lambda r: usable_cache_bytes(c.node_type) if (c := _group(r, dimensions)) else 1.0)
     skew = 1 + 0.02 * scene.wander(f"slot skew {dimensions['CacheClusterId'].rpartition('-')[0]}", 24)
@@ -82,7 +82,7 @@ def engine_cpu(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "CPUUtilization", unit="Percent", resolution=60)
 def cpu(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Of all processors: one saturated engine thread on 16 of them reads about 6 percent."""
+    """CPU of all processors: one saturated engine thread on 16 of them reads about 6 percent."""
     if not _is_node(dimensions):
         return None
     processors = scene.of(lambda r: vcpus(c.node_type) if (c := _group(r, dimensions)) else 1)
@@ -109,7 +109,7 @@ def memory_share(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "Evictions", unit="Count", resolution=60)
 def evictions(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """What does not fit pushes out what is there: on the primary, in proportion to the writes."""
+    """Evictions: items that do not fit replace stored ones, on the primary, in proportion to the writes."""
     if not _is_node(dimensions):
         return None
     wanted, usable = _bytes(scene, dimensions)
@@ -184,7 +184,7 @@ def cluster_commands(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 
 def _none_of_it(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """A family that the platform does not use: published as zero, as the statistics of the engine have it."""
+    """Commands that the platform does not use: published as zero, as in the engine's statistics."""
     if not _is_node(dimensions):
         return None
     return Points.total(np.zeros(len(scene.periods)), 5).only(_there(scene, dimensions) > 0)

@@ -18,21 +18,20 @@ from emulator.workload.snapshot import RegionSnapshot
 NAMESPACE = "AWS/RDS"
 
 _IDLE_CPU = 0.015
-_POOL = 20  # connections each application instance keeps open to the writer, and half as many to the readers
-_READS_PER_REQUEST, _WRITES_PER_REQUEST = 0.8, 6.0  # of one request, at the volume
+_POOL = 20  # connections from each application instance to the writer, and half as many to the readers
+_READS_PER_REQUEST, _WRITES_PER_REQUEST = 0.8, 6.0  # by one request, at the volume
 _BYTES_OF_REQUEST, _BYTES_TO_STORAGE = 12_000, 20_000
 _REPLICA_LAG_MS = 18.0
-# A secondary Region serves reports: ten connections for each of its back offices, and one of those opens with
-# every 4,000 tenants.
+# A secondary Region serves reports: ten connections for each back office, one back office per 4,000 tenants.
 _REPORTING_POOL, _TENANTS_PER_OFFICE = 10, 4_000
-_FREE_MEMORY = 0.28  # the buffer cache takes the rest, whatever the size
+_FREE_MEMORY = 0.28  # the buffer cache takes the rest, for every size
 
 WRITER, READER = "WRITER", "READER"
 
 
 @dataclass(frozen=True)
 class _Member:
-    """One instance: its class, and its role; instances of a secondary Region serve none of the requests."""
+    """One instance: its class and role; instances of a secondary Region serve no requests."""
 
     kind: str
     role: str
@@ -67,7 +66,7 @@ def _count(scene: Scene, dimensions: Dimensions, wanted: Callable[[_Member], boo
 def _readings(
     scene: Scene, dimensions: Dimensions, *, writer: Array, reader: Array, idle: float, scatter: float, ceiling: float
 ) -> Points | None:
-    """A reading a minute of each instance: its role decides the value, `scatter` is the relative noise."""
+    """One reading per minute and instance: the role decides the value, `scatter` is the relative noise."""
     if not _covers(dimensions):
         return None
     parts = (
@@ -120,7 +119,7 @@ def write_iops(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "NetworkThroughput", unit="Bytes/Second", resolution=60)
 def network(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """With clients, both directions together."""
+    """Traffic with clients, both directions together."""
     return _moved(scene, dimensions, _BYTES_OF_REQUEST)
 
 
@@ -137,7 +136,7 @@ def _moved(scene: Scene, dimensions: Dimensions, of_request: int) -> Points | No
 
 @signal(NAMESPACE, "AuroraReplicaLag", unit="Milliseconds", resolution=60)
 def replica_lag(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Of readers alone: a writer has none to report."""
+    """Lag of readers; a writer reports none."""
     if not _covers(dimensions):
         return None
     return _lag(scene, dimensions)
@@ -145,7 +144,7 @@ def replica_lag(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "AuroraReplicaLagMaximum", unit="Milliseconds", resolution=60)
 def replica_lag_maximum(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Of the cluster: the slowest of its readers."""
+    """Lag of the cluster's slowest reader."""
     return _lag(scene, dimensions) if set(dimensions) == {"DBClusterIdentifier"} else None
 
 

@@ -1,6 +1,6 @@
-"""AWS/RDS, by cluster: what Aurora stores, keeps as backups and copies to other Regions.
+"""AWS/RDS, by cluster: Aurora's storage, backups and copies to other Regions.
 
-As "Amazon CloudWatch metrics for Amazon Aurora" and "Understanding Aurora backup storage usage" say.
+Sources: "Amazon CloudWatch metrics for Amazon Aurora", "Understanding Aurora backup storage usage".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emulator.workload.snapshot import NOTHING, DatabaseSnapshot, RegionSnapshot
 NAMESPACE = "AWS/RDS"
 
 _BYTES_PER_TENANT, _GROWTH_PER_DAY = 0.2 * GIB, 0.0004
-CHANGED_PER_DAY = 0.02  # of the volume: what continuous backup keeps for each day of retention
+CHANGED_PER_DAY = 0.02  # of the volume: stored by continuous backup for each day of retention
 WRITES_PER_REQUEST, READS_PER_REQUEST = 6.0, 0.8  # at the volume; most reads come from memory
 _GLOBAL_LAG_MS = 110.0
 
@@ -46,7 +46,9 @@ def volume_bytes_used(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "BackupRetentionPeriodStorageUsed", unit="Bytes")
 def backup_bytes(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """The volume and the changes of the days that can be restored; those days age in, and are cut at once."""
+    """The volume and the changes of the restorable days; a longer retention fills day by day, a shorter one cuts at
+    once.
+    """
     if not _is_cluster(dimensions):
         return None
     return Points.gauge(volume(scene) * (1 + CHANGED_PER_DAY * days_kept(scene, dimensions)), _there(scene, dimensions))
@@ -80,9 +82,9 @@ def _operations(scene: Scene, dimensions: Dimensions, of_request: Array) -> Poin
 
 @signal(NAMESPACE, "AuroraGlobalDBReplicationLag", unit="Milliseconds", resolution=60)
 def global_lag(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Published in the secondary Regions, headless clusters included: their storage follows on.
+    """Replication lag in the secondary Regions, also of headless clusters: their storage still replicates.
 
-    By the Region it comes from, and by the cluster (Aurora User Guide, "Amazon CloudWatch metrics for Amazon Aurora").
+    Dimensions: source Region, and cluster (Aurora User Guide, "Amazon CloudWatch metrics for Amazon Aurora").
     """
     if set(dimensions) == {"SourceRegion"} and dimensions["SourceRegion"] != scene.region:
         secondary = scene.of(lambda r: any(each.secondary for each in r.databases.values()))
@@ -99,7 +101,7 @@ def _there(scene: Scene, dimensions: Dimensions) -> NDArray[np.bool_]:
 
 
 def days_kept(scene: Scene, dimensions: Dimensions) -> Array:
-    """How far back the cluster can be restored, in days: at most the retention in force, growing by a day a day."""
+    """Restorable days of the cluster: at most the retention in force, growing by one each day."""
     marks, kept, since = [], 0.0, None
     for at, configuration in scene.timeline:
         cluster = _cluster(configuration.get(scene.region, NOTHING), dimensions)
@@ -118,7 +120,7 @@ def days_kept(scene: Scene, dimensions: Dimensions) -> Array:
 
 
 def kept_snapshots(scene: Scene, dimensions: Dimensions) -> Array:
-    """How many manual snapshots lie outside the retention period: those within it cost nothing."""
+    """Number of manual snapshots outside the retention period: those within it cost nothing."""
     total = np.zeros(len(scene.periods))
     for taken, here in _snapshots(scene, dimensions).items():
         total += here * ((scene.periods * PERIOD - taken) / 86_400 > days_kept(scene, dimensions))
@@ -126,7 +128,7 @@ def kept_snapshots(scene: Scene, dimensions: Dimensions) -> Array:
 
 
 def _snapshots(scene: Scene, dimensions: Dimensions) -> dict[float, Array]:
-    """Every manual snapshot there was, by when it was taken: 1 in the periods it existed."""
+    """All manual snapshots by the time they were taken: 1 in the periods in which they existed."""
     taken = {
         each
         for _, configuration in scene.timeline

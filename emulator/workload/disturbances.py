@@ -1,4 +1,4 @@
-"""What AWS itself does to the service: the seconds of a failover or of an instance that restarts."""
+"""Interruptions that AWS itself causes: the seconds of a failover or of an instance that restarts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# Of all requests, while the database takes none: those that write, or that wait for it in vain.
+# Share of all requests while the database is down: those that write, or that wait for it and time out.
 FAILING_SHARE = 0.3
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """From `begin` to `end`, in Unix seconds, this share of the requests fails at the targets."""
+    """From `begin` to `end`, in Unix seconds, `error_rate` of the requests fail at the targets."""
 
     begin: float
     end: float
@@ -20,13 +20,13 @@ class Disturbance:
 
 
 class Disturbances:
-    """All of one account, in the order in which they began."""
+    """All disturbances of one account, in the order of their begins."""
 
     def __init__(self) -> None:
         self._known: list[Disturbance] = []
 
     def add(self, begin: datetime, length: timedelta, error_rate: float = FAILING_SHARE) -> None:
-        """Requests fail for this long."""
+        """Let `error_rate` of the requests fail for `length`."""
         self._known.append(Disturbance(begin.timestamp(), (begin + length).timestamp(), error_rate))
 
     def __iter__(self) -> Iterator[Disturbance]:

@@ -1,6 +1,6 @@
 """AWS/EC2: the instances of the Auto Scaling group. Basic monitoring: one sample per instance every 5 minutes.
 
-Beside them the group's own metrics, where they are enabled, and memory, where the instances start an agent.
+The module also has the group's own metrics, where enabled, and memory, where the instances start an agent.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from emulator.workload.snapshot import RegionSnapshot
 
 NAMESPACE = "AWS/EC2"
 
-_BYTES_IN, _BYTES_OUT = 250_000, 750_000  # of one request, with what the fleet asks of cache and database
-# The instances keep logs and their image on EBS, and no data of the platform.
+_BYTES_IN, _BYTES_OUT = 250_000, 750_000  # of one request, with the fleet's own calls to cache and database
+# The instances store logs and their image on EBS, and no data of the platform.
 _WRITTEN_BYTES, _BYTES_OF_A_WRITE = 6_000, 16_384  # of one request
 _BYTES_READ, _BYTES_OF_A_READ = 500, 32_768
-_MEMORY, _WORKING_MEMORY = 5 * GIB, 6 * GIB  # of each instance: at rest, and more when it works as hard as it can
+_MEMORY, _WORKING_MEMORY = 5 * GIB, 6 * GIB  # of each instance: at rest, and in addition at full load
 _BACKGROUND_BYTES = 20e6  # in five minutes: logs and metrics
 
 
 def _members(dimensions: Dimensions) -> Callable[[RegionSnapshot], list[str]] | None:
-    """The types of the instances a set of dimensions covers; None when EC2 publishes nothing under it."""
+    """The types of the instances that a set of dimensions covers; None when EC2 publishes nothing under it."""
     match sorted(dimensions.items()):
         case [("AutoScalingGroupName", group)]:
             return lambda r: [kind for _, kind in r.fleets[group].instances] if group in r.fleets else []
@@ -38,7 +38,7 @@ def _members(dimensions: Dimensions) -> Callable[[RegionSnapshot], list[str]] | 
 
 
 def _per_instance(scene: Scene, dimensions: Dimensions) -> tuple[Array, Array] | None:
-    """How many instances report, and the share of the Region's traffic that each takes."""
+    """Number of instances that report, and each one's share of the Region's traffic."""
     members = _members(dimensions)
     if members is None:
         return None
@@ -102,7 +102,7 @@ def ebs_write_ops(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 
 def _operations(of_bytes: Points | None, each: int) -> Points | None:
-    """As many operations as carry those bytes."""
+    """The number of operations that carry those bytes."""
     if of_bytes is None:
         return None
     return replace(
@@ -145,7 +145,9 @@ def _starts_agent(region: RegionSnapshot, member: str) -> bool:
 
 @signal("CWAgent", "mem_used_percent", unit="Percent", resolution=60)
 def memory(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """By the agent, under the group's name alone, as its configuration in the user data asks, or of each instance."""
+    """Memory from the agent: under the group's name alone if its configuration in the user data says so, or per
+    instance.
+    """
     members = _members(dimensions)
     if members is None or ("InstanceId" in dimensions) != scene.load.memory_of_each_instance:
         return None

@@ -1,4 +1,4 @@
-"""AWS/ApplicationELB: what clients see of the platform.
+"""AWS/ApplicationELB: the platform as its clients see it.
 
 Published only with traffic, 5xx only when not zero; RequestCount counts only requests that a target
 was chosen for (Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer").
@@ -27,7 +27,7 @@ _PATHS = {"tap-api": 0.70, "tap-default": 0.20, "tap-auth": 0.07, "tap-admin": 0
 
 
 def _share(scene: Scene, dimensions: Dimensions) -> Array | None:
-    """The share of the Region's traffic that this load balancer takes; None for dimensions it has no metrics under."""
+    """This load balancer's share of the Region's traffic; None for dimensions under which it has no metrics."""
     if set(dimensions) != {"LoadBalancer"}:
         return None
     name = dimensions["LoadBalancer"]
@@ -35,7 +35,7 @@ def _share(scene: Scene, dimensions: Dimensions) -> Array | None:
 
 
 def _share_of_targets(scene: Scene, dimensions: Dimensions) -> Array | None:
-    """The same for the metrics that targets have, which are published by target group as well."""
+    """The same share for metrics of targets, which are also published by target group."""
     whole = _share(scene, {key: value for key, value in dimensions.items() if key != "TargetGroup"})
     if whole is None or "TargetGroup" not in dimensions:
         return whole
@@ -44,18 +44,18 @@ def _share_of_targets(scene: Scene, dimensions: Dimensions) -> Array | None:
 
 
 def path_share(groups: Sequence[str], group: str) -> float:
-    """The share of a load balancer's requests that one of its target groups takes."""
+    """One target group's share of its load balancer's requests."""
     weights = {each: _PATHS.get(each.split("/")[1], 1.0) for each in groups}
     return weights.get(group, 0.0) / sum(weights.values()) if weights else 0.0
 
 
 def _path(dimensions: Dimensions) -> str | None:
-    """The name of the target group that is asked for; None: the whole load balancer."""
+    """The name of the target group in the dimensions; None: the whole load balancer."""
     return dimensions["TargetGroup"].split("/")[1] if "TargetGroup" in dimensions else None
 
 
 def _of_paths(scene: Scene, name: str) -> Array:
-    """The share of all requests that the target groups of this name take."""
+    """The share of all requests that goes to the target groups of this name."""
     return scene.of(
         lambda region: sum(
             path_share(groups, group) / len(region.target_groups)
@@ -72,7 +72,7 @@ def answered(scene: Scene) -> Array:
 
 
 def target_errors(scene: Scene, path: str | None = None) -> Array:
-    """Requests that a target answers with an error, if all went to that path; None: as they are spread."""
+    """Requests that a target answers with an error, if all went to that path; None: over all paths."""
     usual = _TARGET_ERRORS * np.exp(0.5 * scene.wander("error level", 2))
     failing = scene.effects.failing_paths
     if path is None:
@@ -89,7 +89,7 @@ def _balancer_errors(scene: Scene) -> Array:
 
 
 def queueing(utilization: Array) -> Array:
-    """How many times longer the slowest percent takes: little below half load, without bound near saturation."""
+    """Factor on the slowest percent's time at a utilization: near 1 below half load, unbounded near saturation."""
     busy = np.clip(utilization, 0.0, 0.98)
     return 1 + 0.45 * busy**2 / (1 - busy)
 
@@ -147,7 +147,7 @@ def client_tls_errors(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "RejectedConnectionCount", unit="Count", resolution=60)
 def rejected_connections(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Connections beyond what the load balancer can take: none here, and so none is published."""
+    """Connections beyond the load balancer's capacity: none here, and so none is published."""
     share = _share(scene, dimensions)
     return None if share is None else Points.counter(np.zeros(len(share)))
 
@@ -165,7 +165,7 @@ def target_response_time(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 
 def response_time(scene: Scene, count: Array, slower: float = 1.0, path: str | None = None) -> Points:
-    """How long so many requests take, in seconds; `slower` times the platform's usual time."""
+    """Response times of `count` requests, in seconds; `slower` multiplies the platform's usual time."""
     level = 1 + 0.03 * (scene.rhythm - 1) + 0.012 * scene.wander("latency day", 24) + 0.015 * scene.wander("latency", 1)
     blips = 1 + scene.bursts("latency blip", per_day=1.5, longest=3, highest=0.8)
     databases = queueing(scene.writer_utilization) * queueing(scene.reader_utilization)
@@ -178,7 +178,7 @@ def response_time(scene: Scene, count: Array, slower: float = 1.0, path: str | N
 
 
 def _slower_paths(scene: Scene, path: str | None) -> Array:
-    """How many times longer the slowest percent takes because a path does: on that path, or of all requests (None)."""
+    """Factor on the slowest percent's time caused by slower paths: for that path, or for all requests (None)."""
     slower = scene.effects.slower_paths
     if path is not None:
         return slower[path] if path in slower else np.ones(len(scene.periods))
@@ -190,7 +190,7 @@ def _slower_paths(scene: Scene, path: str | None) -> Array:
 
 
 def _mixed(share: float, factor: float) -> float:
-    """The p99 of all requests against the usual one when this share of them has a p99 so many times the usual."""
+    """Factor on the p99 of all requests when `share` of them have a p99 that is `factor` times the usual one."""
     usual, slow = NormalDist(0, _WIDTH), NormalDist(0, max(_WIDTH + log(factor) / _Z99, 1e-6))
     low, high = sorted((_Z99 * _WIDTH, _Z99 * _WIDTH + log(factor)))
     for _ in range(30):
@@ -219,7 +219,7 @@ def unhealthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "HealthyHostCount", unit="Count", resolution=60)
 def healthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Per target group: its instances in service less those that are unhealthy; published while it has targets."""
+    """Per target group: instances in service less the unhealthy ones; published while it has targets."""
     unhealthy = unhealthy_hosts(scene, dimensions)
     if unhealthy is None:
         return None
@@ -228,7 +228,7 @@ def healthy_hosts(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 
 def _booting(scene: Scene) -> Array:
-    """1 in each period in which an instance of the Region was launched and did not serve yet."""
+    """1 in each period in which a launched instance of the Region did not serve yet."""
     booting = np.zeros(len(scene.periods))
     known: set[str] | None = None
     for at, configuration in scene.timeline:

@@ -1,4 +1,4 @@
-"""The table of all metrics the account publishes: one function each, found by namespace and name."""
+"""All metrics that the account publishes: one function each, found by namespace and name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SIGNALS: dict[tuple[str, str], Signal] = {}
 
 
 def signal(namespace: str, name: str, *, unit: str, resolution: int = PERIOD) -> Callable[[Source], Source]:
-    """Register the decorated function as the source of one metric. TypeError when there is one already."""
+    """Register the decorated function as the source of one metric. Raises TypeError if it has one already."""
 
     def register(points: Source) -> Source:
         if (namespace, name) in _SIGNALS:
@@ -47,7 +47,7 @@ def signal(namespace: str, name: str, *, unit: str, resolution: int = PERIOD) ->
 
 
 def find(namespace: str, name: str) -> Signal | None:
-    """The metric of that name; None when the account publishes none such."""
+    """The metric of that name; None if the account does not publish it."""
     return _all().get((namespace, name))
 
 
@@ -58,7 +58,7 @@ def known() -> tuple[Signal, ...]:
 
 @cache
 def _all() -> Mapping[tuple[str, str], Signal]:
-    """What the modules of this package register when they are imported: all of them are, here."""
+    """All registered metrics: the modules of this package register theirs when they are imported, here."""
     package = __name__.rpartition(".")[0]
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f"{package}.{module.name}")

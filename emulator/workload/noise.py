@@ -1,7 +1,7 @@
 """Seeded noise that depends on the seed, the series' name and the day, and on nothing else.
 
-Whatever range is asked for, and in whatever order, a period has the same value. Time is counted in
-periods of 300 seconds since 1970; a day's noise is drawn whole, once, and kept.
+A period has the same value in every range and every order of calls. Time is counted in
+periods of 300 seconds since 1970; a day's noise is drawn whole, once, and cached.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Noise:
         return self._slice(name, start, stop, lambda draw: draw.standard_normal(DAY))
 
     def wander(self, name: str, start: int, stop: int, hours: int) -> Array:
-        """A standard normal value that drifts to a new one every so many hours (a divisor of 24)."""
+        """A standard normal value that drifts to a new one every `hours` (a divisor of 24)."""
         knots = 24 // hours
         at = np.arange(DAY) * (knots / DAY)
 
@@ -59,7 +59,7 @@ class Noise:
         return self._joined(name, start, stop, lambda day: self._day(name, day, draw_day))
 
     def _joined(self, name: str, start: int, stop: int, of_day: Callable[[int], Array]) -> Array:
-        """The days of a range, each made once, so that it is the same to the last bit in any range."""
+        """The days of a range, each computed once, so that a value is the same to the last bit in any range."""
         if start >= stop:
             return np.zeros(0)
         first = start // DAY

@@ -1,7 +1,7 @@
-"""What one metric published, period by period, and every statistic CloudWatch can give of it.
+"""Samples of one metric, period by period, and every statistic that CloudWatch computes from them.
 
-A period holds a number of samples with a mean, a lowest, a highest, and a distribution (normal, or
-normal in the logarithm, or all samples equal). So percentiles of any longer period are those of the
+A period holds a number of samples with a mean, a minimum, a maximum, and a distribution (normal,
+log-normal, or all samples equal). So percentiles of any longer period are those of the
 mixture of its parts, not an average of percentiles.
 """
 
@@ -23,8 +23,8 @@ _STANDARD = NormalDist()
 class Points:
     """One metric's samples per period. No samples: no datapoint.
 
-    `centre` and `width` are mean and standard deviation of the samples, of their logarithms when
-    `logarithmic`. A width of zero says that all samples of the period are equal.
+    `centre` and `width` are mean and standard deviation of the samples, or of their logarithms if
+    `logarithmic`. A width of zero means that all samples of the period are equal.
     """
 
     count: Array
@@ -37,13 +37,13 @@ class Points:
 
     @classmethod
     def counter(cls, count: Array) -> Points:
-        """Events counted one by one, as a load balancer does: the Sum matters, the rest is 1."""
+        """Events counted one by one, as by a load balancer: the Sum matters, every other statistic is 1."""
         one = np.ones_like(count)
         return cls(np.floor(count), one, one, one, one, np.zeros_like(count))
 
     @classmethod
     def gauge(cls, value: Array, present: NDArray[np.bool_] | None = None) -> Points:
-        """One reading per period, where `present`."""
+        """One reading in each period in which `present` is true."""
         count = np.ones_like(value) if present is None else present.astype(np.float64)
         return cls(count, value, value, value, value, np.zeros_like(value))
 
@@ -75,11 +75,11 @@ class Points:
         return replace(self, count=np.where(keep, self.count, 0.0))
 
     def so_far(self, share: Array) -> Points:
-        """The same when only this share of each period's samples has come in."""
+        """The same with only this share of each period's samples."""
         return replace(self, count=np.floor(self.count * share))
 
     def repeated(self, parts: int, *, evenly: bool) -> Points:
-        """Each period cut into equal parts: its samples shared out, or all in the first part."""
+        """Each period cut into equal parts: its samples divided evenly, or all in the first part."""
         mean, low, high, centre, width = (
             np.repeat(each, parts) for each in (self.mean, self.low, self.high, self.centre, self.width)
         )
@@ -155,13 +155,13 @@ def _weighted(each: Array, count: Array, share: float) -> Array:
 
 
 def _mixture(points: Points, each: Array, count: Array, share: float) -> Array:
-    """The percentile of a mixture lies between the lowest and the highest of its parts': halve towards it."""
+    """The percentile of a mixture, by bisection between the lowest and the highest percentile of its parts."""
     lower = np.where(count > 0, each, np.inf).min(axis=1)
     upper = np.where(count > 0, each, -np.inf).max(axis=1)
     lower, upper = np.where(np.isfinite(lower), lower, 0.0), np.where(np.isfinite(upper), upper, 1.0)
     centre, width = points.centre.reshape(count.shape), np.maximum(points.width.reshape(count.shape), 1e-9)
     weight = count / np.maximum(count.sum(axis=1, keepdims=True), 1)
-    for _ in range(18):  # 2^-18 of an interval that is narrow already
+    for _ in range(18):  # 2^-18 of an interval that is already narrow
         middle = (lower + upper) / 2
         at = np.log(np.maximum(middle, 1e-12)) if points.logarithmic else middle
         below = (weight * _normal_cdf((at[:, None] - centre) / width)).sum(axis=1) < share

@@ -1,7 +1,7 @@
-"""One Region over a range of periods: what was there, how much work came, and how hard it was to do.
+"""One Region over a range of periods: its resources, its requests, and their load on the resources.
 
-All constants of the workload's rhythm and of what a request costs are here and in the modules of the
-services: one set for all scenarios. Only tenants and requests per day come in from outside.
+All constants of the workload's rhythm and of a request's cost are here and in the modules of the
+services: one set for all scenarios. Only tenants and requests per day come from the scenario.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOURS = (0.86, 0.76, 0.68, 0.62, 0.58, 0.60, 0.66, 0.76, 0.88, 1.00, 1.06, 1.08
 _WEEKDAYS = (1.06, 1.09, 1.10, 1.08, 1.04, 0.84, 0.79)  # Monday first. Mean 1.
 _HOURLY_DRIFT, _PERIOD_NOISE, _BURST = 0.04, 0.03, 0.25
 
-REQUEST_VCPU_SECONDS = 0.45  # what the fleet works for one request
+REQUEST_VCPU_SECONDS = 0.45  # the fleet's work for one request
 IDLE_CPU = 0.005  # operating system and agents, of each instance
 _SATURATION = 0.97  # beyond this utilization requests are lost
 
@@ -40,7 +40,7 @@ _THURSDAY = 3  # 1970-01-01
 
 @dataclass(frozen=True)
 class Effects:
-    """What the scenario's events do, period by period."""
+    """Effects of the scenario's events, period by period."""
 
     p99_factor: Array
     error_rate: Array
@@ -55,7 +55,7 @@ class Effects:
 class Scene:
     """The periods from `start` up to `stop` (counted in 300 s since 1970) of one Region.
 
-    `timeline` is the account's history: from which second on which configuration held.
+    `timeline` is the account's history: pairs of a Unix second and the configuration from then on.
     """
 
     region: str
@@ -73,7 +73,7 @@ class Scene:
 
     @cached_property
     def _in_force(self) -> tuple[int, NDArray[np.int64]]:
-        """The first configuration that matters, and by period the place of the one in force at its middle."""
+        """The first configuration that matters, and by period the index of the one in force at its middle."""
         since = np.array([at for at, _ in self.timeline])
         place = np.searchsorted(since, (self.periods + 0.5) * PERIOD, side="right") - 1
         return (int(place.min()), place) if len(place) else (0, place)
@@ -99,7 +99,7 @@ class Scene:
         return self.noise.bursts(name, self.start, self.stop, per_day=per_day, longest=longest, highest=highest)
 
     def drawn(self, name: str, expected: Array) -> Array:
-        """A whole number around its expectation: Poisson, in its normal approximation."""
+        """A random whole number around its expectation: Poisson, in its normal approximation."""
         result: Array = np.floor(np.maximum(expected + np.sqrt(expected) * self.white(name) + 0.5, 0.0))
         return result
 
@@ -119,7 +119,7 @@ class Scene:
 
     @cached_property
     def demand(self) -> Array:
-        """Requests that clients send in each period, whether or not anything answers them."""
+        """Requests that clients send in each period, answered or not."""
         noise = np.exp(_HOURLY_DRIFT * self.wander("demand drift", 1) + _PERIOD_NOISE * self.white("demand"))
         burst = 1 + self.bursts("demand burst", per_day=1.5, longest=4, highest=_BURST)
         usual = self.load.requests_per_day / DAY * self.rhythm * noise * burst
@@ -128,7 +128,7 @@ class Scene:
 
     @cached_property
     def _grown(self) -> Array:
-        """How many times the workload's numbers there are, by its growth."""
+        """Factor on the workload's numbers by its growth."""
         if (growth := self.load.growth) is None:
             return np.ones(len(self.periods))
         months = (self.periods * PERIOD - growth.at.timestamp()) / (30 * 86_400)
@@ -148,7 +148,7 @@ class Scene:
 
     @cached_property
     def fleet_utilization(self) -> Array:
-        """Of the fleet's processors, 0 to beyond 1 when the load is more than they can do."""
+        """Utilization of the fleet's processors: 0 to above 1 when the load exceeds their capacity."""
         asked = self.demand / PERIOD * REQUEST_VCPU_SECONDS * self.load.work.fleet
         return IDLE_CPU + asked / np.maximum(self.fleet_vcpus, 1e-9)
 
@@ -159,14 +159,14 @@ class Scene:
 
     @cached_property
     def denied(self) -> Array:
-        """The share of requests that fail because they query an index which nobody may read any more."""
+        """The share of requests that fail because they query an index that is denied or being deleted."""
         share = np.zeros(len(self.periods))
         for table, index in {**PER_REQUEST, **self.effects.queries}:
             share += self.index_queries(table, index) * self.unreadable(table, index)
         return np.clip(share, 0.0, 1.0)
 
     def index_queries(self, table: str, index: str) -> Array:
-        """Queries of one request on this index."""
+        """Queries of this index by one request."""
         usual = np.full(len(self.periods), PER_REQUEST.get((table, index), 0.0))
         return usual + self.effects.queries.get((table, index), 0.0)
 
@@ -175,7 +175,7 @@ class Scene:
         return self.of(lambda r: index in r.unreadable.get(table, ()))
 
     def by_calendar(self, table: str, index: str) -> Array:
-        """Queries of the jobs that use this index, all in the five minutes in which one runs."""
+        """Queries of the jobs that use this index, all in the five minutes in which a job runs."""
         found = np.zeros(len(self.periods))
         day, place = self.periods // DAY, self.periods % DAY
         for job in (*BY_CALENDAR, *self.jobs):
@@ -186,7 +186,7 @@ class Scene:
 
     @cached_property
     def writer_utilization(self) -> Array:
-        """Of the Aurora writer's processors, with the reads when there is no reader; 0 without a writer."""
+        """Utilization of the Aurora writer's processors, with the reads when there is no reader; 0 without a writer."""
         reads = np.where(self.reader_vcpus > 0, 0.0, READER_VCPU_SECONDS * self.load.work.readers)
         writes = WRITER_VCPU_SECONDS * self.load.work.writer
         asked = self.demand / PERIOD * (writes + reads * self.cache_pressure)
@@ -194,7 +194,7 @@ class Scene:
 
     @cached_property
     def reader_utilization(self) -> Array:
-        """Of all Aurora readers' processors; 0 without a reader."""
+        """Utilization of all Aurora readers' processors; 0 without a reader."""
         asked = self.demand / PERIOD * READER_VCPU_SECONDS * self.load.work.readers * self.cache_pressure
         return np.where(self.reader_vcpus > 0, asked / np.maximum(self.reader_vcpus, 1), 0.0)
 
@@ -208,7 +208,7 @@ class Scene:
 
     @cached_property
     def cache_bytes_wanted(self) -> Array:
-        """What the platform would keep in the cache, all shards together."""
+        """Bytes that the platform would store in the cache without a limit, all shards together."""
         drift: Array = 1 + 0.03 * self.wander("cache bytes", 6)
         return self.load.tenants * CACHE_BYTES_PER_TENANT * drift * self._grown
 
@@ -218,7 +218,7 @@ class Scene:
 
     @cached_property
     def cache_pressure(self) -> Array:
-        """How many times the database's reads grow by what the cache cannot hold; 1 where all fits or none is there."""
+        """Factor on the database's reads because data does not fit into the cache; 1 if all fits or without a cache."""
         missing = np.clip(1 - self.cache_usable / np.maximum(self.cache_bytes_wanted, 1), 0.0, 1.0)
         return np.where(self.cache_usable > 0, 1 + 4 * missing, 1.0)
 
@@ -234,7 +234,7 @@ def _database_vcpus(region: RegionSnapshot, *, writing: bool) -> list[int]:
 
 
 def _ahead_of_utc(zone: str, periods: NDArray[np.int64]) -> NDArray[np.int64]:
-    """By how many periods a zone's clock is ahead in each period."""
+    """The number of periods by which a zone's clock is ahead of UTC in each period."""
     if zone == "UTC" or not len(periods):
         return np.zeros(len(periods), np.int64)
     hours, which = np.unique(periods * PERIOD // 3600, return_inverse=True)

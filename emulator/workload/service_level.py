@@ -1,7 +1,7 @@
-"""What a sizing does to the service in the model: the same life lived twice, with it and as designed.
+"""Effect of a sizing on the service in the model: the same time simulated twice, with it and as designed.
 
-Both lives share seed, load and events, so what differs hour by hour is the sizing's doing and nothing
-else: sharper than any judgement of a window, and blind to it.
+Both simulations share seed, load and events, so every difference between their hours comes from the sizing:
+a sharper measure than any judgement of a window, and independent of it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from emulator.workload.snapshot import CacheSnapshot, Configuration, DatabaseSna
 from emulator.workload.workload import MetricRequest, Workload
 
 ERROR_RATE = 0.005  # the brief's limits: half a percent of all requests,
-SLOWER = 1.20  # and a p99 a fifth above what it would be
+SLOWER = 1.20  # and a p99 a fifth above that of the design
 _HOUR = 3600 // PERIOD
 
 
 @dataclass(frozen=True)
 class ServiceLevel:
-    """The worst hour: the share of requests that failed, and how many times the design's p99 it took."""
+    """The worst hour: the share of failed requests, and the p99 as a multiple of the design's."""
 
     error_rate: float
     slower: float
@@ -35,9 +35,9 @@ class ServiceLevel:
 
 
 def resized(present: Configuration, region: str, sizing: Sizing) -> Configuration:
-    """The configuration with the primary Region's fleet, cache and database as the sizing has them.
+    """The configuration with the primary Region's fleet, cache and database as in the sizing.
 
-    Phase by phase nothing else of it changes what users feel: indexes and secondaries carry no requests.
+    Nothing else that the phases change affects users: indexes and secondaries carry no requests.
     """
     here, fleet, cache, aurora = present[region], sizing.fleet, sizing.cache, sizing.aurora
     nodes = range(1, 2 + cache.replicas_per_shard)
@@ -64,7 +64,7 @@ def resized(present: Configuration, region: str, sizing: Sizing) -> Configuratio
 def service_level(
     with_it: Workload, as_designed: Workload, place: tuple[str, str], start: datetime, length: timedelta
 ) -> ServiceLevel:
-    """The worst hour from `start` on. `place` is a Region and the load balancer as its metrics name it."""
+    """The worst hour from `start` on. `place` is a Region and the load balancer's name in its metrics."""
     ours, design = (_hours(each, place, start, start + length) for each in (with_it, as_designed))
     asked = np.maximum(ours["requests"] + ours["elb"], 1)
     return ServiceLevel(
@@ -99,5 +99,5 @@ def _hours(life: Workload, place: tuple[str, str], start: datetime, end: datetim
 
 
 def _database(before: DatabaseSnapshot, instances: tuple[tuple[str, str], ...]) -> DatabaseSnapshot:
-    """A secondary stays; the primary's first instance writes."""
+    """The cluster with these instances: a secondary stays as it is; the primary's first instance writes."""
     return before if before.secondary else replace(before, instances=instances, writer=instances[0][0])

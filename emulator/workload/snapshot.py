@@ -1,4 +1,4 @@
-"""What exists in the emulated account at one moment, as far as it shapes the metrics."""
+"""State of the emulated account at one moment, as far as it determines the metrics."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class RegionSnapshot:
     target_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by load balancer
     databases: Mapping[str, DatabaseSnapshot] = field(default_factory=dict)
     caches: Mapping[str, CacheSnapshot] = field(default_factory=dict)
-    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # each table's indexes
-    unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those denied or being deleted
-    streams: Mapping[str, str] = field(default_factory=dict)  # the label of each table's stream that is on
-    consumers: Mapping[str, int] = field(default_factory=dict)  # how many read each table's stream
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # indexes by table
+    unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # indexes that are denied or being deleted
+    streams: Mapping[str, str] = field(default_factory=dict)  # label of the active stream by table
+    consumers: Mapping[str, int] = field(default_factory=dict)  # number of stream readers by table
     gateways: int = 0  # NAT gateways that are billed
     keys: int = 0  # customer keys
-    left_snapshots: int = 0  # manual snapshots of Aurora clusters that are gone
+    left_snapshots: int = 0  # manual snapshots of deleted Aurora clusters
 
 
 Configuration = Mapping[str, RegionSnapshot]  # by Region name
@@ -78,7 +78,7 @@ NOTHING = RegionSnapshot()
 
 
 def configuration(account: str) -> Configuration:
-    """Read the account's present configuration out of moto, past its front door: nothing is called or recorded."""
+    """Read the account's present configuration from moto's backends: without a call or a record."""
     services = (autoscaling_backends, elbv2_backends, rds_backends, elasticache_backends, dynamodb_backends)
     regions = {region for service in services if account in service for region in service[account]}
     return {region: _region(account, region) for region in sorted(regions)}
@@ -102,7 +102,7 @@ def _region(account: str, region: str) -> RegionSnapshot:
 
 
 def _there(service: BackendDict, account: str, region: str) -> bool:
-    """Whether moto has this backend already: asking for it would make it."""
+    """Whether moto has this backend already: access by key would create it."""
     return account in service and region in service[account]
 
 
@@ -124,7 +124,7 @@ def _fleets(account: str, region: str) -> dict[str, FleetSnapshot]:
 
 
 def _user_data(group: FakeAutoScalingGroup) -> str:
-    """What its instances run when they start. moto keeps it wrapped or plain, by how the version was made."""
+    """User data that the group's instances run at launch. moto stores it encoded or plain, depending on the version."""
     if template := group.ec2_launch_template:
         kept = template.get_version(group.launch_template_version).data.get("UserData")
     else:
@@ -139,7 +139,7 @@ def _balancers(account: str, region: str) -> tuple[str, ...]:
 
 
 def _target_groups(account: str, region: str) -> dict[str, tuple[str, ...]]:
-    """As the metrics name them: targetgroup/NAME/ID, by app/NAME/ID."""
+    """Target groups by load balancer, named as in the metrics: targetgroup/NAME/ID, by app/NAME/ID."""
     groups: dict[str, tuple[str, ...]] = {}
     if _there(elbv2_backends, account, region):
         for arn, group in elbv2_backends[account][region].target_groups.items():
@@ -172,7 +172,7 @@ def _databases(account: str, region: str) -> dict[str, DatabaseSnapshot]:
 
 
 def _followers(account: str) -> list[object]:
-    """The secondary clusters of all global databases: every member but the one that writes."""
+    """The secondary clusters of all global databases: every member but the writer."""
     return [
         member
         for backend in rds_backends[account].values()
@@ -237,7 +237,7 @@ def _streams(account: str, region: str) -> dict[str, str]:
 
 
 def _consumers(account: str, region: str) -> dict[str, int]:
-    """Pipes that are to run, by the table whose stream they read."""
+    """Number of pipes whose desired state is not STOPPED, by the table whose stream they read."""
     if not _there(pipes_backends, account, region):
         return {}
     sources = [
@@ -254,7 +254,7 @@ def _gateways(account: str, region: str) -> int:
 
 
 def _keys(account: str, region: str) -> int:
-    """Keys of the customer's; those that wait for their deletion are not billed (AWS KMS pricing)."""
+    """Number of customer keys; those pending deletion are not billed (AWS KMS pricing)."""
     if not _there(kms_backends, account, region):
         return 0
     keys = kms_backends[account][region].keys.values()

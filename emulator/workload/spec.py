@@ -1,4 +1,4 @@
-"""The workload of a scenario, as its file says it."""
+"""The workload of a scenario, as in the scenario's file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Milestone = Annotated[str, Field(pattern=r"^(plan\.approved|phase[123]\.(applied
 
 
 class NightlyJob(_Value):
-    """Work beside the requests, each night by the clock of UTC, under which p99 is `p99_factor` times as long."""
+    """Work beside the requests, every night in UTC, that multiplies p99 by `p99_factor`."""
 
     hour: Annotated[int, Field(ge=0, le=23)]
     minutes: PositiveFloat
@@ -20,14 +20,14 @@ class NightlyJob(_Value):
 
 
 class Growth(_Value):
-    """By how many percent tenants and requests grow in 30 days; the workload's numbers are those of `at`."""
+    """Growth of tenants and requests, in percent in 30 days; the workload's numbers are those at `at`."""
 
     percent: float
     at: AwareDatetime
 
 
 class Spike(_Value):
-    """For some hours from `at` on, `factor` times the usual requests come."""
+    """A spike of `factor` times the usual requests, for some hours from `at` on."""
 
     factor: PositiveFloat
     at: AwareDatetime
@@ -35,7 +35,7 @@ class Spike(_Value):
 
 
 class Work(_Value):
-    """How many times as much as this platform's a request works the processors of the fleet, writer and readers."""
+    """Processor work of a request as a multiple of this platform's, for the fleet, writer and readers."""
 
     fleet: PositiveFloat = 1.0
     writer: PositiveFloat = 1.0
@@ -43,10 +43,10 @@ class Work(_Value):
 
 
 class WorkloadSpec(_Value):
-    """Who uses the platform. `zone` is the IANA time zone by whose clock they live.
+    """The platform's users. `zone` is the IANA time zone of their day.
 
-    With `memory_of_each_instance` the CloudWatch agent publishes memory under each instance's id, as it does unless
-    `aggregation_dimensions` asks for the group; else under the group's name alone.
+    With `memory_of_each_instance` the CloudWatch agent publishes memory under each instance's id (its default without
+    `aggregation_dimensions`); else under the group's name alone.
     `rhythm`: requests of each hour of the week from Monday 00:00 UTC, relative to their mean; None: the usual one.
     """
 
@@ -62,7 +62,7 @@ class WorkloadSpec(_Value):
 
 
 class IndexJob(_Value):
-    """A job outside the requests that sends so many queries to an index in five minutes, every so many days."""
+    """A job outside the requests that sends queries to an index, within five minutes, every few days."""
 
     table: str
     index: str
@@ -79,12 +79,12 @@ class IndexQueries(_Value):
 
 
 class WorkloadEvent(_Value):
-    """Something that befalls the platform, from some minutes after a milestone on.
+    """An event that affects the platform, from some minutes after a milestone on.
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
     targets (with `path`, both only those to the target group of that name); `outage`: none reaches a
-    target; `silent`: no metric is published; `queries` need an index;
+    target; `silent`: no metric is published; `queries` use an index;
     an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
     types in `no_capacity`; the control planes of the services in `failing`, by boto3's names, answer nobody in
     production; no more than `build_limit` builds run at once; instances that use more than `unhealthy_above` percent of
@@ -126,11 +126,12 @@ class WorkloadEvent(_Value):
 
 
 class FollowedPointers(_Value):
-    """The application declares that it follows the pointers to its tables, and really writes there.
+    """The application declares that it follows the pointers to its tables, and really writes to them.
 
-    Of its items a sample of this size is there; of its writes one every so many minutes is carried out.
-    DescribeTable counts each item of the sample as `each_counts_as` items. With `late_writes`, whenever the pointers
-    are turned a put and a delete reach the tables that they left, although writes to these are denied by then.
+    The tables hold a sample of its items, of this size; one of its writes is carried out every few minutes.
+    DescribeTable counts each item of the sample as `each_counts_as` items. With `late_writes`, a put and a delete reach
+    the
+    old tables after every switch of the pointers, although writes to them are denied by then.
     """
 
     items: PositiveInt

@@ -1,6 +1,6 @@
 """AWS/DynamoDB: consumption by table and by index, latency by operation. Only non-zero values are published.
 
-An index is written whenever its table is; it is read only by those access patterns that use it.
+Every write of a table also writes its indexes; only the access patterns that use an index read it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPERATIONS = {
 READS, WRITES = ("GetItem", "Query"), ("PutItem", "UpdateItem")
 _RCU, _WCU = 0.5, 1.0  # an eventually consistent read of up to 4 KB, a write of up to 1 KB
 _LATENCY_MS = {"GetItem": 2.5, "Query": 4.0, "PutItem": 4.5, "UpdateItem": 5.0}
-_POLLS = 4 * PERIOD  # of one stream consumer: four a second (Lambda Developer Guide, "Using Lambda with DynamoDB")
+_POLLS = 4 * PERIOD  # by one stream consumer: four a second (Lambda Developer Guide, "Using Lambda with DynamoDB")
 
 
 def _there(scene: Scene, dimensions: Dimensions) -> Array:
@@ -32,7 +32,7 @@ def _there(scene: Scene, dimensions: Dimensions) -> Array:
 
 
 def _operations(scene: Scene, dimensions: Dimensions, names: tuple[str, ...]) -> Array:
-    """How many of these operations the table, or one of its indexes, served."""
+    """Number of these operations that the table, or one of its indexes, served."""
     table, index = dimensions["TableName"], dimensions.get("GlobalSecondaryIndexName")
     if index is not None and names == READS:
         return _index_queries(scene, dimensions, table, index)
@@ -42,7 +42,7 @@ def _operations(scene: Scene, dimensions: Dimensions, names: tuple[str, ...]) ->
 
 
 def _index_queries(scene: Scene, dimensions: Dimensions, table: str, index: str) -> Array:
-    """Queries that the index answered: those that are denied consume nothing."""
+    """Queries that the index answered: denied ones consume nothing."""
     of_requests = scene.drawn(f"{table} {index} queries", scene.demand * scene.index_queries(table, index))
     answered = _there(scene, dimensions) * (1 - scene.unreadable(table, index))
     return (of_requests + scene.by_calendar(table, index)) * answered
@@ -53,7 +53,7 @@ def _is_table(dimensions: Dimensions) -> bool:
 
 
 def _consumed(operations: Array, units: float) -> Points:
-    """The units of each request are a sample; a period without any has no datapoint."""
+    """The units of each request as samples; a period without requests has no datapoint."""
     mean = np.full_like(operations, units)
     return Points(operations, mean, mean, mean, mean, np.zeros_like(mean))
 
@@ -81,7 +81,7 @@ def latency(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 
 def _stream_reads(scene: Scene, table: str, label: str) -> Points:
-    """GetRecords by all that read the table's stream of this label, whether or not there is anything to read."""
+    """GetRecords calls of all readers of the table's stream of this label, with or without new records."""
     consumers = scene.of(lambda r: r.consumers.get(table, 0) if r.streams.get(table) == label else 0)
     median = np.full_like(consumers, 3.0)
     return Points.latency(consumers * _POLLS, median, np.full_like(median, 0.35))
@@ -98,5 +98,5 @@ def write_throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 
 def _throttles(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Never: the tables are on demand, and the load stays under the limits of a partition."""
+    """None: the tables are on demand, and the load stays under the limits of a partition."""
     return Points.counter(np.zeros(len(scene.periods))) if _is_table(dimensions) else None

@@ -1,7 +1,7 @@
-"""Tap/Tenants: what the application publishes of its tenants, by tier (docs/application.md).
+"""Tap/Tenants: the application's metrics of its tenants, by tier (docs/application.md).
 
-The tiers are constants of the workload: how many of the tenants are in each, how much of the traffic
-they send, and how much longer than the platform's their requests take.
+The tiers are constants of the workload: each one's share of the tenants and of the traffic,
+and its response time relative to the platform's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The metrics of the emulated account, over all of its life: computed when asked for, stored nowhere.
+"""The metrics of the emulated account, over all of its life: computed on each request, stored nowhere.
 
 A datapoint is a function of the workload's constants, the seed, the scenario's events and the
-configurations the account went through. Only the configurations and the milestones are remembered.
+account's successive configurations. Only the configurations and the milestones are stored.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from emulator.workload.spec import IndexJob, WorkloadEvent, WorkloadSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LAG = 120  # seconds until CloudWatch shows a sample; "settled" to a careful reader is much later
+LAG = 120  # seconds until CloudWatch shows a sample; a careful reader waits much longer
 _SCENES_KEPT = 8
 T = TypeVar("T")
 
 
 @dataclass
 class Sources:
-    """Where the account finds whom to ask for its metrics; empty until there is a workload."""
+    """The account's source of metrics; None until there is a workload."""
 
     workload: Workload | None = None
 
 
 class ObservedAccount(Protocol):
-    """What the workload needs of the emulated account."""
+    """The part of the emulated account that the workload uses."""
 
     production: str
 
@@ -79,7 +79,7 @@ class MetricSamples:
 
 
 class Workload:
-    """The life of the production account's users, and what its metrics say of it."""
+    """The production account's users over time, and the metrics that they cause."""
 
     def __init__(
         self,
@@ -103,38 +103,38 @@ class Workload:
         self._disturbances = account.part(Disturbances)
 
     def expect(self, events: Sequence[WorkloadEvent]) -> None:
-        """These events from now on; none of them, nor of those before, has begun."""
+        """Expect these events from now on; no event, new or old, may have begun already."""
         self._events = tuple(events)
 
     def milestone(self, name: str, at: datetime) -> None:
-        """Something the scenario's events hang on was reached, as `phase2.applied`. Only the first time counts."""
+        """Record a milestone that events depend on, such as `phase2.applied`. Only the first time counts."""
         self._milestones.setdefault(name, at.timestamp())
 
     def moments(self) -> list[datetime]:
-        """When the events whose milestones were reached begin and end, as far as that is known."""
+        """Known begins and ends of the events whose milestones were reached."""
         found = {second for event in self._events for second in self._span(event) if np.isfinite(second)}
         return [datetime.fromtimestamp(second, UTC) for second in sorted(found)]
 
     def onsets(self) -> list[datetime]:
-        """When the service got worse, by the events whose milestones were reached."""
+        """Begins of a worse service, from the events whose milestones were reached."""
         worse = [each for each in self._events if each.p99_factor > 1 or each.error_rate or each.outage]
         begun = (self._span(event)[0] for event in worse)
         return [datetime.fromtimestamp(second, UTC) for second in sorted(begun) if np.isfinite(second)]
 
     def lacks(self, kind: str, now: datetime) -> bool:
-        """Whether AWS has no instances or nodes of this type to give at the moment, as the scenario has it."""
+        """Whether the scenario lets AWS have no capacity for instances or nodes of this type now."""
         return any(kind in event.no_capacity for event in self._happening(now))
 
     def fails(self, service: str, now: datetime) -> bool:
-        """Whether the control plane of this service answers nobody at the moment, by boto3's name."""
+        """Whether the control plane of this service (boto3's name) is down now."""
         return any(service in event.failing for event in self._happening(now))
 
     def build_limit(self, now: datetime) -> int | None:
-        """How many builds the account may run at once at the moment; None when that is enough."""
+        """The account's limit of concurrent builds now; None without a limit."""
         return min((each.build_limit for each in self._happening(now) if each.build_limit), default=None)
 
     def unhealthy_above(self, now: datetime) -> float | None:
-        """From which CPU on, in percent, instances fail their health checks at the moment; None: they fail none."""
+        """CPU in percent above which instances fail their health checks now; None: they fail none."""
         return min((each.unhealthy_above for each in self._happening(now) if each.unhealthy_above), default=None)
 
     def may_turn_unhealthy(self, now: datetime) -> bool:
@@ -143,14 +143,14 @@ class Workload:
         return any(np.isfinite(begin) and now.timestamp() < end for begin, end in spans)
 
     def fleet_cpu(self, region: str, now: datetime) -> float:
-        """CPU demand of the Region's fleets now, in percent; beyond 100 when they cannot serve it."""
+        """CPU demand of the Region's fleets now, in percent; above 100 when it exceeds their capacity."""
         period = int(now.timestamp()) // PERIOD
-        present = [(0.0, each) for _, each in self._timeline[-1:]]  # however lately it became so
+        present = [(0.0, each) for _, each in self._timeline[-1:]]  # even if it has just become so
         scene = self.scene_of(present, region, period, period + 1)
         return float(100 * scene.fleet_utilization[0])
 
     def failover_seconds(self, now: datetime) -> float | None:
-        """How long a failover takes that begins now; None when it takes as long as usual."""
+        """Seconds that a failover takes if it begins now; None: the usual time."""
         lengths = [event.failover_seconds for event in self._happening(now) if event.failover_seconds is not None]
         return max(lengths, default=None)
 
@@ -164,14 +164,14 @@ class Workload:
         self.remember(at, configuration(self._account.production))
 
     def remember(self, at: datetime, present: Configuration) -> None:
-        """From `at` on the account is configured like this."""
+        """Record the account's configuration from `at` on."""
         if not self._timeline or self._timeline[-1][1] != present:
             self._timeline.append((at.timestamp(), present))
 
     def samples(
         self, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: MetricRequest, now: datetime
     ) -> MetricSamples | None:
-        """One metric as it is known at `now`; None when the account publishes no such metric."""
+        """One metric as known at `now`; None when the account publishes no such metric."""
         signal = find(namespace, name)
         if signal is None or not self._timeline:
             return None
@@ -189,16 +189,16 @@ class Workload:
 
     @property
     def timeline(self) -> Sequence[tuple[float, Configuration]]:
-        """From which second on the account was configured how."""
+        """The account's configurations, each with the Unix second from which on it held."""
         return tuple(self._timeline)
 
     def scene_of(self, timeline: Sequence[tuple[float, Configuration]], region: str, start: int, stop: int) -> Scene:
-        """The scene of a range under another history than the account's own. Kept nowhere."""
+        """The scene of a range under another history than the account's own. Not cached."""
         effects = self._effects(start, stop)
         return Scene(region, start, stop, self._spec, timeline, effects, self._noise, self._jobs)
 
     def _scene(self, region: str, start: int, stop: int) -> Scene:
-        """The scene of a range, shared by the metrics that are asked for together."""
+        """The scene of a range, shared by the metrics of one query."""
         key = (region, start, stop, len(self._timeline), len(self._milestones), len(self._disturbances))
         if key not in self._scenes:
             while len(self._scenes) >= _SCENES_KEPT:
@@ -242,7 +242,7 @@ class Workload:
         return Effects(p99_factor, error_rate, outage, silent, queries, slower, failing)
 
     def _span(self, event: WorkloadEvent) -> tuple[float, float]:
-        """When an event begins and ends; never, as long as its milestone was not reached."""
+        """Begin and end of an event; infinite until its milestone is reached."""
         reached = self._milestones.get(event.on, np.inf)
         if event.until_minutes is not None:
             end = reached + 60 * event.until_minutes
@@ -252,13 +252,13 @@ class Workload:
 
 
 def _published(points: Points, scene: Scene, signal: Signal, now: float) -> Points:
-    """What CloudWatch shows already: the last period holds only the samples of its first minutes."""
+    """The samples that CloudWatch shows already: the last period has only those of its first minutes."""
     minutes = np.clip((now - LAG - scene.periods * PERIOD) // 60, 0, 5)
     return points.so_far(minutes / 5) if signal.resolution == 60 else points.only(minutes == 5)
 
 
 def _by_the_minute(points: Points, signal: Signal, asked: MetricRequest, first: int) -> Points:
-    """A finer view: a 60-second metric's samples shared out over the minutes, a 300-second one's in the first."""
+    """A finer view: a 60-second metric's samples divided over the minutes, a 300-second one's in the first."""
     fine = points.repeated(5, evenly=signal.resolution == 60)
     offset = (asked.start - first * PERIOD) // 60
     return fine.between(offset, offset + (asked.end - asked.start) // 60)

@@ -1,4 +1,4 @@
-"""Application Auto Scaling: ElastiCache's scalable targets, which moto does not know."""
+"""Application Auto Scaling: ElastiCache's scalable targets, which moto does not have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _API = "https://docs.aws.amazon.com/autoscaling/application/APIReference"
 @emulates(
     "application-autoscaling",
     "DescribeScalableTargets",
-    rule="ElastiCache is a namespace of its own. Nothing of it can be registered here, so it has no targets.",
+    rule="ElastiCache is a namespace of its own. Nothing can be registered in it here, so it has no targets.",
     source=f"{_API}/API_DescribeScalableTargets.html",
 )
 def describe_scalable_targets(_: Account, call: Call) -> Answer | None:

@@ -1,4 +1,4 @@
-"""Scaling activities: what groups did about instances that failed their health checks, and launches that failed."""
+"""Scaling activities: terminations of instances that failed their health checks, and launches that failed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PAGE = 100
 
 @dataclass
 class Activities:
-    """Oldest first, by group name."""
+    """Activities by group name, oldest first."""
 
     of_group: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def taken_out(self, account: Account, group: Any, instance: str) -> None:
-        """An instance failed the load balancer's health check."""
+        """Record an instance that failed the load balancer's health check."""
         at = f"{account.clock.now():%Y-%m-%dT%H:%M:%SZ}"
         self._add(
             account,
@@ -33,7 +33,7 @@ class Activities:
         )
 
     def launch_failed(self, account: Account, group: Any, instance_type: str) -> None:
-        """There is no capacity for it (EC2 Auto Scaling User Guide, "Troubleshoot ... capacity")."""
+        """Record a launch without capacity (EC2 Auto Scaling User Guide, "Troubleshoot ... capacity")."""
         at = f"{account.clock.now():%Y-%m-%dT%H:%M:%SZ}"
         why = f"We currently do not have sufficient {instance_type} capacity. Launching EC2 instance failed."
         self._add(
@@ -62,9 +62,8 @@ class Activities:
 @emulates(
     "autoscaling",
     "DescribeScalingActivities",
-    rule="Newest first, 100 a page. An instance that failed a health check is terminated, with its cause, and while it "
-    "is, another is launched. A launch that finds no capacity fails, and says so. Of all activities these two kinds "
-    "alone are kept.",
+    rule="Newest first, 100 a page. An instance that failed a health check is terminated, with the cause, while its "
+    "replacement is launched. A launch without capacity fails, with the reason. Other activities are not recorded.",
     source="https://docs.aws.amazon.com/autoscaling/ec2/userguide/replace-unhealthy-instance.html",
 )
 def describe_scaling_activities(account: Account, call: Call) -> Answer:

@@ -1,7 +1,7 @@
 """The mechanics of Auto Scaling groups: instances that take time to come into service and to leave it.
 
-moto's groups change at once, launch everything in one zone, and forget which version of the launch
-template an instance came from. The overlay's operations work on the groups through this module.
+moto's groups change at once, launch everything in one zone, and forget an instance's launch template
+version. The overlay's operations use this module to change groups.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from emulator.core.port import Account
 
 LAUNCH = timedelta(seconds=90)  # from the launch to InService; a Linux image without lifecycle hooks
-AGAIN = timedelta(minutes=1)  # until a launch that found no capacity is tried anew
+AGAIN = timedelta(minutes=1)  # until a launch that found no capacity is tried again
 DRAIN = timedelta(seconds=300)  # the deregistration delay of a target group unless set otherwise
 
 
 class FleetInstance(InstanceState):  # type: ignore[misc]  # moto publishes no types
-    """An instance that knows which version of which launch template it was made from."""
+    """An instance with the id and version of its launch template."""
 
     made_from: dict[str, str]
     serves_since: datetime | None = None
@@ -48,22 +48,22 @@ def find_group(call: Call) -> Any:
 
 
 def serving(group: Any) -> list[Any]:
-    """The instances in service or on their way there, oldest first."""
+    """The instances in service or pending, oldest first."""
     return [each for each in group.instance_states if each.lifecycle_state in ("Pending", "InService")]
 
 
 def suspended(group: Any, *processes: str) -> bool:
-    """Whether any of these processes stands still."""
+    """Whether any of these processes is suspended."""
     return any(each["ProcessName"] in processes for each in group.suspended_processes)
 
 
 def current_template(group: Any) -> dict[str, str]:
-    """The launch template and version the group launches from, with the version as a number."""
+    """The launch template and version that the group launches from, with the version as a number."""
     return resolve_template(group, {"Version": group.launch_template_version})
 
 
 def resolve_template(group: Any, wanted: dict[str, str]) -> dict[str, str]:
-    """A launch template specification with id, name and the number of an existing version. Raises AwsError."""
+    """A launch template specification with id, name and the number of an existing version. AwsError if absent."""
     ec2 = group.ec2_backend
     identifier, name = wanted.get("LaunchTemplateId"), wanted.get("LaunchTemplateName")
     if identifier or name:
@@ -130,7 +130,7 @@ def _launch_one(group: Any, template: dict[str, str]) -> Any:
 
 
 def _emptiest(group: Any) -> tuple[str | None, str]:
-    """The subnet and zone with the fewest instances; the first of equals."""
+    """The subnet and zone with the fewest instances; the first if several are equal."""
     taken = Counter(each.availability_zone for each in serving(group))
     if not group.vpc_zone_identifier:
         return None, min(group.availability_zones, key=lambda zone: taken[zone])
@@ -140,9 +140,9 @@ def _emptiest(group: Any) -> tuple[str | None, str]:
 
 
 def retire(account: Account, group: Any, leaving: Sequence[Any], then: Callable[[], None] | None = None) -> None:
-    """Take instances out of service: no new requests at once, gone after DRAIN; `then` runs after that.
+    """Take instances out of service: no new requests from now on, gone after DRAIN; `then` runs after that.
 
-    One that is on its way out already, as after a failed health check, is left to go.
+    Instances that are leaving already, for example after a failed health check, are not touched.
     """
     leaving = [each for each in leaving if each.lifecycle_state != "Terminating"]
     for each in leaving:
@@ -161,7 +161,7 @@ def retire(account: Account, group: Any, leaving: Sequence[Any], then: Callable[
 
 
 def is_short(account: Account, group: Any, template: dict[str, str]) -> bool:
-    """Whether AWS has no instances of the template's type to give, to one who holds none in reserve."""
+    """Whether AWS has no capacity of the template's type for an account without a capacity reservation."""
     kind, workload = type_of(group, template), account.part(Sources).workload
     reserved = account.part(Reservations).active(kind)
     return workload is not None and not reserved and workload.lacks(kind, account.clock.now())
@@ -174,7 +174,7 @@ def type_of(group: Any, template: dict[str, str]) -> str:
 
 
 def settle(account: Account, group: Any, template: dict[str, str]) -> None:
-    """Bring the number of instances to the desired capacity, as the group does by itself."""
+    """Bring the number of instances to the desired capacity, as a group does by itself."""
     missing = group.desired_capacity - len(serving(group))
     if missing > 0 and not suspended(group, "Launch"):
         if is_short(account, group, template):
@@ -189,7 +189,7 @@ def settle(account: Account, group: Any, template: dict[str, str]) -> None:
 
 
 def _surplus(group: Any, count: int) -> list[Any]:
-    """Whom the default termination policy takes: of the fullest zone, the oldest template, then the oldest."""
+    """The default termination policy's choice: in the fullest zone, of the oldest template, the oldest instances."""
     chosen: list[Any] = []
     for _ in range(count):
         left = [each for each in serving(group) if each not in chosen]

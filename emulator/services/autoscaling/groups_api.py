@@ -1,4 +1,4 @@
-"""Amazon EC2 Auto Scaling: groups whose capacity takes time, and the settings that moto drops."""
+"""Amazon EC2 Auto Scaling: groups that take time to change capacity, and the settings that moto drops."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ _GROUP_METRICS = (
     "GroupTotalInstances",
 )
 
-# Members of DescribeAutoScalingGroups that moto does not keep from the request.
+# Members of DescribeAutoScalingGroups that moto does not take from the request.
 _KEPT = {"DefaultCooldown", "DefaultInstanceWarmup", "InstanceMaintenancePolicy", "MaxInstanceLifetime", "Context"}
 
 
 @emulates(
     "autoscaling",
     "CreateAutoScalingGroup",
-    rule="Instances start Pending, spread over the zones, and come into service with time; min <= desired <= max.",
+    rule="Instances start as Pending, spread over the zones, and take time to come into service; min <= desired <= "
+    "max.",
     source=f"{API}/API_CreateAutoScalingGroup.html",
 )
 def create_group(account: Account, call: Call) -> Answer:
@@ -56,8 +57,8 @@ def create_group(account: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "UpdateAutoScalingGroup",
-    rule="Refuses capacities out of order, and another template while a refresh with a desired configuration runs; "
-    "a minimum above or a maximum below the desired capacity moves it; instances come and go with time.",
+    rule="Refuses capacities out of order, and another template while a refresh with a desired configuration runs; a "
+    "minimum above, or a maximum below, the desired capacity changes it; instances take time to come and go.",
     source=f"{API}/API_UpdateAutoScalingGroup.html",
 )
 def update_group(account: Account, call: Call) -> Answer:
@@ -90,7 +91,7 @@ def update_group(account: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "SetDesiredCapacity",
-    rule="Refuses a capacity outside minimum and maximum; instances come and go with time.",
+    rule="Refuses a capacity outside minimum and maximum; instances take time to come and go.",
     source=f"{API}/API_SetDesiredCapacity.html",
 )
 def set_desired_capacity(account: Account, call: Call) -> Answer:
@@ -104,7 +105,7 @@ def set_desired_capacity(account: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "PutScalingPolicy",
-    rule="Needs an existing group; target tracking needs a target; the same name in the same group is replaced.",
+    rule="Needs an existing group; target tracking needs a target; a policy of the same name in the group is replaced.",
     source=f"{API}/API_PutScalingPolicy.html",
 )
 def put_scaling_policy(_: Account, call: Call) -> Answer:
@@ -127,7 +128,7 @@ def put_scaling_policy(_: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "EnableMetricsCollection",
-    rule="Without Metrics all group metrics are enabled; a group publishes none of its own before.",
+    rule="Without Metrics all group metrics are enabled; before that a group publishes none.",
     source=f"{API}/API_EnableMetricsCollection.html",
 )
 def enable_metrics(_: Account, call: Call) -> Answer:
@@ -138,7 +139,7 @@ def enable_metrics(_: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "DescribePolicies",
-    rule="Every kind of policy unless PolicyTypes names some, each with whether it is enabled.",
+    rule="Policies of every type unless PolicyTypes names some, each with its Enabled flag.",
     source=f"{API}/API_DescribePolicies.html",
 )
 def describe_policies(_: Account, call: Call) -> Answer:
@@ -147,7 +148,7 @@ def describe_policies(_: Account, call: Call) -> Answer:
     for shown in answer["ScalingPolicies"]:
         shown["Enabled"] = getattr(policies[shown["PolicyName"]], "enabled", True)
         for other in ("TargetTrackingConfiguration", "PredictiveScalingConfiguration"):
-            if not shown.get(other):  # moto shows the members of other kinds, empty
+            if not shown.get(other):  # moto answers the members of other kinds, empty
                 shown.pop(other, None)
     return answer
 
@@ -164,4 +165,4 @@ def _refuse_capacities(least: int, desired: int, most: int) -> None:
 
 def _keep(group: Any, asked: Mapping[str, Any]) -> None:
     for name in _KEPT & asked.keys():
-        setattr(group, xform_name(name), asked[name])  # from where moto's serializer reads it
+        setattr(group, xform_name(name), asked[name])  # moto's serializer reads it from there

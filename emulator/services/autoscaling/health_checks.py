@@ -1,6 +1,6 @@
 """Instances that fail the load balancer's health checks: their group terminates them and launches others.
 
-Whoever is left takes their share of the requests, and may fail in turn: a fleet that is too small is killed by its
+The remaining instances take over the requests, and may fail in turn: a fleet that is too small is destroyed by its
 own health check.
 """
 
@@ -21,25 +21,25 @@ from emulator.workload.workload import Sources
 if TYPE_CHECKING:
     from emulator.core.port import Account
 
-EVERY = timedelta(minutes=1)  # a group looks at its instances, and takes one out of service at a time: our model
+EVERY = timedelta(minutes=1)  # a group checks its instances this often and takes out one at a time: our model
 
 
 @dataclass
 class Checks:
-    """Whether instances are looked at."""
+    """Whether the periodic checks are running."""
 
     running: bool = False
 
 
 def check_instances(account: Account) -> None:
-    """Look at all instances each minute, as long as the scenario has some fail."""
+    """Check all instances each minute, while the scenario lets some fail."""
     if not account.part(Checks).running:
         account.part(Checks).running = True
         account.schedule(account.clock.now() + EVERY, lambda: _check(account))
 
 
 def _check(account: Account) -> bool:
-    """False when nothing changed."""
+    """Check all groups once. False when nothing changed."""
     now, workload = account.clock.now(), account.part(Sources).workload
     if workload is None or not workload.may_turn_unhealthy(now):
         account.part(Checks).running = False
@@ -60,7 +60,7 @@ def _check(account: Account) -> bool:
 
 
 def _checked(account: Account) -> Iterator[tuple[str, Any]]:
-    """The groups that take the load balancer's health checks for their own, with their Regions."""
+    """The groups that use the load balancer's health checks, with their Regions."""
     for region in list(autoscaling_backends[account.production]):
         for group in autoscaling_backends[account.production][region].autoscaling_groups.values():
             if "ELB" in group.health_check_type and not suspended(group, "HealthCheck", "ReplaceUnhealthy"):
@@ -68,7 +68,7 @@ def _checked(account: Account) -> Iterator[tuple[str, Any]]:
 
 
 def _oldest(group: Any, now: datetime) -> list[FleetInstance]:
-    """The instance that has served longest, if one is past its grace period."""
+    """The instance longest in service, if it is past its grace period; else none."""
     grace = timedelta(seconds=group.health_check_grace_period or 0)
     serving = [each for each in group.instance_states if each.lifecycle_state == "InService"]
     return [each for each in serving if each.serves_since is None or now - each.serves_since >= grace][:1]

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from emulator.core.port import Account
 
 START = timedelta(seconds=10)
-LOOK = timedelta(minutes=1)  # how often a refresh that waits looks again
+LOOK = timedelta(minutes=1)  # interval at which a waiting refresh checks again
 PATIENCE = timedelta(hours=1)  # for protected and standby instances (RefreshPreferences, Wait)
-CHECKPOINT_DELAY = 3600  # seconds, unless asked otherwise (RefreshPreferences)
+CHECKPOINT_DELAY = 3600  # seconds, the default (RefreshPreferences)
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Refresh:
     preferences: dict[str, Any]
     before: dict[str, str]
     desired: dict[str, str] | None
-    asked: dict[str, Any] | None  # DesiredConfiguration as it was given
+    asked: dict[str, Any] | None  # DesiredConfiguration of the request
     started: datetime
     status: str = "Pending"
     reason: str | None = None
@@ -52,7 +52,7 @@ class Refresh:
     total: int = 0
     to_replace: set[str] = field(default_factory=set)  # instance ids
     updated: set[str] = field(default_factory=set)  # ids of new instances that are warmed up
-    turn: int = 0  # rises when the refresh turns round or stops: what was planned before is void
+    turn: int = 0  # rises when the refresh reverses or stops, which voids everything planned before
     rollback: dict[str, Any] | None = None
 
     @property
@@ -65,7 +65,7 @@ class Refresh:
 
     @property
     def target(self) -> dict[str, str]:
-        """What instances are made from now."""
+        """The launch template from which instances are launched now."""
         return self.before if self.rolling_back or self.desired is None else self.desired
 
     @property
@@ -90,27 +90,27 @@ class Refreshes:
         return self.by_group.setdefault(group.arn, [])
 
     def active(self, group: Any) -> Refresh | None:
-        """The refresh under way: a group has one at most."""
+        """The refresh under way: a group has at most one."""
         return next((each for each in self.of(group) if each.active), None)
 
     def template(self, group: Any) -> dict[str, str]:
-        """What the group launches from: the desired configuration while a refresh towards it is under way."""
+        """The launch template of the group: the desired configuration while a refresh to it is under way."""
         active = self.active(group)
         return active.target if active is not None else current_template(group)
 
 
 class Replacement:
-    """Drives one refresh on the account's clock until it ends."""
+    """Runs one refresh on the account's clock until it ends."""
 
     def __init__(self, account: Account, refresh: Refresh) -> None:
         self._account = account
         self._refresh = refresh
         self._checkpoints = list(refresh.preferences.get("CheckpointPercentages", ()))
         self._waiting_since: datetime | None = None
-        self._resumes: datetime | None = None  # when the checkpoint that was reached is over
+        self._resumes: datetime | None = None  # the end of the checkpoint's delay
 
     def begin(self) -> None:
-        """Choose whom to replace, and start."""
+        """Choose the instances to replace, and start."""
         refresh = self._refresh
         skip = refresh.preferences.get("SkipMatching", False)
         members = serving(refresh.group)
@@ -121,7 +121,7 @@ class Replacement:
         self._after(START, self._start)
 
     def roll_back(self, reason: str) -> None:
-        """Turn round: what was replaced is replaced again, from the configuration before."""
+        """Reverse: instances that were replaced are replaced again, from the previous configuration."""
         refresh = self._refresh
         refresh.rollback = {
             "RollbackReason": reason,
@@ -137,7 +137,7 @@ class Replacement:
         self._after(START, self._step)
 
     def cancel(self) -> None:
-        """Stop after what is under way; what was replaced stays."""
+        """Stop after the current batch; replaced instances stay."""
         refresh = self._refresh
         refresh.status = "Cancelling"
         refresh.turn += 1
@@ -169,7 +169,7 @@ class Replacement:
         """One batch: launch first where MaxHealthyPercentage leaves room, else in exchange."""
         refresh, desired = self._refresh, self._refresh.group.desired_capacity
         surplus = len(serving(refresh.group)) - desired
-        if surplus > 0:  # launched ahead of a turn, or scaled in meanwhile
+        if surplus > 0:  # launched before a reversal, or scaled in meanwhile
             self._retire(outdated[:surplus])
             self._after(START, self._step)
             return
@@ -184,7 +184,7 @@ class Replacement:
             self._launch(len(batch), lambda: None)
 
     def _launch(self, count: int, then: Callable[[], None]) -> None:
-        """Launch so many; without capacity for them, again and again, as a group does."""
+        """Launch `count` instances; without capacity, retry until there is some, as a group does."""
         refresh = self._refresh
         if is_short(self._account, refresh.group, refresh.target):
             kind = type_of(refresh.group, refresh.target)
@@ -250,7 +250,7 @@ class Replacement:
         refresh.turn += 1
 
     def _checkpoint(self) -> timedelta | None:
-        """How long to wait before looking again, at a checkpoint. The last one, 100, is the end itself."""
+        """The time to wait at a checkpoint before the next check. The last checkpoint, 100, is the end itself."""
         refresh, now = self._refresh, self._account.clock.now()
         if refresh.rolling_back:
             return None
@@ -263,7 +263,7 @@ class Replacement:
         return min(self._resumes - now, 5 * LOOK)
 
     def _obstacle(self) -> bool:
-        """Whether there are protected or standby instances that the preferences say to wait for."""
+        """Whether there are protected or standby instances that the preferences wait for."""
         preferences = self._refresh.preferences
         protected = any(each.protected_from_scale_in for each in self._refresh.outdated())
         standby = any(each.lifecycle_state == "Standby" for each in self._refresh.group.instance_states)
@@ -280,7 +280,7 @@ class Replacement:
         return None
 
     def _replaceable(self) -> list[Any]:
-        """The outdated instances, without the protected ones when those are to be ignored."""
+        """The outdated instances, without the protected ones if the preferences ignore those."""
         self._waiting_since = None
         outdated = self._refresh.outdated()
         if self._refresh.preferences.get("ScaleInProtectedInstances") == "Refresh":
@@ -304,7 +304,7 @@ class Replacement:
         return timedelta(seconds=int(self._refresh.preferences.get("InstanceWarmup", default)))
 
     def _after(self, wait: timedelta, what: Callable[[], bool | None]) -> bool:
-        """Do `what` later, unless the refresh turns round or ends first. False: nothing changed now."""
+        """Run `what` after `wait`, unless the refresh reverses or ends first. False: nothing changed now."""
         turn = self._refresh.turn
         self._account.schedule(
             self._account.clock.now() + wait, lambda: what() if self._refresh.turn == turn else False

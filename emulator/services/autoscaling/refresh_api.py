@@ -20,8 +20,8 @@ GUIDE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
 @emulates(
     "autoscaling",
     "StartInstanceRefresh",
-    rule="One refresh at a time; replaces in batches within the healthy percentages, with warm-up and drain; "
-    "the desired configuration becomes the group's own on success only.",
+    rule="One refresh at a time; it replaces in batches within the healthy percentages, with warm-up and drain; the "
+    "group takes over the desired configuration only on success.",
     source=f"{API}/API_StartInstanceRefresh.html",
 )
 def start(account: Account, call: Call) -> Answer:
@@ -60,7 +60,7 @@ def start(account: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "DescribeInstanceRefreshes",
-    rule="Newest first, with status, percentage and what is left to replace; refreshes that ended stay visible.",
+    rule="Newest first, with status, percentage and instances left to replace; ended refreshes stay visible.",
     source=f"{API}/API_DescribeInstanceRefreshes.html",
 )
 def describe(account: Account, call: Call) -> Answer:
@@ -73,7 +73,7 @@ def describe(account: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "CancelInstanceRefresh",
-    rule="Only while one is under way; what was replaced stays, and the group keeps its old configuration.",
+    rule="Works only while one is under way; replaced instances stay, and the group keeps its old configuration.",
     source=f"{API}/API_CancelInstanceRefresh.html",
 )
 def cancel(account: Account, call: Call) -> Answer:
@@ -86,7 +86,7 @@ def cancel(account: Account, call: Call) -> Answer:
 @emulates(
     "autoscaling",
     "RollbackInstanceRefresh",
-    rule="Only while one is under way, with a desired configuration, no $Latest or $Default version and no SSM image.",
+    rule="Works only while one is under way, with a desired configuration, without $Latest, $Default or an SSM image.",
     source=f"{GUIDE}/instance-refresh-rollback.html",
 )
 def roll_back(account: Account, call: Call) -> Answer:
@@ -121,7 +121,7 @@ def _desired_template(group: Any, asked: Any) -> dict[str, str] | None:
 
 
 def _irreversible(group: Any, asked: Any) -> str | None:
-    """Why a refresh of this group could not be rolled back."""
+    """The reason why a refresh of this group cannot be rolled back; None if it can."""
     if not asked:
         return "there is no desired configuration."
     versions = [str(group.launch_template_version), str(asked["LaunchTemplate"].get("Version") or "$Default")]
@@ -133,7 +133,7 @@ def _irreversible(group: Any, asked: Any) -> str | None:
 
 
 def _refuse_preferences(asked: dict[str, Any]) -> None:
-    """The rules of RefreshPreferences that botocore's model does not carry."""
+    """Apply the rules of RefreshPreferences that botocore's model does not have."""
     percentages = asked.get("CheckpointPercentages", [])
     least, most = asked.get("MinHealthyPercentage"), asked.get("MaxHealthyPercentage")
     refused = {

@@ -11,7 +11,7 @@ _SIZES = frozenset({"MinSize", "MaxSize", "DesiredCapacity"})
 
 
 def create_launch_template(site: Site, resource: Declared) -> Created:
-    """Stack tags do not reach launch templates (resource schema: taggable false): TagSpecifications do."""
+    """Create a template. Stack tags do not reach it (resource schema: taggable false): TagSpecifications do."""
     ec2 = site.client("ec2")
     specifications = resource.get("TagSpecifications", [])
     parameters = request(ec2, "CreateLaunchTemplate", resource.properties, TagSpecifications=specifications)
@@ -20,7 +20,7 @@ def create_launch_template(site: Site, resource: Declared) -> Created:
 
 
 def update_launch_template(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """CloudFormation answers changed data with a new version; the default version stays."""
+    """Make a new version from changed data, as CloudFormation does; the default version stays."""
     if "LaunchTemplateData" not in resource.changed_since(before):
         return made
     ec2 = site.client("ec2")
@@ -48,7 +48,7 @@ def create_group(site: Site, resource: Declared) -> Created:
 
 
 def update_group(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """Without IgnoreUnmodifiedGroupSizeProperties CloudFormation sends the sizes with every update of the group."""
+    """Update a group. Without IgnoreUnmodifiedGroupSizeProperties CloudFormation sends the sizes with every update."""
     scheduled = resource.update_policy.get("AutoScalingScheduledAction", {})
     keeps_sizes = str(scheduled.get("IgnoreUnmodifiedGroupSizeProperties", False)).casefold() == "true"
     changed = resource.changed_since(before)
@@ -82,7 +82,7 @@ def _group_tags(resource: Declared, name: str) -> list[dict[str, object]]:
 
 
 def put_policy(site: Site, resource: Declared) -> Created:
-    name = resource.generated_name()  # CloudFormation gives no way to choose it
+    name = resource.generated_name()  # CloudFormation offers no property for it
     autoscaling = site.client("autoscaling")
     parameters = request(autoscaling, "PutScalingPolicy", resource.properties, PolicyName=name)
     autoscaling.put_scaling_policy(**parameters)

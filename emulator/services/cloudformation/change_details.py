@@ -1,4 +1,4 @@
-"""The details of a Modify, as a change set tells them (API_ResourceChangeDetail, API_ResourceTargetDefinition)."""
+"""The details of a Modify in a change set (API_ResourceChangeDetail, API_ResourceTargetDefinition)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AFTER_APPLY = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 def static(name: str, before: Json, after: Json, source: str) -> dict[str, Any]:
-    """A property whose new value is known; `source` says where its value before is from."""
+    """A property whose new value is known; `source` is the origin of its value before."""
     target: dict[str, Any] = {
         "Attribute": "Properties",
         "Name": name,
@@ -29,7 +29,7 @@ def static(name: str, before: Json, after: Json, source: str) -> dict[str, Any]:
 
 
 def dynamic(name: str, cause: str) -> dict[str, Any]:
-    """A property whose new value is known after the execution only: the attribute `cause` of another resource."""
+    """A property whose new value is known only after the execution: the attribute `cause` of another resource."""
     target = {
         "Attribute": "Properties",
         "Name": name,
@@ -58,7 +58,7 @@ def _text(value: Json) -> str:
 
 
 def replacement(type_name: str, details: Sequence[Mapping[str, Any]]) -> str:
-    """True, Conditional or False: the change with the most impact counts."""
+    """True, Conditional or False: the value of the change with the most impact."""
     names = {each["Target"]["Name"] for each in details}
     if names & REPLACING.get(type_name, frozenset()):
         return "True"

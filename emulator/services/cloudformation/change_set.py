@@ -1,8 +1,8 @@
-"""What CloudFormation would change: from the deployed template, the new template and, drift-aware, the actual state.
+"""CloudFormation's proposed changes: from the deployed template, the new template and, drift-aware, the actual state.
 
-Governed types are described; of the others the actual state is taken to be the deployed one. What no
-describe call shows CloudFormation (write-only properties of a resource's schema) is compared with the
-previous deployment, as it does.
+Describe calls show the actual state of governed types; the others are taken to be as deployed. Properties that
+no describe call shows CloudFormation (write-only properties of a resource's schema) are compared with the
+previous deployment, as CloudFormation does.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ class Update:
         return [each for each in (*found, *map(self._gone, gone)) if each]
 
     def actual(self, logical_id: str) -> Mapping[str, Json]:
-        """The resource as it is, in its template's shape; empty when it is not there or not governed."""
+        """The resource's actual state, in its template's shape; empty if it is absent or not governed."""
         readable, name = READABLE.get(self.type_of(logical_id)), self.name_of(logical_id)
         return (readable.read(self._state, name) if readable and name else None) or {}
 
     def type_of(self, logical_id: str) -> str:
-        """The resource's CloudFormation type, as deployed or else as it will be."""
+        """The resource's CloudFormation type: the deployed one, for a new resource the new one."""
         deployed = self.before.resources.get(logical_id)
         return deployed.type if deployed else str(self.stack.template["Resources"][logical_id]["Type"])
 
     def compared(self, logical_id: str) -> StateComparison | None:
-        """What the new template says of a governed resource, held against its state; None when it is not there."""
+        """Comparison of the new template with a governed resource's state; None when the resource is absent."""
         actual = self.actual(logical_id)
         if not actual:
             return None
@@ -107,7 +107,7 @@ class Update:
         }
 
     def _false_drift(self, logical_id: str, declared: Mapping[str, Json]) -> list[dict[str, Any]]:
-        """What CloudFormation would change although nothing differs (false_drift.py)."""
+        """False drift: changes that CloudFormation would make although nothing differs (false_drift.py)."""
         body = self.stack.template["Resources"][logical_id]
         unknown = from_other_stacks(body.get("Properties", {}))
         switched = self.account.part(FalseDrift).properties(self.before.place.stack, body["Type"]) & declared.keys()
@@ -124,7 +124,7 @@ class Update:
         return {**told, "Action": "Import", "PhysicalResourceId": name} if name else {**told, "Action": "Add"}
 
     def _importable(self, logical_id: str) -> str | None:
-        """The static name under which a new resource exists already; it must be retained, and no other stack's."""
+        """The static name of a new resource that exists already; it must be retained, and no other stack's."""
         body = self.stack.template["Resources"][logical_id]
         readable = READABLE.get(body["Type"])
         if not self.imports or readable is None or readable.name is None:
@@ -173,9 +173,9 @@ class Update:
         return "MODIFIED" if self._moved(logical_id, actual) - unread or scaled else "IN_SYNC"
 
     def _caused(self, logical_id: str) -> Iterator[tuple[str, str]]:
-        """Properties whose value is known after the execution only, each with the attribute it takes.
+        """Properties whose value is known only after the execution, each with the attribute that it takes.
 
-        A launch template's next version number, and every attribute of what is imported or made.
+        These are a launch template's next version number, and every attribute of an imported or created resource.
         """
         properties = self.stack.template["Resources"][logical_id].get("Properties", {})
         for name, value in properties.items():
@@ -188,7 +188,7 @@ class Update:
     def _capacity(
         self, type_name: str, declared: Mapping[str, Json], actual: Mapping[str, Json]
     ) -> list[dict[str, Any]]:
-        """The desired capacity, which scaling moves, is a property as others to CloudFormation."""
+        """The change of the desired capacity: scaling moves it, but CloudFormation treats it like every property."""
         if type_name != GROUP or "DesiredCapacity" not in declared or not actual:
             return []
         wanted, there = str(declared["DesiredCapacity"]), str(actual["DesiredCapacity"])
@@ -206,12 +206,12 @@ class Update:
         )
 
     def _wanted(self, logical_id: str) -> set[str]:
-        """The properties of the new template that the account contradicts."""
+        """The properties of the new template that differ from the account."""
         comparison = self.compared(logical_id)
         return {"(resource)"} if comparison is None else {each.top for each in comparison.contradictions}
 
     def _moved(self, logical_id: str, actual: Mapping[str, Json]) -> set[str]:
-        """Those of the deployed template."""
+        """The properties of the deployed template that differ from the account."""
         deployed = self.before.resources[logical_id].properties
         declared = {name: value for name, value in deployed.items() if name != "DesiredCapacity"}
         return {each.top for each in self._held_against(logical_id, declared, actual).contradictions}
@@ -223,7 +223,7 @@ class Update:
         return compare({**readable.absent, **declared}, actual, readable.whole)
 
     def _known(self, value: Json) -> Json:
-        """The value as far as it is known before the execution: UNKNOWN where it is not."""
+        """The value, with UNKNOWN in every place that is not known before the execution."""
         try:
             return self._resolver.resolve(value)
         except Unresolved:
@@ -243,7 +243,7 @@ class Update:
             return AFTER_APPLY
 
     def name_of(self, logical_id: str) -> str:
-        """The name by which its service knows the resource; empty for a new one that the template does not name."""
+        """The name by which its service knows the resource; empty for a new one without a name in the template."""
         fixed = READABLE[self.type_of(logical_id)].name if self.type_of(logical_id) in READABLE else None
         resource = self.before.resources.get(logical_id)
         if resource is not None:
@@ -263,7 +263,7 @@ class Update:
 
 @dataclass(frozen=True)
 class _Known:
-    """What an update's references stand for before it is executed: the `Lookup` of its new template."""
+    """Values of an update's references before it is executed: the `Lookup` of its new template."""
 
     update: Update
     _zones: dict[str, Sequence[str]] = field(default_factory=dict)

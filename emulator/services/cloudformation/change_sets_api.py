@@ -36,7 +36,7 @@ NOTHING = "The submitted information didn't contain changes. Submit different in
 
 @dataclass
 class Proposed:
-    """A change set of one stack. `ready` is when CloudFormation has made it."""
+    """A change set of one stack. `ready` is the time at which CloudFormation completes it."""
 
     id: str
     name: str
@@ -59,11 +59,11 @@ class ChangeSets:
 @emulates(
     "cloudformation",
     "CreateChangeSet",
-    rule="Compares the new template with the deployed one and, with REVERT_DRIFT, with the actual state; a value of "
-    "another stack (Fn::GetStackOutput) is then shown as changed, whatever it is; a name is taken once; a stack that "
-    "is changing takes none; UsePreviousTemplate takes the deployed template; templates over 51,200 bytes come by URL, "
-    "read with the caller's credentials; IAM resources want a capability; without changes, or with changed Metadata "
-    "alone, it is FAILED.",
+    rule="Compares the new template with the deployed one and, with REVERT_DRIFT, with the actual state, in which a "
+    "value from another stack (Fn::GetStackOutput) always counts as changed. Refuses a used name, and a stack that is "
+    "changing. UsePreviousTemplate takes the deployed template; templates over 51,200 bytes come by URL, read with "
+    "the caller's credentials; IAM resources need a capability. Without changes, or with changed Metadata alone, it "
+    "is FAILED.",
     source=f"{_GUIDE}/drift-aware-change-sets.html",
 )
 def create_change_set(account: Account, call: Call) -> Answer:
@@ -102,7 +102,7 @@ def create_change_set(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "DescribeChangeSet",
-    rule="In the making for a while, then complete or FAILED; changes come in pages; values only when asked for.",
+    rule="In progress for a while, then complete or FAILED; changes come in pages; values with IncludePropertyValues.",
     source=f"{_API}/API_DescribeChangeSet.html",
 )
 def describe_change_set(account: Account, call: Call) -> Answer:
@@ -131,9 +131,9 @@ def describe_change_set(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "ExecuteChangeSet",
-    rule="Only one that is complete, and of the stack as it still is; SyncWithActual and Import touch no resource, "
-    "Remove with Retain leaves it, everything else really changes it; a failure rolls the stack back; "
-    "on success the stack's change sets are gone.",
+    rule="Needs a complete change set whose stack has not changed since. SyncWithActual and Import touch no resource, "
+    "Remove with Retain leaves it, every other action changes it. A failure rolls the stack back; success deletes the "
+    "stack's change sets.",
     source=f"{_API}/API_ExecuteChangeSet.html",
 )
 def execute_change_set(account: Account, call: Call) -> Answer:
@@ -165,7 +165,7 @@ def execute_change_set(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "DeleteChangeSet",
-    rule="Not while it is being made or executed; one that is not there is no error.",
+    rule="Refused while the change set is created or executed; a missing one is no error.",
     source=f"{_API}/API_DeleteChangeSet.html",
 )
 def delete_change_set(account: Account, call: Call) -> Answer:
@@ -185,7 +185,7 @@ def delete_change_set(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "DescribeStackEvents",
-    rule="What failed in the stack's last operation, newest first.",
+    rule="Failures of the stack's last operation, newest first.",
     source=f"{_API}/API_DescribeStackEvents.html",
 )
 def describe_stack_events(account: Account, call: Call) -> Answer:
@@ -208,7 +208,7 @@ def describe_stack_events(account: Account, call: Call) -> Answer:
 
 
 def _planned(made: Proposed) -> Mapping[str, Planned] | None:
-    """How the loader is to treat each resource; without drift awareness it compares templates alone."""
+    """The loader's treatment of each resource; without drift awareness it compares templates alone (None)."""
     if not made.update.drift_aware:
         imports = {each["LogicalResourceId"]: Planned("Import") for each in made.changes if each["Action"] == "Import"}
         return imports or None
@@ -241,7 +241,7 @@ def _said(template: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _execution_status(made: Proposed, status: str) -> str:
     if made.executed:
-        return "EXECUTE_FAILED"  # a successful one is gone with its stack's others
+        return "EXECUTE_FAILED"  # a successful one is deleted with the stack's other change sets
     return "AVAILABLE" if status == "CREATE_COMPLETE" else "UNAVAILABLE"
 
 

@@ -1,4 +1,4 @@
-"""Where a resource's state contradicts what its template declares, property by property."""
+"""Comparison of a resource's state with the properties that its template declares."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 Value = Any
 
-# What tells the elements of a list apart, so that their order does not count.
+# Keys that identify the elements of a list, so that their order does not count.
 _KEYS = ("IndexName", "AttributeName", "Key", "Region", "DeviceName", "ResourceType", "LogType")
-# AWS or the owner may add to these lists; and a key attribute of a deleted index means nothing.
+# AWS or the owner may add to these lists; and a key attribute of a deleted index has no effect.
 _OPEN = {"Tags", "LoadBalancerAttributes", "BlockDeviceMappings", "TagSpecifications", "AttributeDefinitions"}
 
 
@@ -23,7 +23,7 @@ UNKNOWN = Unknown()
 
 @dataclass(frozen=True)
 class Contradiction:
-    """`path` is a property such as `Replicas[us-east-1].TableClass`."""
+    """A declared property whose actual value differs. `path` is for example `Replicas[us-east-1].TableClass`."""
 
     path: str
     declared: Value
@@ -37,7 +37,7 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class StateComparison:
-    """What contradicts, how many values were compared, and the paths of those that no call shows."""
+    """Contradictions, number of compared values, and the paths of values that no call shows."""
 
     contradictions: tuple[Contradiction, ...]
     compared: int
@@ -45,7 +45,9 @@ class StateComparison:
 
 
 def compare(declared: Mapping[str, Value], actual: Mapping[str, Value], whole: Sequence[str] = ()) -> StateComparison:
-    """Hold what is declared against the state. Under the properties in `whole`, what the state lacks is unset."""
+    """Compare declared properties with the state. Under the properties in `whole`, a value absent from the state is
+    unset.
+    """
     steps = list(_walk("", declared, actual, frozenset(whole)))
     return StateComparison(
         tuple(each for each in steps if isinstance(each, Contradiction)),
@@ -95,7 +97,7 @@ def _key(declared: Value) -> str | None:
 
 
 def _plain(path: str, value: Value) -> Value:
-    """Templates write numbers and booleans as strings, and lists of identifiers in any order."""
+    """The value without differences of notation: templates write numbers as strings, and identifiers in any order."""
     if isinstance(value, list):
         return sorted(str(_plain(path, each)) for each in value)
     if isinstance(value, bool):
@@ -106,5 +108,5 @@ def _plain(path: str, value: Value) -> Value:
 
 
 def _serves(path: str, declared: Value, actual: Value) -> bool:
-    """A declared version may be shorter than the one that serves it: 7.1 is 7.1.0."""
+    """Whether a version satisfies a declared one, which may be shorter: 7.1.0 satisfies 7.1."""
     return path.endswith("EngineVersion") and f"{actual}.".startswith(f"{declared}.")

@@ -1,18 +1,18 @@
-"""How CloudFormation creates a stack for the first time, and what a creation that failed leaves.
+"""First creation of a stack by CloudFormation, and the remains of a failed creation.
 
-It works on the graph of a template's resources and their policies alone: no service is called, so that the
-types that are not emulated take part as well. Nothing is assumed of an order that the template does not give: of
+The module uses only the graph of a template's resources and their policies: it calls no service, so that types
+that are not emulated take part as well. It assumes no order that the template does not give: among
 the resources that may be created next, policies come last.
 
 - A service that checks a role at creation finds only the policies that the resource depends on. CodeBuild opens a
   source connection (https://github.com/aws/aws-cdk/issues/38504); RDS refuses a monitoring role without rights
   ("IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
   https://github.com/hashicorp/terraform-provider-aws/issues/315).
-- A name of one's own is taken as long as its resource exists, whichever stack made it.
-- A failed creation is rolled back: `Retain` keeps what it made, `RetainExceptOnCreate` does not
-  (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html). What
-  deletion protection or a use keeps cannot be deleted, and the rollback fails.
-- A stack that was never complete takes no update: it is deleted, and created again
+- A custom name is taken as long as its resource exists, whichever stack made it.
+- A failed creation is rolled back: `Retain` keeps the created resource, `RetainExceptOnCreate` does not
+  (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html). A
+  resource that is protected or in use cannot be deleted, and the rollback fails.
+- A stack whose creation failed takes no update: it is deleted, and created again
   (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-stack-status-codes).
 """
 
@@ -31,8 +31,8 @@ CHECKED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "AWS::CodeBuild::Project": ("ServiceRole", ("GetConnection", "UseConnection")),
     "AWS::RDS::DBInstance": ("MonitoringRoleArn", ("logs:PutLogEvents",)),
 }
-"""By type: the property that names the role whose rights are checked at creation, and some of what it must allow."""
-_HELD = (  # cannot be deleted while what uses them exists
+"""By type: the property with the role whose rights are checked at creation, and some of the rights that are checked."""
+_HELD = (  # cannot be deleted while a user of it exists
     "AWS::EC2::InternetGateway",
     "AWS::EC2::SecurityGroup",
     "AWS::EC2::Subnet",
@@ -47,7 +47,7 @@ _HELD = (  # cannot be deleted while what uses them exists
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """One resource that a failed creation left, and what kept it: "Retain", "protection", or the user's logical id."""
+    """One resource that a failed creation left, and the reason: "Retain", "protection", or the user's logical id."""
 
     logical_id: str
     type: str
@@ -57,7 +57,7 @@ class LeftBehind:
 
 @dataclass(frozen=True)
 class Creation:
-    """How a stack's creation ended. `failed` and `reason` are those of the first resource that could not be made."""
+    """The result of a stack's creation. `failed` and `reason` belong to the first resource that could not be made."""
 
     status: str
     failed: str | None = None
@@ -66,12 +66,12 @@ class Creation:
 
 
 class StackRefused(Exception):
-    """CloudFormation does not take the call; the message is its own."""
+    """CloudFormation refuses the call; the message is its own."""
 
 
 @dataclass
 class CreatingAccount:
-    """One account and Region: the names that are taken, and the stacks."""
+    """One account and Region: its stacks, and the names in use."""
 
     names: set[tuple[str, str]] = field(default_factory=set)
     stacks: dict[str, Creation] = field(default_factory=dict)
@@ -96,22 +96,24 @@ class CreatingAccount:
         return self.stacks[stack]
 
     def remove(self, left: LeftBehind) -> None:
-        """A person lifts the protection of a resource and deletes it."""
+        """Delete a resource after lifting its protection, as a person does."""
         if left.name is not None:
             self.names.discard((left.type, left.name))
 
     def delete(self, stack: str) -> None:
-        """Delete a stack whose creation failed. Raises StackRefused while what is left holds something of it."""
+        """Delete a stack whose creation failed. Raises StackRefused while a remaining resource uses one of its
+        resources.
+        """
         left = {each.logical_id: each for each in self.stacks[stack].left}
         for each in left.values():
-            holder = left.get(each.kept_by, each)  # what uses it, or it itself: its protection was not lifted
+            holder = left.get(each.kept_by, each)  # its user, or itself: its protection was not lifted
             if each.kept_by != KEPT and (holder.type, holder.name) in self.names:
                 raise StackRefused(f"{stack} is in DELETE_FAILED: {holder.logical_id} is still there")
         self.names -= {(each.type, each.name) for each in left.values() if each.kept_by != KEPT and each.name}
         del self.stacks[stack]
 
     def _refusal(self, template: Template, logical_id: str) -> str | None:
-        """Why the service does not make this resource."""
+        """The service's reason to refuse this resource; None if it makes it."""
         name = own_name(template, logical_id)
         if name is not None and name in self.names:
             return f"{name[1]} already exists"
@@ -133,7 +135,7 @@ class CreatingAccount:
 
 
 def rights_lacking(template: Template, logical_id: str) -> list[str]:
-    """What a service checks of a role at creation, and no policy that is there by then allows."""
+    """Rights that a service checks at creation and that no policy existing by then allows."""
     body = template["Resources"][logical_id]
     properties = body.get("Properties", {})
     role_property, wanted = CHECKED.get(body["Type"], ("", ()))
@@ -150,7 +152,7 @@ def _of(body: Mapping[str, Any], roles: frozenset[str] | set[str]) -> bool:
 
 
 def _kept_by(template: Template, logical_id: str, left: Mapping[str, LeftBehind]) -> str | None:
-    """What keeps a resource from being deleted in the rollback; None when it goes."""
+    """The reason why the rollback cannot delete a resource; None if it can."""
     body = template["Resources"][logical_id]
     if body.get("DeletionPolicy") == KEPT:
         return KEPT

@@ -1,7 +1,7 @@
-"""Deploy one stack: create what is new, update what changed, refuse what the loader cannot do.
+"""Deployment of one stack: create new resources, update changed ones, refuse changes that the loader cannot make.
 
-As CloudFormation, it compares the new template with the previous one, never with the account: what
-was changed by hand stays until the template touches that property.
+Like CloudFormation, it compares the new template with the previous one, never with the account: manual
+changes stay until the template touches the property.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from emulator.services.cloudformation.stand_ins import stand_in, stand_in_attrib
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment did: logical ids created, updated and deleted, and how many of each type were left out."""
+    """The result of a deployment: logical ids created, updated and deleted, and the number left out of each type."""
 
     created: tuple[str, ...]
     updated: tuple[str, ...]
@@ -33,7 +33,7 @@ class Deployment:
 
 @dataclass
 class _Session:
-    """A deployment under way: the `Lookup` of its own template. `before` is the stack as it was."""
+    """A deployment under way: the `Lookup` of its own template. `before` is the stack before it."""
 
     site: Site
     stack: Stack
@@ -72,7 +72,7 @@ class _Session:
 
 @dataclass(frozen=True)
 class Planned:
-    """How a drift-aware change set treats one resource: the action it told, and the actual values it would change."""
+    """A drift-aware change set's treatment of one resource: the action, and the actual values that it would change."""
 
     action: str
     actual: Properties = field(default_factory=dict)
@@ -81,10 +81,10 @@ class Planned:
 def deploy(account: Account, stack: Stack, planned: Mapping[str, Planned] | None = None) -> Deployment:
     """Bring one synthesized stack into the emulated account and keep its template.
 
-    `planned`, by logical id, is what a drift-aware change set found; without it templates alone are
-    compared. A stack in which nothing changes keeps its template, Metadata included, as CloudFormation
-    has it. Raises LoadRefused when the change is one that the loader has no call for, before anything
-    is changed, and when a reference cannot be resolved; AWS's own errors come through as they are.
+    `planned`, by logical id, comes from a drift-aware change set; without it templates alone are
+    compared. A stack in which nothing changes keeps its template, Metadata included, as in CloudFormation.
+    Raises LoadRefused for a change for which the loader has no call, before anything is changed,
+    and for a reference that cannot be resolved; AWS's own errors pass unchanged.
     """
     place = Place(stack.account, stack.region, stack.name)
     store = account.part(StackStore)
@@ -107,7 +107,7 @@ def deploy(account: Account, stack: Stack, planned: Mapping[str, Planned] | None
 
 
 def _bring(session: _Session, resolver: Resolver, logical_id: str) -> str:
-    """Create or update one resource; says which, or "unchanged"."""
+    """Create or update one resource; returns "created", "updated" or "unchanged"."""
     body = resolver.template["Resources"][logical_id]
     if "Condition" in body and not resolver.condition(body["Condition"]):
         return "unchanged"
@@ -163,7 +163,7 @@ def _adopted(site: Site, declared: Declared, known: ResourceType) -> Created:
 
 
 def _bootstrap(site: Site, stack: Stack) -> None:
-    """The bucket that `cdk bootstrap` made for templates, before the first deployment."""
+    """Create the template bucket of `cdk bootstrap`, before the first deployment."""
     if stack.staging and stack.staging not in site.account.part(Bootstrapped).buckets:
         place = {} if stack.region == "us-east-1" else {"LocationConstraint": stack.region}
         extra = {"CreateBucketConfiguration": place} if place else {}
@@ -172,7 +172,7 @@ def _bootstrap(site: Site, stack: Stack) -> None:
 
 
 def _refuse_the_impossible(session: _Session) -> None:
-    """What the templates alone tell to be beyond the loader, before anything is changed."""
+    """Refuse changes that the loader cannot make, judged by the templates alone, before anything is changed."""
     if session.before is None:
         return
     place, new = session.site.place, session.stack.template["Resources"]
@@ -194,7 +194,9 @@ def _refuse_the_impossible(session: _Session) -> None:
 
 
 def _delete_the_undeclared(session: _Session) -> tuple[str, ...]:
-    """At the end, as CloudFormation cleans up: what the new template does not declare and the old did not retain."""
+    """Delete resources that the new template does not declare and the old one did not retain, last, as CloudFormation
+    does.
+    """
     if session.before is None:
         return ()
     template = session.before.template
@@ -233,7 +235,7 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _creation_order(template: Mapping[str, Any]) -> list[str]:
-    """Logical ids, each after what it refers to or depends on; the template's own order otherwise."""
+    """Logical ids, each after its references and dependencies; else in the template's order."""
     resources = template["Resources"]
     ordered: dict[str, None] = {}
     waiting: set[str] = set()

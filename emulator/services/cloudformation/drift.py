@@ -1,4 +1,4 @@
-"""Where templates and the account disagree, by the emulated account's own reading."""
+"""Differences between templates and the account, as the emulated account itself reads them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 
 @dataclass(frozen=True)
 class StateDifference:
-    """One declared property that the account contradicts; `name` is the resource's physical name."""
+    """One declared property whose actual value differs; `name` is the resource's physical name."""
 
     stack: str
     name: str
@@ -36,7 +36,7 @@ class StateDifference:
 
 @dataclass
 class StateDrift:
-    """All differences, how many values were compared, and which properties no call of the services shows."""
+    """All differences, the number of compared values, and the properties that no call of the services shows."""
 
     differences: list[StateDifference] = field(default_factory=list)
     compared: int = 0
@@ -44,7 +44,7 @@ class StateDrift:
 
 
 def drift(account: Account, stacks: Sequence[Stack]) -> StateDrift:
-    """Hold every declared property of the governed types against the account."""
+    """Compare every declared property of the governed types with the account."""
     report, declared = StateDrift(), set[tuple[str, str, str]]()
     for stack in stacks:
         place = Place(stack.account, stack.region, stack.name)
@@ -76,7 +76,7 @@ def _compare(report: StateDrift, update: Update, logical_id: str, name: str) -> 
 
 
 def _capacity(stack: str, name: str, group: Mapping[str, Any]) -> Iterator[StateDifference]:
-    """Scaling moves the desired capacity: it contradicts nothing between the limits."""
+    """The desired capacity, if it is outside the declared limits: between them scaling moves it."""
     low, high, desired = (int(group[each]) for each in ("MinSize", "MaxSize", "DesiredCapacity"))
     if not low <= desired <= high:
         yield StateDifference(stack, name, "DesiredCapacity", f"{low} to {high}", desired)
@@ -85,7 +85,7 @@ def _capacity(stack: str, name: str, group: Mapping[str, Any]) -> Iterator[State
 def _undeclared(
     account: Account, owner: str, region: str, declared: set[tuple[str, str, str]]
 ) -> Iterator[StateDifference]:
-    """What carries the governed tag and is in no template, such as an instance that the code forgot."""
+    """Resources with the governed tag that are in no template, such as an instance that the code forgot."""
     state = RegionState(account, Place(owner, region, ""))
     listed = {
         _GROUP: state.groups,

@@ -1,6 +1,8 @@
-"""Drift that CloudFormation reports where there is none: its open faults, as switches of the emulated account.
+"""False drift: open faults of CloudFormation that report drift without a difference, as switches of the emulated
+account.
 
-One is always on, since it follows from the template: a drift-aware change set does not know a value from another stack
+One is always on, because it follows from the template: a drift-aware change set does not know a value from another
+stack
 (https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2559). A scenario or a test switches the
 others on, by stack, type and property; among those reported are a target group's attributes (issue 458) and a
 security group's rules, inline and separate (issue 1198).
@@ -21,16 +23,16 @@ class FalseDrift:
     switched: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
     def switch_on(self, stack: str, type_name: str, property_name: str) -> None:
-        """From now on CloudFormation takes this property of the stack's resources of this type for drifted."""
+        """Let CloudFormation report this property as drifted on the stack's resources of this type."""
         self.switched.setdefault((stack, type_name), set()).add(property_name)
 
     def properties(self, stack: str, type_name: str) -> set[str]:
-        """What is switched on."""
+        """The properties that are switched on for a stack and type."""
         return self.switched.get((stack, type_name), set())
 
 
 def from_other_stacks(properties: Mapping[str, Json]) -> set[str]:
-    """The properties with a value of another stack, by `Fn::GetStackOutput`, anywhere in them."""
+    """The properties that contain a value of another stack, by `Fn::GetStackOutput`, at any depth."""
     return {name for name, value in properties.items() if _imports(value)}
 
 

@@ -1,7 +1,7 @@
-"""CloudFormation's place in moto: an address, and no operation of its own.
+"""CloudFormation's backend in moto: an address, and no operation of its own.
 
-moto's own service imports some twenty others (seconds, and packages besides), and reports success for
-types that it skips. Nothing of it is wanted here: the overlay answers from the deployed templates.
+moto's own service imports some twenty others (seconds, and more packages), and reports success for
+types that it skips. It is not used here: the overlay answers from the deployed templates.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from moto.core.responses import BaseResponse
 
 
 class CloudFormationResponse(BaseResponse):  # type: ignore[misc] # moto has no types
-    """Takes the requests in; the overlay answers them before moto looks for a method."""
+    """Receives the requests; the overlay answers them before moto looks for a method."""
 
     def __init__(self) -> None:
         super().__init__(service_name="cloudformation")
 
 
 class CloudFormationBackend(BaseBackend):  # type: ignore[misc]
-    """Holds nothing: `StackStore` does."""
+    """A backend without state: `StackStore` has it."""
 
     @property
     def _url_module(self) -> SimpleNamespace:
@@ -35,5 +35,5 @@ cloudformation_backends = BackendDict(CloudFormationBackend, "cloudformation")
 
 
 def take_place() -> None:
-    """Stand where moto looks for its own service, unless that one is already in use."""
+    """Replace moto's own service, unless that one is already in use."""
     sys.modules.setdefault("moto.cloudformation", sys.modules[__name__])

@@ -1,7 +1,8 @@
-"""How resources of the governed types are, in the shape of their templates, as CloudFormation's handlers read them.
+"""Actual state of resources of the governed types, in the shape of their templates, as CloudFormation's handlers read
+it.
 
-Each type has one reader. It asks the emulated services themselves, and knows nothing of how the optimizer
-reads an account: what the two see is held against each other in a rehearsal.
+Each type has one reader. It calls the emulated services themselves, independently of the optimizer's own
+readers: a rehearsal compares the two results.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class RegionState:
 
 
 def _copied(shown: State, names: str, **elsewhere: str) -> dict[str, Any]:
-    """The properties `names`, and those that the API calls otherwise: property="name in the answer"."""
+    """The properties `names`, and those with another name in the API: property="name in the answer"."""
     pairs = {**{name: name for name in names.split()}, **elsewhere}
     return {ours: shown[theirs] for ours, theirs in pairs.items() if theirs in shown}
 
@@ -168,12 +169,12 @@ def _replication_group(region: RegionState, name: str) -> State | None:
     shards: Sequence[Any] = shown.get("NodeGroups", [])
     replicas = sorted({len(each.get("NodeGroupMembers", ())) - 1 for each in shards})
     tagged = {}
-    if shown["Status"] == "available":  # AWS shows the tags of no other group
+    if shown["Status"] == "available":  # AWS shows the tags of groups in this status alone
         tagged["Tags"] = region.client("elasticache").list_tags_for_resource(ResourceName=shown["ARN"])["TagList"]
     return {
         **_copied(shown, names, ReplicationGroupDescription="Description"),
         "NumNodeGroups": len(shards),
-        "ReplicasPerNodeGroup": replicas[0] if len(replicas) == 1 else replicas,  # uneven shards equal no number
+        "ReplicasPerNodeGroup": replicas[0] if len(replicas) == 1 else replicas,  # unequal shards have no one number
         "AutomaticFailoverEnabled": shown.get("AutomaticFailover") in {"enabled", "enabling"},
         "MultiAZEnabled": shown.get("MultiAZ") == "enabled",
         **tagged,
@@ -241,17 +242,17 @@ def _parameter(region: RegionState, name: str) -> State | None:
 
 
 def _only_if(error: ClientError, code: str) -> None:
-    """Raise the error again unless it says, by this code, that the resource is not there."""
+    """Raise the error again unless its code says that the resource does not exist."""
     if error.response["Error"]["Code"] != code:
         raise error
 
 
 @dataclass(frozen=True)
 class Readable:
-    """One governed type. `name` is the property that fixes the physical name, if one does.
+    """One governed type. `name` is the property that sets the physical name, if there is one.
 
-    `absent` holds what a property means that a template leaves out. Under the properties in `whole`,
-    what is not in the state is not set; elsewhere it cannot be read.
+    `absent` holds the meaning of properties that a template leaves out. Under the properties in `whole`,
+    a value absent from the state is not set; elsewhere it cannot be read.
     """
 
     name: str | None

@@ -1,4 +1,4 @@
-"""Every CloudFormation type the loader can make. What is not here is left out, counted and printed."""
+"""Every CloudFormation type that the loader can make. Other types are left out, counted and printed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What CloudFormation's resource schemas say of the governed types: what it cannot read, and what replaces a resource.
+"""CloudFormation's resource schemas of the governed types: properties that it cannot read, or that replace a resource.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html, as far as the
-foundation declares the properties.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html, for the
+properties that the foundation declares.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What CloudFormation remembers of each deployed stack: its template, its resources, its outputs."""
+"""CloudFormation's record of each deployed stack: its template, its resources, its outputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cloudformation.template import Json, Place, Unresolved
 
 @dataclass(frozen=True)
 class DeployedResource:
-    """One resource of a stack: how it was declared (resolved), and what `Ref` and `Fn::GetAtt` give.
+    """One resource of a stack: its declaration (resolved), and its values of `Ref` and `Fn::GetAtt`.
 
-    `loaded` is false for a resource that the rehearsal leaves out; its id and attributes are made up.
+    `loaded` is false for a resource that the rehearsal leaves out; its id and attributes are invented.
     """
 
     logical_id: str
@@ -42,7 +42,7 @@ class DeployedStack:
 
 @dataclass
 class Bootstrapped:
-    """The buckets that `cdk bootstrap` made, as far as a stack named them."""
+    """The buckets made by `cdk bootstrap`, as far as a stack named them."""
 
     buckets: set[str] = field(default_factory=set)
 
@@ -54,11 +54,11 @@ class StackStore:
         self._stacks: dict[tuple[str, str, str], DeployedStack] = {}
 
     def record(self, stack: DeployedStack) -> None:
-        """Keep what was deployed, in place of what was deployed there before."""
+        """Store the stack, in place of the one deployed there before."""
         self._stacks[stack.place.account, stack.place.region, stack.place.stack] = stack
 
     def find(self, place: Place) -> DeployedStack | None:
-        """The stack deployed at `place`; None when none is."""
+        """The stack deployed at `place`; None if there is none."""
         return self._stacks.get((place.account, place.region, place.stack))
 
     def of(self, account: str, region: str) -> Iterator[DeployedStack]:
@@ -82,23 +82,23 @@ class StackStore:
 
 @dataclass
 class StackEvents:
-    """Updates by change set: until when one is under way, and how the last one failed, if it did."""
+    """Updates by change set: the end of a current one, and the failure of the last one, if it failed."""
 
     busy: dict[Place, datetime] = field(default_factory=dict)
     failures: dict[Place, tuple[str, datetime]] = field(default_factory=dict)
     forced: dict[Place, tuple[str, str]] = field(default_factory=dict)  # a status that a test or a scenario sets
 
     def begin(self, place: Place, until: datetime) -> None:
-        """An update is under way until then."""
+        """Record an update that runs until then."""
         self.busy[place] = until
         self.failures.pop(place, None)
 
     def force(self, account: str, region: str, stack: str, status: str, reason: str) -> None:
-        """The stack is stuck in a status that no change set here leads to."""
+        """Set a status that no change set here leads to."""
         self.forced[Place(account, region, stack)] = status, reason
 
     def fail(self, place: Place, reason: str, at: datetime) -> None:
-        """It failed, and is rolled back."""
+        """Record a failed update, which is rolled back."""
         self.failures[place] = reason, at
 
     def failure(self, place: Place) -> tuple[str, datetime] | None:
@@ -117,5 +117,5 @@ class StackEvents:
         return ("UPDATE_COMPLETE" if stack.updated else "CREATE_COMPLETE"), None
 
     def updated(self, stack: DeployedStack) -> datetime | None:
-        """When the last update began; None when there was none."""
+        """Time at which the last update began; None if there was none."""
         return self.failures[stack.place][1] if stack.place in self.failures else stack.updated

@@ -1,4 +1,4 @@
-"""CloudFormation's reading operations, answered from what was deployed: moto's stacks hold half the types."""
+"""CloudFormation's read operations, answered from the deployed stacks: moto's hold only half the types."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get_template(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "DescribeStacks",
-    rule="Without a name all stacks of the account and Region are described; an unknown name is a ValidationError.",
+    rule="Without a name, all stacks of the account and Region; an unknown name is a ValidationError.",
     source=f"{_API}/API_DescribeStacks.html",
 )
 def describe_stacks(account: Account, call: Call) -> Answer:
@@ -48,7 +48,7 @@ def describe_stacks(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "ListStacks",
-    rule="Summaries of all stacks of the account and Region, with their status; StackStatusFilter keeps those in it.",
+    rule="Summaries of all stacks of the account and Region, with their status; StackStatusFilter selects by status.",
     source=f"{_API}/API_ListStacks.html",
 )
 def list_stacks(account: Account, call: Call) -> Answer:
@@ -97,7 +97,7 @@ def list_stack_resources(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudformation",
     "ListExports",
-    rule="What the stacks of the account and Region export, with the stack that exports it.",
+    rule="Exports of the stacks of the account and Region, each with its stack.",
     source=f"{_API}/API_ListExports.html",
 )
 def list_exports(account: Account, call: Call) -> Answer:

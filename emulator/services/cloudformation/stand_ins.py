@@ -1,4 +1,4 @@
-"""Resources that are not loaded: what a reference to one stands for. Plausible, and the same every time."""
+"""Stand-in values for references to resources that are not loaded: plausible, and the same every time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cloudformation.template import Json
 from emulator.core.resource_type import Created, Declared
 
-# How `Ref` looks for types whose id other resources or AWS's own validation would look at.
+# The form of `Ref` for types whose id other resources or AWS's own validation check.
 _ID_PREFIXES: Mapping[str, str] = {
     "AWS::EC2::EIP": "eipalloc",
     "AWS::EC2::InternetGateway": "igw",
@@ -21,7 +21,7 @@ _ID_PREFIXES: Mapping[str, str] = {
 _REF_IS_ARN = frozenset(
     {"AWS::SecretsManager::Secret", "AWS::IAM::ManagedPolicy", "AWS::CertificateManager::Certificate"}
 )
-# Types whose ARN spells the kind otherwise than the type (Service Authorization Reference).
+# Types whose ARN spells the kind differently from the type (Service Authorization Reference).
 _KINDS = {"AWS::Events::EventBus": "event-bus"}
 _GLOBAL = frozenset({"iam", "s3"})
 
@@ -36,7 +36,7 @@ def stand_in(resource: Declared) -> Created:
 
 
 def stand_in_attribute(resource: Declared, physical_id: str, name: str) -> Json:
-    """What `Fn::GetAtt` gives for a resource that does not exist."""
+    """Value of `Fn::GetAtt` for a resource that does not exist."""
     if name.endswith("Arn"):
         return physical_id if physical_id.startswith("arn:") else _arn(resource, physical_id)
     if name.endswith("Id"):

@@ -1,4 +1,4 @@
-"""When a CloudWatch alarm changes its state: M out of N datapoints, and what missing ones count for.
+"""State changes of a CloudWatch alarm: M out of N datapoints, and the treatment of missing ones.
 
 Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": its two tables
 are the tests of this module.
@@ -30,7 +30,7 @@ class AlarmState(StrEnum):
 
 
 class Missing(StrEnum):
-    """TreatMissingData."""
+    """Values of TreatMissingData."""
 
     MISSING = "missing"
     IGNORE = "ignore"
@@ -58,11 +58,11 @@ class AlarmRule:
 
     @property
     def looked_at(self) -> int:
-        """How many of the newest periods an evaluation looks at."""
+        """The number of newest periods that an evaluation reads."""
         return self.periods + LOOKED_AT_BEYOND
 
     def states(self, values: Array) -> list[AlarmState | None]:
-        """One evaluation per place from `looked_at - 1` on, the newest last; None keeps the present state.
+        """One evaluation per position from `looked_at - 1` on, the newest last; None keeps the present state.
 
         `values` holds one datapoint per period, nan where there is none.
         """
@@ -80,7 +80,9 @@ class AlarmRule:
         return [self._state(*each) for each in found]
 
     def _state(self, real: int, breaching: int, oldest: int) -> AlarmState | None:
-        """Of one evaluation: `real` datapoints, `breaching` of them, the oldest of those `oldest` periods back."""
+        """The state after one evaluation: `real` datapoints, `breaching` of them, the oldest of those `oldest` periods
+        back.
+        """
         filled = self.periods - real
         if self.missing is Missing.BREACHING:
             breaching += filled
@@ -90,6 +92,7 @@ class AlarmRule:
             return AlarmState.OK
         if self.missing is Missing.IGNORE:
             return None
-        # No datapoint speaks for OK. An old breach with nothing after it is an alarm; a fresh one waits for more
+        # Without a datapoint nothing shows OK. An old breach with nothing after it is an alarm; a fresh one waits for
+        # more
         # ("Avoiding premature transitions to alarm state").
         return AlarmState.ALARM if oldest >= self.datapoints else AlarmState.INSUFFICIENT_DATA

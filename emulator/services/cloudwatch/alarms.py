@@ -1,10 +1,9 @@
-"""CloudWatch alarms, evaluated: only when somebody reads them, or listens.
+"""CloudWatch alarms, evaluated only when somebody reads them, or listens.
 
-An alarm is evaluated once per period, when the period's datapoint is settled. (CloudWatch slides its
-window every minute; here a change shows at most one period later.) Nothing is computed before it is
-needed: a read catches up on all evaluations since the last one. While somebody listens, the next change of each
-alarm is foreseen, since metrics are a function of time and configuration, and looked at again when it is due or
-when anything changes that the alarm may depend on.
+An alarm is evaluated once per period, when the period's datapoint is settled. (CloudWatch moves its
+window every minute; here a change shows at most one period later.) A read makes all evaluations since the
+last one. For listeners, the account computes each alarm's next change in advance, since metrics are a function of
+time and configuration, and computes it again when it is due or when anything changes that the alarm may depend on.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from emulator.workload.workload import LAG, MetricRequest
 if TYPE_CHECKING:
     from emulator.core.port import Account
 
-KEPT = timedelta(days=15)  # of evaluations nobody asked for; one-minute data is gone after that
+KEPT = timedelta(days=15)  # history of evaluations that nobody has read; one-minute data is gone after that
 FORESEEN = timedelta(hours=6)
-_GRID = 300  # seconds: how soon a listener's alarms are looked at again after a change
+_GRID = 300  # seconds: interval at which a listener's alarms are evaluated again after a change
 UNCHECKED = "Unchecked: Initial alarm creation"
 
 
 @dataclass(frozen=True)
 class StateChange:
-    """An alarm went from one state to another."""
+    """A change of an alarm's state."""
 
     alarm: Alarm
     before: AlarmState
@@ -45,7 +44,7 @@ Listener = Callable[[StateChange], object]
 
 @dataclass
 class Alarm:
-    """One metric alarm: what was asked for, and where it stands."""
+    """One metric alarm: its parameters and its state."""
 
     place: tuple[str, str]  # account and Region
     asked: Mapping[str, Any]  # PutMetricAlarm's parameters
@@ -69,7 +68,7 @@ class Alarm:
 
     @property
     def queries(self) -> Sequence[Query]:
-        """What it watches, as queries: a single metric is one."""
+        """The alarm's metrics as queries: a single metric is one query."""
         if metrics := self.asked.get("Metrics"):
             return tuple(metrics)
         metric = {key: self.asked[key] for key in ("Namespace", "MetricName", "Dimensions") if key in self.asked}
@@ -78,7 +77,7 @@ class Alarm:
         return ({"Id": "m1", "MetricStat": wanted},)
 
     def is_about(self, namespace: str) -> bool:
-        """Whether a metric of this namespace is among what it watches."""
+        """Whether the alarm uses a metric of this namespace."""
         return any(
             each["MetricStat"]["Metric"]["Namespace"] == namespace
             if "MetricStat" in each
@@ -113,7 +112,7 @@ class AlarmStates:
     by_key: dict[tuple[str, str, str], Alarm] = field(default_factory=dict)
     changes: list[StateChange] = field(default_factory=list)
     _listeners: list[Listener] = field(default_factory=list)
-    _due: dict[tuple[str, str, str], datetime] = field(default_factory=dict)  # when each is looked at again
+    _due: dict[tuple[str, str, str], datetime] = field(default_factory=dict)  # the next evaluation of each
     _next_look: datetime | None = None
 
     def of(self, place: tuple[str, str]) -> list[Alarm]:
@@ -131,7 +130,7 @@ class AlarmStates:
             self.change(change)
 
     def change(self, change: StateChange) -> None:
-        """Put an alarm into another state and tell the listeners."""
+        """Set an alarm's new state and call the listeners."""
         alarm = change.alarm
         alarm.state, alarm.reason, alarm.updated = change.after, change.reason, change.at
         self.changes.append(change)
@@ -139,7 +138,7 @@ class AlarmStates:
             listener(change)
 
     def listen(self, account: Account, listener: Listener) -> None:
-        """Call `listener` on every change of state from now on, at its time; the clock may not be moved in there."""
+        """Call `listener` on every change of state from now on, at its time; the listener must not move the clock."""
         if not self._listeners:
             account.on_change(lambda _: self.look_soon(account))
         self.catch_up(account, list(self.by_key.values()))
@@ -147,7 +146,7 @@ class AlarmStates:
         self._look(account)
 
     def look_soon(self, account: Account, namespace: str | None = None) -> None:
-        """Something changed that may change a metric, or one of this namespace: look again at the next evaluation."""
+        """Evaluate alarms again at the next period: a metric may have changed, of this namespace or of any (None)."""
         if self._listeners:
             now = int(account.clock.now().timestamp())
             at = _moment(_GRID * ((now - LAG) // _GRID + 1) + LAG)
@@ -163,7 +162,7 @@ class AlarmStates:
             account.schedule(at, lambda: self._look(account) if self._next_look == at else False)
 
     def _look(self, account: Account) -> bool:
-        """Catch up on what is due, and foresee when to look again. False: this changes no configuration."""
+        """Evaluate the alarms that are due, and compute the next time. False: this changes no configuration."""
         self._next_look = None
         now = account.clock.now()
         alarms = {key: alarm for key, alarm in self.by_key.items() if self._due.get(key, now) <= now}
@@ -179,7 +178,7 @@ class AlarmStates:
 
 
 def _evaluate(account: Account, alarm: Alarm, until: datetime) -> Iterator[StateChange]:
-    """The changes of state from the last evaluation up to `until`; changes nothing itself."""
+    """The changes of state from the last evaluation up to `until`; stores nothing."""
     queries = _queries(account, alarm)
     period, rule = queries.period(alarm.watched), alarm.rule
     last = _settled(until, period)
@@ -203,12 +202,12 @@ def _queries(account: Account, alarm: Alarm) -> Queries:
 
 
 def _settled(moment: datetime, period: int) -> int:
-    """How many whole periods since 1970 had all their datapoints at that moment."""
+    """The number of whole periods since 1970 whose datapoints were all settled at that moment."""
     return (int(moment.timestamp()) - LAG) // period
 
 
 def _reason(alarm: Alarm, state: AlarmState, looked_at: Any) -> str:
-    """As CloudWatch words StateReason."""
+    """StateReason in CloudWatch's words."""
     rule = alarm.rule
     real = looked_at[~np.isnan(looked_at)][-rule.periods :]
     if state is AlarmState.INSUFFICIENT_DATA:

@@ -1,4 +1,4 @@
-"""CloudWatch alarms: kept and evaluated here, where moto only stores what was put."""
+"""CloudWatch alarms: stored and evaluated here; moto only stores them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _PAGE = 50
 @emulates(
     "cloudwatch",
     "PutMetricAlarm",
-    rule="A new alarm begins as INSUFFICIENT_DATA, one that is put again keeps its state; M out of N datapoints, "
-    "missing ones as TreatMissingData says; DynamoDB's metrics always ignore missing data; "
-    "percentiles and metric math; the evaluated periods end within a day, or a week where they last an hour.",
+    rule="A new alarm starts as INSUFFICIENT_DATA, an existing one keeps its state; M out of N datapoints, missing "
+    "ones by TreatMissingData; DynamoDB's metrics always ignore missing data; percentiles and metric math; the "
+    "evaluated periods span at most a day, or a week for periods of an hour.",
     source=f"{_GUIDE}/alarms-and-missing-data.html",
 )
 def put_metric_alarm(account: Account, call: Call) -> Answer:
@@ -47,7 +47,7 @@ def put_metric_alarm(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudwatch",
     "PutCompositeAlarm",
-    rule="Not emulated: refused, not pretended.",
+    rule="Not emulated: the call is refused.",
     source=f"{_API}/API_PutCompositeAlarm.html",
 )
 def put_composite_alarm(_account: Account, call: Call) -> Answer:
@@ -57,7 +57,7 @@ def put_composite_alarm(_account: Account, call: Call) -> Answer:
 @emulates(
     "cloudwatch",
     "DeleteAlarms",
-    rule="All or none: an alarm that does not exist is an error.",
+    rule="Deletes all or none: an alarm that does not exist is an error.",
     source=f"{_API}/API_DeleteAlarms.html",
 )
 def delete_alarms(account: Account, call: Call) -> Answer:
@@ -73,7 +73,7 @@ def delete_alarms(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudwatch",
     "DescribeAlarms",
-    rule="States as evaluated by now; names, prefix, state and action narrow together; pages of 50.",
+    rule="States as of the last evaluation; names, prefix, state and action filter together; pages of 50.",
     source=f"{_API}/API_DescribeAlarms.html",
 )
 def describe_alarms(account: Account, call: Call) -> Answer:
@@ -91,7 +91,7 @@ def describe_alarms(account: Account, call: Call) -> Answer:
     return answer if start + limit >= len(found) else {**answer, "NextToken": str(start + limit)}
 
 
-_ACTIONS = "Names that no alarm has are passed over; the alarm keeps its state, which alone its actions do not follow."
+_ACTIONS = "Unknown names are ignored; the alarm keeps its state, and disabled actions do not run on a change of it."
 
 
 @emulates("cloudwatch", "EnableAlarmActions", rule=_ACTIONS, source=f"{_API}/API_EnableAlarmActions.html")
@@ -115,7 +115,7 @@ def _enable(account: Account, call: Call, *, enabled: bool) -> Answer:
 @emulates(
     "cloudwatch",
     "SetAlarmState",
-    rule="For the time until the alarm is next evaluated.",
+    rule="The state lasts until the next evaluation of the alarm.",
     source=f"{_API}/API_SetAlarmState.html",
 )
 def set_alarm_state(account: Account, call: Call) -> Answer:
@@ -133,7 +133,7 @@ def set_alarm_state(account: Account, call: Call) -> Answer:
 @emulates(
     "cloudwatch",
     "DescribeAlarmHistory",
-    rule="Every change of state with its time and reason, newest first unless asked otherwise.",
+    rule="Every change of state with its time and reason, newest first by default.",
     source=f"{_API}/API_DescribeAlarmHistory.html",
 )
 def describe_alarm_history(account: Account, call: Call) -> Answer:
@@ -156,7 +156,7 @@ def describe_alarm_history(account: Account, call: Call) -> Answer:
 
 
 def _refuse(asked: Mapping[str, Any]) -> None:
-    """What CloudWatch refuses, and what is not emulated."""
+    """Raise CloudWatch's refusals, and NotImplementedError for parameters that are not emulated."""
     if asked["ComparisonOperator"] not in BREACHES or "ThresholdMetricId" in asked:
         raise NotImplementedError(f"alarms on anomaly detection are not emulated ({asked['AlarmName']})")
     if asked.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":

@@ -1,4 +1,4 @@
-"""Metrics that somebody put into a namespace of their own: moto keeps the data, their statistics are ours."""
+"""Metrics put into custom namespaces: moto stores the data, this module computes the statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emulator.workload.workload import MetricRequest, MetricSamples
 def put_samples(
     account: str, region: str, namespace: str, name: str, dimensions: Mapping[str, str], asked: MetricRequest
 ) -> MetricSamples | None:
-    """What was put between `start` and `end` of the wanted metric; None when nothing was."""
+    """Samples of the metric put between `start` and `end`; None if there are none."""
     found = [
         each
         for each in cloudwatch_backends[account][region].metric_data
@@ -28,7 +28,7 @@ def put_samples(
         return None
     place = np.array([int(_seconds(each.timestamp) - asked.start) // asked.period for each in found])
     rows = (asked.end - asked.start) // asked.period
-    columns = int(np.bincount(place).max())  # as many parts to each period as the fullest one needs
+    columns = int(np.bincount(place).max())  # as many parts per period as the fullest period needs
     values = np.zeros((4, rows, columns))
     filled = np.zeros(rows, dtype=int)
     for row, each in zip(place, found, strict=True):

@@ -1,4 +1,4 @@
-"""CloudWatch: which metrics there are, the workload's and those that were put."""
+"""CloudWatch's ListMetrics: the workload's metrics and those that were put."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from emulator.core.call_record import Call
     from emulator.core.port import Account
 
-_PAGE, _OURS = 500, "workload/"  # metrics; how our own tokens begin
+_PAGE, _OURS = 500, "workload/"  # metrics; the prefix of our own tokens
 
 
 @emulates(
@@ -23,7 +23,7 @@ _PAGE, _OURS = 500, "workload/"  # metrics; how our own tokens begin
     source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html",
 )
 def list_metrics(account: Account, call: Call) -> Mapping[str, Any]:
-    """The workload's metrics first, then those that were put, which moto keeps."""
+    """The workload's metrics first, then those that were put, from moto."""
     token = call.parameters.get("NextToken") or ""
     if token and not token.startswith(_OURS):
         return dict(call.forward())
@@ -32,7 +32,7 @@ def list_metrics(account: Account, call: Call) -> Mapping[str, Any]:
     if start + _PAGE < len(ours):
         return {"Metrics": ours[start : start + _PAGE], "NextToken": f"{_OURS}{start + _PAGE}"}
     if start:
-        return {"Metrics": ours[start:]}  # what was put is on the first page of a call that fits on one
+        return {"Metrics": ours[start:]}  # metrics that were put are on the first page of a call that fits on one
     put = dict(call.forward())
     return {**put, "Metrics": [*put["Metrics"], *ours]}
 

@@ -22,7 +22,7 @@ Dimensions = tuple[tuple[str, str], ...]
 
 
 def workload_metrics(account: Account, place: Place, namespace: str | None = None) -> Iterator[Mapping[str, Any]]:
-    """Those that had a datapoint in the past two weeks, of one namespace or of all, as ListMetrics shows them."""
+    """Metrics with a datapoint in the past two weeks, of one namespace or of all, as ListMetrics shows them."""
     workload, now = account.part(Sources).workload, account.clock.now()
     if workload is None or place[0] != account.production:
         return
@@ -48,7 +48,7 @@ def workload_metrics(account: Account, place: Place, namespace: str | None = Non
 
 
 def _dimensions(namespace: str, region: RegionSnapshot, others: list[str]) -> Iterator[Dimensions]:
-    """Every combination under which a namespace may publish; the metric itself knows under which it does."""
+    """Every combination of dimensions under which a namespace may publish; each metric decides for itself."""
     match namespace:
         case "AWS/ApplicationELB":
             for balancer in region.balancers:

@@ -1,7 +1,7 @@
 """CloudWatch's metric math, as far as alarms here use it: arithmetic, FILL, and MAX, MIN, SUM and AVG over a list.
 
-A series is an array with one place per period, nan where there is no datapoint. What is not known is
-refused by name and never guessed (Amazon CloudWatch User Guide, "Metric math syntax and functions").
+A series is an array with one value per period, nan where there is no datapoint. Unknown functions raise
+NotImplementedError by name (Amazon CloudWatch User Guide, "Metric math syntax and functions").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[Array, Array], Array]] = {
 def evaluate(expression: str, series: Series) -> Array:
     """The expression, period by period; a period has a datapoint where the arithmetic has a finite result.
 
-    Raises NotImplementedError for what is not emulated, KeyError for an id that nobody gave.
+    Raises NotImplementedError for syntax that is not emulated, KeyError for an unknown id.
     """
     try:
         tree = ast.parse(expression.strip(), mode="eval")  # the syntax is the same
@@ -59,7 +59,7 @@ def _value(node: ast.expr, series: Series) -> Array:
 
 
 def _repeated(series: Array) -> Array:
-    """The last datapoint again and again until there is another."""
+    """The series with each gap filled by the datapoint before it."""
     place = np.maximum.accumulate(np.where(np.isnan(series), 0, np.arange(len(series))))
     found: Array = series[place]
     return found
@@ -74,7 +74,7 @@ def _average(parts: Array) -> Array:
     return found
 
 
-# Over a list of series: period by period, of those that have a datapoint there.
+# Functions over a list of series: period by period, over those that have a datapoint there.
 _OVER_A_LIST: Mapping[str, Callable[[Array], Array]] = {
     "MAX": np.fmax.reduce,
     "MIN": np.fmin.reduce,

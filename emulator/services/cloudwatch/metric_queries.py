@@ -1,4 +1,4 @@
-"""MetricDataQueries as GetMetricData and alarms ask them: single metrics, metric math over them, and a plain SELECT.
+"""MetricDataQueries of GetMetricData and alarms: single metrics, metric math over them, and a plain SELECT.
 
 The answer is an array over whole periods, nan where there is no datapoint.
 """
@@ -32,7 +32,7 @@ _OF_ALL = {"MAX": ("Maximum", np.fmax), "MIN": ("Minimum", np.fmin)}
 
 @dataclass(frozen=True)
 class Queries:
-    """Queries that may name each other, asked in one account and Region."""
+    """Queries of one account and Region that may refer to each other."""
 
     account: Account
     place: tuple[str, str]
@@ -43,7 +43,7 @@ class Queries:
         return cls(account, place, {each["Id"]: each for each in queries})
 
     def period(self, name: str) -> int:
-        """The period of a query: its own, else that of the metrics its expression names."""
+        """The period of a query: its own, else that of the metrics in its expression."""
         query = self.by_id[name]
         if "MetricStat" in query:
             return int(query["MetricStat"]["Period"])
@@ -52,7 +52,7 @@ class Queries:
         return max(self.period(each) for each in self._named(query["Expression"]))
 
     def silent(self, name: str) -> list[str]:
-        """The metrics under a query that nothing here could ever publish."""
+        """The metrics under a query that nothing in the emulated account could ever publish."""
         metrics = (each["MetricStat"]["Metric"] for each in self._metrics(name))
         return sorted({m["MetricName"] for m in metrics if not is_emulated(self.account, self.place, m)})
 

@@ -1,8 +1,8 @@
-"""CloudWatch: metrics of AWS and of the application from the workload, everybody else's from what was put.
+"""CloudWatch: metrics of AWS and of the application from the workload, all others from the data that was put.
 
-Where moto answers any question, this refuses and limits as CloudWatch does: 500 queries a call, pages
-of 100,800 datapoints, retention by period, percentiles. Metric math is what `metric_math` knows; the
-rest says that it is not emulated.
+Unlike moto, this module refuses and limits as CloudWatch does: 500 queries a call, pages
+of 100,800 datapoints, retention by period, percentiles. Metric math is limited to `metric_math`; other
+functions raise NotImplementedError.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def get_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
 @emulates(
     "cloudwatch",
     "GetMetricStatistics",
-    rule="At most 1,440 datapoints; statistics or extended statistics, not neither; datapoints in no order",
+    rule="At most 1,440 datapoints, unordered; needs statistics or extended statistics",
     source=f"{_API}/API_GetMetricStatistics.html",
 )
 def get_metric_statistics(account: Account, call: Call) -> Mapping[str, Any]:
@@ -146,7 +146,7 @@ def _checked_period(period: int) -> int:
 
 
 def _place(token: str | None, queries: int) -> tuple[int, int]:
-    """Where a page goes on: at which query, and after how many of its datapoints."""
+    """Start of a page: the index of its query, and the number of that query's datapoints on earlier pages."""
     found = re.fullmatch(r"(\d+)/(\d+)", token) if token else re.fullmatch(r"(\d)/(\d)", "0/0")
     if found is None or (token and int(found[1]) >= queries):
         raise AwsError("InvalidNextToken", "The next token specified is invalid.")

@@ -1,4 +1,4 @@
-"""What CloudWatch has of one metric at a moment: of AWS and of the application from the workload, else what was put."""
+"""CloudWatch's data of one metric at a moment: of AWS and of the application from the workload, else as put."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def samples_of(
     asked: MetricRequest,
     now: datetime,
 ) -> MetricSamples | None:
-    """The metric over the part of the range that CloudWatch still keeps at `now`; None when it has no such metric.
+    """The metric over the part of the range that CloudWatch still stores at `now`; None if it has no such metric.
 
     `place` is an account and a Region; `metric` as in a MetricStat.
     """
@@ -43,14 +43,14 @@ def samples_of(
 
 
 def is_emulated(account: Account, place: tuple[str, str], metric: Mapping[str, Any]) -> bool:
-    """Whether anything here could ever publish this metric: without, its silence says nothing."""
+    """Whether anything here could publish this metric: if not, its absence shows nothing."""
     if not metric["Namespace"].startswith(AWS):
         return True
     return place[0] == account.production and find(metric["Namespace"], metric["MetricName"]) is not None
 
 
 def _kept(asked: MetricRequest, now: int) -> MetricRequest | None:
-    """The whole periods asked for, cut to how long datapoints of this period are kept."""
+    """The whole periods of the request, cut to the retention of datapoints with this period."""
     period = asked.period
     days = 455 if period % 3600 == 0 else 63 if period % 300 == 0 else 15 if period % 60 == 0 else 0.125
     oldest = now - int(days * _DAY)

@@ -1,7 +1,7 @@
 """SEARCH in GetMetricData: one series for each metric that matches, at most 100, under the query's id.
 
-What is emulated: a schema in braces, MetricName=, Dimension= and bare words, all of which must match; the rest of the
-syntax says that it is not emulated.
+The module emulates a schema in braces, MetricName=, Dimension= and bare words, all of which must match; other
+syntax raises NotImplementedError.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
 """
 
@@ -27,11 +27,11 @@ _ARGUMENTS = re.compile(
 )
 _SCHEMA = re.compile(r"\s*\{([^}]*)\}\s*")
 _TERM = re.compile(r'(?:(?P<name>[\w:]+|"[^"]+")\s*=\s*)?(?P<value>"[^"]*"|[^\s"]+)')
-_USUAL = 300  # seconds of a period that nobody names
+_USUAL = 300  # seconds, the default period
 
 
 def found_by_search(account: Account, place: tuple[str, str], queries: Sequence[Query]) -> list[Query]:
-    """The queries, with those of a SEARCH in its place: each carries the search's id as `SearchId`."""
+    """The queries, each SEARCH replaced by its matches: each carries the search's id as `SearchId`."""
     whole: list[Query] = []
     for query in queries:
         search = _SEARCH.fullmatch(query.get("Expression", ""))
@@ -64,7 +64,7 @@ def _series(account: Account, place: tuple[str, str], query: Query, arguments: s
 
 
 def _terms(text: str, id: str) -> list[tuple[str | None, str, bool]]:
-    """Name, value and whether the value must be whole, of each term. Quotes make it whole."""
+    """Name, value and exactness of each term: a quoted value must match as a whole."""
     terms = []
     for each in _TERM.finditer(text):
         name, value = each["name"], each["value"]
@@ -81,7 +81,7 @@ def _names(metric: Query) -> set[str]:
 
 
 def _matches(metric: Query, name: str | None, value: str, exact: bool) -> bool:
-    """A quoted value is the whole one; another matches a word of it, in any case of letters."""
+    """Whether a metric matches: a quoted value as a whole; another by one of its words, case-insensitive."""
     held = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
     if name == "MetricName":
         texts = [metric["MetricName"]]
@@ -97,6 +97,6 @@ def _matches(metric: Query, name: str | None, value: str, exact: bool) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Parts between signs, and between a small and a capital letter (search expression syntax, tokens)."""
+    """The words of a text: split at signs, and between a lower-case and a capital letter (search syntax, tokens)."""
     parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))
     return [each.casefold() for each in parts if each]

@@ -1,4 +1,4 @@
-"""CodeBuild, as far as a job speaks to it: starting another project."""
+"""CodeBuild, as far as jobs use it: starting another project's build."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PROJECT = "AWS::CodeBuild::Project"
 @emulates(
     "codebuild",
     "StartBuild",
-    rule="Refused where the account's builds at once are used up, and for a project that does not exist; the build's "
-    "commands begin later, once its container is there.",
+    rule="Refused at the account's limit of concurrent builds, and for a project that does not exist; the build's "
+    "commands begin later, when its container is provisioned.",
     source="https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html",
 )
 def start_build(account: Account, call: Call) -> Answer:
@@ -40,6 +40,6 @@ def start_build(account: Account, call: Call) -> Answer:
 
 
 def build_limit(account: Account) -> int | None:
-    """How many builds the account may run at once, as the scenario has it."""
+    """The account's limit of concurrent builds in the scenario; None without a limit."""
     workload = account.part(Sources).workload
     return workload.build_limit(account.clock.now()) if workload else None

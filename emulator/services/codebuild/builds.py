@@ -1,4 +1,4 @@
-"""The builds of an account: asked for, waiting for their container, at work; and those at work."""
+"""The builds of an account: started, provisioning, or running."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROVISIONING = timedelta(seconds=90)  # from StartBuild to a build's first comma
 
 @dataclass(frozen=True)
 class Build:
-    """One build, by its project's name. `begins`: when its first command runs."""
+    """One build, by its project's name. `begins`: the time of its first command."""
 
     id: str
     project: str
@@ -21,9 +21,9 @@ class Build:
 
 @dataclass
 class Builds:
-    """What was started and not run yet.
+    """Builds that were started and have not run yet.
 
-    Whoever runs the commands asks for what is `due`, and tells by `at_work` that a build is running.
+    The runner of the commands takes each build that is `due`, and wraps its run in `at_work`.
     """
 
     waiting: list[Build] = field(default_factory=list)
@@ -31,20 +31,20 @@ class Builds:
     refused: int = 0
 
     def may_start(self, limit: int | None) -> bool:
-        """Whether one more may run beside `limit` in all; a refusal is counted."""
+        """Whether one more build may run within `limit`; a refusal is counted."""
         if limit is None or self.running + len(self.waiting) < limit:
             return True
         self.refused += 1
         return False
 
     def start(self, id: str, project: str, now: datetime) -> Build:
-        """Put a build in line."""
+        """Queue a build."""
         build = Build(id, project, now + PROVISIONING)
         self.waiting.append(build)
         return build
 
     def due(self, project: str, by: datetime) -> Build | None:
-        """The next build of this project that begins by then; it is taken out of the line."""
+        """The next build of this project that begins by then; it leaves the queue."""
         found = next((each for each in self.waiting if each.project == project and each.begins <= by), None)
         if found is not None:
             self.waiting.remove(found)
@@ -52,7 +52,7 @@ class Builds:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """While a build runs its commands."""
+        """Count a build as running inside the block."""
         self.running += 1
         try:
             yield

@@ -1,4 +1,4 @@
-"""CodePipeline, as far as jobs and functions speak to it: the state of the execution, gates, job answers."""
+"""CodePipeline, as far as jobs and functions use it: the state of the execution, gates, results of jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ API = "https://docs.aws.amazon.com/codepipeline/latest/APIReference"
 @emulates(
     "codepipeline",
     "GetPipelineState",
-    rule="a waiting approval shows a token, an answered one who answered it",
+    rule="A waiting approval has a token, an answered one shows the user who answered",
     source=f"{API}/API_GetPipelineState.html",
 )
 def get_pipeline_state(account: Account, call: Call) -> Answer:
@@ -28,7 +28,7 @@ def get_pipeline_state(account: Account, call: Call) -> Answer:
 @emulates(
     "codepipeline",
     "PutApprovalResult",
-    rule="needs the token of the waiting gate; a gate is answered once",
+    rule="Needs the token of the waiting approval; each approval takes one answer",
     source=f"{API}/API_PutApprovalResult.html",
 )
 def put_approval_result(account: Account, call: Call) -> Answer:
@@ -55,7 +55,7 @@ def put_approval_result(account: Account, call: Call) -> Answer:
 @emulates(
     "codepipeline",
     "ListActionExecutions",
-    rule="the approvals of one execution, the newest first; a rejected and an expired one are both Failed",
+    rule="The approvals of one execution, newest first; rejected and expired ones are both Failed",
     source=f"{API}/API_ListActionExecutions.html",
 )
 def list_action_executions(account: Account, call: Call) -> Answer:
@@ -69,7 +69,7 @@ def list_action_executions(account: Account, call: Call) -> Answer:
 @emulates(
     "codepipeline",
     "RetryStageExecution",
-    rule="a stage is retried after it failed, within its own execution",
+    rule="Retries a failed stage within its own execution",
     source=f"{API}/API_RetryStageExecution.html",
 )
 def retry_stage_execution(account: Account, call: Call) -> Answer:
@@ -86,7 +86,7 @@ def retry_stage_execution(account: Account, call: Call) -> Answer:
 @emulates(
     "codepipeline",
     "PutJobSuccessResult",
-    rule="a function answers the job it was given",
+    rule="A function reports success of its job",
     source=f"{API}/API_PutJobSuccessResult.html",
 )
 def put_job_success_result(account: Account, call: Call) -> Answer:
@@ -97,7 +97,7 @@ def put_job_success_result(account: Account, call: Call) -> Answer:
 @emulates(
     "codepipeline",
     "PutJobFailureResult",
-    rule="a function that answers a job so has failed it",
+    rule="A function reports failure of its job",
     source=f"{API}/API_PutJobFailureResult.html",
 )
 def put_job_failure_result(account: Account, call: Call) -> Answer:

@@ -21,12 +21,12 @@ class GateRefused(Exception):
 
 
 class ExecutionStopped(Exception):
-    """Somebody stopped the execution while it waited: it will run nothing any more."""
+    """Somebody stopped the execution while it waited: it runs nothing any more."""
 
 
 @dataclass
 class Gate:
-    """A manual approval that was reached. `approved` is None until somebody answered; `expired` when nobody did."""
+    """A manual approval that was reached. `approved` is None until an answer; `expired` when there was none in time."""
 
     stage: str
     action: str
@@ -42,27 +42,27 @@ class Gate:
 
 @dataclass
 class Execution:
-    """What CodePipeline knows of the execution under way."""
+    """CodePipeline's record of the execution under way."""
 
     pipeline: str
     id: str
     stages: Mapping[str, tuple[str, ...]]  # the stages in order, with the names of their actions
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)
     gates: dict[tuple[str, str], Gate] = field(default_factory=dict)
-    reached: list[Gate] = field(default_factory=list)  # every gate each time, the latest last
+    reached: list[Gate] = field(default_factory=list)  # every gate, each time it was reached, the latest last
     to_retry: set[str] = field(default_factory=set)  # stages that RetryStageExecution asked for
     _tokens: int = 0
 
     def begin(self, stage: str, action: str) -> None:
-        """An action is under way."""
+        """Record the start of an action."""
         self.statuses[stage, action] = "InProgress"
 
     def end(self, stage: str, action: str, succeeded: bool) -> None:
-        """An action ended."""
+        """Record the end of an action."""
         self.statuses[stage, action] = "Succeeded" if succeeded else "Failed"
 
     def open(self, stage: str, action: str, text: str, now: datetime) -> Gate:
-        """A gate begins to wait. Each time has its own token."""
+        """Open a gate, which waits for its answer. Each opening has its own token."""
         self._tokens += 1
         token = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.id}/{stage}/{action}/{self._tokens}"))
         self.begin(stage, action)
@@ -71,12 +71,12 @@ class Execution:
         return gate
 
     def expire(self, gate: Gate, now: datetime) -> None:
-        """The gate's timeout has passed without an answer."""
+        """Expire a gate whose timeout has passed without an answer."""
         gate.expired, gate.answered_at = True, now
         self.end(gate.stage, gate.action, succeeded=False)
 
     def retry(self, stage: str) -> None:
-        """RetryStageExecution: the stage must have failed."""
+        """RetryStageExecution: retry a stage, which must have failed."""
         if "Failed" not in [status for (name, _), status in self.statuses.items() if name == stage]:
             raise GateRefused("StageNotRetryableException", f"{stage} has not failed.")
         self.to_retry.add(stage)
@@ -84,7 +84,7 @@ class Execution:
     def answer(
         self, stage: str, action: str, token: str, approved: bool, summary: str, who: str, now: datetime
     ) -> None:
-        """Answer a waiting gate; raises GateRefused for one that is unknown, answered, or of another token."""
+        """Answer a waiting gate; raises GateRefused for an unknown or answered gate, or another token."""
         gate = self.gates.get((stage, action))
         if gate is None:
             if action not in self.stages.get(stage, ()):
@@ -149,7 +149,7 @@ class Execution:
 
 @dataclass
 class JobAnswers:
-    """What Lambda functions answered to jobs: the failures, by job id, with their messages."""
+    """Results that Lambda functions reported for jobs: the failures, by job id, with their messages."""
 
     failures: dict[str, str] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""AWS Cost Explorer: cost and usage, from what the account is billed (see `billing`)."""
+"""AWS Cost Explorer: cost and usage, from the account's bill (see `billing`)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from emulator.core.port import Account
 
 API = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference"
-PAGE = 1000  # groups; how many AWS puts on a page is not documented
+PAGE = 1000  # groups; AWS does not document how many a page holds
 
-# Without private discounts a net cost is the cost, and in an account of its own nothing is blended.
+# Without private discounts a net cost is the cost, and a single account has no blending.
 _COSTS = {
     "UnblendedCost": "unblended",
     "NetUnblendedCost": "unblended",
@@ -32,9 +32,9 @@ METRICS = (*_COSTS, "UsageQuantity")
 @emulates(
     "ce",
     "GetCostAndUsage",
-    rule="Days or months, End exclusive, cut to the range; two groupings at most, in pages; a month is estimated until "
-    "its bill is final, and the last two days are incomplete; nothing older than 14 months, DataUnavailable before the "
-    "account's own history; unblended fees of commitments when charged, amortized ones where used.",
+    rule="Days or months, End exclusive, cut to the range; at most two groupings, in pages; a month is estimated until "
+    "its bill is final, and the last two days are incomplete; data goes back 14 months at most, DataUnavailable "
+    "before the account's own history; unblended fees of commitments when charged, amortized ones where used.",
     source=f"{API}/API_GetCostAndUsage.html",
 )
 def get_cost_and_usage(account: Account, call: Call) -> Answer:
@@ -58,7 +58,7 @@ def get_cost_and_usage(account: Account, call: Call) -> Answer:
 
 
 class _Measure:
-    """The metrics asked for, over some lines in one period."""
+    """The metrics of the request, over some lines in one period."""
 
     def __init__(self, found: BillWindow, metrics: Sequence[str]) -> None:
         self._found, self._metrics = found, metrics
@@ -91,13 +91,13 @@ def _grouped(lines: Sequence[LedgerLine], keys: Sequence[str], account: str) -> 
 
 
 def _paged(found: BillWindow, rows: Sequence[tuple[Period, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """One page: a period that does not fit on it goes on with the next."""
+    """One page: a period that does not fit on it continues on the next."""
     place = page_start(asked.get("NextPageToken"), len(rows))
     page = rows[place : place + PAGE]
     last = place + PAGE >= len(rows)
     shown = {period.start for period, _ in page}
     if last and not place:
-        shown = {each.start for each in found.periods}  # a period without any cost is there, and empty
+        shown = {each.start for each in found.periods}  # a period without any cost is listed, and empty
     results = [
         {**_period(each), "Total": {}, "Groups": [row for period, row in page if period == each]}
         for each in found.periods
@@ -107,7 +107,7 @@ def _paged(found: BillWindow, rows: Sequence[tuple[Period, Any]], asked: Mapping
 
 
 def page_start(token: str | None, rows: int) -> int:
-    """Where a page begins. Raises InvalidNextTokenException for a token that was never given."""
+    """Start of a page. Raises InvalidNextTokenException for a token that was never issued."""
     if token is None:
         return 0
     if not token.isdigit() or not 0 < int(token) < rows:

@@ -1,7 +1,7 @@
-"""AWS Cost Explorer: what it expects the coming days and months to cost.
+"""AWS Cost Explorer: its forecast of the costs of the coming days and months.
 
 AWS does not publish its model. This one repeats the mean of the last four complete weeks, so that it
-follows a change only as fast as those weeks do, with an interval from how much the days differed.
+follows a change only as fast as those weeks do, with an interval from the variation between days.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _COSTS = {
 @emulates(
     "ce",
     "GetCostForecast",
-    rule="From today on, at most a year ahead; a mean and its prediction interval (80 % unless asked otherwise) by day "
-    "or month; DataUnavailable without some weeks of history.",
+    rule="From today on, at most a year ahead; a mean and its prediction interval (80 % by default) by day or month; "
+    "DataUnavailable without some weeks of history.",
     source=f"{API}/API_GetCostForecast.html",
 )
 def get_cost_forecast(account: Account, call: Call) -> Answer:
@@ -72,7 +72,7 @@ def get_cost_forecast(account: Account, call: Call) -> Answer:
 
 
 def _days(account: Account, call: Call, now: datetime) -> tuple[float, float]:
-    """What a day cost in the last complete weeks, and how much that differed from day to day."""
+    """Mean cost of a day in the last complete weeks, and the standard deviation between days."""
     book = book_of(account, call)
     last = midnight(now.date()) - timedelta(days=2)
     hours = book.slice(last - timedelta(weeks=_WEEKS), last)

@@ -1,4 +1,4 @@
-"""AWS Cost Explorer: what it would advise to buy, looking at nothing but the past days."""
+"""AWS Cost Explorer: its purchase recommendations, computed from the past days alone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 _DAYS = {"SEVEN_DAYS": 7, "THIRTY_DAYS": 30, "SIXTY_DAYS": 60}
 _YEARS = {"ONE_YEAR": 1, "THREE_YEARS": 3}
 _MONTHLY = float(HOURS_PER_MONTH)
-_DELAY = timedelta(days=2)  # advice is made from days that are complete
+_DELAY = timedelta(days=2)  # recommendations use complete days
 
 
 @emulates(
     "ce",
     "GetReservationPurchaseRecommendation",
-    rule="What would have saved most in the days it looks back on, net of what is covered: after a change it goes on "
-    "to advise the old footprint; EC2, RDS or ElastiCache, one row for each family and Region; DataUnavailable while "
-    "the account has no such days.",
+    rule="The purchase that would have saved most in the lookback period, net of covered use: after a change it still "
+    "fits the old footprint; EC2, RDS or ElastiCache, one row for each family and Region; DataUnavailable while the "
+    "account has no such days.",
     source=f"{API}/API_GetReservationPurchaseRecommendation.html",
 )
 def get_reservation_purchase_recommendation(account: Account, call: Call) -> Answer:
@@ -62,8 +62,8 @@ def get_reservation_purchase_recommendation(account: Account, call: Call) -> Ans
 @emulates(
     "ce",
     "GetSavingsPlansPurchaseRecommendation",
-    rule="The hourly commitment that would have saved most in the days it looks back on, net of what is covered: one "
-    "Compute plan, or an EC2 Instance plan for each family and Region; none where nothing would have been saved.",
+    rule="The hourly commitment that would have saved most in the lookback period, net of covered use: one Compute "
+    "plan, or an EC2 Instance plan for each family and Region; none without a saving.",
     source=f"{API}/API_GetSavingsPlansPurchaseRecommendation.html",
 )
 def get_savings_plans_purchase_recommendation(account: Account, call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""AWS Cost Explorer: how much of what ran reservations covered, and how much of the reservations was used."""
+"""AWS Cost Explorer: the share of use that reservations covered, and the share of the reservations that was used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GROUPS: Mapping[str, tuple[str, Callable[[Key], str]]] = {
 @emulates(
     "ce",
     "GetReservationCoverage",
-    rule="Hours, normalized units and on-demand cost of what ran, and what of it reservations covered; EC2 when the "
+    rule="Hours, normalized units and on-demand cost of the use, and the part that reservations covered; EC2 if the "
     "filter names no service; granularity or grouping, not both.",
     source=f"{API}/API_GetReservationCoverage.html",
 )
@@ -56,9 +56,9 @@ def get_reservation_coverage(account: Account, call: Call) -> Answer:
 @emulates(
     "ce",
     "GetReservationUtilization",
-    rule="Purchased, used and unused hours and normalized units of the reservations, and what they cost and saved; "
-    "EC2 when the filter names no service; grouped by SUBSCRIPTION_ID alone; those of every account of the "
-    "organization unless the filter names the linked accounts that bought them. Attributes is a free map.",
+    rule="Purchased, used and unused hours and normalized units of the reservations, their cost and saving; EC2 if the "
+    "filter names no service; grouping by SUBSCRIPTION_ID alone; those of every account of the organization unless "
+    "the filter names the linked accounts that bought them. Attributes is a free map.",
     source=f"{API}/API_GetReservationUtilization.html",
 )
 def get_reservation_utilization(account: Account, call: Call) -> Answer:
@@ -97,7 +97,7 @@ def _granularity(asked: Mapping[str, Any]) -> str | None:
 def _groups(
     asked: Sequence[Mapping[str, str]], keys: Iterable[Key]
 ) -> list[tuple[tuple[tuple[str, str], ...], list[Key]]]:
-    """The keys by the values of the dimensions asked for."""
+    """The keys by the values of the grouping dimensions."""
     if unknown := [each["Key"] for each in asked if each["Key"] not in _GROUPS]:
         raise NotImplementedError(f"coverage by {unknown} is not emulated; there are {', '.join(_GROUPS)}.")
     found: dict[tuple[tuple[str, str], ...], list[Key]] = {}
@@ -193,5 +193,5 @@ def _subscription(found: BillWindow, use: ReservationUse, period: Period, call: 
 
 
 def percentage(part: float, whole: float) -> str:
-    """A share in percent; 0 of nothing."""
+    """A share in percent; 0 if the whole is 0."""
     return amount(100 * part / whole) if whole else "0"

@@ -1,4 +1,4 @@
-"""AWS Cost Explorer: what of EC2 Savings Plans covered, and how much of the plans was used."""
+"""AWS Cost Explorer: the part of EC2 use that Savings Plans covered, and the part of the plans that was used."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _GROUPS: Mapping[str, Callable[[Key], str]] = {
 @emulates(
     "ce",
     "GetSavingsPlansCoverage",
-    rule="At list price: what Savings Plans covered and what they could have; what reservations cover is left out; "
-    "granularity or grouping, not both; an account without eligible use has no rows.",
+    rule="At list price: use that Savings Plans covered, and use that they could have covered; use covered by "
+    "reservations is left out; granularity or grouping, not both; an account without eligible use has no rows.",
     source=f"{API}/API_GetSavingsPlansCoverage.html",
 )
 def get_savings_plans_coverage(account: Account, call: Call) -> Answer:

@@ -1,7 +1,7 @@
-"""What a secondary index takes as its key: a value of the defined type, not empty and not too long, or none at all.
+"""Key values of a secondary index: of the defined type, not empty and not too long, or absent.
 
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.ViolationDetection.html: once an index is
-there, a write that violates its keys is refused as a whole. The words are AWS's own, as tests against the service have
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.OnlineOps.ViolationDetection.html: once an index
+exists, a write that violates its keys is refused as a whole. The words are AWS's own, as tests against the service have
 recorded them: mhart/dynalite on GitHub, test/batchWriteItem.js and test/updateItem.js.
 """
 
@@ -21,7 +21,7 @@ ASSIGNED = re.compile(r"(#?[\w.]+)\s*=\s*(:\w+)")
 
 
 def refuse_index_keys(call: Call) -> None:
-    """Raises AwsError when an item that the call puts, or a value that it sets, is no key of an index of its table."""
+    """Raises AwsError if an item that the call puts, or a value that it sets, is no valid key of an index."""
     for name, item in _written(call.parameters):
         table = dynamodb_backends[call.account][call.region].tables.get(name.rsplit("/", 1)[-1])
         if table is None:
@@ -59,7 +59,7 @@ def _check(index: str, key: Mapping[str, str], expected: str, value: Mapping[str
 
 
 def _written(asked: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """By table, the items that a call puts, and the attributes that its update expressions set."""
+    """Items that a call puts, and attributes that its update expressions set, by table."""
     if "RequestItems" in asked:
         for name, requests in asked["RequestItems"].items():
             yield from ((name, each["PutRequest"]["Item"]) for each in requests if "PutRequest" in each)

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: resource-based policies that are in force a moment later, and that really deny."""
+"""Amazon DynamoDB: resource-based policies that take effect a moment later, and really deny."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ BLOCKED_FOR = timedelta(seconds=15)
 
 @dataclass
 class PolicyChanges:
-    """When the policy of a table, by its ARN, was changed last.
+    """The time of the last change of a table's policy, by the table's ARN.
 
-    While `unseen`, no policy is applied to writes: also after it is shown, "it will take some time to apply the policy
-    to all requests to a resource" (API Reference, "GetResourcePolicy"), and no bound is stated for that.
+    While `unseen`, no policy is applied to writes, not even after it is shown: "it will take some time to apply the
+    policy
+    to all requests to a resource" (API Reference, "GetResourcePolicy"), without a stated limit.
     """
 
     changed: dict[str, datetime] = field(default_factory=dict)
@@ -42,8 +43,8 @@ class PolicyChanges:
 @emulates(
     "dynamodb",
     "PutResourcePolicy",
-    rule="In force, and shown, a few seconds later; refused while one is pending and for 15 seconds after a change, "
-    "over 20 KB, and under another revision than the one expected; NO_POLICY expects none; the same text keeps its "
+    rule="In force, and shown, a few seconds later. Refused while a change is pending and for 15 seconds after one, "
+    "over 20 KB, and if the revision is not the expected one; NO_POLICY expects none. The same text keeps its "
     "revision.",
     source=f"{GUIDE}/rbac-considerations.html",
 )
@@ -65,8 +66,8 @@ def put_resource_policy(account: Account, call: Call) -> Answer:
 @emulates(
     "dynamodb",
     "DeleteResourcePolicy",
-    rule="Gone a few seconds later, under the same rules as a change; deleting none is no error, unless a revision "
-    "is expected.",
+    rule="In force a few seconds later, under the same rules as a change; a missing policy is no error, unless a "
+    "revision is expected.",
     source=f"{API}/API_DeleteResourcePolicy.html",
 )
 def delete_resource_policy(account: Account, call: Call) -> Answer:
@@ -83,8 +84,8 @@ def delete_resource_policy(account: Account, call: Call) -> Answer:
 @emulates(
     "dynamodb",
     "Query",
-    rule="A policy's explicit deny on table or index binds every principal; an index that is being deleted is gone "
-    "for reading at once.",
+    rule="A policy's explicit deny on table or index binds every principal; an index that is being deleted cannot be "
+    "read.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def query(account: Account, call: Call) -> Answer | None:
@@ -95,7 +96,7 @@ def query(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "Scan",
-    rule="Denied as a query is.",
+    rule="A policy denies it under the same rules as Query.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def scan(account: Account, call: Call) -> Answer | None:
@@ -106,8 +107,8 @@ def scan(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "PutItem",
-    rule="Denied by a policy as a query is; a statement can leave out a role by its condition. Refused where an index "
-    "does not take its key: of another type, empty or too long.",
+    rule="A policy denies it under the same rules as Query; a condition can exempt a role. Refused for an invalid key "
+    "of an index: of another type, empty or too long.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def put_item(account: Account, call: Call) -> Answer | None:
@@ -119,7 +120,7 @@ def put_item(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "UpdateItem",
-    rule="Denied by a policy, and refused for an index, as a put is.",
+    rule="A policy denies it, and an index key refuses it, under the same rules as PutItem.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def update_item(account: Account, call: Call) -> Answer | None:
@@ -131,7 +132,7 @@ def update_item(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "DeleteItem",
-    rule="Denied by a policy as a put is.",
+    rule="A policy denies it under the same rules as PutItem.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def delete_item(account: Account, call: Call) -> Answer | None:
@@ -142,8 +143,7 @@ def delete_item(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "BatchWriteItem",
-    rule="Denied as a whole when it is denied on one of its tables, and refused as a whole for one item that an index "
-    "does not take.",
+    rule="Denied as a whole if it is denied on one of its tables, refused as a whole for one invalid index key.",
     source="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html",
 )
 def batch_write_item(account: Account, call: Call) -> Answer | None:
@@ -153,7 +153,7 @@ def batch_write_item(account: Account, call: Call) -> Answer | None:
 
 
 def refuse_denied_write(account: Account, call: Call, action: str) -> None:
-    """Raises AwsError when the policy of a table that the call writes to denies it to the caller."""
+    """Raises AwsError if the policy of a table that the call writes to denies the write to the caller."""
     backend = dynamodb_backends[call.account][call.region]
     if not backend.resource_policies or account.part(PolicyChanges).unseen:
         return
@@ -163,7 +163,7 @@ def refuse_denied_write(account: Account, call: Call, action: str) -> None:
 
 
 def refuse_denied_by(account: Account, call: Call, action: str, name: str) -> None:
-    """Raises AwsError when the policy of this table denies the action to the caller."""
+    """Raises AwsError if the policy of this table denies the action to the caller."""
     backend = dynamodb_backends[call.account][call.region]
     table = backend.tables.get(name.rsplit("/", 1)[-1])
     policy = backend.resource_policies.get(table.table_arn) if table is not None else None

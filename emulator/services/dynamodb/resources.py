@@ -96,12 +96,12 @@ def _created(table: Mapping[str, Any]) -> Created:
 
 
 def adopt_table(site: Site, resource: Declared) -> Created:
-    """An import calls nothing but the reading operation."""
+    """Take over an existing table: an import calls only the read operation."""
     return _created(site.client("dynamodb").describe_table(TableName=resource["TableName"])["Table"])
 
 
 def update_table(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """Indexes and stream, as CloudFormation changes them: it compares templates, and never looks at the account."""
+    """Change indexes and stream as CloudFormation does: it compares templates, and never reads the account."""
     dynamodb = site.client("dynamodb")
     changed = resource.changed_since(before)
     if "GlobalSecondaryIndexes" in changed:
@@ -116,7 +116,7 @@ def update_table(site: Site, resource: Declared, made: Created, before: Properti
 
 
 def _wait(site: Site, name: str) -> None:
-    """CloudFormation goes on when table and indexes are ACTIVE again."""
+    """Wait until table and indexes are ACTIVE again, as CloudFormation does."""
     while not _is_active(site.client("dynamodb").describe_table(TableName=name)["Table"]):
         site.account.clock.sleep(POLL)
 
@@ -126,7 +126,7 @@ def _update_indexes(dynamodb: Any, resource: Declared, table: str, before: list[
     deployed = {each["IndexName"] for each in before}
     removed, added = sorted(deployed - set(wanted)), sorted(set(wanted) - deployed)
     if len(removed) + len(added) > 1:
-        # CloudFormation's own words (aws-amplify/amplify-cli#9106): also where they are gone by hand already.
+        # CloudFormation's own words (aws-amplify/amplify-cli#9106): also for indexes that were deleted by hand.
         raise LoadRefused(
             f"{resource.place.stack}/{resource.logical_id}: Cannot perform more than one GSI creation or deletion "
             f"in a single update (removed: {removed}, added: {added})."
@@ -148,6 +148,6 @@ TYPES: Mapping[str, ResourceType] = {
 
 
 def _is_active(table: Mapping[str, Any]) -> bool:
-    """Whether the table and its indexes are: only then does UpdateTable take another change."""
+    """Whether the table and its indexes are ACTIVE: only then does UpdateTable accept another change."""
     states = (table["TableStatus"], *(each["IndexStatus"] for each in table.get("GlobalSecondaryIndexes", [])))
     return set(states) == {"ACTIVE"}

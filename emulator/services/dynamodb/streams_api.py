@@ -1,4 +1,4 @@
-"""DynamoDB Streams: records that are gone after a day, iterators that expire, positions that were trimmed away."""
+"""DynamoDB Streams: records that are removed after a day, iterators that expire, positions that were trimmed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ API = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 
 KEPT = timedelta(hours=24)
 VALID = timedelta(minutes=15)
-EMPTY = 4  # AWS gives no number
+EMPTY = 4  # number of empty answers; AWS states none
 
 
 @dataclass
 class Iterators:
-    """When each iterator was given out, and the empty answers that it gives first."""
+    """The time at which each iterator was issued, and the number of empty answers before its first records."""
 
     given: dict[str, datetime] = field(default_factory=dict)
     empty: dict[str, int] = field(default_factory=dict)
@@ -34,8 +34,8 @@ class Iterators:
 @emulates(
     "dynamodbstreams",
     "GetShardIterator",
-    rule="Good for 15 minutes; a position after a record that is older than 24 hours was trimmed away; a stream that "
-    "was disabled and is not the table's latest any more is not found.",
+    rule="Valid for 15 minutes; records older than 24 hours are trimmed; a disabled stream that is no longer the "
+    "table's latest is not found.",
     source=f"{API}/API_streams_GetShardIterator.html",
 )
 def get_shard_iterator(account: Account, call: Call) -> Answer:
@@ -63,7 +63,7 @@ def get_shard_iterator(account: Account, call: Call) -> Answer:
 @emulates(
     "dynamodbstreams",
     "GetRecords",
-    rule="An iterator is good for 15 minutes; it may take several empty answers to come to the records that are there.",
+    rule="An iterator is valid for 15 minutes; several empty answers may precede existing records.",
     source=f"{API}/API_streams_GetRecords.html",
 )
 def get_records(account: Account, call: Call) -> Answer:
@@ -92,7 +92,7 @@ def _shard(call: Call, stream: str) -> Any:
 
 
 def _first_kept(account: Account, shard: Any) -> int:
-    """The place of the oldest record that is younger than a day."""
+    """The position of the oldest record that is younger than a day."""
     oldest = account.clock.now() - KEPT
     low, high = 0, len(shard.items)
     while low < high:

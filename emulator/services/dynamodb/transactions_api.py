@@ -1,4 +1,4 @@
-"""DynamoDB: transactions at the cost of what they touch. moto copies whole tables for each item."""
+"""DynamoDB transactions without moto's copies of whole tables for each item."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Co
 @emulates(
     "dynamodb",
     "TransactWriteItems",
-    rule="A transaction whose conditions all hold is written at once; one that fails changes nothing, and says which "
-    "failed; each write in it needs its own permission",
+    rule="A transaction whose conditions all hold is written at once; one that fails changes nothing, and names the "
+    "failed conditions; each write in it needs its own permission",
     source="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html",
 )
 def transact_write_items(account: Account, call: Call) -> Answer | None:
-    """moto's backup of the tables is only needed when a condition fails, and that is seen before."""
+    """Write without moto's backup of the tables, which is needed only if a condition fails: conditions are checked
+    first.
+    """
     backend = models.dynamodb_backends[call.account][call.region]
     items = call.parameters["TransactItems"]
     if backend.resource_policies:
@@ -49,7 +51,7 @@ def transact_write_items(account: Account, call: Call) -> Answer | None:
 
 
 class TransactionCanceled(AwsError):
-    """Says of each item whether its condition failed, in the order of the request."""
+    """The outcome of each item's condition, in the order of the request."""
 
     def __init__(self, held: Sequence[bool]) -> None:
         codes = ["None" if each else "ConditionalCheckFailed" for each in held]
@@ -80,12 +82,12 @@ def _holds(backend: Any, item: Mapping[str, Mapping[str, Any]]) -> bool:
 
 @cache
 def _parsed(condition: str) -> Any:
-    """A condition that stands for itself is the same for every item of a copy."""
+    """A parsed condition without names and values: the same for every item of a copy."""
     return get_filter_expression(condition, None, None)
 
 
 class _Copying:
-    """The copy module as moto sees it, but for tables, which stay themselves."""
+    """The copy module as moto sees it, except that tables are not copied."""
 
     copy = staticmethod(copy.copy)
 
@@ -95,7 +97,7 @@ class _Copying:
 
 
 class _Held:
-    """A condition of which it was seen that it holds: moto would parse and check it again."""
+    """A condition that is known to hold: moto would parse and check it again."""
 
     @staticmethod
     def expr(_item: object) -> bool:
@@ -108,7 +110,7 @@ def _held(*_condition: object) -> type[_Held]:
 
 @contextmanager
 def _as_was_seen() -> Iterator[None]:
-    """Within, moto copies no tables and asks no conditions: every one of them held."""
+    """Inside, moto copies no tables and evaluates no conditions: all of them are known to hold."""
     with (
         patch.object(models, "copy", _Copying),
         patch.object(models, "get_filter_expression", _held),

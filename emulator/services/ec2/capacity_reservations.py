@@ -1,4 +1,4 @@
-"""Capacity that is held: On-Demand Capacity Reservations, as the account keeps them."""
+"""On-Demand Capacity Reservations of the account."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reservations:
-    """All reservations, cancelled ones included, as they are described; by account and Region."""
+    """All reservations, cancelled ones included, in the form of their description; by account and Region."""
 
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     by_token: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -20,6 +20,6 @@ class Reservations:
         return self.by_place.setdefault((call.account, call.region), [])
 
     def active(self, kind: str) -> bool:
-        """Whether any capacity of this instance type is held."""
+        """Whether any capacity of this instance type is reserved."""
         held = [each for place in self.by_place.values() for each in place]
         return any(each["InstanceType"] == kind and each["State"] == "active" for each in held)

@@ -22,8 +22,8 @@ _API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference"
 @emulates(
     "ec2",
     "CreateCapacityReservation",
-    rule="Held from now on in one zone; an open one takes running instances of its type in, and needs capacity for the "
-    "rest of them. The same client token answers with what it made before, whatever became of that.",
+    rule="Reserved from now on in one zone; an open reservation takes in running instances of its type, and needs "
+    "capacity for the rest. A repeated client token returns the first answer, even after a cancellation.",
     source=f"{_API}/API_CreateCapacityReservation.html",
 )
 def create_capacity_reservation(account: Account, call: Call) -> Answer:
@@ -81,7 +81,7 @@ def describe_capacity_reservations(account: Account, call: Call) -> Answer:
 @emulates(
     "ec2",
     "CancelCapacityReservation",
-    rule="Only an active one; the instances in it go on running.",
+    rule="Works only for an active one; its instances go on running.",
     source=f"{_API}/API_CancelCapacityReservation.html",
 )
 def cancel_capacity_reservation(account: Account, call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Amazon EC2: launch template versions that build on one another, and can be taken away."""
+"""Amazon EC2: launch template versions that build on one another, and can be deleted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TemplateTokens:
 
 @dataclass
 class DeletedVersions:
-    """The numbers that were deleted, by launch template: moto keeps what counts them."""
+    """The numbers of deleted versions, by launch template: moto keeps the deleted versions, because it counts them."""
 
     by_template: dict[str, set[int]] = field(default_factory=dict)
 
@@ -37,8 +37,8 @@ class DeletedVersions:
 @emulates(
     "ec2",
     "CreateLaunchTemplateVersion",
-    rule="Inherits every parameter of SourceVersion that is not given anew; a ClientToken makes it idempotent, "
-    "and refuses other parameters under the same token.",
+    rule="Inherits every parameter of SourceVersion that the call does not set; a ClientToken makes it idempotent, and "
+    "refuses other parameters under the same token.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html",
 )
 def create_launch_template_version(account: Account, call: Call) -> Answer:
@@ -62,7 +62,7 @@ def create_launch_template_version(account: Account, call: Call) -> Answer:
 @emulates(
     "ec2",
     "DeleteLaunchTemplateVersions",
-    rule="Not the default version; the number is not given out again; what could not be deleted is in the answer.",
+    rule="Refuses the default version; numbers are not reused; the answer lists versions that could not be deleted.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteLaunchTemplateVersions.html",
 )
 def delete_launch_template_versions(account: Account, call: Call) -> Answer:
@@ -95,7 +95,7 @@ def _undeletable(template: Any, version: int, gone: set[int]) -> tuple[str, str]
 @emulates(
     "ec2",
     "DescribeLaunchTemplateVersions",
-    rule="A version that was deleted is not there.",
+    rule="Deleted versions are not listed.",
     source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html",
 )
 def describe_launch_template_versions(account: Account, call: Call) -> Answer | None:

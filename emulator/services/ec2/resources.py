@@ -1,4 +1,4 @@
-"""VPCs, subnets and security groups: where the governed resources stand. Rules and routes are left out."""
+"""VPCs, subnets and security groups of the governed resources. Rules and routes are left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from emulator.core.resource_type import Created, Declared, ResourceType, Site, r
 
 
 def tagged(resource: Declared, kind: str) -> list[dict[str, object]]:
-    """EC2's way of giving tags at creation."""
+    """Tags in the form of EC2's TagSpecifications."""
     return [{"ResourceType": kind, "Tags": resource.tag_list}] if resource.tags else []
 
 

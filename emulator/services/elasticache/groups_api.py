@@ -35,7 +35,7 @@ SNAPSHOT = timedelta(minutes=10)
     "elasticache",
     "CreateReplicationGroup",
     rule="More than one shard, or a parameter group with cluster mode on, makes a cluster: a configuration endpoint, "
-    "16,384 slots shared evenly, member nodes named GROUP-SHARD-NNN and spread over the zones.",
+    "16,384 slots spread evenly, member nodes named GROUP-SHARD-NNN and spread over the zones.",
     source=f"{API}/API_CreateReplicationGroup.html",
 )
 def create_replication_group(account: Account, call: Call) -> Answer:
@@ -100,7 +100,7 @@ def list_tags_for_resource(_: Account, call: Call) -> Answer:
 @emulates(
     "elasticache",
     "DescribeEvents",
-    rule="A later failure is an event of the group, newest last, for at most 14 days; an hour unless asked.",
+    rule="A later failure is an event of the group, newest last, for at most 14 days; the last hour by default.",
     source=f"{API}/API_DescribeEvents.html",
 )
 def describe_events(account: Account, call: Call) -> Answer:
@@ -130,7 +130,8 @@ def describe_events(account: Account, call: Call) -> Answer:
 @emulates(
     "elasticache",
     "CreateSnapshot",
-    rule="The group must be available and is snapshotting meanwhile; the snapshot is creating, then available.",
+    rule="The group must be available, and is snapshotting during the snapshot; the snapshot is creating, then "
+    "available.",
     source=f"{API}/API_CreateSnapshot.html",
 )
 def create_snapshot(account: Account, call: Call) -> Answer | None:

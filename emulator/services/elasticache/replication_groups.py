@@ -1,7 +1,7 @@
 """The mechanics of ElastiCache replication groups in cluster mode: shards, members, and changes that take time.
 
-moto's groups have no members of their own and change at once. The overlay's operations work on the
-groups through this module. A member is a dictionary in moto's own list, with a type and a status.
+moto's groups have no members of their own and change at once. The overlay's operations use this
+module to change groups. A member is a dictionary in moto's own list, with a type and a status.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 SLOTS = 16_384
 EVENTS_KEPT = timedelta(days=14)
-LOOKED_AT = 1800  # seconds of BytesUsedForCache whose highest counts
+LOOKED_AT = 1800  # seconds of BytesUsedForCache whose maximum counts
 
 
 @dataclass(frozen=True)
 class CacheEvent:
-    """What ElastiCache tells of a replication group afterwards."""
+    """An event of a replication group, as DescribeEvents reports it."""
 
     region: str
     group: str
@@ -54,7 +54,7 @@ def find_group(call: Call) -> Any:
 
 
 def refuse_busy(group: Any) -> None:
-    """ElastiCache changes a group only while it is available."""
+    """Raises AwsError unless the group is available: ElastiCache changes it only then."""
     if group.status != "available" or getattr(group, "changing", False):
         raise AwsError(
             "InvalidReplicationGroupState",
@@ -64,7 +64,7 @@ def refuse_busy(group: Any) -> None:
 
 
 def refuse_shortage(account: Account, node_type: str) -> None:
-    """Raises AwsError while the scenario's AWS has no such nodes to give."""
+    """Raises AwsError if AWS has no capacity for this node type in the scenario."""
     workload = account.part(Sources).workload
     if workload is not None and workload.lacks(node_type, account.clock.now()):
         raise AwsError(
@@ -74,7 +74,7 @@ def refuse_shortage(account: Account, node_type: str) -> None:
 
 
 def tell(account: Account, call: Call, group: Any, message: str) -> None:
-    """An event of the group, now."""
+    """Record an event of the group, now."""
     event = CacheEvent(call.region, group.replication_group_id, account.clock.now(), message)
     account.part(CacheEvents).told.append(event)
 
@@ -90,7 +90,7 @@ def shown(account: Account, call: Call) -> dict[str, Any]:
 
 
 def set_status(group: Any, status: str) -> None:
-    """The status of the group, its shards and its members alike."""
+    """Set the status of the group, its shards and its members."""
     group.status = status
     for shard in group.node_groups:
         shard["status"] = status
@@ -99,7 +99,7 @@ def set_status(group: Any, status: str) -> None:
 
 
 def zones_of(call: Call, subnet_group: str | None) -> list[str]:
-    """The zones of a subnet group's subnets, each once; the Region's first three without one."""
+    """The zones of a subnet group's subnets, each once; without a subnet group, the Region's first three."""
     found = elasticache_backends[call.account][call.region].cache_subnet_groups.get(subnet_group or "")
     named = [each.get("subnet_availability_zone") for each in found.subnets] if found else []
     zones = sorted({zone for zone in named if isinstance(zone, str)})
@@ -107,7 +107,7 @@ def zones_of(call: Call, subnet_group: str | None) -> list[str]:
 
 
 def add_shard(group: Any, shard: str, nodes: int, zones: Sequence[str]) -> None:
-    """A shard without slots; its nodes are spread over the zones."""
+    """Add a shard without slots; its nodes are spread over the zones."""
     made = {"node_group_id": shard, "status": group.status, "slots": "", "node_group_members": []}
     group.node_groups.append(made)
     group.node_groups.sort(key=lambda each: each["node_group_id"])
@@ -116,13 +116,13 @@ def add_shard(group: Any, shard: str, nodes: int, zones: Sequence[str]) -> None:
 
 
 def add_node(group: Any, shard: dict[str, Any], zones: Sequence[str]) -> None:
-    """A node with the shard's lowest free number, in the zone that has the fewest of the shard's."""
+    """Add a node with the shard's lowest free number, in the zone with the fewest nodes of the shard."""
     members = shard["node_group_members"]
     taken = {each["cache_cluster_id"] for each in members}
     prefix = f"{group.replication_group_id}-{shard['node_group_id']}"
     name = next(each for n in range(1, 1000) if (each := f"{prefix}-{n:03}") not in taken)
     used = Counter(each["preferred_availability_zone"] for each in members)
-    # Another shard begins with another zone, so that the primaries are spread as well.
+    # Each shard begins with another zone, so that the primaries are spread as well.
     place = int(shard["node_group_id"]) if str(shard["node_group_id"]).isdigit() else 0
     turned = [zones[(place + step) % len(zones)] for step in range(len(zones))]
     members.append(
@@ -138,7 +138,7 @@ def add_node(group: Any, shard: dict[str, Any], zones: Sequence[str]) -> None:
 
 
 def remove_nodes(group: Any, shard: dict[str, Any], keep: int) -> None:
-    """Take replicas away, the youngest first; the primary is the first node and stays."""
+    """Remove replicas, the youngest first; the primary is the first node and stays."""
     del shard["node_group_members"][keep:]
     _name_members(group)
 
@@ -149,7 +149,7 @@ def remove_shard(group: Any, shard: str) -> None:
 
 
 def share_slots(group: Any) -> None:
-    """All slots, evenly over the shards."""
+    """Distribute all slots evenly over the shards."""
     count = len(group.node_groups)
     for place, shard in enumerate(group.node_groups):
         first, last = place * SLOTS // count, (place + 1) * SLOTS // count - 1
@@ -157,12 +157,12 @@ def share_slots(group: Any) -> None:
 
 
 def bytes_used(account: Account, call: Call, group: Any) -> dict[str, float]:
-    """What each shard holds, by its fullest node's recent metrics; 0 without a workload."""
+    """Bytes stored in each shard, from its fullest node's recent metrics; 0 without a workload."""
     return {shard["node_group_id"]: _bytes_of(account, call, shard) for shard in group.node_groups}
 
 
 def usable(node_type: str) -> float:
-    """What a node of this type can hold. Raises AwsError for a type that ElastiCache does not have here."""
+    """Bytes that a node of this type can hold. Raises AwsError for a type that ElastiCache does not have here."""
     try:
         return usable_cache_bytes(node_type)
     except KeyError:

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.core.resource_type import Created, Declared, LoadRefused, Properties, ResourceType, Site, request
 
-POLL = 60  # seconds, longer than a group says "available" after it was asked to change
+POLL = 60  # seconds; longer than a group still says "available" after a change was requested
 DONE = "available"
 
 
@@ -22,18 +22,18 @@ def create_subnet_group(site: Site, resource: Declared) -> Created:
 
 def create_replication_group(site: Site, resource: Declared) -> Created:
     elasticache = site.client("elasticache")
-    # A member of the log delivery's details is a JSON document in CloudFormation as in the API.
+    # A member of the log delivery's details is a JSON document, in CloudFormation and in the API.
     parameters = request(elasticache, "CreateReplicationGroup", resource.without("Tags"), Tags=resource.tag_list)
     name = parameters.setdefault("ReplicationGroupId", resource.generated_name(40)).lower()
     token = parameters.get("AuthToken", "")
-    if token.startswith("{{resolve:"):  # CloudFormation reads the secret; its value matters to nobody here
+    if token.startswith("{{resolve:"):  # CloudFormation reads the secret; no code here uses its value
         parameters["AuthToken"] = "rehearsal-auth-token"
     elasticache.create_replication_group(**{**parameters, "ReplicationGroupId": name})
     return _named(site, resource, name)
 
 
 def adopt_replication_group(site: Site, resource: Declared) -> Created:
-    """An import calls nothing but the reading operation."""
+    """Take over an existing group: an import calls only the read operation."""
     return _named(site, resource, _group(site, resource["ReplicationGroupId"])["ReplicationGroupId"])
 
 
@@ -51,7 +51,7 @@ def _named(site: Site, resource: Declared, name: str) -> Created:
 
 
 def update_replication_group(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """Shards, then node type, then replicas: what the account is not already, one change after the other.
+    """Change shards, then node type, then replicas, one after the other, where the account differs.
 
     AWS changes the number of shards in place only with the update policy.
     """
@@ -88,7 +88,7 @@ def _group(site: Site, name: str) -> Any:
 
 
 def _until_available(site: Site, name: str) -> None:
-    """ElastiCache makes one change after the other; CloudFormation waits for each."""
+    """Wait until the group is available: ElastiCache makes one change at a time, and CloudFormation waits for each."""
     site.account.clock.sleep(POLL)
     while _group(site, name)["Status"] != DONE:
         site.account.clock.sleep(POLL)

@@ -1,4 +1,4 @@
-"""Amazon ElastiCache: other shards, other node types, more or fewer replicas. All of it takes time."""
+"""Amazon ElastiCache: changes of shards, node types and replicas. All of them take time."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ FREE_OVER_REMOVED = 1.5
 @emulates(
     "elasticache",
     "ModifyReplicationGroup",
-    rule="Only while available; a node type must be an allowed modification, waits for the maintenance window without "
-    "ApplyImmediately, takes time, and fails later, by an event, when the data does not fit.",
+    rule="Works only while available; a node type must be an allowed modification, waits for the maintenance window "
+    "without ApplyImmediately, takes time, and fails later, with an event, if the data does not fit.",
     source=f"{GUIDE}/redis-cluster-vertical-scaling.html",
 )
 def modify_replication_group(account: Account, call: Call) -> Answer:
@@ -98,9 +98,10 @@ def list_allowed_modifications(_: Account, call: Call) -> Answer:
 @emulates(
     "elasticache",
     "ModifyReplicationGroupShardConfiguration",
-    rule="Only with ApplyImmediately, cluster mode and an available group; scaling in names what to remove or to "
-    "retain; without free memory of 1.5 times what the removed shards hold it ends with shards left over, told by "
-    "an event; new shards get as many nodes as the smallest has, and ids of AWS's choice; slots are shared anew.",
+    rule="Works only with ApplyImmediately, cluster mode and an available group; scaling in names the shards to remove "
+    "or to retain; without free memory of 1.5 times the removed shards' data it ends with more shards than requested, "
+    "and an event says so; new shards get as many nodes as the smallest has, and ids that AWS chooses; slots are "
+    "spread again.",
     source=f"{GUIDE}/best-practices-online-resharding.html",
 )
 def modify_shards(account: Account, call: Call) -> Answer:
@@ -144,8 +145,8 @@ def modify_shards(account: Account, call: Call) -> Answer:
 @emulates(
     "elasticache",
     "DecreaseReplicaCount",
-    rule="Only with ApplyImmediately and an available group, to fewer than today, never below 0, with Multi-AZ "
-    "never below 1; the primaries stay.",
+    rule="Works only with ApplyImmediately and an available group, to fewer than now, at least 0, with Multi-AZ at "
+    "least 1; the primaries stay.",
     source=f"{API}/API_DecreaseReplicaCount.html",
 )
 def decrease_replicas(account: Account, call: Call) -> Answer:
@@ -165,7 +166,8 @@ def decrease_replicas(account: Account, call: Call) -> Answer:
 @emulates(
     "elasticache",
     "IncreaseReplicaCount",
-    rule="Only with ApplyImmediately and an available group, to more than today, at most 5; nodes take time to sync.",
+    rule="Works only with ApplyImmediately and an available group, to more than now, at most 5; nodes take time to "
+    "sync.",
     source=f"{API}/API_IncreaseReplicaCount.html",
 )
 def increase_replicas(account: Account, call: Call) -> Answer:
@@ -184,7 +186,7 @@ def increase_replicas(account: Account, call: Call) -> Answer:
 
 
 def _change(account: Account, call: Call, group: Any, length: timedelta, end: Callable[[], None]) -> Answer:
-    """The group is modifying a while after the call; at the end it is as changed, and available."""
+    """The group is modifying for a while after the call; at the end it is changed, and available."""
     group.changing = True
     answer = {**shown(account, call), "Status": "modifying"}
 
@@ -205,7 +207,7 @@ def _change(account: Account, call: Call, group: Any, length: timedelta, end: Ca
 
 
 def _pending(group: Any, values: Mapping[str, str]) -> None:
-    """What the nodes show as pending: a group has no place for a node type there."""
+    """Set the nodes' pending values: a group has no field for a pending node type."""
     for shard in group.node_groups:
         for member in shard["node_group_members"]:
             member["pending"] = values
@@ -225,7 +227,7 @@ def _replicas_asked(call: Call) -> tuple[Any, int]:
 
 
 def _removed(call: Call, today: list[str]) -> list[str]:
-    """The shards that a scale-in names, by what goes or by what stays."""
+    """The shards that a scale-in removes: those it names, or those it does not retain."""
     asked = call.parameters
     if asked["NodeGroupCount"] == len(today):
         return []
@@ -244,7 +246,7 @@ def _removed(call: Call, today: list[str]) -> list[str]:
 
 
 def _added(call: Call, today: list[str]) -> list[str]:
-    """The ids of the new shards: the lowest that are free. Which ones AWS gives is nowhere told."""
+    """The ids of the new shards: the lowest free ones. AWS does not document its choice."""
     missing = call.parameters["NodeGroupCount"] - len(today)
     configured: list[Mapping[str, Any]] = call.parameters.get("ReshardingConfiguration", [])
     if configured and len(configured) != call.parameters["NodeGroupCount"]:

@@ -59,9 +59,9 @@ def create_listener(site: Site, resource: Declared) -> Created:
 
 
 def _hold_certificate(arn: str) -> None:
-    """The environment names a certificate that is there before the first deployment.
+    """Store the environment's certificate, which exists before the first deployment.
 
-    Neither ACM nor moto lets a caller choose the ARN of what it imports, so it is put there by hand.
+    Neither ACM nor moto lets a caller choose the ARN of an imported certificate, so it is written into moto's backend.
     """
     _, _, _, region, account, _ = arn.split(":", 5)
     held = acm_backends[account][region]._certificates  # noqa: SLF001 -- see above

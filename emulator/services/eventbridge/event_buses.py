@@ -1,7 +1,7 @@
-"""EventBridge between the two accounts: which projects an event of production starts, by the rules that are deployed.
+"""EventBridge between the two accounts: the projects that an event of production starts, by the deployed rules.
 
-A rule of the default bus hands the event to another account's bus, as far as the target's role may; that bus takes it
-when its policy names the account; a rule on it starts a project, as far as its target's role may.
+A rule of the default bus sends the event to another account's bus, if the target's role may; that bus accepts it
+if its policy names the account; a rule on that bus starts a project, if its target's role may.
 EventBridge User Guide, "Sending and receiving events between AWS accounts" and "Permissions for event buses".
 """
 
@@ -44,7 +44,7 @@ def started_by(account: Account, event: Event, region: str) -> list[str]:
 
 
 class Calls:
-    """The alarms of production that start one project of the tooling account, from now on."""
+    """The alarms of production that started one project of the tooling account, from now on."""
 
     def __init__(self, account: Account, region: str, project: str) -> None:
         self._account, self._region, self._project = account, region, project
@@ -52,7 +52,7 @@ class Calls:
         account.part(AlarmStates).listen(account, self._heard.append)
 
     def since_last(self) -> tuple[str, ...]:
-        """The names of those that rang since the last call."""
+        """The names of the alarms since the last call."""
         heard = list(self._heard)
         self._heard.clear()
         return tuple(each.alarm.name for each in heard if self._project in self._starts(each))
@@ -66,7 +66,7 @@ def _arn(account: Account, region: str, bus: DeployedResource) -> str:
 
 
 def _reaches(account: Account, region: str, target: Mapping[str, Any], bus: DeployedResource) -> bool:
-    """Whether the event arrives: the target names the bus, its role may put events, and the bus's policy takes them."""
+    """Whether the event arrives: the target names the bus, its role may put events, the bus's policy accepts them."""
     if target["Arn"] != _arn(account, region, bus):
         return False
     policy = [

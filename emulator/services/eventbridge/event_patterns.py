@@ -1,4 +1,4 @@
-"""EventBridge rules that start a CodeBuild project when something happened: matching, and the target's input."""
+"""EventBridge rules that start a CodeBuild project on an event: matching, and the target's input."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Reaction:
     template: str
 
     def matches(self, event: Event) -> bool:
-        """Whether the rule's pattern, of plain values, fits the event."""
+        """Whether the rule's pattern, of plain values, matches the event."""
         return matches(self.pattern, event)
 
     def overrides(self, event: Event) -> dict[str, str]:
-        """The environment variables that the target's input gives to the build."""
+        """The environment variables in the target's input to the build."""
 
         def value(match: re.Match[str]) -> str:
             return json.dumps(_at(event, self.paths[match[2]]))
@@ -76,7 +76,7 @@ def alarm_changed(change: StateChange) -> Event:
 
 
 def matches(pattern: Event, event: Any) -> bool:
-    """Whether a pattern of plain values fits an event."""
+    """Whether a pattern of plain values matches an event."""
     if not isinstance(event, Mapping):
         return False
     return all(

@@ -1,4 +1,4 @@
-"""EventBridge's rules that were deployed: switched on and off by a call, past their template."""
+"""Deployed EventBridge rules, enabled and disabled by a call, independently of their template."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 RULE = "AWS::Events::Rule"
 _API = "https://docs.aws.amazon.com/eventbridge/latest/APIReference"
-_RULE = "A rule that does not exist is not found; its template's state is what it had when it was deployed last."
+_RULE = "A rule that does not exist is not found; without a call, the state is that of the last deployment."
 
 
 @dataclass
 class RuleStates:
-    """The rules that were switched by a call, by account, Region and name: whether they are on."""
+    """State of the rules that a call enabled or disabled, by account, Region and name: true for enabled."""
 
     switched: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
     def is_on(self, account: str, region: str, rule: DeployedResource) -> bool:
-        """Whether a deployed rule is on now."""
+        """Whether a deployed rule is enabled now."""
         declared = bool(rule.properties.get("State", "ENABLED") == "ENABLED")
         return bool(self.switched.get((account, region, rule.physical_id), declared))
 

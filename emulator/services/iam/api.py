@@ -1,4 +1,4 @@
-"""AWS IAM: what a role could do, asked without doing it."""
+"""AWS IAM: the policy simulator for a role."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ API = "https://docs.aws.amazon.com/IAM/latest/APIReference"
 @emulates(
     "iam",
     "SimulatePrincipalPolicy",
-    rule="Evaluates policies and boundary of the role for each action and resource, with the condition keys that are "
-    "given and no others; tags of resources are not looked up.",
+    rule="Evaluates policies and boundary of the role for each action and resource, with the condition keys of the "
+    "request alone; tags of resources are not looked up.",
     source=f"{API}/API_SimulatePrincipalPolicy.html",
 )
 def simulate_principal_policy(account: Account, call: Call) -> Answer:

@@ -1,7 +1,7 @@
-"""Whether the account lets a role's call through: its policies, its boundary, the conditions, and what AWS asks beyond.
+"""Authorization of a role's call: its policies, its boundary, the conditions, and further rights that AWS checks.
 
-Every call of a role's session is checked. The owners of an account's lasting keys are its administrators, and pass. A
-role that the account does not hold passes as well: tests of one service deploy no roles.
+Every call of a role's session is checked. The owners of an account's permanent keys are its administrators, and pass.
+Roles that do not exist in the account pass as well: tests of one service deploy no roles.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PARTITION = "aws"
 DEPENDENT = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html"
 KEY_USE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"
-# Operations on the items of a table, which take its key when that is the customer's own.
+# Operations on the items of a table, which use its key if that is customer managed.
 ITEMS = ("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan")
 MAKING_A_TABLE = (
     "CreateGrant",
@@ -51,7 +51,7 @@ MAKING_A_TABLE = (
     "ReEncryptTo",
 )
 INSIGHTS = ("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey")
-# The codes of AWS's services for one and the same refusal (their pages "Common errors").
+# Each service's error code for the same refusal (their pages "Common errors").
 CODES = {
     "ec2": ("UnauthorizedOperation", 403),
     **dict.fromkeys(
@@ -64,7 +64,7 @@ CODES = {
 
 @dataclass(frozen=True)
 class Rights:
-    """What stands in the account for one role."""
+    """The policies and boundary of one role in the account."""
 
     arn: str
     policies: tuple[tuple[Statement, ...], ...]
@@ -73,7 +73,7 @@ class Rights:
 
     @classmethod
     def of(cls, arn: str) -> Rights | None:
-        """Those of the role of this ARN; None when the account holds no such role."""
+        """The rights of the role with this ARN; None if the account has no such role."""
         backend = iam_backends[account_of(arn)][PARTITION]
         role = next((each for each in backend.roles.values() if each.arn == arn), None)
         if role is None:
@@ -87,7 +87,7 @@ class Rights:
         )
 
     def decide(self, right: Required, keys: ConditionKeys, resource_policy: Sequence[Statement] = ()) -> Decision:
-        """Whether the role has this right now."""
+        """The decision on this right now."""
         owner = account_of(right.resource) or account_of(self.arn)
         about = self.about(right.action, right.resource)
         return evaluate(
@@ -98,7 +98,7 @@ class Rights:
         )
 
     def about(self, action: str, resource: str) -> Rights:
-        """What of it speaks of this action on this resource, found once: jobs ask for the same again and again."""
+        """The statements about this action on this resource, cached: jobs repeat the same calls."""
         found = self._about.get((action, resource))
         if found is None:
 
@@ -112,14 +112,14 @@ class Rights:
 
 
 def _document(policy: Any) -> str:
-    """The version of a managed policy that is in force."""
+    """The default version of a managed policy."""
     (version,) = (each for each in policy.versions if each.is_default)
     return str(version.document)
 
 
 @dataclass(frozen=True)
 class ConditionKeys:
-    """The condition keys of one request: what it says itself, who asks, and the tags of the resource."""
+    """The condition keys of one request: from its parameters, its caller, and the tags of the resource."""
 
     own: Mapping[str, Sequence[str]]
     role: str
@@ -144,13 +144,13 @@ class ConditionKeys:
 
 
 class Authorization:
-    """What was read of the roles, until something of IAM changes."""
+    """The rights of the roles, read once and kept until IAM changes."""
 
     def __init__(self) -> None:
         self._rights: dict[str, Rights | None] = {}
 
     def refuse(self, account: Account, call: Call) -> None:
-        """Raises AwsError when the role that calls may not. Forgets what it read when IAM is changed."""
+        """Raises AwsError if the calling role has no permission. Drops the cached rights when IAM is changed."""
         if call.service == "iam" and call.mutating:
             self._rights.clear()
         key = account.credentials.find(call.access_key)
@@ -161,19 +161,19 @@ class Authorization:
             return
         for right in (*required(call), *beyond(call)):
             decision = rights.decide(right, ConditionKeys(right.keys, rights.arn, call.region, right.resource))
-            # Another account's own policy is looked at where its resource is.
+            # Another account's own policy is evaluated together with its resource.
             if isinstance(decision, Denied) and not decision.reason.startswith(NO_RESOURCE_POLICY):
                 raise denied(call, account.caller_arn(call), right, decision)
 
     def of(self, arn: str) -> Rights | None:
-        """What the role may; None for a role that the account does not hold."""
+        """The rights of the role; None for a role that the account does not have."""
         if arn not in self._rights:
             self._rights[arn] = Rights.of(arn)
         return self._rights[arn]
 
 
 def denied(call: Call, caller: str, right: Required, decision: Denied) -> AwsError:
-    """The refusal as the called service words it."""
+    """The refusal in the words of the called service."""
     code, status = CODES.get(call.service, ("AccessDeniedException", 400))
     told = f"User: {caller} is not authorized to perform: {right.action}"
     where = "" if right.resource == EVERYTHING else f" on resource: {right.resource}"
@@ -184,12 +184,12 @@ EVERY_RIGHT = statements('{"Statement": [{"Effect": "Allow", "Action": "*", "Res
 
 
 def trusts(role_arn: str, caller: str, action: str, keys: ConditionKeys) -> Decision:
-    """Whether the trust policy of a role lets this caller have a session of it; Allowed for an unknown role."""
+    """Whether a role's trust policy lets this caller assume it; Allowed for an unknown role."""
     backend = iam_backends[account_of(role_arn)][PARTITION]
     role = next((each for each in backend.roles.values() if each.arn == role_arn), None)
     if role is None:
         return Allowed()
-    request = AccessRequest(role_of(caller), action, role_arn, "", keys)  # the trust is asked in one account as well
+    request = AccessRequest(role_of(caller), action, role_arn, "", keys)  # decides in one account as well
     return evaluate((EVERY_RIGHT,), None, request, statements(role.assume_role_policy_document))
 
 
@@ -200,7 +200,7 @@ def may(
     region: str,
     resource_policy: Sequence[Statement] = (),
 ) -> bool:
-    """Whether a role that no job calls with has a right; True for one that the account does not hold."""
+    """Whether a role that makes no recorded calls has a right; True for one that the account does not have."""
     rights = account.part(Authorization).of(role_arn)
     if rights is None:
         return True
@@ -209,7 +209,7 @@ def may(
 
 
 def tags_of(arn: str) -> dict[str, str]:
-    """The tags of a resource in the account, by key in small letters: condition keys know no case."""
+    """The tags of a resource in the account, by key in lower case: condition keys are case-insensitive."""
     service, region, account, name = arn.split(":", 5)[2:] if arn.count(":") >= 5 else ("", "", "", "")
     if service == "dynamodb":
         table = dynamodb_backends[account][region].tables.get(name.removeprefix("table/").partition("/")[0])
@@ -227,7 +227,7 @@ def tags_of(arn: str) -> dict[str, str]:
 
 
 def beyond(call: Call) -> Iterator[Required]:
-    """What AWS asks of the caller without a call of its own: roles that are passed, keys, what a refresh launches."""
+    """Rights that AWS checks without another call: roles that are passed, keys, launches of a refresh."""
     asked, place = call.parameters, f"{call.region}:{call.account}"
     match call.service, call.operation:
         case "sts", "AssumeRole" if asked.get("Tags"):
@@ -271,7 +271,7 @@ def _new_instance(call: Call) -> Iterator[Required]:
 
 
 def _launches(call: Call, template: Mapping[str, Any]) -> Iterator[Required]:
-    """Starting a refresh to a template takes what launching from it takes, tags and the instance role included."""
+    """The rights to launch from a template, which a refresh to it needs: tags and the instance role included."""
     from emulator.services.autoscaling.groups import find_group, resolve_template
 
     ec2 = find_group(call).ec2_backend
@@ -290,7 +290,7 @@ def _launches(call: Call, template: Mapping[str, Any]) -> Iterator[Required]:
         yield Required("ec2:RunInstances", resource, keys)
     subnets = (find_group(call).vpc_zone_identifier or "").split(",")
     for resource in ("network-interface/new", *(f"subnet/{each}" for each in subnets if each)):
-        # These are the group's own, not the template's.
+        # These belong to the group, not to the template.
         own = {**keys, "ec2:islaunchtemplateresource": ["false"]}
         yield Required("ec2:RunInstances", f"arn:aws:ec2:{place}:{resource}", own)
     if data.get("TagSpecifications"):
@@ -302,7 +302,7 @@ def _launches(call: Call, template: Mapping[str, Any]) -> Iterator[Required]:
 
 
 def _keys_of_tables(call: Call) -> Iterator[str]:
-    """The customer's own keys of the tables that a call is about."""
+    """The customer managed keys of the call's tables."""
     tables = dynamodb_backends[call.account][call.region].tables
     names = {right.resource.partition(":table/")[2].partition("/")[0] for right in required(call)}
     for name in sorted(names & tables.keys()):
@@ -311,14 +311,14 @@ def _keys_of_tables(call: Call) -> Iterator[str]:
 
 
 def _by(service: str, call: Call, action: str, key: str) -> Required:
-    """The use of a key that a service makes on the caller's behalf."""
+    """The right to a key that a service uses on the caller's behalf."""
     arn = key if key.startswith("arn:") else f"arn:aws:kms:{call.region}:{call.account}:key/{key}"
     own = {"kms:viaservice": [f"{service}.{call.region}.amazonaws.com"], "kms:grantisforawsresource": ["true"]}
     return Required(f"kms:{action}", arn, own)
 
 
 def _aliases(arn: str) -> list[str]:
-    """The aliases of a key: how a policy names it, since its ARN holds an id."""
+    """The aliases of a key: policies name it by alias, since its ARN contains an id."""
     _, _, _, region, account, name = arn.split(":", 5)
     key = kms_backends[account][region].keys.get(name.removeprefix("key/"))
     return sorted(key.aliases) if key is not None else []

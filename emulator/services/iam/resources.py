@@ -1,4 +1,4 @@
-"""IAM roles with their policies and boundaries, and instance profiles: what the account evaluates each call by."""
+"""IAM roles with their policies and boundaries, and instance profiles: the input of each call's evaluation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def update_role(site: Site, resource: Declared, made: Created, before: Propertie
 
 
 def delete_role(site: Site, name: str) -> None:
-    """CloudFormation takes what hangs on a role off it first."""
+    """Delete a role after detaching its policies and profiles, as CloudFormation does."""
     iam = site.client("iam")
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
@@ -54,7 +54,7 @@ def delete_role(site: Site, name: str) -> None:
 
 
 def create_policy(site: Site, resource: Declared) -> Created:
-    """An inline policy, in every role that it names."""
+    """Put an inline policy into every role that it names."""
     return update_policy(site, resource, Created(f"{resource.logical_id}-policy"), {})
 
 
@@ -68,7 +68,7 @@ def update_policy(site: Site, resource: Declared, made: Created, before: Propert
 
 
 def delete_policy(_site: Site, _id: str) -> None:
-    """It goes with the roles that held it: no template here drops a policy and keeps its role."""
+    """Do nothing: the policy goes with its roles, since no template here drops a policy and keeps its role."""
 
 
 def create_managed_policy(site: Site, resource: Declared) -> Created:
@@ -81,7 +81,7 @@ def create_managed_policy(site: Site, resource: Declared) -> Created:
 
 
 def update_managed_policy(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """A new default version; the one before it is not kept."""
+    """Make a new default version; the previous one is not kept."""
     iam = site.client("iam")
     (now,) = (each["VersionId"] for each in iam.list_policy_versions(PolicyArn=made.id)["Versions"])
     iam.create_policy_version(

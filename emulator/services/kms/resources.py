@@ -12,7 +12,7 @@ from emulator.core.resource_type import Created, Declared, ResourceType, Site
 
 
 def create_key(site: Site, resource: Declared) -> Created:
-    # moto draws an RSA pair (0.1 s) for every key; only asymmetric keys, which nobody declares here, have one.
+    # moto generates an RSA pair (0.1 s) for every key; only asymmetric keys, which no template here declares, need one.
     with patch.object(models, "generate_private_key", return_value=None):
         made = site.client("kms").create_key(
             Description=resource.get("Description", ""),
@@ -23,7 +23,7 @@ def create_key(site: Site, resource: Declared) -> Created:
 
 
 def create_replica(site: Site, resource: Declared) -> Created:
-    """The replica is asked for in the primary key's Region, which its ARN names."""
+    """Make a replica by a call in the primary key's Region, which its ARN names."""
     primary = resource["PrimaryKeyArn"]
     region = primary.split(":")[3]
     made = site.client("kms", region).replicate_key(

@@ -1,4 +1,4 @@
-"""AWS Price List: the on-demand prices that the account is billed by, and no others."""
+"""AWS Price List: the on-demand prices of the account's bill, and no others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 API = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference"
 _PAGE = 100
-# Codes that are the same in every offer: on demand, and its only price dimension.
+# Codes that every offer shares: on demand, and its only price dimension.
 _ON_DEMAND, _RATE = "JRTCKXETXF", "6YS6EN2CT7"
 MYSQL = "CreateDBInstance:0016"  # the operation of Aurora MySQL; 0021 is Aurora PostgreSQL's
-# What tells the product apart from others of the same instance type.
+# Attributes that distinguish the product from others of the same instance type.
 _OF_SERVICE = {
     EC2: {
         "operatingSystem": "Linux",
@@ -48,7 +48,7 @@ _OF_SERVICE = {
     "pricing",
     "GetProducts",
     rule="In us-east-1, eu-central-1 and ap-south-1 only, for every Region's prices; products that match all filters, "
-    "as JSON documents, 100 a page. Here: the on-demand prices of what the platform is built from.",
+    "as JSON documents, 100 a page. Here: the on-demand prices of the platform's resources.",
     source=f"{API}/API_pricing_GetProducts.html",
 )
 def get_products(account: Account, call: Call) -> Answer:  # noqa: ARG001 -- prices are everybody's
@@ -101,7 +101,7 @@ def _products() -> tuple[Mapping[str, Any], ...]:
 
 
 def _of_mysql(what: Item) -> tuple[Item, ...]:
-    """Aurora MySQL's instances are products of their own, at the price of Aurora PostgreSQL's (Aurora pricing)."""
+    """Aurora MySQL's instances: separate products at Aurora PostgreSQL's price (Aurora pricing)."""
     return (replace(what, operation=MYSQL),) if what.service == RDS and what.is_instance else ()
 
 

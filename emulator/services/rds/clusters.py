@@ -1,4 +1,4 @@
-"""The mechanics of Aurora clusters that several operations share: states, windows, zones, and what cannot be had."""
+"""Aurora clusters: states, maintenance windows, zones and capacity, shared by several operations."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def find_instance(call: Call) -> Any:
 
 
 def status_of(cluster: Any) -> str:
-    """The status without the look that, in moto, turns "creating" into "available"."""
+    """The status, without moto's side effect: a read there turns "creating" into "available"."""
     return str(vars(cluster)["_status"])
 
 
 def refuse_busy(cluster: Any) -> None:
-    """Aurora changes a cluster only while it is available."""
-    # moto's "creating" becomes "available" at the first look, so it does not count.
+    """Raises AwsError unless the cluster is available: Aurora changes it only then."""
+    # moto's "creating" becomes "available" at the first read, so it does not count.
     if status_of(cluster) not in ("available", "creating"):
         raise AwsError(
             "InvalidDBClusterStateFault",
@@ -57,7 +57,7 @@ def refuse_busy(cluster: Any) -> None:
 
 
 def refuse_unavailable(instance: Any) -> None:
-    """Aurora changes an instance only while it is available."""
+    """Raises AwsError unless the instance is available: Aurora changes it only then."""
     if instance.status != "available":
         raise AwsError(
             "InvalidDBInstanceState",
@@ -66,7 +66,7 @@ def refuse_unavailable(instance: Any) -> None:
 
 
 def refuse_shortage(account: Account, instance_class: str) -> None:
-    """Raises AwsError while the scenario's AWS has no such instances to give."""
+    """Raises AwsError if AWS has no capacity for this instance class in the scenario."""
     workload = account.part(Sources).workload
     if workload is not None and workload.lacks(instance_class, account.clock.now()):
         raise AwsError(
@@ -76,7 +76,7 @@ def refuse_shortage(account: Account, instance_class: str) -> None:
 
 
 def members(cluster: Any) -> list[Any]:
-    """The cluster's instances, those that are being deleted included."""
+    """The cluster's instances, those being deleted included."""
     return [
         each
         for each in cluster.backend.databases.values()
@@ -85,7 +85,7 @@ def members(cluster: Any) -> list[Any]:
 
 
 def heir(cluster: Any) -> Any | None:
-    """Whom Aurora promotes: of the available readers the lowest tier, in it the largest; None without one."""
+    """The reader that Aurora promotes: available, of the lowest tier, the largest; None without one."""
     readers = [each for each in members(cluster) if not each.is_cluster_writer and each.status == "available"]
     return min(
         readers,
@@ -95,7 +95,7 @@ def heir(cluster: Any) -> Any | None:
 
 
 def emptiest_zone(call: Call, cluster: Any) -> str:
-    """Of the zones of the cluster's subnets the one with the fewest of its instances."""
+    """The zone of the cluster's subnets with the fewest of its instances."""
     group = backend(call).subnet_groups.get(cluster.db_subnet_group_name)
     named = {each.availability_zone for each in vars(group).get("_subnets", [])} if group else set()
     zones = sorted(named) or list(cluster.availability_zones)
@@ -104,7 +104,7 @@ def emptiest_zone(call: Call, cluster: Any) -> str:
 
 
 def maintenance(window: str, now: datetime) -> datetime:
-    """The next beginning of a maintenance window, as `wed:02:40-wed:03:10`."""
+    """The next start of a maintenance window such as `wed:02:40-wed:03:10`."""
     day, hour, minute = window.lower().split("-")[0].split(":")
     begins = now.astimezone(UTC).replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
     begins += timedelta(days=(DAYS.index(day) - begins.weekday()) % 7)

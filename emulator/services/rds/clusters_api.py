@@ -1,4 +1,4 @@
-"""Amazon RDS: cluster snapshots and backup retention that take time, and what retention does to restore points."""
+"""Amazon RDS: cluster snapshots and backup retention that take time, and the effect of retention on restore points."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ APPLIES = timedelta(seconds=90)
 @emulates(
     "rds",
     "CreateDBClusterSnapshot",
-    rule="A snapshot is creating, then available; a name is taken once; the cluster must exist and be available.",
+    rule="A snapshot is creating, then available; a used name is refused; the cluster must exist and be available.",
     source=f"{API}/API_CreateDBClusterSnapshot.html",
 )
 def create_cluster_snapshot(account: Account, call: Call) -> Answer:
@@ -62,7 +62,8 @@ def delete_cluster_snapshot(_: Account, call: Call) -> Answer:
     "rds",
     "ModifyDBCluster",
     rule="BackupRetentionPeriod is pending until it is applied: soon with ApplyImmediately, else in the maintenance "
-    "window; the status says modifying a while after the call; a cluster that is modifying refuses another change.",
+    "window; the status turns to modifying a while after the call; a cluster that is modifying refuses another "
+    "change.",
     source=f"{API}/API_ModifyDBCluster.html",
 )
 def modify_cluster(account: Account, call: Call) -> Answer:
@@ -87,7 +88,7 @@ def modify_cluster(account: Account, call: Call) -> Answer:
 @emulates(
     "rds",
     "DescribeDBClusters",
-    rule="The earliest restorable time moves with time and never back: a retention that was raised fills up slowly.",
+    rule="The earliest restorable time moves with time and never back: a longer retention fills up day by day.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Managing.Backups.html",
 )
 def describe_clusters(account: Account, call: Call) -> Answer | None:
@@ -98,7 +99,7 @@ def describe_clusters(account: Account, call: Call) -> Answer | None:
 
 def _begin(cluster: Any, days: int) -> bool:
     if cluster.pending_modified_values != {"BackupRetentionPeriod": days}:
-        return False  # another change took its place
+        return False  # another change replaced it
     cluster.status = "modifying"
     return True
 

@@ -1,4 +1,4 @@
-"""Amazon RDS: a failover takes its time, and meanwhile clients that write get errors."""
+"""Amazon RDS: failovers that take time, and in which writing clients get errors."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FAILOVER = timedelta(seconds=30)  # "typically within 60 seconds, often under 30
 @emulates(
     "rds",
     "FailoverDBCluster",
-    rule="Promotes the named reader, else the lowest promotion tier and in it the largest; needs an available cluster "
-    "and an available reader; until it is over the cluster is failing-over and requests that write fail.",
+    rule="Promotes the named reader, else the reader of the lowest promotion tier, the largest of it; needs an "
+    "available cluster and an available reader; during the failover the cluster is failing-over and writes fail.",
     source=f"{GUIDE}/Concepts.AuroraHighAvailability.html",
 )
 def failover(account: Account, call: Call) -> Answer:
@@ -49,7 +49,7 @@ def failover(account: Account, call: Call) -> Answer:
 @emulates(
     "rds",
     "DescribeDBClusterEndpoints",
-    rule="Every cluster has a writer and a reader endpoint; custom endpoints only where somebody made one.",
+    rule="Every cluster has a writer and a reader endpoint; custom endpoints only if somebody made one.",
     source=f"{GUIDE}/Aurora.Overview.Endpoints.html",
 )
 def describe_endpoints(_: Account, call: Call) -> Answer:

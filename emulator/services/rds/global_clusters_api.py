@@ -1,4 +1,4 @@
-"""Tags of Aurora global clusters, which moto takes at creation and then forgets."""
+"""Tags of Aurora global clusters, which moto accepts at creation and then drops."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAGGING = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Tagging.
 
 
 class GlobalClusterTags:
-    """Tags by the global cluster's ARN. The ARN names no Region: they are the same seen from everywhere."""
+    """Tags by the global cluster's ARN. The ARN names no Region: every Region shows the same tags."""
 
     def __init__(self) -> None:
         self.by_arn: dict[str, dict[str, str]] = {}
@@ -42,7 +42,7 @@ def create_global_cluster(account: Account, call: Call) -> Answer:
 @emulates(
     "rds",
     "DescribeGlobalClusters",
-    rule="A global cluster is shown with its tags.",
+    rule="The answer has a global cluster's tags.",
     source=f"{_API}/API_DescribeGlobalClusters.html",
 )
 def describe_global_clusters(account: Account, call: Call) -> Answer:
@@ -51,13 +51,13 @@ def describe_global_clusters(account: Account, call: Call) -> Answer:
     return {**answer, "GlobalClusters": clusters}
 
 
-@emulates("rds", "ListTagsForResource", rule="Global clusters carry tags as clusters do.", source=_TAGGING)
+@emulates("rds", "ListTagsForResource", rule="Global clusters have tags like clusters.", source=_TAGGING)
 def list_tags_for_resource(account: Account, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     return {"TagList": _tags_of(account, arn).listed(arn)} if _is_global(arn) else call.forward()
 
 
-@emulates("rds", "AddTagsToResource", rule="Global clusters carry tags as clusters do.", source=_TAGGING)
+@emulates("rds", "AddTagsToResource", rule="Global clusters have tags like clusters.", source=_TAGGING)
 def add_tags_to_resource(account: Account, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     if not _is_global(arn):
@@ -67,7 +67,7 @@ def add_tags_to_resource(account: Account, call: Call) -> Answer:
     return {}
 
 
-@emulates("rds", "RemoveTagsFromResource", rule="Global clusters carry tags as clusters do.", source=_TAGGING)
+@emulates("rds", "RemoveTagsFromResource", rule="Global clusters have tags like clusters.", source=_TAGGING)
 def remove_tags_from_resource(account: Account, call: Call) -> Answer:
     arn = call.parameters["ResourceName"]
     if not _is_global(arn):

@@ -1,4 +1,4 @@
-"""Amazon RDS: Aurora instances that take time to come, to change their class and to go."""
+"""Amazon RDS: Aurora instances that take time to be created, changed and deleted."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ API = "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference"
 
 CREATES = timedelta(minutes=8)
 CHANGES_CLASS = timedelta(minutes=10)
-RESTARTS = timedelta(minutes=2)  # of those, the instance answers nobody: on the writer an outage
+RESTARTS = timedelta(minutes=2)  # during these the instance does not answer: on the writer an outage
 DELETES = timedelta(minutes=4)
-PROMOTES = timedelta(seconds=60)  # a writer that is deleted: found out, then a reader takes over
+PROMOTES = timedelta(seconds=60)  # after the writer's deletion: detection, then a reader takes over
 
-# What moto drops of a request, under the names its serializer reads them from.
+# Request members that moto drops, under the names that its serializer reads.
 _KEPT = {
     "EnablePerformanceInsights": "performance_insights_enabled",
     "PerformanceInsightsKMSKeyId": "performance_insights_kms_key_id",
@@ -45,8 +45,8 @@ _KEPT = {
 @emulates(
     "rds",
     "CreateDBInstance",
-    rule="An Aurora instance is creating, then available; it goes to the zone that has the fewest of its cluster "
-    "unless one is named, needs an available cluster, and may find no capacity.",
+    rule="An Aurora instance is creating, then available; unless one is named, it goes to the zone with the fewest of "
+    "its cluster's instances; needs an available cluster; AWS may have no capacity.",
     source=f"{API}/API_CreateDBInstance.html",
 )
 def create_instance(account: Account, call: Call) -> Answer | None:
@@ -74,9 +74,9 @@ def create_instance(account: Account, call: Call) -> Answer | None:
 @emulates(
     "rds",
     "ModifyDBInstance",
-    rule="Only while available; another class is pending, then applied: soon with ApplyImmediately, which applies "
-    "every other pending change as well, else in the maintenance window; the instance restarts, on the writer an "
-    "outage; a promotion tier, from 0 to 15, counts at once.",
+    rule="Works only while available; another class is pending, then applied: soon with ApplyImmediately, which "
+    "applies every other pending change as well, else in the maintenance window; the instance restarts, on the writer "
+    "an outage; a promotion tier, from 0 to 15, takes effect at once.",
     source="https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html",
 )
 def modify_instance(account: Account, call: Call) -> Answer:
@@ -108,8 +108,8 @@ def modify_instance(account: Account, call: Call) -> Answer:
     "rds",
     "DeleteDBInstance",
     rule="The instance is deleting, then gone; no final snapshot of an Aurora instance; the last instance of a read "
-    "replica cluster stays; the writer's place goes to the heir by promotion tier, and meanwhile nobody writes; "
-    "deletion protection of the cluster does not protect it.",
+    "replica cluster cannot be deleted; after the writer, the reader of the lowest promotion tier takes over, and "
+    "writes fail until then; deletion protection of the cluster does not protect it.",
     source=f"{API}/API_DeleteDBInstance.html",
 )
 def delete_instance(account: Account, call: Call) -> Answer | None:
@@ -144,7 +144,7 @@ def delete_instance(account: Account, call: Call) -> Answer | None:
 
 def _begin(account: Account, instance: Any, pending: dict[str, Any]) -> bool:
     if instance.pending_modified_values is not pending or instance.status != "available":
-        return False  # another change took its place
+        return False  # another change replaced it
     instance.status = "modifying"
     if instance.is_cluster_writer and not _follows(instance):
         account.part(Disturbances).add(account.clock.now(), RESTARTS)
@@ -152,7 +152,7 @@ def _begin(account: Account, instance: Any, pending: dict[str, Any]) -> bool:
 
 
 def _follows(instance: Any) -> bool:
-    """Whether the instance belongs to a secondary cluster, where nobody writes."""
+    """Whether the instance belongs to a secondary cluster, which takes no writes."""
     cluster = instance.cluster
     return cluster.global_cluster_identifier is not None and not cluster.is_writer
 

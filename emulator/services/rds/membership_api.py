@@ -26,8 +26,8 @@ DELETES = timedelta(minutes=6)
 @emulates(
     "rds",
     "RemoveFromGlobalCluster",
-    rule="Names the member by its ARN, in the member's own Region; the primary leaves last; the member is shown until "
-    "it is detached, then it is a cluster of its own, writable, and there is no way back in.",
+    rule="Needs the member's ARN, in the member's own Region; the primary leaves last; the member is listed until it "
+    "is detached, then it is a writable cluster of its own, which cannot return.",
     source=f"{GUIDE}/aurora-global-database-detaching.html",
 )
 def remove_from_global_cluster(account: Account, call: Call) -> Answer:
@@ -57,7 +57,7 @@ def remove_from_global_cluster(account: Account, call: Call) -> Answer:
 @emulates(
     "rds",
     "DeleteDBCluster",
-    rule="Refuses a protected cluster, a member of a global database, one with instances, and one that is busy; wants "
+    rule="Refuses a protected cluster, a member of a global database, one with instances, and one that is busy; needs "
     "a final snapshot or SkipFinalSnapshot; the cluster is deleting, then gone, and the snapshot stays.",
     source=f"{API}/API_DeleteDBCluster.html",
 )

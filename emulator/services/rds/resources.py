@@ -99,7 +99,7 @@ def create_instance(site: Site, resource: Declared) -> Created:
 
 
 def update_instance(site: Site, resource: Declared, made: Created, before: Properties) -> Created:
-    """Modify it as CloudFormation does: when it is available, until nothing is pending."""
+    """Modify an instance as CloudFormation does: when it is available, until nothing is pending."""
     rds = site.client("rds")
     changed = {name: resource[name] for name in resource.changed_since(before) if name in resource.properties}
     parameters = request(rds, "ModifyDBInstance", changed, DBInstanceIdentifier=made.id, ApplyImmediately=True)

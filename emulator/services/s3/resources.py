@@ -1,4 +1,4 @@
-"""S3 buckets: named and versioned. What keeps others out of them is left out: no emulator evaluates it."""
+"""S3 buckets with name and versioning. Policies and public access blocks are left out: no emulator evaluates them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def update_bucket(site: Site, resource: Declared, made: Created, _before: Proper
 
 
 def _attributes(site: Site, name: str) -> Mapping[str, str]:
-    """S3 User Guide, "Website endpoints" and "Methods for accessing a general purpose bucket"."""
+    """Attributes from S3 User Guide, "Website endpoints" and "Methods for accessing a general purpose bucket"."""
     place = site.place
     return {
         "Arn": f"arn:{place.partition}:s3:::{name}",
@@ -34,4 +34,4 @@ def _attributes(site: Site, name: str) -> Mapping[str, str]:
 
 
 TYPES: Mapping[str, ResourceType] = {"AWS::S3::Bucket": ResourceType(create_bucket, update_bucket, EVERY_PROPERTY)}
-"""Kept when their stack goes, all of them: none needs to be deleted."""
+"""All are retained when their stack is deleted: the loader never deletes a bucket."""

@@ -1,4 +1,4 @@
-"""AWS Savings Plans: those that the scenario bought."""
+"""AWS Savings Plans that the scenario bought."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "savingsplans",
     "DescribeSavingsPlans",
     rule="The account's plans in every Region, with commitment, term and state; queued before their start, retired "
-    "after their end; only the states asked for.",
+    "after their end; states filters.",
     source="https://docs.aws.amazon.com/savingsplans/latest/APIReference/API_DescribeSavingsPlans.html",
 )
 def describe_savings_plans(account: Account, call: Call) -> Answer:

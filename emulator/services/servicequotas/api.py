@@ -1,4 +1,4 @@
-"""Service Quotas: the one quota that a fleet's way back depends on."""
+"""Service Quotas: the one quota that the fleet's rollback depends on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _CODE, _DEFAULT = "L-1216C47A", 5.0
 
 @dataclass
 class Quotas:
-    """What was granted. The foundation's largest fleet has 400 vCPU: nobody runs it on the default of 5.
+    """Granted quotas. The foundation's largest fleet has 400 vCPU: no account runs it on the default of 5.
 
-    None: nobody ever asked for more, and only AWS's default is in force.
+    None: no increase was ever requested, and only AWS's default is in force.
     """
 
     standard_vcpus: float | None = 640.0
@@ -30,7 +30,7 @@ class Quotas:
 @emulates(
     "service-quotas",
     "GetServiceQuota",
-    rule="The value in force in this Region; NoSuchResourceException where only AWS's default is.",
+    rule="The value in force in this Region; NoSuchResourceException if only AWS's default is in force.",
     source=f"{_API}/API_GetServiceQuota.html",
 )
 def get_service_quota(account: Account, call: Call) -> Answer:
@@ -43,7 +43,7 @@ def get_service_quota(account: Account, call: Call) -> Answer:
 @emulates(
     "service-quotas",
     "GetAWSDefaultServiceQuota",
-    rule="What a new account has: 5 vCPU of Standard instances.",
+    rule="The quota of a new account: 5 vCPU of Standard instances.",
     source=f"{_API}/API_GetAWSDefaultServiceQuota.html",
 )
 def get_default_quota(_account: Account, call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Parameter Store: who set a parameter, version by version."""
+"""Parameter Store: the user of each parameter version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Version = tuple[str, str, str, int]  # account, Region, name, version
 
 @dataclass
 class Setters:
-    """Who put which version of a parameter."""
+    """The user who put each version of a parameter."""
 
     by_version: dict[Version, str] = field(default_factory=dict)
 
@@ -27,7 +27,7 @@ class Setters:
 @emulates(
     "ssm",
     "PutParameter",
-    rule="each version is remembered with who put it",
+    rule="Each version records the user who put it",
     source=f"{API}/API_PutParameter.html",
 )
 def put_parameter(account: Account, call: Call) -> Answer:
@@ -40,7 +40,7 @@ def put_parameter(account: Account, call: Call) -> Answer:
 @emulates(
     "ssm",
     "GetParameterHistory",
-    rule="every version tells by its LastModifiedUser who put it",
+    rule="LastModifiedUser of each version is the user who put it",
     source=f"{API}/API_ParameterHistory.html",
 )
 def get_parameter_history(account: Account, call: Call) -> Answer:
@@ -58,7 +58,7 @@ def get_parameter_history(account: Account, call: Call) -> Answer:
 @emulates(
     "ssm",
     "GetServiceSetting",
-    rule="An account's setting, as AWS has it by default: higher throughput is off",
+    rule="The account's setting, at AWS's default: higher throughput is off",
     source=f"{API}/API_GetServiceSetting.html",
 )
 def get_service_setting(_account: Account, call: Call) -> Answer:

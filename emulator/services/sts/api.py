@@ -1,4 +1,4 @@
-"""AWS STS: roles across the two accounts, for one hour at a time."""
+"""AWS STS: role sessions across the two accounts, for one hour at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class DrivenByHand:
-    """Whether a person drives the account, which is served to other processes then."""
+    """Whether a person drives the account, which then serves other processes."""
 
     on: bool = False
 
@@ -28,8 +28,8 @@ class DrivenByHand:
 @emulates(
     "sts",
     "AssumeRole",
-    rule="A session of a role lasts one hour unless asked for less; a role of an unknown account is denied, and so "
-    "is a caller whom the role's trust policy does not name, or names under a condition that does not hold.",
+    rule="A session of a role lasts one hour by default; a role of an unknown account is denied, and so is a caller "
+    "whom the role's trust policy does not name, or names under a condition that does not hold.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html",
 )
 def assume_role(account: Account, call: Call) -> Answer:
@@ -60,7 +60,7 @@ def _refuse_untrusted(account: Account, call: Call, role: str) -> None:
     caller = role_of(account.caller_arn(call))
     user = account.credentials.arn_of(account.credentials.of_user(account.tooling).id)
     if account.part(DrivenByHand).on and caller == user:
-        return  # an administrator, who stands for each job
+        return  # an administrator, who acts as each job
     for right in (*required(call), *beyond(call)):
         if isinstance(trusts(role, caller, right.action, ConditionKeys(right.keys, caller, call.region, role)), Denied):
             raise AwsError(
@@ -82,7 +82,7 @@ def _duration(parameters: Any) -> timedelta:
 @emulates(
     "sts",
     "GetCallerIdentity",
-    rule="Names the role session that calls.",
+    rule="The ARN of the calling role session.",
     source="https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
 )
 def get_caller_identity(account: Account, call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""The Resource Groups Tagging API: what it returns, and what it leaves out without saying so."""
+"""The Resource Groups Tagging API: its results, and what it leaves out without an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emulator.core.port import Account
 
 _API = "https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference"
-_ONCE_TAGGED = "A resource whose last tag is taken off still counts as one that was tagged."
+_ONCE_TAGGED = "A resource that lost its last tag still counts as tagged once."
 _PER_PAGE, _TAGS_PER_PAGE = 50, 100
 
 
@@ -31,8 +31,8 @@ class OnceTagged:
 @emulates(
     "resourcegroupstaggingapi",
     "GetResources",
-    rule="Only resources that are or were tagged, of this Region; Auto Scaling groups never; every key asked for must "
-    "match, with one of its values; an ARN that is unknown is left out without an error; pages by resources and tags.",
+    rule="Only resources of this Region that are or were tagged; never Auto Scaling groups; every key of the filter "
+    "must match, with one of its values; an unknown ARN is left out without an error; pages by resources and tags.",
     source=f"{_API}/API_GetResources.html",
 )
 def get_resources(account: Account, call: Call) -> Answer:
@@ -82,7 +82,7 @@ def _is_wanted(resource: TaggedResource, asked: Mapping[str, Any]) -> bool:
 
 
 def _page(found: Sequence[TaggedResource], resources: int, tags: int) -> Iterator[TaggedResource]:
-    """As many as fit: a resource and its tags are never divided."""
+    """The resources that fit on a page: a resource and its tags are never divided."""
     taken = 0
     for each in found[:resources]:
         taken += len(each.tags)
