@@ -58,13 +58,13 @@ def creation_order(template: Template) -> Iterator[str]:
 
 def dependencies(template: Template, logical_id: str) -> frozenset[str]:
     """All that is created before a resource, by reference or DependsOn, directly or not."""
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [logical_id]
     while waiting:
-        new = _needs(template, waiting.pop()) - found
-        found |= new
+        new = _needs(template, waiting.pop()) - names
+        names |= new
         waiting += new
-    return frozenset(found)
+    return frozenset(names)
 
 
 def own_name(template: Template, logical_id: str) -> tuple[str, str] | None:

@@ -241,18 +241,18 @@ def references(value: Json) -> frozenset[str]:
         return frozenset().union(*map(references, value))
     if not isinstance(value, Mapping):
         return frozenset()
-    found: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     for key, item in value.items():
         if key == "Ref" and isinstance(item, str):
-            found |= {item}
+            names |= {item}
         elif key == "Fn::GetAtt":
-            found |= {item.split(".", 1)[0] if isinstance(item, str) else item[0]}
+            names |= {item.split(".", 1)[0] if isinstance(item, str) else item[0]}
         else:
-            found |= references(item)
+            names |= references(item)
             if key == "Fn::Sub":
                 text = item if isinstance(item, str) else item[0]
-                found |= {match[2].split(".", 1)[0] for match in _VARIABLE.finditer(text) if not match[1]}
-    return found
+                names |= {match[2].split(".", 1)[0] for match in _VARIABLE.finditer(text) if not match[1]}
+    return names
 
 
 def same_template(one: Template | None, other: Template | None) -> bool:

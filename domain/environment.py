@@ -205,8 +205,8 @@ def _first_problem(error: ValidationError) -> str:
     """The first finding as `field: what is wrong`, and how many more there are."""
     first, *more = error.errors()
     field = ".".join(str(part) for part in first["loc"]) or "environment"
-    shown = "" if first["type"] in {"missing", "extra_forbidden"} else f", not {str(first['input'])[:80]!r}"
+    given = "" if first["type"] in {"missing", "extra_forbidden"} else f", not {str(first['input'])[:80]!r}"
     if first["type"] == "value_error":  # our own words already say what was found
-        shown = ""
+        given = ""
     message = first["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}{shown}" + (f" (and {len(more)} more)" if more else "")
+    return f"{field}: {message}{given}" + (f" (and {len(more)} more)" if more else "")

@@ -35,11 +35,11 @@ def main() -> None:
 def applied_code() -> dict[str, str]:
     """What the journal says of the code that applied last."""
     key = {"pk": {"S": "code"}, "sk": {"S": "applied"}}
-    asked = {"TableName": os.environ["TAP_JOURNAL_TABLE"], "Key": key, "ConsistentRead": True}
-    found = aws("dynamodb", "get-item", asked)
-    if "Item" not in found:
+    request = {"TableName": os.environ["TAP_JOURNAL_TABLE"], "Key": key, "ConsistentRead": True}
+    answer = aws("dynamodb", "get-item", request)
+    if "Item" not in answer:
         sys.exit("No code has applied anything yet: there is nothing to watch or to undo.")
-    return {name: value.get("S", "") for name, value in found["Item"].items()}
+    return {name: value.get("S", "") for name, value in answer["Item"].items()}
 
 
 def fetch(code: dict[str, str]) -> None:
@@ -49,9 +49,9 @@ def fetch(code: dict[str, str]) -> None:
         sys.exit(f"The code that applied, commit {code['revision']}, is not what its hash says. {BY_HAND}")
 
 
-def aws(service: str, operation: str, asked: dict[str, Any], *more: str) -> Any:
+def aws(service: str, operation: str, request: dict[str, Any], *more: str) -> Any:
     """One call by the AWS CLI; its error ends the job."""
-    command = ["aws", service, operation, "--cli-input-json", json.dumps(asked), "--output", "json", *more]
+    command = ["aws", service, operation, "--cli-input-json", json.dumps(request), "--output", "json", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command[:3])} failed: {done.stderr.strip()} {BY_HAND}")

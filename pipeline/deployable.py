@@ -64,8 +64,8 @@ def _environment(named: str | None, project: Path) -> Environment:
         return load_environment(json.loads((project / "cdk.json").read_text())["context"]["environment"])
     file = file_in_repository(named, project)
     environment = load_environment(project / file)
-    asked = ["git", "-C", str(project), "ls-files", "--error-unmatch", "--", file]
-    if subprocess.run(asked, capture_output=True, check=False).returncode:
+    command = ["git", "-C", str(project), "ls-files", "--error-unmatch", "--", file]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         raise EnvironmentInvalid(f"{file}: is not committed, and Build has only what the repository holds")
     return environment
 

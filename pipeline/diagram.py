@@ -20,36 +20,38 @@ BEGIN, END = "<!-- drawn from the templates: python -m pipeline.diagram cdk.out 
 Properties = Mapping[str, Any]
 
 
-def _names(found: Sequence[Properties], key: str) -> str:
+def _names(resources: Sequence[Properties], key: str) -> str:
     """The names they were given; those that CDK adds without one are nobody's to look for."""
-    return ", ".join(str(each[key]) for each in found if key in each)
+    return ", ".join(str(each[key]) for each in resources if key in each)
 
 
-def _capacity(found: Sequence[Properties]) -> str:
-    (group,) = found
+def _capacity(resources: Sequence[Properties]) -> str:
+    (group,) = resources
     return f"{group['DesiredCapacity']} instances, {group['MinSize']} to {group['MaxSize']}"
 
 
-def _shards(found: Sequence[Properties]) -> str:
-    (group,) = found
+def _shards(resources: Sequence[Properties]) -> str:
+    (group,) = resources
     return f"{group['CacheNodeType']}, {group['NumNodeGroups']} shards, {group['ReplicasPerNodeGroup']} replicas each"
 
 
-def _instances(found: Sequence[Properties]) -> str:
-    return "<br/>".join(f"{each['DBInstanceIdentifier']} {each['DBInstanceClass']}" for each in found)
+def _instances(resources: Sequence[Properties]) -> str:
+    return "<br/>".join(f"{each['DBInstanceIdentifier']} {each['DBInstanceClass']}" for each in resources)
 
 
-def _tables(found: Sequence[Properties]) -> str:
+def _tables(resources: Sequence[Properties]) -> str:
     return "<br/>".join(
         f"{each['TableName']}, {len(each.get('GlobalSecondaryIndexes', ()))} indexes"
         + (f", in {len(each['Replicas'])} Regions" if len(each["Replicas"]) > 1 else "")
-        for each in found
+        for each in resources
     )
 
 
-def _assumed(found: Sequence[Properties]) -> str:
+def _assumed(resources: Sequence[Properties]) -> str:
     """The roles that another account's jobs assume."""
-    trusted = [each for each in found if "AWS" in each["AssumeRolePolicyDocument"]["Statement"][0].get("Principal", {})]
+    trusted = [
+        each for each in resources if "AWS" in each["AssumeRolePolicyDocument"]["Statement"][0].get("Principal", {})
+    ]
     return _names(trusted, "RoleName")
 
 
@@ -117,8 +119,8 @@ def _parts(stack: Stack) -> dict[str, str]:
     resources = list(stack.template["Resources"].values())
     parts = {}
     for type, title, say in DRAWN:
-        found = [each.get("Properties", {}) for each in resources if each["Type"] == type]
-        if found and (said := say(found)):
+        properties = [each.get("Properties", {}) for each in resources if each["Type"] == type]
+        if properties and (said := say(properties)):
             parts[title] = said
     return parts
 

@@ -276,7 +276,7 @@ class Jobs(Construct):
     def variables(self, production_role: str | None) -> dict[str, str]:
         """The variables of every job; `production_role` is the one it works with in production."""
         environment = self._environment
-        told = {
+        variables = {
             "TAP_JOURNAL_TABLE": self._journal.table.table_name,
             "TAP_RECORDS_BUCKET": self._records.bucket.bucket_name,
             "TAP_PIPELINE_NAME": PIPELINE_NAME,
@@ -286,9 +286,9 @@ class Jobs(Construct):
             "TAP_SECONDARY_REGIONS": ",".join(replica.name for replica in environment.replicas),
         }
         if production_role:
-            told["TAP_ROLE_ARN"] = roles.production_role_arn(environment, production_role)
-            told["TAP_EXTERNAL_ID"] = roles.external_id(environment)
-        return told
+            variables["TAP_ROLE_ARN"] = roles.production_role_arn(environment, production_role)
+            variables["TAP_EXTERNAL_ID"] = roles.external_id(environment)
+        return variables
 
     @property
     def synthesizing(self) -> dict[str, str]:

@@ -91,7 +91,7 @@ def make_boundary(scope: Construct, id: str, *, environment: Environment) -> iam
     stack = cdk.Stack.of(scope)
     tables = [f"arn:{stack.partition}:dynamodb:*:{stack.account}:table/{name}" for name in Sizing.AS_DESIGNED.tables]
     primary = f"arn:{stack.partition}:rds:*:{stack.account}:cluster:{DATABASE}"
-    staged, told = (
+    staged, spoken = (
         STAGING.format(partition=each, account=stack.account, region="*")
         for each in (cdk.Aws.PARTITION, "<AWS::Partition>")
     )
@@ -111,7 +111,7 @@ def make_boundary(scope: Construct, id: str, *, environment: Environment) -> iam
     )
     acknowledge(
         policy,
-        f"IAM5[Resource::{told}/{PREFIX}/*]",
+        f"IAM5[Resource::{spoken}/{PREFIX}/*]",
         "The templates that reconcile puts into each Region's bucket, under its own prefix",
     )
     acknowledge(policy, "IAM5[Resource::*]", "A boundary names actions; the roles' own policies name resources")

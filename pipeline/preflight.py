@@ -128,16 +128,16 @@ def main(
 
 def _rows(environment: Environment, sessions: Callable[[str | None], Any], *, start_builds: bool) -> Iterator[Row]:
     accounts, region = environment.accounts, environment.primary.name
-    found: list[Where | None] = []
+    places: list[Where | None] = []
     for name, account in (("TOOLING", accounts.tooling), ("PRODUCTION", accounts.production)):
         profile = os.environ.get(f"{name}_PROFILE") or None
         where = Where(sessions(profile), region)
         row = checks.account(where, name.lower(), account)
         yield row
-        found.append(where if row.good else None)
-    yield from asked(questions(environment, *found))
-    if start_builds and found[0]:
-        yield from asked([Question("CodeBuild builds at once, tried", partial(checks.start_builds, found[0]))])
+        places.append(where if row.good else None)
+    yield from asked(questions(environment, *places))
+    if start_builds and places[0]:
+        yield from asked([Question("CodeBuild builds at once, tried", partial(checks.start_builds, places[0]))])
 
 
 def _refused(reason: str) -> int:

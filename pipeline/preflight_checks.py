@@ -58,10 +58,10 @@ def account(where: Where, name: str, wanted: str) -> Row:
     """Whether these are credentials of the account; the other checks run only then."""
     do = f"name a profile of it: make preflight {name.upper()}_PROFILE=NAME"
     try:
-        found = where.client("sts").get_caller_identity()["Account"]
+        number = where.client("sts").get_caller_identity()["Account"]
     except (ClientError, BotoCoreError) as error:
         return Row(f"credentials of {name}", type(error).__name__, wanted, None, do)
-    return Row(f"credentials of {name}", found, wanted, True if found == wanted else None, do)
+    return Row(f"credentials of {name}", number, wanted, True if number == wanted else None, do)
 
 
 def quotas(sizing: Sizing) -> Iterator[tuple[str, tuple[str, str], int]]:
@@ -76,14 +76,14 @@ def quotas(sizing: Sizing) -> Iterator[tuple[str, tuple[str, str], int]]:
 
 def quota(where: Where, what: str, code: tuple[str, str], wanted: int) -> Row:
     """The quota in force; where nobody ever asked for more, AWS's default."""
-    asked = {"ServiceCode": code[0], "QuotaCode": code[1]}
+    request = {"ServiceCode": code[0], "QuotaCode": code[1]}
     client = where.client("service-quotas")
     try:
-        value = client.get_service_quota(**asked)["Quota"]["Value"]
+        value = client.get_service_quota(**request)["Quota"]["Value"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchResourceException":
             raise
-        value = client.get_aws_default_service_quota(**asked)["Quota"]["Value"]
+        value = client.get_aws_default_service_quota(**request)["Quota"]["Value"]
     do = f"aws service-quotas request-service-quota-increase --service-code {code[0]} --quota-code {code[1]} "
     return Row(what, f"{value:g}", f"{wanted} or more", value >= wanted, f"{do}--desired-value {wanted}")
 
@@ -91,12 +91,12 @@ def quota(where: Where, what: str, code: tuple[str, str], wanted: int) -> Row:
 def builds_by_quota(where: Where) -> Row:
     """The two quotas of the jobs' machines. A new account may be allowed less than they say."""
     pages = where.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="codebuild")
-    shown = {each["QuotaName"]: each["Value"] for page in pages for each in page["Quotas"]}
-    values = [value for name, value in shown.items() if "Linux/Small" in name or "Linux/Medium" in name]
-    found = ", ".join(f"{value:g}" for value in values) or "none told"
+    quotas = {each["QuotaName"]: each["Value"] for page in pages for each in page["Quotas"]}
+    values = [value for name, value in quotas.items() if "Linux/Small" in name or "Linux/Medium" in name]
+    listed = ", ".join(f"{value:g}" for value in values) or "none told"
     good = None if values and min(values) >= BUILDS else False if values else None
     do = "after the first deployment: make preflight BUILDS=1; a new account may allow 0 or 1 whatever this says"
-    return Row("CodeBuild builds at once, by quota", found, f"{BUILDS} or more", good, do)
+    return Row("CodeBuild builds at once, by quota", listed, f"{BUILDS} or more", good, do)
 
 
 def start_builds(where: Where, sleep: Callable[[float], None] = time.sleep) -> Row:
@@ -114,8 +114,8 @@ def start_builds(where: Where, sleep: Callable[[float], None] = time.sleep) -> R
         raise
     waiting: list[str] = ids
     for _ in range(BEGUN_WITHIN // 10):
-        shown = client.batch_get_builds(ids=ids)["builds"]
-        waiting = [each["id"] for each in shown if each.get("currentPhase") in (None, "SUBMITTED", "QUEUED")]
+        described = client.batch_get_builds(ids=ids)["builds"]
+        waiting = [each["id"] for each in described if each.get("currentPhase") in (None, "SUBMITTED", "QUEUED")]
         if not waiting:
             break
         sleep(10)
@@ -124,12 +124,12 @@ def start_builds(where: Where, sleep: Callable[[float], None] = time.sleep) -> R
 
 def certificate(where: Where, arn: str, domain: str) -> Row:
     """Issued, and for the platform's name."""
-    shown = where.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
-    names = [shown["DomainName"], *shown.get("SubjectAlternativeNames", [])]
-    good = shown["Status"] == "ISSUED" and covers(names, domain)
-    found = f"{shown['Status']} for {', '.join(dict.fromkeys(names))}"
+    described = where.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+    names = [described["DomainName"], *described.get("SubjectAlternativeNames", [])]
+    good = described["Status"] == "ISSUED" and covers(names, domain)
+    status = f"{described['Status']} for {', '.join(dict.fromkeys(names))}"
     return Row(
-        "certificate", found, f"ISSUED for {domain}", good, "validate it in ACM, or name another certificate_arn"
+        "certificate", status, f"ISSUED for {domain}", good, "validate it in ACM, or name another certificate_arn"
     )
 
 
@@ -143,13 +143,13 @@ def covers(names: Sequence[str], domain: str) -> bool:
 
 def image(where: Where, image_id: str, instance_type: str) -> Row:
     """There, shared with this account, and for the instances' processor."""
-    shown = where.client("ec2").describe_images(ImageIds=[image_id])["Images"]
+    images = where.client("ec2").describe_images(ImageIds=[image_id])["Images"]
     kinds = where.client("ec2").describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     wanted = kinds[0]["ProcessorInfo"]["SupportedArchitectures"] if kinds else []
-    found = f"{shown[0].get('State')}, {shown[0].get('Architecture')}" if shown else "not there, or not shared"
-    good = bool(shown) and shown[0].get("State") == "available" and shown[0].get("Architecture") in wanted
+    status = f"{images[0].get('State')}, {images[0].get('Architecture')}" if images else "not there, or not shared"
+    good = bool(images) and images[0].get("State") == "available" and images[0].get("Architecture") in wanted
     do = f"share {image_id} with this account, or name another image_id"
-    return Row("image", found, f"available, {' or '.join(wanted)}", good, do)
+    return Row("image", status, f"available, {' or '.join(wanted)}", good, do)
 
 
 def service_linked_roles(where: Where) -> Sequence[Row]:
@@ -178,10 +178,10 @@ def aurora(where: Where, sizing: Sizing) -> Sequence[Row]:
 
 def redis(where: Where) -> Row:
     """The cache's engine version in the primary Region."""
-    shown = where.client("elasticache").describe_cache_engine_versions(Engine="redis")["CacheEngineVersions"]
-    there = any(f"{each['EngineVersion']}.".startswith(f"{REDIS_VERSION}.") for each in shown)
-    found = ", ".join(each["EngineVersion"] for each in shown) or "none"
-    return Row("Redis", found, REDIS_VERSION, there, "another engine_version in stages/cache.py")
+    versions = where.client("elasticache").describe_cache_engine_versions(Engine="redis")["CacheEngineVersions"]
+    there = any(f"{each['EngineVersion']}.".startswith(f"{REDIS_VERSION}.") for each in versions)
+    listed = ", ".join(each["EngineVersion"] for each in versions) or "none"
+    return Row("Redis", listed, REDIS_VERSION, there, "another engine_version in stages/cache.py")
 
 
 def connection(where: Where, arn: str) -> Row:
@@ -196,12 +196,12 @@ def bootstrap(where: Where, trusted: str | None) -> Sequence[Row]:
     what, wanted = f"bootstrap of {account_id} in {where.region}", f"version {BOOTSTRAP_VERSION} or later"
     do = f"cdk bootstrap aws://{account_id}/{where.region} (make deploy prints the whole command)"
     try:
-        shown = where.client("ssm").get_parameter(Name="/cdk-bootstrap/hnb659fds/version")["Parameter"]["Value"]
+        version = where.client("ssm").get_parameter(Name="/cdk-bootstrap/hnb659fds/version")["Parameter"]["Value"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ParameterNotFound":
             raise
         return [Row(what, "not bootstrapped", wanted, False, do)]
-    rows = [Row(what, f"version {shown}", wanted, int(shown) >= BOOTSTRAP_VERSION, do)]
+    rows = [Row(what, f"version {version}", wanted, int(version) >= BOOTSTRAP_VERSION, do)]
     if trusted:
         name = f"cdk-hnb659fds-deploy-role-{account_id}-{where.region}"
         document = where.client("iam").get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
@@ -281,8 +281,8 @@ def termination_protection(where: Where, regions: Sequence[str]) -> Sequence[Row
         pages = where.at(region).client("cloudformation").get_paginator("describe_stacks").paginate()
         for each in (stack for page in pages for stack in page["Stacks"] if stack["StackName"] in STACKS):
             on = bool(each.get("EnableTerminationProtection"))
-            asked = do.format(each["StackName"], region)
-            rows.append(Row(f"protection of {each['StackName']}", "on" if on else "off", "on", on or None, asked))
+            command = do.format(each["StackName"], region)
+            rows.append(Row(f"protection of {each['StackName']}", "on" if on else "off", "on", on or None, command))
     return rows
 
 

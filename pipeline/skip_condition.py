@@ -54,8 +54,8 @@ def stage_of(event: dict[str, Any]) -> str | None:
     for key, value in event.items():
         if key == "UserParameters":
             return str(json.loads(value)["stage"])
-        if isinstance(value, dict) and (found := stage_of(value)):
-            return found
+        if isinstance(value, dict) and (stage := stage_of(value)):
+            return stage
     return None
 
 

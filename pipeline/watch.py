@@ -102,9 +102,14 @@ class Watch(Construct):
     def _every_week(self) -> None:
         """It reads what production costs, and writes the journal and the page."""
         job = "measure-savings"
-        told = self._jobs.variables(roles.ANALYZE)
+        variables = self._jobs.variables(roles.ANALYZE)
         savings = self._project(
-            "Savings", job, "Measures what an accepted plan saved", self._jobs.measuring_role(), told, buildspec(job)
+            "Savings",
+            job,
+            "Measures what an accepted plan saved",
+            self._jobs.measuring_role(),
+            variables,
+            buildspec(job),
         )
         events.Rule(
             self,
@@ -117,9 +122,9 @@ class Watch(Construct):
 
     def _by_hand(self) -> None:
         """Nothing starts it: a person does, for an accepted phase whose execution cannot come back to reconcile it."""
-        told = {**self._jobs.variables(roles.RECONCILE), **self._jobs.synthesizing}
+        variables = {**self._jobs.variables(roles.RECONCILE), **self._jobs.synthesizing}
         what = "Brings the deployed templates after an accepted phase; started by hand, with the applied commit"
-        self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), told, buildspec("reconcile"))
+        self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), variables, buildspec("reconcile"))
 
     def _on_failed_gate(self, rollback: codebuild.Project) -> None:
         """A gate fails when it is rejected and when its time runs out: the job tells them apart."""
@@ -226,10 +231,10 @@ class Watch(Construct):
     def _undoing(self, id: str, job: str, description: str, more: Mapping[str, str] | None = None) -> codebuild.Project:
         role = self._jobs.rolling_back_role(job)
         self._topic.grant_publish(role)
-        told = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
+        variables = {**self._jobs.variables(roles.ACT), "TAP_TOPIC_ARN": self._topic.topic_arn, **(more or {})}
         if job == "watch":
-            told["TAP_WATCH_NAME"] = WATCH_NAME
-        return self._made(id, job, description, role, told, _with_applied_version(job), source=None)
+            variables["TAP_WATCH_NAME"] = WATCH_NAME
+        return self._made(id, job, description, role, variables, _with_applied_version(job), source=None)
 
     def _project(
         self,
@@ -237,7 +242,7 @@ class Watch(Construct):
         job: str,
         description: str,
         role: iam.Role,
-        told: Mapping[str, str],
+        variables: Mapping[str, str],
         spec: codebuild.BuildSpec,
     ) -> codebuild.Project:
         """A project that runs the branch's newest commit."""
@@ -250,7 +255,7 @@ class Watch(Construct):
             webhook=False,
             report_build_status=False,
         )
-        project = self._made(id, job, description, role, told, spec, source=source)
+        project = self._made(id, job, description, role, variables, spec, source=source)
         self._read_by_connection(project, id, role)
         return project
 
@@ -260,7 +265,7 @@ class Watch(Construct):
         job: str,
         description: str,
         role: iam.Role,
-        told: Mapping[str, str],
+        variables: Mapping[str, str],
         spec: codebuild.BuildSpec,
         *,
         source: codebuild.ISource | None,
@@ -276,7 +281,7 @@ class Watch(Construct):
             build_spec=spec,
             environment=codebuild.BuildEnvironment(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
             environment_variables={
-                name: codebuild.BuildEnvironmentVariable(value=value) for name, value in told.items()
+                name: codebuild.BuildEnvironmentVariable(value=value) for name, value in variables.items()
             },
             encryption_key=self._key,
             timeout=LONG,

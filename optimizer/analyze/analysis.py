@@ -43,15 +43,15 @@ def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Pol
     running = read_running(aws, inventory.governed).plus(read_table_use(aws, inventory.governed))
     billed = read_bill(aws)
     shape = DesignShape(sizing.sizing, regions, running.storage, running.footprint.variants)
-    asked = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
-    pairs = [each for each in asked if each[0].sized(sizing.sizing, each[1])]
+    applicable = [(action, each) for action in actions for each in inventory.of(action.kind) if action.applies_to(each)]
+    pairs = [each for each in applicable if each[0].sized(sizing.sizing, each[1])]
     traffic = [traffic_of(each) for each in inventory.of(Kind.LOAD_BALANCER)]
     measured = measure(aws, pairs, policy, traffic)
     decided = [
         _decide(aws, action, governed, measured, policy)
         if action.sized(sizing.sizing, governed)
         else keep_unsized(action, governed)
-        for action, governed in asked
+        for action, governed in applicable
     ]
     decisions = without_conflicts(actions, decided)
     steps = steps_of(actions, decisions, shape, running)

@@ -24,7 +24,7 @@ def _raise(_action: Action, _governed: Governed, error: ClientError) -> None:
 
 def measure(
     aws: Aws,
-    asked: Iterable[tuple[Action, Governed]],
+    pairs: Iterable[tuple[Action, Governed]],
     policy: Policy,
     extra: Sequence[Query] = (),
     refused: Refused = _raise,
@@ -34,7 +34,7 @@ def measure(
     `refused` is called when AWS does not say which metrics one resource has; by default the error is raised.
     """
     queries, further = list(extra), defaultdict[timedelta, list[Query]](list)
-    for action, governed in asked:
+    for action, governed in pairs:
         queries += action.queries(governed)
         if action.further is None:
             continue

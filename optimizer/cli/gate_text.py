@@ -44,12 +44,12 @@ def _saves(costs: PlanCosts) -> str:
 
 def _keeps(costs: PlanCosts) -> list[str]:
     """Monthly costs of the changes themselves, dearest first, as `Costs a month: $4.20 aurora_backups.`"""
-    kept: dict[str, Decimal] = {}
+    monthly: dict[str, Decimal] = {}
     for each in costs.savings:
-        kept[each.action] = kept.get(each.action, Decimal(0)) + each.kept
-    dearest = sorted((amount, action) for action, amount in kept.items() if amount)[::-1]
-    told = ", ".join(f"${amount:,.2f} {action}" for amount, action in dearest)
-    return [f"Costs a month, in that already: {told}."] if told else []
+        monthly[each.action] = monthly.get(each.action, Decimal(0)) + each.kept
+    dearest = sorted((amount, action) for action, amount in monthly.items() if amount)[::-1]
+    amounts = ", ".join(f"${amount:,.2f} {action}" for amount, action in dearest)
+    return [f"Costs a month, in that already: {amounts}."] if amounts else []
 
 
 def _phase(plan: Plan, phase: Phase) -> str:
@@ -57,8 +57,8 @@ def _phase(plan: Plan, phase: Phase) -> str:
     on: dict[str, list[str]] = {}
     for each in plan.to_apply(phase):
         on.setdefault(each.action, []).append(each.resource.replace("/", ":").rsplit(":", 1)[-1])
-    told = ", ".join(f"{action} on {names[0] if len(names) == 1 else len(names)}" for action, names in on.items())
-    return f"Phase {phase.number} ({phase.title}): {told}."
+    changes = ", ".join(f"{action} on {names[0] if len(names) == 1 else len(names)}" for action, names in on.items())
+    return f"Phase {phase.number} ({phase.title}): {changes}."
 
 
 def _one_way(plan: Plan) -> str:
@@ -69,8 +69,8 @@ def _one_way(plan: Plan) -> str:
 def _unmeasured(plan: Plan) -> list[str]:
     """Metrics that nobody publishes, as `Not measured: memory of the instances (fleet_rightsize).`"""
     applied = [each for phase in Phase for each in plan.to_apply(phase)]
-    found = [f"{what.split(',')[0]} ({each.action})" for each in applied for what in each.unmeasured]
-    return [f"Not measured: {', '.join(dict.fromkeys(found))}."] if found else []
+    names = [f"{what.split(',')[0]} ({each.action})" for each in applied for what in each.unmeasured]
+    return [f"Not measured: {', '.join(dict.fromkeys(names))}."] if names else []
 
 
 def _fitted(head: list[str], phases: list[str]) -> str:

@@ -262,13 +262,13 @@ def drift_check(context: typer.Context) -> None:
     if current is None or not waits or not any(current.plan.to_apply(phase) for phase in Phase):
         typer.echo("No plan waits for its first move: nothing to ask.")
         return
-    asked = ask_stacks(life.production, life.regions)
-    if found := asked.found:
+    report = ask_stacks(life.production, life.regions)
+    if found := report.found:
         topic = life.settings.topic_arn
         for subject in send([plan_held(found)], current.plan.hash, life.journal, life.tooling, topic):
             _tell(f"mail sent: {subject}")
         raise Differences(held_text(found))
-    typer.echo(f"CloudFormation would change nothing in {', '.join(asked.stacks)}.")
+    typer.echo(f"CloudFormation would change nothing in {', '.join(report.stacks)}.")
 
 
 @app.command()
@@ -327,11 +327,11 @@ def measure_savings(context: typer.Context) -> None:
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show where the plan stands and what to do next, in one screen."""
-    found = read_status(_life(context))
+    current = read_status(_life(context))
     if as_json:
-        typer.echo(json.dumps(finite(found.document), allow_nan=False))
+        typer.echo(json.dumps(finite(current.document), allow_nan=False))
         return
-    for line in status_lines(found):
+    for line in status_lines(current):
         typer.echo(line)
 
 

@@ -135,19 +135,19 @@ def _costs(
     explorer: CostExplorer, granularity: str, start: date, end: date, by: Sequence[str], only: ExpressionTypeDef
 ) -> tuple[Cost, ...]:
     groups: list[GroupDefinitionTypeDef] = [{"Type": "DIMENSION", "Key": key} for key in by]
-    asked = {
+    request = {
         "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
         "Granularity": granularity,
         "Metrics": list(METRICS),
         "GroupBy": groups,
         "Filter": explorer.own(only),
     }
-    found = []
-    for page in explorer.pages(explorer.aws.cost_explorer.get_cost_and_usage, asked):
+    costs = []
+    for page in explorer.pages(explorer.aws.cost_explorer.get_cost_and_usage, request):
         for day, period in dated(page.get("ResultsByTime", [])):
             estimated = period.get("Estimated", False)
-            found += [_cost(day, group, len(by), estimated=estimated) for group in period.get("Groups", [])]
-    return tuple(found)
+            costs += [_cost(day, group, len(by), estimated=estimated) for group in period.get("Groups", [])]
+    return tuple(costs)
 
 
 def expected_costs(explorer: CostExplorer) -> tuple[Expected, ...]:
@@ -156,14 +156,14 @@ def expected_costs(explorer: CostExplorer) -> tuple[Expected, ...]:
     Raises CostsUnknown where AWS has too little history for one.
     """
     start, end = explorer.today, months_before(explorer.today, -AHEAD - 1)
-    asked = {
+    request = {
         "TimePeriod": {"Start": start.isoformat(), "End": end.isoformat()},
         "Granularity": "MONTHLY",
         "Metric": "AMORTIZED_COST",
         "PredictionIntervalLevel": 95,
         "Filter": explorer.own(_without(NOT_USED)),
     }
-    answer = explorer.page(explorer.aws.cost_explorer.get_cost_forecast, asked)
+    answer = explorer.page(explorer.aws.cost_explorer.get_cost_forecast, request)
     _require_dollars(answer.get("Total", {}))
     return tuple(
         Expected(
@@ -177,18 +177,18 @@ def expected_costs(explorer: CostExplorer) -> tuple[Expected, ...]:
     )
 
 
-def _require_dollars(shown: Mapping[str, Any]) -> None:
-    if shown.get("Unit", CURRENCY) not in (CURRENCY, "N/A"):
+def _require_dollars(metric: Mapping[str, Any]) -> None:
+    if metric.get("Unit", CURRENCY) not in (CURRENCY, "N/A"):
         raise CostsUnknown(
-            f"Cost Explorer shows amounts in {shown['Unit']}: only {CURRENCY} is reckoned with, "
+            f"Cost Explorer shows amounts in {metric['Unit']}: only {CURRENCY} is reckoned with, "
             "so no figure of the bill is used."
         )
 
 
 def _cost(start: date, group: Mapping[str, Any], keys: int, *, estimated: bool) -> Cost:
     metrics = group.get("Metrics", {})
-    for shown in metrics.values():
-        _require_dollars(shown)
+    for metric in metrics.values():
+        _require_dollars(metric)
     billed = amount(metrics.get("UnblendedCost", {}), "Amount")
     return Cost(
         start,
@@ -209,13 +209,13 @@ def dated(periods: Iterable[Mapping[str, Any]]) -> Iterator[tuple[date, Mapping[
             continue
 
 
-def amount(shown: Mapping[str, Any], name: str) -> Decimal:
+def amount(metrics: Mapping[str, Any], name: str) -> Decimal:
     """A figure that Cost Explorer gives as text; 0 where it is absent, empty or no number. Every member is optional."""
     try:
-        found = Decimal(str(shown.get(name) or 0))
+        value = Decimal(str(metrics.get(name) or 0))
     except InvalidOperation:
         return Decimal(0)
-    return found if found.is_finite() else Decimal(0)
+    return value if value.is_finite() else Decimal(0)
 
 
 def _without(types: Sequence[str]) -> ExpressionTypeDef:

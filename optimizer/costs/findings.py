@@ -39,8 +39,8 @@ def findings(costs: Iterable[Cost], today: date) -> tuple[Finding, ...]:
     for cost in costs:
         if cost.start == month:
             lines[cost.group[0], cost.group[1]] += cost.effective
-    found = [finding for rule in RULES for finding in rule(lines, month) if finding.costs_now >= WORTH_SAYING]
-    return tuple(sorted(found, key=lambda each: -each.costs_now))
+    worth_saying = [finding for rule in RULES for finding in rule(lines, month) if finding.costs_now >= WORTH_SAYING]
+    return tuple(sorted(worth_saying, key=lambda each: -each.costs_now))
 
 
 def _aurora_io(lines: Lines, month: date) -> Iterator[Finding]:

@@ -165,10 +165,10 @@ def recurring(uses: Iterable[LayoutUse], kept: Iterable[str], grow: Grow = by_av
     return Recurring(writes, storage / GB, recovery / GB, kept_gb / GB, kept_recovery / GB)
 
 
-def share_of_bill(found: Recurring, uses: Iterable[LayoutUse], region: str) -> float | None:
+def share_of_bill(difference: Recurring, uses: Iterable[LayoutUse], region: str) -> float | None:
     """The monthly difference in percent of what both tables cost a month; None without a measure or a price."""
     known = list(uses)
-    if found.writes is None or any(use.writes is None or use.reads is None for use in known):
+    if difference.writes is None or any(use.writes is None or use.reads is None for use in known):
         return None
     writes = sum((use.writes or 0.0) + sum(use.index_writes.values()) for use in known)
     reads = sum(use.reads or 0.0 for use in known)
@@ -176,7 +176,7 @@ def share_of_bill(found: Recurring, uses: Iterable[LayoutUse], region: str) -> f
     covered = sum(use.held.size for use in known if use.recovery) / GB
     try:
         bill = _usd(region, writes=writes, reads=reads, storage=stored, recovery=covered)
-        more = _usd(region, writes=found.writes, storage=found.storage_gb, recovery=found.recovery_gb)
+        more = _usd(region, writes=difference.writes, storage=difference.storage_gb, recovery=difference.recovery_gb)
     except PriceMissing:
         return None
     return round(float(100 * more / bill), 1) if bill else 0.0 if more <= 0 else 100.0

@@ -97,10 +97,10 @@ def _reserved(commitments: Commitments) -> dict[Pool, Decimal]:
 
 def _list_per_unit(prices: PriceBook, usages: Sequence[Usage]) -> dict[Pool, Decimal]:
     """US dollars a month for one normalized unit at list price; the dearest where sizes differ a little."""
-    found: dict[Pool, Decimal] = {}
+    per_unit: dict[Pool, Decimal] = {}
     for usage in usages:
         family, units = family_and_units(usage.item)
         if units and usage.part in PART:
             pool = PART[usage.part], usage.region, family
-            found[pool] = max(found.get(pool, Decimal(0)), prices.of(usage.item, usage.region).monthly / units)
-    return found
+            per_unit[pool] = max(per_unit.get(pool, Decimal(0)), prices.of(usage.item, usage.region).monthly / units)
+    return per_unit

@@ -57,13 +57,13 @@ class Offers:
 
 def read_offers(explorer: CostExplorer) -> Offers:
     """One year, nothing upfront. A service that AWS recommends nothing for is left out."""
-    found = [offer for service in Committed for offer in _reservations(explorer, service)]
-    notes = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
-    return Offers(tuple(each for each in found if isinstance(each, Offer)), _savings_plan(explorer), notes)
+    offers = [offer for service in Committed for offer in _reservations(explorer, service)]
+    notes = tuple(dict.fromkeys(each for each in offers if isinstance(each, str)))
+    return Offers(tuple(each for each in offers if isinstance(each, Offer)), _savings_plan(explorer), notes)
 
 
 def _reservations(explorer: CostExplorer, service: Committed) -> Iterator[Offer | str]:
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "Service": service.value,
         "AccountId": explorer.aws.account,
         "AccountScope": SCOPE,
@@ -72,7 +72,7 @@ def _reservations(explorer: CostExplorer, service: Committed) -> Iterator[Offer 
         "PaymentOption": PAYMENT,
     }
     try:
-        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_purchase_recommendation, asked):
+        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_purchase_recommendation, request):
             for recommendation in page.get("Recommendations", []):
                 yield from (_offer(service, each) for each in recommendation.get("RecommendationDetails", []))
     except CostsUnknown as error:
@@ -97,7 +97,7 @@ def _offer(service: Committed, detail: Mapping[str, Any]) -> Offer | str:
 
 
 def _savings_plan(explorer: CostExplorer) -> PlanOffer | None:
-    asked = {
+    request = {
         "SavingsPlansType": "COMPUTE_SP",
         "AccountScope": SCOPE,
         "Filter": explorer.own(),
@@ -106,12 +106,12 @@ def _savings_plan(explorer: CostExplorer) -> PlanOffer | None:
         "PaymentOption": PAYMENT,
     }
     try:
-        answer = explorer.page(explorer.aws.cost_explorer.get_savings_plans_purchase_recommendation, asked)
+        answer = explorer.page(explorer.aws.cost_explorer.get_savings_plans_purchase_recommendation, request)
     except CostsUnknown as error:
         if error.code != NO_DATA:
             raise
         return None
-    found = answer.get("SavingsPlansPurchaseRecommendation", {}).get("SavingsPlansPurchaseRecommendationSummary")
-    if not found or not amount(found, "HourlyCommitmentToPurchase"):
+    summary = answer.get("SavingsPlansPurchaseRecommendation", {}).get("SavingsPlansPurchaseRecommendationSummary")
+    if not summary or not amount(summary, "HourlyCommitmentToPurchase"):
         return None
-    return PlanOffer(amount(found, "HourlyCommitmentToPurchase"), amount(found, "EstimatedMonthlySavingsAmount"))
+    return PlanOffer(amount(summary, "HourlyCommitmentToPurchase"), amount(summary, "EstimatedMonthlySavingsAmount"))

@@ -42,8 +42,8 @@ def read_commitments(explorer: CostExplorer) -> Committing:
     for service in Committed:
         groups = list(_groups(explorer, service))
         for each in groups:
-            found = _reservation(service, each)
-            (reservations if isinstance(found, Reservation) else notes).append(found)  # type: ignore[arg-type]
+            reservation = _reservation(service, each)
+            (reservations if isinstance(reservation, Reservation) else notes).append(reservation)  # type: ignore[arg-type]
         months += _months(explorer, service) if groups else ()
         covered = _coverage(explorer, service)
         used.append(_used(service, groups, covered))
@@ -75,13 +75,13 @@ def _others(reservations: Iterable[Reservation]) -> Iterator[str]:
 
 def _groups(explorer: CostExplorer, service: Committed) -> Iterator[Mapping[str, Any]]:
     """One group for each reservation that was in force, with what it is in its attributes."""
-    asked = {
+    request = {
         "TimePeriod": last_period(explorer),
         "GroupBy": [{"Type": "DIMENSION", "Key": "SUBSCRIPTION_ID"}],
         "Filter": _only(explorer, service),
     }
     try:
-        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_utilization, asked):
+        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_utilization, request):
             for period in page.get("UtilizationsByTime", []):
                 yield from period.get("Groups", [])
     except CostsUnknown as error:
@@ -91,14 +91,14 @@ def _groups(explorer: CostExplorer, service: Committed) -> Iterator[Mapping[str,
 
 def _reservation(service: Committed, group: Mapping[str, Any]) -> Reservation | str:
     """One reservation, or in words why it cannot be counted: AWS promises none of its attributes."""
-    told = {str(name).casefold(): str(value) for name, value in group.get("Attributes", {}).items()}
+    attributes = {str(name).casefold(): str(value) for name, value in group.get("Attributes", {}).items()}
     amounts, name = group.get("Utilization", {}), group.get("Value", "without an id")
-    kind, number = told.get("instancetype", ""), amount(told, "numberofinstances")
-    ends = _day(told.get("enddatetime", ""))
+    kind, number = attributes.get("instancetype", ""), amount(attributes, "numberofinstances")
+    ends = _day(attributes.get("enddatetime", ""))
     missing = [
         each
         for each, known in (
-            ("region", told.get("region")),
+            ("region", attributes.get("region")),
             ("instanceType", kind),
             ("numberOfInstances", number > 0),
             ("endDateTime", ends),
@@ -115,28 +115,28 @@ def _reservation(service: Committed, group: Mapping[str, Any]) -> Reservation | 
     return Reservation(
         id=name,
         service=service,
-        region=told["region"],
+        region=attributes["region"],
         instance_type=kind,
         units=number * family_and_units(kind)[1],
         ends=ends,
         monthly=amount(amounts, "TotalAmortizedFee") * a_month,
         billed_monthly=amount(amounts, "AmortizedRecurringFee") * a_month,
-        flexible=_is_flexible(service, told),
-        bound_to=_bound_to(service, told),
+        flexible=_is_flexible(service, attributes),
+        bound_to=_bound_to(service, attributes),
     )
 
 
-def _is_flexible(service: Committed, told: Mapping[str, str]) -> bool:
+def _is_flexible(service: Committed, attributes: Mapping[str, str]) -> bool:
     """Whether it covers other sizes of its family.
 
     Not where it is bound to a zone, or says so; of EC2 only Linux/UNIX with default tenancy (Amazon EC2 User
     Guide, "How Reserved Instances are applied", "Regional and zonal Reserved Instances").
     """
-    if told.get("scope", "Region").casefold() != "region" or told.get("sizeflexibility", "").casefold().startswith(
-        ("nonflex", "notflex", "false")
-    ):
+    if attributes.get("scope", "Region").casefold() != "region" or attributes.get(
+        "sizeflexibility", ""
+    ).casefold().startswith(("nonflex", "notflex", "false")):
         return False
-    return service is not Committed.EC2 or not _bound_to(service, told)
+    return service is not Committed.EC2 or not _bound_to(service, attributes)
 
 
 NOTHING_TOLD = ("na", "n/a", "none", "null", "-")
@@ -156,13 +156,13 @@ _RUNS: Mapping[Committed, Mapping[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def _bound_to(service: Committed, told: Mapping[str, str]) -> str:
+def _bound_to(service: Committed, attributes: Mapping[str, str]) -> str:
     """The attributes of a reservation that the platform does not match, as `Windows`; empty when it matches all."""
     other = (
-        told[name]
+        attributes[name]
         for names, ours in _RUNS[service].items()
         for name in names
-        if (value := told.get(name, "").strip().casefold()) and value not in (*NOTHING_TOLD, *ours)
+        if (value := attributes.get(name, "").strip().casefold()) and value not in (*NOTHING_TOLD, *ours)
     )
     return ", ".join(other)
 
@@ -175,12 +175,12 @@ def _day(text: str) -> date | None:
 
 
 def _months(explorer: CostExplorer, service: Committed) -> Iterator[CommittedMonth]:
-    asked = {
+    request = {
         "TimePeriod": {"Start": months_before(explorer.today, MONTHS).isoformat(), "End": explorer.today.isoformat()},
         "Granularity": "MONTHLY",
         "Filter": _only(explorer, service),
     }
-    for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_utilization, asked):
+    for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_utilization, request):
         for month, period in dated(page.get("UtilizationsByTime", [])):
             total = period.get("Total", {})
             yield CommittedMonth(
@@ -194,7 +194,7 @@ def _months(explorer: CostExplorer, service: Committed) -> Iterator[CommittedMon
 
 def _coverage(explorer: CostExplorer, service: Committed) -> float | None:
     """The share of the running hours that reservations cover, in percent, whoever of the organization bought them."""
-    asked = {
+    request = {
         "TimePeriod": last_period(explorer),
         "Granularity": "MONTHLY",
         "Filter": _only(explorer, service),
@@ -202,7 +202,7 @@ def _coverage(explorer: CostExplorer, service: Committed) -> float | None:
     }
     reserved, running = Decimal(0), Decimal(0)
     try:
-        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_coverage, asked):
+        for page in explorer.pages(explorer.aws.cost_explorer.get_reservation_coverage, request):
             for period in page.get("CoveragesByTime", []):
                 hours = period.get("Total", {}).get("CoverageHours", {})
                 reserved += amount(hours, "ReservedHours")

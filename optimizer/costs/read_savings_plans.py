@@ -40,12 +40,12 @@ def read_savings_plans(
         if covered:
             notes.append(f"Savings Plans: {covered:g} % of what EC2 costs is covered by {SHARED}")
         return (), (), (), tuple(notes)
-    asked = {
+    request = {
         "TimePeriod": {"Start": months_before(explorer.today, MONTHS).isoformat(), "End": explorer.today.isoformat()},
         "Granularity": "MONTHLY",
         "Filter": explorer.own(),
     }
-    answer = explorer.page(explorer.aws.cost_explorer.get_savings_plans_utilization, asked)
+    answer = explorer.page(explorer.aws.cost_explorer.get_savings_plans_utilization, request)
     months = tuple(_plan_month(*each) for each in dated(answer.get("SavingsPlansUtilizationsByTime", [])))
     # The month under way has no figures in its first days; what nothing was ever covered by has no discount to show.
     last = max((each for each in months if each.covered), key=lambda each: each.month, default=None)
@@ -72,11 +72,11 @@ def _active_plans(explorer: CostExplorer) -> Iterator[Mapping[str, Any]]:
         following = {"nextToken": page["nextToken"]}
 
 
-def _plan(shown: Mapping[str, Any], rate: Decimal) -> SavingsPlan | str:
+def _plan(described: Mapping[str, Any], rate: Decimal) -> SavingsPlan | str:
     """One plan, or in words why it cannot be reckoned with: every member of the answer is optional."""
-    name, commitment = shown.get("savingsPlanId", "without an id"), amount(shown, "commitment")
+    name, commitment = described.get("savingsPlanId", "without an id"), amount(described, "commitment")
     try:
-        ends = datetime.fromisoformat(shown.get("end", "")).date()
+        ends = datetime.fromisoformat(described.get("end", "")).date()
     except ValueError:
         ends = None
     if ends is None or not commitment:
@@ -87,11 +87,11 @@ def _plan(shown: Mapping[str, Any], rate: Decimal) -> SavingsPlan | str:
     return SavingsPlan(
         id=name,
         monthly=commitment * HOURS_PER_MONTH,
-        billed_monthly=amount(shown, "recurringPaymentAmount") * HOURS_PER_MONTH,
+        billed_monthly=amount(described, "recurringPaymentAmount") * HOURS_PER_MONTH,
         rate=rate,
         ends=ends,
-        family=shown.get("ec2InstanceFamily", ""),
-        region=shown.get("region", "") if shown["savingsPlanType"] == "EC2Instance" else "",
+        family=described.get("ec2InstanceFamily", ""),
+        region=described.get("region", "") if described["savingsPlanType"] == "EC2Instance" else "",
     )
 
 
@@ -107,14 +107,14 @@ def _plan_month(month: date, period: Mapping[str, Any]) -> CommittedMonth:
 
 def _spending_covered(explorer: CostExplorer) -> float | None:
     """The share of EC2's spending that Savings Plans cover, in percent, whoever of the organization bought them."""
-    asked = {"TimePeriod": last_period(explorer), "Granularity": "MONTHLY", "Filter": explorer.own()}
+    request = {"TimePeriod": last_period(explorer), "Granularity": "MONTHLY", "Filter": explorer.own()}
     covered, total = Decimal(0), Decimal(0)
     try:
-        for page in explorer.pages(explorer.aws.cost_explorer.get_savings_plans_coverage, asked, "NextToken"):
+        for page in explorer.pages(explorer.aws.cost_explorer.get_savings_plans_coverage, request, "NextToken"):
             for each in page.get("SavingsPlansCoverages", []):
-                shown = each.get("Coverage", {})
-                covered += amount(shown, "SpendCoveredBySavingsPlans")
-                total += amount(shown, "TotalCost")
+                coverage = each.get("Coverage", {})
+                covered += amount(coverage, "SpendCoveredBySavingsPlans")
+                total += amount(coverage, "TotalCost")
     except CostsUnknown as error:
         if error.code != NO_DATA:
             raise

@@ -154,7 +154,7 @@ def forecast(days: Mapping[date, Decimal], months: Sequence[ServiceMonth], today
     level, spread = float(values.mean()), _spread({day: days[day] for day in newest})
     rates, reference = _a_day(months, today), months_before(newest[LEAST_DAYS // 2], 12)
     _, _, error = _line(days)
-    found = []
+    months_ahead = []
     for ahead in range(1, AHEAD + 1):
         month = months_before(today, -ahead)
         last_year = months_before(month, 12)
@@ -164,10 +164,10 @@ def forecast(days: Mapping[date, Decimal], months: Sequence[ServiceMonth], today
         distance = (month - newest[-1]).days + length / 2
         middle = level * factor * length
         wide = Z * length * factor * float(np.hypot(spread / np.sqrt(LEAST_DAYS), error * distance))
-        found.append(
+        months_ahead.append(
             ForecastMonth(month, _money(middle), _money(max(middle - wide, 0.0)), _money(middle + wide), seasonal)
         )
-    return tuple(found)
+    return tuple(months_ahead)
 
 
 def _money(amount: float) -> Decimal:
@@ -180,15 +180,15 @@ def _line(days: Mapping[date, Decimal]) -> tuple[float, float, float]:
     values = np.array([float(each) for each in days.values()])
     weekday = np.array([day.weekday() for day in days])
     design = np.column_stack([at - at.mean(), *(weekday == each for each in sorted(set(weekday)))]).astype(np.float64)
-    found, *_ = np.linalg.lstsq(design, values, rcond=None)
-    left: NDArray[np.float64] = values - design @ found
+    line, *_ = np.linalg.lstsq(design, values, rcond=None)
+    left: NDArray[np.float64] = values - design @ line
     free = max(len(values) - design.shape[1], 1)
     # Days hang together: the error grows by what the residuals carry over (first-order autocorrelation).
     total = float(left @ left)
     carried = min(max(float(left[1:] @ left[:-1]) / total, 0.0), 0.9) if total > 0 else 0.0
     inflated = total / free * (1 + carried) / (1 - carried)
     error = float(np.sqrt(inflated * np.linalg.pinv(design.T @ design)[0, 0]))
-    return float(values.mean()), float(found[0]), error
+    return float(values.mean()), float(line[0]), error
 
 
 def _spread(days: Mapping[date, Decimal]) -> float:
@@ -209,8 +209,8 @@ def _a_day(months: Sequence[ServiceMonth], today: date) -> dict[date, float]:
     for each in months:
         totals[each.month] += each.effective_cost if each.list_cost is None else each.list_cost
     whole = [month for month in sorted(totals) if month < months_before(today, 0)]
-    kept = whole if len(whole) > 12 else whole[1:]
-    return {month: float(totals[month]) / (months_before(month, -1) - month).days for month in kept}
+    days = whole if len(whole) > 12 else whole[1:]
+    return {month: float(totals[month]) / (months_before(month, -1) - month).days for month in days}
 
 
 def _yearly(rates: Mapping[date, float], today: date) -> float | None:

@@ -49,10 +49,10 @@ class Saving:
         """The net saving as a person reads it."""
         if self.net is None:
             return f"${self.monthly:,.2f} a month at list price"
-        told = [f"${self.net:,.2f} a month" if self.net else "0"]
+        rates = [f"${self.net:,.2f} a month" if self.net else "0"]
         for each in self.later:
-            told.append(f"until {each.since:%Y-%m-%d}, then ${each.net:,.2f} a month")
-        return " ".join(told)
+            rates.append(f"until {each.since:%Y-%m-%d}, then ${each.net:,.2f} a month")
+        return " ".join(rates)
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,8 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> PageAnswer:
         )
     later = [p for p in Phase if p.number > back.phase.number and plan.to_apply(p)]
     not_begun = f" {listed([f'Phase {p.number}' for p in later])} did not begin." if later else ""
-    kept = changes_in(history, plan, TAKEN)
-    earlier = f" What was accepted before it stays: {count(kept, 'change')}." if kept else ""
+    accepted = changes_in(history, plan, TAKEN)
+    earlier = f" What was accepted before it stays: {count(accepted, 'change')}." if accepted else ""
     over = back.state is PhaseState.ROLLED_BACK
     state = "Its resources are as they were before it." if over else "Its changes are being undone."
     return PageAnswer(
@@ -163,7 +163,7 @@ def _stopped(history: History, plan: Plan, costs: Costs | None) -> PageAnswer:
 
 def _done(history: History, plan: Plan, costs: Costs | None) -> PageAnswer:
     accepted = changes_in(history, plan, TAKEN)
-    asked = sum(len(plan.to_apply(phase)) for phase in Phase)
+    approved = sum(len(plan.to_apply(phase)) for phase in Phase)
     if not accepted:
         return PageAnswer(
             Mark("Done", Tone.QUIET),
@@ -172,15 +172,15 @@ def _done(history: History, plan: Plan, costs: Costs | None) -> PageAnswer:
             NOTHING_ASKED,
             "The next analysis looks again.",
         )
-    whole = "Both" if asked == 2 else f"All {asked}"
-    number = whole if accepted == asked else f"{accepted} of {asked}"
+    whole = "Both" if approved == 2 else f"All {approved}"
+    number = whole if accepted == approved else f"{accepted} of {approved}"
     off = what_comes_off(costs.steps if costs else (), SavingState.TAKEN)
     worth = f": {dollars(off.now)} a month saved{off.rest}" if costs else ""
     reconciled = all(each.state in FINISHED for each in history.phases)
     agree = "code, templates and account agree" if reconciled else "code and account are still to be compared"
     return PageAnswer(
         Mark("Done", Tone.GOOD),
-        f"{number} changes were accepted{worth}" if asked > 1 else f"The change was accepted{worth}",
+        f"{number} changes were accepted{worth}" if approved > 1 else f"The change was accepted{worth}",
         f"{_from_to(costs)}Every window was healthy, and {agree}.",
         NOTHING_ASKED,
         "The watch goes on for 24 h after the last acceptance and notifies.",

@@ -63,18 +63,18 @@ def _limit_map(kind: str, decisions: Sequence[Decision]) -> LimitMap | None:
         for name, (share, _) in row.items():
             highest[name] = max(share, highest.get(name, 0.0))
     columns = sorted(highest, key=lambda name: (-highest[name], name))[:COLUMNS]
-    shown = resources[:ROWS]
-    grid = [[cells[resource].get(name) for name in columns] for resource in shown]
+    first_rows = resources[:ROWS]
+    grid = [[cells[resource].get(name) for name in columns] for resource in first_rows]
     return LimitMap(
         kind=kind,
         criteria=tuple(columns),
-        resources=tuple(shown),
+        resources=tuple(first_rows),
         shares=tuple(tuple(None if cell is None else round(cell[0], 4) for cell in row) for row in grid),
         told=tuple(
             tuple("no such criterion, or no number" if cell is None else _told(*cell) for cell in row) for row in grid
         ),
         summary=_limit_summary(cells),
-        left_out=_left_out(len(resources) - len(shown), len(highest) - len(columns)),
+        left_out=_left_out(len(resources) - len(first_rows), len(highest) - len(columns)),
     )
 
 
@@ -111,13 +111,13 @@ def _left_out(resources: int, criteria: int) -> str:
 def load_maps(evidence: PlanEvidence | None) -> tuple[LoadMap, ...]:
     """The most telling metric of each service that was measured."""
     loads = evidence.loads if evidence else ()
-    found = []
+    maps = []
     for namespace, (kind, metrics) in TELLING.items():
         measured = {each.metric: each for each in reversed(loads) if each.namespace == namespace}
         name = next((each for each in metrics if each in measured), None)
         if name is not None:
-            found.append(_load_map(kind, measured[name], metrics[name]))
-    return tuple(found)
+            maps.append(_load_map(kind, measured[name], metrics[name]))
+    return tuple(maps)
 
 
 def _load_map(kind: str, load: Load, unit: str) -> LoadMap:

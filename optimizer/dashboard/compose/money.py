@@ -118,10 +118,10 @@ def _services(costs: Sequence[ServiceMonth], months: Sequence[date]) -> Iterator
 def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence, ahead: Sequence[Ahead], *, accepted: bool) -> str:
     whole = [each for each in rows if not each.estimated] or rows
     last = whole[-1]
-    told = [f"{last.month:%B %Y} cost {dollars(last.effective)}"]
+    sentences = [f"{last.month:%B %Y} cost {dollars(last.effective)}"]
     if last.stranded:
-        told.append(f"{dollars(last.stranded)} of it for commitments that nothing used")
-    said = ", ".join(told) + "."
+        sentences.append(f"{dollars(last.stranded)} of it for commitments that nothing used")
+    said = ", ".join(sentences) + "."
     if money.trend:
         it = money.trend
         said += f" A day costs {dollars(it.daily)}; in 30 days that moves by {it.monthly_change:+.1f} %"
@@ -152,13 +152,13 @@ def net_of(plan: Plan | None, money: MoneyEvidence | None) -> Net | None:
     if plan is None or costs is None or costs.totals_before is None or costs.totals_after is None or not costs.savings:
         return None
     titles = {each.id: each.title for each in plan.actions}
-    told = [each for each in costs.savings if each.monthly or each.net or each.once or each.kept]
-    shown = sorted(told, key=lambda each: -abs(each.monthly))[:ROWS]
-    more = len(costs.savings) - len(shown)
+    changing = [each for each in costs.savings if each.monthly or each.net or each.once or each.kept]
+    dearest = sorted(changing, key=lambda each: -abs(each.monthly))[:ROWS]
+    more = len(costs.savings) - len(dearest)
     commitments = money.commitments if money and money.commitments else Commitments()
     return Net(
         totals=_totals(costs),
-        rows=tuple(_net_row(each, titles[each.action]) for each in told if each in shown),
+        rows=tuple(_net_row(each, titles[each.action]) for each in changing if each in dearest),
         commitments=tuple(_commitments(commitments)),
         left_out=f"{count(more, 'further change')}: all in evidence.json." if more > 0 else "",
         summary=_net_summary(costs, commitments),

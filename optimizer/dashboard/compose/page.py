@@ -246,8 +246,8 @@ def _no_costs(plan: Plan | None) -> str:
 def _money_notes(plan: Plan | None, money: MoneyEvidence | None) -> tuple[str, ...]:
     """Prices and parts of the bill that are missing or old, and what reading it cost."""
     said = [*(plan.costs.notes if plan and plan.costs else ()), *(money.notes if money else ())]
-    asked = [f"Asked for this plan: {money.summary}."] if money else []
-    return tuple(dict.fromkeys([*said, *asked]))
+    requests = [f"Asked for this plan: {money.summary}."] if money else []
+    return tuple(dict.fromkeys([*said, *requests]))
 
 
 def _no_windows(history: History) -> str:

@@ -42,9 +42,9 @@ def risks_of(plan: Plan | None) -> Risks | None:
         return None
     rows.sort(key=lambda row: (-row.score, -row.likelihood, row.title, row.resource))
     rows = [replace(row, number=number) for number, row in enumerate(rows, start=1)]
-    shown, more = rows[:SHOWN], len(rows) - SHOWN
+    first_rows, more = rows[:SHOWN], len(rows) - SHOWN
     left_out = f"{count(more, 'further change')} of the same or lower risk, counted in the matrix." if more > 0 else ""
-    return Risks(tuple(rows), tuple(shown), left_out, _summary(rows))
+    return Risks(tuple(rows), tuple(first_rows), left_out, _summary(rows))
 
 
 def _row(decision: Decision, action: PlannedAction, plan: Plan) -> RiskRow:
@@ -56,8 +56,8 @@ def _row(decision: Decision, action: PlannedAction, plan: Plan) -> RiskRow:
 def likelihood_of(decision: Decision, plan: Plan) -> tuple[int, str]:
     """1 to 5, and the inputs it comes from."""
     # A criterion that failed under a decision to apply speaks of a part that stays, as an index in use.
-    asked = [each for each in decision.criteria if each.verdict is not Verdict.FAIL]
-    shares = [(share, each) for each in asked if (share := share_of_limit(each)) is not None]
+    criteria = [each for each in decision.criteria if each.verdict is not Verdict.FAIL]
+    shares = [(share, each) for each in criteria if (share := share_of_limit(each)) is not None]
     if shares:
         share, nearest = max(shares, key=lambda each: each[0])
         headroom = 1 - share
@@ -80,18 +80,18 @@ def impact_of(action: PlannedAction) -> tuple[int, str]:
 
 def _thin_evidence(decision: Decision, plan: Plan) -> list[str]:
     """Each way in which the evidence is thinner than it could be."""
-    found = []
+    doubts = []
     lifted = sum(each.verdict is Verdict.LIFTED for each in decision.criteria)
     if lifted:
-        found.append(f"{count(lifted, 'guard')} set aside")
+        doubts.append(f"{count(lifted, 'guard')} set aside")
     days = float(plan.policy.get("period") or 0) / 86_400
     if plan.covered_days < days * WHOLE_PERIOD:
-        found.append(f"{plan.covered_days:.3g} of {days:.3g} days measured")
+        doubts.append(f"{plan.covered_days:.3g} of {days:.3g} days measured")
     measured = [each for each in decision.criteria if "with metrics" in each.name or "datapoints" in each.name]
-    found += [f"not measured: {each}" for each in decision.unmeasured]
+    doubts += [f"not measured: {each}" for each in decision.unmeasured]
     if not measured:
-        found.append("how much of the period was seen is not among its criteria")
-    return found
+        doubts.append("how much of the period was seen is not among its criteria")
+    return doubts
 
 
 def _summary(rows: list[RiskRow]) -> str:

@@ -66,7 +66,7 @@ def costs_of(history: History, day: date | None = None) -> Costs | None:
         ends = [each.since for each in saving.later if each.since > today]
         resource, now = name_in(saving.resource), saving.on(today)
         steps.append(SavingStep(action.title, resource, saving.monthly, state, now, max(ends, default=None)))
-    shown = largest(steps)
+    charted = largest(steps)
     standing = costs.before - total(steps, SavingState.TAKEN) - total(steps, SavingState.PROJECTED)
     over = record.state in ENDED or plan.held is not None or not steps
     return Costs(
@@ -77,21 +77,21 @@ def costs_of(history: History, day: date | None = None) -> Costs | None:
         standing_label="After what was accepted" if over else "After the plan",
         measured=history.cost_now,
         steps=tuple(steps),
-        shown=tuple(shown),
+        shown=tuple(charted),
         dated=costs.prices_dated,
-        summary=_summary(costs.before, standing, shown),
+        summary=_summary(costs.before, standing, charted),
     )
 
 
 def largest(steps: Sequence[SavingStep]) -> list[SavingStep]:
     """The steps that move the bill; of many the largest. What the others come to is one step for each outcome."""
     priced = [each for each in steps if each.monthly]
-    shown = priced if len(priced) <= WHOLE else sorted(priced, key=lambda each: -each.monthly)[:SHOWN]
-    others = [each for each in steps if each not in shown]
+    charted = priced if len(priced) <= WHOLE else sorted(priced, key=lambda each: -each.monthly)[:SHOWN]
+    others = [each for each in steps if each not in charted]
     if len(others) == 1:
         return list(steps)
     return [
-        *shown,
+        *charted,
         *(
             SavingStep(_further(rest), "", total(rest, state), state, what_comes_off(rest, state).now)
             for state in SavingState

@@ -72,8 +72,8 @@ def _tier_rows(windows: Sequence[Sequence[TierUse]]) -> tuple[TierRow, ...]:
     for last in windows[-1] if windows else ():
         uses = [next((each for each in window if each.tier == last.tier), None) for window in windows]
         tenants = f"{last.tenants:,}" if last.tenants is not None else NO_VALUE
-        for name, told in TIER_FIGURES:
-            compared = tuple((told(use.before), told(use.after)) if use else (NO_VALUE, NO_VALUE) for use in uses)
+        for name, unit in TIER_FIGURES:
+            compared = tuple((unit(use.before), unit(use.after)) if use else (NO_VALUE, NO_VALUE) for use in uses)
             rows.append(TierRow(last.tier, tenants, name, compared))
     return tuple(rows)
 
@@ -114,9 +114,9 @@ def _use(decisions: Sequence[Decision], *, changes: bool) -> str:
     figures.sort(key=lambda each: (each.unit != "%", each.today == each.after))
     if not figures:
         return NO_VALUE
-    told = figures[0]
-    after = f", {quantity(told.after, told.unit)} after" if changes and told.after is not None else ""
-    return f"{told.name}: {quantity(told.today, told.unit)}{after}"
+    projection = figures[0]
+    after = f", {quantity(projection.after, projection.unit)} after" if changes and projection.after is not None else ""
+    return f"{projection.name}: {quantity(projection.today, projection.unit)}{after}"
 
 
 def _before_after(history: History) -> tuple[BeforeAfter, ...]:

@@ -107,16 +107,16 @@ def _measured(weeks: Sequence[RealisedWeek]) -> tuple[tuple[MeasuredPoint, ...],
 def beginnings(phases: Mapping[Phase, PhaseRecord], record: PlanRecord, as_of: datetime) -> Mapping[Phase, datetime]:
     """When each phase saves from: its acceptance; if that is to come, one window after another from now on."""
     window = timedelta(seconds=float(record.plan.policy.get("window") or WINDOW.total_seconds()))
-    found, earliest = {}, as_of
+    begun, earliest = {}, as_of
     for phase in Phase:
         state = phases.get(phase)
         if state and state.accepted_at:
-            found[phase] = state.accepted_at
+            begun[phase] = state.accepted_at
             continue
-        found[phase] = _due(state, as_of) or earliest + window
+        begun[phase] = _due(state, as_of) or earliest + window
         if record.plan.to_apply(phase):
-            earliest = found[phase]
-    return found
+            earliest = begun[phase]
+    return begun
 
 
 def _due(state: PhaseRecord | None, as_of: datetime) -> datetime | None:
@@ -132,12 +132,12 @@ def _savings(state: PhaseRecord | None, record: PlanRecord, phase: Phase) -> Map
     """The savings of the phase's changes, by what became of them."""
     plan: Plan = record.plan
     known = {(each.action, each.resource): each for each in (plan.costs.savings if plan.costs else ())}
-    found: dict[SavingState, list[Saving]] = {}
+    by_state: dict[SavingState, list[Saving]] = {}
     for decision in plan.to_apply(phase):
         key = (decision.action, decision.resource)
         if key in known:
-            found.setdefault(saving_state(plan, record.state, state, *key), []).append(known[key])
-    return found
+            by_state.setdefault(saving_state(plan, record.state, state, *key), []).append(known[key])
+    return by_state
 
 
 def _summary(

@@ -79,7 +79,7 @@ def _mark(phase: PhaseRecord) -> Mark:
 
 def _milestones(phase: PhaseRecord) -> tuple[Milestone, ...]:
     """The phase's milestones from the journal. It keeps no hour of the gate's approval: accepting follows it."""
-    found = [
+    milestones = [
         (phase.applied_at, "Apply began"),
         (phase.window_start, "Window opens"),
         (phase.window_end, "Window ends"),
@@ -87,7 +87,7 @@ def _milestones(phase: PhaseRecord) -> tuple[Milestone, ...]:
         (phase.since if phase.state is PhaseState.ROLLING_BACK else None, "Rollback began"),
         (phase.since if phase.state is PhaseState.ROLLED_BACK else None, "Rolled back"),
     ]
-    return tuple(sorted((Milestone(at, label) for at, label in found if at), key=lambda each: each.at))
+    return tuple(sorted((Milestone(at, label) for at, label in milestones if at), key=lambda each: each.at))
 
 
 def _span(phase: PhaseRecord, samples: Sequence[Sample]) -> str:

@@ -47,8 +47,8 @@ def limits(heat: LimitMap) -> go.Figure:
     shares = [[None if each is None else min(each, TOP) for each in row] for row in heat.shares]
     texts = [["–" if each is None else _percent(each) for each in row] for row in heat.shares]
     hovers = [
-        ["<br>".join((plain(resource, 60), plain(name, 80), plain(told, 120)))
-         for name, told in zip(heat.criteria, row, strict=True)]
+        ["<br>".join((plain(resource, 60), plain(name, 80), plain(words, 120)))
+         for name, words in zip(heat.criteria, row, strict=True)]
         for resource, row in zip(heat.resources, heat.told, strict=True)
     ]  # fmt: skip
     if heat.upright:
@@ -298,13 +298,13 @@ def _numbered(rows: Sequence[RiskRow]) -> str:
 
 def _named(rows: Sequence[RiskRow]) -> str:
     """The first changes of a cell, with why they are in it."""
-    told = [
+    texts = [
         f"<b>{row.number} {plain(row.title, 40)}</b> ({plain(row.resource, 40)})<br>likelihood {row.likelihood}: "
         f"{_broken(row.likelihood_why)}<br>impact {row.impact}: {_broken(row.impact_why)}"
         for row in rows[:NAMED]
     ]
     more = [f"and {len(rows) - NAMED} more"] if len(rows) > NAMED else []
-    return "<br>".join([*told, *more]) or "no change"
+    return "<br>".join([*texts, *more]) or "no change"
 
 
 def _broken(text: str) -> str:
