@@ -1,6 +1,6 @@
-"""`python -m optimizer rehearse`: the whole life against the emulated account, and the account served over HTTP.
+"""`python -m optimizer rehearse`: a whole rehearsal in the emulated account, and the account served over HTTP.
 
-Everything else of the rehearsal is imported when a command runs: the other verbs need none of it.
+The rehearsal's other modules are imported when a command runs: the other verbs do not need them.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def advance(
     port: Annotated[int, typer.Argument(help="The port of a served account.")],
     hours: Annotated[float, typer.Argument(min=0, max=8_784, help="Simulated hours to let pass, as 48 for a window.")],
 ) -> int:
-    """Move a served account's clock: everything that is due in that time happens."""
+    """Move a served account's clock forward: everything due in that time happens."""
     _require_extra()
     from rehearsal.serve_command import advance as run
 
@@ -133,7 +133,7 @@ def advance(
 
 
 def _recorded(file: Path) -> Scenario:
-    """The scenario of a record; what it leaves out is said."""
+    """The scenario of a record; prints the parts of the record that it leaves out."""
     from rehearsal.recorded import scenario_of
 
     fitted = scenario_of(file)

@@ -1,4 +1,4 @@
-"""The clock of a job at work: while the job waits, what AWS starts beside it runs at its own time."""
+"""The clock of a running job: while the job waits, builds that AWS starts beside it run at their own time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Beside:
-    """What starts beside a job that waits: when next, by a moment at the latest, and how it runs. None: nothing."""
+    """The build that runs beside a waiting job: its next start (up to a given moment), and its run. None: no build."""
 
     next_start: Callable[[datetime], datetime | None] | None = None
     run: Callable[[], object] | None = None
@@ -27,11 +27,11 @@ class JobClock:
     account: EmulatedAccount
 
     def now(self) -> datetime:
-        """The present of the account."""
+        """The account's present time."""
         return self.account.clock.now()
 
     def sleep(self, seconds: float) -> None:
-        """Let simulated time pass, and run what starts meanwhile."""
+        """Let simulated time pass, and run the builds that start meanwhile."""
         beside, end = self.account.part(Beside), self.now() + timedelta(seconds=max(0.0, seconds))
         while (at := self._next(beside, end)) is not None:
             self.account.clock.advance_to(at)

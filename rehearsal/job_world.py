@@ -1,4 +1,4 @@
-"""What a job of the rehearsal sees: the account's clock, its own variables, its own credentials."""
+"""A job's view of the rehearsal: the account's clock, its own variables, its own credentials."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rehearsal.job_clock import JobClock
 
 @dataclass
 class _Opened:
-    """The clients of each job, by its access key. Clients hold no state: the runs of one job share them."""
+    """The clients of each job, by its access key. Clients hold no state: all runs of a job share them."""
 
     of_key: dict[str, dict[object, Aws]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""The journal as a stranger reads it: items of a DynamoDB table, without the optimizer's own reader."""
+"""An independent reader of the journal: items of a DynamoDB table, without the optimizer's own reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.sizing import SizingRecord
 
 @dataclass(frozen=True)
 class JournalReader:
-    """Reads through a DynamoDB client of the rehearsal's own."""
+    """Reads the journal through a DynamoDB client of the rehearsal."""
 
     dynamodb: Any
     table: str
@@ -35,19 +35,19 @@ class JournalReader:
         return document
 
     def phase(self, number: int) -> dict[str, Any]:
-        """The record of one phase of the current plan; that of a waiting one when none was written."""
+        """The record of one phase of the current plan; a waiting phase if there is no record."""
         head = self.head()
         item = self._item(f"plan#{head['hash']}", f"phase#{number}") if head else None
         record: dict[str, Any] = json.loads(item["record"]["S"]) if item else {"state": "waiting"}
         return record
 
     def window_end(self, stage: str) -> datetime | None:
-        """When the window of a stage such as `Phase2` ends; None when it has none."""
+        """The end of the window of a stage such as `Phase2`; None if it has none."""
         end = self.phase(int(stage.removeprefix("Phase"))).get("window_end")
         return datetime.fromisoformat(end) if end else None
 
     def is_moving(self) -> bool:
-        """Whether a phase stands half way: a job is at work on it, or has died."""
+        """Whether a phase is half done: a job is working on it, or died."""
         states = {self.phase(number)["state"] for number in (1, 2, 3)} if self.head() else set()
         return bool(states & {"applying", "accepting", "rolling_back"})
 
@@ -56,7 +56,7 @@ class JournalReader:
         return stage.startswith("Phase") and self.phase(int(stage.removeprefix("Phase")))["state"] == "rolled_back"
 
     def told(self, words: str) -> datetime | None:
-        """When the journal of the current plan first says something that begins with these words."""
+        """Time of the first event of the current plan whose text begins with these words; None if there is none."""
         head = self.head()
         pages = self.dynamodb.get_paginator("query").paginate(
             TableName=self.table,
@@ -67,7 +67,7 @@ class JournalReader:
         return next((datetime.fromisoformat(e["at"]["S"]) for e in events if e["text"]["S"].startswith(words)), None)
 
     def sizing(self) -> SizingRecord | None:
-        """The sizing record; None when nothing was ever accepted."""
+        """The sizing record; None if nothing was ever accepted."""
         item = self._item("sizing", "current")
         return None if item is None else SizingRecord.model_validate_json(item["record"]["S"])
 

@@ -1,4 +1,4 @@
-"""A job whose folder holds other code than runs here: a process of its own, against the account over HTTP."""
+"""A job whose folder holds other code than this process: a separate process, which calls the account over HTTP."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from emulator.account import EmulatedAccount
 
-RUN = ("optimizer/**/*.py", "domain/*.py", "cloudformation/*.py")  # what the verbs run
+RUN = ("optimizer/**/*.py", "domain/*.py", "cloudformation/*.py")  # the code of the verbs
 HERE = Path(__file__).parents[1]
 
 
 def is_other_code(folder: Path) -> bool:
-    """Whether the folder holds the project, and not as it runs here."""
+    """Whether the folder holds the project with code that differs from this process's."""
     return (folder / "optimizer" / "__main__.py").is_file() and code_hash(folder.resolve()) != code_hash(HERE)
 
 
 @lru_cache(maxsize=64)
 def code_hash(folder: Path) -> str:
-    """Over the modules that the verbs run; a folder's code is read once."""
+    """Hash of the modules that the verbs run; a folder's code is read once."""
     digest = hashlib.sha256()
     found = {path for pattern in RUN for path in folder.glob(pattern)}
     for path in sorted(found):
@@ -34,8 +34,8 @@ def code_hash(folder: Path) -> str:
 
 
 def run_other_code(account: EmulatedAccount, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """`python -m optimizer` as the folder has it; its exit code. Printed is what it prints."""
-    from emulator.http_server import serving  # moto's server is needed here alone
+    """Run the folder's `python -m optimizer`; returns its exit code. Its output is printed."""
+    from emulator.http_server import serving  # only here needs moto's server
 
     with serving(account, 0, lambda _verb: environ) as port:
         command = [sys.executable, "-m", "optimizer", "rehearse", "exec", str(port), "--", *arguments]

@@ -1,7 +1,7 @@
-"""Which scenarios are one life for a while, and from which moment on they are not.
+"""Trunks: scenarios with the same beginning, and the moment from which each one differs.
 
-A scenario's life is that of another one until something that is its own befalls it: an event, a tag, a call by hand, a
-commit, a person's answer. What differs before the pipeline walks makes it a life of its own from the first day.
+A scenario is the same as another until its own first difference: an event, a tag, a manual call, a commit,
+a person's answer. A difference before the pipeline's walk makes it separate from the first day.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from rehearsal.session import BEGUN
 
 PHASES = ("phase1", "phase2", "phase3")
 MOMENTS = (BEGUN, "plan.approved", *(f"{phase}.{done}" for phase in PHASES for done in ("applied", "accepted")))
-"""The moments at which lives part, in the order in which a life without incidents reaches them."""
+"""The moments at which scenarios can separate, in the order of a life without incidents."""
 
-# Of a person, what shows first at which moment. Anything else that differs shows before the walk.
+# Settings of the person, by the moment of their first effect. Every other difference has effect before the walk.
 AT_OBSERVE_GATES = ("approve_phases", "leaves_gates", "approve_early_after_hours")
 AT_PLAN_GATES = ("approve_plan", "approve_after_minutes", "confirms_alone")
 TOLD = ("name", "summary", "expect")
@@ -24,7 +24,7 @@ LATE = ("events", "by_hand", "pushes", "execution_dies_at", "job_dies")
 
 
 def trunks(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
-    """The scenarios that begin as one life, together; each trunk in the order in which its lives part from it."""
+    """Groups of scenarios that begin the same; each trunk in the order in which its scenarios separate from it."""
     found: dict[str, list[Scenario]] = {}
     for each in scenarios:
         found.setdefault(repr(_from_the_first_day(each)), []).append(each)
@@ -32,7 +32,7 @@ def trunks(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
 
 
 def parts_at(scenario: Scenario) -> str | None:
-    """The first moment at which something befalls this life alone; None when nothing ever does."""
+    """The first moment at which this scenario differs from its trunk; None if it never does."""
     return min(_own_moments(scenario), key=_order, default=None)
 
 
@@ -65,7 +65,7 @@ def _before(stage: str) -> str:
 
 
 def _from_the_first_day(scenario: Scenario) -> Sequence[tuple[str, Any]]:
-    """All that shapes a life before its own first moment."""
+    """Everything in a scenario that has effect before its first own moment."""
     shown = {*TOLD, *LATE, "taggings", "person"}
     early = [each for each in scenario.taggings if not each.on]
     person = scenario.person.model_dump(exclude={*AT_OBSERVE_GATES, *AT_PLAN_GATES, "stops"})

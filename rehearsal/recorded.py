@@ -1,8 +1,8 @@
-"""A surveyed account as a scenario: its sizes in the foundation's shape, its load as the workload, the rest named.
+"""A surveyed account as a scenario: its sizes in the foundation's shape, its load as the workload, the rest listed.
 
 The foundation has one group, one replication group, one Aurora PostgreSQL cluster with up to two copies elsewhere, and
-tables of its own. Of each kind the largest of the record stands for all; how hard it worked per request is taken over,
-so that the emulated metrics have the level and the weekly rhythm of one's own.
+tables of its own. The largest resource of each kind in the record stands for all; its work per request is taken over,
+so that the emulated metrics have the account's own level and weekly rhythm.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ MOST_COPIES = 2
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scenario made of a record, and in words what of the record it leaves out or replaces."""
+    """A scenario made from a record, and the parts of the record that it leaves out or replaces."""
 
     scenario: Scenario
     left_out: tuple[str, ...]
 
 
 def scenario_of(path: Path) -> Fitted:
-    """The scenario of the record in a file. Raises UsageError when it holds nothing that can be rehearsed."""
+    """The scenario of the record in a file. Raises UsageError if nothing in the record can be rehearsed."""
     record = read_record(path)
     left_out: list[str] = []
     sizing = _sizing(record, left_out)
@@ -55,7 +55,7 @@ def scenario_of(path: Path) -> Fitted:
         days=61,
         workload=workload,
         starts_from=sizing,
-        expect=Expectation(phases={}, drift_differences=None, next_deployment_changes=None),  # whatever comes of it
+        expect=Expectation(phases={}, drift_differences=None, next_deployment_changes=None),  # any result is expected
     )
     return Fitted(scenario, tuple(left_out))
 
@@ -72,7 +72,7 @@ def _sizing(record: Record, left_out: list[str]) -> Sizing:
 
 
 def _largest(found: Sequence[tuple[float, Resource]], what: str, left_out: list[str]) -> Resource | None:
-    """The largest, the others named; None where there is none."""
+    """The largest resource; the others are listed as left out. None if there is none."""
     ranked = [each for _, each in sorted(found, key=lambda pair: (-pair[0], pair[1].name))]
     if not ranked:
         left_out.append(f"no {what} is in the record: the foundation's own stands in")
@@ -133,7 +133,7 @@ def _aurora(record: Record, left_out: list[str]) -> AuroraSizing | None:
         return None
     if largest.engine != "aurora-postgresql":
         left_out.append(f"{largest.name} is {largest.engine}: it is rehearsed as Aurora PostgreSQL")
-    ordered = sorted(largest.cluster.instances, key=lambda each: not each.writes)  # the first that is made writes
+    ordered = sorted(largest.cluster.instances, key=lambda each: not each.writes)  # the first becomes the writer
     instances = tuple(
         AuroraInstance(id=f"tap-database-{n}", instance_class=each.instance_class, promotion_tier=each.tier)
         for n, each in enumerate(ordered, 1)
@@ -149,7 +149,7 @@ def _aurora(record: Record, left_out: list[str]) -> AuroraSizing | None:
 
 
 def _workload(record: Record, sizing: Sizing, left_out: list[str]) -> WorkloadSpec:
-    """Requests a day and their rhythm by the load balancers; what a request costs by what the resources worked."""
+    """Requests a day and their rhythm from the load balancers; cost of a request from the work of the resources."""
     design = WorkloadSpec(tenants=2500, requests_per_day=2_000_000)
     hourly = _summed(list(metrics_of(record, "RequestCount", "Sum")))
     if hourly is None:
@@ -168,7 +168,7 @@ def _workload(record: Record, sizing: Sizing, left_out: list[str]) -> WorkloadSp
 
 
 def _work(record: Record, sizing: Sizing, per_second: float) -> Work:
-    """How many times as much as the emulated platform's each request works, where it was measured."""
+    """Work of a request as a multiple of the emulated platform's, where it was measured."""
     fleet = _mean(_of_largest(record, "AWS/EC2", "CPUUtilization"))
     writer, reader = (_mean(_by_role(record, role)) for role in ("WRITER", "READER"))
     kinds = [vcpus_of(each.instance_class) for each in sizing.aurora.instances]
@@ -186,7 +186,7 @@ def _work(record: Record, sizing: Sizing, per_second: float) -> Work:
 
 
 def _of_largest(record: Record, namespace: str, metric: str) -> Iterator[Recorded]:
-    """The group's average that belongs to the largest group."""
+    """The averages that belong to the largest group."""
     sized = [(vcpus_of(f.instance_type) * f.desired, each.name) for each in record.of(Kind.FLEET) if (f := each.fleet)]
     name = max(sized, default=(0, ""))[1]
     for each in metrics_of(record, metric, "Average"):
@@ -206,12 +206,12 @@ def _mean(found: Iterator[Recorded]) -> float | None:
 
 
 def _summed(found: Sequence[Recorded]) -> list[float] | None:
-    """Hour by hour of the week, all together."""
+    """The sum of all series, by hour of the week."""
     return [sum(each.hours[hour] or 0.0 for each in found) for hour in range(168)] if found else None
 
 
 def vcpus_of(kind: str) -> int:
-    """Processors of a type; 0 for one that the emulated account does not know."""
+    """Processors of a type; 0 if the emulated account does not know it."""
     try:
         return vcpus(kind)
     except KeyError:

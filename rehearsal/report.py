@@ -1,4 +1,4 @@
-"""What a person sees: progress while it runs, one table at the end."""
+"""Output for a person: progress while the rehearsal runs, one table at the end."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ STYLES = {
 class Progress:
     """Lines with the simulated time in front, to `stream`.
 
-    On a terminal they wrap at its width, and below them stands how long it has taken and how long it will take, by
-    `usual`: the seconds that the same scenario took here last time. Elsewhere there are the plain lines alone.
+    On a terminal they wrap at its width, and a line below them shows the elapsed and the remaining time, from
+    `usual`: the seconds that the same scenario took here last time. Otherwise only the plain lines are printed.
     """
 
     stream: TextIO
@@ -43,7 +43,7 @@ class Progress:
     begun: float = field(default_factory=monotonic)
 
     def say(self, line: str) -> None:
-        """One thing that matters."""
+        """Print one line about something important."""
         time = f"{self.clock.now():%a %d %b %H:%M}" if self.clock else " " * 16
         if not self.stream.isatty():
             print(f"{time}  {line}", file=self.stream, flush=True)
@@ -54,11 +54,11 @@ class Progress:
         self.stream.flush()
 
     def by(self, job: str) -> Callable[[str], None]:
-        """The same, for what a job says."""
+        """The same for the lines of a job."""
         return lambda line: self.say(f"  {job}: {line}")
 
     def end(self) -> None:
-        """Take the last line away."""
+        """Remove the line with the times."""
         if self.stream.isatty():
             self.stream.write(ERASE)
             self.stream.flush()
@@ -71,7 +71,7 @@ class Progress:
 
 
 def show(summary: Summary, differences: Sequence[str], dashboard: Path, console: Console) -> None:
-    """The end of a rehearsal, for a person."""
+    """Show the end of a rehearsal to a person."""
     table = Table(title=f"Scenario {summary.scenario}, seed {summary.seed}", title_justify="left")
     table.add_column("Phase")
     table.add_column("Done", overflow="fold")
@@ -113,7 +113,7 @@ def show(summary: Summary, differences: Sequence[str], dashboard: Path, console:
 
 
 def _costs(summary: Summary) -> list[str]:
-    """The plan's figures, which are those of the page, and how far the account's own count is from them."""
+    """The plan's figures, as on the page, and their distance from the account's own count."""
     counted, planned = summary.monthly_cost, summary.planned_cost
     if planned is None:
         return [f"Monthly cost at list price: ${counted.before:,.2f} before, ${counted.after:,.2f} after."]
@@ -131,7 +131,7 @@ def _title(phase: int) -> str:
 
 
 def _done(phase: PhaseSummary) -> str:
-    """The phase's outcome, then per action how many resources ended how."""
+    """The phase's outcome, then for each action the number of resources by outcome."""
     ended: dict[str, Counter[str]] = {}
     for each in phase.actions:
         ended.setdefault(each.id, Counter())[str(each.outcome)] += 1

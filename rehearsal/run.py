@@ -1,4 +1,4 @@
-"""The whole life, in one go: synthesize, deploy, live, walk the pipeline, and tell how it ended."""
+"""A whole rehearsal: synthesize, deploy, let the days pass, walk the pipeline, and report the end."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ UNFINISHED = (Outcome.ROLLED_BACK, Outcome.HELD)
 def rehearse(
     request: RehearsalRequest, *, as_json: bool = False, project: Path = PROJECT, begun: Spent | None = None
 ) -> int:
-    """Rehearse, write dashboard.html and summary.json; 0 when it ended as the scenario expects, else 1.
+    """Rehearse, write dashboard.html and summary.json; 0 if it ended as the scenario expects, else 1.
 
-    `begun`: what was spent when the command began, if that was before this function.
+    `begun`: resources used when the command began, if that was before this function.
     """
     begun = begun or Spent.so_far()
     if not (project / "app.py").is_file():
@@ -45,7 +45,7 @@ def rehearse(
         return _rehearse(request, project, progress, begun, as_json=as_json)
     except KeyboardInterrupt:
         if not there:
-            shutil.rmtree(request.out)  # half a rehearsal tells nothing
+            shutil.rmtree(request.out)  # half a rehearsal shows nothing
         raise
     finally:
         progress.end()
@@ -67,7 +67,7 @@ def _rehearse(request: RehearsalRequest, project: Path, progress: Progress, begu
 
 
 def end(life: RehearsalSession, walk: Walk) -> tuple[Summary, list[str]]:
-    """All that comes after the walk; the life's figures, and how it ended otherwise than its scenario expects."""
+    """Run everything after the walk; returns the figures, and the differences from the scenario's expectation."""
     request = life.request
     life.live_on(request.weeks_after)
     life.publish()
@@ -84,7 +84,7 @@ def end(life: RehearsalSession, walk: Walk) -> tuple[Summary, list[str]]:
 def tell(
     request: RehearsalRequest, summary: Summary, differences: Sequence[str], begun: Spent, *, as_json: bool = False
 ) -> int:
-    """Write summary.json and show it; 0 when there are no differences, else 1."""
+    """Write summary.json and show it; 0 if there are no differences, else 1."""
     summary = summary.model_copy(update=Spent.so_far().since(begun))
     (request.out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n")
     if as_json:
@@ -95,7 +95,7 @@ def tell(
 
 
 def usual_seconds(project: Path, scenario: str) -> float | None:
-    """How long the scenario took here last time; None the first time."""
+    """Seconds that the scenario took here last time; None the first time."""
     try:
         return float((project / DURATIONS / scenario).read_text())
     except (OSError, ValueError):
@@ -103,16 +103,16 @@ def usual_seconds(project: Path, scenario: str) -> float | None:
 
 
 def remember_seconds(project: Path, scenario: str, seconds: float) -> None:
-    """Keep how long a scenario took, for the time left that the next run shows."""
+    """Store a scenario's duration, for the remaining time that the next run shows."""
     (project / DURATIONS).mkdir(parents=True, exist_ok=True)
     (project / DURATIONS / scenario).write_text(f"{seconds:.1f}\n")
 
 
 @contextmanager
 def spared_collector() -> Iterator[Callable[[], None]]:
-    """Gives what keeps Python from looking through the emulated account again and again, a third of the time.
+    """Spare the garbage collector the emulated account: its repeated passes take a third of the time.
 
-    Afterwards it looks again, or a process of many rehearsals would keep them all.
+    After the block it works as before, or a process of many rehearsals would keep them all in memory.
     """
     before = gc.get_threshold()
 
@@ -129,7 +129,7 @@ def spared_collector() -> Iterator[Callable[[], None]]:
 
 
 def broken_off(walk: Walk, summary: Summary, scenario: Scenario) -> list[str]:
-    """Why the walk should not have ended where it did; empty when the outcomes explain it."""
+    """Reasons why the walk should not have ended at this stage; empty if the outcomes explain it."""
     failed = walk.failed
     person = scenario.person
     if failed is None or (failed.name == "Approve" and (person.confirms_alone or not person.approve_plan)):

@@ -1,6 +1,6 @@
-"""A scenario: a data file that says who uses the platform, what befalls it, and how its life must end.
+"""A scenario: a data file with the platform's users, the events that happen to it, and its expected end.
 
-Nothing else can differ between scenarios: the workload's constants are one set for all.
+Scenarios differ in nothing else: the workload's constants are one set for all.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 class Outcome(Enum):
-    """How a phase ended. KEPT: it had decisions, and none of them APPLY. SKIPPED: it had nothing to
-    decide, or its stage did not run. HELD: applied and observed, then neither accepted nor rolled back."""
+    """Outcome of a phase.
+
+    KEPT: it had decisions, and none of them APPLY. SKIPPED: it had nothing to decide, or its stage did not run. HELD:
+    applied and observed, then neither accepted nor rolled back.
+    """
 
     ACCEPTED = "accepted"
     ROLLED_BACK = "rolled_back"
@@ -45,9 +48,9 @@ class Outcome(Enum):
 
 
 class Tagging(_Value):
-    """Tags somebody put on a resource, by the resource's physical name; before the plan, or late, `on` a milestone.
+    """Tags put on a resource, by its physical name: before the plan, or later, `on` a milestone.
 
-    With `instance`, on that one of the instances of a group, counted from 1.
+    With `instance`, the tags go on that instance of a group, counted from 1.
     """
 
     resource: str
@@ -57,14 +60,14 @@ class Tagging(_Value):
 
 
 class Pipe(_Value):
-    """An EventBridge pipe that somebody put on a table's stream on the first day."""
+    """An EventBridge pipe on a table's stream from the first day on."""
 
     name: str
     table: str
 
 
 class FalseDriftSpec(_Value):
-    """A fault of CloudFormation: drift-aware change sets take a property of these resources for drifted, always."""
+    """A fault of CloudFormation: drift-aware change sets always report a property of these resources as drifted."""
 
     stack: str
     type: str
@@ -72,7 +75,7 @@ class FalseDriftSpec(_Value):
 
 
 class ByHand(_Value):
-    """A call that somebody makes in the primary Region, past the pipeline, some minutes after a milestone."""
+    """A manual call in the primary Region, outside the pipeline, some minutes after a milestone."""
 
     on: Milestone
     after_minutes: NonNegativeFloat = 0
@@ -83,9 +86,9 @@ class ByHand(_Value):
 
 
 class Push(_Value):
-    """A commit that reaches the branch at a milestone: in one file, one text is replaced by another.
+    """A commit that reaches the branch at a milestone: in one file, it replaces one text by another.
 
-    The execution under way keeps its own commit; what runs beside it takes its source from the branch.
+    The current execution keeps its own commit; projects beside the pipeline take the branch as source.
     """
 
     on: Milestone
@@ -95,17 +98,17 @@ class Push(_Value):
 
 
 class StopSpec(_Value):
-    """Somebody stops the execution so long after the Observe gate of a stage opened, and releases the commit again."""
+    """Somebody stops the execution some time after a stage's Observe gate opened, and releases the commit again."""
 
     stage: Annotated[str, Field(pattern=r"^Phase[123]$")]
     after_hours: PositiveFloat
 
 
 class PersonSpec(_Value):
-    """The person at the gates: how they answer, how long they take, how many Observe gates they leave alone.
+    """The person at the gates: their answers, their delays, and the number of Observe gates they do not answer.
 
-    With `approve_early_after_hours`, an observed phase is approved so long after it was applied the
-    first time its gate opens, whatever its window says; at the next one the person waits.
+    With `approve_early_after_hours`, they approve an observed phase at its first gate, that long after it was
+    applied, before its window has ended; at the next gate they wait for the window.
     """
 
     approve_plan: bool = True
@@ -118,7 +121,7 @@ class PersonSpec(_Value):
 
 
 class JobDies(_Value):
-    """A job of the pipeline dies so many minutes after it said `says`, and nobody comes to retry its stage."""
+    """A pipeline job dies some minutes after it printed `says`, and nobody retries its stage."""
 
     job: Annotated[str, Field(pattern=r"^Phase[123]\.(Apply|Accept)$")]
     says: str
@@ -126,18 +129,19 @@ class JobDies(_Value):
 
 
 class Ending(_Value):
-    """What must become of one decision, and words that its reason must hold."""
+    """Expected outcome of one decision, and words that its reason must contain."""
 
     outcome: str
     because: str = ""
 
 
 class Expectation(_Value):
-    """How the rehearsal must end. `drift_differences` of null is not compared: a held phase leaves a difference.
+    """Expected end of the rehearsal. `drift_differences` of null is not compared: a held phase leaves a difference.
 
-    `window_hours`: how long a phase was observed at most. `actions`: by action and resource, as `gsi_removal users`.
-    `planned_cost_within`: how far, as a share, the plan's monthly costs may be from what the account is billed.
-    `stranded`: US dollars a month that go on for commitments that nothing uses, at least. `sizing`: what is in force.
+    `window_hours`: the longest allowed observation of a phase. `actions`: by action and resource, for example
+    `gsi_removal users`.
+    `planned_cost_within`: allowed difference, as a share, between the plan's monthly costs and the account's bill.
+    `stranded`: minimum US dollars a month for commitments that nothing uses. `sizing`: the sizing in force.
     """
 
     phases: dict[Literal["1", "2", "3"], Outcome]
@@ -153,9 +157,9 @@ class Expectation(_Value):
 
 
 class Scenario(_Value):
-    """One life of the platform. `days` is its age when the pipeline proposes the plan, at `begins`.
+    """One life of the platform. `days` is its age at `begins`, when the pipeline proposes the plan.
 
-    With `starts_from`, that sizing is deployed and in force in the place of the design.
+    With `starts_from`, that sizing is deployed and in force instead of the design.
     With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
     """
 
@@ -181,7 +185,7 @@ class Scenario(_Value):
 
 
 class _Yaml(yaml.SafeLoader):
-    """YAML in which only true and false are booleans: in YAML 1.1, which PyYAML reads, the key `on` is one."""
+    """YAML in which only true and false are booleans: PyYAML reads YAML 1.1, in which the key `on` is one as well."""
 
 
 _BOOLEAN = "tag:yaml.org,2002:bool"
@@ -198,9 +202,9 @@ def known_scenarios() -> tuple[str, ...]:
 
 
 def load_scenario(name_or_path: str) -> Scenario:
-    """The scenario of that name, or in that file.
+    """The scenario with that name, or in that file.
 
-    Raises UsageError with one line: an unknown name, a file that cannot be read, what is wrong in it.
+    Raises UsageError with one line: an unknown name, an unreadable file, or the fault in it.
     """
     is_path = name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
     if not is_path and name_or_path not in known_scenarios():

@@ -53,15 +53,15 @@ def host(port: int, scenario: Scenario, seed: int = 0) -> int:
 
 
 def waiting_execution(pipeline: SynthesizedPipeline) -> Execution:
-    """A pipeline execution in which nothing ran yet: there is no pipeline engine here, whoever calls runs the verbs."""
+    """A pipeline execution in which nothing has run: there is no pipeline engine here, the caller runs the verbs."""
     stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
     return Execution(pipeline.name, "00000000-0000-4000-8000-000000000000", stages)
 
 
 def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments:
-    """The declared environment of the CodeBuild project that runs a verb; Analyze's for a verb that none runs.
+    """The declared environment of the CodeBuild project that runs a verb; Analyze's if no project runs it.
 
-    Nothing starts builds in a served account: who drives it by hand runs the watch by hand as well, so it has no name.
+    A served account starts no builds: its user runs the watch by hand, so the watch has no name here.
     """
     declared: dict[str, Mapping[str, str]] = {}
     for project in pipeline.projects.values():
@@ -77,14 +77,14 @@ def job_environments(pipeline: SynthesizedPipeline, region: str) -> Environments
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "CODEBUILD_RESOLVED_SOURCE_VERSION": REVISION,
-            "TAP_SECOND_APPROVER": "false",  # it has no gates: whoever runs `approve` approves
+            "TAP_SECOND_APPROVER": "false",  # there are no gates: the user who runs `approve` approves
         }
 
     return environment
 
 
 def wait_for_the_end() -> None:
-    """Until SIGINT or SIGTERM."""
+    """Wait for SIGINT or SIGTERM."""
     ended = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: ended.set())

@@ -1,4 +1,4 @@
-"""What `rehearse serve` and `rehearse exec` run. Only serving needs moto, the loader and a synthesis."""
+"""The commands `rehearse serve` and `rehearse exec`. Only serving needs moto, the loader and a synthesis."""
 
 from __future__ import annotations
 

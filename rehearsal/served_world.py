@@ -1,4 +1,4 @@
-"""A served account seen from another process: its clock, its credentials, its job environment."""
+"""A served account, used from another process: its clock, its credentials, its job environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emulator.core.credentials import AccessKey, botocore_session
 from optimizer.ports.sessions import World
 
 LOOPBACK = "127.0.0.1"
-PATIENCE = 300  # real seconds; letting two simulated days pass runs every event of theirs
+PATIENCE = 300  # real seconds; two simulated days run all of their events
 
 
 class HttpClock:
@@ -37,7 +37,7 @@ class HttpClock:
 
 
 def ask(port: int, method: str, path: str, body: object = None) -> Any:
-    """One answer of the served account beside AWS's. Raises UsageError when nobody serves on the port."""
+    """One answer of the served account's own addresses. Raises UsageError if nothing listens on the port."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PATIENCE)
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None)
@@ -56,7 +56,7 @@ def ask(port: int, method: str, path: str, body: object = None) -> Any:
 
 
 def advance(port: int, hours: float) -> int:
-    """Let simulated hours pass, and print the account's time afterwards."""
+    """Let simulated hours pass, and print the account's new time."""
     clock = HttpClock(port)
     clock.sleep(hours * 3600)
     typer.echo(f"The account on port {port} is at {clock.now():%a %d %b %Y %H:%M} UTC.")
@@ -65,11 +65,11 @@ def advance(port: int, hours: float) -> int:
 
 @contextmanager
 def remote_world(port: int, verb: str) -> Iterator[World]:
-    """What the job that runs `verb` sees, by the served account. Within, botocore waits on its clock."""
+    """The world of the job that runs `verb`, from the served account. Inside, botocore waits on its clock."""
     told = ask(port, "GET", f"/rehearsal/environment?verb={verb}")
     key = AccessKey(told["key"]["id"], told["key"]["secret"], told["account"])
     environ, clock = told["environ"], HttpClock(port)
-    endpoint = {"AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}"}  # botocore reads it from nowhere else
+    endpoint = {"AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}"}  # botocore reads it only from the environment
     jitter = Random(0).random  # noqa: S311 -- repeatable on purpose
     with patch.dict(os.environ, endpoint), simulated_waits(clock, jitter):
         yield World(
@@ -80,10 +80,10 @@ def remote_world(port: int, verb: str) -> Iterator[World]:
 
 
 def execute(port: int, argv: Sequence[str]) -> int:
-    """Run one verb of the optimizer against the served account; its exit code."""
+    """Run one verb of the optimizer against the served account; returns its exit code."""
     from optimizer.cli.verbs import main  # the command line mounts this package's commands
 
-    argv = argv[1:] if argv[:1] == ["--"] else argv  # the command line leaves what parts its own options from the verb
+    argv = argv[1:] if argv[:1] == ["--"] else argv  # the separator before the verb
     if not argv:
         raise UsageError("rehearse exec: name the verb after --, as in `rehearse exec 5000 -- status`.")
     with remote_world(port, argv[0]) as world:

@@ -85,12 +85,12 @@ class RehearsalSession:
         self.by_hand_at: list[datetime] = []
         self.watching: RehearsedWatch | None = None
         self.engine: PipelineEngine | None = None
-        self.parting: Callable[[str], None] = lambda _moment: None  # asked at each moment, before anything hangs on it
+        self.parting: Callable[[str], None] = lambda _moment: None  # called at each moment, before its effects
         self.cost_before = 0.0
         self.weeks: tuple[WeekCost, ...] = ()
 
     def begin(self) -> None:
-        """Deploy everything once, let the scenario's days pass, put its tags on."""
+        """Deploy everything once, let the scenario's days pass, set its tags."""
         left_out: Counter[str] = Counter()
         for stack in self.stacks:
             done = self.deployments.bring(stack)
@@ -114,14 +114,14 @@ class RehearsalSession:
         self.cost_before = monthly_cost(self.account)
 
     def _put_sizing(self) -> None:
-        """The sizing record that the scenario starts from, in force as if it had been accepted once."""
+        """Store the sizing record that the scenario starts from, as if it had been accepted."""
         if (record := self.setting.started_from) is not None:
             item = {"pk": {"S": "sizing"}, "sk": {"S": "current"}, "record": {"S": record}}
             client = self.account.client("dynamodb", self.account.tooling, self.home.region)
             client.put_item(TableName="tap-journal", Item=item)
 
     def walk(self) -> Walk:
-        """The deployed pipeline to its end or to the stage that fails; once more when the first execution dies."""
+        """Run the deployed pipeline to its end or to the stage that fails; once more if the first execution dies."""
         self.parting(BEGUN)
         walk = self._execute(EXECUTION, self.scenario.execution_dies_at, self.scenario.person.stops)
         if not walk.stopped:
@@ -130,7 +130,7 @@ class RehearsalSession:
         return self._execute(NEXT_EXECUTION, None, None)
 
     def _execute(self, id: str, dies_at: str | None, stops: StopSpec | None) -> Walk:
-        """One execution of the deployed pipeline, until it enters the stage `dies_at`, or somebody stops it."""
+        """Run one execution of the deployed pipeline, until it enters the stage `dies_at`, or somebody stops it."""
         pipeline = deployed_pipeline(self.account, self.home)
         stages = {stage.name: tuple(action.name for action in stage.actions) for stage in pipeline.stages}
         execution = Execution(pipeline.name, id, stages)
@@ -162,11 +162,11 @@ class RehearsalSession:
         return walk
 
     def become(self, request: RehearsalRequest, scratch: Path) -> None:
-        """Live on as a scenario that was the same up to this moment; what it makes from now on is in `scratch`."""
+        """Continue as a scenario that was the same up to this moment; its files are in `scratch` from now on."""
         source = self.setting.source
         self.request, self.scenario = request, request.scenario
         self.setting = replace(self.setting, request=request, scratch=scratch)
-        vars(self.setting)["source"] = source  # nothing writes there: all lives of a trunk read it
+        vars(self.setting)["source"] = source  # nothing writes there: all scenarios of a trunk read it
         self.workload.expect(request.scenario.events)
         vars(self)["jobs"] = replace(self.jobs, scratch=scratch)
         vars(self).pop("branch", None)
@@ -176,7 +176,7 @@ class RehearsalSession:
             self.engine.person = self._person(self.engine.execution, self.watching, self.scenario.person.stops)
 
     def _said_by(self, job: str) -> Callable[[str], None]:
-        """What a job says; the one that the scenario lets die dies after what it said."""
+        """The output of a job; the job that the scenario lets die dies after the given line."""
         say, spec = self.progress.by(job), self.scenario.job_dies
         if spec is None or spec.job != job:
             return say
@@ -192,7 +192,7 @@ class RehearsalSession:
         return told
 
     def _person(self, execution: Execution, watch: RehearsedWatch, stops: StopSpec | None) -> SimulatedPerson:
-        """Who answers the gates, as the scenario has them."""
+        """The person who answers the gates, with the scenario's settings."""
         spec = self.scenario.person
         early = spec.approve_early_after_hours
         return SimulatedPerson(
@@ -211,7 +211,7 @@ class RehearsalSession:
         )
 
     def live_on(self, weeks: int) -> None:
-        """So many weeks after the plan, each with what the pipeline's stack starts by the day or week, then Publish.
+        """Let weeks pass after the plan, each with the pipeline stack's daily and weekly rules, then run Publish.
 
         The watch runs once a day at most, while its schedule is on.
         """
@@ -233,7 +233,7 @@ class RehearsalSession:
         self.weeks = tuple(costs)
 
     def publish(self) -> None:
-        """What the jobs left in the bucket beside the journal: also of a plan that failed or was rolled back."""
+        """Copy the files that the jobs published beside the journal, also for a plan that failed or was rolled back."""
         pipeline = deployed_pipeline(self.account, self.home)
         project = pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName"))
         bucket = project.environment["TAP_RECORDS_BUCKET"]
@@ -247,15 +247,15 @@ class RehearsalSession:
             (self.request.out / name).write_bytes(found["Body"].read())
 
     def calls_by_role(self) -> dict[str, dict[str, int]]:
-        """What each role was seen to ask for, as IAM actions: to be held against what it may."""
+        """IAM actions that each role used, to be compared with its permissions."""
         return by_role(self.account.calls, self.account.credentials)
 
     def called_on(self) -> dict[str, dict[str, list[str]]]:
-        """And on what, where a call's resource can be told by its parameters."""
+        """The resources of those calls, where a call's parameters show its resource."""
         return resources_by_role(self.account.calls, self.account.credentials)
 
     def summary(self) -> Summary:
-        """The figures of the whole life; what it cost this machine is not known before all is compared."""
+        """The figures of the whole rehearsal; its cost on this machine is known only after the comparison."""
         self.progress.say("comparing code and account")
         sizing = self.journal.sizing()
         assembly = self.setting.assembly_with("last", sizing.model_dump_json() if sizing else None)
@@ -280,7 +280,7 @@ class RehearsalSession:
         )
 
     def _next_deployment(self, stacks: Sequence[Stack]) -> int:
-        """How many resources the Production stage would change, were the same code deployed again now."""
+        """Number of resources that the Production stage would change if the same code were deployed again now."""
         changes = [change for stack in stacks for change in self.deployments.changes(stack)]
         for each in changes:
             self.progress.say(f"  the next deployment: {each}")
@@ -288,7 +288,7 @@ class RehearsalSession:
 
     @cached_property
     def aws(self) -> Aws:
-        """The rehearsal's own hands in production."""
+        """The rehearsal's own access to production."""
         region = self.production[0].region
         session = self.account.session(self.account.production, region)
         return Aws(session, self.account.production, region, self.account.clock)
@@ -300,7 +300,7 @@ class RehearsalSession:
 
     @cached_property
     def branch(self) -> Path:
-        """The branch's newest commit; at first the one that the pipeline carries out."""
+        """The branch's newest commit; at first the one that the pipeline runs."""
         if not self.scenario.pushes:
             return self.setting.source
         to = self.setting.scratch / "branch"
@@ -321,7 +321,7 @@ class RehearsalSession:
         )
 
     def _reached(self, milestone: str, at: datetime) -> None:
-        """What the scenario hangs on a milestone: events, late tags, calls by hand."""
+        """Start everything that the scenario ties to a milestone: events, late tags, manual calls."""
         self.parting(milestone)
         self.workload.milestone(milestone, at)
         self.account.part(AlarmStates).look_soon(self.account)
@@ -337,7 +337,7 @@ class RehearsalSession:
                 self._by_hand(each)
 
     def _push(self, push: Push) -> None:
-        """Put a commit on the branch: what runs beside the pipeline finds it from its next build on."""
+        """Put a commit on the branch: projects beside the pipeline use it from their next build on."""
         changed = self.branch / push.file
         text = changed.read_text()
         if push.old not in text:
@@ -388,17 +388,17 @@ class RehearsalSession:
         return self.account.part(Builds).may_start(build_limit(self.account))
 
     def _is_on(self, rule: str) -> bool:
-        """Whether a rule of the pipeline's stack is on, by its logical id."""
+        """Whether a rule of the pipeline's stack is enabled, by its logical id."""
         stacks = self.account.part(StackStore).of(self.account.tooling, self.home.region)
         (found,) = (stack.resources[rule] for stack in stacks if rule in stack.resources)
         return self.account.part(RuleStates).is_on(self.account.tooling, self.home.region, found)
 
     def _events(self) -> list[datetime]:
-        """When something befalls the platform, or did."""
+        """Times of past and coming events of the scenario."""
         return [*self.workload.moments(), *self.by_hand_at]
 
     def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:
-        """Start what the rules of the pipeline's stack start when a gate was rejected, or answered by nobody."""
+        """Start the reactions of the pipeline stack's rules to a gate that was rejected or expired."""
         event = gate_failed(pipeline.name, execution.id, gate)
         for reaction in (each for each in pipeline.reactions if each.matches(event)):
             try:
@@ -411,7 +411,7 @@ class RehearsalSession:
         self._until_it_ends(pipeline.project(pipeline.stages[-1].actions[-1].configuration.get("ProjectName")), {})
 
     def _prepared(self, project: Project) -> Job:
-        """A project beside the pipeline, with the branch where it has a source."""
+        """A project beside the pipeline, with the branch if it has a source."""
         if project.has_source:
             return self.jobs.prepare(project, {"branch": self.branch}, "branch")
         return self.jobs.prepare(project, {}, None)
@@ -419,7 +419,7 @@ class RehearsalSession:
     def _until_it_ends(self, project: Project, variables: Mapping[str, str]) -> Job:
         """Run a project on the branch outside the pipeline, again after a crash or an injected fault."""
         injected = self.request.fault_rate > 0 or self.request.crash_at is not None
-        runs = RETRIES if injected else 1  # what AWS itself refuses, it refuses again at the same moment
+        runs = RETRIES if injected else 1  # AWS refuses the same call again at the same moment
         for _ in range(runs):
             job = self._prepared(project)
             try:

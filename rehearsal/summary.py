@@ -1,6 +1,6 @@
 """The figures of a rehearsal, from the account's own record, inventory and journal items.
 
-Nothing here comes from the optimizer's deciding or executing: who judges a run does not ask it.
+No figure comes from the optimizer's decisions or execution: the judge of a run is independent of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Value(BaseModel):
 
 
 class ActionSummary(_Value):
-    """One decision on one resource, and what became of it."""
+    """One decision on one resource, and its outcome."""
 
     id: str
     resource: str
@@ -44,7 +44,7 @@ class AssessmentSummary(_Value):
 
 
 class PhaseSummary(_Value):
-    """One phase. `window_hours`: how long it was observed; null when it never was."""
+    """One phase. `window_hours`: length of its observation; null if there was none."""
 
     phase: int
     outcome: Outcome
@@ -62,10 +62,11 @@ class MonthlyCost(_Value):
 
 
 class PlannedCost(_Value):
-    """US dollars a month at list price as the plan and its page say; `monthly_cost` is the account's own count.
+    """US dollars a month at list price as in the plan and on its page; `monthly_cost` is the account's own count.
 
-    `after` is after the whole plan, `standing` after what was accepted of it. Of what is billed by use, both counts
-    hold the requests of DynamoDB tables and nothing else.
+    `after` is after the whole plan, `standing` after the accepted part. Both counts include the requests of DynamoDB
+    tables
+    and nothing else that is billed by use.
     """
 
     before: float
@@ -74,14 +75,14 @@ class PlannedCost(_Value):
 
 
 class WeekCost(_Value):
-    """A week that began on `start`, as the account was billed for it: amortized, credits and taxes left out."""
+    """A week that began on `start`, as billed to the account: amortized, without credits and taxes."""
 
     start: str
     usd: float
 
 
 class ReactionSummary(_Value):
-    """How quickly a phase was rolled back: minutes from the onset to the first undo, and to the service as before."""
+    """Speed of a phase's rollback: minutes from the onset to the first undo, and to a restored service."""
 
     phase: int
     undo_after_minutes: float
@@ -103,18 +104,18 @@ class Summary(_Value):
     metric_calls: int
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    reactions: tuple[ReactionSummary, ...] = ()  # one for each phase that was rolled back for what befell the service
-    weeks: tuple[WeekCost, ...] = ()  # the last one before the plan, then those lived after it
+    reactions: tuple[ReactionSummary, ...] = ()  # one for each phase that was rolled back because the service got worse
+    weeks: tuple[WeekCost, ...] = ()  # the last week before the plan, then those after it
 
 
 def phases_of(journal: JournalReader) -> tuple[PhaseSummary, ...]:
-    """All three phases as the journal's items tell them."""
+    """All three phases, from the journal's items."""
     plan = journal.plan() or {"actions": (), "decisions": (), "held": "no plan"}
     return tuple(_phase(number, plan, journal.phase(number)) for number in PHASES)
 
 
 def reactions_of(journal: JournalReader, onsets: Sequence[datetime]) -> tuple[ReactionSummary, ...]:
-    """For each phase that was rolled back after the service got worse, how long that took."""
+    """Reaction times of each phase that was rolled back after the service got worse."""
     found = []
     for number in PHASES:
         began = journal.told(f"Phase {number} is rolled back")
@@ -136,7 +137,7 @@ def excluded_of(journal: JournalReader) -> frozenset[str]:
 
 
 def planned_cost(journal: JournalReader) -> PlannedCost | None:
-    """What the current plan says the account costs before and after it; None where it says nothing of costs."""
+    """The current plan's costs before and after it; None if the plan has none."""
     plan = journal.plan() or {}
     if not (costs := plan.get("costs")):
         return None
@@ -151,12 +152,12 @@ def planned_cost(journal: JournalReader) -> PlannedCost | None:
 
 
 def metric_calls(calls: Sequence[Call]) -> int:
-    """How many calls read metrics."""
+    """Number of calls that read metrics."""
     return sum(call.service == "cloudwatch" and call.operation in METRIC_OPERATIONS for call in calls)
 
 
 def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) -> list[str]:
-    """Where the rehearsal did not end as the scenario expects, each as a sentence."""
+    """Differences between the rehearsal's end and the scenario's expectation, each as a sentence."""
     found = []
     for phase in summary.phases:
         wanted = expect.phases.get(str(phase.phase))  # type: ignore[call-overload]  # a literal, by construction
@@ -189,7 +190,7 @@ def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) 
 
 
 def _other_costs(summary: Summary, within: float | None) -> list[str]:
-    """Where the plan's costs are further from the account's own than this share; nothing when none is expected."""
+    """Plan costs that differ from the account's own by more than this share; empty if the scenario sets none."""
     if within is None:
         return []
     planned, billed = summary.planned_cost, summary.monthly_cost
@@ -204,7 +205,7 @@ def _other_costs(summary: Summary, within: float | None) -> list[str]:
 
 
 def other_sizing(found: SizingRecord | None, expected: Sizing | None) -> list[str]:
-    """Where the sizing in force is not the expected one, part by part; nothing when none is expected."""
+    """Parts of the sizing in force that differ from the expected one; empty if none is expected."""
     if expected is None:
         return []
     sizing = found.sizing if found else Sizing.AS_DESIGNED

@@ -1,7 +1,7 @@
-"""From which load on each action is kept, and with how much headroom it is applied before: analysis alone, no plan.
+"""The load from which each action is kept, and its headroom before that: analysis alone, without a plan.
 
 The foundation is loaded once. Each point has another past: its metrics are computed from its own load, and all actions
-decide on them anew.
+decide again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 @dataclass(frozen=True)
 class Cell:
-    """One decision at one point. `headroom` is the share that its tightest limit leaves, below 0 when it is passed."""
+    """One decision at one point. `headroom` is the unused share of its tightest limit, below 0 when it is exceeded."""
 
     choice: Choice
     headroom: float | None
@@ -48,14 +48,14 @@ class Row:
 
     @property
     def turns(self) -> int | None:
-        """The first point from which on it is never applied again; None when it is at the last."""
+        """The first point from which on the action is never applied; None if it is applied at the last."""
         last = max((n for n, cell in enumerate(self.cells) if cell.choice is Choice.APPLY), default=-1)
         return None if last == len(self.cells) - 1 else last + 1
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What was asked for, how its points are shown, and all rows."""
+    """The sweep's argument, the labels of its points, and all rows."""
 
     asked: str
     unit: str
@@ -64,7 +64,7 @@ class Sweep:
 
 
 def sweep(asked: str, scenario: Scenario, seed: int) -> Sweep:
-    """Decide at every point. Raises UsageError for what cannot be swept."""
+    """Decide at every point. Raises UsageError for an axis or value that cannot be swept."""
     points = points_of(asked, scenario.workload, scenario.begins)
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
@@ -81,7 +81,7 @@ def sweep(asked: str, scenario: Scenario, seed: int) -> Sweep:
 
 
 def _decided(life: RehearsalSession, point: Point, seed: int) -> Sequence[Decision]:
-    """All decisions on the account as it stands, under another past."""
+    """All decisions on the account in its present state, under another past."""
     past = Workload(point.workload, life.account, seed, events=life.scenario.events, jobs=life.scenario.jobs)
     for at, present in life.workload.timeline:
         past.remember(datetime.fromtimestamp(at, UTC), present)
@@ -102,7 +102,7 @@ def _rows(decided: Sequence[Sequence[Decision]]) -> Iterator[Row]:
 
 
 def _moving(decisions: Sequence[Decision]) -> frozenset[str]:
-    """The criteria that the sweep moves: what every point observes alike, or has the same limit of, says nothing."""
+    """The criteria that the sweep changes: others have the same observation and limit at every point."""
     seen: dict[str, set[object]] = {}
     for criterion in (each for decision in decisions for each in decision.criteria):
         seen.setdefault(criterion.name, set()).add((criterion.observed, criterion.limit))
@@ -118,7 +118,7 @@ def _cell(decision: Decision, moving: frozenset[str]) -> Cell:
 
 
 def headroom(criterion: Criterion) -> float | None:
-    """What the limit leaves, as a share of it; None where it is no number, or was not measured."""
+    """The unused share of the limit; None if the limit is not a number, or nothing was measured."""
     observed, limit = criterion.observed, criterion.limit
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (observed, limit))
     if not numbers or criterion.verdict is Verdict.NO_DATA:
@@ -130,7 +130,7 @@ def headroom(criterion: Criterion) -> float | None:
 
 
 def write_csv(found: Sweep, path: Path) -> None:
-    """One line for each action, resource and point."""
+    """Write one line for each action, resource and point."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["action", "resource", found.unit, "decision", "headroom", "tightest limit", "reason"])
@@ -141,7 +141,7 @@ def write_csv(found: Sweep, path: Path) -> None:
 
 
 def told(row: Row, labels: Sequence[str]) -> Mapping[str, str]:
-    """A row in words: until where it is applied, from where it is kept, and how much is left at the first point."""
+    """A row in words: the points where it is applied and kept, and the headroom at the first point."""
     applied = [n for n, cell in enumerate(row.cells) if cell.choice is Choice.APPLY]
     turns = row.turns
     last, kept = (row.cells[applied[-1]] if applied else None), row.cells[turns] if turns is not None else None

@@ -1,4 +1,4 @@
-"""What a sweep varies: `NAME=FROM..TO`, `NAME=FROM..TOxPOINTS` or `NAME=A,B,C`; K and M are thousands and millions."""
+"""The axis of a sweep: `NAME=FROM..TO`, `NAME=FROM..TOxPOINTS` or `NAME=A,B,C`; K and M are thousands and millions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ POINTS = 20
 MOST = 200
 _UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "%": 1.0}
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KM%]?)", re.IGNORECASE)
-_BEFORE = timedelta(days=7)  # so long before the analysis a spike comes
+_BEFORE = timedelta(days=7)  # time between a spike and the analysis
 
 
 @dataclass(frozen=True)
 class Point:
-    """One place of the sweep: how it is shown, who uses the platform there, and by which policy is decided."""
+    """One point of the sweep: its label, its workload, and the policy of its decisions."""
 
     label: str
     workload: WorkloadSpec
@@ -33,7 +33,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Axis:
-    """A name with its unit, and how a workload has one of its values."""
+    """An axis: its unit, and a function that sets a value in a workload."""
 
     unit: str
     put: Callable[[WorkloadSpec, float, datetime], WorkloadSpec]
@@ -57,13 +57,13 @@ def _spiked(workload: WorkloadSpec, factor: float, now: datetime) -> WorkloadSpe
 
 
 def unit_of(asked: str) -> str:
-    """What the values of an axis count."""
+    """The unit of an axis's values."""
     name = asked.partition("=")[0]
     return AXES[name].unit if name in AXES else "policy"
 
 
 def points_of(asked: str, workload: WorkloadSpec, now: datetime) -> Sequence[Point]:
-    """The points that `--sweep` names. Raises UsageError naming what is wrong."""
+    """The points of a `--sweep` argument. Raises UsageError, naming what is wrong in it."""
     name, equals, values = asked.partition("=")
     if not equals or name not in (*AXES, POLICY):
         known = ", ".join((*AXES, POLICY))
@@ -92,7 +92,7 @@ def _number(asked: str, text: str) -> float:
 
 
 def short(value: float) -> str:
-    """A number as it is written in a sweep: 2.5M."""
+    """A number in the notation of a sweep: 2.5M."""
     for unit, size in (("M", 1e6), ("K", 1e3)):
         if abs(value) >= size:
             return f"{value / size:.4g}{unit}"

@@ -39,7 +39,7 @@ def _table(found: Sweep) -> Table:
 
 
 def picture(found: Sweep) -> str:
-    """Rows are actions on resources, columns the points, the colour what the tightest limit leaves."""
+    """A picture: rows are actions on resources, columns the points, the colour is the tightest limit's headroom."""
     names = [f"{row.action} {name_in(row.resource)}" for row in found.rows]
     shares = [[_shown(cell.headroom) for cell in row.cells] for row in found.rows]
     words = [[_LETTER[cell.choice] for cell in row.cells] for row in found.rows]

@@ -1,4 +1,4 @@
-"""Synthesis through a cache: `python app.py` takes seconds, and says the same for the same sources and sizing."""
+"""Synthesis through a cache: `python app.py` takes seconds, and makes the same for the same sources and sizing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from domain.errors import OptimizerError
 
-# What app.py reads: its own layers, and of the optimizer what the actions declare and import. The
-# rehearsal and the dashboard make nothing that is synthesized.
+# Sources of app.py: its own layers, and of the optimizer the actions and their imports. The
+# rehearsal and the dashboard have no part in synthesis.
 SYNTHESIZED_FROM = (
     "app.py",
     "cdk.json",
@@ -31,7 +31,7 @@ SYNTHESIZED_FROM = (
 NOT_SYNTHESIZED_FROM = ("optimizer/dashboard",)
 KINDS = (".py", ".json", ".yaml", ".yml")
 
-# The pushed commit, as far as a folder can tell: everything but what is built, installed or kept beside it.
+# The pushed commit, as a folder shows it: everything except build outputs, installed packages and caches.
 NOT_SOURCE = (
     ".git",
     ".venv",
@@ -57,7 +57,7 @@ class SynthesisFailed(OptimizerError):
 
 @dataclass(frozen=True)
 class Synthesis:
-    """Runs app.py, or takes the assembly it made before from `cache`."""
+    """Runs app.py, or takes the assembly of an earlier run from `cache`."""
 
     cache: Path
 
@@ -77,14 +77,14 @@ class Synthesis:
 
 
 def copy_sources(project: Path, to: Path) -> None:
-    """The project as a push would carry it."""
+    """The project's files as in a push."""
     shutil.copytree(project, to, ignore=shutil.ignore_patterns(*NOT_SOURCE), dirs_exist_ok=True)
 
 
 def lay_out(project: Path, to: Path) -> Path:
-    """A folder that reads as the project does: files of its own at the top, links to the project's folders.
+    """A folder that reads like the project: its own files at the top, links to the project's folders.
 
-    What is made at the top stays here. Nothing may write below a link: that would change the project.
+    New files at the top stay here. Nothing may write below a link: that would change the project.
     """
     to.mkdir(parents=True)
     for path in project.iterdir():
@@ -122,7 +122,7 @@ def _inputs(sources: Path) -> Iterator[Path]:
 
 def _synthesize(sources: Path, environ: Mapping[str, str]) -> None:
     quiet = {
-        "CDK_VALIDATION": "false",  # twice as fast; strict synthesis is a check of its own
+        "CDK_VALIDATION": "false",  # twice as fast; strict synthesis is a separate check
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
     kept = {name: value for name, value in environ.items() if name not in ("CDK_OUTDIR", "PYTHONPATH")}
@@ -138,6 +138,6 @@ def _keep(out: Path, kept: Path) -> None:
     arriving = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}")
     shutil.copytree(out, arriving)
     try:
-        arriving.rename(kept)  # whole or not at all: rehearsals run side by side
+        arriving.rename(kept)  # complete or not at all: rehearsals run side by side
     except OSError:
-        shutil.rmtree(arriving)  # another one was quicker, with the same content
+        shutil.rmtree(arriving)  # another process was quicker, with the same content

@@ -1,9 +1,9 @@
-"""Scenarios lived together: what they share once, then each by itself in a process that forks from it.
+"""Scenarios of one trunk: the shared part runs once, then each continues in a process that forks from it.
 
     python -m rehearsal.together FOLDER SCENARIO...
 
-The scenarios must be of one trunk (`parting`). Each leaves in FOLDER/its name: `out`, as `rehearse --out` fills it,
-what `rehearse` prints (`told`), its progress (`progress`) and, when all of that is there, its exit code (`code`).
+The scenarios must be of one trunk (`parting`). Each writes to FOLDER/NAME: `out`, as `rehearse --out` fills it,
+the output of `rehearse` (`told`), its progress (`progress`) and, when all of that is complete, its exit code (`code`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from rehearsal.session import RehearsalSession
 from rehearsal.spent import Spent
 from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
-AT_ONCE = 1  # lives that part, beside the trunk
+AT_ONCE = 1  # separated scenarios that run at once, beside the trunk
 
 
 @dataclass
 class Together:
-    """The lives of one trunk. This process lives the last of them, from which all the others part."""
+    """The scenarios of one trunk. This process runs the last of them, from which all others separate."""
 
     folder: Path
     scenarios: Sequence[Scenario]
@@ -42,7 +42,7 @@ class Together:
     _parted: set[str] = field(default_factory=set)
 
     def live(self) -> int:
-        """All of them to their ends; how many did not end as they should."""
+        """Run all to their ends; returns the number that did not end as expected."""
         trunk = self.scenarios[-1]
         progress = Progress(self._progress_of(trunk))
         sys.stderr = progress.stream
@@ -61,7 +61,7 @@ class Together:
         return sum((self.folder / each.name / "code").read_text() != "0" for each in self.scenarios)
 
     def _part(self, life: RehearsalSession, moment: str) -> None:
-        """Let the scenarios that part here live on, each in its own process; the trunk goes on."""
+        """Let the scenarios that separate here continue, each in its own process; the trunk continues here."""
         for scenario in self.scenarios[:-1]:
             if self.is_child or scenario.name in self._parted or parts_at(scenario) != moment:
                 continue
@@ -70,7 +70,7 @@ class Together:
                 life.become(self._request(scenario), Path(tempfile.mkdtemp(dir=life.setting.scratch)))
 
     def _forked(self, life: RehearsalSession, scenario: Scenario) -> bool:
-        """True in the new process, which from here on is this scenario's."""
+        """Fork; True in the new process, which runs this scenario from now on."""
         while len(self._children) >= AT_ONCE:
             self._wait()
         spent = Spent.so_far() - self.begun
@@ -85,7 +85,7 @@ class Together:
         return True
 
     def _end(self, life: RehearsalSession) -> None:
-        """The rest of this process's life, and what it leaves. A child's process ends with it."""
+        """Run the rest of this process's scenario, and write its files. A child's process ends with it."""
         try:
             walk = life.walk()
             sys.stdout = (self.folder / life.scenario.name / "told").open("w")
@@ -98,12 +98,12 @@ class Together:
             stream.flush()
         ended = self.folder / life.scenario.name / "ended"
         ended.write_text(str(code))
-        ended.rename(ended.with_name("code"))  # whoever waits for it finds it whole
+        ended.rename(ended.with_name("code"))  # a reader that waits for it finds it complete
         if self.is_child:
             os._exit(0)
 
     def _wait(self) -> None:
-        """Until one of the others has ended. What it spent is not this life's."""
+        """Wait until one of the others has ended. Its resources do not count as this scenario's."""
         _, _, used = os.wait4(self._children.pop(0), 0)
         self.begun = Spent(self.begun.wall_seconds, self.begun.cpu_seconds + used.ru_utime + used.ru_stime)
 
@@ -123,7 +123,7 @@ class Together:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """See the module. 1 when one of the lives did not end as its scenario expects."""
+    """Run as in the module's docstring. 1 if a scenario did not end as expected."""
     folder, *names = arguments
     ((*scenarios,),) = trunks(load_scenario(each) for each in names)
     return 1 if Together(Path(folder), scenarios, Spent.so_far()).live() else 0

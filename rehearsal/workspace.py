@@ -1,4 +1,4 @@
-"""What a rehearsal is given: what was asked for, the project, a folder to throw away."""
+"""Input of a rehearsal: the request, the project, a temporary folder."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ PRODUCTION = "Production"
 
 @dataclass(frozen=True)
 class RehearsalRequest:
-    """What to rehearse. `crash_at` and `fault_rate` concern the jobs' AWS calls; `weeks_after` come after the plan.
+    """The request of a rehearsal. `crash_at`, `fault_rate`: for the jobs' AWS calls; `weeks_after`: after the plan.
 
-    `every_tick`: the watch runs at each tick of its schedule, where nothing happens as well. `wire`: calls take the
-    way over HTTP's texts, as those of a served account do.
+    `every_tick`: the watch runs at each tick of its schedule, even while nothing happens. `wire`: calls go through
+    HTTP's
+    text form, like those to a served account.
     """
 
     out: Path
@@ -40,7 +41,7 @@ class RehearsalRequest:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where a rehearsal takes place: what was asked for, the project, a folder to throw away."""
+    """Workspace of a rehearsal: the request, the project, a temporary folder."""
 
     request: RehearsalRequest
     project: Path
@@ -53,13 +54,13 @@ class Workspace:
 
     @cached_property
     def source(self) -> Path:
-        """The project as the Source action brings it."""
+        """The project's files as in the Source action's output."""
         to = self.scratch / "source"
         copy_sources(self.project, to)
         return to
 
     def synthesize(self) -> Assembly:
-        """The assembly of the design, or of what the scenario starts from, as the first deployment had it."""
+        """The assembly of the first deployment: the design, or the sizing that the scenario starts from."""
         self.progress.say("synthesizing the app (or taking the same assembly from .rehearsal/cache)")
         return self.assembly_with("first", self.started_from)
 
@@ -70,7 +71,7 @@ class Workspace:
         return None if sizing is None else SizingRecord(revision=1, sizing=sizing).model_dump_json()
 
     def assembly_with(self, name: str, sizing: str | None) -> Assembly:
-        """The assembly under a sizing record's JSON; None: nothing was ever accepted."""
+        """The assembly for a sizing record's JSON; None: nothing was ever accepted."""
         folder = self.scratch / name
         lay_out(self.source, folder)
         if sizing is not None:
@@ -92,5 +93,5 @@ class Workspace:
 
 
 def production_of(assembly: Assembly) -> tuple[Stack, ...]:
-    """The stacks of the production stage, whatever construct it hangs below."""
+    """The stacks of the production stage, under any parent construct."""
     return tuple(stack for stack in assembly.stacks if stack.stage.split("/")[-1] == PRODUCTION)

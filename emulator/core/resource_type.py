@@ -91,8 +91,9 @@ Delete = Callable[[Site, str], None]  # by physical id
 
 @dataclass(frozen=True)
 class ResourceType:
-    """Functions that create, update, delete and import one CloudFormation type. `updatable`: the properties that
-    `update` can change.
+    """Functions that create, update, delete and import one CloudFormation type.
+
+    `updatable` names the properties that `update` can change.
 
     Without `delete`, a template that no longer declares the resource has to retain it; without `adopt`
     it cannot be imported.

@@ -1,1 +1,1 @@
-"""Those who act beside the pipeline: the application, tenants, pipes."""
+"""Actors beside the pipeline: the application, tenants, pipes."""

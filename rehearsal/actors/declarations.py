@@ -1,4 +1,4 @@
-"""The application that runs on the platform: what it declares of itself on its first day (docs/application.md)."""
+"""The application that runs on the platform: its declarations on its first day (docs/application.md)."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from optimizer.ports.aws import Aws
 
 
 def declare(aws: Aws) -> None:
-    """Name the tiers whose metrics the application publishes."""
+    """Declare the tiers whose metrics the application publishes."""
     aws.ssm.put_parameter(Name=DECLARATION, Value=",".join(TIERS), Type="String")

@@ -1,7 +1,7 @@
 """An application that follows the pointers to its tables: a sample of its items, and of its writes.
 
-It writes wherever the pointer sends it, in the layout that the table there has. Refused, it writes
-nothing, and asks the pointer again the next time: that is what it declared (docs/application.md).
+It writes to the table that the pointer names, in that table's layout. After a refused write it writes
+nothing, and reads the pointer again the next time, as it declared (docs/application.md).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Item = Mapping[str, Mapping[str, Any]]
 
 
 class ItemWriter:
-    """Writes, and remembers what was acknowledged: by table of the design and key."""
+    """Writer of items that remembers each acknowledged write, by table of the design and key."""
 
     def __init__(self, account: EmulatedAccount, region: str, spec: FollowedPointers, seed: int) -> None:
         self._account, self._spec = account, spec
@@ -38,10 +38,10 @@ class ItemWriter:
         self._ssm = account.client("ssm", account.production, region)
         self._number = 0
         self.known: dict[str, dict[tuple[str, str], Item]] = {name: {} for name in SOURCES}
-        self._led = {name: name for name in SOURCES}  # where the pointers led last, when both agreed
+        self._led = {name: name for name in SOURCES}  # the pointers' last values, when both agreed
 
     def declare(self) -> None:
-        """Say that the pointers are followed, and put the sample of items there."""
+        """Declare that the application follows the pointers, and put the sample of items into the tables."""
         self._account.part(TableChanges).each_counts_as = self._spec.each_counts_as
         self._ssm.put_parameter(Name=DECLARATION, Value="true", Type="String")
         for number in range(self._spec.items):
@@ -50,11 +50,11 @@ class ItemWriter:
             self._account.on_change(self._write_late)
 
     def begin(self, at: datetime) -> None:
-        """Write from this moment on, one write each time."""
+        """Start writing at this moment: one write each time."""
         self._account.schedule(at, lambda: self._write(at + LASTING))
 
     def differences(self) -> list[str]:
-        """Where the tables that the pointers name do not hold exactly what was acknowledged."""
+        """Tables named by the pointers that do not hold exactly the acknowledged items, each with the keys."""
         wrong = []
         for name, known in self.known.items():
             table = self._table(name)
@@ -85,10 +85,10 @@ class ItemWriter:
         now = self._account.clock.now()
         if now < until:
             self._account.schedule(now + timedelta(minutes=self._spec.write_every_minutes), lambda: self._write(until))
-        return False  # items are no configuration
+        return False  # items are data, not configuration
 
     def _write_late(self, _at: datetime) -> None:
-        """A put and a delete that were on their way when the pointers were turned."""
+        """A put and a delete to the old tables, sent before the pointers were switched and arriving after it."""
         tables = {name: self._table(name) for name in SOURCES}
         if tables == self._led or len({table == MERGED for table in tables.values()}) > 1:
             return

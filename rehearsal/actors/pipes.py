@@ -1,4 +1,4 @@
-"""Pipes that somebody put on a table's stream: consumers that no Lambda function shows."""
+"""Pipes on a table's stream: consumers that no Lambda function shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rehearsal.scenario import Pipe
 
 
 def put_pipe(aws: Aws, pipe: Pipe) -> None:
-    """Make the pipe from the table's stream to a queue; UsageError when the table has no stream."""
+    """Make the pipe from the table's stream to a queue; raises UsageError if the table has no stream."""
     table = aws.dynamodb.describe_table(TableName=pipe.table)["Table"]
     if "LatestStreamArn" not in table:
         raise UsageError(f"The scenario puts the pipe {pipe.name} on {pipe.table}, which has no stream.")

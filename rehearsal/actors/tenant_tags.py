@@ -1,4 +1,4 @@
-"""Tags that somebody puts on resources in the middle of their life, and what a tenant owns by them."""
+"""Tags put on resources during the rehearsal, and the resources that a tenant owns by them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Owned:
     since: datetime
 
     def touched_by(self, call: Call) -> bool:
-        """Whether the call changed this resource: it landed, it is no reading, and it names it."""
+        """Whether the call changed this resource: it succeeded, it is mutating, and it names the resource."""
         if not call.mutating or call.error is not None or call.at < self.since:
             return False
         return any(text in (self.name, self.arn) for text in _strings(call.parameters))
@@ -31,9 +31,9 @@ class Owned:
 def put_tags(
     aws: Aws, governed: Iterable[Governed], resource: str, tags: Mapping[str, str], instance: int | None = None
 ) -> Owned | None:
-    """Tag the resource of that physical name; tells whom it then belongs to. UsageError for an unknown name.
+    """Tag the resource with that physical name; returns the tenant's ownership, if any. UsageError for an unknown name.
 
-    With `instance`, that one of a group's instances is tagged, and the group is the tenant's with it.
+    With `instance`, that instance of a group is tagged, and the whole group counts as the tenant's.
     """
     for each in governed:
         if each.name == resource and instance is not None:
@@ -50,7 +50,7 @@ def put_tags(
 
 
 def tenant_resources_touched(calls: Iterable[Call], owned: Sequence[Owned]) -> int:
-    """How many resources of tenants the optimizer changed, by the account's own record."""
+    """Number of tenants' resources that the optimizer changed, counted from the account's call record."""
     changing = [call for call in calls if call.mutating]
     return sum(any(each.touched_by(call) for call in changing) for each in owned)
 

@@ -1,1 +1,1 @@
-"""The synthesized pipeline, walked: definition, engine, builds, conditions, deployments."""
+"""A walk through the synthesized pipeline: definition, engine, builds, conditions, deployments."""

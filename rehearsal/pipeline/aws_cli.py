@@ -1,4 +1,4 @@
-"""The AWS CLI of CodeBuild's images, as far as a script of a buildspec uses it: one operation, its input as JSON."""
+"""The AWS CLI of CodeBuild's images, as far as scripts of buildspecs use it: one operation, its input as JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     import boto3
 
-SERVICES = {"s3api": "s3"}  # commands that are called otherwise than boto3's services
+SERVICES = {"s3api": "s3"}  # commands whose name differs from boto3's service
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def with_aws_cli(session: boto3.Session, run: Run) -> Run:
-    """`subprocess.run`, for which the command `aws` calls by this session."""
+    """`subprocess.run`, with the command `aws` calling through this session."""
 
     def either(command: Sequence[str], **more: Any) -> subprocess.CompletedProcess[str]:
         if command[0] != "aws":
@@ -31,7 +31,7 @@ def with_aws_cli(session: boto3.Session, run: Run) -> Run:
         except ClientError as error:
             return subprocess.CompletedProcess(command, 254, "", str(error))
         if body := answer.pop("Body", None):
-            Path(arguments[-1]).write_bytes(body.read())  # the CLI writes it to the file that is named last
+            Path(arguments[-1]).write_bytes(body.read())  # the CLI writes it to the file that its last argument names
         return subprocess.CompletedProcess(command, 0, json.dumps(answer, default=str), "")
 
     return either

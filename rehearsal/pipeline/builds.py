@@ -1,11 +1,11 @@
 """Runs the `build` commands of a synthesized CodeBuild project, as far as a laptop can.
 
-A job sees an otherwise empty folder with its declared inputs, its declared environment and what
-CodeBuild itself sets. `python -m optimizer ...` runs in process against the emulated account where the
-folder holds the code that runs here, else as a process of its own (`other_code`); a Python script that
-stands in the buildspec runs in process, `python app.py` through the cache of assemblies, everything else
-in bash; exported variables carry on from one command to the next, as in buildspec version 0.2. `install`
-and `pre_build` are shown as not run, but for such scripts and for the links that CDK generates there.
+A job has a folder with its declared inputs alone, its declared environment and CodeBuild's own
+variables. `python -m optimizer ...` runs in process against the emulated account if the folder holds
+this process's code, else as a separate process (`other_code`); an inline Python script of the
+buildspec runs in process, `python app.py` through the cache of assemblies, everything else in
+bash; exported variables pass from one command to the next, as in buildspec version 0.2. `install`
+and `pre_build` are printed as not run, except inline scripts and the links that CDK generates there.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from rehearsal.synthesis import Synthesis, SynthesisFailed, copy_sources, lay_ou
 
 Say = Callable[[str], None]
 Verb = Callable[[Sequence[str], Mapping[str, str], str], int]
-"""Runs `python -m optimizer` in process: arguments, the job's environment, who calls; gives the exit code."""
+"""Runs `python -m optimizer` in process: arguments, the job's environment, the actor; returns the exit code."""
 
 Script = Callable[[str, Mapping[str, str], str], int]
-"""Runs a Python script that stands in a buildspec, likewise."""
+"""Runs an inline Python script of a buildspec: its text, the job's environment, the actor; returns the exit code."""
 
 SignIn = Callable[[str], Mapping[str, str]]
 """The variables with the credentials of a role, by its ARN."""
@@ -46,7 +46,7 @@ OPERATORS = frozenset("();<>|&")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended: the exit code of the command that failed (0: none did), and what it leaves."""
+    """The end of a job: the exit code of the command that failed (0: none did), its output and its folder."""
 
     exit_code: int
     failed: str
@@ -60,18 +60,18 @@ class Ended:
 
 
 def no_credentials(role_arn: str) -> Mapping[str, str]:  # noqa: ARG001 -- a SignIn's signature
-    """For jobs that call nobody."""
+    """No variables, for jobs that call no AWS API."""
     return {}
 
 
 def no_script(script: str, environ: Mapping[str, str], actor: str) -> int:  # noqa: ARG001 -- a Script's signature
-    """For jobs that have none."""
+    """A refusal, for jobs without an inline script."""
     raise WalkFailed(f"{actor}: nothing here runs the script that its buildspec holds.")
 
 
 @dataclass(frozen=True)
 class BuildRunner:
-    """What all jobs of one rehearsal share. `scratch` is emptied by its owner."""
+    """Shared state of all jobs of one rehearsal. The owner of `scratch` empties it."""
 
     verb: Verb
     synthesis: Synthesis
@@ -84,17 +84,17 @@ class BuildRunner:
     _told: set[str] = field(default_factory=set)
 
     def tell_once(self, line: str) -> None:
-        """Say what is the same for many jobs, the first time."""
+        """Print a line that many jobs repeat, the first time only."""
         if line not in self._told:
             self._told.add(line)
             self.say(line)
 
     def _packs(self, project: Project) -> bool:
-        """Whether a job files its own folder: what it files is its files, and no links."""
+        """Whether a job archives its own folder, which then needs files instead of links."""
         return any(PACKS in split(command) for command in project.commands("build"))
 
     def prepare(self, project: Project, inputs: Mapping[str, Path], primary: str | None) -> Job:
-        """A folder for a job: the primary input in it, the others beside it, linked where the buildspec says."""
+        """A folder for a job: the primary input in it, the others beside it, linked as in the buildspec."""
         room = Path(tempfile.mkdtemp(dir=self.scratch, prefix=f"{project.name}-"))
         folder = room / "src"
         if primary is None:
@@ -116,7 +116,7 @@ class BuildRunner:
 
 @dataclass
 class Job:
-    """One prepared build. `run` may be called again and again: a schedule starts the same project each time."""
+    """One prepared build. `run` may be called repeatedly: a schedule starts the same project each time."""
 
     jobs: BuildRunner
     project: Project
@@ -125,7 +125,7 @@ class Job:
     _linked: bool = False
 
     def run(self, actor: str, overrides: Mapping[str, str] | None = None, say: Say | None = None) -> Ended:
-        """Run the commands of the build phase until one fails. Crash of the emulated account passes through."""
+        """Run the commands of the build phase until one fails. A Crash of the emulated account passes through."""
         relay = Relay(say or self.jobs.say)
         shell = Shell(self.folder, {**self.declared, **(overrides or {})}, relay)
         self._link_inputs(shell)
@@ -140,7 +140,7 @@ class Job:
         return Ended(0, "", exported, tuple(relay.lines), self.folder)
 
     def moved(self, jobs: BuildRunner) -> Job:
-        """The same job in a folder of its own, with all that its runs left there, for a life that parts from this."""
+        """The same job in a new folder, with a copy of everything its runs left there, for a separated scenario."""
         room = Path(tempfile.mkdtemp(dir=jobs.scratch, prefix=f"{self.project.name}-"))
         shutil.copytree(self.folder.parent, room, symlinks=True, dirs_exist_ok=True)
         folder = room / self.folder.name
@@ -148,7 +148,7 @@ class Job:
         return replace(self, jobs=jobs, folder=folder, declared=declared)
 
     def output(self, artifact: str, to: Path) -> Path:
-        """An output artifact, copied out of its base directory. Raises WalkFailed when it was not made."""
+        """An output artifact, copied out of its base directory. Raises WalkFailed if the job did not make it."""
         base = self.project.base_directory(artifact)
         made = self.folder / base
         if not made.is_dir() or not any(made.iterdir()):
@@ -196,7 +196,7 @@ class Job:
 
 
 class Relay(io.TextIOBase):
-    """What a command prints: kept, and passed on line by line."""
+    """A command's output stream: keeps the lines, and passes each one on."""
 
     def __init__(self, say: Say) -> None:
         self.lines: list[str] = []
@@ -217,14 +217,14 @@ class Relay(io.TextIOBase):
 
 @dataclass
 class Shell:
-    """One bash as CodeBuild keeps it: each command leaves its exported variables and its folder to the next."""
+    """One bash session, as in CodeBuild: each command leaves its exported variables and its folder to the next."""
 
     folder: Path
     environ: dict[str, str]
     relay: Relay
 
     def run(self, command: str) -> int:
-        """The command's exit code. It finds this Python first on its PATH, and no AWS credentials but the job's."""
+        """Run a command; returns its exit code. This Python is first on its PATH; AWS credentials are the job's."""
         with tempfile.NamedTemporaryFile() as left:
             script = f"trap 'env -0 > {shlex.quote(left.name)}' EXIT\n{command}\n"
             done = subprocess.run(
@@ -261,7 +261,7 @@ class Shell:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """Stand in the job's folder, with stdout and stderr relayed."""
+        """Work in the job's folder, with stdout and stderr relayed."""
         with (
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(self.relay),
@@ -271,7 +271,7 @@ class Shell:
 
 
 def split(command: str) -> list[str]:
-    """A command's words, operators apart; a command that bash alone understands gives none."""
+    """A command's words, with operators as separate words; empty for a command that only bash can parse."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:
@@ -281,7 +281,7 @@ def split(command: str) -> list[str]:
 
 
 def source_artifact(project: Path, to: Path) -> Path:
-    """What the Source action would bring: the project's own files."""
+    """The Source action's output: the project's own files."""
     copy_sources(project, to)
     return to
 

@@ -1,6 +1,6 @@
-"""Entry conditions of a stage: runs the rule's inline Lambda function as it stands in the template.
+"""Entry conditions of a stage: runs the inline Lambda function of each rule, as in the template.
 
-A function that raises, or that answers a job by PutJobFailureResult, fails its rule; one failed rule
+A rule fails if its function raises, or reports PutJobFailureResult for its job; one failed rule
 applies the condition's result to the stage
 (https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-conditions.html).
 """
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from emulator.account import EmulatedAccount
 
 Invoke = Callable[[Function, Mapping[str, Any]], "str | None"]
-"""Invokes a function with an event; gives what went wrong, None when nothing did."""
+"""Invokes a function with an event; returns the error, None if there was none."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A condition that did not hold: its result, such as SKIP, and the rule's words."""
+    """A condition that failed: its result, such as SKIP, and the rule's reason."""
 
     result: str
     reason: str
 
 
 def enter(stage: PipelineStage, pipeline: SynthesizedPipeline, invoke: Invoke) -> Failed | None:
-    """The first entry condition of the stage that fails; None when the stage may be entered."""
+    """The first entry condition of the stage that fails; None if the stage may be entered."""
     for condition in stage.before_entry:
         for rule in condition.rules:
             reason = _check(rule, condition, pipeline, invoke)
@@ -66,9 +66,9 @@ def _event(rule: Rule, function: Function) -> Mapping[str, Any]:
 
 
 def in_process(account: EmulatedAccount, region: str) -> Invoke:
-    """Runs the inline code here, with its declared environment, against the emulated account.
+    """Runs the inline code in this process, with its declared environment, against the emulated account.
 
-    It calls as the rehearsal: the chosen crash and the faults are the jobs' own.
+    It calls as the rehearsal: crashes and faults concern the jobs alone.
     """
 
     def invoke(function: Function, event: Mapping[str, Any]) -> str | None:
@@ -90,7 +90,7 @@ def in_process(account: EmulatedAccount, region: str) -> Invoke:
 
 @contextlib.contextmanager
 def surroundings(variables: Mapping[str, str], region: str, session: boto3.Session) -> Iterator[None]:
-    """What inline code finds: its variables, and boto3's default session in its account."""
+    """The environment of inline code: its variables, and boto3's default session in its account."""
     kept, default = dict(os.environ), boto3.DEFAULT_SESSION
     os.environ.update({**variables, "AWS_REGION": region, "AWS_DEFAULT_REGION": region})
     boto3.DEFAULT_SESSION = session

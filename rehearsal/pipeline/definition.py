@@ -1,7 +1,7 @@
-"""The pipeline as it was synthesized: its template read into stages, actions, projects, functions and schedules.
+"""The synthesized pipeline: its template read into stages, actions, projects, functions and schedules.
 
-Only what the walk needs is read; whatever the walk needs and does not find is a WalkFailed with one
-line that names it, so that a template that would fail in CodePipeline fails here as well.
+Only the parts that the walk needs are read; a missing part raises WalkFailed with one line that
+names it, so that a template that would fail in CodePipeline fails here as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Resolve = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Project:
-    """One CodeBuild project: its declared environment, what its buildspec says, its role's ARN."""
+    """One CodeBuild project: its declared environment, its buildspec, its role's ARN."""
 
     id: str
     name: str
@@ -39,11 +39,11 @@ class Project:
 
     @property
     def exported(self) -> tuple[str, ...]:
-        """Variables that the action exports, each once (CDK repeats those the buildspec names itself)."""
+        """Variables that the action exports, each once (CDK repeats those of the buildspec)."""
         return tuple(dict.fromkeys(self.buildspec.get("env", {}).get("exported-variables", ())))
 
     def base_directory(self, artifact: str) -> str:
-        """The folder that becomes an output artifact: its own, or that of the only one."""
+        """The folder that becomes an output artifact: its own, or that of the only artifact."""
         declared = self.buildspec.get("artifacts", {})
         return str(declared.get("secondary-artifacts", {}).get(artifact, declared).get("base-directory", "."))
 
@@ -69,7 +69,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Condition:
-    """All rules must hold, else `result` (as SKIP) is applied to the stage."""
+    """All rules must hold, else `result` (for example SKIP) is applied to the stage."""
 
     result: str
     rules: tuple[Rule, ...]
@@ -77,7 +77,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class PipelineAction:
-    """One action of a stage. `configuration` is unresolved, with its `#{namespace.VARIABLE}` in place."""
+    """One action of a stage. `configuration` is unresolved and still contains `#{namespace.VARIABLE}`."""
 
     name: str
     category: str
@@ -94,7 +94,7 @@ class PipelineAction:
 
 @dataclass(frozen=True)
 class PipelineStage:
-    """One stage: its entry conditions and its actions by run order."""
+    """One stage: its entry conditions, and its actions by run order."""
 
     name: str
     before_entry: tuple[Condition, ...]
@@ -112,7 +112,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class SynthesizedPipeline:
-    """Everything of the pipeline's template that the walk interprets. Mappings go by logical id."""
+    """The parts of the pipeline's template that the walk uses. Mappings are by logical id."""
 
     name: str
     stages: tuple[PipelineStage, ...]
@@ -122,14 +122,14 @@ class SynthesizedPipeline:
     reactions: tuple[Reaction, ...]
 
     def project(self, reference: Any) -> Project:
-        """The project that a ProjectName or a target's Arn refers to; WalkFailed when there is none."""
+        """The project that a ProjectName or a target's Arn refers to; raises WalkFailed if there is none."""
         found = self.projects.get(referred(reference) or "")
         if found is None:
             raise WalkFailed(f"{shown(reference)} is no CodeBuild project of the pipeline's template.")
         return found
 
     def function(self, reference: Any) -> Function:
-        """The inline function that a FunctionName refers to; WalkFailed when there is none."""
+        """The inline function that a FunctionName refers to; raises WalkFailed if there is none."""
         found = self.functions.get(referred(reference) or "")
         if found is None:
             raise WalkFailed(f"{shown(reference)} is no Lambda function with inline code in the pipeline's template.")
@@ -137,7 +137,7 @@ class SynthesizedPipeline:
 
 
 def read_pipeline(template: Mapping[str, Any], resolve: Resolve) -> SynthesizedPipeline:
-    """The one AWS::CodePipeline::Pipeline of a template, with what it refers to."""
+    """The one AWS::CodePipeline::Pipeline of a template, with the resources that it refers to."""
     resources: Mapping[str, Any] = template.get("Resources", {})
 
     def of_type(kind: str) -> dict[str, Mapping[str, Any]]:
@@ -183,7 +183,7 @@ def referred(reference: Any) -> str | None:
 
 
 def shown(reference: Any) -> str:
-    """A reference as a person writes it."""
+    """Text of a reference, for messages."""
     return referred(reference) or json.dumps(reference)
 
 
@@ -254,7 +254,7 @@ def _schedules(id: str, properties: Mapping[str, Any]) -> list[Schedule]:
     expression = str(properties["ScheduleExpression"])
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if match is None:
-        return []  # a cron rule is no watch
+        return []  # a cron rule is not the watch
     period = timedelta(**{f"{match[2]}s": int(match[1])})
     targets = (referred(each.get("Arn")) for each in properties.get("Targets", ()))
     return [Schedule(id, period, target) for target in targets if target]

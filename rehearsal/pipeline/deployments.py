@@ -31,14 +31,14 @@ class Deployments:
     _prepared: dict[tuple[str, str], Stack] = field(default_factory=dict)
 
     def bring(self, stack: Stack) -> Deployment:
-        """Deploy one stack; WalkFailed where the loader refuses."""
+        """Deploy one stack; raises WalkFailed if the loader refuses."""
         try:
             return deploy(self.account, stack)
         except LoadRefused as refused:
             raise WalkFailed(f"{stack.name} cannot be deployed: {refused}") from refused
 
     def changes(self, stack: Stack) -> list[str]:
-        """What a deployment of the stack would change now, each as "stack: action resource"."""
+        """Changes that a deployment of the stack would make now, each as "stack: action resource"."""
         before = self.account.part(StackStore).find(Place(stack.account, stack.region, stack.name))
         if before is None:
             return [f"{stack.name}: Create the stack"]
@@ -61,14 +61,14 @@ class Deployments:
         raise WalkFailed(f"{stack}: {template} is not the template of that stack in {where}.")
 
     def execute(self, stack: str, region: str | None) -> None:
-        """Deploy what was prepared."""
+        """Deploy the prepared stack."""
         prepared = self._prepared.pop((stack, region or self.region), None)
         if prepared is None:
             raise WalkFailed(f"{stack}: there is no change set to execute.")
         self._deploy(prepared)
 
     def self_mutate(self, assembly: Path, artifact: str) -> None:
-        """Deploy the pipeline's stack. A changed pipeline would restart the execution: WalkFailed."""
+        """Deploy the pipeline's stack. Raises WalkFailed if the pipeline changed: it would restart the execution."""
         manifest = json.loads((assembly / "manifest.json").read_text())
         found = manifest["artifacts"].get(artifact)
         if found is None:
@@ -86,7 +86,7 @@ class Deployments:
 
 
 def deployed_pipeline(account: EmulatedAccount, stack: Stack) -> SynthesizedPipeline:
-    """The pipeline of a stack that was deployed, with its references resolved."""
+    """The pipeline of a deployed stack, with its references resolved."""
     place = Place(stack.account, stack.region, stack.name)
     found = account.part(StackStore).find(place)
     if found is None:

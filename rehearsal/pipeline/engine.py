@@ -1,7 +1,7 @@
 """Walks the synthesized pipeline as CodePipeline would: stages, conditions, run orders, artifacts, variables.
 
-What the template gets wrong fails the walk with one line: an input that no earlier action made, a
-variable nobody exported, a command that ends with an error.
+A fault of the template fails the walk with one line: an input that no earlier action made, a
+variable that no action exported, a command that ends with an error.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ RETRIES = 8  # how often a person presses Retry on one action before giving up
 
 
 class CloudFormation(Protocol):
-    """Deploys what the actions name."""
+    """Deploys the stacks that the actions name."""
 
     def change_set(self, stack: str, region: str | None, assembly: Path, template: str) -> None:
-        """Prepare a stack's deployment from a template in the assembly; WalkFailed when there is none."""
+        """Prepare a stack's deployment from a template in the assembly; raises WalkFailed if there is none."""
 
     def execute(self, stack: str, region: str | None) -> None:
-        """Deploy what was prepared last; WalkFailed when nothing was."""
+        """Deploy the stack that was prepared last; raises WalkFailed if there is none."""
 
     def self_mutate(self, assembly: Path, artifact: str) -> None:
-        """Deploy the pipeline's own stack, by its artifact id; raises Restarted when the pipeline changed."""
+        """Deploy the pipeline's own stack, by its artifact id; raises Restarted if the pipeline changed."""
 
 
 class GatePerson(Protocol):
-    """Who answers the gates and presses Retry."""
+    """The person who answers the gates and presses Retry."""
 
     def answer(self, gate: Gate, action: PipelineAction) -> None:
-        """Wait, look, and answer: afterwards `gate.approved` says how."""
+        """Wait, read, and answer: afterwards `gate.approved` has the answer."""
 
     def retries(self, stage: str, ended: Ended) -> bool:
         """Whether to press "Retry with all actions" on a stage whose job held; time may pass first."""
@@ -54,7 +54,7 @@ class GatePerson(Protocol):
 
 @dataclass(frozen=True)
 class StageRun:
-    """What became of one stage: Succeeded, Skipped, Failed, or Stopped with its execution, and why."""
+    """The result of one stage: Succeeded, Skipped, Failed, or Stopped with its execution, and the reason."""
 
     name: str
     status: str
@@ -73,7 +73,7 @@ class Walk:
 
     @property
     def failed(self) -> StageRun | None:
-        """The stage at which the walk ended, when it did not reach the end."""
+        """The stage at which the walk ended, if it did not reach the end."""
         return next((each for each in self.stages if each.status == "Failed"), None)
 
     @property
@@ -83,9 +83,9 @@ class Walk:
 
 
 class _ActionFailed(Exception):
-    """An action failed as it may: a job ended with an error, or (`rejected`) somebody answered a gate with no.
+    """An action failed within the rules: a job ended with an error, or (`rejected`) somebody rejected a gate.
 
-    A gate that nobody answered fails too, and is not `rejected`.
+    A gate without an answer fails too, and is not `rejected`.
     """
 
     def __init__(self, message: str, ended: Ended | None = None, *, rejected: bool = False) -> None:
@@ -100,9 +100,9 @@ class _ActionFailed(Exception):
 
 @dataclass
 class PipelineEngine:
-    """One execution. `source` is the artifact the Source action brings; `milestone` gets what was reached.
+    """One execution. `source` is the Source action's artifact; `milestone` is called at each milestone.
 
-    `gate_failed` starts what AWS starts then, and returns when it has ended.
+    `gate_failed` starts the rules' reactions to a failed gate, and returns when they have ended.
     """
 
     pipeline: SynthesizedPipeline
@@ -118,14 +118,14 @@ class PipelineEngine:
     say: Callable[[str], None]
     said_by: Callable[[str], Callable[[str], None]]
     retry_failures: bool = False  # faults are injected: a person would press Retry
-    dies: Callable[[str], bool] = lambda _job: False  # a job that nobody retries once it has died
-    was_rolled_back: Callable[[str], bool] = lambda _stage: False  # by whoever saw the breach first
-    dies_at: str | None = None  # the stage that this execution never enters, and nobody says why
+    dies: Callable[[str], bool] = lambda _job: False  # a job that died, and that nobody retries
+    was_rolled_back: Callable[[str], bool] = lambda _stage: False  # whether the watch or a person rolled the phase back
+    dies_at: str | None = None  # the stage that this execution never enters, without a reason
     artifacts: dict[str, Path] = field(default_factory=dict)
     variables: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def walk(self) -> Walk:
-        """All stages in order, until one fails. Raises WalkFailed when the template itself is wrong."""
+        """Run all stages in order, until one fails. Raises WalkFailed if the template itself is wrong."""
         self.variables["codepipeline"] = {"PipelineExecutionId": self.execution.id}
         runs: list[StageRun] = []
         for stage in self.pipeline.stages:
@@ -247,7 +247,7 @@ class PipelineEngine:
         for attempt in range(1 + RETRIES):
             if attempt:
                 self.say(f"{where}: retried")
-            job = self.jobs.prepare(project, inputs, primary)  # nothing of the run before is left
+            job = self.jobs.prepare(project, inputs, primary)  # without remains of the run before
             try:
                 ended = job.run(where, variables, self.said_by(where))
             except Crash as crash:

@@ -1,4 +1,4 @@
-"""What the walk of the pipeline refuses."""
+"""Errors of the walk of the pipeline."""
 
 from __future__ import annotations
 

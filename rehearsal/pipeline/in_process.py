@@ -1,4 +1,4 @@
-"""Jobs in this process: the optimizer's verbs and the scripts of buildspecs, with the account for their world."""
+"""Jobs in this process: the optimizer's verbs and the scripts of buildspecs, in the emulated account's world."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def in_process(account: EmulatedAccount) -> Verb:
-    """The optimizer's own command line, with the account for its world."""
+    """The optimizer's own command line, in the account's world."""
 
     def run(arguments: Sequence[str], environ: Mapping[str, str], actor: str) -> int:
         from optimizer.cli.verbs import main  # the command line imports this package's commands
@@ -51,5 +51,5 @@ def script_in_process(account: EmulatedAccount, region: str) -> Script:
 
 
 def signed_in(account: EmulatedAccount) -> SignIn:
-    """A job has the credentials of its own role. CodeBuild hands them out at an address; here, as variables."""
+    """The credentials of a job's own role. CodeBuild serves them at an address; here they are variables."""
     return lambda role_arn: account.credentials.of_job(role_arn).variables

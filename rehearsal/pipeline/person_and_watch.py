@@ -1,8 +1,8 @@
 """The person at the gates, and the time that passes there.
 
 At an Observe gate time moves from one tick of the watch's schedule to the next, and the watch's
-commands run at each. The person approves when the window that the journal names has ended; when
-`accept` then holds, the stage is retried once a day until the gate would have timed out.
+commands run at each. The person approves when the window in the journal has ended; if
+`accept` then holds, the person retries the stage once a day until the gate would have timed out.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ SECOND = "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_platform/lead@ex
 AFTERWARDS = timedelta(minutes=20)  # how long after the window's end the person looks
 RETRY = timedelta(days=1)
 GATE_TIMEOUT = timedelta(days=14)  # when the gate declares none
-# Once a window is over, only its end changes, by the day: judging it again every five minutes shows nothing more.
+# After a window's end only that end changes, once a day: a judgement every five minutes would show nothing more.
 UNHURRIED = timedelta(hours=6)
 RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks
 SETTLED_BY = timedelta(hours=26)
 LISTENED = timedelta(minutes=5)  # alarms are evaluated no more often
-STRIDE = timedelta(hours=1)  # from run to run of the watch, while nothing happens
-STEADY = 4  # runs that said the same: then the verdict stands
-BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # of an event, and of what a visit is for: every tick counts
+STRIDE = timedelta(hours=1)  # between runs of the watch, while nothing happens
+STEADY = 4  # runs with the same result after which the verdict is steady
+BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # around an event or a visit: every tick
 
 
 @dataclass
 class RehearsedWatch:
-    """The scheduled project: `job` runs at the ticks of `period` and when it is called, once its container is there.
+    """The scheduled project: `job` runs at the ticks of `period` and when an alarm calls, once provisioned.
 
-    `is_on` says whether the schedule is on, `may_start` whether the account may run one more build, `asked` gives a
-    build that a job asked for and that begins by then, `called` the alarms that started the project since the
-    last call. What the job prints is passed on when its exit code changes, and else twice a day.
+    `is_on`: the schedule is on. `may_start`: the account may run one more build. `asked`: a build that a job
+    started and that begins by then. `called`: the alarms that started the project since the last call. The job's
+    output is printed when its exit code changes, and else twice a day.
 
-    Time steps where nothing happens: while the last runs ended the same, no alarm called and none of the moments
-    of `events` is near, the job runs once in a `stride`. None runs it at every tick.
+    Time moves in larger steps while nothing happens: if the last runs ended the same, no alarm called and no moment
+    of `events` is near, the job runs once per `stride`. None: it runs at every tick.
     """
 
     job: Job
@@ -64,13 +64,13 @@ class RehearsedWatch:
     asked: Callable[[datetime], Build | None] = lambda _by: None
     provisioning: timedelta = timedelta(0)  # until a build runs its first command
 
-    _same: int = field(default=0, init=False)  # runs in a row that ended alike
+    _same: int = field(default=0, init=False)  # consecutive runs with the same exit code
     _last: tuple[int, datetime] | None = field(default=None, init=False)
     _told: tuple[int, datetime] | None = field(default=None, init=False)
     _slowed: bool = field(default=False, init=False)
 
     def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
-        """Move to `until`, the next start or the next call, whichever is first; True when the job ran."""
+        """Move to `until`, the next start or the next call, whichever is first; True if the job ran."""
         if every and not self._slowed:
             self._slowed = True
             often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
@@ -91,7 +91,7 @@ class RehearsedWatch:
         return True
 
     def _step(self, until: datetime) -> timedelta:
-        """How long until the next run: a stride where nothing happens, else a tick."""
+        """Time until the next run: a stride while nothing happens, else a tick."""
         now = self.clock.now()
         if self.stride is None or self._same < STEADY:
             return self.period
@@ -99,14 +99,14 @@ class RehearsedWatch:
         return self.period if near else self.stride
 
     def _ended(self, code: int) -> None:
-        """Count how long the runs have ended alike; a pause between them begins anew."""
+        """Count consecutive runs with the same exit code; a pause between runs starts the count again."""
         now = self.clock.now()
         alike = self._last is not None and self._last[0] == code and now - self._last[1] <= max(STRIDE, self.period)
         self._same = self._same + 1 if alike else 1
         self._last = code, now
 
     def next_start(self, by: datetime) -> datetime | None:
-        """When a build of the watch begins beside a job that waits, by then at the latest; None when none does."""
+        """Start of the watch's next build beside a waiting job, up to `by`; None if there is none."""
         build = self.asked(by)
         if build is not None:
             return max(build.begins, self.clock.now())
@@ -114,11 +114,11 @@ class RehearsedWatch:
         return tick if self.is_on() and tick <= by else None
 
     def _tick(self, every: timedelta) -> datetime:
-        """When the next scheduled build runs its first command."""
+        """Time of the next scheduled build's first command."""
         return next_tick(self.clock.now() - self.provisioning, every) + self.provisioning
 
     def start(self) -> None:
-        """Run it, if its schedule is on and the account may run one more build."""
+        """Run the watch, if its schedule is on and the account may run one more build."""
         if not self.is_on():
             return
         if self.may_start():
@@ -127,14 +127,14 @@ class RehearsedWatch:
             self.say("the account runs no further build: this run of the watch is missing")
 
     def run(self) -> int:
-        """One run of the watch. Its exit code; that of a failed call after a crash."""
+        """Run the watch once; returns its exit code, after a crash that of a failed call."""
         held: list[str] = []
         live = False
 
         def say(line: str) -> None:
             nonlocal live
             if not live and not held:
-                held.append(line)  # one line is a verdict; more of them are something happening
+                held.append(line)  # one line is a verdict; more lines mean that something happens
                 return
             if not live:
                 self.say(held.pop())
@@ -157,7 +157,7 @@ class RehearsedWatch:
         return code
 
     def settle(self, unsettled: Callable[[], bool] = lambda: False) -> None:
-        """Let the schedule run on until nothing is left to finish, as what a dead job left, or half a rollback."""
+        """Let the schedule run until nothing is unfinished, such as the remains of a dead job, or half a rollback."""
         end = self.clock.now() + SETTLED_BY
         for number in itertools.count():
             self.advance_to(self._tick(self.period))
@@ -170,7 +170,7 @@ class RehearsedWatch:
 
 @dataclass
 class SimulatedPerson:
-    """Answers gates as one would who reads them. `window_end` reads the journal by the stage's name."""
+    """A person who reads each gate before answering. `window_end` reads the journal by the stage's name."""
 
     execution: Execution
     watch: RehearsedWatch
@@ -180,15 +180,15 @@ class SimulatedPerson:
     approves_plan: bool
     approves_plan_after: timedelta
     approves_phases: bool = True
-    leaves_gates: int = 0  # so many Observe gates time out before the first is answered
+    leaves_gates: int = 0  # number of Observe gates that time out before the first answer
     confirms_alone: bool = False
-    approves_early_after: timedelta | None = None  # the first time a phase's gate asks
+    approves_early_after: timedelta | None = None  # at the first gate of a phase
     stops: StopSpec | None = None  # the execution, once
     held_since: dict[str, datetime] = field(default_factory=dict)
     _hurried: set[str] = field(default_factory=set)
 
     def answer(self, gate: Gate, action: PipelineAction) -> None:
-        """Wait as long as this gate takes, then answer it, unless the watch did."""
+        """Wait as long as this gate takes, then answer it, unless the watch has answered."""
         if action.name != OBSERVE:
             self.advance_to(self.clock.now() + self.approves_plan_after)
             who = SECOND if action.name == CONFIRM and not self.confirms_alone else PERSON
@@ -216,13 +216,13 @@ class SimulatedPerson:
             self.watch.pass_time(min(end + AFTERWARDS, timeout))
 
     def _let_pass(self, gate: Gate, timeout: datetime) -> None:
-        """Nobody comes; the watch goes on, and may answer."""
+        """Let the gate wait without an answer; the watch continues, and may answer."""
         while gate.approved is None and self.clock.now() < timeout:
             over = (end := self.window_end(gate.stage)) is not None and self.clock.now() >= end
             self.watch.pass_time(timeout, UNHURRIED if over else None)
 
     def retries(self, stage: str, ended: Ended) -> bool:  # noqa: ARG002 -- a person reads why; this one always waits
-        """Wait a day, watching, and say whether the stage is worth another try."""
+        """Wait a day, with the watch running, and return whether to retry the stage."""
         since = self.held_since.setdefault(stage, self.clock.now())
         if self.clock.now() + RETRY > since + GATE_TIMEOUT:
             return False
@@ -232,7 +232,7 @@ class SimulatedPerson:
         return True
 
     def _stop(self, gate: Gate, at: datetime) -> None:
-        """Stop the execution while its gate waits, unless the watch answered it before."""
+        """Stop the execution while its gate waits, unless the watch answered first."""
         while gate.approved is None and self.clock.now() < at:
             self.watch.pass_time(at)
         if gate.approved is None:

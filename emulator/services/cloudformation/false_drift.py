@@ -1,5 +1,4 @@
-"""False drift: open faults of CloudFormation that report drift without a difference, as switches of the emulated
-account.
+"""False drift: open faults of CloudFormation that report drift without a difference, each with a switch.
 
 One is always on, because it follows from the template: a drift-aware change set does not know a value from another
 stack

@@ -1,5 +1,4 @@
-"""Actual state of resources of the governed types, in the shape of their templates, as CloudFormation's handlers read
-it.
+"""Actual state of governed resources, in the shape of their templates, as CloudFormation's handlers read it.
 
 Each type has one reader. It calls the emulated services themselves, independently of the optimizer's own
 readers: a rehearsal compares the two results.
