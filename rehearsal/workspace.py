@@ -25,8 +25,7 @@ class RehearsalRequest:
     """The request of a rehearsal. `crash_at`, `fault_rate`: for the jobs' AWS calls; `weeks_after`: after the plan.
 
     `every_tick`: the watch runs at each tick of its schedule, even while nothing happens. `wire`: calls go through
-    HTTP's
-    text form, like those to a served account.
+    HTTP's text form, like those to a served account.
     """
 
     out: Path

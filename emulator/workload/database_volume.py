@@ -46,8 +46,7 @@ def volume_bytes_used(scene: Scene, dimensions: Dimensions) -> Points | None:
 
 @signal(NAMESPACE, "BackupRetentionPeriodStorageUsed", unit="Bytes")
 def backup_bytes(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """The volume and the changes of the restorable days; a longer retention fills by day, a shorter one cuts at once.
-    """
+    """The volume and the changes of the restorable days; a longer retention fills daily, a shorter one cuts at once."""
     if not _is_cluster(dimensions):
         return None
     return Points.gauge(volume(scene) * (1 + CHANGED_PER_DAY * days_kept(scene, dimensions)), _there(scene, dimensions))

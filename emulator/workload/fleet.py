@@ -145,8 +145,7 @@ def _starts_agent(region: RegionSnapshot, member: str) -> bool:
 
 @signal("CWAgent", "mem_used_percent", unit="Percent", resolution=60)
 def memory(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Memory from the agent: under the group's name alone if its configuration says so, or per instance.
-    """
+    """Memory from the agent: under the group's name alone if its configuration says so, or per instance."""
     members = _members(dimensions)
     if members is None or ("InstanceId" in dimensions) != scene.load.memory_of_each_instance:
         return None

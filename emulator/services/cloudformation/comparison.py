@@ -45,8 +45,7 @@ class StateComparison:
 
 
 def compare(declared: Mapping[str, Value], actual: Mapping[str, Value], whole: Sequence[str] = ()) -> StateComparison:
-    """Compare declared properties with the state. In the properties in `whole`, a value absent from the state is unset.
-    """
+    """Compare declared properties with the state. In the properties in `whole`, a value that is absent is unset."""
     steps = list(_walk("", declared, actual, frozenset(whole)))
     return StateComparison(
         tuple(each for each in steps if isinstance(each, Contradiction)),

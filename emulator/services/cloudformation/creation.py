@@ -101,8 +101,7 @@ class CreatingAccount:
             self.names.discard((left.type, left.name))
 
     def delete(self, stack: str) -> None:
-        """Delete a stack whose creation failed. Raises StackRefused while a remaining resource uses part of it.
-        """
+        """Delete a stack whose creation failed. Raises StackRefused while a remaining resource uses part of it."""
         left = {each.logical_id: each for each in self.stacks[stack].left}
         for each in left.values():
             holder = left.get(each.kept_by, each)  # its user, or itself: its protection was not lifted

@@ -194,8 +194,7 @@ def _refuse_the_impossible(session: _Session) -> None:
 
 
 def _delete_the_undeclared(session: _Session) -> tuple[str, ...]:
-    """Delete resources that the old template had and did not retain: last, as CloudFormation does.
-    """
+    """Delete resources that the old template had and did not retain: last, as CloudFormation does."""
     if session.before is None:
         return ()
     template = session.before.template

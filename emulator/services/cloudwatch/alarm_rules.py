@@ -80,8 +80,7 @@ class AlarmRule:
         return [self._state(*each) for each in found]
 
     def _state(self, real: int, breaching: int, oldest: int) -> AlarmState | None:
-        """The state after one evaluation of `real` datapoints, `breaching` of them, the oldest `oldest` periods back.
-        """
+        """The state after one evaluation of `real` datapoints, `breaching` of them, the oldest `oldest` back."""
         filled = self.periods - real
         if self.missing is Missing.BREACHING:
             breaching += filled

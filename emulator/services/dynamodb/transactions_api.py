@@ -33,8 +33,7 @@ ACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Co
     source="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html",
 )
 def transact_write_items(account: Account, call: Call) -> Answer | None:
-    """Write without moto's backup of the tables: only a failed condition needs it, and conditions are checked first.
-    """
+    """Write without moto's backup of the tables: only a failed condition needs it, and conditions are checked first."""
     backend = models.dynamodb_backends[call.account][call.region]
     items = call.parameters["TransactItems"]
     if backend.resource_policies:
