@@ -1,4 +1,4 @@
-"""A CDK cloud assembly, read: the stacks that synthesis wrote, those of nested stages included."""
+"""A CDK cloud assembly, read: the stacks from synthesis, including those of nested stages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ REVISION_KEY = "tap:sizing-revision"
 class Stack:
     """One synthesized stack. `stage` is its cdk.Stage's path ("tap-pipeline/Production"), empty for the app itself.
 
-    `tags` are the stack's own, which CloudFormation puts on every resource that can carry tags. `staging`
-    is the bucket of its account and Region that CDK keeps templates in; empty when the assembly names none.
+    `tags` are the stack's own, which CloudFormation sets on every resource that supports tags. `staging`
+    is CDK's template bucket in its account and Region; empty if the assembly names none.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Stack:
 
     @property
     def sizing_revision(self) -> int | None:
-        """The revision of the sizing record it was synthesized from; None when it carries no stamp."""
+        """The revision of the sizing record it was synthesized from; None if it has no stamp."""
         stamp = self.template.get("Metadata", {}).get(REVISION_KEY)
         return None if stamp is None else int(stamp)
 
@@ -48,7 +48,7 @@ class Assembly:
         return tuple(stack for stack in self.stacks if stack.stage.rsplit("/", 1)[-1] == name)
 
     def stack(self, name: str) -> Stack:
-        """The stack of this physical name; KeyError when there is none."""
+        """The stack with this physical name; raises KeyError if there is none."""
         for stack in self.stacks:
             if stack.name == name:
                 return stack
@@ -56,7 +56,7 @@ class Assembly:
 
 
 def read_assembly(path: Path) -> Assembly:
-    """The cloud assembly in directory `path`; raises UsageError when there is none to be read."""
+    """The cloud assembly in directory `path`; raises UsageError if it cannot be read."""
     return Assembly(path, tuple(_stacks(path, stage="")))
 
 
@@ -86,7 +86,7 @@ def _bucket(url: str) -> str:
 
 
 def _deployment_order(artifacts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The artifacts' names, each after those it depends on; CDK has refused cycles."""
+    """The artifacts' names, each after its dependencies; CDK has refused cycles."""
     ordered: dict[str, None] = {}
 
     def visit(name: str) -> None:

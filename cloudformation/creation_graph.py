@@ -1,4 +1,4 @@
-"""A template as a graph: what is created before what, what has a name of its own, and what its service protects."""
+"""A template as a graph: the order of creation, resources with custom names, and protected resources."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ NAMES: Mapping[str, str] = {
     "AWS::SecretsManager::Secret": "Name",
     "AWS::Synthetics::Canary": "Name",
 }
-"""By type: the property that gives a resource a name of its own, which is taken once an account and Region."""
+"""By type: the property with a resource's custom name, which must be unique in an account and Region."""
 
 
 def creation_order(template: Template) -> Iterator[str]:
-    """Logical ids, each after what it needs; of those that may come next, policies last."""
+    """Logical ids, each after its dependencies; among those that may come next, policies last."""
     resources = template["Resources"]
     waiting = {logical_id: _needs(template, logical_id) for logical_id in resources}
     while waiting:
@@ -57,7 +57,7 @@ def creation_order(template: Template) -> Iterator[str]:
 
 
 def dependencies(template: Template, logical_id: str) -> frozenset[str]:
-    """All that is created before a resource, by reference or DependsOn, directly or not."""
+    """All resources that are created before this one, by reference or DependsOn, directly or not."""
     names: set[str] = set()
     waiting = [logical_id]
     while waiting:
@@ -68,14 +68,14 @@ def dependencies(template: Template, logical_id: str) -> frozenset[str]:
 
 
 def own_name(template: Template, logical_id: str) -> tuple[str, str] | None:
-    """Type and name of a resource with a name of its own; None for one that CloudFormation names."""
+    """Type and name of a resource with a custom name; None if CloudFormation names it."""
     body = template["Resources"][logical_id]
     name = body.get("Properties", {}).get(NAMES.get(body["Type"], ""))
     return (body["Type"], json.dumps(name) if isinstance(name, Mapping) else name) if name else None
 
 
 def protected(body: Mapping[str, Any]) -> bool:
-    """Whether the service refuses to delete the resource, as it is declared."""
+    """Whether the service refuses to delete the resource as declared."""
     properties = body.get("Properties", {})
     attributes = {each["Key"]: each["Value"] for each in properties.get("LoadBalancerAttributes", ())}
     return bool(

@@ -1,6 +1,6 @@
-"""CloudFormation's intrinsic functions, resolved: from what a template says to plain values.
+"""CloudFormation's intrinsic functions, resolved: from a template to plain values.
 
-Pure: what a `Ref` to a resource or another stack's output stands for comes from a `Lookup`, which
+Pure: values of a `Ref` to a resource, or of another stack's output, come from a `Lookup`, which
 the caller backs by a deployment (the rehearsal) or by `describe_stack_resources` (production).
 """
 
@@ -21,20 +21,20 @@ _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class Unresolved(ValueError):
-    """A value that cannot be known here; the message says which reference and why."""
+    """A value that is not known here; the message names the reference and the reason."""
 
 
 class Lookup(Protocol):
-    """What lies outside the template. Each method raises Unresolved for what it does not know."""
+    """Values from outside the template. Each method raises Unresolved for an unknown one."""
 
     def ref(self, logical_id: str) -> Json:
-        """What `Ref` gives for a resource."""
+        """Value of `Ref` for a resource."""
 
     def attribute(self, logical_id: str, name: str) -> Json:
-        """What `Fn::GetAtt` gives for a resource."""
+        """Value of `Fn::GetAtt` for a resource."""
 
     def export(self, name: str) -> Json:
-        """The value that some stack of this account and Region exports under `name`."""
+        """The value that a stack of this account and Region exports under `name`."""
 
     def output(self, stack: str, region: str, name: str) -> Json:
         """The output `name` of a stack, in any Region of this account."""
@@ -45,7 +45,7 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a stack is deployed: what the pseudo parameters stand for."""
+    """A stack's account, Region and name: the source of the pseudo parameters."""
 
     account: str
     region: str
@@ -65,7 +65,7 @@ class Place:
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     def pseudo_parameter(self, name: str) -> str | None:
-        """The value of a pseudo parameter; None when `name` is none."""
+        """The value of a pseudo parameter; None if `name` is not one."""
         return {
             "AWS::AccountId": self.account,
             "AWS::Region": self.region,
@@ -77,7 +77,7 @@ class Place:
 
 
 class _NoValue:
-    """Marks what AWS::NoValue removes."""
+    """Marker of a value that AWS::NoValue removes."""
 
 
 _NO_VALUE = _NoValue()
@@ -93,9 +93,9 @@ class Resolver:
     parameters: Mapping[str, Json] = field(default_factory=dict)
 
     def resolve(self, value: Json) -> Json:
-        """`value` with every intrinsic function replaced; what is AWS::NoValue is left out.
+        """`value` with every intrinsic function replaced; AWS::NoValue is left out.
 
-        Raises Unresolved for a reference the lookup does not know, or a function not spoken here.
+        Raises Unresolved for a reference that the lookup does not know, or an unsupported function.
         """
         expanded = self.expand(value)
         return None if expanded is _NO_VALUE else expanded
@@ -112,7 +112,7 @@ class Resolver:
         return str(self.expand(value)).casefold() == "true"
 
     def expand(self, value: Json) -> Json:
-        """As `resolve`, except that AWS::NoValue at the top is kept for the enclosing value to leave out."""
+        """Like `resolve`, except that AWS::NoValue at the top is kept for the enclosing value to leave out."""
         if isinstance(value, Mapping):
             if len(value) == 1:
                 name, argument = next(iter(value.items()))
@@ -135,7 +135,7 @@ class Resolver:
         return value
 
     def ref(self, name: str) -> Json:
-        """What `Ref` gives: a pseudo parameter, a parameter, or a resource's id."""
+        """Value of `Ref`: a pseudo parameter, a parameter, or a resource's id."""
         if name == "AWS::NoValue":
             return _NO_VALUE
         if (pseudo := self.place.pseudo_parameter(name)) is not None:
@@ -256,7 +256,7 @@ def references(value: Json) -> frozenset[str]:
 
 
 def same_template(one: Template | None, other: Template | None) -> bool:
-    """Whether two templates say the same, apart from their own Metadata.
+    """Whether two templates are equal, except for their own Metadata.
 
     CloudFormation does not update that section by itself ("You can update it only when you include
     changes that add, modify, or delete resources": User Guide, Metadata section), so a stack keeps the

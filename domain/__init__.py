@@ -1,1 +1,1 @@
-"""What all others share: sizing, environment, names, prices, errors and time. No boto3, no aws_cdk."""
+"""Types that all other packages share: sizing, environment, names, prices, errors, time. No boto3, no aws_cdk."""

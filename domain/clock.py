@@ -1,4 +1,4 @@
-"""Time, passed in. The account owns time: in a rehearsal, sleeping moves simulated time."""
+"""Time as a parameter. The account owns time: in a rehearsal, sleeping moves simulated time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the optimizer knows of time."""
+    """The optimizer's interface to time."""
 
     def now(self) -> datetime:
         """The present, timezone-aware, in UTC."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait this long."""
+        """Wait for this long."""
 
 
 class SystemClock:

@@ -1,4 +1,4 @@
-"""The secondary indexes of the tables: keys and copied attributes, and how they are in the merged table.
+"""The secondary indexes of the tables: keys and projected attributes, and their form in the merged table.
 
 The stages and the optimizer share this module, and the copying job takes it to Spark: it imports
 nothing but the standard library. docs/access-patterns.md says which query each index serves.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Index:
-    """One global secondary index: its keys, and the attributes it copies (None: all of them)."""
+    """One global secondary index: its keys, and the attributes it projects (None: all of them)."""
 
     partition_key: str
     sort_key: str
@@ -56,7 +56,7 @@ _SHORT: Mapping[str, str] = {
 
 
 def _merged(name: str, index: Index) -> Index:
-    """An index of the merged table: it copies what `index` shows, its keys included, and nothing else."""
+    """An index of the merged table: it projects the attributes of `index`, its keys included, and nothing else."""
     partition = RESERVED + _SHORT[name]
     sort = index.sort_key if index.sort_key == "pk" else f"{partition}2"
     if index.copies is None:
@@ -73,5 +73,5 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
 
 
 def merged_indexes(kept: Collection[str]) -> tuple[str, ...]:
-    """The indexes of the merged table: those that are kept."""
+    """The indexes of the merged table: those in `kept`."""
     return tuple(name for name in INDEXES[MERGED] if name in kept)

@@ -1,7 +1,7 @@
 """On-demand list prices per Region, each with its source and date.
 
-The table beside this file is what is known offline; the Price List API (price_list.py) may replace
-any of it. A price that is not known is an error and never guessed, and one that is old is named.
+The table beside this file is the offline source; the Price List API (price_list.py) may replace
+any of it. An unknown price is an error, never an estimate, and an old one is named.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from importlib.resources import files
 from domain.errors import PriceMissing
 
 HOURS_PER_MONTH = Decimal(730)
-OLD = timedelta(days=180)  # AWS changes few list prices a year; older than this, one is compared again
+OLD = timedelta(days=180)  # AWS changes few list prices a year; an older price is compared again
 
 Item = tuple[str, str]  # Region, item
-# What stands behind an item's name where the same thing has another price: "db.r6g.4xlarge I/O-Optimized".
+# Suffix of an item's name for another price of the same thing: "db.r6g.4xlarge I/O-Optimized".
 OPTIMIZED, VALKEY, MYSQL = " I/O-Optimized", " Valkey", " MySQL"  # of an Aurora MySQL: " MySQL I/O-Optimized"
 
 
@@ -28,7 +28,7 @@ OPTIMIZED, VALKEY, MYSQL = " I/O-Optimized", " Valkey", " MySQL"  # of an Aurora
 class Price:
     """One list price: US dollars for one `unit` (hour, GB, GB-month, key-month, metric-month, or million requests).
 
-    `source` is the page that publishes it; `dated`, `note`: when and with what it was last compared.
+    `source` is the page that publishes it; `dated`, `note`: date and method of the last comparison.
     """
 
     usd: Decimal
@@ -39,7 +39,7 @@ class Price:
 
     @property
     def monthly(self) -> Decimal:
-        """US dollars for one of it, a month long."""
+        """US dollars for one unit during a month."""
         return self.usd * HOURS_PER_MONTH if self.unit == "hour" else self.usd
 
 
@@ -60,15 +60,15 @@ class PriceBook:
 
     @property
     def dated(self) -> str:
-        """The date of the oldest price: none is older."""
+        """The date of the oldest price."""
         return min(price.dated for price in self.prices.values()).isoformat()
 
     def old(self, used: Iterable[Item], today: date) -> tuple[Item, ...]:
-        """Which of these prices were last compared longer ago than prices keep."""
+        """The prices that were last compared before `OLD`."""
         return tuple(item for item in used if item in self.prices and today - self.prices[item].dated > OLD)
 
     def with_newer(self, prices: Mapping[Item, Price]) -> PriceBook:
-        """The same book with these prices in the place of its own."""
+        """The same book with these prices instead of its own."""
         return PriceBook({**self.prices, **prices})
 
 

@@ -1,10 +1,10 @@
-"""An alarm in production starts the watch at once, instead of within five minutes.
+"""Starts the watch at once on an alarm in production, instead of within five minutes.
 
 The alarm's change of state is an event of the production account; a rule there, in the same Region,
-hands it to a bus in the tooling account, whose own rule starts the project. (Across accounts a rule
-reaches a bus, but no CodeBuild project: EventBridge User Guide, "Sending events to an AWS service in
-another account".) The alarm only calls: whether anything is rolled back is judged by the watch, and
-when a call is lost the schedule comes.
+sends it to a bus in the tooling account, whose own rule starts the project. (Across accounts a rule
+can target a bus, but no CodeBuild project: EventBridge User Guide, "Sending events to an AWS service in
+another account".) The alarm only starts the watch: the watch judges whether to roll back, and if an
+event is lost, the schedule starts it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from stages.telemetry import HEALTH_ALARMS
 
 BUS = "tap-alarms"
 ROLE = "tap-early-call"
-# An alarm looks at one-minute data, and the judgement at settled periods of five: a called watch looks again after five
-# and after ten minutes. StartBuild's own input, passed on as it is (EventBridge User Guide, "CodeBuild as a target").
+# An alarm evaluates one-minute data, the watch settled periods of five minutes: a watch that an alarm started judges
+# again after five and ten minutes. StartBuild's own input, passed unchanged (EventBridge User Guide, "CodeBuild as a
+# target").
 LOOKS = {"environmentVariablesOverride": [{"name": "TAP_LOOKS", "type": "PLAINTEXT", "value": "3"}]}
 
 
 class EarlyCall(Construct):
-    """The production side: the rule, and the role that may put events on the tooling account's bus, no more."""
+    """The production side: the rule, and the role that may only put events on the tooling account's bus."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment) -> None:
         super().__init__(scope, id)
@@ -54,7 +55,7 @@ class EarlyCall(Construct):
 
 
 class CalledEarly(Construct):
-    """The tooling side: the bus, which takes events of the production account alone, and its rule."""
+    """The tooling side: the bus, which accepts events of the production account alone, and its rule."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, watch: codebuild.IProject) -> None:
         super().__init__(scope, id)
@@ -81,7 +82,7 @@ class CalledEarly(Construct):
 
 
 def _pattern(environment: Environment) -> events.EventPattern:
-    """CloudWatch User Guide, "Alarm events and EventBridge"."""
+    """The pattern of a governed alarm's change to ALARM (CloudWatch User Guide, "Alarm events and EventBridge")."""
     return events.EventPattern(
         account=[environment.accounts.production],
         source=["aws.cloudwatch"],
@@ -91,6 +92,6 @@ def _pattern(environment: Environment) -> events.EventPattern:
 
 
 def bus_arn(environment: Environment) -> str:
-    """The bus of the tooling account that takes production's alarms."""
+    """ARN of the tooling account's bus for production's alarms."""
     region, account = environment.primary.name, environment.accounts.tooling
     return f"arn:{cdk.Aws.PARTITION}:events:{region}:{account}:event-bus/{BUS}"

@@ -1,9 +1,9 @@
-"""Lays out the code that applied the plan's phase in `applied`, for a job that watches or undoes it.
+"""Puts the code that applied the plan's phase into `applied`, for a job that watches or undoes it.
 
-It stands inline in the buildspecs of `tap-watch` and `tap-rollback`, which have no source: neither a newer commit, nor
-a source provider or a package index that cannot be reached, keeps them from their work. It needs the AWS CLI, which
-CodeBuild's images have, and the archive beside the journal, which holds the packages as well. Without it nothing can be
-undone here: it says so, and the job fails.
+It is inline in the buildspecs of `tap-watch` and `tap-rollback`, which have no source: neither a newer commit nor
+an unreachable source provider or package index stops them. It needs the AWS CLI, which CodeBuild's images have, and
+the archive beside the journal, which also holds the packages. Without the archive nothing can be undone here: the job
+prints that and fails.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ARCHIVE, APPLIED = Path("applied.zip"), Path("applied")
 def main() -> None:
     code = applied_code()
     folder = Path("versions", code["sha256"])
-    if not folder.is_dir():  # else an earlier run of the same build laid it out
+    if not folder.is_dir():  # otherwise an earlier run of this build created it
         fetch(code)
         with zipfile.ZipFile(ARCHIVE) as archive:
             archive.extractall(folder)
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def applied_code() -> dict[str, str]:
-    """What the journal says of the code that applied last."""
+    """The journal's record of the code that applied last."""
     key = {"pk": {"S": "code"}, "sk": {"S": "applied"}}
     request = {"TableName": os.environ["TAP_JOURNAL_TABLE"], "Key": key, "ConsistentRead": True}
     answer = aws("dynamodb", "get-item", request)
@@ -43,14 +43,14 @@ def applied_code() -> dict[str, str]:
 
 
 def fetch(code: dict[str, str]) -> None:
-    """The archive, whose bytes are what the journal's hash says."""
+    """Download the archive; its bytes must match the journal's hash."""
     aws("s3api", "get-object", {"Bucket": os.environ["TAP_RECORDS_BUCKET"], "Key": code["key"]}, str(ARCHIVE))
     if hashlib.sha256(ARCHIVE.read_bytes()).hexdigest() != code["sha256"]:
         sys.exit(f"The code that applied, commit {code['revision']}, is not what its hash says. {BY_HAND}")
 
 
 def aws(service: str, operation: str, request: dict[str, Any], *more: str) -> Any:
-    """One call by the AWS CLI; its error ends the job."""
+    """Make one call by the AWS CLI; an error ends the job."""
     command = ["aws", service, operation, "--cli-input-json", json.dumps(request), "--output", "json", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

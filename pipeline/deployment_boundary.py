@@ -1,7 +1,8 @@
-"""The most CloudFormation may do in production when it deploys: the boundary of the role that bootstrapping makes.
+"""The most that CloudFormation may do in production when it deploys: the boundary of bootstrapping's role.
 
-`tap-reconcile` passes no role, yet what its change sets do, CloudFormation does as that role, which bootstrapping makes
-an administrator. Under this boundary it makes, changes and passes roles of this project alone, each under one of the
+`tap-reconcile` passes no role, yet CloudFormation executes its change sets as the role that bootstrapping makes
+an administrator. Under this boundary that role makes, changes and passes only roles of this project, each under one of
+the
 two boundaries that the project deploys, and no users, keys or sign-ins at all.
 
 `python -m pipeline.deployment_boundary` prints the policy; docs/runbook.md, First set-up, says where it goes.
@@ -54,7 +55,7 @@ NOT_BY_ITSELF = ("account:*", "iam:*", "organizations:*", "sts:*")
 
 
 def deployment_boundary(production: str) -> dict[str, Any]:
-    """The policy, for the production account of that number."""
+    """The policy for this production account."""
     identity = f"arn:aws:iam::{production}"
     bounds = [f"{identity}:policy/{name}" for name in (PLATFORM, OPTIMIZER)]
     return {

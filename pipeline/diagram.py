@@ -1,6 +1,6 @@
-"""What is deployed where, drawn from a cloud assembly into docs/foundation.md.
+"""Diagram of the deployed resources by account and Region, drawn from a cloud assembly into docs/foundation.md.
 
-`python -m pipeline.diagram cdk.out` writes the part of the document between its marks anew; a test
+`python -m pipeline.diagram cdk.out` replaces the part of the document between its marks; a test
 fails when the document and the templates no longer agree.
 """
 
@@ -21,7 +21,7 @@ Properties = Mapping[str, Any]
 
 
 def _names(resources: Sequence[Properties], key: str) -> str:
-    """The names they were given; those that CDK adds without one are nobody's to look for."""
+    """The resources' own names; resources that CDK adds without a name are left out."""
     return ", ".join(str(each[key]) for each in resources if key in each)
 
 
@@ -55,7 +55,7 @@ def _assumed(resources: Sequence[Properties]) -> str:
     return _names(trusted, "RoleName")
 
 
-# What is drawn of a stack, in this order: resource type, title, and what the title is followed by.
+# The drawn parts of a stack, in order: resource type, title, and the text after the title.
 DRAWN: tuple[tuple[str, str, Callable[[Sequence[Properties]], str]], ...] = (
     ("AWS::CodePipeline::Pipeline", "Pipeline", lambda found: _names(found, "Name")),
     ("AWS::CodeBuild::Project", "Jobs", lambda found: f"{len(found)} projects"),
@@ -75,7 +75,7 @@ DRAWN: tuple[tuple[str, str, Callable[[Sequence[Properties]], str]], ...] = (
     ("AWS::RDS::DBInstance", "Instances", _instances),
     ("AWS::CloudWatch::Alarm", "Alarms", lambda found: str(len(found))),
 )
-# Who reaches whom, drawn between what is there; across stacks where the second is another one's.
+# Connections between drawn parts; also across stacks, if the second part is in another stack.
 REACHES = (
     ("Canary", "Load balancer", "asks every minute"),
     ("Load balancer", "Fleet", "api, auth, admin, default"),
@@ -115,7 +115,7 @@ def _arrows(assembly: Assembly) -> Iterator[str]:
 
 
 def _parts(stack: Stack) -> dict[str, str]:
-    """What is drawn of `stack`: title and text."""
+    """The drawn parts of `stack`: title and text."""
     resources = list(stack.template["Resources"].values())
     parts = {}
     for type, title, say in DRAWN:

@@ -1,7 +1,7 @@
-"""What CDK grants the pipeline's roles with wildcards, acknowledged with the reason why it stays.
+"""Wildcards that CDK grants to the pipeline's roles, each acknowledged with the reason to keep it.
 
 CDK Pipelines makes these grants itself: to every project on the artifacts, its log and its reports,
-to the pipeline on the artifacts of each Region. They end at the pipeline's own buckets, keys and names.
+to the pipeline on the artifacts of each Region. They are limited to the pipeline's own buckets, keys and names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OF_KEYS = ("kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 
 def acknowledge_artifacts(roles: IConstruct, artifacts: s3.IBucket) -> None:
-    """On all `roles` below: the artifacts' bucket and key, which every project and the pipeline use."""
+    """Acknowledge on all `roles`: the artifacts' bucket and key, which every project and the pipeline use."""
     for action in OF_ARTIFACTS:
         acknowledge(
             roles, f"IAM5[Action::{action}]", "CDK's grant of the artifacts: variants of one verb, on one bucket"
@@ -35,7 +35,7 @@ def acknowledge_artifacts(roles: IConstruct, artifacts: s3.IBucket) -> None:
 
 
 def acknowledge_steps(pipeline: cdk_pipelines.CodePipeline) -> None:
-    """On the role of each project that the pipeline runs: its log, and the reports it might make."""
+    """Acknowledge on the role of each project that the pipeline runs: its log, and the reports it might make."""
     stack = cdk.Stack.of(pipeline)
     for project in pipeline.node.find_all():
         if isinstance(project, codebuild.Project):
@@ -45,14 +45,14 @@ def acknowledge_steps(pipeline: cdk_pipelines.CodePipeline) -> None:
 
 
 def acknowledge_log(project: codebuild.Project) -> None:
-    """On the role of `project`: the log group of its own name, which CDK grants beside the one it writes to."""
+    """Acknowledge on the role of `project`: the log group of its own name, granted by CDK and not used."""
     stack = cdk.Stack.of(project)
     streams = f"arn:aws:logs:{stack.region}:{stack.account}:log-group:/aws/codebuild/<{logical_id(project)}>:*"
     acknowledge(_role(project), f"IAM5[Resource::{streams}]", "The streams of the log group of the project's own name")
 
 
 def acknowledge_self_mutation(pipeline: cdk_pipelines.CodePipeline) -> None:
-    """On the project that deploys the pipeline's own stack, as `cdk deploy` wants it."""
+    """Acknowledge on the project that deploys the pipeline's own stack: the needs of `cdk deploy`."""
     project, tooling = pipeline.self_mutation_project, cdk.Stack.of(pipeline).account
     acknowledge(
         project,
@@ -67,7 +67,7 @@ def acknowledge_self_mutation(pipeline: cdk_pipelines.CodePipeline) -> None:
 
 
 def acknowledge_support(pipeline: codepipeline.Pipeline) -> None:
-    """On the pipeline's role and the buckets that CDK makes for it in the other Regions."""
+    """Acknowledge on the pipeline's role and on the buckets that CDK makes for it in the other Regions."""
     acknowledge(
         pipeline.role,
         "IAM5[Resource::*]",

@@ -1,8 +1,8 @@
-"""What people may do with the pipeline: three managed policies in the tooling account, attached to nobody.
+"""Permissions of people on the pipeline: three managed policies in the tooling account, attached to nobody.
 
 Give `tap-approver` and `tap-second-approver` to different people, the second to nobody who pushes to
-the branch. Both may open what a gate links to. PutApprovalResult is authorized on the action,
-RetryStageExecution on the stage, the rest of CodePipeline's on the pipeline.
+the branch. Both may open the pages that a gate links to. PutApprovalResult is authorized on the action,
+RetryStageExecution on the stage, CodePipeline's other actions on the pipeline.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html
 """
 

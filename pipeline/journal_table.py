@@ -9,13 +9,13 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 READ = ("dynamodb:GetItem", "dynamodb:Query")
-# A transaction is authorized as the writes it is made of (DynamoDB Developer Guide, "IAM with transactions").
-# No DeleteItem: history is only ever added to, and a lease expires.
+# A transaction is authorized by its single writes (DynamoDB Developer Guide, "IAM with transactions").
+# No DeleteItem: history only grows, and a lease expires.
 WRITE = ("dynamodb:PutItem", "dynamodb:UpdateItem")
 
 
 class JournalTable(Construct):
-    """The DynamoDB table `tap-journal`: keys pk and sk, restorable, encrypted, kept when the stack goes."""
+    """The DynamoDB table `tap-journal`: keys pk and sk, restorable, encrypted, kept when the stack is deleted."""
 
     def __init__(self, scope: Construct, id: str, *, key: kms.IKey) -> None:
         super().__init__(scope, id)
@@ -35,11 +35,11 @@ class JournalTable(Construct):
         )
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
-        """Read items, and nothing of the table itself."""
+        """Grant reading of items, and nothing about the table itself."""
         self.table.grant(grantee, *READ)
         self._key.grant_decrypt(grantee)
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
-        """Read and write items; none can be deleted."""
+        """Grant reading and writing of items; none can be deleted."""
         self.table.grant(grantee, *READ, *WRITE)
         self._key.grant_encrypt_decrypt(grantee)

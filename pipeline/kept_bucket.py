@@ -1,4 +1,4 @@
-"""A bucket for what plans leave behind: encrypted, private, versioned, and there still when the stack is gone."""
+"""A bucket for the files of plans: encrypted, private, versioned, and kept when the stack is deleted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def kept_bucket(
     logged_under: str | None = None,
     superseded: cdk.Duration,
 ) -> s3.Bucket:
-    """What is in it is kept for `KEPT`, and for `superseded` once something newer took its place."""
+    """Objects are kept for `KEPT`, and for `superseded` after a newer version replaced them."""
     return s3.Bucket(
         scope,
         id,

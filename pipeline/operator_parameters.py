@@ -1,8 +1,8 @@
-"""What people set while the pipeline runs: the kill switch, the freeze override, the announced peaks.
+"""Parameters that people set while the pipeline runs: the kill switch, the freeze override, the announced peaks.
 
-Each is a parameter beside the journal, so that setting it needs no commit and Parameter Store keeps
-who did. The stack makes them and never touches a value again: CloudFormation compares with its own
-last template, which stays the same.
+Each is a parameter beside the journal: a change needs no commit, and Parameter Store records the user. The stack
+creates them and never changes a value again: CloudFormation compares with its own last template, which stays
+the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Controls(Construct):
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables that name them to a job."""
+        """The variables with their names for a job."""
         return {
             "TAP_SWITCH_PARAMETER": self.switch.parameter_name,
             "TAP_OVERRIDE_PARAMETER": self.override.parameter_name,
@@ -43,12 +43,12 @@ class Controls(Construct):
         }
 
     def grant_read(self, role: iam.Role) -> None:
-        """Read the values; no job may set one."""
+        """Grant reading of the values; no job may set one."""
         arns = [each.parameter_arn for each in (self.switch, self.override, self.peaks)]
         role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=arns))
 
     def grant_read_who_overrides(self, role: iam.Role) -> None:
-        """Read who set an override: that is recorded with it."""
+        """Grant reading of the user who set an override, which is recorded with it."""
         override = [self.override.parameter_arn]
         role.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameterHistory"], resources=override))
 

@@ -1,6 +1,6 @@
-"""The most a role of the optimizer may do in production, whatever its actions declare.
+"""The most that a role of the optimizer may do in production, whatever its actions declare.
 
-The role that hands health alarms over to the tooling account is under it as well: its one event bus is let through.
+The role that forwards health alarms to the tooling account is under it as well: it allows that one event bus.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from stages.database import NAME as DATABASE
 
 NAME = "tap-optimizer-boundary"
 
-# The services that the optimizer works with, and those where it looks for readers of a stream and scalers.
-# An action that needs another one adds it here, in sight.
+# The services that the optimizer uses, and those in which it looks for readers of a stream and scalers.
+# An action that needs another service adds it here, where reviewers see it.
 AT_MOST = (
     "application-autoscaling:DescribeScalableTargets",
     "autoscaling:*",
@@ -61,11 +61,11 @@ AT_MOST = (
     "ssm:PutParameter",
     "tag:GetResources",
 )
-# The objects of this prefix alone, in the bucket that bootstrapping made for templates in each Region.
+# Only the objects with this prefix, in each Region's template bucket that bootstrapping made.
 STAGING = "arn:{partition}:s3:::cdk-hnb659fds-assets-{account}-{region}"
 TEMPLATES = ("s3:GetObject", "s3:PutObject")
 ALARMS = ("events:PutEvents",)
-# What no action may ever do: ways to lose the platform's data, to carry it off, or to open the network.
+# Actions that the optimizer may never take: ways to lose the platform's data, to export it, or to open the network.
 NEVER = (
     "cloudformation:DeleteStack",
     "dynamodb:DeleteBackup",
@@ -84,9 +84,9 @@ NEVER_GONE = ("dynamodb:DeleteTable", "rds:DeleteDBCluster")
 
 
 def make_boundary(scope: Construct, id: str, *, environment: Environment) -> iam.ManagedPolicy:
-    """The policy `tap-optimizer-boundary`. It grants nothing by itself: it cuts what roles are granted.
+    """The policy `tap-optimizer-boundary`. It grants nothing by itself: it limits the grants of roles.
 
-    Of what has its own resource, NEVER_GONE, it protects the designed tables and the primary cluster.
+    Its NEVER_GONE statement protects the designed tables and the primary cluster.
     """
     stack = cdk.Stack.of(scope)
     tables = [f"arn:{stack.partition}:dynamodb:*:{stack.account}:table/{name}" for name in Sizing.AS_DESIGNED.tables]

@@ -43,7 +43,7 @@ GATED = ("Approve", *(phase.stage_name for phase in Phase))
 class PipelineStack(cdk.Stack):
     """Source, Build, UpdatePipeline, Production, Analyze, Approve, Phase1 to Phase3, Publish; and the watch.
 
-    `environment_file` is where the repository holds `environment`; None: in cdk.json.
+    `environment_file` is the path of `environment` in the repository; None: in cdk.json.
     """
 
     def __init__(
@@ -140,11 +140,11 @@ def _production(scope: Construct, environment: Environment, sizing: SizingRecord
 
 
 def _access_logs(scope: Construct) -> s3.Bucket:
-    """Who read a plan or a dashboard, for a year."""
+    """Access logs of the plans and dashboards, kept for a year."""
     return s3.Bucket(
         scope,
         "AccessLogs",
-        encryption=s3.BucketEncryption.S3_MANAGED,  # the only kind that access logs can be written with
+        encryption=s3.BucketEncryption.S3_MANAGED,  # access logs support no other kind
         enforce_ssl=True,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         versioned=True,
@@ -156,9 +156,9 @@ def _access_logs(scope: Construct) -> s3.Bucket:
 
 
 def _key(scope: cdk.Stack) -> kms.Key:
-    """One key for what the pipeline keeps: artifacts, journal, logs, notifications."""
+    """One key for the pipeline's stored data: artifacts, journal, logs, notifications."""
     key = kms.Key(scope, "Key", alias=f"alias/{STACK_NAME}", enable_key_rotation=True)
-    # CloudWatch Logs encrypts as the service of the Region, here for our own log groups alone
+    # CloudWatch Logs encrypts as the Region's service, here only for our own log groups
     # (CloudWatch Logs User Guide, "Encrypt log data").
     ours = scope.format_arn(
         service="logs", resource="log-group", resource_name="/tap/*", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME

@@ -1,4 +1,4 @@
-"""The bucket beside the journal: what every plan looked like, and the code that applied it."""
+"""The bucket beside the journal: pages and exports of every plan, and the code that applied it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLANS, VERSIONS = "plans/", "versions/"
 class Records(Construct):
     """One versioned bucket. Under `plans/` dashboards and exports, under `versions/` archives by their hash.
 
-    No job may delete from it: what was published stays in its older versions.
+    No job may delete from it: replaced files stay as older versions.
     """
 
     def __init__(self, scope: Construct, id: str, *, key: kms.IKey, access_logs: s3.IBucket) -> None:
@@ -28,10 +28,10 @@ class Records(Construct):
         )
 
     def reading_plans(self) -> list[iam.PolicyStatement]:
-        """For people: open what a gate links to, in the console.
+        """Statements for people: open the pages that a gate links to, in the console.
 
-        The console lists before it opens, and the objects are encrypted: reading takes the key as well, here
-        for what S3 asks alone, since the key guards more than plans.
+        The console lists before it opens, and the objects are encrypted: reading also needs the key, here
+        only through S3, since the key protects more than plans.
         """
         via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{cdk.Stack.of(self).region}.amazonaws.com"}}
         below = {"StringLike": {"s3:prefix": f"{PLANS}*"}}
@@ -43,21 +43,21 @@ class Records(Construct):
         ]
 
     def acknowledge_reading(self, policy: iam.ManagedPolicy) -> None:
-        """On a policy with `reading_plans`."""
+        """Acknowledge the wildcards on a policy with `reading_plans`."""
         self._acknowledge(policy, PLANS, "People read every plan: each is filed under its hash")
 
     def grant_publish(self, role: iam.Role) -> None:
-        """Write what a plan looks like."""
+        """Grant writing of a plan's pages and exports."""
         self._grant(role, PLANS, "s3:PutObject", "Plans are filed under their hash, which is known later")
         self._key.grant_encrypt_decrypt(role)
 
     def grant_keep(self, role: iam.Role) -> None:
-        """Write an archive of code."""
+        """Grant writing of an archive of code."""
         self._grant(role, VERSIONS, "s3:PutObject", "Archives are filed under their hash, which is known later")
         self._key.grant_encrypt_decrypt(role)
 
     def grant_fetch(self, role: iam.Role) -> None:
-        """Read an archive of code."""
+        """Grant reading of an archive of code."""
         self._grant(role, VERSIONS, "s3:GetObject", "Archives are filed under their hash, which is known later")
         self._key.grant_decrypt(role)
 

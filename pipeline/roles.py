@@ -1,23 +1,22 @@
-"""The roles in production, and who may assume them.
+"""The roles in production, and the jobs that may assume them.
 
-- `tap-analyze` reads: inventory, metrics, and the templates that are deployed; no item of a table, and no key that one
-  is encrypted with, since the Build of any pushed commit assumes it.
+- `tap-analyze` reads: inventory, metrics, and the deployed templates; no item of a table, and no key that
+  encrypts one, since the Build of any pushed commit assumes it.
 - `tap-act` may do what the actions declare (`optimizer/actions/*.py`), put and delete the one alarm that calls the
   watch early (`optimizer/execute/early_call.py`), nothing else, and nothing on
-  what carries the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
+  resources with the tag TenantId. A condition key cannot match tag keys by prefix, so that Deny is a
   backstop; the inventory is the guard.
 - `tap-reconcile` compares code, template and account, asks CloudFormation for the drift it sees before a
-  plan begins, and brings the deployed templates after the account by change sets of its own name, of the stacks
-  that an action changes: never of `tap-roles`. It passes no role: what CloudFormation does, it does
-  as the role that the stack was deployed with, which is under a boundary of its own (docs/adr/0028); and only
+  plan begins, and updates the deployed templates to match the account by change sets of its own name, for the
+  stacks that an action changes: never for `tap-roles`. It passes no role: CloudFormation acts as the role
+  with which the stack was deployed, which has a boundary of its own (docs/adr/0028); and only
   harmless change sets are executed.
+- `tap-foresee` is for Build: it compares, and asks CloudFormation what a deployment would change; it executes nothing,
+  since Build runs any pushed commit.
 
-What a policy on a table could allow to another account, the table's key does not: its policy names this account alone,
-and no role of the optimizer may change it, or give it away but through a service of AWS.
-- `tap-foresee` is Build's: it compares, and asks CloudFormation what a deployment would change; it executes nothing,
-  since Build runs whatever was pushed.
-
-Each trusts the named jobs of the tooling account alone, and only with the external id. All are under
+A policy on a table could allow access from another account, but the table's key does not: its policy names this
+account alone, and no role of the optimizer may change that policy, or create a grant except through an AWS service.
+Each trusts only the named jobs of the tooling account, and only with the external id. All are under
 the boundary of `pipeline/permission_boundary.py`.
 """
 
@@ -53,10 +52,10 @@ JOBS: Mapping[str, tuple[str, ...]] = {
     RECONCILE: ("accept", "reconcile", "drift-check", "approve"),
     FORESEE: ("build",),
 }
-"""Which jobs may assume which production role."""
+"""The jobs that may assume each production role."""
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_"
-# What nobody but tap-act reads: what tenants keep, by whichever way. Denied, so that no action can grant it by mistake.
+# Reads of tenants' data, in every form: for tap-act alone. Denied, so that no action can grant them by mistake.
 ITEMS = (
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",
@@ -109,8 +108,9 @@ def _agree(action: str, *resources: str, **more: Any) -> Permission:
 
 
 # CloudFormation reads a template at a URL, and the bootstrap version, with the caller's credentials. The key
-# cloudformation:ResourceTypes cannot narrow the change sets: "Only one of the Capabilities and ResourceType parameters
-# can be specified" (API_CreateChangeSet), and these templates hold roles, which take a capability.
+# cloudformation:ResourceTypes cannot restrict the change sets: "Only one of the Capabilities and ResourceType
+# parameters
+# can be specified" (API_CreateChangeSet), and these templates contain roles, which need a capability.
 AGREE: tuple[Permission, ...] = (
     _agree("cloudformation:CreateChangeSet", *_CHANGED, writes=True, conditions={**_OWN_CHANGE_SETS, **_NO_ROLE}),
     _agree("cloudformation:DeleteChangeSet", *_CHANGED, writes=True, conditions=_OWN_CHANGE_SETS),
@@ -171,7 +171,7 @@ class OptimizerRoles(Construct):
 
 
 def statements(permissions: Iterable[Permission], environment: Environment) -> list[iam.PolicyStatement]:
-    """The permissions as few Allow statements: one per set of resources and conditions."""
+    """The permissions in as few Allow statements as possible: one per set of resources and conditions."""
 
     def where(permission: Permission) -> tuple[tuple[str, ...], str]:
         return permission.resources, repr(sorted(permission.conditions.items()))
@@ -188,7 +188,7 @@ def statements(permissions: Iterable[Permission], environment: Environment) -> l
 
 
 def never_on_tenants(writes: Iterable[Permission]) -> iam.PolicyStatement:
-    """A Deny of every declared write on a resource that carries the tenant's tag."""
+    """A Deny of every declared write on a resource with the tenant's tag."""
     return iam.PolicyStatement(
         sid="NeverOnTenants",
         effect=iam.Effect.DENY,
@@ -199,7 +199,7 @@ def never_on_tenants(writes: Iterable[Permission]) -> iam.PolicyStatement:
 
 
 def never_items() -> list[iam.PolicyStatement]:
-    """A Deny of all that reads what tenants keep, and of the platform's keys; templates in S3 have another key."""
+    """A Deny of all reads of tenants' data, and of the platform's keys; templates in S3 have another key."""
     deny = iam.Effect.DENY
     ours = {"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/tap/*"}}
     return [
@@ -229,9 +229,9 @@ def _only_the_jobs(environment: Environment, jobs: Sequence[str]) -> iam.IPrinci
 
 
 def _may_tag(environment: Environment, jobs: Sequence[str]) -> iam.PolicyStatement:
-    """A job says with its session which build of which commit it is, for CloudTrail; it may say nothing else.
+    """Lets a job tag its session with its build and commit, for CloudTrail, and with nothing else.
 
-    The external id is no condition key of TagSession, so this is a statement of its own.
+    TagSession has no condition key for the external id, so this is a separate statement.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
     these = {"ForAllValues:StringEquals": {"aws:TagKeys": list(SESSION_TAGS)}}
@@ -240,7 +240,7 @@ def _may_tag(environment: Environment, jobs: Sequence[str]) -> iam.PolicyStateme
 
 def _jobs(environment: Environment, jobs: Sequence[str], conditions: Mapping[str, Any]) -> iam.IPrincipal:
     # The account is the principal and the condition names the roles: a role named as principal must exist
-    # before this stack, and a role made anew would no longer be the one that was meant.
+    # before this stack, and a role that is deleted and created again would no longer match.
     tooling = environment.accounts.tooling
     names = [f"arn:{cdk.Aws.PARTITION}:iam::{tooling}:role/{job_role_name(job)}" for job in jobs]
     return iam.PrincipalWithConditions(
@@ -249,7 +249,7 @@ def _jobs(environment: Environment, jobs: Sequence[str], conditions: Mapping[str
 
 
 def _acknowledge_patterns(role: iam.Role, may: Sequence[Permission], environment: Environment) -> None:
-    """Wildcards that are declared: on actions that take no resource, and in place of names made later."""
+    """Acknowledge declared wildcards: on actions that take no resource, and for names that are made later."""
     for pattern in {pattern for permission in may for pattern in permission.resources if "*" in pattern}:
         asking = ", ".join(sorted({permission.action for permission in may if pattern in permission.resources}))
         reason = f"Names that AWS, a job or the templates' sizing completes, for {asking}"

@@ -1,9 +1,9 @@
-"""Has this stage anything to do? The entry condition of Approve and of the phases asks the journal.
+"""Checks in the journal whether a stage has anything to do: the entry condition of Approve and of the phases.
 
 This file is the whole code of a Lambda function, deployed inline: it imports nothing of the project
-and stays under the 4096 characters that CloudFormation takes inline. A clear no
-skips the stage. When the journal cannot be read, the stage runs: its job reads the journal too, and fails for all to
-see, where a skipped stage would be green. An alarm rings for the line that is logged.
+and stays under the 4096 characters that CloudFormation takes inline. Only a clear no skips the
+stage. If the journal cannot be read, the stage runs: its job reads the journal too and fails visibly,
+while a skipped stage would be green. The logged line raises an alarm.
 """
 
 import json
@@ -18,13 +18,13 @@ FINISHED = ("reconciled", "empty", "rolled_back")
 
 
 class NothingToDo(Exception):
-    """The stage has nothing to do; says why."""
+    """The stage has nothing to do; the message is the reason."""
 
 
 def check(read: Callable[[str, str], Any], stage: str) -> None:
-    """Return when `stage` has something to do, else raise NothingToDo.
+    """Return if `stage` has something to do, else raise NothingToDo.
 
-    `read(pk, sk)` gives one item of the journal, {} when there is none.
+    `read(pk, sk)` returns one item of the journal, {} if there is none.
     """
     plan = read("plan", "current")
     if not plan:
@@ -47,9 +47,9 @@ def check(read: Callable[[str, str], Any], stage: str) -> None:
 
 
 def stage_of(event: dict[str, Any]) -> str | None:
-    """The stage that the rule's UserParameters name, wherever the event carries them.
+    """The stage in the rule's UserParameters, at any place in the event.
 
-    A Lambda action finds them under CodePipeline.job; for a Lambda rule their place is not documented.
+    A Lambda action has them under CodePipeline.job; for a Lambda rule their place is not documented.
     """
     for key, value in event.items():
         if key == "UserParameters":
@@ -60,7 +60,7 @@ def stage_of(event: dict[str, Any]) -> str | None:
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answers CodePipeline's job when the event carries one, as a Lambda action must; else raises or returns."""
+    """Answers CodePipeline's job if the event has one, as a Lambda action must; else raises or returns."""
     dynamodb = boto3.client("dynamodb")
     job = event.get("CodePipeline.job", {}).get("id")
 

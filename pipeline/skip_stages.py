@@ -1,7 +1,7 @@
-"""Entry conditions: a stage that has nothing to do is skipped, and nobody has to answer anything.
+"""Entry conditions: a stage that has nothing to do is skipped, and nobody has to answer a gate.
 
 The rule is LambdaInvoke, one of the two that a SKIP condition allows; its settings are FunctionName
-and UserParameters. A wave has no conditions of its own in CDK, so they are written onto the pipeline.
+and UserParameters. A wave has no conditions of its own in CDK, so they are added to the pipeline's template.
 https://docs.aws.amazon.com/codepipeline/latest/userguide/rule-reference-LambdaInvoke.html
 https://docs.aws.amazon.com/codepipeline/latest/userguide/concepts-how-it-works-conditions.html
 """
@@ -31,7 +31,7 @@ CODE = Path(__file__).with_name("skip_condition.py")
 
 
 class SkipWhenNothingToDo(Construct):
-    """Gives the named stages of a built pipeline an entry condition that reads the journal."""
+    """Adds to the named stages of a built pipeline an entry condition that reads the journal."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class SkipWhenNothingToDo(Construct):
         )
 
     def _ring(self, log_group: logs.LogGroup, notify: sns.ITopic) -> None:
-        """Tell people when the function could not read the journal, or did not end."""
+        """Notify people when the function cannot read the journal, or does not end."""
         unsure = log_group.add_metric_filter(
             "Unsure",
             filter_pattern=logs.FilterPattern.any_term("JOURNAL NOT READ", "Task timed out", "Runtime."),

@@ -1,8 +1,8 @@
-"""What runs beside the pipeline: the watch, what follows a failed gate, the alarms, weekly savings.
+"""The projects beside the pipeline: the watch, the rollback after a failed gate, the alarms, weekly savings.
 
-CodePipeline cannot watch while a gate waits, so a schedule does, every five minutes while something is
-changed. All projects stand outside the pipeline. Watch and rollback have no source: they fetch the code
-that applied (`applied_version.py`). The others take the branch, through the pipeline's connection.
+CodePipeline cannot run checks while a gate waits, so a schedule does, every five minutes while a phase is
+open. All projects are outside the pipeline. Watch and rollback have no source: they download the code
+that applied (`applied_version.py`). The others use the branch, through the pipeline's connection.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SCRIPT_ENDS = "APPLIED_VERSION"
 
 
 class Notifications(Construct):
-    """The encrypted topic that tells people of gates and alarms."""
+    """The encrypted topic that notifies people of gates and alarms."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, key: kms.Key) -> None:
         super().__init__(scope, id)
@@ -55,7 +55,7 @@ class Notifications(Construct):
 
 
 class Watch(Construct):
-    """The projects beside the pipeline, what starts them, and the alarms on the watch itself."""
+    """The projects beside the pipeline, their starts, and the alarms on the watch itself."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Watch(Construct):
         self._alarms(watch, rollback, notifications.topic)
 
     def _every_five_minutes(self, watch: codebuild.Project) -> None:
-        """Off in the template: `apply` switches it on, and the watch off once nothing of ours is changed."""
+        """Schedule the watch. Disabled in the template: `apply` enables it, the watch disables it in the end."""
         events.Rule(
             self,
             "Schedule",
@@ -100,7 +100,7 @@ class Watch(Construct):
         )
 
     def _every_week(self) -> None:
-        """It reads what production costs, and writes the journal and the page."""
+        """Read each week's costs of production, and update the journal and the page."""
         job = "measure-savings"
         variables = self._jobs.variables(roles.ANALYZE)
         savings = self._project(
@@ -121,13 +121,13 @@ class Watch(Construct):
         )
 
     def _by_hand(self) -> None:
-        """Nothing starts it: a person does, for an accepted phase whose execution cannot come back to reconcile it."""
+        """Make the project for a manual reconcile, after an acceptance whose execution cannot reconcile any more."""
         variables = {**self._jobs.variables(roles.RECONCILE), **self._jobs.synthesizing}
         what = "Brings the deployed templates after an accepted phase; started by hand, with the applied commit"
         self._project("Reconcile", "reconcile", what, self._jobs.reconciling_role(), variables, buildspec("reconcile"))
 
     def _on_failed_gate(self, rollback: codebuild.Project) -> None:
-        """A gate fails when it is rejected and when its time runs out: the job tells them apart."""
+        """Start the rollback job on a failed gate: rejected or timed out, which the job distinguishes."""
 
         # The override is StartBuild's own input; EventBridge passes the target's input on as it is
         # (EventBridge User Guide, "CodeBuild projects as targets").
@@ -160,7 +160,7 @@ class Watch(Construct):
         )
 
     def _undelivered(self) -> sqs.Queue:
-        """Events that started no build, for two weeks. The watch looks for a rejected gate by itself."""
+        """A queue for events that started no build, for two weeks. The watch finds a rejected gate by itself."""
         queue = sqs.Queue(
             self,
             "Undelivered",
@@ -174,8 +174,9 @@ class Watch(Construct):
 
     def _alarms(self, watch: codebuild.Project, rollback: codebuild.Project, topic: sns.ITopic) -> None:
         tell = cloudwatch_actions.SnsAction(topic)
-        # What the watch says after it judged: a run that hangs or fails says nothing, and no data is an alarm. Its
-        # actions are switched with the schedule.
+        # The watch reports after each judgement: a run that hangs or fails reports nothing, and no data is an alarm.
+        # Its
+        # actions are enabled and disabled with the schedule.
         beats = cloudwatch.Metric(namespace=NAMESPACE, metric_name=HEARTBEAT, statistic="Sum", period=EVERY)
         silent = beats.create_alarm(
             self,
@@ -190,7 +191,7 @@ class Watch(Construct):
         )
         silent.add_alarm_action(tell)
         self._not_started(tell)
-        # One failed watch is mended by the next: a window's first minutes are unclear, a breach is told by mail.
+        # The next run makes up for one failed watch: a window's first minutes are unclear, and a breach sends a mail.
         for project, name, runs in ((watch, "watch", 2), (rollback, "rollback", 1)):
             failed = project.metric_failed_builds(statistic="Sum", period=QUARTER).create_alarm(
                 self,
@@ -205,7 +206,7 @@ class Watch(Construct):
             failed.add_alarm_action(tell)
 
     def _not_started(self, tell: cloudwatch_actions.SnsAction) -> None:
-        """StartBuild was refused, as where the account may run no further build: told at once, tried again by the rule.
+        """Alarm on refused StartBuild calls, for example at the limit of builds: a mail at once, and the rule retries.
 
         EventBridge User Guide, "Monitoring Amazon EventBridge": FailedInvocations, by RuleName.
         """
@@ -270,7 +271,7 @@ class Watch(Construct):
         *,
         source: codebuild.ISource | None,
     ) -> codebuild.Project:
-        """A project; without `source` it has what its script fetches, and needs no source provider."""
+        """A project; without `source` it has only the files that its script downloads, and needs no source provider."""
         project = codebuild.Project(
             self,
             id,
@@ -292,14 +293,14 @@ class Watch(Construct):
         return project
 
     def _read_by_connection(self, project: codebuild.Project, id: str, role: iam.Role) -> None:
-        """Let `project` read its source through the connection, and create it after its role may.
+        """Let `project` read its source through the connection, and create it after its role has the right.
 
         CodeBuild opens the connection when it creates a project, as the project's role. The role's default policy
-        names the project, so it is created after it: the right stands in a policy of its own
+        names the project, so CloudFormation creates it later: the right is in a separate policy
         (https://github.com/aws/aws-cdk/issues/38504).
         """
-        # The L2 knows stored tokens only; a connection is the project's own setting (CodeBuild User Guide,
-        # "GitHub App connections"), and needs these of the project's role.
+        # The L2 supports stored tokens only; a connection is the project's own setting (CodeBuild User Guide,
+        # "GitHub App connections"), and needs these rights of the project's role.
         connection = self._environment.connection_arn
         prefix = connection.split(":")[2]
         resource = project.node.default_child
@@ -313,7 +314,7 @@ class Watch(Construct):
 
 
 def _with_applied_version(job: str) -> codebuild.BuildSpec:
-    """The job's buildspec, in which the code that applied is laid out first: inline, so that no commit changes it."""
+    """The job's buildspec, which first downloads the code that applied: inline, so that no commit changes it."""
     spec = read_buildspec(job)
     script = (Path(__file__).parent / "applied_version.py").read_text()
     commands = spec["phases"]["pre_build"]["commands"]

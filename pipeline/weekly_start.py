@@ -1,4 +1,4 @@
-"""A start of the pipeline every week, without a push: a plan appears when the 60th day of metrics has come."""
+"""A weekly start of the pipeline without a push: a plan appears when the 60th day of metrics has come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from constructs import Construct
 
 
 class WeeklyStart(Construct):
-    """The rule `tap-weekly`. Monday, so that a first phase can begin before the calendar closes on Wednesday."""
+    """The rule `tap-weekly`: on Monday, so that a first phase can begin before the calendar closes on Wednesday."""
 
     def __init__(self, scope: Construct, id: str, *, pipeline: codepipeline.IPipeline) -> None:
         super().__init__(scope, id)

@@ -1,4 +1,4 @@
-"""Findings of the validators that are meant, each with its reason, next to the resource that has it."""
+"""Acknowledged findings of the validators, each with its reason, next to the resource that has it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
 
 
 def logical_id(construct: IConstruct) -> str:
-    """The template's name of the resource behind `construct`, by which findings speak of it."""
+    """The template's logical id of the resource behind `construct`, which findings use."""
     resource = construct.node.default_child
     assert isinstance(resource, cdk.CfnElement)  # an L2's default child is its resource
     return str(cdk.Stack.of(construct).resolve(resource.logical_id))

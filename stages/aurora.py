@@ -1,7 +1,7 @@
-"""One Aurora cluster of the Global Database, as primary and secondaries both need it.
+"""One Aurora cluster of the Global Database, with everything that primary and secondaries share.
 
-L1 throughout: the L2 sets the promotion tier of the instance it calls the writer, and would give a
-secondary credentials of its own, which come with the global cluster.
+L1 throughout: the L2 sets the promotion tier of the instance that it calls the writer, and would give a
+secondary its own credentials, although those come from the global cluster.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PARAMETERS = {
 class AuroraCluster(Construct):
     """A cluster in the isolated subnets, encrypted, TLS only, its log kept, and safe from deletion.
 
-    `properties` are those of the cluster that primary and secondaries do not share.
+    `properties` are the cluster properties in which primary and secondaries differ.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class AuroraCluster(Construct):
         super().__init__(scope, id)
         self._key = key
         self.security_group = closed_group(self, "SecurityGroup", vpc=network.vpc, purpose=f"Aurora {name}")
-        log = logs.LogGroup(  # before Aurora makes it, without retention and key
+        log = logs.LogGroup(  # created before Aurora does so, without retention and key
             self,
             "Log",
             log_group_name=f"/aws/rds/cluster/{name}/postgresql",
@@ -88,7 +88,7 @@ class AuroraCluster(Construct):
         self._monitoring = monitoring_role(self, "Monitoring")
 
     def add_instance(self, instance: AuroraInstance) -> rds.CfnDBInstance:
-        """An instance by its own name: its role is Aurora's to give, and moves with a failover."""
+        """Add an instance by its own name: Aurora assigns its role, which moves with a failover."""
         made = rds.CfnDBInstance(
             self,
             instance.id,
@@ -102,7 +102,7 @@ class AuroraCluster(Construct):
             performance_insights_retention_period=7,
             monitoring_interval=30,
             monitoring_role_arn=self._monitoring.role_arn,
-            auto_minor_version_upgrade=False,  # a global database is upgraded as one, by hand
+            auto_minor_version_upgrade=False,  # a global database is upgraded as a whole, by hand
             publicly_accessible=False,
         )
         # RDS refuses an instance whose monitoring role has no rights yet: "IAM role ARN value is invalid or does not
@@ -131,7 +131,7 @@ class AuroraCluster(Construct):
 
 
 def monitoring_role(scope: Construct, id: str) -> iam.Role:
-    """What enhanced monitoring writes its log group with."""
+    """The role with which enhanced monitoring writes its log group."""
     stack = cdk.Stack.of(scope)
     group = f"arn:aws:logs:{stack.region}:{stack.account}:log-group:RDSOSMetrics"
     role = iam.Role(

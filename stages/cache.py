@@ -19,13 +19,13 @@ from stages.network import Network, closed_group
 
 NAME = CACHE_NAME
 ENGINE_VERSION = "7.1"
-PORT = 6380  # not the one that scanners try first
+PORT = 6380  # not the port that scanners try first
 
 
 class Cache(Construct):
-    """Redis 7 over three zones, encrypted with `key`, opened by IAM to the roles it is granted to.
+    """Redis 7 over three zones, encrypted with `key`, with IAM login for the roles that get a grant.
 
-    L1, because the L2 knows serverless caches only. Shards and replicas change online, by
+    L1, because the L2 supports serverless caches only. Shards and replicas change online, by
     UseOnlineResharding: without it CloudFormation replaces the group when their number changes.
     """
 
@@ -134,7 +134,7 @@ class Cache(Construct):
 
 
 class Users(Construct):
-    """Who may log in: the application by IAM, without a password; the default user never."""
+    """Users of the cache: the application logs in by IAM, without a password; the default user never."""
 
     APPLICATION = "tap-application"
 
@@ -144,12 +144,12 @@ class Users(Construct):
             self,
             "Application",
             user_id=self.APPLICATION,
-            user_name=self.APPLICATION,  # IAM authentication wants both the same
+            user_name=self.APPLICATION,  # IAM authentication requires equal id and name
             engine="redis",
             access_string="on ~* +@all -@admin -@dangerous",
             authentication_mode={"Type": "iam"},
         )
-        # A user group must hold a user called `default`: this one is off and may do nothing.
+        # A user group must contain a user called `default`: this one is disabled and has no rights.
         default = elasticache.CfnUser(
             self,
             "Default",

@@ -1,4 +1,4 @@
-"""A visitor of our own: a canary that asks for a page every minute, so that quiet nights have data too."""
+"""A canary that requests a page every minute, so that quiet nights have data too."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Visitor(Construct):
         mark_part(self, "telemetry")
 
     def _results(self, access_logs: s3.IBucket) -> s3.Bucket:
-        """What the visitor saw, for a month."""
+        """Results of the canary's runs, kept for a month."""
         return s3.Bucket(
             self,
             "Results",
@@ -73,7 +73,7 @@ class Visitor(Construct):
         )
 
     def _role(self) -> iam.Role:
-        """What Synthetics wants of a canary's role, except making the log group: that is `_log`'s.
+        """The role that Synthetics requires for a canary, without the right to make the log group: that is in `_log`.
 
         CloudWatch user guide, "Required roles and permissions for canaries".
         """
@@ -112,7 +112,7 @@ class Visitor(Construct):
         return role
 
     def _log(self, log_key: kms.IKey) -> None:
-        """The log group of the canary's function, which bears its id; Lambda would make it without an end."""
+        """The log group of the canary's function, named by its id; Lambda would make it without retention."""
         logs.LogGroup(
             self,
             "Log",

@@ -21,7 +21,7 @@ from stages.network import Network, closed_group
 from stages.services import PORTS
 
 NAME = FLEET_NAME
-CPU_TARGET = 50  # percent, the fleet's average that target tracking aims at
+CPU_TARGET = 50  # percent, the average of the fleet that target tracking keeps
 # The CloudWatch agent publishes memory, which EC2 does not, each minute under the group's name alone: one metric.
 # CloudWatch User Guide, "Manually create or edit the CloudWatch agent configuration file".
 AGENT_NAMESPACE = "CWAgent"
@@ -34,7 +34,7 @@ AGENT = {
         "metrics_collected": {"mem": {"measurement": ["mem_used_percent"]}},
     },
 }
-OWN_IMAGE = "/etc/tap-image"  # an image of one's own holds this file, and then no placeholder is started
+OWN_IMAGE = "/etc/tap-image"  # a custom image contains this file, and then no placeholder starts
 PLACEHOLDER = Path(__file__).with_name("placeholder.py")
 LOG_GROUP = "/tap/fleet"
 USER_DATA = f"""#!/bin/sh
@@ -83,11 +83,12 @@ class Fleet(Construct):
         self.security_group = closed_group(
             self, "SecurityGroup", vpc=network.vpc, purpose="The fleet: the load balancer only"
         )
-        # Through the NAT: AWS endpoints (Systems Manager, KMS, logs) and the tenants' own webhooks.
+        # Through the NAT gateway: AWS endpoints (Systems Manager, KMS, logs) and the tenants' own webhooks.
         self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS and webhooks")
         self.role = self._role()
-        # Apart from the role's own policy, which the launch template waits for: this one waits for what holds data,
-        # and what holds data waits for the group (ADR 22).
+        # Separate from the role's own policy, for which the launch template waits: this policy waits for the data
+        # resources,
+        # and those wait for the group (ADR 22).
         self.rights = iam.Policy(self, "Rights", roles=[self.role])
         self.launch_template = self._launch_template(sizing, image_id)
         self.group = self._group(sizing, network)
@@ -95,7 +96,7 @@ class Fleet(Construct):
         mark_part(self, "fleet")
 
     def _role(self) -> iam.Role:
-        """What an instance may do: Session Manager, metrics and logs here; the parts add what they grant."""
+        """The instances' role: Session Manager, metrics and logs here; the parts add their own grants."""
         stack = cdk.Stack.of(self)
         role = iam.Role(
             self,
@@ -129,7 +130,7 @@ class Fleet(Construct):
         writing = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         role.add_to_policy(iam.PolicyStatement(sid="WriteLogs", actions=writing, resources=[log]))
         acknowledge(role, f"IAM5[Resource::{log}]", "The streams of the fleet's own log group: one for each instance")
-        # The agent looks the group's name up in the instance's tags.
+        # The agent reads the group's name from the instance's tags.
         role.add_to_policy(iam.PolicyStatement(sid="OwnTags", actions=["ec2:DescribeTags"], resources=["*"]))
         acknowledge(
             role,
@@ -145,7 +146,7 @@ class Fleet(Construct):
             "LaunchTemplate",
             launch_template_name=NAME,
             instance_type=ec2.InstanceType(sizing.instance_type),
-            # A concrete image: with an SSM alias in its place an instance refresh cannot be rolled back.
+            # A fixed image: with an SSM alias in its place an instance refresh cannot be rolled back.
             machine_image=ec2.MachineImage.generic_linux({region: image_id}),
             role=self.role,
             security_group=self.security_group,
@@ -196,7 +197,7 @@ class Fleet(Construct):
         return group
 
     def _scale_by_cpu(self, sizing: FleetSizing) -> None:
-        """Target tracking. Scaling in is part of the sizing: off, it only ever adds instances."""
+        """Target tracking. Scaling in is part of the sizing: if disabled, target tracking only adds instances."""
         self.group.scale_on_cpu_utilization(
             "Cpu", target_utilization_percent=CPU_TARGET, disable_scale_in=not sizing.scale_in
         )

@@ -1,7 +1,7 @@
-"""How the optimizer finds what it may change: tags, put on once at the end of each stack.
+"""Tags by which the optimizer finds the resources it may change, set once at the end of each stack.
 
-`tap:governed` marks the stack's resources; `tap:part` says which part of the platform one belongs
-to, by the same names as on the dashboard.
+`tap:governed` marks the stack's resources; `tap:part` names the part of the platform that one belongs
+to, with the same names as on the dashboard.
 """
 
 from __future__ import annotations

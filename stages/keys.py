@@ -1,7 +1,7 @@
 """The customer keys: one per kind of data, so that each can be granted and revoked alone.
 
-Each lives in the stack that uses it: a drift-aware change set cannot know a value that comes from another stack
-(docs/adr/0021). They outlive their stack all the same: final snapshots and retained backups stay readable only as
+Each is in the stack that uses it: a drift-aware change set cannot know a value that comes from another stack
+(docs/adr/0021). All are kept when their stack is deleted: final snapshots and retained backups stay readable only as
 long as their key exists.
 """
 
@@ -20,7 +20,7 @@ from stages.regional_stack import RegionalStack
 class Keys(Construct):
     """The keys of the primary Region.
 
-    The tables' key is multi-Region from the start: a key cannot become so later, and table
+    The tables' key is multi-Region from the start: a key cannot be changed to that later, and table
     replicas need it.
     """
 
@@ -32,14 +32,14 @@ class Keys(Construct):
         self.telemetry = telemetry_key(self, "Telemetry")
 
     def tables_replica_arn(self, region: str) -> str:
-        """The tables' key as its replica in `region` is called: a multi-Region key has one id everywhere."""
+        """ARN of the tables' key replica in `region`: a multi-Region key has the same id everywhere."""
         return f"arn:aws:kms:{region}:{cdk.Stack.of(self).account}:key/{self.tables.key_id}"
 
 
 class TableReplicaKey(RegionalStack):
-    """The tables' key in a replica Region, where it must be before the tables are replicated there.
+    """The tables' key in a replica Region, required there before the tables are replicated to it.
 
-    A stack of its own, which is asked for no drift-aware change set: the key it copies is the primary stack's.
+    A separate stack without drift-aware change sets: the key that it copies belongs to the primary stack.
     """
 
     def __init__(self, scope: Construct, id: str, *, keys: Keys, **kwargs: Any) -> None:
@@ -56,12 +56,12 @@ class TableReplicaKey(RegionalStack):
             ),
         )
         key.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-        # A replica has no alias of its own accord, and permissions name a key by its alias.
+        # A replica does not get an alias automatically, and permissions name a key by its alias.
         kms.CfnAlias(self, "Alias", alias_name="alias/tap/tables", target_key_id=key.attr_key_id)
 
 
 def data_key(scope: Construct, id: str, *, alias: str, holds: str, multi_region: bool = False) -> kms.Key:
-    """A rotated key for data at rest, kept when its stack goes."""
+    """A rotated key for data at rest, kept when its stack is deleted."""
     return kms.Key(
         scope,
         id,
@@ -74,7 +74,7 @@ def data_key(scope: Construct, id: str, *, alias: str, holds: str, multi_region:
 
 
 def telemetry_key(scope: Construct, id: str) -> kms.Key:
-    """The key of log groups and alarm topics: their services use it by name, in this account only."""
+    """The key of log groups and alarm topics: their services use it by name, only in this account."""
     key = data_key(scope, id, alias="tap/telemetry", holds="log groups and the alarm topic")
     stack = cdk.Stack.of(scope)
     key.add_to_resource_policy(

@@ -1,4 +1,4 @@
-"""The metrics that alarms and the operations dashboard share, by the same definition."""
+"""The metrics that alarms and the operations dashboard share, from one definition."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def unhealthy_hosts(balancer: Balancer) -> cloudwatch.MathExpression:
 
 
 def healthy_hosts(balancer: Balancer) -> cloudwatch.MathExpression:
-    """Healthy instances in the worst of the target groups, each minute. One with no target publishes nothing."""
+    """Healthy instances in the worst of the target groups, each minute. A group without targets publishes nothing."""
     groups = {
         f"healthy_{name}": _metric(
             "AWS/ApplicationELB",
@@ -92,12 +92,12 @@ def cache_evictions(cache: Cache, shard: str) -> cloudwatch.MathExpression:
 
 
 def replica_lag() -> cloudwatch.Metric:
-    """How far the slowest reader is behind the writer, in milliseconds."""
+    """Lag of the slowest reader behind the writer, in milliseconds."""
     return database("AuroraReplicaLagMaximum", "Maximum")
 
 
 def global_lag() -> cloudwatch.MathExpression:
-    """How far this Region's secondary is behind the primary Region, in milliseconds.
+    """Lag of this Region's secondary behind the primary Region, in milliseconds.
 
     A query, because the metric is published by source Region as well as by cluster (Aurora user
     guide, "Cluster-level metrics"), and there is one global database here.
@@ -121,7 +121,7 @@ def fleet_cpu() -> cloudwatch.Metric:
 
 
 def throttles(table: str) -> cloudwatch.MathExpression:
-    """Reads and writes of one table that DynamoDB refused for capacity, in five minutes."""
+    """Throttled reads and writes of one table, in five minutes."""
     return _over(
         "SUM",
         f"Throttles of {table}",
@@ -143,7 +143,7 @@ def _nodes(cache: Cache, shard: str, name: str, statistic: str) -> dict[str, clo
 
 
 def _over(function: str, label: str, metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.MathExpression:
-    """MAX or SUM over several metrics; one that published nothing counts as zero."""
+    """MAX or SUM over several metrics; a metric without data counts as zero."""
     terms = ", ".join(f"FILL({name}, 0)" for name in metrics)
     return cloudwatch.MathExpression(
         label=label, expression=f"{function}([{terms}])", using_metrics=dict(metrics), period=FIVE_MINUTES

@@ -1,4 +1,4 @@
-"""The network of one Region: in each of its zones a public, a private and an isolated subnet."""
+"""The network of one Region: a public, a private and an isolated subnet in each of its zones."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Network(Construct):
             "Vpc",
             vpc_name="tap",
             ip_addresses=ec2.IpAddresses.cidr(cidr),
-            max_azs=MOST_ZONES,  # of those that the environment names
+            max_azs=MOST_ZONES,  # of the environment's zones
             nat_gateways=nat_gateways,
-            # Emptying the default group takes a custom resource; nothing here is ever put in it.
+            # Emptying the default group needs a custom resource; nothing here is ever put into it.
             restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(
@@ -81,10 +81,10 @@ class Network(Construct):
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role),
             traffic_type=ec2.FlowLogTrafficType.ALL,
         )
-        flows.node.add_dependency(role)  # and its policy: the first delivery is tried at once
+        flows.node.add_dependency(role)  # and on its policy: the first delivery is tried at once
 
     def _flow_log_role(self) -> iam.Role:
-        """Assumed by the flow logs of this account alone; the destination adds what it may write."""
+        """A role for the flow logs of this account alone; the destination adds the right to write."""
         return iam.Role(
             self,
             "FlowLogRole",
@@ -97,7 +97,7 @@ class Network(Construct):
 
 
 def closed_group(scope: Construct, id: str, *, vpc: ec2.IVpc, purpose: str) -> ec2.SecurityGroup:
-    """A security group that lets nothing in or out: each rule is added by name, peer and port."""
+    """A security group that lets nothing in or out: each rule is added explicitly, with peer and port."""
     return ec2.SecurityGroup(
         scope,
         id,

@@ -1,4 +1,4 @@
-"""The most any role of the platform may do, whatever is attached to it."""
+"""The most that a role of the platform may do, whatever is attached to it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ALLOWED = (
 
 
 def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
-    """The policy `tap-boundary`. It grants nothing by itself: it cuts what roles are granted."""
+    """The policy `tap-boundary`. It grants nothing by itself: it limits the grants of roles."""
     policy = iam.ManagedPolicy(
         scope,
         id,
@@ -65,7 +65,7 @@ def make_boundary(scope: Construct, id: str) -> iam.ManagedPolicy:
 
 
 def bound(stack: cdk.Stack) -> None:
-    """Put every role of `stack` under the boundary, by its name. The primary stack makes it, and goes first."""
+    """Put every role of `stack` under the boundary, by its name. The primary stack makes it, and is deployed first."""
     boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "BoundaryByName", NAME)
     iam.PermissionsBoundary.of(stack).apply(boundary)
     made = stack.node.try_find_child("Boundary")

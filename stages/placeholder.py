@@ -1,6 +1,6 @@
-"""What the fleet runs until there is an image of one's own: /health on each port, so that a first deployment is green.
+"""The fleet's service until there is a custom image: /health on each port, so that a first deployment succeeds.
 
-This file is the whole program. It is written onto the instance by its user data, and runs on Amazon Linux's Python.
+This file is the whole program. User data writes it onto the instance; it runs on Amazon Linux's Python.
 """
 
 import http.server
@@ -9,7 +9,7 @@ import threading
 
 
 class Placeholder(http.server.BaseHTTPRequestHandler):
-    """Answers whoever asks whether it is well; everything else has to wait for the platform."""
+    """Answers health checks; every other request must wait for the platform."""
 
     def do_GET(self) -> None:
         well = self.path.partition("?")[0].endswith("/health")
@@ -23,7 +23,7 @@ class Placeholder(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 -- http.server's name
 
     def log_message(self, *_: object) -> None:
-        """The load balancer asks every few seconds: nothing is logged."""
+        """Log nothing: the load balancer checks every few seconds."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What the application follows: where each part is, as SSM parameters under /tap.
+"""Pointers that the application follows: the name or address of each part, as SSM parameters under /tap.
 
-The application reads these instead of names in its own configuration, so that a table can be
-replaced under it by changing a pointer.
+The application reads these instead of names in its own configuration, so that changing a pointer
+replaces a table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stages.database import Database
 from stages.governed import mark_part
 from stages.tables import Tables
 
-POINTED = (*SOURCES, "audit_logs")  # what the application asks for, wherever it lies
+POINTED = (*SOURCES, "audit_logs")  # names that the application uses, whatever table they point to
 
 
 class Pointers(Construct):
@@ -34,7 +34,7 @@ class Pointers(Construct):
         mark_part(self, "pointers")
 
     def grant_read(self, rights: iam.Policy) -> None:
-        """Let whoever has `rights` read every pointer."""
+        """Let the owner of `rights` read every pointer."""
         rights.add_statements(
             iam.PolicyStatement(
                 sid="FollowPointers",

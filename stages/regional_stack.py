@@ -1,4 +1,4 @@
-"""A stack whose Region and zones are known at synthesis, so that nothing is looked up in AWS."""
+"""A stack whose Region and zones are known at synthesis, so that synthesis makes no lookups in AWS."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from domain.environment import Region
 class RegionalStack(cdk.Stack):
     """A stack in one Region of the production account, protected against deletion.
 
-    `revision` is the sizing record's revision: a template says which sizing it was made from, and
-    an older one is refused wherever it would be deployed.
+    `revision` is the sizing record's revision: each template carries the revision it was made from, and
+    an older one is refused at every deployment.
     """
 
     def __init__(

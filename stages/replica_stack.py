@@ -17,9 +17,9 @@ from stages.telemetry import Alarms
 
 
 class ReplicaStack(RegionalStack):
-    """Presence in Region `number`: keys and network always, the database as the sizing says.
+    """Presence in Region `number`: keys and network always, the database according to the sizing.
 
-    Keys and network stay when the database goes: final snapshots need the key, and coming back
+    Keys and network stay when the database is removed: final snapshots need the key, and a return
     needs the network.
     """
 

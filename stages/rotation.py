@@ -1,8 +1,8 @@
 """Rotation of the database administrator's password, every 30 days.
 
 Secrets Manager's own rotation functions come as a transform or from another repository, and log in
-to the database with a driver. Aurora can be told a new password by its API, so a few inline lines
-do, without an asset, a driver or a way into the network. The application is not touched by it: it
+to the database with a driver. Aurora accepts a new password by its API, so a few inline lines
+are enough, without an asset, a driver or network access. The application is not affected: it
 logs in by IAM.
 """
 
@@ -24,7 +24,7 @@ NAME = "tap-database-rotation"
 
 
 class Rotation(Construct):
-    """Gives `cluster` a new administrator's password every 30 days, and keeps it in `secret`."""
+    """Sets a new administrator's password on `cluster` every 30 days, and stores it in `secret`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The rotation function, inlined into the template: Secrets Manager calls it once for each step."""
+"""The rotation function, inline in the template: Secrets Manager calls it once for each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import boto3
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
-    """One step of a rotation; each may be called again."""
+    """Run one step of a rotation; each may be repeated."""
     secrets, secret, token = boto3.client("secretsmanager"), event["SecretId"], event["ClientRequestToken"]
     stages = secrets.describe_secret(SecretId=secret)["VersionIdsToStages"].get(token)
     if stages is None:
@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
 
 def create(secrets: Any, secret: str, token: str) -> None:
-    """Keep a new password beside the current one, unless an earlier try did."""
+    """Store a new password beside the current one, unless an earlier try did."""
     try:
         secrets.get_secret_value(SecretId=secret, VersionId=token, VersionStage="AWSPENDING")
     except secrets.exceptions.ResourceNotFoundException:
@@ -36,7 +36,7 @@ def create(secrets: Any, secret: str, token: str) -> None:
 
 
 def set_password(secrets: Any, secret: str, token: str) -> None:
-    """Tell Aurora the new password."""
+    """Set the new password on Aurora."""
     value = json.loads(secrets.get_secret_value(SecretId=secret, VersionId=token)["SecretString"])
     boto3.client("rds").modify_db_cluster(
         DBClusterIdentifier=os.environ["CLUSTER"], MasterUserPassword=value["password"], ApplyImmediately=True
@@ -44,7 +44,7 @@ def set_password(secrets: Any, secret: str, token: str) -> None:
 
 
 def wait(_secrets: Any, _secret: str, _token: str) -> None:
-    """Until Aurora has taken it: no change of the password is pending any more."""
+    """Wait until Aurora has applied it: no change of the password is pending any more."""
     rds = boto3.client("rds")
     for _ in range(25):
         time.sleep(10)  # the status is still `available` right after the call

@@ -1,9 +1,9 @@
 """The DynamoDB tables: `tenants`, `users` and `audit_logs`, four indexes each.
 
 All three share the key names `pk` and `sk`, and the items of `tenants` and `users` share the
-partition key TENANT#<id>, so that the two can later live in one table, a tenant beside its users.
-That table is made by the optimizer, when it consolidates; a sizing that has it makes synthesis declare
-it, and a deployment imports it by its name. docs/access-patterns.md says which query each index serves.
+partition key TENANT#<id>, so that the two can later share one table, a tenant beside its users.
+The optimizer makes that table when it consolidates; a sizing that has it makes synthesis declare
+it, and a deployment imports it by its name. docs/access-patterns.md names the query of each index.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ TIME_TO_LIVE = {"audit_logs": "expires_at"}
 
 
 class Tables(Construct):
-    """The tables of the sizing, with the indexes and streams that it keeps.
+    """The tables of the sizing, with its indexes and streams.
 
-    `names` are those that the application may be pointed to: the merged table too, before it is there. It may
-    use that table and the table is watched from the moment the pointer is turned, with no deployment between.
+    `names` are the tables that pointers may name, including the merged table before it exists: the application may
+    use it, and alarms cover it, from the switch of the pointer on, without a deployment in between.
 
-    `replicas` are the Regions that get a replica of each, where the key's replica must be; none by default.
+    `replicas` are the Regions with a replica of each table, where the key's replica must exist; none by default.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Tables(Construct):
         mark_part(self, "tables")
 
     def grant_read_write(self, rights: iam.Policy) -> None:
-        """Let whoever has `rights` read and write items, in the tables and through their indexes; not scan them."""
+        """Let the owner of `rights` read and write items, in the tables and through their indexes, without Scan."""
         indexes = {**self._indexes, MERGED: tuple(INDEXES[MERGED])}
         arns = [
             arn
@@ -85,13 +85,13 @@ class Tables(Construct):
         )
 
     def home_of(self, name: str) -> str:
-        """The table that holds what `name` held: the merged one, once it is there, for its sources."""
+        """The table that holds the items of `name`: the merged table, once it exists, for its sources."""
         if name in SOURCES and MERGED in self.by_name:
             return MERGED  # by its fixed name: a reference to a table that is being imported is not known yet
         return self.by_name[name].table_name
 
     def _arn(self, name: str) -> str:
-        if name == MERGED:  # the same before it is there and afterwards, so that importing it changes no policy
+        if name == MERGED:  # the same before and after it exists, so that its import changes no policy
             return cdk.Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=name)
         return self.by_name[name].table_arn
 

@@ -25,7 +25,7 @@ from stages.telemetry import Alarms, Operations
 
 
 class TapStack(RegionalStack):
-    """The primary Region: everything the platform runs on, sized by `sizing`."""
+    """The primary Region: the whole platform, sized by `sizing`."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, **kwargs: Any) -> None:
         super().__init__(scope, id, **kwargs)
@@ -49,7 +49,7 @@ class TapStack(RegionalStack):
         )
         balancer = Balancer(self, "Balancer", network=network, fleet=fleet, certificate_arn=environment.certificate_arn)
         pointers = Pointers(self, "Pointers", tables=tables, cache=cache, database=database)
-        # A certificate or an image that is refused fails the first creation before anything holds data (ADR 22).
+        # An invalid certificate or image fails the first creation before any resource holds data (ADR 22).
         for data in (*tables.by_name.values(), cache.group, database.global_cluster):
             data.node.add_dependency(fleet.group, balancer.load_balancer)
 
@@ -59,7 +59,7 @@ class TapStack(RegionalStack):
         database.allow_from(fleet)
 
         alarms = Alarms(self, "Alarms", key=keys.telemetry, notify=environment.alarm_email)
-        # Half of the fleet's least: also true of the smaller fleet while this template still says the larger one.
+        # Half of the fleet's minimum: valid also for the smaller fleet while this template still has the larger one.
         alarms.watch_balancer(balancer, hosts=ceil(sizing.fleet.minimum / 2))
         alarms.watch_tables(tables)
         alarms.watch_cache(cache)

@@ -1,4 +1,4 @@
-"""What watches the platform: alarms to a topic, and an operations dashboard."""
+"""Monitoring of the platform: alarms to a topic, and an operations dashboard."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from stages.governed import mark_part
 from stages.tables import Tables
 
 HEALTH_ALARMS = ("tap-error-rate", "tap-p99", "tap-unhealthy-hosts")
-"""The alarms of `Alarms.watch_balancer`: how the service does for its users. An outage is an error rate of 100 %."""
+"""The alarms of `Alarms.watch_balancer`: the service as its users see it. An outage is an error rate of 100 %."""
 
 
 class Alarms(Construct):
-    """The encrypted topic `tap-alarms` and the alarms that go to it.
+    """The encrypted topic `tap-alarms` and the alarms that notify it.
 
-    The alarms have absolute limits and call early; whether a phase is rolled back is judged from
+    The alarms have absolute limits and start the watch early; the rollback of a phase is judged from
     the same metrics against the service's own past.
     """
 
@@ -36,31 +36,31 @@ class Alarms(Construct):
         mark_part(self, "telemetry")
 
     def watch_balancer(self, balancer: Balancer, *, hosts: int) -> None:
-        """Errors above 0.5 % for three minutes, p99 above two seconds for five, fewer than so many healthy hosts.
+        """Alarm on errors above 0.5 % for three minutes, p99 above 2 s for five, fewer than `hosts` healthy hosts.
 
-        Never any host that is unhealthy: each one that boots is, so that every deployment of instances would ring.
+        Not on unhealthy hosts: each booting instance is one, so every deployment of instances would alarm.
         """
         self._alarm("error-rate", metrics.error_rate(balancer, metrics.ONE_MINUTE), above=0.5, of=(3, 3))
         self._alarm("p99", metrics.p99(balancer, metrics.ONE_MINUTE), above=2.0, of=(5, 5))
         self._alarm("unhealthy-hosts", metrics.healthy_hosts(balancer), below=hosts, of=(3, 3))
 
     def watch_tables(self, tables: Tables) -> None:
-        """Throttled requests, per table."""
+        """Alarm on throttled requests, per table."""
         for name in tables.names:
             self._alarm(f"throttles-{name}", metrics.throttles(name), above=0, of=(2, 3))
 
     def watch_cache(self, cache: Cache) -> None:
-        """Memory and evictions, per shard."""
+        """Alarm on memory and evictions, per shard."""
         for shard in cache.shards:
             self._alarm(f"redis-memory-{shard}", metrics.cache_memory(cache, shard), above=80, of=(3, 3))
             self._alarm(f"redis-evictions-{shard}", metrics.cache_evictions(cache, shard), above=0, of=(2, 3))
 
     def watch_database(self) -> None:
-        """Readers more than a second behind the writer."""
+        """Alarm on readers more than a second behind the writer."""
         self._alarm("replica-lag", metrics.replica_lag(), above=1000, of=(3, 3))
 
     def watch_secondary(self) -> None:
-        """A secondary more than five seconds behind the primary Region: what a failover would lose."""
+        """Alarm on a secondary more than five seconds behind the primary Region: a failover would lose that data."""
         self._alarm("global-lag", metrics.global_lag(), above=5000, of=(3, 3))
 
     def _alarm(
@@ -72,9 +72,9 @@ class Alarms(Construct):
         below: float | None = None,
         of: tuple[int, int],
     ) -> None:
-        """An alarm when `of[0]` of the last `of[1]` periods lie above the limit, or below the other one.
+        """Alarm when `of[0]` of the last `of[1]` periods are above the limit, or below the lower one.
 
-        No data is a breach where much is well: no host at all publishes no count of hosts.
+        Missing data is a breach if a high value is good: without any host no count of hosts is published.
         """
         compared, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
@@ -92,7 +92,7 @@ class Alarms(Construct):
         alarm.add_ok_action(actions.SnsAction(self.topic))
 
     def _allow_alarms(self) -> None:
-        """Alarms of this account publish as the service CloudWatch."""
+        """Let alarms of this account publish as the service CloudWatch."""
         account = cdk.Stack.of(self).account
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -106,7 +106,7 @@ class Alarms(Construct):
 
 
 class Operations(Construct):
-    """The dashboard `tap-operations`: what a person on call looks at first, top to bottom."""
+    """The dashboard `tap-operations`: the first page for a person on call, from top to bottom."""
 
     def __init__(self, scope: Construct, id: str, *, balancer: Balancer, cache: Cache, tables: Tables) -> None:
         super().__init__(scope, id)

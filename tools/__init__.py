@@ -1,1 +1,1 @@
-"""Reference pages made from the code."""
+"""Reference pages generated from the code."""

@@ -1,4 +1,4 @@
-"""The moves of every action, as it makes them for the foundation: the plan that the scenario `quiet` proposes."""
+"""The moves of every action for the foundation, as in the plan that the scenario `quiet` proposes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from optimizer.ports.settings import Settings
 
 
 def designed_moves() -> Mapping[str, Sequence[Move]]:
-    """By action, the moves of its largest decision. Loads the foundation into an emulated account, once."""
+    """The moves of each action's largest decision. Loads the foundation into an emulated account, once."""
     return _designed_moves(tuple(each.id for each in registry()))
 
 
@@ -55,7 +55,7 @@ def _designed_moves(_actions: tuple[str, ...]) -> Mapping[str, Sequence[Move]]:
 
 
 def _moves(action: Action, decisions: Sequence[Decision], governed: Mapping[str, Governed]) -> Sequence[Move]:
-    """Those of the action's decision that makes the most: of tables read together, one leads."""
+    """The moves of the action's decision that makes the most: of tables that share one decision, one leads."""
     mine = [each for each in decisions if each.action == action.id]
     mine = [each for each in mine if each.choice is Choice.APPLY] or mine
     notes = (NoNotes(),) if action.keeps_notes else ()

@@ -1,4 +1,4 @@
-"""What each role of the synthesized app can do: its policies, cut by its boundary and its denials."""
+"""Effective rights of each role of the synthesized app: its policies, limited by its boundary and its denials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SETTINGS = Path(__file__).parents[1] / "tests" / "example_environment.json"  # t
 
 @dataclass(frozen=True)
 class Role:
-    """One role as it is synthesized, in one account; what only a deployment knows is a name in angle brackets."""
+    """One synthesized role in one account; values known only at deployment are names in angle brackets."""
 
     name: str
     account: str
@@ -29,7 +29,7 @@ class Role:
     regions: tuple[str, ...]
 
     def rows(self) -> Iterator[Row]:
-        """Effect, actions, resources and conditions of each statement that is left."""
+        """Effect, actions, resources and conditions of each statement that remains."""
         for each in (statement for policy in self.policies for statement in policy):
             actions = [action for action in each.actions if not each.allows or self._is_let_through(action, each)]
             if actions:
@@ -41,7 +41,7 @@ class Role:
                 )
 
     def _is_let_through(self, action: str, statement: Statement) -> bool:
-        """Whether the boundary lets the action through on some of the resources."""
+        """Whether the boundary allows the action on some of the resources."""
         arn = f"arn:aws:iam::{self.account}:role/{self.name}"
         return any(
             isinstance(
@@ -51,7 +51,7 @@ class Role:
         )
 
     def _anywhere(self, arns: Sequence[str]) -> list[str]:
-        """The ARNs with `{region}` for the Regions, each once."""
+        """The ARNs, each once, with `{region}` in place of the Region."""
         anywhere = re.compile("|".join(map(re.escape, self.regions)))
         return list(dict.fromkeys(anywhere.sub("{region}", arn) for arn in arns))
 
@@ -71,8 +71,8 @@ def roles() -> list[Role]:
 
 
 def _templates(environment: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Every template, with the account that it is for."""
-    import aws_cdk as cdk  # an extra, which the other pages do without
+    """Every template, with its account."""
+    import aws_cdk as cdk  # an extra, which the other pages do not need
 
     from domain.environment import load_environment
     from domain.sizing import Sizing, SizingRecord
@@ -121,7 +121,7 @@ def _boundary(reference: Any, resources: Mapping[str, Any], boundaries: Mapping[
 
 
 def _shown(value: Any) -> Any:
-    """A part of a template as text; a resource by its name in the template."""
+    """Text of a part of a template; a resource appears by its name in the template."""
     match value:
         case {"Ref": "AWS::Partition"}:
             return "aws"

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1280, 1000  # the answer and the first decisions
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when the picture was written, 2 when the page or Chromium is missing."""
+    """Exit code 0 if the picture was written, 2 if the page or Chromium is missing."""
     page_file, picture = (Path(each) for each in arguments)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None or not page_file.is_file():

@@ -1,7 +1,7 @@
 """The reference pages of `docs/`, made from the code they describe: `python -m tools.reference`.
 
-Each page says in its first line where it comes from. A check holds the pages in `docs/` against what
-would be made now, so none can go stale.
+Each page names its source in its first line. A test compares the pages in `docs/` with a new
+generation, so none can be out of date.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHOWN_BY = 3  # tests named per operation of the overlay
 
 
 def actions_page() -> str:
-    """Every action: when it runs, what its file says of it, and its moves."""
+    """Every action: its time, its docstring, and its moves."""
     actions = registry()
     rows = [
         (f"[{each.id}](#{each.id})", f"{each.phase.number} · {each.phase.title}", each.title, _one_way(each))
@@ -45,7 +45,7 @@ def actions_page() -> str:
 
 
 def permissions_page() -> str:
-    """Every permission that an action declares, and what each role can do."""
+    """Every permission that an action declares, and the rights of each role."""
     from tools.effective_rights import roles  # synthesizes the app, which takes seconds
 
     rows = [
@@ -68,7 +68,7 @@ def permissions_page() -> str:
 
 
 def policy_page() -> str:
-    """Every number that decides, with the comment that stands behind it."""
+    """Every number that decides, with the comment that explains it."""
     told = _Told.of(inspect.getsource(policy))
     parts = [_head("Policy", "optimizer/decide/policy.py"), _POLICY]
     for part in told.tree.body:
@@ -79,7 +79,7 @@ def policy_page() -> str:
 
 
 def _health_figures() -> Iterator[str]:
-    """The tables that benchmarks/health.py measured; a regression that was not found has no time."""
+    """The tables that benchmarks/health.py measured; a regression that was not detected has no time."""
     for title, rows in json.loads(HEALTH_FIGURES.read_text(encoding="utf-8")).items():
         yield f"### {title}"
         yield _table(
@@ -95,8 +95,8 @@ def _health_figures() -> Iterator[str]:
 
 
 def overlay_page() -> str:
-    """Every operation that the rehearsal answers in AWS's place, the rule it keeps, and the tests that ask for it."""
-    from emulator.core.registry import operations  # the emulator is an extra; the other pages do without
+    """Every operation that the rehearsal answers instead of AWS, its rule, and the tests that call it."""
+    from emulator.core.registry import operations  # the emulator is an extra, which the other pages do not need
 
     tests = [*_tests(PROJECT / "tests" / "emulator"), *_tests(PROJECT / "tests" / "rehearsal")]
     rows = [
@@ -119,7 +119,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def readme_with_actions(text: str) -> str:
-    """The README with its table of actions as the code has it."""
+    """The README with the generated table of actions."""
     rows = [
         (f"[{each.title}](docs/actions.md#{each.id})", f"{each.phase.number} · {each.phase.title}", _saves(each.id))
         for each in registry()
@@ -131,14 +131,14 @@ def readme_with_actions(text: str) -> str:
 
 
 def _saves(action: str) -> str:
-    """The sentence of an action's docstring that says what it saves."""
+    """The sentence of an action's docstring about its saving."""
     told = " ".join((importlib.import_module(f"optimizer.actions.{action}").__doc__ or "").split())
     found = re.search(r"Saves (.+?)\.(?: |$)", told)
     return found[1] if found else ""
 
 
 def write(folder: Path) -> list[Path]:
-    """Make every page anew; returns those whose text changed."""
+    """Generate every page; returns those whose text changed."""
     changed = []
     for name, page in PAGES.items():
         path, text = folder / name, page()
@@ -149,7 +149,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def write_readme(path: Path) -> None:
-    """Make the README's table of actions anew."""
+    """Generate the README's table of actions."""
     path.write_text(readme_with_actions(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
@@ -214,7 +214,7 @@ def _moves(moves: Sequence[Move], when: When) -> str:
 
 
 def _without_hash(text: str) -> str:
-    """Names that end with a hash have another one in each account."""
+    """The text without the hash at the end of names, which differs between accounts."""
     return re.sub(r"-[0-9a-f]{8,12}\b", "-HASH", text)
 
 
@@ -250,7 +250,7 @@ class _Told:
         return cls(ast.parse(source), beside, alone)
 
     def why(self, line: ast.stmt) -> str:
-        """The comment beside a statement, else the ones right above it, else those of the constant it takes."""
+        """The comment beside a statement, else the ones right above it, else those of the constant it uses."""
         if beside := self.beside.get(line.end_lineno or line.lineno):
             return beside
         first = line.lineno
@@ -288,7 +288,7 @@ def _shown(value: object) -> str:
 
 
 def _tests(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every test below a folder: its file with its name, and its source with what it uses of its file."""
+    """Every test in a folder: its file and name, and its source with the definitions it uses."""
     for path in sorted(folder.rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
         lines = source.splitlines()
@@ -308,7 +308,7 @@ def _defined(statement: ast.stmt) -> str:
 
 
 def _used(name: str, defined: Mapping[str, ast.stmt], seen: set[str]) -> set[str]:
-    """A name and those it names (fixtures are arguments), all the way down."""
+    """A name and the names that it uses (fixtures are arguments), at any depth."""
     if name in defined and name not in seen:
         seen.add(name)
         for each in ast.walk(defined[name]):

@@ -1,4 +1,4 @@
-"""Whether this Python can run the project, and whether a virtual environment's can. Any Python 3.6 can read this file.
+"""Checks whether this Python, or a virtual environment's, can run the project. Any Python 3.6 can read this file.
 
 python tools/suitable_python.py         exits 1 with one line when this Python is too old
 python tools/suitable_python.py .venv   also removes .venv when its Python is gone or too old: make builds it anew
