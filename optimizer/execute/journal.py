@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,7 +66,7 @@ from optimizer.model.plan import Plan, load_plan
 from optimizer.ports.aws import Aws
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactGetItemTypeDef
 
 Item = Mapping[str, Any]
 T = TypeVar("T")
@@ -79,6 +79,7 @@ _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
 _OVERRIDE = TypeAdapter(Override)
 _LEFT = TypeAdapter(WindowSnapshot)
+_PHASE_KEYS = [f"phase#{phase.number}" for phase in Phase]
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,12 @@ class Journal:
 
     @property
     def leased(self) -> int:
-        """The number of times this process requested the lease: while it is 0, it wrote nothing of a plan."""
+        """The number of times this process had the lease: while it is 0, it wrote nothing of a plan."""
         return len(self._leases)
 
     def lease(self, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> Held:
         """The lease, to be held in a `with` block while writing; waited for so long."""
-        self._leases.append(purpose)
-        return Held(self.aws, self.table, purpose, who, patience)
+        return Held(self.aws, self.table, purpose, who, patience, taken=lambda: self._leases.append(purpose))
 
     def holder(self) -> LeaseHolder | None:
         """The last holder of the lease; None when nobody ever held it."""
@@ -110,19 +110,36 @@ class Journal:
         head = self._get("plan", "current")
         if head is None:
             return None
-        with _readable(head):
-            plan_hash = str(head["hash"]["S"])
+        plan_hash = _hash(head)
         if plan_hash not in self._documents:  # what lies under its hash never changes
-            body = self._get(f"plan#{plan_hash}", "plan")
-            if body is None:
-                raise UsageError(
-                    f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
-                )
-            with _readable(body):
-                self._documents[plan_hash] = bytes(body["document"]["B"])
+            self._keep_document(plan_hash, self._get(f"plan#{plan_hash}", "plan"))
+        return self._in_force(head)
+
+    def standing(self) -> tuple[PlanRecord, dict[Phase, PhaseRecord]] | None:
+        """The plan in force and where its phases stand, in two calls; None before the first analysis."""
+        head = self._get("plan", "current")
+        if head is None:
+            return None
+        plan_hash = _hash(head)
+        unread = [] if plan_hash in self._documents else ["plan"]
+        *document, one, two, three = self._at_once(f"plan#{plan_hash}", [*unread, *_PHASE_KEYS])
+        for each in document:
+            self._keep_document(plan_hash, each)
+        record = self._in_force(head)
+        return record, _phases(record.plan, (one, two, three))
+
+    def _keep_document(self, plan_hash: str, body: Item | None) -> None:
+        if body is None:
+            raise UsageError(
+                f"The journal {self.table} names plan {plan_hash[:12]} and does not hold it: restore the table."
+            )
+        with _readable(body):
+            self._documents[plan_hash] = bytes(body["document"]["B"])
+
+    def _in_force(self, head: Item) -> PlanRecord:
         with _readable(head):
             return PlanRecord(
-                plan=_plan(self._documents[plan_hash]),
+                plan=_plan(self._documents[_hash(head)]),
                 state=PlanState(head["state"]["S"]),
                 proposed_at=_time(head["proposed_at"]),
                 approved_at=_time(head["approved_at"]) if "approved_at" in head else None,
@@ -131,15 +148,14 @@ class Journal:
 
     def phases(self, plan: Plan) -> dict[Phase, PhaseRecord]:
         """The records of all phases, read at one moment; WAITING where nothing was written."""
-        keys: list[Mapping[str, AttributeValueTypeDef]] = [
-            {"pk": {"S": f"plan#{plan.hash}"}, "sk": {"S": f"phase#{phase.number}"}} for phase in Phase
+        return _phases(plan, self._at_once(f"plan#{plan.hash}", _PHASE_KEYS))
+
+    def _at_once(self, pk: str, keys: Sequence[str]) -> list[Item | None]:
+        """Items of one partition as they are at one moment, in the order of the keys."""
+        asked: list[TransactGetItemTypeDef] = [
+            {"Get": {"TableName": self.table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for sk in keys
         ]
-        found = self.aws.dynamodb.transact_get_items(
-            TransactItems=[{"Get": {"TableName": self.table, "Key": key}} for key in keys]
-        )["Responses"]
-        begun = [_record(_PHASE, each["Item"]) for each in found if each.get("Item")]
-        waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
-        return waiting | {record.phase: record for record in begun}
+        return [each.get("Item") for each in self.aws.dynamodb.transact_get_items(TransactItems=asked)["Responses"]]
 
     def phase(self, plan: Plan, phase: Phase) -> PhaseRecord:
         """The record of a phase; WAITING when nothing was written of it."""
@@ -304,6 +320,17 @@ class Journal:
             ConsistentRead=True,
         )
         return [item for page in pages for item in page["Items"]]
+
+
+def _hash(head: Item) -> str:
+    with _readable(head):
+        return str(head["hash"]["S"])
+
+
+def _phases(plan: Plan, items: Iterable[Item | None]) -> dict[Phase, PhaseRecord]:
+    """By their items; WAITING those of which nothing was written."""
+    waiting = {phase: PhaseRecord(phase, PhaseState.WAITING, plan.created_at) for phase in Phase}
+    return waiting | {record.phase: record for record in (_record(_PHASE, each) for each in items if each)}
 
 
 @lru_cache(maxsize=4)

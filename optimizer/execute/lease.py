@@ -9,7 +9,7 @@ Client", AWS Database Blog, plus fencing tokens.)
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -137,19 +137,29 @@ class Held:
     alike; only a crash leaves it to run out by itself.
     """
 
-    def __init__(self, aws: Aws, table: str, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> None:
-        self._aws, self._table, self._purpose, self._patience = aws, table, purpose, patience
+    def __init__(
+        self,
+        aws: Aws,
+        table: str,
+        purpose: Purpose,
+        who: str,
+        patience: timedelta = PATIENCE,
+        *,
+        taken: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._aws, self._table, self._purpose, self._patience, self._taken = aws, table, purpose, patience, taken
         self._owner = f"{purpose.value} {who} {secrets.token_hex(4)}"
 
     def __enter__(self) -> Lease:
         clock = self._aws.clock
         deadline = clock.now() + self._patience
-        while (lease := _acquire(self._aws, self._table, self._purpose, self._owner)) is None:
+        while not isinstance(lease := _acquire(self._aws, self._table, self._purpose, self._owner), Lease):
             if clock.now() >= deadline:
-                holder = _current(self._aws, self._table).get("owner", {}).get("S", "somebody")
+                holder = lease.get("owner", {}).get("S", "somebody")
                 raise LeaseLost(f"The plan's lock is held by {holder}. Wait for it to finish, then run this again.")
             clock.sleep(15)
         self._lease = lease
+        self._taken()
         return lease
 
     def __exit__(
@@ -159,7 +169,8 @@ class Held:
             self._lease.release()
 
 
-def _acquire(aws: Aws, table: str, purpose: Purpose, owner: str) -> Lease | None:
+def _acquire(aws: Aws, table: str, purpose: Purpose, owner: str) -> Lease | Mapping[str, Any]:
+    """The lease; else the item of whoever holds it, which comes with DynamoDB's refusal."""
     now = aws.clock.now().timestamp()
     free = "attribute_not_exists(pk) OR expires < :now"
     if purpose is Purpose.ROLLBACK:
@@ -179,15 +190,17 @@ def _acquire(aws: Aws, table: str, purpose: Purpose, owner: str) -> Lease | None
                 ":one": {"N": "1"},
             },
             ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
         item: Mapping[str, Any] = answer["Attributes"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-        item = _current(aws, table)
+        refusal: Mapping[str, Any] = error.response  # with the item, which botocore's types do not know
+        item = refusal.get("Item") or _current(aws, table)
         # botocore repeats a call whose answer was lost: then the lease is ours already.
         if item.get("owner", {}).get("S") != owner:
-            return None
+            return item
     return Lease(aws, table, owner, int(item["fence"]["N"]), now)
 
 

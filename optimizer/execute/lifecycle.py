@@ -199,8 +199,8 @@ class Lifecycle:
     def _rest(self) -> None:
         """Switch the watch's schedule and alarm off when nothing of ours is changed. A job at work keeps them on."""
         with suppress(LeaseLost), self.journal.lease(Purpose.WATCH, self.settings.build_id, timedelta(0)):
-            current = self.journal.current()
-            records = self.journal.phases(current.plan).values() if current else ()
+            standing = self.journal.standing()
+            records = standing[1].values() if standing else ()
             if not any(each.state in UNDER_WAY for each in records):
                 self.early_call.remove()  # first: what dies here is run again, while the schedule is on
                 self.schedule.switch_off()
@@ -210,10 +210,10 @@ class Lifecycle:
 
         With none under way, what was accepted in the last day is assessed, and never rolled back.
         """
-        current = self.journal.current()
-        if current is None or current.state not in CARRIED_OUT:
+        standing = self.journal.standing()
+        if standing is None or standing[0].state not in CARRIED_OUT:
             return self._afterwards()
-        records = self.journal.phases(current.plan)
+        current, records = standing
         if current.state is PlanState.APPROVED and is_finished(current.plan, records):
             self._close(current.plan)
         observed, written = None, self.journal.leased
@@ -241,9 +241,8 @@ class Lifecycle:
 
     def tell(self, also: Iterable[Notice] = ()) -> None:
         """Send people the notices that the plan's state calls for and `also` these, each once."""
-        current = self.journal.current()
-        if current is not None:
-            records = self.journal.phases(current.plan).values()
+        if standing := self.journal.standing():
+            current, records = standing[0], standing[1].values()
             self._send([*also, *due(records, self.production.clock.now())], current.plan.hash)
 
     def gate_failed(self, phase: Phase, execution: str, timeout: timedelta) -> str:

@@ -319,8 +319,7 @@ def test_since_when_a_window_is_unclear_is_kept_and_forgotten(applied):
 
 QUIET_RUN = [
     "GetItem",  # the head: which plan is in force
-    "GetItem",  # the plan itself
-    "TransactGetItems",  # where its phases stand
+    "TransactGetItems",  # the plan itself, and where its phases stand
     "Query",  # the baseline it is judged against
     "Query",  # the pauses that the plan announced
     "PutItem",  # it was judged
