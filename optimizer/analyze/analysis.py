@@ -22,6 +22,7 @@ from optimizer.observe.inventory import take_inventory
 from optimizer.observe.metrics import Measurements, Query
 from optimizer.observe.tenants import tenants_now
 from optimizer.ports.aws import Aws
+from optimizer.ports.one_look import one_look
 from optimizer.ports.settings import Settings
 
 SLACK = timedelta(hours=12)  # the first and last hours of a period may still lack datapoints
@@ -38,7 +39,7 @@ class Analysis:
 
 def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord) -> Analysis:
     """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
-    regions = (settings.primary_region, *settings.secondary_regions)
+    aws, regions = one_look(aws), (settings.primary_region, *settings.secondary_regions)
     inventory = take_inventory(aws, regions)
     running = read_running(aws, inventory.governed).plus(read_table_use(aws, inventory.governed))
     billed = read_bill(aws)

@@ -22,6 +22,7 @@ from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.records import History
 from optimizer.execute.states import TAKEN
 from optimizer.observe.inventory import take_inventory
+from optimizer.ports.one_look import one_look
 
 FAILURES = (OptimizerError, ClientError, BotoCoreError)  # what the command line tells in one line
 PUBLISHED = (".html", ".json", ".csv")
@@ -29,8 +30,8 @@ PUBLISHED = (".html", ".json", ".csv")
 
 def write_page(life: Lifecycle, out: Path) -> Path:
     """Write dashboard.html and what lies beside it; the page's path."""
-    governed = take_inventory(life.production, life.regions).governed
-    billed = read_running(life.production, governed, others=()).bill
+    look = one_look(life.production)
+    billed = read_running(look, take_inventory(look, life.regions).governed, others=()).bill
     history = life.journal.history()
     history = replace(history, cost_now=billed.monthly + tables_cost(history) if billed else None)
     write_export(life.journal, out)

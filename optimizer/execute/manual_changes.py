@@ -25,6 +25,7 @@ from optimizer.model.plan import Plan
 from optimizer.model.resource import Answer, Governed, Kind
 from optimizer.observe.inventory import named, ownership_of
 from optimizer.ports.aws import Aws
+from optimizer.ports.one_look import one_look
 
 GONE: Mapping[str, Json] = {"gone": True}
 
@@ -59,7 +60,7 @@ class ManualChanges:
 
         `own` are the ones the phase changed. What cannot be read now is left out, for the next look to take in.
         """
-        names = []
+        names, look = [], one_look(self.production)
         for decision in decisions:
             mine, kind = decision.key in own, self.actions[decision.action].kind
             governed = named(kind, decision.resource, self.production.region)
@@ -67,7 +68,7 @@ class ManualChanges:
             if answer is Answer.TENANT or (answer is Answer.UNREADABLE and not mine):
                 continue
             try:
-                state = self._state(decision.action, governed)
+                state = self._state(look, decision.action, governed)
             except ClientError:
                 continue
             if state != GONE:
@@ -78,9 +79,9 @@ class ManualChanges:
 
     def since(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
         """Differences from the kept state."""
-        found = []
+        found, look = [], one_look(self.production)
         for left in kept:
-            state = self._now(left)
+            state = self._now(look, left)
             if state != left.state:
                 applied = left.state if left.applied is None else left.applied
                 found.append(Found(left, replace(left, state=state, applied=applied)))
@@ -88,27 +89,27 @@ class ManualChanges:
 
     def standing(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
         """Changes by hand to what the phase had changed, neither put back nor released since."""
-        found = []
+        found, look = [], one_look(self.production)
         for left in kept:
             if not left.own or left.applied is None:
                 continue
             released = self.actions[left.action].released
             was, now = (
                 {name: value for name, value in state.items() if name not in released}
-                for state in (left.applied, self._now(left))
+                for state in (left.applied, self._now(look, left))
             )
             if was != now:
                 found.append(Found(replace(left, state=was), replace(left, state=now)))
         return found
 
-    def _now(self, left: WindowSnapshot) -> Mapping[str, Json]:
+    def _now(self, look: Aws, left: WindowSnapshot) -> Mapping[str, Json]:
         governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})
-        return self._state(left.action, governed)
+        return self._state(look, left.action, governed)
 
-    def _state(self, action_id: str, governed: Governed) -> Mapping[str, Json]:
+    def _state(self, look: Aws, action_id: str, governed: Governed) -> Mapping[str, Json]:
         action = self.actions[action_id]
         try:
-            described = action.describe(self.production.at(governed.region), governed)
+            described = action.describe(look.at(governed.region), governed)
         except ResourceGone:
             return GONE
         except ClientError as error:

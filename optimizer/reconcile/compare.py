@@ -15,6 +15,7 @@ from typing import Any
 from cloudformation.assembly import Assembly, Stack, read_assembly
 from domain.errors import AssemblyRefused, Differences
 from optimizer.ports.aws import Aws
+from optimizer.ports.one_look import one_look
 from optimizer.reconcile.drift import Difference, DriftReport, differences
 
 PRODUCTION_STAGE = "Production"
@@ -32,7 +33,7 @@ def compare(stacks: Sequence[Stack], production: Aws) -> DriftReport:
 
     Raises Differences, with a table a person can read, when they do not agree.
     """
-    report = differences(stacks, production.at)
+    report = differences(stacks, one_look(production).at)
     if report.differences:
         raise Differences(
             f"code and account differ in {len(report.differences)} of {report.compared} compared properties:\n"
