@@ -380,6 +380,7 @@ class RehearsalSession:
                 self._may_build,
                 partial(builds.due, project),
                 PROVISIONING,
+                self._undisturbed,
             )
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
 
@@ -396,6 +397,10 @@ class RehearsalSession:
     def _events(self) -> list[datetime]:
         """Times of past and coming events of the scenario."""
         return [*self.workload.moments(), *self.by_hand_at]
+
+    def _undisturbed(self) -> bool:
+        """No event has begun so far, and no job dies."""
+        return self.scenario.job_dies is None and not self._events()
 
     def _react(self, pipeline: SynthesizedPipeline, execution: Execution, gate: Gate) -> None:
         """Start the reactions of the pipeline stack's rules to a gate that was rejected or expired."""

@@ -48,7 +48,8 @@ class RehearsedWatch:
     output is printed when its exit code changes, and else twice a day.
 
     Time moves in larger steps while nothing happens: if the last runs ended the same, no alarm called and no moment
-    of `events` is near, the job runs once per `stride`. None: it runs at every tick.
+    of `events` is near, the job runs once per `stride`; beside a job at work, which judges as well, only if no event
+    began so far (`undisturbed`). None: it runs at every tick.
     """
 
     job: Job
@@ -63,6 +64,7 @@ class RehearsedWatch:
     may_start: Callable[[], bool] = lambda: True
     asked: Callable[[datetime], Build | None] = lambda _by: None
     provisioning: timedelta = timedelta(0)  # until a build runs its first command
+    undisturbed: Callable[[], bool] = lambda: False
 
     _same: int = field(default=0, init=False)  # consecutive runs with the same exit code
     _last: tuple[int, datetime] | None = field(default=None, init=False)
@@ -109,8 +111,10 @@ class RehearsedWatch:
         """Start of the watch's next build beside a waiting job, up to `by`; None if there is none."""
         build = self.asked(by)
         if build is not None:
+            self._same = 0  # a job requests it when a phase begins
             return max(build.begins, self.clock.now())
-        tick = self._tick(self.period)
+        stands = self._same >= STEADY and self.undisturbed()
+        tick = self._tick(self.stride if self.stride and stands else self.period)
         return tick if self.is_on() and tick <= by else None
 
     def _tick(self, every: timedelta) -> datetime:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from emulator.core.faults import Crash
+from emulator.services.codebuild.builds import Build
 from emulator.services.codepipeline.execution import Execution
 from rehearsal.pipeline.builds import Ended
 from rehearsal.pipeline.definition import PipelineAction
@@ -194,6 +195,40 @@ def test_an_alarm_that_calls_ends_the_steps() -> None:
     after = [tick for tick in hands.ticks if tick >= rings_at]
     assert after[0] < rings_at + timedelta(minutes=5)
     assert {later - tick for tick, later in pairwise(after[1:5])} == {QUARTER}
+
+
+@pytest.mark.parametrize(("undisturbed", "step"), [(True, STRIDE), (False, QUARTER)])
+def test_beside_a_job_it_steps_only_where_nothing_ever_happened(undisturbed: bool, step: timedelta) -> None:
+    hands = Hands()
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, print, stride=STRIDE)  # type: ignore[arg-type]
+    watch.undisturbed = lambda: undisturbed
+    end = START + timedelta(hours=9)
+    while (at := watch.next_start(end)) is not None:
+        hands.advance_to(at)
+        watch.start()
+    pauses = [after - before for before, after in pairwise(hands.ticks)]
+    assert pauses[:3] == [QUARTER] * 3, "the verdict has to stand"
+    assert set(pauses[4:]) == {step}
+
+
+def test_a_build_that_a_job_asks_for_begins_with_every_tick() -> None:
+    hands, end = Hands(), START + timedelta(hours=9)
+    builds = [Build("1", "watch", START + timedelta(hours=6, minutes=1))]
+
+    def asked(by: datetime) -> Build | None:
+        return builds.pop() if builds and builds[0].begins <= by else None
+
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, print, stride=STRIDE, asked=asked)  # type: ignore[arg-type]
+    watch.undisturbed = lambda: True
+    while hands.time < end:
+        waits_until = hands.time + QUARTER
+        while (at := watch.next_start(waits_until)) is not None:
+            hands.advance_to(at)
+            watch.start()
+        hands.advance_to(waits_until)
+    after = [tick for tick in hands.ticks if tick >= START + timedelta(hours=6, minutes=1)]
+    pauses = [later - tick for tick, later in pairwise(after)]
+    assert (pauses[1:3], pauses[-1]) == ([QUARTER] * 2, STRIDE)
 
 
 def test_the_watch_of_a_rehearsal_asked_for_every_tick_never_steps() -> None:
