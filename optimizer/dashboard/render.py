@@ -10,10 +10,10 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -99,30 +99,42 @@ def render(view: View) -> str:
 
 def charts_of(view: View) -> Mapping[str, Chart]:
     """All figures of the page, by id."""
-    figures: dict[str, go.Figure] = {}
+    shown: dict[str, tuple[Callable[[Any], go.Figure], object]] = {}
     if view.costs and view.costs.steps:
-        figures["chart-costs"] = charts.cost_steps(view.costs)
+        shown["chart-costs"] = charts.cost_steps, view.costs
     if view.bills:
-        figures["chart-bills"] = evidence_charts.by_part(view.bills)
+        shown["chart-bills"] = evidence_charts.by_part, view.bills
     if view.monthly:
-        figures["chart-months"] = money_charts.by_month(view.monthly)
+        shown["chart-months"] = money_charts.by_month, view.monthly
     if view.timeline:
-        figures["chart-timeline"] = evidence_charts.savings(view.timeline)
+        shown["chart-timeline"] = evidence_charts.savings, view.timeline
     if view.earlier:
-        figures["chart-earlier"] = evidence_charts.savings(view.earlier)
+        shown["chart-earlier"] = evidence_charts.savings, view.earlier
     if view.risks:
-        figures["chart-risks"] = evidence_charts.matrix(view.risks)
+        shown["chart-risks"] = evidence_charts.matrix, view.risks
     for number, limit_map in enumerate(view.limits, start=1):
-        figures[f"chart-limits-{number}"] = evidence_charts.limits(limit_map)
+        shown[f"chart-limits-{number}"] = evidence_charts.limits, limit_map
     for number, load_map in enumerate(view.loads, start=1):
-        figures[f"chart-load-{number}"] = evidence_charts.load(load_map)
+        shown[f"chart-load-{number}"] = evidence_charts.load, load_map
     for window in view.windows:
-        figures[f"chart-latency-{window.phase.number}"] = charts.latency(window)
-        figures[f"chart-errors-{window.phase.number}"] = charts.errors(window)
-    return {
-        name: Chart(name, embedded(json.loads(figure.to_json())), figure.layout.height)
-        for name, figure in figures.items()
-    }
+        shown[f"chart-latency-{window.phase.number}"] = charts.latency, window
+        shown[f"chart-errors-{window.phase.number}"] = charts.errors, window
+    return {name: _drawn(name, draw, _Shown(repr(of), of)) for name, (draw, of) in shown.items()}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a figure shows, known by its text: pages of one process mostly show the same."""
+
+    text: str
+    of: Any = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _drawn(name: str, draw: Callable[[Any], go.Figure], shown: _Shown) -> Chart:
+    """A figure, drawn once of the same values."""
+    figure = draw(shown.of)
+    return Chart(name, embedded(json.loads(figure.to_json())), figure.layout.height)
 
 
 def _rest(view: View) -> Mapping[str, str]:
