@@ -5,6 +5,8 @@ Each function gives the reason, or None. Nothing here rolls back; a person looks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -90,12 +92,15 @@ def too_good(periods: Periods, expected: Floats, counted: Marks) -> str | None:
     )
 
 
-def jump(periods: Periods, past: Periods) -> str | None:
-    """An hour in which requests fail that no 5xx counts: refused, without TLS, or answered by 4xx."""
+def jump(periods: Periods, held: Mapping[str, float]) -> str | None:
+    """An hour in which requests fail that no 5xx counts: refused, without TLS, or answered by 4xx.
+
+    `held`: by name, the highest rate that lasted for an hour in the past (`lasting_rates`).
+    """
     for name in SPOKEN_OF:
         if not np.isfinite(periods.count(name)).any():
             continue
-        limit = JUMP_FLOOR + JUMP * _held_in_the_past(past, name)
+        limit = JUMP_FLOOR + JUMP * held[name]
         rate, surely = _quarters(periods, name, limit)
         first = first_run(surely, HOUR - 2, HOUR)
         if first is not None:
@@ -136,8 +141,12 @@ def _rare(ratios: Floats) -> float:
     return float(np.quantile(known, RARELY)) if len(known) else 1.0
 
 
+def lasting_rates(past: Periods) -> Mapping[str, float]:
+    """By name, the highest rate that lasted for an hour: scanners and expired certificates come by in any month."""
+    return {name: _held_in_the_past(past, name) for name in SPOKEN_OF}
+
+
 def _held_in_the_past(past: Periods, name: str) -> float:
-    """The highest rate that lasted for an hour: scanners and expired certificates come by in any month."""
     if not np.isfinite(past.count(name)).any() or len(past) < HOUR:
         return 0.0
     rate, _ = _quarters(past, name, 0.0)

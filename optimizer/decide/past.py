@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from math import sqrt
@@ -191,6 +191,10 @@ class Past:
         usual = season.requests(past.number)
         return doubts.empty_limit(past, usual), doubts.gone_limit(past, usual)
 
+    @cached_property
+    def _lasting_rates(self) -> Mapping[str, float]:
+        return doubts.lasting_rates(self._fine)
+
     def _unbelievable(self, seen: Periods, pooled: Periods, error_limit: float) -> str | None:
         expected = self._expected_of(pooled)
         counted = limits.judged(pooled, expected)
@@ -206,7 +210,7 @@ class Past:
         return (
             doubts.too_good(pooled, expected, counted)
             or doubts.traffic_gone(present, left, self._traffic_limits[1])
-            or doubts.jump(seen, self._fine)
+            or doubts.jump(seen, self._lasting_rates)
             or doubts.whole_window(seen, pooled.p99[counted] / expected[counted], error_limit)
         )
 
