@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
+import numpy as np
 from botocore.utils import parse_to_aware_datetime
 from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import get_value
+from numpy.typing import NDArray
 
 Convert = Callable[[Any], Any]
 Transformers = Mapping[str, Convert]
@@ -85,6 +87,31 @@ def unaware(value: Any, map_type: Callable[[], Any]) -> Any:
     return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
+class Moments(Sequence[datetime]):
+    """Many moments of an answer, by their Unix seconds: a page of CloudWatch's holds up to 100,800."""
+
+    def __init__(self, seconds: NDArray[np.int64]) -> None:
+        self.seconds = seconds
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    @overload
+    def __getitem__(self, place: int) -> datetime: ...
+    @overload
+    def __getitem__(self, place: slice) -> Moments: ...
+    def __getitem__(self, place: int | slice) -> datetime | Moments:
+        if isinstance(place, slice):
+            return Moments(self.seconds[place])
+        return datetime.fromtimestamp(int(self.seconds[place]), UTC)
+
+    @property
+    def as_json(self) -> list[float]:
+        """As JSON carries them."""
+        found: list[float] = self.seconds.astype(float).tolist()
+        return found
+
+
 class Answers:
     """The answers of one operation, from what emulated operations give: mappings, and moto's own objects.
 
@@ -132,6 +159,10 @@ class Answers:
     def _list(self, shape: Any, path: str) -> Convert:
         member = shape.member
         of_member = self._of(member, f"{path}.{member.name}")
+        if self._json and member.type_name == "timestamp" and self._timestamp is unix_seconds:
+            return lambda value: value.as_json if isinstance(value, Moments) else list(map(of_member, value))
+        if self._json and member.type_name in ("float", "double"):
+            return lambda value: list(map(float, value))
         if self._json:
             return lambda value: [None if each is None else of_member(each) for each in value]
         return lambda value: [found for each in value if each is not None and (found := of_member(each)) != {}]
@@ -145,11 +176,20 @@ class Answers:
             transform = next((do for ending, do in self._transformers.items() if place.endswith(ending)), None)
             members.append((name, member, of_member, transform))
         names: dict[type, list[tuple[str, ...]]] = {}
+        by_key: dict[str, tuple[str, Convert]] = {}  # of mappings; none where moto transforms a member
+        plain = all(transform is None for *_, transform in members)
 
         def read(value: Any) -> dict[str, Any]:
             kind = type(value)
             if kind not in names:
                 names[kind] = [_names(value, name, member) for name, member, _, _ in members]
+                if kind is dict and plain:
+                    for (name, _, of_member, _), possible in zip(members, names[kind], strict=True):
+                        by_key.update(dict.fromkeys(possible, (name, of_member)))
+            if kind is dict and plain and len(value) < len(members):  # an item's attribute has one of ten members
+                seen = [(*by_key[key], each) for key, each in value.items() if key in by_key]
+                if len({name for name, _, _ in seen}) == len(seen):
+                    return {name: of_member(each) for name, of_member, each in seen if each is not None}
             found = {}
             for (name, _, of_member, transform), possible in zip(members, names[kind], strict=True):
                 each = _first(value, possible)
@@ -227,6 +267,11 @@ def _seconds(moment: datetime) -> datetime:
 
 
 _PRECISION: Mapping[str, Convert] = {"json": _milliseconds, "query": _exact, "ec2": _seconds}
+
+
+def json_moments(value: datetime | Moments) -> float | list[float]:
+    """A moment as JSON carries it, or many."""
+    return value.as_json if isinstance(value, Moments) else unix_seconds(value)
 
 
 def unix_seconds(moment: datetime) -> float:

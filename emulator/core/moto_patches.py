@@ -29,12 +29,13 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.serialize import AttributePicker, get_serializer_class
 from moto.core.utils import get_service_model, get_value
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb import responses as dynamodb
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import ACTION_MAP, S3Response
 
-from emulator.core.answer_values import unix_seconds
+from emulator.core.answer_values import json_moments
 from emulator.core.errors import AwsError
 from emulator.core.service_fronts import backend_of, patterns
 from emulator.core.service_models import moto_loader, one_model
@@ -115,7 +116,7 @@ class WireRequest:
         if self.service == "cloudwatch" and self._protocol() == "json":
             # moto's serializer looks at each value: a second for a page of 100,800 datapoints.
             headers = {**self._headers(), "Content-Type": "application/x-amz-json-1.0"}
-            return 200, headers, json.dumps(answer, default=unix_seconds)
+            return 200, headers, json.dumps(answer, default=json_moments)
         return self._serialized(answer)
 
     def serialize_error(self, error: AwsError) -> Wire:
@@ -235,6 +236,9 @@ def attached(handler: Handler) -> Iterator[None]:
             (utils, "create_loader", moto_loader),
             (ClientCreator, "_load_service_model", one_model(vars(ClientCreator)["_load_service_model"])),
             (DynamoType, "cast_value", property(_cast(DynamoType.cast_value.fget))),
+            (DynamoType, "size", _size(DynamoType.size)),
+            (Item, "is_within_segment", _segment(Item.is_within_segment)),
+            (dynamodb, "dynamo_to_dict", _values(dynamodb.dynamo_to_dict)),
             (Table, "query", _within_partition(Table.query)),
         ):
             patches.enter_context(patch.object(target, name, value))
@@ -277,6 +281,40 @@ def _cast(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], Any]:
     return lambda value: value.value if value.type == "S" else cast(value)
 
 
+def _size(size: Callable[[DynamoType], int]) -> Callable[[DynamoType], int]:
+    """A value's bytes: a text's at once, likewise. moto counts each item twice at every read."""
+    return lambda value: len(value.value.encode()) if value.type == "S" else size(value)
+
+
+def _segment(is_within: Callable[[Item, Any], bool]) -> Callable[[Item, Any], bool]:
+    """Whether an item lies in a segment of a scan: moto hashes its key anew for each segment."""
+
+    def answer(item: Item, segments: Any) -> bool:
+        if segments == (None, None):
+            return True
+        kept = vars(item).setdefault("_segments", {})
+        if segments not in kept:
+            kept[segments] = is_within(item, segments)
+        return bool(kept[segments])
+
+    return answer
+
+
+def _values(to_dict: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """moto's values as those of an answer; a text or a number at once, which moto asks for four other types before."""
+
+    def values(value: Any) -> Any:
+        if type(value) is DynamoType and value.type in _SCALARS:
+            return {value.type: value.value}
+        if isinstance(value, dict):
+            return {name: values(each) for name, each in value.items()}
+        if type(value) is list:
+            return [values(each) for each in value]
+        return to_dict(value)
+
+    return values
+
+
 def _within_partition(query: Callable[..., Any]) -> Callable[..., Any]:
     """A table's query without an index, among the items of its partition: moto sorts all items of the table before."""
 
@@ -292,6 +330,7 @@ def _within_partition(query: Callable[..., Any]) -> Callable[..., Any]:
 
 _NAMES: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _MISSING = object()
+_SCALARS = frozenset({"S", "N", "BOOL", "NULL"})
 
 
 def _aware(value: Any) -> datetime:

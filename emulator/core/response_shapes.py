@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.model import Shape
 
+from emulator.core.answer_values import Moments
+
 _SCALARS: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "character": (str,),
@@ -71,7 +73,7 @@ def _list_faults(shape: Shape, value: Any, path: str) -> Iterator[str]:
     allowed = _SCALARS.get(member.type_name)
     if allowed and not getattr(member, "enum", None):
         # A page holds up to 100,800 datapoints: check the types that occur, not each value.
-        for kind in set(map(type, value)):
+        for kind in {datetime} if isinstance(value, Moments) else set(map(type, value)):
             if not issubclass(kind, allowed):
                 yield f"{path}[]: {kind.__name__}, not a {member.type_name}"
         return

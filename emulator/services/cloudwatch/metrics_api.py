@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emulator.core.answer_values import Moments
 from emulator.core.errors import AwsError
 from emulator.core.registry import emulates
 from emulator.services.cloudwatch.alarms import AlarmStates
@@ -183,7 +184,7 @@ def _result(query: Mapping[str, Any], at: Any, values: Any, *, whole: bool) -> d
         "Id": query.get("SearchId", query["Id"]),
         "Label": query.get("Label")
         or (query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"]),
-        "Timestamps": [_moment(each) for each in at.tolist()],
+        "Timestamps": Moments(at),
         "Values": values.tolist(),
         "StatusCode": "Complete" if whole else "PartialData",
     }
