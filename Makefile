@@ -75,13 +75,14 @@ test: $(VENV)/.dev $(if $(filter true,$(CI)),$(VENV)/.spark) node_modules/.insta
 	$(BIN)/pytest -n 2 --dist loadgroup
 	$(MAKE) synth
 
-bench: $(VENV)/.dev ## What things cost: all rehearsals, metrics, copying tables, judging, reacting, the page
+bench: $(VENV)/.dev ## What things cost: rehearsals, metrics, copying, judging, reacting, the page, a survey; two hours
 	$(BIN)/python benchmarks/rehearsal.py --all
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python -m benchmarks.consolidation
 	$(BIN)/python benchmarks/health.py
 	$(BIN)/python -m benchmarks.reaction
 	$(BIN)/python -m benchmarks.dashboard
+	$(BIN)/python -m benchmarks.survey
 
 second: .second/.installed $(VENV)/.dev ## Our moves in an emulator that others wrote; makes docs/second-emulator.md
 	$(BIN)/python -m benchmarks.second_emulator

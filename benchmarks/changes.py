@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from traffic import DAY, Floats, Shape, Weeks, latency
+
+from benchmarks.traffic import DAY, Floats, Shape, Weeks, latency
 
 Change = Callable[[Weeks, slice], Weeks]
 PATH, SHARE = "tap-admin", 0.03

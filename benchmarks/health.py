@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +20,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-from changes import (
+
+if not __package__:  # run as a file
+    sys.path[0] = str(Path(__file__).parents[1])
+
+from benchmarks.changes import (
     Change,
     clients_gone,
     failing,
@@ -33,8 +38,7 @@ from changes import (
     slow_path,
     slower,
 )
-from traffic import DAY, PLAIN, SHAPES, START, Shape, Weeks, live, recorded
-
+from benchmarks.traffic import DAY, PLAIN, SHAPES, START, Shape, Weeks, live, recorded
 from optimizer.decide.health import Baseline
 from optimizer.model.health import Health, Samples
 

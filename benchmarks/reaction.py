@@ -17,8 +17,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from benchmarks.health import WINDOW, Case, Change, cases
-from benchmarks.traffic import PLAIN, Weeks, live, samples
+from benchmarks.changes import Change
+from benchmarks.health import WINDOW, Case, cases
+from benchmarks.traffic import PLAIN, Weeks, live
 from optimizer.model.health import Health
 from optimizer.observe.service_health import SETTLING
 
@@ -59,9 +60,9 @@ def slower(by: float, share: float) -> Change:
 def periods(case: Case, change: Change, onset: int) -> float:
     """How many periods from the one of the onset on must be known until the first BREACH."""
     first, changed = case.apply, change(case.weeks, slice(case.apply + onset, case.apply + WINDOW))
-    window = samples(changed, first, first + WINDOW)
+    window = changed.samples(first, first + WINDOW)
     for count in range(onset + 1, WINDOW + 1):
-        if case.verdict(window[:count]) is Health.BREACH:
+        if case.verdict(window, count) is Health.BREACH:
             return count - onset
     return float("inf")
 
