@@ -17,7 +17,7 @@ from rehearsal import workspace as setting_module
 from rehearsal.pipeline.deployments import Deployments
 from rehearsal.pipeline.errors import WalkFailed
 from rehearsal.run import rehearse
-from rehearsal.scenario import known_scenarios, load_scenario
+from rehearsal.scenario import PersonSpec, known_scenarios, load_scenario
 from rehearsal.synthesis import Synthesis
 from rehearsal.workspace import RehearsalRequest
 from tests.dashboard.page import Page
@@ -229,7 +229,8 @@ def test_with_the_exclusion_switched_off_the_record_tells_what_was_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("optimizer.observe.inventory.tenant_tag", lambda tags: None)
-    assert rehearse(RehearsalRequest(tmp_path, load_scenario("tenant-owned"))) == 1
+    rejected = {"person": PersonSpec(approve_phases=False)}  # the first phase touches a tenant's table: that is enough
+    assert rehearse(RehearsalRequest(tmp_path, load_scenario("tenant-owned").model_copy(update=rejected))) == 1
     assert not_permitted(tmp_path) == {}
     assert json.loads((tmp_path / "summary.json").read_text())["tenant_resources_touched"] > 0
 
