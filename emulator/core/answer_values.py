@@ -136,7 +136,8 @@ class Answers:
         """What makes values of `shape`; a recursive shape is gone down as deep as values go."""
         match shape.type_name:
             case "structure":
-                return _document if shape.is_document_type else _when_needed(partial(self._structure, shape, path))
+                made = _document if shape.is_document_type else _when_needed(partial(self._structure, shape, path))
+                return _texts_first(made) if shape.name == "AttributeValue" and not self._transformers else made
             case "list":
                 return self._list(shape, path)
             case "map":
@@ -230,6 +231,19 @@ def _when_needed(make: Callable[[], Convert]) -> Convert:
         return made[0](value)
 
     return convert
+
+
+def _texts_first(convert: Convert) -> Convert:
+    """A conversion of items' attributes: most hold one text, or a number's."""
+
+    def attribute(value: Any) -> Any:
+        if type(value) is dict and len(value) == 1:
+            ((kind, held),) = value.items()
+            if kind in ("S", "N") and type(held) is str:
+                return {kind: held}
+        return convert(value)
+
+    return attribute
 
 
 def _document(value: Any) -> Any:

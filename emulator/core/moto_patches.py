@@ -11,8 +11,10 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from copy import copy, deepcopy
 from datetime import UTC, datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, Protocol
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlparse
@@ -30,6 +32,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.core.serialize import AttributePicker, get_serializer_class
 from moto.core.utils import get_service_model, get_value
 from moto.dynamodb import responses as dynamodb
+from moto.dynamodb.models import table as tables
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.s3.exceptions import S3ClientError
@@ -237,6 +240,9 @@ def attached(handler: Handler) -> Iterator[None]:
             (ClientCreator, "_load_service_model", one_model(vars(ClientCreator)["_load_service_model"])),
             (DynamoType, "cast_value", property(_cast(DynamoType.cast_value.fget))),
             (DynamoType, "size", _size(DynamoType.size)),
+            (Item, "size", _item_size),
+            (Table, "all_items", _all_items),
+            (tables, "copy", SimpleNamespace(copy=copy, deepcopy=_copied)),
             (Item, "is_within_segment", _segment(Item.is_within_segment)),
             (dynamodb, "dynamo_to_dict", _values(dynamodb.dynamo_to_dict)),
             (Table, "query", _within_partition(Table.query)),
@@ -284,6 +290,27 @@ def _cast(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], Any]:
 def _size(size: Callable[[DynamoType], int]) -> Callable[[DynamoType], int]:
     """A value's bytes: a text's at once, likewise. moto counts each item twice at every read."""
     return lambda value: len(value.value.encode()) if value.type == "S" else size(value)
+
+
+def _item_size(item: Item) -> int:
+    return sum(
+        len(name.encode()) + (len(value.value.encode()) if value.type == "S" else value.size())
+        for name, value in item.attrs.items()
+    )
+
+
+def _all_items(table: Table) -> list[Item]:
+    """A table's items in the order of their keys, compared as Python's own values."""
+    if not table.range_key_attr:
+        return sorted(table.items.values(), key=lambda item: item.hash_key.cast_value)
+    items = [item for partition in table.items.values() for item in partition.values()]
+    return sorted(items, key=lambda item: (item.hash_key.cast_value, item.range_key.cast_value))
+
+
+def _copied(value: Any) -> Any:
+    """What moto copies of a table: not the items that it shows, of which the answer is made at once."""
+    shown = value[0] if type(value) is list and value else value
+    return value if type(shown) is Item else deepcopy(value)
 
 
 def _segment(is_within: Callable[[Item, Any], bool]) -> Callable[[Item, Any], bool]:
