@@ -88,7 +88,7 @@ def unaware(value: Any, map_type: Callable[[], Any]) -> Any:
 
 
 class Moments(Sequence[datetime]):
-    """Many moments of an answer, by their Unix seconds: a page of CloudWatch's holds up to 100,800."""
+    """The moments of a large answer, as Unix seconds: a page of CloudWatch holds up to 100,800."""
 
     def __init__(self, seconds: NDArray[np.int64]) -> None:
         self.seconds = seconds

@@ -124,7 +124,7 @@ def charts_of(view: View) -> Mapping[str, Chart]:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What a figure shows, known by its text: pages of one process mostly show the same."""
+    """The values of a figure, compared by their text: most pages of one process show the same."""
 
     text: str
     of: Any = field(compare=False)
