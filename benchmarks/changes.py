@@ -1,4 +1,4 @@
-"""What can befall a service in a window: changes of its history between two periods, for `benchmarks/health.py`."""
+"""Changes of a service's history between two periods of a window, for `benchmarks/health.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def slower(by: float) -> Change:
 
 
 def improved_then(by: float, then: float) -> Change:
-    """p99 shorter by a share, and longer by another of what was left."""
+    """p99 shorter by one share, then longer by the other share of the rest."""
     return slower((1 - by) * (1 + then) - 1)
 
 
@@ -35,7 +35,7 @@ def failing(rate: float) -> Change:
 
 
 def promotion(shape: Shape) -> Change:
-    """Half as many requests again for six hours, and p99 as the load makes it."""
+    """Half as many requests again for six hours, and the p99 of that load."""
 
     def change(weeks: Weeks, at: slice) -> Weeks:
         first = at.start + int(np.random.default_rng(at.start).integers(0, at.stop - at.start - 72))
@@ -58,12 +58,12 @@ def silence(periods: int) -> Change:
 
 
 def clients_gone(left: float, periods: int) -> Change:
-    """Only this share of the requests comes in the last periods."""
+    """Only this share of the requests in the last periods."""
     return lambda weeks, at: replace(weeks, requests=np.round(_times(weeks.requests, _end(at, periods), left)))
 
 
 def four_hundreds(share: float) -> Change:
-    """This share of the requests is answered by 4xx in the last hour."""
+    """4xx answers to this share of the requests in the last hour."""
 
     def change(weeks: Weeks, at: slice) -> Weeks:
         count = np.zeros(len(weeks.requests))
@@ -74,7 +74,7 @@ def four_hundreds(share: float) -> Change:
 
 
 def one_path(weeks: Weeks, random: np.random.Generator) -> Weeks:
-    """The same service with a target group that takes 3 % of its requests, and half as long again for them."""
+    """The same service with a target group that takes 3 % of its requests, at half as long again."""
     requests = random.binomial(np.nan_to_num(weeks.requests).astype(int), SHARE).astype(float)
     p99 = 1.5 * weeks.p99 * np.exp(random.normal(0, 1.6 / np.sqrt(np.maximum(requests, 20))))
     part = Weeks(requests, random.poisson(requests * 0.0005).astype(float), p99, weeks.zone)
@@ -82,12 +82,12 @@ def one_path(weeks: Weeks, random: np.random.Generator) -> Weeks:
 
 
 def slow_path(times: float) -> Change:
-    """The path takes so many times as long."""
+    """Times of the path multiplied by this factor."""
     return lambda weeks, at: _on_the_path(weeks, at, slower(times - 1))
 
 
 def failing_path(rate: float) -> Change:
-    """This share of the path's requests fails."""
+    """Failures of this share of the path's requests."""
     return lambda weeks, at: _on_the_path(weeks, at, failing(rate))
 
 

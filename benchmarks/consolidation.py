@@ -1,16 +1,16 @@
 """Copying `tenants` and `users` into one table: ours against the best plain copy, on the same emulated account.
 
-The account is served on loopback by a process of its own, which makes the items beforehand; each contestant runs in a
-fresh process and copies into a table of its own. The plain copy scans in parallel segments and writes by
-BatchWriteItem, as items are, and forgets where it was. Ours maps every item and keeps checkpoints; `followed` follows
-the streams afterwards, as it does for tables that are too large to be compared in a pause; `verified` reads both sides
-again and compares every item, as it is done behind the write block; `in_production` takes pages of 400 items and writes
-each checkpoint to a table, under a lease. `compared` is the comparison alone: what a pause is made of. Memory is what a
-contestant's own process allocates at its peak, traced by itself in a second run.
+A separate process serves the account on loopback and makes the items first; each contestant runs in a fresh
+process and copies into its own table. The plain copy scans in parallel segments and writes the unchanged items by
+BatchWriteItem, without a record of its position. Ours maps every item and keeps checkpoints; `followed` also follows
+the streams, as it does for tables too large to compare in a pause; `verified` reads both sides again and compares
+every item, as behind the write block; `in_production` takes pages of 400 items and writes each checkpoint to a table,
+under a lease. `compared` is the comparison alone, which decides the length of a pause. Memory is the peak that a
+contestant's own process allocates, traced in a second run.
 
-Meant for 10,000 items and more: below that, what each contestant does once outweighs its items.
+Meant for 10,000 items and more: below that, each contestant's fixed costs outweigh its items.
 
-Fails when ours copies at less than 0.8 of the plain copy's speed, or its memory grows with the number of items.
+Fails if ours copies at less than 0.8 of the plain copy's speed, or its memory grows with the number of items.
 
     python -m benchmarks.consolidation [--items 10000] [--rounds 3] [--memory 10000 100000]
 """
@@ -55,9 +55,9 @@ TOOLING, PRODUCTION, HOME = "111111111111", "222222222222", "us-east-1"
 ROLE = f"arn:aws:iam::{PRODUCTION}:role/tap-act"
 KEPT = tuple(name for entity in Entity for name in INDEXES[entity])
 SEGMENTS, WORKERS = 4, 4
-PAGE = 1_000  # the account sorts a whole table for each page: small ones would measure that
-LEAST_SPEED = 0.8  # of the plain copy's
-MOST_MEMORY = 1.25  # at the largest number of items, of that at the smallest
+PAGE = 1_000  # the account sorts a whole table for each page: small pages would measure that
+LEAST_SPEED = 0.8  # of the plain copy's speed
+MOST_MEMORY = 1.25  # at the largest number of items, relative to the smallest
 JOURNAL = "journal"
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 FAST = Speed(units=1e9, segments=SEGMENTS, workers=WORKERS, page=PAGE)
@@ -65,7 +65,7 @@ Work = Callable[[Aws, str], int]
 
 
 class Clock:
-    """The account's time, without asking for it each time: it stands still but for waits, which take none of ours."""
+    """The account's time without a call for it: it moves only in waits, which take no real time."""
 
     def __init__(self, account: HttpClock) -> None:
         self._account = account
@@ -80,7 +80,7 @@ class Clock:
 
 
 class Notes:
-    """Checkpoints as the journal takes them, in memory."""
+    """Checkpoints in memory, with the journal's interface."""
 
     def __init__(self) -> None:
         self._text = "null"
@@ -92,17 +92,17 @@ class Notes:
         self._text = json.dumps(document)
 
     def hold(self) -> None:
-        """Nobody else wants the lease."""
+        """Do nothing: no other process wants the lease."""
 
     def announce(self, pause: Pause) -> None:
-        """Nobody judges health."""
+        """Do nothing: no process judges health."""
 
     def say(self, line: str) -> None:
-        """Progress is not what is measured."""
+        """Do nothing: progress is not measured."""
 
 
 class JournaledNotes(Notes):
-    """In a table, each under the lease that it renews, as the journal writes them."""
+    """Checkpoints in a table, each under the lease that it renews, as in the journal."""
 
     def __init__(self, aws: Aws) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class JournaledNotes(Notes):
 
 
 def plain(aws: Aws, target: str) -> int:
-    """Parallel scan and BatchWriteItem."""
+    """The plain copy: parallel scan and BatchWriteItem."""
 
     def segment(source: str, number: int) -> int:
         pages = aws.dynamodb.get_paginator("scan").paginate(TableName=source, TotalSegments=SEGMENTS, Segment=number)
@@ -144,7 +144,7 @@ def ours(aws: Aws, target: str) -> int:
 
 
 def followed(aws: Aws, target: str) -> int:
-    """The same, and the streams followed to their end."""
+    """The engine, and the streams followed to their end."""
     progress = _copied(aws, target, FAST, Notes())
     FollowedTables(aws, Merge(KEPT, target=target).there, FAST, progress, Random(1)).follow()
     return progress.state.copied
@@ -158,7 +158,7 @@ def verified(aws: Aws, target: str) -> int:
 
 
 def compared(aws: Aws, target: str) -> int:
-    """The comparison alone, of the tables that were copied the round before."""
+    """The comparison alone, of the tables that were copied in the round before."""
     filled = target.replace("compared", "ours")
     found = compare(aws, Merge(KEPT, target=filled).there, FAST, lambda: None, remember=True)
     assert not found.different, f"{len(found.different)} differ"
@@ -166,7 +166,7 @@ def compared(aws: Aws, target: str) -> int:
 
 
 def in_production(aws: Aws, target: str) -> int:
-    """As an apply runs it, but for its share of the capacity; not verified."""
+    """The engine as in an apply, without its limit on the share of capacity; not verified."""
     return _copied(aws, target, Speed(units=1e9), JournaledNotes(aws)).state.copied
 
 
@@ -178,7 +178,7 @@ def _copied(aws: Aws, target: str, speed: Speed, notes: Notes) -> MergeProgress:
 
 
 def serve(items: int, tables: list[str], ready: Connection) -> None:
-    """An account with the sources, `items` in both together, and an empty table for each contestant's round."""
+    """Serve an account with the sources, `items` in both together, and an empty table for each contestant's round."""
 
     with EmulatedAccount(start=START, tooling=TOOLING, production=PRODUCTION) as account:
         dynamodb = account.client("dynamodb", PRODUCTION, HOME)
@@ -197,7 +197,7 @@ def serve(items: int, tables: list[str], ready: Connection) -> None:
         for number in range(items):
             entity, item = made(number)
             dynamodb.put_item(TableName=entity, Item=item)
-        account.clock.sleep(25 * 3600)  # the streams have forgotten how the items were made
+        account.clock.sleep(25 * 3600)  # the streams have dropped the records of the items' creation
         key = account.credentials.assume(ROLE, "benchmark", account.clock.now() + timedelta(days=30))
         with serving(account, 0, lambda _verb: {}) as port:
             ready.send((port, key))
@@ -205,7 +205,7 @@ def serve(items: int, tables: list[str], ready: Connection) -> None:
 
 
 def made(number: int) -> tuple[Entity, dict[str, Any]]:
-    """A tenth are tenants; about 400 bytes each."""
+    """The item with this number: a tenth are tenants; about 400 bytes each."""
     entity = Entity.TENANTS if number % 10 == 0 else Entity.USERS
     texts = {
         "pk": f"TENANT#{number // 10}",
@@ -238,7 +238,7 @@ def timed(work: Work, port: int, key: AccessKey, target: str, *, trace: bool) ->
 
 
 def run(items: int, contests: list[tuple[Work, str]], *, trace: bool) -> dict[str, list[tuple[float, float]]]:
-    """Every contest in turn on one account; items a second and peak MiB, by contestant."""
+    """Run every contest in turn on one account; items a second and peak MiB, by contestant."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
     server = spawn.Process(target=serve, args=(items, [target for _, target in contests], there), daemon=True)
@@ -276,7 +276,7 @@ def main() -> None:
 
 
 def missing(speed: float, memory: Mapping[int, float]) -> str:
-    """Which of both bounds does not hold."""
+    """The bound that does not hold; empty if both do."""
     missed = []
     if speed < LEAST_SPEED:
         missed.append(f"ours copies at {speed:.2f} of the plain copy's speed, less than {LEAST_SPEED}")

@@ -1,13 +1,13 @@
 """One rehearsal, and at many of its AWS calls a second one that branches off because the job died there.
 
 The rehearsal runs once. At every chosen call it forks: the child's job dies at that call, the stage is
-retried as CodePipeline does, and the child goes on to the end, which must be the one the scenario
-expects; the parent goes on as if nothing had happened. So a crash costs only what comes after it.
+retried as CodePipeline does, and the child runs to the end, which must be the scenario's expected
+end; the parent continues undisturbed. So a crash costs only the calls after it.
 
     python benchmarks/crashes.py [--scenario quiet] [--jobs Phase2 Phase3] [--every 100] [--from 0]
 
-One line per crash: the call, its job, its operation, how the child ended. Exit code 1 when one of them
-ended otherwise. What a child said is kept in the folder --logs, with what each role called in its life.
+One line per crash: the call, its job, its operation, the child's end. Exit code 1 if one of them
+differs. The folder --logs has each child's output, with the calls of each role.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-if not __package__:  # run as a file: beside it lies a module that is named like the package `rehearsal`
+if not __package__:  # run as a file: a module beside it has the name of the package `rehearsal`
     sys.path[0] = str(Path(__file__).parents[1])
 
 from emulator.account import EmulatedAccount
@@ -33,11 +33,11 @@ from rehearsal.session import RehearsalSession
 from rehearsal.summary import excluded_of, unexpected
 from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
-NEVER = 1_000_000_000  # a call that no rehearsal reaches: the walker retries, and nothing dies by itself
+NEVER = 1_000_000_000  # a number that no rehearsal reaches: the walker retries, and nothing dies by itself
 
 
 class Forks(Faults):
-    """At every chosen call: a child in which the job dies there. `died` is set in the child alone."""
+    """At every chosen call, forks a child whose job dies there. `died` is set in the child alone."""
 
     def __init__(self, account: EmulatedAccount, chosen: Callable[[int, str], bool], scratch: Path, logs: Path) -> None:
         super().__init__(None, 0.0, 0)
@@ -58,8 +58,8 @@ class Forks(Faults):
         return None
 
     def _is_child(self, number: int) -> bool:
-        here = Path.cwd()  # of the job, in the scratch folder
-        kept = tempfile.mkdtemp(prefix="fork-")  # the parent alone takes it away: both leave this function
+        here = Path.cwd()  # the job's, in the scratch folder
+        kept = tempfile.mkdtemp(prefix="fork-")  # only the parent removes it: both leave this function
         shutil.copytree(self._scratch, f"{kept}/scratch", symlinks=True)
         sys.stdout.flush()
         child = os.fork()
@@ -122,7 +122,7 @@ def main() -> int:
 
 
 def _live(life: RehearsalSession) -> list[str]:
-    """The whole life; how it ended otherwise than expected."""
+    """Run the whole rehearsal; returns its differences from the expected end."""
     life.begin()
     walk = life.walk()
     summary = life.summary()
@@ -131,7 +131,7 @@ def _live(life: RehearsalSession) -> list[str]:
 
 
 def _keep_calls(life: RehearsalSession, folder: Path) -> None:
-    """What each role called, and on what, as a rehearsal leaves it."""
+    """Store the calls of each role and their resources, like a rehearsal does."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "calls.json").write_text(json.dumps(life.calls_by_role()))
     (folder / "called-on.json").write_text(json.dumps(life.called_on()))

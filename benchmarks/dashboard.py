@@ -1,7 +1,7 @@
-"""Opening the dashboard of a thousand resources against that of the standard size, in the same run.
+"""Opening the dashboard of a thousand resources, compared with the standard size, in the same run.
 
-Both pages are opened in turns in a real browser (Debian's Chromium), offline, so that whatever else the
-machine does meets both alike; the least time of each until the load event is compared. Aim: 1.5 times.
+Both pages are opened in turns in a real browser (Debian's Chromium), offline, so that other load on the
+machine affects both alike; the minimum of each until the load event is compared. Aim: 1.5 times.
 
     python -m benchmarks.dashboard [--rounds 8]
 """

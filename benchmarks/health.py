@@ -1,7 +1,7 @@
-"""How well `judge` judges: windows that are well, windows that are not, and what lies between.
+"""Quality of `judge`: windows of healthy services, of ill ones, and of those in between.
 
 Every judgement is made as the watch makes it, each 5 minutes over the growing window, and the first BREACH counts.
-Windows begin at all hours of made services (benchmarks/traffic.py) or, with --series, of recorded ones.
+Windows begin at all hours of generated services (benchmarks/traffic.py) or, with --series, of recorded ones.
 
     python benchmarks/health.py [--windows 1000] [--regressions 100] [--seed 1] [--series DIR] [--only TABLE ...]
                                 [--write benchmarks/health-figures.json]
@@ -57,13 +57,13 @@ class Case:
     apply: int
 
     def window(self, change: Change | None = None, gap: int = 0) -> Samples:
-        """Its 48 hours, beginning so many periods later."""
+        """Its 48 hours, `gap` periods later."""
         first = self.apply + gap
         weeks = self.weeks if change is None else change(self.weeks, slice(first, first + WINDOW))
         return weeks.samples(first, first + WINDOW)
 
     def verdict(self, window: Samples, periods: int = WINDOW) -> Health:
-        """After so many periods of the window."""
+        """The verdict after the first `periods` of the window."""
         seen = Samples(window[:periods], {name: part[:periods] for name, part in window.groups.items()}, window.zone)
         return self.baseline.judge(seen, window[periods - 1].at + timedelta(minutes=5)).verdict
 
@@ -83,7 +83,7 @@ def cases(make: Make, refused: Counter[str], before: Change | None = None) -> It
 
 
 def detected(case: Case, window: Samples) -> float:
-    """Minutes until the first BREACH, looking every 5 minutes. A breach stays one as the window grows."""
+    """Minutes until the first BREACH, judging every 5 minutes. A breach stays one as the window grows."""
     if case.verdict(window) is not Health.BREACH:
         return float("inf")
     low, high = 0, len(window)
@@ -95,7 +95,7 @@ def detected(case: Case, window: Samples) -> float:
 
 @dataclass
 class Report:
-    """The tables, printed row by row as they come."""
+    """The tables, printed row by row."""
 
     random: np.random.Generator
     tables: dict[str, list[Row]] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Report:
         before: Change | None = None,
         gap: int = 0,
     ) -> None:
-        """How many of so many windows were rolled back, held and refused, in percent."""
+        """Shares of `count` windows that were rolled back, held and refused, in percent."""
         asked: Counter[str] = Counter()
         took = zip(cases(make, asked, before), range(count), strict=False)
         seen = Counter(case.verdict(case.window(change, gap)) for case, _ in took)
@@ -131,7 +131,7 @@ class Report:
     def times(
         self, name: str, make: Make, count: int, change: Change, before: Change | None = None, gap: int = 0
     ) -> None:
-        """Minutes until a regression that begins with the window is found."""
+        """Minutes until detection of a regression that begins with the window."""
         took = zip(cases(make, Counter(), before), range(count), strict=False)
         found = np.array([detected(case, case.window(change, gap)) for case, _ in took])
         median, late, latest = np.percentile(found, (50, 95, 99), method="higher").tolist()
@@ -203,7 +203,7 @@ def by_traffic(report: Report, count: int) -> None:
 
 
 def _even(rate: float) -> Shape:
-    """So many requests a second, day and night."""
+    """A shape with `rate` requests a second, day and night."""
     return replace(PLAIN, daily=0, weekend=1, requests=rate * 86_400)
 
 

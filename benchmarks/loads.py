@@ -1,13 +1,13 @@
-"""Whole rehearsals over loads from 1 to 20 million requests a day: does one end accepted with the service broken?
+"""Whole rehearsals over loads from 1 to 20 million requests a day: none may be accepted with the service broken.
 
-Each load, with tenants in proportion and a seed of its own, lives through `quiet`'s whole plan. Then a
-week goes by, and is held hour by hour against the same week as designed (emulator/workload/service_level.py).
+Each load, with tenants in proportion and its own seed, runs `quiet`'s whole plan. Then a week
+passes, which is compared hour by hour with the same week as designed (emulator/workload/service_level.py).
 A plan that keeps everything is fine, one that is rolled back is fine; one that is accepted and broke the
-service is not, and makes the exit code 1.
+service is a failure, and makes the exit code 1.
 
     python benchmarks/loads.py [--millions 1 2 3 ... 20] [--seed 0]
 
-The faithful short form, decisions and the model without the walk, is tests/actions/test_load_sweep.py.
+The short form, decisions and the model without the walk, is tests/actions/test_load_sweep.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-if not __package__:  # run as a file: beside it lies a module that is named like the package `rehearsal`
+if not __package__:  # run as a file: a module beside it has the name of the package `rehearsal`
     sys.path[0] = str(Path(__file__).parents[1])
 
 from emulator.account import EmulatedAccount
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _lived(scenario: Scenario, seed: int) -> tuple[list[Outcome], ServiceLevel]:
-    """How each phase ended, and the week after the walk in the model."""
+    """The outcome of each phase, and the model's service level in the week after the walk."""
     with tempfile.TemporaryDirectory(prefix="loads-") as folder:
         out, scratch = Path(folder) / "out", Path(folder) / "scratch"
         out.mkdir()
@@ -67,7 +67,7 @@ def _lived(scenario: Scenario, seed: int) -> tuple[list[Outcome], ServiceLevel]:
 
 
 def _week_after(life: RehearsalSession, account: EmulatedAccount, spec: WorkloadSpec, seed: int) -> ServiceLevel:
-    """Against a life whose configuration stayed as it was on the day of the walk."""
+    """The week's service level, compared with a life whose configuration stayed as on the day of the walk."""
     lived = life.workload
     designed = Workload(spec, account, seed, events=())
     account.part(Sources).workload = lived

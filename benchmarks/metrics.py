@@ -1,7 +1,7 @@
 """Reading 60 days of metrics: `read_metrics` against plain boto3, on the same stub in the same run.
 
 The stub answers GetMetricData under CloudWatch's limits and GetMetricStatistics, on loopback, from a
-process of its own; its answers are made beforehand, so that it costs little. It has no latency, which
+separate process; its answers are made beforehand, so that it costs little. It has no latency, which
 favours the reader that makes more calls. Each reader runs in a fresh process.
 
     python benchmarks/metrics.py [--series 1000] [--days 60]
@@ -52,13 +52,13 @@ class Stub(BaseHTTPRequestHandler):
         ids = [query["Id"] for query in request["MetricDataQueries"]]
         assert len(ids) <= QUERIES_PER_CALL
         begin = int(request.get("NextToken", 0))
-        end = begin + POINTS_PER_CALL // points  # whole series a page
+        end = begin + POINTS_PER_CALL // points  # whole series per page
         token = f',"NextToken":"{end}"' if end < len(ids) else ""
         results = b",".join(b'{"Id":"%s",%s}' % (each.encode(), series(first, points)) for each in ids[begin:end])
         return b'{"MetricDataResults":[%s]%s}' % (results, token.encode())
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @cache
@@ -94,7 +94,7 @@ def session() -> boto3.Session:
 
 
 def statistics_loop(count: int, start: datetime) -> int:
-    """One GetMetricStatistics a metric."""
+    """The reader with one GetMetricStatistics per metric."""
     client = session().client("cloudwatch", "us-east-1", config=RETRIES)
     points = {}
     for n in range(count):
@@ -111,7 +111,7 @@ def statistics_loop(count: int, start: datetime) -> int:
 
 
 def paginator(count: int, start: datetime) -> int:
-    """GetMetricData, 500 metrics a call, by boto3's paginator."""
+    """The reader with GetMetricData, 500 metrics a call, by boto3's paginator."""
     client = session().client("cloudwatch", "us-east-1", config=RETRIES)
     points: dict[str, list] = {}
     pages = 0
@@ -139,7 +139,7 @@ def paginator(count: int, start: datetime) -> int:
 
 
 def ours(count: int, start: datetime) -> int:
-    """`read_metrics`."""
+    """Our reader, `read_metrics`."""
     aws = Aws(session(), "222222222222", "us-east-1", SystemClock())
     queries = [Query("AWS/EC2", f"metric-{n}", (), ("Average",)) for n in range(count)]
     measured = read_metrics(aws, queries, start, END)

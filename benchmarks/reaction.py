@@ -1,9 +1,9 @@
-"""How long the product takes from the onset of a regression to its first undo call.
+"""Time from the onset of a regression to the product's first undo call.
 
-The onset lies anywhere in a period; a period is judged once it has settled; the watch's builds begin every five
-minutes, at any distance from the periods, and run their first command after 90 s. Errors call it as well: their alarm
-rings after three minutes of them, and the called build looks three times. What AWS takes to undo comes on top: it is
-the change's own (docs/actions.md).
+The onset lies anywhere in a period; a period is judged when it has settled; the watch's builds begin every five
+minutes, at any distance from the periods, and run their first command after 90 s. Errors also start it: their alarm
+rings after three minutes of them, and that build judges three times. AWS's time for the undo comes on top: it depends
+on the change (docs/actions.md).
 
     python -m benchmarks.reaction [--windows 200] [--seed 1]
 """
@@ -25,14 +25,14 @@ from optimizer.observe.service_health import SETTLING
 
 EVERY, PROVISIONING = 5.0, 1.5  # minutes: the schedule, and a build's start (assumed)
 JUDGING = 0.5  # minutes from a build's first command to its first undo call: metrics, inventory, journal
-RINGS = 4.5  # minutes of errors until their alarm has rung: three of three, each published a minute and a half later
+RINGS = 4.5  # minutes of errors until their alarm: three of three datapoints, each published a minute and a half later
 LOOKS = 3
 MINUTE = timedelta(minutes=1)
 TARGETS = {"outage": 8, "errors 5 %": 12, "errors 1 %": 20, "p99 +100 %": 35}
 
 
 def failing(rate: float, share: float) -> Change:
-    """Requests fail from a moment on that leaves this share of the first period."""
+    """Failures from a moment in the first period on, of which this share is left."""
 
     def change(weeks: Weeks, at: slice) -> Weeks:
         errors, random = weeks.errors.copy(), np.random.default_rng(at.start)
@@ -46,7 +46,7 @@ def failing(rate: float, share: float) -> Change:
 
 
 def slower(by: float, share: float) -> Change:
-    """The percentile is the slow part's as soon as that is more than a hundredth of a period."""
+    """Slower requests: they set the percentile as soon as they are more than a hundredth of a period."""
 
     def change(weeks: Weeks, at: slice) -> Weeks:
         p99 = weeks.p99.copy()
@@ -58,7 +58,7 @@ def slower(by: float, share: float) -> Change:
 
 
 def periods(case: Case, change: Change, onset: int) -> float:
-    """How many periods from the one of the onset on must be known until the first BREACH."""
+    """The number of periods, from that of the onset on, that must be known until the first BREACH."""
     first, changed = case.apply, change(case.weeks, slice(case.apply + onset, case.apply + WINDOW))
     window = changed.samples(first, first + WINDOW)
     for count in range(onset + 1, WINDOW + 1):
@@ -86,7 +86,7 @@ def main() -> None:
             }[name]
             known = EVERY * (periods(case, change, onset) - 1 + share) + SETTLING / MINUTE
             offset = random.uniform(0, EVERY)
-            looks = [offset + EVERY * n for n in range(2 * WINDOW)]  # the schedule has them at work by then
+            looks = [offset + EVERY * n for n in range(2 * WINDOW)]  # the schedule has started the watch by then
             if "p99" not in name:
                 rung = RINGS + random.uniform(0, 1) + PROVISIONING
                 looks += [rung + EVERY * n for n in range(LOOKS)]

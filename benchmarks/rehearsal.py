@@ -1,11 +1,11 @@
-"""What whole rehearsals cost: seconds of processors, calls, memory; and how much of that is the emulated services.
+"""Cost of whole rehearsals: processor seconds, calls, memory, and the share of the emulated services.
 
 Each scenario is rehearsed in a fresh process, once to fill the cache of assemblies and once to be measured. `services`
-is the time inside the emulated operations and moto's own, of the same run: what lies above it is the product, the
-clients and the walk. Memory is the peak of the process.
+is the time inside the emulated operations and moto's own, of the same run: the rest is the product, the clients and
+the walk. Memory is the peak of the process.
 
-With --all every scenario that comes with the product is lived as the tests do: together with those that begin as the
-same life (`rehearsal.together`). `alone` is what the lives of a trunk would take one by one.
+With --all every scenario of the product runs as in the tests: together with those that begin the same
+(`rehearsal.together`). `alone` is the time that the scenarios of a trunk would take one by one.
 
     python benchmarks/rehearsal.py [--scenarios quiet ...] [--all]
 """
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-if not __package__:  # run as a file: beside it lies a module that is named like the package `rehearsal`
+if not __package__:  # run as a file: a module beside it has the name of the package `rehearsal`
     sys.path[0] = str(Path(__file__).parents[1])
 
 from emulator.core import registry
@@ -43,7 +43,7 @@ from rehearsal.workspace import PROJECT, RehearsalRequest
 
 @dataclass
 class Inside:
-    """Seconds of this thread inside what is wrapped; calls within a call count once."""
+    """Seconds of this thread inside wrapped functions; calls within a call count once."""
 
     seconds: float = 0.0
     _depth: int = 0
@@ -89,7 +89,7 @@ def measured(scenario: str) -> Mapping[str, Any]:
 
 
 def together(names: Sequence[str]) -> Mapping[str, float]:
-    """The lives of one trunk, in a process of its own: what it took, what they take alone, how many went wrong."""
+    """The scenarios of one trunk, in a separate process: time used, time alone, number that ended wrong."""
     with tempfile.TemporaryDirectory() as folder:
         begun = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "rehearsal.together", folder, *names]
@@ -110,7 +110,7 @@ def _code(path: Path) -> str:
 
 
 def all_together() -> int:
-    """Every scenario that comes with the product, trunk by trunk; how many did not end as expected."""
+    """Every scenario of the product, trunk by trunk; returns the number that did not end as expected."""
     bad, total, alone = 0, 0.0, 0.0
     print(f"{'lives, the trunk last':60} {'CPU s':>7} {'alone':>7}")
     for trunk in trunks(map(load_scenario, known_scenarios())):

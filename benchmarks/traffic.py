@@ -1,8 +1,8 @@
-"""Made and recorded traffic of services that are well, for `benchmarks/health.py`.
+"""Generated and recorded traffic of healthy services, for `benchmarks/health.py`.
 
 Every shape is a day and a week with its own rhythm, volume and speed; p99 follows the load along a convex curve, with
-noise that lasts minutes to hours, a level that drifts from day to day, heavy-tailed spikes, the scatter that a
-percentile of few requests has, and incidents of up to an hour: the service's own, and no change's fault.
+noise that lasts minutes to hours, a level that drifts from day to day, heavy-tailed spikes, the scatter of
+a percentile of few requests, and incidents of up to an hour: the service's own, which no change caused.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Shape:
-    """How one kind of service lives; p99 in milliseconds, `requests` in a day."""
+    """Shape of one kind of service; p99 in milliseconds, `requests` in a day."""
 
     name: str
     requests: float = 2e6
     p99: float = 95.0
-    by_load: float = 25.0  # ms at the mean load, and once more 0.4 of it by the load's square
+    by_load: float = 25.0  # ms at the mean load, and 0.4 of it more by the load's square
     daily: float = 0.6
     weekend: float = 0.55
     noise: float = 0.035
@@ -42,7 +42,7 @@ class Shape:
     growth: float = 0.0  # of requests, in a week
     bursts: float = 0.0  # in a day
     lost: float = 0.0  # of the periods, in runs of up to half an hour
-    job: int = 0  # periods of a job that doubles p99, every so many nights
+    job: int = 0  # periods of a job that doubles p99, every few nights
     job_every: int = 1
     incidents: float = 0.0  # of the service's own, a year
     office: bool = False  # by local hours, with steep ramps
@@ -81,7 +81,7 @@ class Weeks:
 
     @cached_property
     def _all(self) -> list[Sample]:
-        """What is zero or unknown has no datapoint."""
+        """All samples; a value that is zero or unknown has no datapoint."""
         columns = {"requests": self.requests, "target_5xx": self.errors, "p99_ms": self.p99, **self.others}
         known = {name: [v if v > 0 else None for v in values.tolist()] for name, values in columns.items()}
         at = [START + timedelta(minutes=5 * n) for n in range(len(self.requests))]
@@ -89,7 +89,7 @@ class Weeks:
 
 
 def live(shape: Shape, random: np.random.Generator, days: int = DAYS) -> Weeks:
-    """So many days of one service of that shape that is well, apart from its own incidents."""
+    """A history of `days` days of one healthy service of that shape, with its own incidents."""
     n = np.arange(days * DAY)
     mean = shape.requests / DAY
     demand = mean * _rhythm(shape, n) * (1 + shape.growth) ** (n / DAY / 7)
@@ -116,7 +116,7 @@ def live(shape: Shape, random: np.random.Generator, days: int = DAYS) -> Weeks:
 
 
 def latency(shape: Shape, load: Floats) -> Floats:
-    """The p99 of a load, 1 for the mean one."""
+    """The p99 at a load, where 1 is the mean load."""
     return shape.p99 + shape.by_load * load + 0.4 * shape.by_load * load**2
 
 
@@ -150,7 +150,7 @@ def _rhythm(shape: Shape, n: NDArray[np.int64]) -> Floats:
 def recorded(folder: Path, random: np.random.Generator) -> dict[str, Callable[[], Weeks]]:
     """Services whose requests or p99 follow the 5-minute series in a folder's CSV files (timestamp, value).
 
-    A recording of less than `DAYS` is lived through again and again, each time with noise of its own.
+    A recording shorter than `DAYS` is repeated, each time with its own noise.
     """
     return {path.stem: partial(_follow, path, random) for path in sorted(folder.glob("*.csv"))}
 

@@ -1,6 +1,6 @@
 """Runs campaigns, and prints a row for each: python -m benchmarks.campaigns [NAME ...] [--size large] [--seed 0].
 
-With `--write` the rows go into figures.json, and docs/reliability.md is made from them.
+With `--write` it stores the rows in figures.json, and makes docs/reliability.md from them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from benchmarks.campaigns.campaign import Extent, Row, Size, campaigns
 from benchmarks.campaigns.reliability import kept, write
 
-LONGEST = 3_600  # CPU seconds of all together, unless --size all
+LONGEST = 3_600  # CPU seconds of all campaigns together, unless --size all
 
 
 def main() -> int:
@@ -47,7 +47,7 @@ def _kept(row: Row, size: Size) -> dict[str, object]:
 
 
 def cpu() -> float:
-    """CPU seconds of this process and of all it started."""
+    """CPU seconds of this process and of all processes that it started."""
     spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in spent)
 

@@ -1,6 +1,6 @@
-"""Damaged input of every kind: what a file, a table, a parameter or an AWS answer may hold that nobody meant.
+"""Damaged input of every kind: wrong content of a file, a table, a parameter or an AWS answer.
 
-Whatever it is, it is taken as what it says, or refused in one line with an exit code; nothing is changed by it.
+Every input is either taken as written, or refused in one line with an exit code; it changes nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ from rehearsal.scenario import known_scenarios, load_scenario
 from tests.costs.answers import Recorded, group, period
 from tests.execute.conftest import ENVIRON, START, Service, World, created
 
-TOLD = (OptimizerError, ClientError, BotoCoreError, EnvironmentInvalid)  # what the command line tells in one line
+# Errors that the command line prints in one line.
+TOLD = (OptimizerError, ClientError, BotoCoreError, EnvironmentInvalid)
 CODES = {0, 2, 3, 4, 5, 6, 7, 64}
 JUNK = st.one_of(
     st.none(),
@@ -58,7 +59,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 def damaged(draw: Draw, value: Any) -> Any:
-    """A JSON-like value with one place of it replaced, dropped or doubled."""
+    """A JSON-like value with one part replaced, dropped or doubled."""
     if isinstance(value, Mapping) and value and draw(st.integers(0, 5)):
         name = draw(st.sampled_from(sorted(value)))
         if not draw(st.integers(0, 4)):
@@ -85,13 +86,13 @@ def spoiled(draw: Draw, text: str) -> bytes:
 
 @dataclass
 class Found:
-    """What came of all cases: how many by kind, and what was wrong."""
+    """Results of all cases: their number by kind, and the failures."""
 
     cases: Counter[str]
     failures: list[str]
 
     def told(self, kind: str, what: object, work: Callable[[], object]) -> None:
-        """Run it: it works, or raises what the command line tells in one line."""
+        """Run a case: it must succeed, or raise an error that the command line prints in one line."""
         self.cases[kind] += 1
         try:
             work()
@@ -110,7 +111,7 @@ Try = Callable[[Draw, Found], None]
 
 
 def tried(size: Size, count: int, one: Try, found: Found) -> None:
-    """So many examples by hypothesis; a failure is noted, and the next example follows."""
+    """Try `count` examples from hypothesis; a failure is recorded, and the next example follows."""
 
     @hypothesis.seed(size.seed)
     @hypothesis.settings(
@@ -128,7 +129,7 @@ def tried(size: Size, count: int, one: Try, found: Found) -> None:
 
 
 def plans(world: World, folder: Path) -> Try:
-    """Plan files, by the command line."""
+    """Damaged plan files, through the command line."""
     good, path = world.approved().dump(), folder / "plan.json"
 
     def one(draw: Draw, found: Found) -> None:
@@ -152,7 +153,7 @@ def plans(world: World, folder: Path) -> Try:
 
 
 def journals(world: World) -> Try:
-    """One attribute of one item of the journal, then any verb."""
+    """One damaged attribute of a journal item, then any verb."""
     plan = world.approved()
     world.fresh().apply(plan, Phase.COMPUTE)
     table = world.account.client("dynamodb", world.account.tooling, "us-east-1")
@@ -202,7 +203,7 @@ def _attribute(draw: Draw, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def environs() -> Try:
-    """Variables of a job."""
+    """Damaged variables of a job."""
     names = [
         "TAP_JOURNAL_TABLE", "TAP_PRODUCTION_ACCOUNT", "TAP_PRIMARY_REGION", "TAP_SECONDARY_REGIONS", "TAP_LOOKS",
         "GATE_TIMEOUT_MINUTES", "TAP_SECOND_APPROVER", "TAP_COMMITTERS",
@@ -216,7 +217,7 @@ def environs() -> Try:
 
 
 def environments() -> Try:
-    """The environment in cdk.json, and in a file."""
+    """Damaged environments, in cdk.json and in a file."""
     good = json.loads((ROOT / "cdk.json").read_text())["context"]["environment"]
 
     def one(draw: Draw, found: Found) -> None:
@@ -231,7 +232,7 @@ def environments() -> Try:
 
 
 def scenarios() -> Try:
-    """Scenario files."""
+    """Damaged scenario files."""
     good = {name: load_scenario(name).model_dump(mode="json", exclude_unset=True) for name in known_scenarios()}
 
     def one(draw: Draw, found: Found) -> None:
@@ -247,7 +248,7 @@ def scenarios() -> Try:
 
 
 def policies() -> Try:
-    """What people write into parameters."""
+    """Damaged values of the parameters that people set."""
 
     def one(draw: Draw, found: Found) -> None:
         line = draw(st.sampled_from(["2027-11-26/2027-11-29 Black Friday", "none", "2027-11-26 x"]))
@@ -288,7 +289,7 @@ def metrics() -> Try:
 
 
 def samples() -> Try:
-    """Samples of health with any values: no data is no consent, and a breach wants measured errors."""
+    """Samples of health with any values: no data is no consent, and a breach needs measured errors."""
     good = Service().samples(START - timedelta(days=35), START)
 
     def one(draw: Draw, found: Found) -> None:
@@ -332,7 +333,7 @@ def bills() -> Try:
                     recorded.answer("cost_explorer", "get_cost_forecast", ahead)
                     expected_costs(CostExplorer(recorded.aws))
             except StubResponseError:
-                found.cases["Cost Explorer"] -= 1  # not an answer that the shape allows
+                found.cases["Cost Explorer"] -= 1  # the shape does not allow this answer
 
         for kind in ("costs", "forecast"):
             found.told("Cost Explorer", (answer, ahead), partial(work, kind))
@@ -341,7 +342,7 @@ def bills() -> Try:
 
 
 class _Answering:
-    """A client with made answers, by operation."""
+    """A client with prepared answers, by operation."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self._answers = answers
@@ -351,7 +352,7 @@ class _Answering:
 
 
 class _Aws:
-    """As far as reading metrics needs it."""
+    """The part of the AWS interface that reading metrics needs."""
 
     region = "us-east-1"
 

@@ -1,4 +1,4 @@
-"""What every campaign is: a claim, tried on many cases, that ends in one row (campaign, cases, failures).
+"""The shape of a campaign: a claim, tried on many cases, that ends in one row (campaign, cases, failures).
 
 A campaign is a file in this folder that declares `CAMPAIGN`. `python -m benchmarks.campaigns` finds and runs them.
 """
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Extent(Enum):
-    """How many cases: a SAMPLE in `make test`, LARGE in `make campaign`, ALL with `CAMPAIGN=all`."""
+    """Number of cases: a SAMPLE in `make test`, LARGE in `make campaign`, ALL with `CAMPAIGN=all`."""
 
     SAMPLE = "sample"
     LARGE = "large"
@@ -25,19 +25,19 @@ class Extent(Enum):
 
 @dataclass(frozen=True)
 class Size:
-    """How far a run goes. The same seed draws the same cases."""
+    """Size of a run. The same seed draws the same cases."""
 
     extent: Extent
     seed: int = 0
 
     def of(self, sample: int, large: int, everything: int) -> int:
-        """How many cases this run draws."""
+        """The number of cases that this run draws."""
         return {Extent.SAMPLE: sample, Extent.LARGE: large, Extent.ALL: everything}[self.extent]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a run found. `covered` says of what the cases are a part, as "40 of 187 faults"."""
+    """Result of a run. `covered` names the whole that the cases are part of, for example "40 of 187 faults"."""
 
     cases: int
     failures: tuple[str, ...]
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Campaign:
-    """One claim. `planted` is the fault with which the campaign was seen to fail."""
+    """One claim. `planted` is the fault that made the campaign fail."""
 
     title: str
     proves: str

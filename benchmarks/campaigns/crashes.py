@@ -1,7 +1,7 @@
 """One crash at each distinct call of a life: job, operation, before or after it landed; recovery soon or a day later.
 
-The small world has every verb, the journal, the lease and a one-way move. Whole rehearsals that fork at their calls
-are `benchmarks/crashes.py`, which `make campaign` runs as well.
+The small world has every verb, the journal, the lease and a one-way move. `benchmarks/crashes.py`, which
+`make campaign` runs as well, forks whole rehearsals at their calls.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DELAYS = (timedelta(0), timedelta(hours=2), timedelta(days=1))
 
 
 def distinct() -> list[At]:
-    """Job, service and operation of an undisturbed life, and of one that is rolled back; each once."""
+    """Job, service and operation of each call of an undisturbed life and of one that is rolled back, each once."""
     found: dict[At, None] = {}
     for sick in (False, True):
         with opened() as world:
@@ -33,7 +33,7 @@ def distinct() -> list[At]:
 
 
 def life(at: At, landed: bool, delay: timedelta, breach: bool) -> str:
-    """What is wrong with the end of a life with this crash; nothing where the call never came."""
+    """The fault at the end of a life with this crash; empty if the call never came, or the end is right."""
     with opened() as world:
         plan = world.approved()
         if at[0] == "rollback":

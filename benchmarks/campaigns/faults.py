@@ -22,12 +22,12 @@ KINDS = {
     "access denied": ("AccessDeniedException",),
     "expired credentials": ("ExpiredTokenException",),
 }
-TRIES = 8  # verbs under faults, before the account is well again
+TRIES = 8  # verbs under faults, before the account works again
 BEFORE_ACCEPTANCE = (PhaseState.WAITING, PhaseState.APPLYING, PhaseState.OBSERVING, PhaseState.ROLLING_BACK)
 
 
 class Failing(Faults):
-    """Calls of jobs fail at a rate, in one of some ways."""
+    """Calls of jobs fail at a rate, in one of several ways."""
 
     def __init__(self, account: EmulatedAccount, rate: float, kinds: tuple[Fault | str, ...], seed: int) -> None:
         super().__init__(None, 0.0, 0)
@@ -48,7 +48,7 @@ class Failing(Faults):
 
 
 def life(kinds: tuple[Fault | str, ...], rate: float, seed: int) -> str:
-    """What is wrong with the end of a life under these faults, or with a step of it."""
+    """The fault at the end of a life under these failures, or in one of its steps; empty if there is none."""
     with opened() as world:
         plan = world.approved()
         calm = world.account.faults

@@ -1,7 +1,7 @@
 """Whole lives of the small world of the engine's tests: one table, three moves, of which the last is one-way.
 
-A life is driven as the pipeline and people drive it: whatever a verb answered, the next one is chosen by the journal
-alone. So a life that was disturbed must end as an undisturbed one does, or as it was before.
+The pipeline and people choose each verb by the journal alone, whatever the last one answered.
+So a disturbed life must end like an undisturbed one, or in the state before it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.execute.conftest import APPLIED, DESIGNED, START, World, created
 
 ACCEPTED = {**APPLIED, "stream": True}
 OPENED = timedelta(hours=48)
-STEPS = 40  # more is no life that goes on
+STEPS = 40  # a longer life has stopped making progress
 TOLD = (OptimizerError, ClientError, BotoCoreError)
 
 
@@ -38,7 +38,7 @@ def state_of(world: World, plan: Plan) -> PhaseState:
 
 
 def verb_of(world: World, plan: Plan) -> tuple[str, Callable[[Lifecycle], object]] | None:
-    """What people and the pipeline do next, by the journal; None when all is over."""
+    """The next verb of people and the pipeline, by the journal; None when nothing is left to do."""
     match state_of(world, plan):
         case PhaseState.WAITING | PhaseState.APPLYING:
             return "apply", lambda life: life.apply(plan, Phase.COMPUTE)
@@ -53,7 +53,7 @@ def verb_of(world: World, plan: Plan) -> tuple[str, Callable[[Lifecycle], object
 
 
 def step(world: World, plan: Plan) -> bool:
-    """One verb as a job runs it; False when nothing is left to do. Lets Crash and what nobody tells through."""
+    """Run one verb as a job does; False when nothing is left to do. Crash and unexpected errors pass through."""
     found = verb_of(world, plan)
     if found is None:
         return False
@@ -73,7 +73,7 @@ def step(world: World, plan: Plan) -> bool:
 
 
 def watched(world: World, time: timedelta) -> None:
-    """The watch looks every hour for so long, as far as it can."""
+    """Run the watch every hour for `time`, as far as it can run."""
     for _ in range(max(0, int(time / timedelta(hours=1)))):
         world.account.clock.sleep(3600)
         with suppress(*TOLD), world.account.acting("watch"):
@@ -81,20 +81,20 @@ def watched(world: World, time: timedelta) -> None:
 
 
 def ended(world: World, plan: Plan) -> str:
-    """Carry the life on until nothing is left; what is wrong with its end, or nothing."""
+    """Continue the life until nothing is left to do; returns the fault at its end, empty if there is none."""
     for number in range(STEPS):
         try:
             if not step(world, plan):
                 break
         except TOLD as error:
             return f"it does not go on: {type(error).__name__}: {error}"
-        if number == STEPS // 2:  # a service that stays ill for ever is no case
+        if number == STEPS // 2:  # a service that is ill for ever is not a case
             world.service.until = world.account.clock.now()
     return wrong_end(world, plan)
 
 
 def wrong_end(world: World, plan: Plan) -> str:
-    """Accepted as an undisturbed life ends, or exactly as it was before: also by a phase that never began."""
+    """The fault of an end that is neither an undisturbed life's nor the state before it; empty if none."""
     state, table = state_of(world, plan), world.table()
     if state is PhaseState.WAITING and table == DESIGNED:
         return ""  # the service was ill, so that no phase may begin for a week
@@ -108,7 +108,7 @@ def wrong_end(world: World, plan: Plan) -> str:
 
 
 class OneCrash(Faults):
-    """The job dies once, at the call of that number of one actor and operation, before it landed or after."""
+    """The job dies once, at the numbered call of one actor and operation, before or after the call landed."""
 
     def __init__(self, account: EmulatedAccount, at: tuple[str, str, str], landed: bool) -> None:
         super().__init__(None, 0.0, 0)

@@ -1,6 +1,6 @@
-"""Single-line faults, made one by one in a copy of the tree: does a test see each?
+"""Single-line faults, made one by one in a copy of the tree, each of which a test must see.
 
-The table is mutants.yaml. Each fault names the tests that stand nearest to it, so that it costs seconds.
+The table is mutants.yaml. Each fault names the tests closest to it, so that it takes seconds.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from benchmarks.campaigns.campaign import ROOT, Campaign, Extent, Row, Size
 
 TABLE = Path(__file__).with_suffix(".yaml")
 LOSSES = ("data", "accepted", "order")  # harms that a quick test must see
-SAMPLE = ("w01", "k03")  # tried by every run of the tests
-ASKED = 0.95  # of all faults must be seen by some test
+SAMPLE = ("w01", "k03")  # tried in every run of the tests
+ASKED = 0.95  # share of all faults that some test must see
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: `before` stands once in `file`. `tests` are run until the first fails."""
+    """One fault: `before` occurs once in `file`. `tests` run until the first fails."""
 
     id: str
     file: str
@@ -35,12 +35,12 @@ class Mutant:
 
     @property
     def can_be_made(self) -> bool:
-        """Whether its line is still there, exactly once."""
+        """Whether its line still occurs exactly once."""
         path = ROOT / self.file
         return path.exists() and path.read_text().count(self.before) == 1
 
     def text(self) -> str:
-        """The file with the fault in it."""
+        """The file's text with the fault."""
         return (ROOT / self.file).read_text().replace(self.before, self.after)
 
 
@@ -54,16 +54,16 @@ def mutants() -> list[Mutant]:
 
 
 def seen(chosen: list[Mutant], *, baseline: bool) -> dict[str, str]:
-    """Which test sees each of these faults, by id; an empty text where none does.
+    """The test that sees each fault, by id; empty if none does.
 
-    `baseline`: run the tests without any fault first. Raises RuntimeError where one fails then.
+    `baseline`: first run the tests without a fault. Raises RuntimeError if one fails then.
     """
     jobs = [{**asdict(each), "text": each.text()} for each in chosen]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         asked, told = Path(folder, "jobs.json"), Path(folder, "told.jsonl")
         asked.write_text(json.dumps({"root": str(ROOT), "jobs": jobs, "baseline": baseline}))
         script = Path(__file__).with_name("mutation.py")
-        # By its path, and isolated: nothing of the product is in a process that is forked for each fault.
+        # By its path, and isolated: a process that is forked for each fault must not have loaded the product.
         done = subprocess.run([sys.executable, "-P", str(script), str(asked), str(told)], check=False)
         answers = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
     found = {each["id"]: str(each["by"]) for each in answers}

@@ -1,4 +1,4 @@
-"""The process behind mutants.py: it forks once for each fault, with the libraries loaded and nothing of the product.
+"""The process behind mutants.py: it forks once for each fault, with the libraries loaded and without the product.
 
 python -P mutation.py JOBS ANSWERS
 """
@@ -25,7 +25,7 @@ LIBRARIES = (
 )
 LEFT_OUT = (".git", "node_modules", ".venv", "cdk.out", ".rehearsal", "rehearsal-out", "out", "__pycache__")
 QUICK = "not slow and not campaign and not spark"
-LONGEST = 300  # seconds of one fault's tests: one that hangs is seen as well
+LONGEST = 300  # seconds for one fault's tests: a test that hangs has seen the fault
 
 
 class FirstFailure:
@@ -69,7 +69,7 @@ def main(asked: Path, told: Path) -> int:
 
 
 def with_fault(tree: Path, job: dict[str, Any]) -> str:
-    """The test that fails first with the fault in place; an empty text when none does."""
+    """The test that fails first with the fault in place; empty if none does."""
     path = tree / job["file"]
     whole = path.read_text()
     path.write_text(job["text"])
@@ -81,7 +81,7 @@ def with_fault(tree: Path, job: dict[str, Any]) -> str:
 
 
 def tested(tree: Path, tests: list[str], longest: int) -> str:
-    """Run these tests in a child; the first that failed."""
+    """Run these tests in a child; returns the first that failed."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""docs/reliability.md, made from what the campaigns declare and from the rows of their last run."""
+"""docs/reliability.md, made from the campaigns' declarations and the rows of their last run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ which planted fault it was seen to fail. All of it is the emulated account: what
 
 
 def kept() -> dict[str, Any]:
-    """The rows of the last run that was kept, by campaign."""
+    """The rows of the last stored run, by campaign."""
     found: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     return found
 
@@ -45,6 +45,6 @@ def page(rows: Mapping[str, Any]) -> str:
 
 
 def write(rows: Mapping[str, Any]) -> None:
-    """Keep the rows, and make the page anew."""
+    """Store the rows, and make the page."""
     FIGURES.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page(rows))

@@ -1,7 +1,7 @@
-"""Planted secrets in whole rehearsals: what of them is in a log, the journal, a page or any other artifact.
+"""Planted secrets in whole rehearsals: none may be in a log, the journal, a page or any other artifact.
 
-The emulated account gives out keys whose secret and token say so (`secret-of-KEY`, `token-of-KEY`): those of users, of
-jobs and of every role session. Archives and compressed documents are looked into.
+The emulated account issues keys whose secret and token name themselves (`secret-of-KEY`, `token-of-KEY`): those of
+users, of jobs and of every role session. Archives and compressed documents are searched as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIVES = ("quiet", "regression", "errors", "large-tables")
 
 
 def texts(life: Lived) -> Iterator[tuple[str, bytes]]:
-    """Everything that a life left and said, by name; archives by their members."""
+    """Every text that a life wrote or printed, by name; archives by their members."""
     yield "stdout", life.told.encode()
     yield "stderr", life.progress.encode()
     for path in sorted(each for each in life.out.rglob("*") if each.is_file()):

@@ -1,8 +1,8 @@
-"""Random taggings of everything a move touches, at any time, readable or not: what the engine then does.
+"""Random taggings of every resource that a move touches, at any time, readable or not, and the engine's reaction.
 
-The foundation is loaded once and analyzed. Each case takes one move of the plan, tags a part of its resource (found by
-the campaign's own look at the account), hides it or makes reading fail, before the move, between its two looks, or
-before its undo. The move itself only notes that it was carried out, so that a case costs milliseconds.
+The foundation is loaded once and analyzed. Each case takes one move of the plan, tags a part of its resource (found
+by the campaign's own reads of the account), hides it or makes reading fail, before the move, between its two checks,
+or before its undo. The move itself only records that it ran, so that a case takes milliseconds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ TENANTS = ("TenantId", "tenantid", "TENANTID", "TenantId:acme", "tenantId:42", "
 NOBODYS = ("TenantIdentity", "MyTenantId", "Tenant", "tenant:id", "owner")
 PASSING = ("ThrottlingException", "InternalFailure", "ServiceUnavailable")
 OF_BOTH = ("streams", "copy", "compare", "flip", "stop")  # moves of a consolidation that touch both sources
-READS: dict[str, tuple[tuple[str, str], ...]] = {  # by the service in an ARN or the kind of an id: what reads tags
+# The operations that read tags, by the service in an ARN or the kind of an id.
+READS: dict[str, tuple[tuple[str, str], ...]] = {
     "autoscaling": (("autoscaling", "DescribeTags"), ("autoscaling", "DescribeAutoScalingGroups")),
     "ec2": (("ec2", "DescribeTags"), ("ec2", "DescribeInstances")),
     "elasticache": (("elasticache", "ListTagsForResource"), ("resourcegroupstaggingapi", "GetResources")),
@@ -62,7 +63,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Case:
-    """One tagging. `hidden`: the operation that reads it fails with this code, for so long."""
+    """One tagging. `hidden`: the operation that reads it fails with this code, for some time."""
 
     decision: Decision
     move: Move
@@ -81,7 +82,7 @@ class Case:
 
 @dataclass
 class Trial:
-    """One foundation, on which case after case is tried."""
+    """One foundation, for all cases."""
 
     foundation: Foundation
     plan: Plan
@@ -89,12 +90,12 @@ class Trial:
     _number: int = field(default=0, init=False)
 
     def tried(self, case: Case) -> str:
-        """What went wrong, or nothing."""
+        """The fault that the case shows; empty if there is none."""
         done: list[str] = []
         move = _noted(case.move, done)
         self._number += 1
         life = self.foundation.life
-        plan = replace(self.plan, code_revision=f"case-{self._number}")  # a journal of its own
+        plan = replace(self.plan, code_revision=f"case-{self._number}")  # a separate journal
         change = ResourceChange(
             case.decision,
             life.actions[case.decision.action],
@@ -179,7 +180,7 @@ class Trial:
 
     @contextmanager
     def _cleared(self, case: Case) -> Iterator[None]:
-        """Take off again whatever the case puts on."""
+        """Afterwards remove everything that the case set."""
         self._tagged, self._patched = False, None
         try:
             yield
@@ -200,11 +201,11 @@ class Trial:
 
 
 def silent(_line: str) -> None:
-    """Nobody reads the log."""
+    """A log that drops its lines."""
 
 
 def _noted(move: Move, done: list[str]) -> Move:
-    """The same move, which only notes that it was carried out or undone."""
+    """The same move, which only records that it was carried out or undone."""
     reversible = move.when is When.APPLY
     return replace(
         move,
@@ -221,7 +222,7 @@ def _noted(move: Move, done: list[str]) -> Move:
 
 
 def tag(foundation: Foundation, part: Part, key: str, *, off: bool = False) -> None:
-    """Put a tag on, as its service wants it; or take it off."""
+    """Set a tag in the form of its service, or remove it."""
     aws = foundation.somebody.at(part.region)
     tags: Any = [{"Key": key, "Value": "acme"}]
     match part.service:
@@ -249,7 +250,7 @@ def tag(foundation: Foundation, part: Part, key: str, *, off: bool = False) -> N
 
 
 def parts_of(foundation: Foundation, governed: Governed) -> list[Part]:
-    """A resource and its parts, by the campaign's own eyes."""
+    """A resource and its parts, from the campaign's own reads."""
     region, aws = governed.region, foundation.somebody.at(governed.region)
     own = Part(governed.arn, region)
     match governed.kind:
@@ -292,13 +293,13 @@ def _instances(foundation: Foundation, cluster: str, region: str) -> list[Part]:
 
 
 def moves_of(foundation: Foundation, governed: Governed, decision: Decision) -> tuple[Move, ...]:
-    """All moves of a decision; what they note is of no use here."""
+    """All moves of a decision; their output is not used here."""
     action = foundation.life.actions[decision.action]
     return tuple(action.moves(governed, decision.before, decision, *([NoNotes()] if action.keeps_notes else [])))
 
 
 def drawn(random: Random, moves: list[tuple[Decision, Move, list[Part]]]) -> Case:
-    """One case by chance; most have a tenant's tag, some one that only looks so, some none."""
+    """One random case; most have a tenant's tag, some a similar one, some none."""
     decision, move, parts = random.choice(moves)
     part = parts[0] if random.random() < 0.3 else random.choice(parts)
     key = random.choice([*TENANTS, *TENANTS, *NOBODYS, None, None])

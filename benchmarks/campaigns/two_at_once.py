@@ -1,7 +1,7 @@
 """A second actor at each call of a first one: apply, rollback, watch in a breach, a newer plan.
 
-The second one comes before the call lands and does all it does; then the first one wakes late. A call that is an
-effect on production is left out: one call in flight may land, which is what recovery is for.
+The second actor comes before the call lands and does everything it can; then the first one continues, late. Calls
+that affect production are left out: one call in flight may land, and recovery handles that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SECOND = ("apply", "rollback", "watch", "late")
 
 
 class Meanwhile(Faults):
-    """At the call of that number, somebody else first."""
+    """Before the call with that number, another actor runs first."""
 
     def __init__(self, account: EmulatedAccount, number: int, second: Callable[[], object]) -> None:
         super().__init__(None, 0.0, 0)
@@ -41,7 +41,7 @@ class Meanwhile(Faults):
 
 def other(world: World, plan: Plan, name: str) -> None:
     """The second actor's part; its errors do not matter here."""
-    world.account.clock.sleep(timedelta(minutes=6).total_seconds())  # the first one's lease has run out
+    world.account.clock.sleep(timedelta(minutes=6).total_seconds())  # the first actor's lease has expired
     if name == "late":
         return
     if name == "watch":
@@ -57,7 +57,7 @@ def other(world: World, plan: Plan, name: str) -> None:
 
 
 def life(first: str, second: str, after: int) -> str:
-    """What is wrong with the end when the second one comes so many calls after the first one began."""
+    """The fault at the end when the second actor comes `after` calls into the first one; empty if there is none."""
     with opened() as world:
         plan = world.approved()
         if first != "apply":

@@ -1,7 +1,7 @@
-"""Asks a sandbox account what our rules rest on: make parity PROFILE=... (or python -m benchmarks.parity).
+"""Tests in a sandbox account the facts behind our rules: make parity PROFILE=... (or python -m benchmarks.parity).
 
-Refused for the accounts of the environment. What AWS answers is kept in seen.json; differences from what is documented
-are printed side by side, and docs/overlay.md is then made anew by `python -m tools.reference`.
+Refused for the accounts of the environment. AWS's answers are stored in seen.json; differences from the documentation
+are printed side by side, and `python -m tools.reference` then makes docs/overlay.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class ProductionAccount(Exception):
-    """The credentials are of an account that the platform is deployed to, or from."""
+    """The credentials belong to an account of the platform or its pipeline."""
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def require_sandbox(account: str) -> None:
-    """Raises ProductionAccount for an account of the environment in cdk.json; an example's are nobody's."""
+    """Raises ProductionAccount for an account of the environment in cdk.json, except an example's."""
     environment = load_environment(json.loads((ROOT / "cdk.json").read_text())["context"]["environment"])
     if account in {environment.accounts.production, environment.accounts.tooling} | EXAMPLE_ACCOUNTS:
         raise ProductionAccount(
@@ -65,7 +65,7 @@ def require_sandbox(account: str) -> None:
 
 
 def differences(script: Script, answers: Answers) -> list[str]:
-    """Side by side, what is answered otherwise than documented."""
+    """Answers that differ from the documented ones, side by side."""
     return [
         f"  {name}: documented {script.documented.get(name)!r}, answered {answers.get(name)!r}"
         for name in {**script.documented, **answers}

@@ -1,7 +1,7 @@
-"""Behaviours of AWS that our rules rest on, asked by small scripts: the same against AWS and the emulated account.
+"""Behavior of AWS that our rules rest on, tested by small scripts: the same against AWS and the emulated account.
 
-Each makes what it needs under a name of its own, tagged `tap:parity`, asks, and takes it away again whatever happens.
-An answer is a short word or number, so that two accounts can be held side by side.
+Each makes its resources under its own name, tagged `tap:parity`, tests, and removes them in every case.
+An answer is a short word or number, so that two accounts can be compared.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 TAG = {"Key": "tap:parity", "Value": "delete me"}
-ONCE = Config(retries={"total_max_attempts": 1})  # what AWS answers, not what botocore makes of it
+ONCE = Config(retries={"total_max_attempts": 1})  # shows AWS's own answers, without botocore's retries
 Answers = dict[str, str | int | bool | None]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An account to ask, with how time passes in it."""
+    """An account under test, and its time."""
 
     session: boto3.Session
     region: str
@@ -37,7 +37,7 @@ class Asked:
         return self.session.client(service, region_name=self.region, config=ONCE)  # type: ignore[call-overload]
 
     def until(self, reached: Callable[[], bool], seconds: int = 1_800) -> int | None:
-        """Whole seconds until it is so, asked every few seconds; None when it never is."""
+        """Whole seconds until the condition holds, checked every few seconds; None if it never does."""
         began = self.now()
         while not reached():
             if self.now() - began > timedelta(seconds=seconds):
@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Script:
-    """`documented`: what AWS's pages say of each answer; `operations`: whose rules rest on it; `cost` of one run."""
+    """`documented`: AWS's documented answers; `operations`: those whose rules rest on them; `cost` of one run."""
 
     title: str
     source: str
@@ -59,7 +59,7 @@ class Script:
 
 
 def refused(call: Callable[[], object]) -> str:
-    """AWS's error code; `accepted` where it took the call."""
+    """AWS's error code; `accepted` if the call succeeded."""
     try:
         call()
     except ClientError as error:
@@ -69,7 +69,7 @@ def refused(call: Callable[[], object]) -> str:
 
 @contextmanager
 def table(asked: Asked, name: str, *indexes: str) -> Iterator[tuple[Any, str, str]]:
-    """A table on demand with these indexes: the client, its name and its ARN."""
+    """An on-demand table with these indexes: the client, its name and its ARN."""
     client, name = asked.client("dynamodb"), f"tap-parity-{name}-{asked.suffix}"
     made = [
         {

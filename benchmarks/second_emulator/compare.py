@@ -16,14 +16,14 @@ START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 
 @contextmanager
 def emulated() -> Iterator[Asked]:
-    """The emulated account, new, to be asked as the second one is."""
+    """A new emulated account, under the same tests as the second emulator."""
     with EmulatedAccount(start=START, tooling="111111111111", production=ACCOUNT) as account:
         clock = account.clock
         yield Asked(account.session(ACCOUNT, REGION), REGION, "second", clock.sleep, clock.now)
 
 
 def ours(names: Iterable[str] = tuple(RUN)) -> dict[str, Answers]:
-    """What the emulated account answers, each script in a new one."""
+    """The emulated account's answers, each script in a new one."""
     found = {}
     for name in names:
         with emulated() as asked:
@@ -32,7 +32,7 @@ def ours(names: Iterable[str] = tuple(RUN)) -> dict[str, Answers]:
 
 
 def both() -> dict[str, Mapping[str, Answers]]:
-    """What both answer. Raises RuntimeError where the second emulator does not start."""
+    """Both emulators' answers. Raises RuntimeError if the second one does not start."""
     mine = ours()
     with second_emulator() as asked:
         return {name: {"emulated": mine[name], "second": script.ask(asked)} for name, script in RUN.items()}

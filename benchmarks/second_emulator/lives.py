@@ -1,4 +1,4 @@
-"""The journal, its lease and a plan's whole life, in an account that is given."""
+"""The journal, its lease and a plan's whole life, in a given account."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Given(World):
 
 @contextmanager
 def tables(aws: Aws, *keys: tuple[str, str]) -> Iterator[None]:
-    """Governed tables, each with its name and its keys; they are taken away again."""
+    """Governed tables, each with its name and its keys; they are deleted afterwards."""
     names = [name for name, _ in keys]
     for name, of in keys:
         aws.dynamodb.create_table(
@@ -74,7 +74,7 @@ def tables(aws: Aws, *keys: tuple[str, str]) -> Iterator[None]:
 
 
 def told(call: Callable[[], Any]) -> str:
-    """The kind of our own refusal; `accepted` where there is none."""
+    """The type of our own refusal; `accepted` if there is none."""
     try:
         call()
     except OptimizerError as error:
@@ -93,7 +93,7 @@ def ask_lease(asked: Asked) -> Answers:
         first, second = take(Purpose.APPLY, "first"), take(Purpose.ACCEPT, "second")
         rollback = take(Purpose.ROLLBACK, "third")
         late = told(held[0].hold)
-        held[0].release()  # of no effect: it is another's by now
+        held[0].release()  # without effect: another process holds it by now
         another = take(Purpose.ROLLBACK, "fourth")
         aws.clock.sleep(360)
         return {

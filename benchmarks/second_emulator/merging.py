@@ -27,7 +27,7 @@ TABLES = (*map(str, MERGE.sources), MERGE.target)
 
 
 class Bound:
-    """The application's DynamoDB client: refused by our write block also where the account evaluates no policy."""
+    """The application's DynamoDB client: our write block refuses it even if the account evaluates no policy."""
 
     def __init__(self, client: Any, aws: Aws) -> None:
         self._client, self._aws = client, aws
@@ -44,7 +44,7 @@ class Bound:
 
 
 class Lively:
-    """A client of ours, before each of whose calls the application moves on."""
+    """A client of ours that lets the application take a step before each call."""
 
     def __init__(self, client: Any, step: Callable[[], None]) -> None:
         self._client, self._step = client, step
@@ -63,7 +63,7 @@ class Lively:
 
 @contextmanager
 def platform(asked: Asked) -> Iterator[Platform]:
-    """Both tables with 60 items, and the application; all of it is taken away again."""
+    """Both tables with 60 items, and the application; all of it is deleted afterwards."""
     aws = aws_of(asked)
     for entity in Entity:
         aws.dynamodb.create_table(
@@ -81,7 +81,7 @@ def platform(asked: Asked) -> Iterator[Platform]:
 
     def opened() -> Aws:
         fresh = Aws(asked.session, aws.account, aws.region, aws.clock)
-        for name in ("dynamodb", "streams", "ssm_once"):  # where a cached property looks first
+        for name in ("dynamodb", "streams", "ssm_once"):  # a cached property looks there first
             fresh.__dict__[name] = Lively(getattr(fresh, name), application.step)
         return fresh
 
@@ -125,7 +125,7 @@ def ask_merge(way: campaign.Way, asked: Asked) -> Answers:
 
 
 def _wrong(live: Platform, missing: Callable[[], list[str]]) -> int:
-    """How many items are not what the application was told, while it stands still."""
+    """The number of items that differ from the application's acknowledged writes, while it pauses."""
     live.application.busy = False
     found = missing()
     live.application.busy = True

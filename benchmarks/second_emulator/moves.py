@@ -1,6 +1,6 @@
-"""Our own moves, run whole in an account that is given: the same in the emulated one and in the second.
+"""Our own moves, carried out completely in a given account: the same in the emulated one and in the second.
 
-Each is a script like those of the parity kit: it asks, and gives short answers by which two accounts can be compared.
+Each is a script like those of the parity kit: it returns short answers by which two accounts can be compared.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def aws_of(asked: Asked) -> Aws:
 
 
 def done(asked: Asked, aws: Aws, move: Move) -> bool:
-    """Carry a move out as the engine does; whether it shows in the end."""
+    """Carry a move out as the engine does; returns whether its result shows in the end."""
     move.do(aws)
     return asked.until(lambda: move.is_done(aws), PATIENCE) is not None
 

@@ -1,4 +1,4 @@
-"""docs/second-emulator.md: what ran in ministack, where it and the emulated account disagree, who is right."""
+"""docs/second-emulator.md: the tests in ministack, its differences from the emulated account, and which is right."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ before it begins.
 
 
 def seen() -> dict[str, Any]:
-    """What both answered in the last run: the version of ministack, and the answers by script."""
+    """Both emulators' answers in the last run: the version of ministack, and the answers by script."""
     found: dict[str, Any] = json.loads(SEEN.read_text())
     return found
 
@@ -80,6 +80,6 @@ def _word(answer: object) -> str:
 
 
 def write(version: str, scripts: Mapping[str, Any]) -> None:
-    """Keep the answers, and make the page anew."""
+    """Store the answers, and make the page."""
     SEEN.write_text(json.dumps({"version": version, "scripts": scripts}, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page(seen()))

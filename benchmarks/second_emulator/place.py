@@ -1,4 +1,4 @@
-"""The second emulator: ministack, which we did not write, in a process and an environment of its own, on loopback.
+"""The second emulator: ministack, which we did not write, in its own process and environment, on loopback.
 
 It pins another botocore than the project does, so it lives in `.second` (made by `make second`, from hashes alone).
 """
@@ -27,7 +27,7 @@ STARTED_WITHIN = 60.0  # seconds
 
 
 class Pointed(boto3.Session):
-    """A session whose clients all speak to one address. An access key of twelve digits is an account there."""
+    """A session whose clients all call one address. An access key of twelve digits is an account there."""
 
     def __init__(self, address: str) -> None:
         super().__init__(aws_access_key_id=ACCOUNT, aws_secret_access_key="none", region_name=REGION)
@@ -39,7 +39,7 @@ class Pointed(boto3.Session):
 
 @dataclass
 class Ahead:
-    """A clock for waits of hours that nobody wants to wait: it sleeps a moment, and runs ahead by the rest."""
+    """A clock for waits of hours: it sleeps a moment, and moves ahead by the rest."""
 
     ahead: timedelta = field(default_factory=timedelta)
 
@@ -54,7 +54,7 @@ class Ahead:
 
 @contextmanager
 def second_emulator() -> Iterator[Asked]:
-    """One that just started, empty; ended whatever happens. Raises RuntimeError when it does not answer."""
+    """An emulator that just started, empty; it is always stopped. Raises RuntimeError if it does not answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

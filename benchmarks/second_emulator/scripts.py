@@ -1,4 +1,4 @@
-"""All that is run in both emulators: the parity kit's questions on tables, and our own moves and verbs."""
+"""All scripts for both emulators: the parity kit's tests of tables, and our own moves and verbs."""
 
 from __future__ import annotations
 
