@@ -39,13 +39,11 @@ from emulator.core.botocore_waits import simulated_waits
 from emulator.core.credentials import AccessKey, botocore_session
 from emulator.http_server import serving
 from optimizer.consolidate import copy as copying
-from optimizer.consolidate.comparison import compare
+from optimizer.consolidate.comparison import WholeTables, compare
 from optimizer.consolidate.following.followed_tables import FollowedTables
-from optimizer.consolidate.mapping import Entity
+from optimizer.consolidate.mapping import Entity, table_shape
 from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.state import MergeProgress
-from optimizer.consolidate.table_schema import table_shape
-from optimizer.consolidate.whole import WholeTables
 from optimizer.model.health import Pause
 from optimizer.ports.aws import Aws
 from rehearsal.served_world import HttpClock

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Index:
 SOURCES = ("tenants", "users")
 MERGED = "tenants_users"  # where they live together, once they are consolidated
 RESERVED = "tap_"  # how every attribute begins that the merged layout adds to an item
+WATERMARK = RESERVED + "watermark"  # of an item that is there for a moment, to be seen in a stream
 
 _TENANTS: Mapping[str, Index] = {
     "by-domain": Index("domain", "pk", copies=None),
@@ -75,3 +77,8 @@ INDEXES: Mapping[str, Mapping[str, Index]] = {
 def merged_indexes(kept: Collection[str]) -> tuple[str, ...]:
     """The indexes of the merged table: those in `kept`."""
     return tuple(name for name in INDEXES[MERGED] if name in kept)
+
+
+def is_watermark(item: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether an item is none of the application's, but a watermark of ours."""
+    return WATERMARK in item and str(item["pk"].get("S", "")).startswith(f"{WATERMARK}#")

@@ -24,6 +24,7 @@ PACKAGES = (
     "emulator",
     "tools",
     "benchmarks",
+    "examples",
 )
 DOCUMENTS = ("*.md", "docs/*.md", "docs/adr/*.md", "optimizer/dashboard/templates/*.html", "buildspecs/*.yml")
 

@@ -19,6 +19,7 @@ FLOORS = {
     "emulator": 3,
     "pipeline": 4,
     "rehearsal": 4,
+    "examples": 4,
     "tools": 5,
     "app": 5,
 }

@@ -25,26 +25,13 @@ from datetime import timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from domain.errors import Unhealthy
 from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
 from optimizer.action import Action, Before, Conditions, Move, NoNotes, Notes, Order, Permission
 from optimizer.actions import gsi_removal, stream_disable
-from optimizer.consolidate import cutover
-from optimizer.consolidate.comparison import named
-from optimizer.consolidate.following.record import record_changes
-from optimizer.consolidate.merge import POINTER, Merge
-from optimizer.consolidate.moves import (
-    Work,
-    copy_items,
-    expire_items,
-    flip_pointers,
-    make_target,
-    stop_carrying_back,
-)
-from optimizer.consolidate.pointers import DECLARATION, follows_pointers, read_pointers, to_target
-from optimizer.consolidate.scan import sample_items
-from optimizer.consolidate.state import SET_ASIDE, MergeStage
+from optimizer.consolidate.merge import Merge
+from optimizer.consolidate.moves import LEAD, Work, moves_of, recover, tend
+from optimizer.consolidate.switches import DECLARATION, POINTER, follows_pointers, read_pointers
 from optimizer.consolidate.target import find_target
 from optimizer.costs import copy_engine as engines
 from optimizer.costs.copy_engine import CopyEngine, CopyLoad, choose_engine
@@ -80,6 +67,7 @@ from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.backup import back_up
 from optimizer.resources.tables.beyond_items import beyond_items
+from optimizer.resources.tables.items import sample_items
 from optimizer.resources.tables.stream import BOTH_IMAGES
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
@@ -92,11 +80,8 @@ ALONE = "is a high-volume log that no query reads together with another table"
 BELONGS = "queries read the table together with another one, and it is no high-volume log"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
-LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONTH = 30.4375  # days
-CARRIED_BACK_EVERY = timedelta(hours=1)  # in the window: so that a return finds little to do, and no surprise
-LATEST_LAG = timedelta(hours=2)
 ONE_PROCESS = "one process"
 MORE = "what one table costs more a month, of both tables' bill"
 SAMPLED = 1_000  # items of each table, whose sizes tell what the layout costs
@@ -287,61 +272,7 @@ def moves(table: Governed, before: Before, decision: Decision, notes: Notes = No
     own = back_up(table.name, decision.target["run"])
     if table.name != LEAD:
         return [own]
-    work = Work(table, before, decision, notes)
-    streams = [record_changes(work)] if work.follows_streams else []
-    return [
-        own,
-        make_target(work),
-        copy_items(work),
-        *streams,
-        flip_pointers(work),
-        expire_items(work),
-        stop_carrying_back(work),
-    ]
-
-
-def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
-    """Carry what was written to the merged table back to the sources, each hour; what a return would be refused for.
-
-    Raises Unhealthy when a pointer is not where the plan left it, and when nothing was carried back for long.
-    """
-    work = Work(table, before, decision, notes)
-    state = work.state()
-    if table.name != LEAD or state is None or state.stage is not MergeStage.FLIPPED:
-        return ""
-    if not state.outlasted:
-        return ""  # late writes to the sources are not carried over yet: they must not be overwritten
-    if (pointers := read_pointers(aws, work.merge)) != to_target(work.merge):
-        raise Unhealthy(
-            f"The plan left the pointers {POINTER}* at {work.merge.target}, and now they say {pointers}. Whoever "
-            "turned them made the application write to tables that are left behind: turn them back, then roll the "
-            "phase back."
-        )
-    late = aws.clock.now() - (state.equal_at or state.begun)
-    if not work.follows_streams and late < CARRIED_BACK_EVERY:
-        return ""
-    progress = work.carried_on(aws)
-    progress.keep()  # a rollback that takes the lease from this run sees when it wrote last
-    work.changes(aws, work.merge.back, progress).catch_up()
-    if late > LATEST_LAG:
-        raise Unhealthy(
-            f"The sources were {late} behind the merged table before this run of the watch, more than {LATEST_LAG}. "
-            "They are up to date now; find out why the watch did not run."
-        )
-    if aside := progress.state.aside:
-        return (
-            f"{len(aside)} items of {work.merge.target} could not lie in the sources, so that a rollback would be "
-            f"refused for them: {named(each.address for each in aside)}. The first: {aside[0].reason} {SET_ASIDE}"
-        )
-    return ""
-
-
-def recover(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
-    """Let the application write again, when the job that held it back for the turn has died."""
-    work = Work(table, before, decision, notes)
-    if table.name != LEAD or work.state() is None:
-        return ""
-    return cutover.recover(aws, work.merge, work.carried_on(aws))
+    return [own, *moves_of(Work(table, before, decision, notes))]
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:

@@ -6,17 +6,17 @@ the comparison behind the write block.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from domain.clock import Clock
 from domain.errors import ItemRefused
-from optimizer.consolidate.item_size import item_size
-from optimizer.consolidate.merge import Address, Merge, Say, Speed
-from optimizer.consolidate.scan import scan_page, side_by_side
+from domain.item_size import item_size
+from optimizer.consolidate.merge import Merge, Speed
 from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, Segment
-from optimizer.consolidate.writes import Write, write_all
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.items import Address, Write, scan_page, side_by_side, write_all
 from optimizer.resources.tables.table import read_table
 
 UNIT = 1_024  # bytes of a write unit
@@ -98,7 +98,7 @@ class _Told:
 
     aws: Aws
     merge: Merge
-    say: Say
+    say: Callable[[str], None]
 
     def __post_init__(self) -> None:
         self._since = self._told = self.aws.clock.now()

@@ -1,9 +1,10 @@
 """Turning the pointers to the merged table, and back.
 
 One side leads at any time: the one that the application writes. For the seconds in which that changes, writes are
-denied on the leading side; the other is made equal to it; only then are the pointers turned. How the changes are found
-is `Changes`: by comparing everything (whole.py), or by following streams where that takes too long (following/). Either
-way what counts is what both sides hold, and after every turn the side that was left is looked at once more.
+denied on the leading side; the other is made equal to it; only then are the pointers turned. How the changes are
+found is `Changes`: by comparing everything (comparison.py), or by following streams where that takes too long
+(following/). Either way what counts is what both sides hold, and after every turn the side that was left is looked
+at once more.
 """
 
 from __future__ import annotations
@@ -18,16 +19,24 @@ from botocore.exceptions import BotoCoreError
 
 from domain.clock import Clock
 from domain.errors import ItemRefused, LeaseLost, MoveFailed
-from optimizer.consolidate.comparison import hashed, named
-from optimizer.consolidate.merge import Address, Direction, Merge, Speed
-from optimizer.consolidate.pointers import read_pointers, to_sources, to_target, turn_pointers
-from optimizer.consolidate.scan import read_items
-from optimizer.consolidate.state import MergeProgress, MergeStage
-from optimizer.consolidate.write_block import Deadline, is_blocked, let_writes_through, writes_blocked
-from optimizer.consolidate.writes import Write, write_unless_changed
+from optimizer.consolidate.comparison import hashed
+from optimizer.consolidate.merge import Direction, Merge
+from optimizer.consolidate.state import MergeProgress, MergeStage, named
+from optimizer.consolidate.switches import (
+    POINTER_AGE,
+    Deadline,
+    is_blocked,
+    let_writes_through,
+    read_pointers,
+    to_sources,
+    to_target,
+    turn_pointers,
+    writes_blocked,
+)
 from optimizer.execute.lease import DURATION
 from optimizer.model.health import Pause
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.items import Address, Write, read_items, write_unless_changed
 
 PERIOD = 300  # seconds that health is judged by
 JUST_BEGUN = 30  # seconds into a period that leave room for a pause
@@ -51,7 +60,6 @@ class Changes(Protocol):
 def flip(
     aws: Aws,
     merge: Merge,
-    speed: Speed,
     progress: MergeProgress,
     changes: Changes,
     require_ours: Callable[[], None] = lambda: None,
@@ -75,12 +83,12 @@ def flip(
             _turn_to_target(aws, merge, progress)
     else:
         _turn_to_target(aws, merge, progress)
-    _wait(aws, merge, progress, to_target(merge), speed.pointer_age)
+    _wait(aws, merge, progress, to_target(merge), POINTER_AGE)
     _carry_late(aws, merge.there, changes.late(), progress)
     progress.keep(outlasted=True)
 
 
-def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, changes: Changes) -> None:
+def turn_back(aws: Aws, merge: Merge, progress: MergeProgress, changes: Changes) -> None:
     """Return to the sources without losing a write: by what the merged table holds when writes to it have ended."""
     if progress.state.stage is MergeStage.FLIPPED:
         refused = f"The application still reads and writes {merge.target}"
@@ -98,7 +106,7 @@ def turn_back(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress, cha
     if returning:
         # A call of the run before, on its way when this one took the lease, lands within the lease's length: writes to
         # the merged table stay denied, so that it can mislead nobody for longer than it takes to look again.
-        _wait(aws, merge, progress, to_sources(merge), max(speed.pointer_age, DURATION))
+        _wait(aws, merge, progress, to_sources(merge), max(POINTER_AGE, DURATION))
         _carry_late(aws, merge.back, changes.late(), progress)
     progress.keep(stage=MergeStage.RETURNED)
 

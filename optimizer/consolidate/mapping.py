@@ -1,4 +1,4 @@
-"""An item of `tenants` or `users` as it lies in the merged table, and the way back. Pure, and total.
+"""An item of `tenants` or `users` as it lies in the merged table, and the way back; the table's layout. Pure, total.
 
 Items are in DynamoDB's wire form, `{"pk": {"S": ...}, ...}`, and values go over untouched.
 
@@ -15,15 +15,24 @@ The Spark job maps by these same functions, so that nothing but the standard lib
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypedDict
 
 from domain.errors import ItemRefused
-from domain.indexes import INDEXES, MERGED, RESERVED
-from optimizer.consolidate.item_size import MOST_BYTES, Item, Value, item_size
+from domain.indexes import INDEXES, MERGED, RESERVED, Index
+from domain.item_size import MOST_BYTES, Item, Value, item_size
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.literals import KeyTypeType
+    from types_boto3_dynamodb.type_defs import (
+        AttributeDefinitionTypeDef,
+        GlobalSecondaryIndexUnionTypeDef,
+        KeySchemaElementTypeDef,
+        ProjectionTypeDef,
+    )
 
 OWN = RESERVED + "own_"
-WATERMARK = RESERVED + "watermark"  # of an item that is there for a moment, to be seen in a stream
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MOST_SORT_KEY = 1024
@@ -76,11 +85,6 @@ def split_key(key: Item) -> tuple[Entity, Item]:
             f"begins with none of {', '.join(f'{each}#' for each in Entity)}. Find out who wrote it."
         )
     return Entity(name), {"pk": key["pk"], "sk": {"S": sort}}
-
-
-def is_watermark(item: Item) -> bool:
-    """Whether an item is none of the application's, but a watermark of ours."""
-    return WATERMARK in item and str(item["pk"].get("S", "")).startswith(f"{WATERMARK}#")
 
 
 def _entry(entity: Entity, index: str, item: Item) -> Item:
@@ -139,3 +143,44 @@ def _named(entity: Entity, item: Item) -> str:
 def _string(item: Item, name: str) -> str:
     value: str = item[name]["S"]
     return value
+
+
+class TableShape(TypedDict):
+    """The members that CreateTable and the TableCreationParameters of ImportTable have in common."""
+
+    KeySchema: list[KeySchemaElementTypeDef]
+    AttributeDefinitions: list[AttributeDefinitionTypeDef]
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndexUnionTypeDef]
+
+
+def table_shape(table: str, names: Iterable[str]) -> TableShape:
+    """A table with the indexes `names` of its own. All key attributes are strings.
+
+    Synthesis declares the same from the same definitions (stages/tables.py): once the next deployment has imported the
+    merged table, template and account agree.
+    """
+    indexes = {name: INDEXES[table][name] for name in names}
+    keys = ["pk", "sk", *(key for index in indexes.values() for key in (index.partition_key, index.sort_key))]
+    return {
+        "KeySchema": _keys("pk", "sk"),
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in dict.fromkeys(keys)],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": name,
+                "KeySchema": _keys(index.partition_key, index.sort_key),
+                "Projection": _projection(index),
+            }
+            for name, index in indexes.items()
+        ],
+    }
+
+
+def _keys(partition: str, sort: str) -> list[KeySchemaElementTypeDef]:
+    kinds: tuple[tuple[str, KeyTypeType], ...] = ((partition, "HASH"), (sort, "RANGE"))
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in kinds]
+
+
+def _projection(index: Index) -> ProjectionTypeDef:
+    if index.copies is None:
+        return {"ProjectionType": "ALL"}
+    return {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.copies)}

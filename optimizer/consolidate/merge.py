@@ -1,39 +1,13 @@
-"""The values that every part of the consolidation works on: sources and target, direction, and speed."""
+"""The values that every part of a consolidation works on: sources and target, direction, and speed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import NamedTuple
 
 from domain.indexes import MERGED
-from optimizer.consolidate.item_size import Item, Value
+from domain.item_size import Item, Value
 from optimizer.consolidate.mapping import Entity, merged, merged_key, split, split_key
-
-Say = Callable[[str], None]
-
-POINTER = "/tap/tables/"
-
-
-class Address(NamedTuple):
-    """The place of an item: a table and a key."""
-
-    table: str
-    pk: str
-    sk: str
-
-    @classmethod
-    def of(cls, table: str, item: Item) -> Address:
-        """The address of an item, or of its key, in a table."""
-        return cls(str(table), item["pk"]["S"], item["sk"]["S"])
-
-    @property
-    def key(self) -> dict[str, Value]:
-        return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.pk}, {self.sk}"
+from optimizer.resources.tables.items import Address, Scans
 
 
 @dataclass(frozen=True)
@@ -97,11 +71,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Speed:
+class Speed(Scans):
     """The limit of the copy's speed. `units` a second: its share of what the target takes in writes."""
 
     units: float = 2_000.0
-    segments: int = 8  # of each table
-    workers: int = 8  # segments that are read side by side
-    page: int = 400  # items in one request, and in one checkpoint of a segment
-    pointer_age: timedelta = timedelta(minutes=1)  # how long the application may remember a pointer

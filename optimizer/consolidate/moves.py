@@ -1,4 +1,4 @@
-"""The moves of a consolidation, in the order in which they are made.
+"""A consolidation as moves, in the order in which they are made, and what the watch does for it in the window.
 
 How far it is stands in the notes: a move that died half way is carried on by the next run.
 """
@@ -10,27 +10,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from domain.errors import OwnerUnread, TenantOwned
+from domain.errors import OwnerUnread, TenantOwned, Unhealthy
 from domain.indexes import SOURCES
 from optimizer.action import Before, Move, Notes, When
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
+from optimizer.consolidate.comparison import WholeTables
 from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.merge import Direction, Merge, Speed
-from optimizer.consolidate.pointers import touched_pointers
-from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
+from optimizer.consolidate.state import SET_ASIDE, MergeProgress, MergeStage, MergeState, named, read_state, write_state
+from optimizer.consolidate.switches import POINTER, read_pointers, to_target, touched_pointers
 from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
-from optimizer.consolidate.whole import WholeTables
 from optimizer.costs.copy_engine import CopyEngine
 from optimizer.model.decision import Decision, Json
 from optimizer.model.resource import Answer, Governed, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.kinds import touched_table, touched_with_replicas
+from optimizer.resources.tables.stream import BOTH_IMAGES, has_stream, set_stream
 from optimizer.resources.tables.table import sibling
 from optimizer.resources.tags import ownership
 
+LEAD = SOURCES[-1]  # its change comes last, and carries the moves of both
 COPIED = (MergeStage.COPIED, MergeStage.FLIPPED, MergeStage.STOPPED)
+CARRIED_BACK_EVERY = timedelta(hours=1)  # in the window: so that a return finds little to do, and no surprise
+LATEST_LAG = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -55,22 +59,17 @@ class Work:
         found: Mapping[str, Json] = self.before["tables"][self.table.name]
         return found
 
+    @property
+    def follows_streams(self) -> bool:
+        """Whether the tables are too large to be compared within a pause."""
+        return bool(self.decision.target["engine"] != CopyEngine.WHOLE.value)
+
     def state(self) -> MergeState | None:
         return read_state(self.notes)
 
     def at(self, *stages: MergeStage) -> Callable[[Aws], bool]:
         """Whether it stands at one of these, asked when the time has come."""
-
-        def reached(_aws: Aws) -> bool:
-            state = self.state()
-            return state is not None and state.stage in stages
-
-        return reached
-
-    @property
-    def follows_streams(self) -> bool:
-        """Whether the tables are too large to be compared within a pause."""
-        return bool(self.decision.target["engine"] != CopyEngine.WHOLE.value)
+        return lambda _aws: (state := self.state()) is not None and state.stage in stages
 
     def begun(self, aws: Aws) -> MergeProgress:
         """The state, written down before anything is read by it."""
@@ -78,12 +77,6 @@ class Work:
         if state is None:
             state = copying.begin(aws, self.merge, self.speed)
             write_state(self.notes, state)
-        return MergeProgress(self.notes, state, aws.clock)
-
-    def carried_on(self, aws: Aws) -> MergeProgress:
-        """The progress that the journal holds of a merge that was begun."""
-        state = self.state()
-        assert state is not None, "it was begun"
         return MergeProgress(self.notes, state, aws.clock)
 
     def sources(self, aws: Aws) -> Iterator[Touched]:
@@ -123,6 +116,63 @@ class Work:
         return FollowedTables(aws, direction, self.speed, progress, chance)
 
 
+def moves_of(work: Work) -> list[Move]:
+    """All of them, after the backups."""
+    streams = [record_changes(work)] if work.follows_streams else []
+    return [
+        make_target(work),
+        copy_items(work),
+        *streams,
+        flip_pointers(work),
+        expire_items(work),
+        stop_carrying_back(work),
+    ]
+
+
+def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
+    """Carry what was written to the merged table back to the sources, each hour; what a return would be refused for.
+
+    Raises Unhealthy when a pointer is not where the plan left it, and when nothing was carried back for long.
+    """
+    work = Work(table, before, decision, notes)
+    state = work.state()
+    if table.name != LEAD or state is None or state.stage is not MergeStage.FLIPPED:
+        return ""
+    if not state.outlasted:
+        return ""  # late writes to the sources are not carried over yet: they must not be overwritten
+    if (pointers := read_pointers(aws, work.merge)) != to_target(work.merge):
+        raise Unhealthy(
+            f"The plan left the pointers {POINTER}* at {work.merge.target}, and now they say {pointers}. Whoever "
+            "turned them made the application write to tables that are left behind: turn them back, then roll the "
+            "phase back."
+        )
+    late = aws.clock.now() - (state.equal_at or state.begun)
+    if not work.follows_streams and late < CARRIED_BACK_EVERY:
+        return ""
+    progress = MergeProgress(notes, state, aws.clock)
+    progress.keep()  # a rollback that takes the lease from this run sees when it wrote last
+    work.changes(aws, work.merge.back, progress).catch_up()
+    if late > LATEST_LAG:
+        raise Unhealthy(
+            f"The sources were {late} behind the merged table before this run of the watch, more than {LATEST_LAG}. "
+            "They are up to date now; find out why the watch did not run."
+        )
+    if aside := progress.state.aside:
+        return (
+            f"{len(aside)} items of {work.merge.target} could not lie in the sources, so that a rollback would be "
+            f"refused for them: {named(each.address for each in aside)}. The first: {aside[0].reason} {SET_ASIDE}"
+        )
+    return ""
+
+
+def recover(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
+    """Let the application write again, when the job that held it back for the turn has died."""
+    work = Work(table, before, decision, notes)
+    if table.name != LEAD or work.state() is None:
+        return ""
+    return cutover.recover(aws, work.merge, work.begun(aws))
+
+
 def make_target(work: Work) -> Move:
     tags = {key: value for key, value in work.table.tags.items() if not key.startswith("aws:")}
     return Move(
@@ -150,16 +200,42 @@ def copy_items(work: Work) -> Move:
     )
 
 
+def record_changes(work: Work) -> Move:
+    """For tables that are too large to be compared in a pause, once all is copied; comparing finds what came before."""
+    on: Mapping[str, str | None] = dict.fromkeys((*SOURCES, work.merge.target), BOTH_IMAGES)
+    before = {name: work.before["tables"][name]["stream"] for name in SOURCES}  # that of the target goes with it
+
+    def reached(aws: Aws, views: Mapping[str, str | None]) -> bool:
+        return all(has_stream(aws, name, view) for name, view in views.items())
+
+    def record(aws: Aws, views: Mapping[str, str | None]) -> None:
+        for name, view in views.items():
+            set_stream(aws, name, view)
+
+    return Move(
+        name="streams",
+        when=When.APPLY,
+        summary=f"record the changes of both tables and of {work.merge.target}, with both images",
+        is_done=lambda aws: find_target(aws, work.merge) is not None and reached(aws, on),
+        do=lambda aws: record(aws, on),
+        undo=lambda aws: record(aws, before),
+        is_undone=lambda aws: reached(aws, before),
+        deadline=timedelta(minutes=15),
+        poll=timedelta(seconds=5),
+        touches=work.both,
+    )
+
+
 def flip_pointers(work: Work) -> Move:
     def flip(aws: Aws) -> None:
         progress = work.begun(aws)
         changes = work.changes(aws, work.merge.there, progress)
-        cutover.flip(aws, work.merge, work.speed, progress, changes, lambda: work.require_ours(aws))
+        cutover.flip(aws, work.merge, progress, changes, lambda: work.require_ours(aws))
 
     def turn_back(aws: Aws) -> None:
         progress = work.begun(aws)
         leads = work.merge.back if find_target(aws, work.merge) else work.merge.there
-        cutover.turn_back(aws, work.merge, work.speed, progress, work.changes(aws, leads, progress))
+        cutover.turn_back(aws, work.merge, progress, work.changes(aws, leads, progress))
 
     return Move(
         name="flip",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,12 +13,12 @@ from pydantic import TypeAdapter
 from domain.clock import Clock
 from domain.errors import MoveFailed
 from optimizer.action import Notes
-from optimizer.consolidate.comparison import named
-from optimizer.consolidate.following.stream_reader import StreamPosition
-from optimizer.consolidate.merge import Address
+from optimizer.consolidate.following.streams import StreamPosition
 from optimizer.model.health import Pause
+from optimizer.resources.tables.items import Address
 
 RENEWED_EVERY = timedelta(minutes=1)
+SHOWN = 10  # addresses that a message names
 MOST_ASIDE = 100  # keys of 3 KB fit into one note; more cannot be single items
 SET_ASIDE = (
     "Make what is named such that the other side takes it, or delete it; then run the same command again: it looks at "
@@ -160,3 +160,10 @@ class MergeProgress:
                 f"{when}: {len(aside)} items cannot be carried over, {named(each.address for each in aside)}. The "
                 f"first: {aside[0].reason} {SET_ASIDE}"
             )
+
+
+def named(addresses: Iterable[Address]) -> str:
+    """The first of them, as a person reads them."""
+    shown = sorted(addresses)
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return "; ".join(map(str, shown[:SHOWN])) + more

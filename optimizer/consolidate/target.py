@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import MoveFailed
 from domain.indexes import merged_indexes
+from optimizer.consolidate.mapping import table_shape
 from optimizer.consolidate.merge import Merge
-from optimizer.consolidate.table_schema import table_shape
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.table import is_settled, read_table
 

@@ -1,8 +1,8 @@
 """The choice of the copying engine: this process up to a size, above it Spark with DynamoDB's export and import. Pure.
 
-    whole     parallel scans and writes; then writes are denied, and both sides are compared as a whole (whole.py)
+    whole     parallel scans and writes; then writes are denied, and both sides are compared as a whole
     streams   the same copy; both sides are compared before the pause, and streams name what changes since (following/)
-    spark     ExportTableToPointInTime, an AWS Glue job that runs spark/job.py, ImportTable; by a person
+    spark     ExportTableToPointInTime, an AWS Glue job that runs examples/spark/job.py, ImportTable; by a person
 
 Time and cost go into the plan. The speeds are the policy's assumptions, since no page of AWS's tells how long an
 export or an import takes; what is known is what is charged.
@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from domain.errors import PriceMissing
 from domain.list_prices import price_of
-from optimizer.consolidate.write_block import SPREADING
+from optimizer.consolidate.switches import SPREADING
 from optimizer.decide.policy import CopyPolicy
 
 GIB = 2**30

@@ -14,8 +14,8 @@ from decimal import Decimal
 
 from domain.errors import ItemRefused, PriceMissing
 from domain.indexes import INDEXES, MERGED, Index, merged_indexes
+from domain.item_size import Item, item_size
 from domain.list_prices import price_of
-from optimizer.consolidate.item_size import Item, item_size
 from optimizer.consolidate.mapping import Entity, merged
 from optimizer.costs.copy_engine import (
     MILLION,

@@ -8,13 +8,13 @@ import pytest
 
 from domain.errors import Unhealthy
 from domain.indexes import INDEXES, MERGED, SOURCES, merged_indexes
+from domain.item_size import item_size
 from emulator.account import Crash
 from optimizer.actions import gsi_removal, table_consolidation
 from optimizer.actions.table_consolidation import LEAD, Evidence, collect, decide, describe, recover, tend, veto
 from optimizer.consolidate import cutover
-from optimizer.consolidate.item_size import item_size
 from optimizer.consolidate.moves import Work, flip_pointers
-from optimizer.consolidate.pointers import DECLARATION
+from optimizer.consolidate.switches import DECLARATION
 from optimizer.costs.merged_layout import HeldCopies, LayoutUse
 from optimizer.decide.policy import Policy
 from optimizer.execute.engine import not_wanted

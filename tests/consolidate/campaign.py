@@ -11,12 +11,12 @@ from domain.errors import MoveFailed
 from emulator.account import Crash
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
+from optimizer.consolidate.comparison import WholeTables
 from optimizer.consolidate.cutover import Changes
 from optimizer.consolidate.following.followed_tables import FollowedTables
 from optimizer.consolidate.merge import Direction, Speed
 from optimizer.consolidate.state import MergeProgress, MergeStage, MergeState, read_state, write_state
 from optimizer.consolidate.target import create_target, delete_target, find_target
-from optimizer.consolidate.whole import WholeTables
 from optimizer.ports.aws import Aws
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform
 
@@ -123,12 +123,12 @@ def copy(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
 def turn(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
     """The pointers turned, by one process."""
     progress = progressed(aws, notes)
-    cutover.flip(aws, MERGE, way.speed, progress, way.changes(aws, MERGE.there, progress))
+    cutover.flip(aws, MERGE, progress, way.changes(aws, MERGE.there, progress))
 
 
 def turn_back(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
     progress = progressed(aws, notes)
-    cutover.turn_back(aws, MERGE, way.speed, progress, way.changes(aws, MERGE.back, progress))
+    cutover.turn_back(aws, MERGE, progress, way.changes(aws, MERGE.back, progress))
 
 
 def catch_up(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:

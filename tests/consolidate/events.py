@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from domain.errors import MoveFailed
-from optimizer.consolidate.merge import POINTER
+from optimizer.consolidate.switches import POINTER
 from tests.consolidate.platform import MERGE, Platform
 
 LATE_SHARE, LATE_FOR = 0.005, 60.0  # of the requests, and for how many seconds a policy is not in force for them

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from domain.indexes import INDEXES, MERGED, RESERVED
-from optimizer.consolidate.mapping import OWN, WATERMARK, Entity
+from domain.indexes import INDEXES, MERGED, RESERVED, WATERMARK
+from optimizer.consolidate.mapping import OWN, Entity
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)  # UTF-8 has no lone surrogates
 BYTES = st.binary(max_size=12)

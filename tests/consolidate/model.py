@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from optimizer.consolidate.item_size import MOST_BYTES, item_size
+from domain.item_size import MOST_BYTES, item_size
 
 Item = dict[str, Any]
 Key = tuple[str, str]

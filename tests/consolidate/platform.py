@@ -19,9 +19,9 @@ from domain.clock import Clock
 from domain.indexes import INDEXES
 from emulator.account import Crash, EmulatedAccount
 from emulator.core.faults import Faults
-from optimizer.consolidate.mapping import Entity, merged, merged_key
-from optimizer.consolidate.merge import POINTER, Merge
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import Entity, merged, merged_key, table_shape
+from optimizer.consolidate.merge import Merge
+from optimizer.consolidate.switches import POINTER
 from optimizer.model.health import Pause
 from optimizer.ports.aws import Aws
 from tests.consolidate.model import HOPS, Model

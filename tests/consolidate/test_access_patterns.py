@@ -17,8 +17,7 @@ import pytest
 
 from domain.indexes import INDEXES, MERGED, merged_indexes
 from emulator.account import EmulatedAccount
-from optimizer.consolidate.mapping import Entity, merged, split
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import Entity, merged, split, table_shape
 from optimizer.ports.aws import Aws
 from tests.consolidate.made_platform import platform
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import table_shape
 from optimizer.reconcile.bring_templates import TemplateUpdate
 from optimizer.reconcile.deployed import deployed_template
 from tests.actions.sized_foundation import Foundation, foundation, synthesized

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from domain.errors import MoveFailed
+from domain.item_size import MOST_BYTES, item_size
 from optimizer.consolidate import cutover
-from optimizer.consolidate.item_size import MOST_BYTES, item_size
 from optimizer.consolidate.mapping import Entity, merged
-from optimizer.consolidate.write_block import PAUSE, is_blocked
+from optimizer.consolidate.switches import PAUSE, is_blocked
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS, WHOLE, Way, agree
 from tests.consolidate.model import Table, _Tables, refusal

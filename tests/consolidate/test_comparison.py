@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from optimizer.consolidate import comparison, scan
-from optimizer.consolidate.comparison import Tally, compare, content_hash, make_equal, reconcile
+from optimizer.consolidate import comparison
+from optimizer.consolidate.comparison import Tally, WholeTables, compare, content_hash, make_equal, reconcile
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import Address, Speed
+from optimizer.consolidate.merge import Speed
 from optimizer.consolidate.state import MergeProgress
-from optimizer.consolidate.whole import WholeTables
-from optimizer.consolidate.write_block import Deadline
+from optimizer.consolidate.switches import Deadline
 from optimizer.execute.lease import DURATION
+from optimizer.resources.tables import items
+from optimizer.resources.tables.items import Address
 from tests.consolidate import campaign
 from tests.consolidate.model import _Tables, refusal
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived
@@ -201,10 +202,10 @@ def test_what_dynamodb_itself_refuses_is_named_and_stops_no_other(monkeypatch: p
 
 def test_a_page_that_shows_nothing_of_the_applications_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of watermarks, or of what a filter left out: as long as there is a last key, there is more."""
-    monkeypatch.setattr(scan, "is_watermark", lambda item: item["sk"]["S"] in ("USER#3", "USER#4", "USER#5"))
+    monkeypatch.setattr(items, "is_watermark", lambda item: item["sk"]["S"] in ("USER#3", "USER#4", "USER#5"))
     with lived(40, 0) as platform:
         platform.application.busy = False
-        found = scan.pages(platform.aws, ["users"], Speed(page=1, segments=1, workers=1), nothing)
+        found = items.pages(platform.aws, ["users"], Speed(page=1, segments=1, workers=1), nothing)
         assert sum(len(page.items) for page in found) == len(platform.stored("users")) - 3
 
 

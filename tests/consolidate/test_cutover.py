@@ -12,10 +12,10 @@ import pytest
 from domain.errors import MoveFailed
 from optimizer.consolidate import copy as copying
 from optimizer.consolidate import cutover
-from optimizer.consolidate.following.stream_reader import Reader, StreamPosition, TooLate
+from optimizer.consolidate.following.streams import Reader, StreamPosition, TooLate
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.state import MergeStage
-from optimizer.consolidate.write_block import PAUSE, is_blocked
+from optimizer.consolidate.switches import PAUSE, is_blocked
 from optimizer.execute.lease import DURATION
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS, WHOLE, Way, agree, state_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import given
 
+from examples.spark.export_format import merged_line, read_line, write_line
 from optimizer.consolidate.mapping import Entity, merged
-from optimizer.consolidate.spark.export_format import merged_line, read_line, write_line
 from tests.consolidate.items import ENTITY, KEPT, items
 
 # From the Developer Guide's page on the export format, with the types that it does not show.

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from domain.errors import ItemRefused
 from domain.indexes import INDEXES, MERGED, RESERVED
-from optimizer.consolidate.item_size import MOST_BYTES, item_size
+from domain.item_size import MOST_BYTES, item_size
 from optimizer.consolidate.mapping import (
     OWN,
     Entity,

@@ -14,8 +14,7 @@ from emulator.core.errors import AwsError
 from emulator.core.registry import Emulated, operations
 from optimizer.action import Move
 from optimizer.actions import table_consolidation
-from optimizer.consolidate.merge import POINTER
-from optimizer.consolidate.write_block import is_blocked
+from optimizer.consolidate.switches import POINTER, is_blocked
 from optimizer.costs.copy_engine import CopyEngine
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.resource import Governed, Kind

@@ -8,9 +8,8 @@ import pytest
 
 from domain.errors import LeaseLost, MoveFailed
 from optimizer.consolidate import cutover
-from optimizer.consolidate.pointers import ATTEMPTS, read_pointers, to_sources, to_target, turn_pointers
 from optimizer.consolidate.state import MergeStage
-from optimizer.consolidate.write_block import is_blocked
+from optimizer.consolidate.switches import ATTEMPTS, is_blocked, read_pointers, to_sources, to_target, turn_pointers
 from tests.consolidate import campaign
 from tests.consolidate.model import refusal
 from tests.consolidate.platform import MERGE, MemoryNotes, lived

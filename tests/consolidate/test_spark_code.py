@@ -6,15 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from examples.spark.export_format import merged_line
+from examples.spark.package import MODULES, SCRIPT, job_modules, write_job
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.spark.export_format import merged_line
-from optimizer.consolidate.spark.package import MODULES, SCRIPT, job_modules, write_job
 
 LINE = '{"Item":{"pk":{"S":"TENANT#t"},"sk":{"S":"USER#u"},"email":{"S":"e"},"raw":{"B":"AA=="}}}'
 MAP = f"""
 import sys
 sys.path.insert(0, sys.argv[1])
-from optimizer.consolidate.spark.export_format import merged_line
+from examples.spark.export_format import merged_line
 from optimizer.consolidate.mapping import Entity
 print(merged_line(Entity.USERS, ["by-email"], {LINE!r}))
 """
@@ -39,7 +39,7 @@ def test_the_script_imports_nothing_that_is_not_packed(tmp_path: Path) -> None:
         for line in (tmp_path / SCRIPT).read_text().splitlines()
         if line.startswith("from ") and line.split()[1].partition(".")[0] not in sys.stdlib_module_names
     }
-    assert imported == {"pyspark.sql", "optimizer.consolidate.spark.export_format", "optimizer.consolidate.mapping"}
+    assert imported == {"pyspark.sql", "examples.spark.export_format", "optimizer.consolidate.mapping"}
 
 
 def test_the_same_code_is_the_same_zip() -> None:

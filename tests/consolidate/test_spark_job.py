@@ -25,12 +25,11 @@ from hypothesis import strategies as st
 
 from domain.indexes import INDEXES, MERGED, merged_indexes
 from emulator.account import EmulatedAccount
+from examples.spark.export_format import read_line, write_line
 from optimizer.consolidate import copy as copying
-from optimizer.consolidate.mapping import Entity, merged
+from optimizer.consolidate.mapping import Entity, merged, table_shape
 from optimizer.consolidate.merge import Merge, Speed
-from optimizer.consolidate.spark.export_format import read_line, write_line
 from optimizer.consolidate.state import MergeProgress
-from optimizer.consolidate.table_schema import table_shape
 from optimizer.ports.aws import Aws
 from tests.consolidate.items import items
 from tests.consolidate.made_platform import platform
@@ -120,7 +119,7 @@ def lines_of(folder: Path) -> Iterator[str]:
 
 
 def test_the_job_and_the_local_mapping_give_the_same_table(spark: Any, tmp_path: Path) -> None:
-    from optimizer.consolidate.spark.job import merge_exports
+    from examples.spark.job import merge_exports
 
     held = any_items(400)
     target = tmp_path / "merged"
@@ -133,7 +132,7 @@ def test_the_job_and_the_local_mapping_give_the_same_table(spark: Any, tmp_path:
 
 
 def test_a_part_of_an_export_is_refused(spark: Any, tmp_path: Path) -> None:
-    from optimizer.consolidate.spark.job import merge_exports
+    from examples.spark.job import merge_exports
 
     held = any_items(60)
     exports = exported(tmp_path, held)
@@ -146,7 +145,7 @@ def test_a_part_of_an_export_is_refused(spark: Any, tmp_path: Path) -> None:
 def run_job(exports: Mapping[Entity, str], target: Path, environment: Mapping[str, str]) -> str:
     """As Glue runs it: a process of its own, with arguments of Glue's among them; what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "optimizer.consolidate.spark.job", "--JOB_NAME", "tap-consolidation"]
+        [sys.executable, "-m", "examples.spark.job", "--JOB_NAME", "tap-consolidation"]
         + [part for entity, folder in exports.items() for part in (f"--{entity}", folder)]
         + ["--kept", ",".join(KEPT), "--target", str(target)],
         cwd=ROOT,

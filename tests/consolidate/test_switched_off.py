@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate import comparison, cutover, whole
+from optimizer.consolidate import comparison, cutover
 from optimizer.consolidate.following import followed_tables
 from optimizer.consolidate.state import MergeProgress, MergeStage
-from optimizer.consolidate.write_block import Deadline
+from optimizer.consolidate.switches import Deadline
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS, WHOLE, Way, migrate_there_and_back
 from tests.consolidate.platform import MERGE, lived
@@ -31,7 +31,7 @@ def turns_without_a_write_block(off: pytest.MonkeyPatch) -> None:
 
 
 def does_not_compare_behind_it(off: pytest.MonkeyPatch) -> None:
-    off.setattr(whole.WholeTables, "settle", lambda _changes, _deadline: None)
+    off.setattr(comparison.WholeTables, "settle", lambda _changes, _deadline: None)
 
 
 def does_not_follow_behind_it(off: pytest.MonkeyPatch) -> None:

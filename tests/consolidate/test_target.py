@@ -10,7 +10,7 @@ import pytest
 from domain.errors import MoveFailed
 from domain.indexes import INDEXES, MERGED, SOURCES, merged_indexes
 from emulator.account import EmulatedAccount
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import table_shape
 from optimizer.consolidate.target import create_target, delete_target, expire, find_target, is_expiring, is_made
 from optimizer.ports.aws import Aws
 from tests.consolidate.platform import KEPT, MERGE

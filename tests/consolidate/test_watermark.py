@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate.following.stream_reader import Reader, StreamPosition, TooLate, readable
-from optimizer.consolidate.following.watermark import remove_watermarks, to_now
-from optimizer.consolidate.mapping import WATERMARK
-from optimizer.consolidate.scan import scan_page
-from optimizer.consolidate.write_block import Deadline
+from domain.indexes import WATERMARK
+from optimizer.consolidate.following.streams import Reader, StreamPosition, TooLate, readable, remove_watermarks, to_now
+from optimizer.consolidate.switches import Deadline
+from optimizer.resources.tables.items import scan_page
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS
 from tests.consolidate.model import STREAM_ERRORS, Shard, _place
@@ -199,7 +198,7 @@ def test_trimmed_records_are_an_error_of_their_own() -> None:
 
 
 def test_without_waiting_for_them_something_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimizer.consolidate.following.stream_reader.childless", lambda _shards, _position: [])
+    monkeypatch.setattr("optimizer.consolidate.following.streams.childless", lambda _shards, _position: [])
     with pytest.raises(AssertionError):
         test_children_that_are_not_shown_yet_are_waited_for(30)
 

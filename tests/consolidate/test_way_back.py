@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from domain.errors import LeaseLost, MoveFailed
-from optimizer.consolidate import cutover, whole, write_block
+from optimizer.consolidate import comparison, cutover, switches
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import Address
-from optimizer.consolidate.write_block import PAUSE, is_blocked
+from optimizer.consolidate.switches import PAUSE, is_blocked
+from optimizer.resources.tables.items import Address
 from tests.consolidate import campaign
 from tests.consolidate.campaign import STREAMS, WHOLE, Way, agree, state_of
 from tests.consolidate.platform import MERGE, MemoryNotes, Platform, lived
@@ -123,7 +123,7 @@ def test_a_deny_that_spreads_late_loses_nothing(way: Way, delay: int, share: flo
 
 @WAYS
 def test_without_the_wait_for_it_to_spread_something_is_lost(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_block, "SPREADING", timedelta(seconds=1))
+    monkeypatch.setattr(switches, "SPREADING", timedelta(seconds=1))
     monkeypatch.setattr(cutover, "_carry_late", lambda *_: None)
     with pytest.raises((AssertionError, MoveFailed)):  # noqa: PT012 -- any of them
         for _ in range(3):
@@ -217,7 +217,7 @@ def test_whatever_goes_wrong_behind_the_write_block_lifts_it(
 
     with lived(60, 1) as platform:
         campaign.copied(platform)
-        monkeypatch.setattr(whole.WholeTables, "settle", fail)
+        monkeypatch.setattr(comparison.WholeTables, "settle", fail)
         with pytest.raises(type(error)):
             campaign.turn(platform.aws, platform.notes)
         assert not any(is_blocked(platform.aws, each) for each in SOURCES)
@@ -280,7 +280,7 @@ def test_the_block_leaves_the_optimizer_out_in_every_partition(partition: str) -
         aws = platform.aws
         caller = f"arn:{partition}:sts::222222222222:assumed-role/tap-act/job"
         aws.partition, aws.sts.get_caller_identity = partition, lambda: {"Arn": caller}
-        write_block.block_writes(aws, SOURCES, write_block.Deadline(platform.clock, PAUSE, "late"))
+        switches.block_writes(aws, SOURCES, switches.Deadline(platform.clock, PAUSE, "late"))
         policies = platform.aws.streams._answers._model.policies
         assert set(policies) == {f"arn:{partition}:dynamodb:us-east-1:222222222222:table/{each}" for each in SOURCES}
         for policy in policies.values():

@@ -10,7 +10,7 @@ import pytest
 
 from domain.errors import LeaseLost, MoveFailed
 from emulator.core.policy_evaluation import denies
-from optimizer.consolidate.write_block import SPREADING, Deadline, block_writes, is_blocked, writes_blocked
+from optimizer.consolidate.switches import SPREADING, Deadline, block_writes, is_blocked, writes_blocked
 from tests.consolidate.platform import Platform, lived
 
 TABLE = "arn:aws:dynamodb:us-east-1:222222222222:table/users"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.indexes import INDEXES
-from optimizer.consolidate.item_size import item_size
+from domain.item_size import item_size
 from optimizer.consolidate.mapping import Entity, merged
 from optimizer.costs.merged_layout import (
     HeldCopies,

@@ -11,7 +11,7 @@ import pytest
 
 from domain.indexes import INDEXES, MERGED, merged_indexes
 from domain.sizing import Sizing
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import table_shape
 from tests.stages.foundation import Foundation, alarms, group, instances, launch, redis, tables
 
 pytestmark = pytest.mark.xdist_group("foundation")  # one synthesis for all of them

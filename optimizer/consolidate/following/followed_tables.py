@@ -13,14 +13,13 @@ from functools import cached_property
 from random import Random
 
 from domain.errors import ItemRefused, MoveFailed
-from optimizer.consolidate.comparison import compare_page, content_hash, make_equal, named, reconcile
-from optimizer.consolidate.following.stream_reader import Reader, Record, StreamPosition, TooLate
-from optimizer.consolidate.following.watermark import remove_watermarks, to_now
-from optimizer.consolidate.merge import Address, Direction, Speed
-from optimizer.consolidate.scan import Between, scan_page
-from optimizer.consolidate.state import MergeProgress
-from optimizer.consolidate.write_block import Deadline
+from optimizer.consolidate.comparison import compare_page, content_hash, make_equal, reconcile
+from optimizer.consolidate.following.streams import Reader, Record, StreamPosition, TooLate, remove_watermarks, to_now
+from optimizer.consolidate.merge import Direction, Speed
+from optimizer.consolidate.state import MergeProgress, named
+from optimizer.consolidate.switches import Deadline
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.items import Address, Between, scan_page
 from optimizer.resources.tables.table import read_table
 
 HORIZON = timedelta(hours=23)  # a stream keeps a change for 24 hours

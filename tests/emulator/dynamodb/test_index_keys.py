@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from domain.indexes import INDEXES
 from emulator.account import EmulatedAccount
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import table_shape
 
 KEY = {"pk": {"S": "TENANT#t"}, "sk": {"S": "USER#u"}}
 WRONG = [

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
-from optimizer.consolidate.write_block import writes_blocked
+from optimizer.consolidate.switches import writes_blocked
 from optimizer.ports.aws import Aws
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The copying job as AWS Glue takes it: a script, and the modules beside it as one zip.
 
-    python -m optimizer.consolidate.spark.package DIR      writes spark_job.py and tap.zip
+    python -m examples.spark.package DIR      writes spark_job.py and tap.zip
 
 No asset, no wheel and no package index: the mapping imports nothing but the standard library, and what is packed
 is the code that is running. The zip is the same byte for byte whenever the code is.
@@ -17,16 +17,17 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 SCRIPT = "spark_job.py"
 MODULES = "tap.zip"
 PACKED = {
-    "domain": ("__init__.py", "errors.py", "indexes.py"),
+    "domain": ("__init__.py", "errors.py", "indexes.py", "item_size.py"),
     "optimizer": ("__init__.py",),
-    "optimizer.consolidate": ("__init__.py", "item_size.py", "mapping.py"),
-    "optimizer.consolidate.spark": ("__init__.py", "export_format.py"),
+    "optimizer.consolidate": ("__init__.py", "mapping.py"),
+    "examples": ("__init__.py",),
+    "examples.spark": ("__init__.py", "export_format.py"),
 }
 
 
 def job_script() -> bytes:
     """The script that Glue runs."""
-    return files("optimizer.consolidate.spark").joinpath("job.py").read_bytes()
+    return files("examples.spark").joinpath("job.py").read_bytes()
 
 
 def job_modules() -> bytes:

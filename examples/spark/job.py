@@ -19,8 +19,8 @@ from functools import partial
 
 from pyspark.sql import SparkSession
 
+from examples.spark.export_format import merged_line
 from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.spark.export_format import merged_line
 
 GZIP = "org.apache.hadoop.io.compress.GzipCodec"
 # ImportTable reads every object under its prefix: an empty marker would be one of them.

@@ -1,26 +1,34 @@
-"""Reading a table's stream in order, from a position that can be kept.
+"""Reading a table's stream in order, from a position that can be kept, and knowing how far it was read.
 
-Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams": the changes of one item
-are in order within a shard; a shard is read after its parent; records are gone after 24 hours; an
-iterator is good for 15 minutes; an answer may be empty although there is more to come.
+Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams": the changes of one item are in order
+within a shard; a shard is read after its parent; records are gone after 24 hours; an iterator is good for 15
+minutes; an answer may be empty although there is more to come, and none says how far it is from the end. But when a
+watermark, an item written to the table and taken away again, has come out of a shard, so has all that was written
+there before it. Watermarks have many partition keys, so that each shard gets some. They are in no index and
+nobody's data (docs/adr/0020).
 """
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from itertools import count as counting
 from typing import Any
 
 from domain.errors import MoveFailed
-from optimizer.consolidate.mapping import WATERMARK, is_watermark
-from optimizer.consolidate.scan import Between
+from domain.indexes import WATERMARK, is_watermark
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.items import Address, Between, Write, write_all
 
 Record = Mapping[str, Any]
 Shard = Mapping[str, Any]
 
 BETWEEN = 0.25  # seconds between two looks: GetRecords may be called five times a second and shard
+COUNTS = (16, 64, 256, 1_024, 4_096)  # how many at first, and how many when a shard got none: a stream has many shards
+LOOKS = 40  # at the stream, before more of them are tried; after the last, twice as many each time
 
 
 class TooLate(MoveFailed):
@@ -178,3 +186,31 @@ def _too_late(position: StreamPosition) -> TooLate:
         f"{table}: changes that were not read yet are older than the 24 hours its stream keeps them. Run the same "
         "command again: it compares everything."
     )
+
+
+def to_now(aws: Aws, table: str, reader: Reader, tag: str, between: Between) -> Iterator[list[Record]]:
+    """All changes that were made before this began, and perhaps later ones; `between` raises when it takes too long.
+
+    `tag` is part of the watermarks' keys: what a run that died may have left is found by it.
+    """
+    watermarks: dict[str, int] = {}
+    for count, looks in chain(((count, LOOKS) for count in COUNTS), ((COUNTS[-1], LOOKS << n) for n in counting(1))):
+        watermarks[token := secrets.token_hex(8)] = count
+        items = ({**_address(table, tag, number).key, WATERMARK: {"S": token}} for number in range(count))
+        write_all(aws, (Write(Address.of(table, item), item) for item in items), between)
+        remove_watermarks(aws, table, tag, count, between)
+        for _ in range(looks):
+            yield from reader.batches(between)
+            if reader.is_past(watermarks):
+                return
+            between()
+            aws.clock.sleep(BETWEEN)
+
+
+def remove_watermarks(aws: Aws, table: str, tag: str, count: int = COUNTS[-1], between: Between = lambda: None) -> None:
+    """Take away what was set, and what a run that died may have left."""
+    write_all(aws, (Write(_address(table, tag, number), None) for number in range(count)), between)
+
+
+def _address(table: str, tag: str, number: int) -> Address:
+    return Address(table, f"{WATERMARK}#{tag}#{number}", WATERMARK)

@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection
 from typing import Any
 
-from optimizer.consolidate.item_size import Item, Value
+from domain.item_size import Item, Value
 from optimizer.consolidate.mapping import Entity, merged
 
 
