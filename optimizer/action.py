@@ -135,9 +135,11 @@ def permissions(
     dependent: bool = False,
     conditions: Conditions | None = None,
     source: str,
+    items: bool = False,
 ) -> tuple[Permission, ...]:
     """Several IAM actions on the same resources, under the same conditions, by the same page."""
-    return tuple(Permission(each, resources, writes, dependent, conditions or {}, source) for each in actions)
+    more = conditions or {}
+    return tuple(Permission(each, resources, writes, dependent, more, source, items) for each in actions)
 
 
 @dataclass(frozen=True)

@@ -22,29 +22,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
-from optimizer.action import Action, Before, Conditions, Move, NoNotes, Notes, Order, Permission
+from optimizer.action import Action, Before, Conditions, Move, NoNotes, Notes, Order, permissions
 from optimizer.actions import gsi_removal, stream_disable
 from optimizer.consolidate.merge import Merge
 from optimizer.consolidate.moves import LEAD, Work, moves_of, recover, tend
 from optimizer.consolidate.switches import DECLARATION, POINTER, follows_pointers, read_pointers
 from optimizer.consolidate.target import find_target
-from optimizer.costs import copy_engine as engines
-from optimizer.costs.copy_engine import CopyEngine, CopyLoad, choose_engine
-from optimizer.costs.merged_layout import (
-    HeldCopies,
-    LayoutUse,
-    Recurring,
-    by_sample,
-    copy_costs,
-    monthly_costs,
-    recurring,
-    share_of_bill,
-)
+from optimizer.costs import merge_bill
+from optimizer.costs.copy_engine import CopyEngine, CopyLoad, EngineChoice, choose_engine
+from optimizer.costs.merge_bill import MORE, read_use
+from optimizer.costs.merged_layout import LayoutUse, copy_costs, monthly_costs, recurring
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import (
     ChangeCost,
@@ -67,12 +60,8 @@ from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.backup import back_up
 from optimizer.resources.tables.beyond_items import beyond_items
-from optimizer.resources.tables.items import sample_items
 from optimizer.resources.tables.stream import BOTH_IMAGES
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
 ID = "table_consolidation"
 LOG = "audit_logs"
@@ -80,11 +69,8 @@ ALONE = "is a high-volume log that no query reads together with another table"
 BELONGS = "queries read the table together with another one, and it is no high-volume log"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-MONTH = 30.4375  # days
+HOUR = timedelta(hours=1)
 ONE_PROCESS = "one process"
-MORE = "what one table costs more a month, of both tables' bill"
-SAMPLED = 1_000  # items of each table, whose sizes tell what the layout costs
 
 
 @dataclass(frozen=True)
@@ -140,7 +126,9 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         beyond=tuple(line for each in both for line in beyond_items(aws, each.name)) if declared else (),
         tags=tuple(_tags(aws, each) for each in both),
         indexes=indexes,
-        uses=tuple(_use(aws, shown[name], table, indexes[name], measured) for name in shown) if declared else (),
+        uses=tuple(read_use(aws, each, table.region, _writes(indexes[name]), measured) for name, each in shown.items())
+        if declared
+        else (),
         at=f"{aws.clock.now():%Y%m%dT%H%M%SZ}",
     )
 
@@ -156,7 +144,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     kept = _kept(evidence, unused)
 
     chosen = _chosen(evidence, policy, kept)
-    more = recurring(evidence.uses, kept)
+    bill = merge_bill.merge_bill(evidence.uses, kept, evidence.region)
     hours = round(chosen.takes / HOUR, 1) if chosen else None
     pause = round(chosen.pause.total_seconds()) if chosen else None
 
@@ -169,6 +157,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     def alike(name: str, key: str) -> Criterion:
         values = [each[key] for each in tables.values()]
         return over(f"same {name}", all(value == values[0] for value in values) if values else None, equals=True)
+
+    def peak(what: str, observed: float | None, most: float) -> Criterion:
+        name, page = f"peak {what} of both, as if on one partition", "bp-partition-key-design"
+        return over(name, observed, unit="a second", page=page, at_most=most)
 
     indexes = sum(len(each["indexes"]) for each in tables.values()) if tables else None
     criteria = (
@@ -194,27 +186,9 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("the merged table is there already", evidence.before["merged"], equals=False),
         over("pointers turned elsewhere", _turned(evidence), equals="none"),
         over("copied by", _by(chosen), equals=ONE_PROCESS),
-        over(
-            "peak writes of both, as if on one partition",
-            evidence.peak_writes,
-            unit="a second",
-            page="bp-partition-key-design",
-            at_most=limits.writes_per_second,
-        ),
-        over(
-            "peak reads of both, as if on one partition",
-            evidence.peak_reads,
-            unit="a second",
-            page="bp-partition-key-design",
-            at_most=limits.reads_per_second,
-        ),
-        over(
-            MORE,
-            share_of_bill(more, evidence.uses, evidence.region) if evidence.uses else None,
-            unit="%",
-            page="CapacityUnitCalculations",
-            at_most=limits.recurring_share,
-        ),
+        peak("writes", evidence.peak_writes, limits.writes_per_second),
+        peak("reads", evidence.peak_reads, limits.reads_per_second),
+        over(MORE, bill.expected.share, unit="%", page="CapacityUnitCalculations", at_most=limits.recurring_share),
         over("the application declares that it follows the pointer", evidence.follows_pointers, equals=True),
     )
     return decide_by(
@@ -236,24 +210,21 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             Projection("indexes of what becomes one table", indexes, len(merged_indexes(kept)), ""),
             Projection("hours of copying and comparing", None, hours, "h"),
             Projection("seconds that writes are refused while the pointers are turned", 0, pause, "s"),
+            *bill.projections,
         ),
         undo=f"throughout the window, without losing a write: writes are refused for about {pause} s, the sources "
         "are made equal to what the merged table holds then, and the pointers are turned back. After it, only by a "
         "person",
-        costs=_costs(evidence, kept, more),
+        costs=_costs(evidence, kept),
+        unmeasured=(bill.bound,) if evidence.uses else (),
     )
 
 
-def veto(aws: Aws, table: Governed, evidence: Evidence, policy: Policy) -> str | None:
-    """Why it is left out after all: by the sizes of a sample of items, one table costs too much more."""
-    kept, limit = _kept(evidence, _unused(evidence, policy)), policy.consolidation.recurring_share
-    chance = Random(evidence.at)  # noqa: S311 -- a sample
-    sample = {use.table: sample_items(aws, use.table, use.held.items, SAMPLED, chance) for use in evidence.uses}
-    share = share_of_bill(recurring(evidence.uses, kept, by_sample(sample)), evidence.uses, table.region)
-    if policy.is_lifted(ID, MORE) or share is None or share <= limit:
-        return None
-    read = sum(map(len, sample.values()))
-    return f"{MORE}: {share} % by the sizes of {read:,} items that were read (limit {limit} %)"
+def veto(aws: Aws, _table: Governed, evidence: Evidence, policy: Policy) -> str | None:
+    """Why it is left out after all, by a sample of items: the plan knew DescribeTable's counts alone."""
+    limit = None if policy.is_lifted(ID, MORE) else policy.consolidation.recurring_share
+    kept, chance = _kept(evidence, _unused(evidence, policy)), Random(evidence.at)  # noqa: S311 -- a sample
+    return merge_bill.refusal(aws, evidence.uses, kept, limit, chance)
 
 
 def describe(aws: Aws, table: Governed) -> Before:
@@ -298,11 +269,11 @@ def _kept(evidence: Evidence, unused: Mapping[str, tuple[str, ...]]) -> tuple[st
     return tuple(index for name, table in tables.items() for index in table["indexes"] if index not in unused[name])
 
 
-def _costs(evidence: Evidence, kept: Sequence[str], more: Recurring) -> tuple[ChangeCost, ...]:
+def _costs(evidence: Evidence, kept: Sequence[str]) -> tuple[ChangeCost, ...]:
     """Costs once and from then on, shown with the table whose change carries them out."""
     if evidence.name != LEAD or evidence.size is None:
         return ()
-    monthly = monthly_costs(more, evidence.region) if evidence.uses else ()
+    monthly = monthly_costs(recurring(evidence.uses, kept), evidence.region) if evidence.uses else ()
     return (*copy_costs(evidence.size, evidence.items, kept, evidence.region), *monthly)
 
 
@@ -346,7 +317,7 @@ def _turned(evidence: Evidence) -> str:
     return ", ".join(f"{name}: {pointers.get(name)}" for name in SOURCES if pointers.get(name) != name) or "none"
 
 
-def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engines.EngineChoice | None:
+def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> EngineChoice | None:
     """Which engine would copy so much."""
     if evidence.size is None:
         return None
@@ -354,7 +325,7 @@ def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> engine
     return choose_engine(load, policy.copying, evidence.region, policy.calendar.applying)
 
 
-def _by(choice: engines.EngineChoice | None) -> str | None:
+def _by(choice: EngineChoice | None) -> str | None:
     """As the plan says it; where a person has to prepare it, with why and with what it would take."""
     if choice is None or choice.engine in (CopyEngine.WHOLE, CopyEngine.STREAMS):
         return ONE_PROCESS if choice else None
@@ -362,31 +333,9 @@ def _by(choice: engines.EngineChoice | None) -> str | None:
     return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
 
 
-def _use(
-    aws: Aws, shown: TableDescriptionTypeDef, table: Governed, removal: gsi_removal.Evidence, measured: Measurements
-) -> LayoutUse:
-    """Contents and consumption of one source."""
-    name = shown["TableName"]
-    days = (measured.end - measured.start) / DAY
-    monthly = {
-        units: float(series.values.sum()) / days * MONTH if len(series.values) else None
-        for units in ("Write", "Read")
-        for series in [measured.of(consumed(name, table.region, units), "Sum")]
-    }
-    backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    return LayoutUse(
-        table=name,
-        held=HeldCopies(shown.get("ItemCount", 0), shown.get("TableSizeBytes", 0)),
-        indexes={
-            each["IndexName"]: HeldCopies(each.get("ItemCount", 0), each.get("IndexSizeBytes", 0))
-            for each in shown.get("GlobalSecondaryIndexes", [])
-        },
-        writes=monthly["Write"],
-        index_writes={index: use.monthly_writes for index, use in removal.indexes.items()},
-        reads=monthly["Read"],
-        recovery=recovery == "ENABLED",
-    )
+def _writes(removal: gsi_removal.Evidence) -> Mapping[str, float]:
+    """The write units a month of each index of a table."""
+    return {index: use.monthly_writes for index, use in removal.indexes.items()}
 
 
 def _peak(table: Governed, units: str, measured: Measurements) -> float | None:
@@ -395,49 +344,45 @@ def _peak(table: Governed, units: str, measured: Measurements) -> float | None:
     return peak_rate([measured.of(query, "Sum") for query in asked])
 
 
-DYNAMODB = f"{REFERENCE}/list_amazondynamodb.html"
-SSM = f"{REFERENCE}/list_awssystemsmanager.html"
-KMS = f"{GUIDE}/encryption.usagenotes.html"
 OURS = tuple(f"arn:{{partition}}:dynamodb:{{region}}:{{account}}:table/{name}" for name in (*SOURCES, MERGED))
-MADE = OURS[-1:]
 STREAMS = tuple(f"{table}/stream/*" for table in OURS)
-POINTERS = tuple(f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{POINTER}{name}" for name in SOURCES)
+PARAMETER = "arn:{partition}:ssm:{region}:{account}:parameter"
+POINTERS = tuple(f"{PARAMETER}{POINTER}{name}" for name in SOURCES)
 KEYS = ("arn:{partition}:kms:{region}:{account}:key/*",)
 # An ARN holds the id of a key, which no deployment chooses: its alias names it.
 BY_DYNAMODB: Conditions = {
     "StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"},
     "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/tap/tables"},
 }
-KEY_READ = ("Decrypt", "DescribeKey")
-# What DynamoDB asks of whoever makes a table with a key of the customer's own.
-KEY_GIVEN = (
-    "CreateGrant",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
+DYNAMODB = partial(permissions, source=f"{REFERENCE}/list_amazondynamodb.html")
+SSM = partial(permissions, source=f"{REFERENCE}/list_awssystemsmanager.html")
+# A table is encrypted by the key of its sources, on behalf of whoever makes it and writes to it.
+KMS = partial(
+    permissions,
+    resources=KEYS,
+    dependent=True,
+    conditions=BY_DYNAMODB,
+    source=f"{GUIDE}/encryption.usagenotes.html",
 )
+# fmt: off
 DESCRIBED = (
-    "DescribeTable",
-    "DescribeContinuousBackups",
-    "DescribeKinesisStreamingDestination",
-    "DescribeTimeToLive",
+    "dynamodb:DescribeTable", "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeKinesisStreamingDestination",
+    "dynamodb:DescribeTimeToLive",
 )
-READ = ("GetResourcePolicy", "ListTagsOfResource")
-ITEMS_READ = ("BatchGetItem", "Scan")
 WRITTEN = (
-    "BatchWriteItem",
-    "CreateBackup",
-    "DeleteItem",
-    "DeleteResourcePolicy",
-    "PutItem",
-    "PutResourcePolicy",
-    "UpdateTable",
+    "dynamodb:BatchWriteItem", "dynamodb:CreateBackup", "dynamodb:DeleteItem", "dynamodb:DeleteResourcePolicy",
+    "dynamodb:PutItem", "dynamodb:PutResourcePolicy", "dynamodb:UpdateTable",
 )
-ON_TARGET = ("CreateTable", "DeleteTable", "TagResource", "UpdateContinuousBackups", "UpdateTimeToLive")
-STREAM_READ = ("DescribeStream", "GetRecords", "GetShardIterator")
-PARAMETER = (f"arn:{{partition}}:ssm:{{region}}:{{account}}:parameter{DECLARATION}",)
+ON_TARGET = (
+    "dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:TagResource", "dynamodb:UpdateContinuousBackups",
+    "dynamodb:UpdateTimeToLive",
+)
+STREAM_READ = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+KEY_GIVEN = (
+    "kms:CreateGrant", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom", "kms:ReEncryptTo",
+)
+# fmt: on
 
 ACTION = Action(
     id=ID,
@@ -452,26 +397,18 @@ ACTION = Action(
     resize=resize,
     sized=is_sized,
     permissions=(
-        *(Permission(f"dynamodb:{name}", ALL, source=DYNAMODB) for name in DESCRIBED),
-        Permission("ssm:GetParameter", PARAMETER + POINTERS, source=SSM),
-        Permission("ssm:GetParameters", POINTERS, source=SSM),
-        Permission("ssm:ListTagsForResource", POINTERS, source=SSM),  # whose a pointer is
-        Permission("ssm:PutParameter", POINTERS, writes=True, source=SSM),
-        *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB) for name in READ),
-        *(Permission(f"dynamodb:{name}", OURS, source=DYNAMODB, items=True) for name in ITEMS_READ),
-        *(Permission(f"dynamodb:{name}", OURS, writes=True, source=DYNAMODB) for name in WRITTEN),
-        *(Permission(f"dynamodb:{name}", MADE, writes=True, source=DYNAMODB) for name in ON_TARGET),
-        *(Permission(f"dynamodb:{name}", STREAMS, source=DYNAMODB, items=True) for name in STREAM_READ),
-        Permission("dynamodb:ListBackups", source=DYNAMODB),  # takes no resource
-        # A table is encrypted by the key of its sources, on behalf of whoever writes to it.
-        *(
-            Permission(f"kms:{name}", KEYS, dependent=True, conditions=BY_DYNAMODB, source=KMS, items=True)
-            for name in KEY_READ
-        ),
-        *(
-            Permission(f"kms:{name}", KEYS, writes=True, dependent=True, conditions=BY_DYNAMODB, source=KMS)
-            for name in KEY_GIVEN
-        ),
+        *DYNAMODB(*DESCRIBED, resources=ALL),
+        *SSM("ssm:GetParameter", resources=(f"{PARAMETER}{DECLARATION}", *POINTERS)),
+        *SSM("ssm:GetParameters", "ssm:ListTagsForResource", resources=POINTERS),  # the latter: whose a pointer is
+        *SSM("ssm:PutParameter", resources=POINTERS, writes=True),
+        *DYNAMODB("dynamodb:GetResourcePolicy", "dynamodb:ListTagsOfResource", resources=OURS),
+        *DYNAMODB("dynamodb:BatchGetItem", "dynamodb:Scan", resources=OURS, items=True),
+        *DYNAMODB(*WRITTEN, resources=OURS, writes=True),
+        *DYNAMODB(*ON_TARGET, resources=OURS[-1:], writes=True),
+        *DYNAMODB(*STREAM_READ, resources=STREAMS, items=True),
+        *DYNAMODB("dynamodb:ListBackups"),  # takes no resource
+        *KMS("kms:Decrypt", "kms:DescribeKey", items=True),
+        *KMS(*KEY_GIVEN, writes=True),
         # Removing the indexes that are not needed asks for what gsi_removal and stream_disable ask.
         *(each for other in (gsi_removal, stream_disable) for each in other.ACTION.permissions if not each.writes),
     ),

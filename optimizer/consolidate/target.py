@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import MoveFailed
@@ -10,7 +11,7 @@ from domain.indexes import merged_indexes
 from optimizer.consolidate.mapping import table_shape
 from optimizer.consolidate.merge import Merge
 from optimizer.ports.aws import Aws
-from optimizer.resources.tables.table import is_settled, read_table
+from optimizer.resources.tables.table import is_settled, tables_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
     """
     if find_target(aws, merge) is None:
         _create(aws, merge, like, tags)
-    table = _when_settled(aws, merge)
+    table = _until(aws, lambda: _settled(aws, merge), f"{merge.target} is not ACTIVE")
     if wrong := _unlike(merge, like, table):
         raise MoveFailed(
             f"{merge.target} is there already, and not as its sources are: {', '.join(wrong)}. "
@@ -36,15 +37,15 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
     if table.get("DeletionProtectionEnabled", False) is not like["protected"]:
         _protect(aws, merge, on=like["protected"])
     if like["recovery"] == "ENABLED" and not _recoverable(aws, merge):
-        _make_recoverable(aws, merge, like["recovery_days"])
+        recoverable = partial(_make_recoverable, aws, merge, like["recovery_days"])
+        _until(aws, recoverable, f"{merge.target} could not be made recoverable")
 
 
 def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
     """Whether it is there, and as its sources are, whoever made it."""
-    table = find_target(aws, merge)
+    table = _settled(aws, merge)
     return (
         table is not None
-        and is_settled(table)
         and not _unlike(merge, like, table)
         and table.get("DeletionProtectionEnabled", False) is like["protected"]
         and _recoverable(aws, merge) is (like["recovery"] == "ENABLED")
@@ -61,7 +62,10 @@ def expire(aws: Aws, merge: Merge, attribute: str | None) -> None:
 
 def is_expiring(aws: Aws, merge: Merge, attribute: str | None) -> bool:
     """Whether items expire by this attribute, as far as any do."""
-    return attribute is None or _expiry(aws, merge) == attribute
+    if attribute is None:
+        return True
+    shown = aws.dynamodb.describe_time_to_live(TableName=merge.target)["TimeToLiveDescription"]
+    return shown.get("AttributeName") == attribute
 
 
 def delete_target(aws: Aws, merge: Merge) -> None:
@@ -74,17 +78,20 @@ def delete_target(aws: Aws, merge: Merge) -> None:
     table = find_target(aws, merge)
     if table is None or table["TableStatus"] == "DELETING":
         return
-    if _when_active(aws, merge).get("DeletionProtectionEnabled"):
+    if _when_not_busy(aws, merge).get("DeletionProtectionEnabled"):
         _protect(aws, merge, on=False)
-    try:
+    with suppress(aws.dynamodb.exceptions.ResourceNotFoundException):  # botocore repeats a call whose answer was lost
         aws.dynamodb.delete_table(TableName=merge.target)
-    except aws.dynamodb.exceptions.ResourceNotFoundException:
-        return  # botocore repeats a call whose answer was lost
+
+
+def find_target(aws: Aws, merge: Merge) -> Any:
+    """The table as DescribeTable shows it; None when there is none."""
+    return tables_there(aws, [merge.target]).get(merge.target)
 
 
 def _create(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     encryption = {"SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": like["encryption"]}}
-    try:
+    with suppress(aws.dynamodb.exceptions.ResourceInUseException):  # botocore repeats a call whose answer was lost
         aws.dynamodb.create_table(
             **table_shape(merge.target, merged_indexes(merge.kept)),
             TableName=merge.target,
@@ -94,35 +101,33 @@ def _create(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping[str, 
             Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
             **(encryption if like["encryption"] else {}),  # type: ignore[arg-type]  # the SSESpecification above
         )
-    except aws.dynamodb.exceptions.ResourceInUseException:
-        return  # botocore repeats a call whose answer was lost
 
 
 def _protect(aws: Aws, merge: Merge, *, on: bool) -> None:
     """Change the deletion protection. UpdateTable is asynchronous: the table is UPDATING for a moment."""
     with suppress(aws.dynamodb.exceptions.ResourceInUseException):  # botocore repeats a call whose answer was lost
         aws.dynamodb.update_table(TableName=merge.target, DeletionProtectionEnabled=on)
-    _when_active(aws, merge)
+    _when_not_busy(aws, merge)
 
 
-def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> None:
-    """Enable point-in-time recovery, as soon as AWS has enabled backups of a table that is new.
+def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> bool | None:
+    """Enable point-in-time recovery; None as long as AWS has not enabled backups of a table that is new.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
     """
     wanted = {"PointInTimeRecoveryEnabled": True, **({"RecoveryPeriodInDays": days} if days else {})}
-
-    def enabled() -> bool | None:
-        try:
-            aws.dynamodb.update_continuous_backups(
-                TableName=merge.target,
-                PointInTimeRecoverySpecification=wanted,  # type: ignore[arg-type]  # as above
-            )
-        except aws.dynamodb.exceptions.ContinuousBackupsUnavailableException:
-            return None
+    with suppress(aws.dynamodb.exceptions.ContinuousBackupsUnavailableException):
+        aws.dynamodb.update_continuous_backups(
+            TableName=merge.target,
+            PointInTimeRecoverySpecification=wanted,  # type: ignore[arg-type]  # as above
+        )
         return _recoverable(aws, merge) or None
+    return None
 
-    _until(aws, enabled, f"{merge.target} could not be made recoverable")
+
+def _recoverable(aws: Aws, merge: Merge) -> bool:
+    shown = aws.dynamodb.describe_continuous_backups(TableName=merge.target)["ContinuousBackupsDescription"]
+    return shown.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
 
 
 def _unlike(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
@@ -139,24 +144,20 @@ def _unlike(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> 
     return [name for name, right in as_wanted.items() if not right]
 
 
-def _when_settled(aws: Aws, merge: Merge) -> Any:
-    """The table, as soon as it and its indexes are ACTIVE."""
-
-    def settled() -> Any:
-        table = find_target(aws, merge)
-        return table if table is not None and is_settled(table) else None
-
-    return _until(aws, settled, f"{merge.target} did not become ACTIVE")
+def _settled(aws: Aws, merge: Merge) -> Any:
+    """The table, when it and its indexes are ACTIVE."""
+    table = find_target(aws, merge)
+    return table if table is not None and is_settled(table) else None
 
 
-def _when_active(aws: Aws, merge: Merge) -> Any:
+def _when_not_busy(aws: Aws, merge: Merge) -> Any:
     """The table, as soon as it is neither CREATING nor UPDATING; nothing of it when it is gone."""
 
-    def active() -> Any:
+    def look() -> Any:
         table = find_target(aws, merge) or {"TableStatus": "gone"}
         return None if table["TableStatus"] in BUSY else table
 
-    return _until(aws, active, f"{merge.target} is still being changed")
+    return _until(aws, look, f"{merge.target} is still being changed")
 
 
 def _until(aws: Aws, look: Callable[[], Any], failed: str) -> Any:
@@ -164,23 +165,6 @@ def _until(aws: Aws, look: Callable[[], Any], failed: str) -> Any:
     deadline = aws.clock.now().timestamp() + PATIENCE
     while (found := look()) is None:
         if aws.clock.now().timestamp() >= deadline:
-            raise MoveFailed(f"{failed} in half an hour. Run the same command again.")
+            raise MoveFailed(f"{failed} after half an hour. Run the same command again.")
         aws.clock.sleep(POLL)
     return found
-
-
-def find_target(aws: Aws, merge: Merge) -> Any:
-    """The table as DescribeTable shows it; None when there is none."""
-    try:
-        return read_table(aws, merge.target)
-    except aws.dynamodb.exceptions.ResourceNotFoundException:
-        return None
-
-
-def _recoverable(aws: Aws, merge: Merge) -> bool:
-    shown = aws.dynamodb.describe_continuous_backups(TableName=merge.target)["ContinuousBackupsDescription"]
-    return shown.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
-
-
-def _expiry(aws: Aws, merge: Merge) -> str | None:
-    return aws.dynamodb.describe_time_to_live(TableName=merge.target)["TimeToLiveDescription"].get("AttributeName")

@@ -1,15 +1,16 @@
 """Monthly cost of the merged layout against the two tables: write units and storage. Pure.
 
 A write is billed in units of 1 KB of the item, and again for each index whose entry it changes. The merged layout adds
-some attributes to an item, so that some items need a unit more. A sample of items shows how many. The
-analysis may read no items (pipeline/roles.py): it estimates from DescribeTable's counts, as if sizes were spread evenly
-up to twice their average. The job that changes the tables reads a sample before it begins.
+some attributes to an item, so that some items need a unit more. How many, only the sizes of single items tell. Whoever
+analyses may read none (docs/adr/0032): it estimates as if sizes were spread evenly up to twice the average that
+DescribeTable counts, and bounds that by the least and the most that this average allows. The job that changes the
+tables reads a sample before it begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.errors import ItemRefused, PriceMissing
@@ -29,7 +30,7 @@ from optimizer.model.decision import ChangeCost
 
 STORAGE, RECOVERY = "DynamoDB storage", "DynamoDB point-in-time recovery"  # priced by the GB-month
 GB = 10**9
-KEY_BYTES = 24  # of a key's value, assumed: ids, addresses and times have 10 to 40
+KEY_BYTES, MOST_KEY_BYTES = 24, 40  # of a key's value, assumed: ids, addresses and times have 10 to 40
 STEPS = 200  # sizes that are looked at between nothing and twice the average
 
 
@@ -102,16 +103,45 @@ def grown(average: float, added: float) -> Growth:
     return Growth(1 + added / average, _growth((size, size + added) for size in sizes).units)
 
 
+def least_grown(average: float, added: float) -> Growth:
+    """The least: no item is so near to the next unit that it needs one more."""
+    return replace(grown(average, added), units=1.0)
+
+
+def most_grown(average: float, added: float) -> Growth:
+    """The most: as many items as their average allows lie so near to the next unit that they need one more.
+
+    Such an item has 1,024 bytes less `added` at least, and each 1,024 bytes of items are a unit already. So of items of
+    400 bytes on average at most 40 % can need one more, and of items of 4,000 bytes at most one for each four units.
+    """
+    near = max(1.0, WRITE_UNIT - added)
+    more = min(1.0, average / near, WRITE_UNIT / average) if average and added > 0 else 0.0
+    return replace(grown(average, added), units=1.0 + more)
+
+
 def by_averages(use: LayoutUse, kept: Iterable[str]) -> LayoutGrowth:
     """Growth estimated from DescribeTable's averages."""
-    wanted = set(kept)
-    added = added_to_item(use, wanted)
+    return _by_counts(use, set(kept), grown, KEY_BYTES)
+
+
+def at_least(use: LayoutUse, kept: Iterable[str]) -> LayoutGrowth:
+    """The least that DescribeTable's counts allow."""
+    return _by_counts(use, set(kept), least_grown, KEY_BYTES)
+
+
+def at_most(use: LayoutUse, kept: Iterable[str]) -> LayoutGrowth:
+    """The most that DescribeTable's counts allow."""
+    return _by_counts(use, set(kept), most_grown, MOST_KEY_BYTES)
+
+
+def _by_counts(use: LayoutUse, kept: set[str], grow: Callable[[float, float], Growth], key: int) -> LayoutGrowth:
+    added = added_to_item(use, kept, key)
     entries = {
-        name: grown(held.average, added_to_entry(use, name, added))
+        name: grow(held.average, added_to_entry(use, name, added, key))
         for name, held in use.indexes.items()
-        if name in wanted
+        if name in kept
     }
-    return LayoutGrowth(grown(use.held.average, added), entries)
+    return LayoutGrowth(grow(use.held.average, added), entries)
 
 
 def by_sample(sample: Mapping[str, Sequence[Item]]) -> Grow:
@@ -131,16 +161,16 @@ def by_sample(sample: Mapping[str, Sequence[Item]]) -> Grow:
     return growth
 
 
-def added_to_item(use: LayoutUse, kept: Iterable[str]) -> float:
+def added_to_item(use: LayoutUse, kept: Iterable[str], key: int = KEY_BYTES) -> float:
     """Bytes that an average item gets: the entity in its sort key, and the keys of the indexes that it is in."""
-    entries = sum(_keys(name) * use.indexes[name].items for name in kept if name in use.indexes)
+    entries = sum(_keys(name, key) * use.indexes[name].items for name in kept if name in use.indexes)
     return len(f"{use.table}#") + (entries / use.held.items if use.held.items else 0.0)
 
 
-def added_to_entry(use: LayoutUse, name: str, to_item: float) -> float:
+def added_to_entry(use: LayoutUse, name: str, to_item: float, key: int = KEY_BYTES) -> float:
     """Bytes that an average entry of an index gets: all that the item gets, where it copies everything."""
     index = INDEXES.get(use.table, {}).get(name)
-    return to_item if index is None or index.copies is None else len(f"{use.table}#") + _keys(name)
+    return to_item if index is None or index.copies is None else len(f"{use.table}#") + _keys(name, key)
 
 
 def recurring(uses: Iterable[LayoutUse], kept: Iterable[str], grow: Grow = by_averages) -> Recurring:
@@ -165,20 +195,27 @@ def recurring(uses: Iterable[LayoutUse], kept: Iterable[str], grow: Grow = by_av
     return Recurring(writes, storage / GB, recovery / GB, kept_gb / GB, kept_recovery / GB)
 
 
+def monthly_usd(difference: Recurring, region: str) -> Decimal | None:
+    """The monthly difference, without the sources that stay for a while; None without a measure or a price."""
+    if difference.writes is None:
+        return None
+    try:
+        return _usd(region, writes=difference.writes, storage=difference.storage_gb, recovery=difference.recovery_gb)
+    except PriceMissing:
+        return None
+
+
 def share_of_bill(difference: Recurring, uses: Iterable[LayoutUse], region: str) -> float | None:
     """The monthly difference in percent of what both tables cost a month; None without a measure or a price."""
     known = list(uses)
-    if difference.writes is None or any(use.writes is None or use.reads is None for use in known):
+    more = monthly_usd(difference, region)
+    if more is None or any(use.writes is None or use.reads is None for use in known):
         return None
     writes = sum((use.writes or 0.0) + sum(use.index_writes.values()) for use in known)
     reads = sum(use.reads or 0.0 for use in known)
     stored = sum(use.stored for use in known) / GB
     covered = sum(use.held.size for use in known if use.recovery) / GB
-    try:
-        bill = _usd(region, writes=writes, reads=reads, storage=stored, recovery=covered)
-        more = _usd(region, writes=difference.writes, storage=difference.storage_gb, recovery=difference.recovery_gb)
-    except PriceMissing:
-        return None
+    bill = _usd(region, writes=writes, reads=reads, storage=stored, recovery=covered)
     return round(float(100 * more / bill), 1) if bill else 0.0 if more <= 0 else 100.0
 
 
@@ -243,8 +280,8 @@ def _growth(sizes: Iterable[tuple[float, float]]) -> Growth:
     )
 
 
-def _keys(name: str) -> float:
+def _keys(name: str, key_bytes: int) -> float:
     """Bytes of the attributes that put an item into an index of the merged table; of one that it lacks, none."""
     index: Index | None = INDEXES[MERGED].get(name)
     own = [key for key in (index.partition_key, index.sort_key) if key != "pk"] if index else []
-    return sum(len(key) + KEY_BYTES for key in own)
+    return sum(len(key) + key_bytes for key in own)
