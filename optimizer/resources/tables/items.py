@@ -72,7 +72,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Scans:
-    """How a table is scanned: in so many segments, by so many threads, so many items in one request."""
+    """The way to scan a table: in so many segments, by so many threads, so many items in one request."""
 
     segments: int = 8
     workers: int = 8
