@@ -13,12 +13,9 @@ from botocore.exceptions import ClientError
 from benchmarks.parity.scripts import Answers, Asked
 from benchmarks.second_emulator.moves import aws_of
 from domain.indexes import INDEXES
-from optimizer.consolidate.mapping import Entity
-from optimizer.consolidate.merge import POINTER
-from optimizer.consolidate.pointers import read_pointers, to_sources, to_target
-from optimizer.consolidate.table_schema import table_shape
+from optimizer.consolidate.mapping import Entity, table_shape
+from optimizer.consolidate.switches import POINTER, is_blocked, read_pointers, to_sources, to_target
 from optimizer.consolidate.target import create_target
-from optimizer.consolidate.write_block import is_blocked
 from optimizer.ports.aws import Aws
 from tests.consolidate import campaign
 from tests.consolidate.platform import MERGE, Application, Between, Platform

@@ -11,8 +11,7 @@ from datetime import datetime
 
 from benchmarks.parity.scripts import Answers, Asked, refused, table
 from optimizer.action import Before, Move
-from optimizer.consolidate.merge import POINTER
-from optimizer.consolidate.pointers import read_pointers, to_sources, to_target, turn_pointers
+from optimizer.consolidate.switches import POINTER, read_pointers, to_sources, to_target, turn_pointers
 from optimizer.model.resource import Governed, Kind
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.index_moves import delete_index, deny_reads, lift_deny
