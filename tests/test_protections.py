@@ -1,6 +1,6 @@
-"""What must always hold, each as a check; with its protection switched off, the check fails.
+"""Properties that must always hold, each as a check; with its protection disabled, the check fails.
 
-The checks live in the small world of `tests/execute/conftest.py`: one table, one made-up action.
+The checks use the small world of `tests/execute/conftest.py`: one table, one test action.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
 
 
 def imports_of(path: Path, known: Mapping[str, Path]) -> Iterator[tuple[str, bool]]:
-    """What a module imports, and whether at run time: not under `if TYPE_CHECKING`."""
+    """The imports of a module, each with whether it runs at run time: not under `if TYPE_CHECKING`."""
     for name, at_run_time in _names(ast.parse(path.read_text()), at_run_time=True):
         yield (name if name in known or "." not in name else _longest(name, known)), at_run_time
 

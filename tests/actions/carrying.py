@@ -1,4 +1,4 @@
-"""How the tests carry moves out and take them back: as the engine does, without its journal."""
+"""Carries moves out and takes them back for tests: as the engine does, without its journal."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Foundation:
         return {each.arn: each for each in inventory.governed if each.arn in wanted}
 
     def described(self, action: Action, decisions: Sequence[Decision]) -> dict[str, Mapping[str, Json]]:
-        """What the action describes of each resource now, as JSON values."""
+        """The action's description of each resource now, as JSON values."""
         return {
             arn: json.loads(json.dumps(action.describe(self.aws.at(each.region), each)))
             for arn, each in self.resources(decisions).items()
@@ -128,7 +128,7 @@ class Foundation:
             sources.workload = workload
 
     def calls(self, since: int) -> list[Call]:
-        """What the optimizer asked of production after so many calls."""
+        """The optimizer's calls in production after the first `since` calls."""
         return [call for call in list(self.account.calls)[since:] if call.account == self.account.production]
 
 

@@ -58,7 +58,7 @@ def nothing_measured(end: datetime, queries: tuple[Query, ...]) -> Measurements:
 
 
 def described(aws: Aws, name: str = "users") -> Mapping[str, object]:
-    """What the account shows of the table, times and counters left out."""
+    """The account's description of the table, without times and counters."""
     table = aws.dynamodb.describe_table(TableName=name)["Table"]
     return {
         "status": table["TableStatus"],

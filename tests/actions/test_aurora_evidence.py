@@ -1,4 +1,4 @@
-"""What is read of an Aurora cluster: shares by the readers of their period, hours, and every set of dimensions."""
+"""Evidence of an Aurora cluster: shares by the readers of their period, hours, and every set of dimensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every action must keep, present and future: held against the loaded foundation, over the registry."""
+"""Rules for every action, present and future: checked on the loaded foundation, over the registry."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_from_after_each_move_a_rollback_restores_what_was_described(foundation:
 
 
 def announced(foundation: Foundation, plan: Plan, phase: Phase) -> set[str]:
-    """How the engine says that it begins a move."""
+    """The engine's announcements of the moves that it begins."""
     found = foundation.resources(plan.to_apply(phase))
     return {
         f"{found[each.resource].name}: {move.summary}"

@@ -54,7 +54,7 @@ def test_the_whole_plan_ends_without_a_difference() -> None:
 
 
 def _the_next_push_leaves_it_alone(loaded: Foundation, sizing: Sizing) -> None:
-    """What is gone already is retained by policy; what belonged to it is cleaned up; nothing else moves."""
+    """Resources that are gone are retained by policy; their dependents are deleted; nothing else changes."""
     described = [loaded.described(action, NAMES[action.id]) for action in IN_ORDER]
     done = loaded.push(sizing)
     assert [loaded.described(action, NAMES[action.id]) for action in IN_ORDER] == described

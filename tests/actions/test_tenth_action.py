@@ -148,7 +148,7 @@ def test_two_files_that_wait_for_each_other_stop_the_load(put_file: Callable[[st
 
 
 def _proposed(world: small_world.World) -> Plan:
-    """What the registry's actions propose for the small world, in which nothing was measured."""
+    """The proposals of the registry's actions for the small world, in which nothing was measured."""
     life = world.fresh()
     policy = Policy(period=SLACK)  # so short that nothing measured is enough
     settings = replace(life.settings, secondary_regions=("us-west-2", "eu-west-1"))  # where the sizing has secondaries

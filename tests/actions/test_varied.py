@@ -1,4 +1,4 @@
-"""What AWS itself varies is no sign of somebody's hand: it is judged anew, and the way back leads to it."""
+"""Changes by AWS itself are not manual changes: they are judged again, and an undo restores the new value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line says when AWS, a profile, a Region or a folder is wrong: one line, and what to do."""
+"""The command line's message when AWS, a profile, a Region or a folder is wrong: one line, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plan's gate says, within what CodePipeline takes."""
+"""The text of the plan's gate, within CodePipeline's limits."""
 
 from __future__ import annotations
 

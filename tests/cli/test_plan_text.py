@@ -1,4 +1,4 @@
-"""What the analysis prints of money: net savings with their ends, what to commit to, what the bill shows besides."""
+"""Costs in the analysis's output: net savings with their ends, commitments to buy, other items of the bill."""
 
 from dataclasses import replace
 from datetime import date

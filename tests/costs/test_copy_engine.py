@@ -1,4 +1,4 @@
-"""Who copies, as a table; what it takes and costs, by hand."""
+"""The choice of the copying engine, as a table; its time and cost, by hand."""
 
 from __future__ import annotations
 

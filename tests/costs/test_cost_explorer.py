@@ -1,4 +1,4 @@
-"""What was billed is read in few requests, all pages, settled days; each refusal has its words."""
+"""The bill is read in few requests, all pages, settled days; each refusal has its own message."""
 
 from datetime import date
 from decimal import Decimal

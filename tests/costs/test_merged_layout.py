@@ -1,4 +1,4 @@
-"""What the merged layout costs from month to month: by hand, and for items whose sizes are known."""
+"""Monthly cost of the merged layout: by hand, and for items of known sizes."""
 
 from __future__ import annotations
 

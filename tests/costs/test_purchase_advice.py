@@ -1,4 +1,4 @@
-"""What to reserve for today's footprint and for the target's, with AWS's own discount."""
+"""Reservations for today's footprint and for the target's, with AWS's own discount."""
 
 from datetime import date
 from decimal import Decimal

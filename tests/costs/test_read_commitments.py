@@ -235,7 +235,7 @@ def test_a_plan_without_any_reported_use_has_no_discount_to_reckon_with() -> Non
 
 
 def used(*months: dict[str, Any]) -> dict[str, Any]:
-    """What Savings Plans did."""
+    """An answer of GetSavingsPlansUtilization."""
     return {"SavingsPlansUtilizationsByTime": list(months), "Total": {"Utilization": {}}}
 
 

@@ -1,4 +1,4 @@
-"""Where the money goes: months by service, a trend that the week does not fool, a forecast with the year's season."""
+"""The account's spending: months by service, a trend that ignores the week, a forecast with the year's season."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the account costs is read from the emulated bill; what cannot be read is said, and the rest goes on."""
+"""The account's costs, read from the emulated bill; the rest continues without parts that cannot be read."""
 
 from __future__ import annotations
 

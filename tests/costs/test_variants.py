@@ -48,7 +48,7 @@ def usage(item: str, quantity: int = 1, part: str = "database") -> Usage:
 
 
 def counted(governed: Governed, operation: str, answer: dict[str, Any]) -> dict[str, Decimal]:
-    """What is counted when AWS describes a resource like this."""
+    """The counted items if AWS describes a resource like this."""
     aws = Recorded().aws
     client: Any = aws.rds if governed.kind is Kind.DATABASE else aws.elasticache
     with Stubber(client) as stub, Stubber(aws.ec2) as ec2:

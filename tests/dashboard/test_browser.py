@@ -65,7 +65,7 @@ class Visit:
             self._see(plot)
 
     def chart(self, name: str) -> list[dict[str, Any]]:
-        """What a chart holds once it is drawn, trace by trace, without its layout."""
+        """The data of a chart once it is drawn, trace by trace, without its layout."""
         self._see(self.page.locator(f"#{name}"))
         found: list[dict[str, Any]] = self.page.evaluate(
             """(id) => document.getElementById(id).data.map((each) => JSON.parse(JSON.stringify(each)))""", name
@@ -466,7 +466,7 @@ def test_a_thousand_resources_are_found_by_searching(
 
 
 def test_a_page_does_not_grow_with_the_account(visit: Callable[..., Visit], tmp_path: Path) -> None:
-    """What a browser has to lay out is the same for 100 and 1,000; benchmarks/dashboard.py measures the time."""
+    """A browser lays out the same number of elements for 100 and 1,000; benchmarks/dashboard.py measures the time."""
     elements = {
         number: visit(write_dashboard(made.many(number), tmp_path / str(number))).page.evaluate(
             "() => document.querySelectorAll('*').length"

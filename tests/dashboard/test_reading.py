@@ -1,4 +1,4 @@
-"""What the page shows is what the journal holds: change one value there, and it changes here."""
+"""The page shows the journal's values: a change of one value there changes the page."""
 
 from dataclasses import replace
 from decimal import Decimal

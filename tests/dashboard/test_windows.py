@@ -1,4 +1,4 @@
-"""What the windows say about latency and errors, in numbers and in sentences."""
+"""Latency and errors of the windows, in numbers and in sentences."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What holds a window that broke no limit, what a service's own rhythm excuses, and what each target group adds."""
+"""Holds without a broken limit, tolerance for a service's own rhythm, and the effect of each target group."""
 
 from __future__ import annotations
 

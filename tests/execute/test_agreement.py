@@ -97,7 +97,7 @@ class Platform:
         self.there = self.actual()
 
     def actual(self) -> Json:
-        """What must never change: the table's indexes, the cache's shards, the pointer."""
+        """State that must never change: the table's indexes, the cache's shards, the pointer."""
         shown = self.aws.dynamodb.describe_table(TableName="orders")["Table"]
         (group,) = self.aws.elasticache.describe_replication_groups()["ReplicationGroups"]
         return {

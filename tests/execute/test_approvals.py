@@ -1,4 +1,4 @@
-"""Who must have approved a plan, as a table of answers."""
+"""The approvals that a plan needs, as a table of answers."""
 
 from __future__ import annotations
 

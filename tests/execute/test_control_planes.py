@@ -109,7 +109,7 @@ def test_no_phase_begins_in_a_region_s_event(world: World) -> None:
 
 
 def test_a_person_s_rollback_is_not_held(world: World) -> None:
-    """Who asks for it by hand knows what AWS does."""
+    """A person who starts a rollback by hand knows the state of AWS."""
     world.fresh().apply(world.approved(), Phase.COMPUTE)
     event(world, "rds", "elasticache")
     with world.account.acting("rollback"):

@@ -1,4 +1,4 @@
-"""What the engine asks right before a call, and right after one: each question by itself."""
+"""The engine's checks right before a call, and right after one: each by itself."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def watched(world: World, time: timedelta, every: timedelta = timedelta(minutes=
 
 
 def crash_at(words: str) -> Callable[[str], None]:
-    """What the job says; it dies when it says this."""
+    """A job's output, which raises Crash when it contains these words."""
 
     def say(line: str) -> None:
         if words in line:

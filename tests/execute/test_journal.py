@@ -1,4 +1,4 @@
-"""What the journal must hold for a way back that is exact: order, consistent reads, every page, one baseline."""
+"""Conditions for an exact rollback from the journal: order, consistent reads, every page, one baseline."""
 
 from __future__ import annotations
 

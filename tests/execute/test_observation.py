@@ -1,4 +1,4 @@
-"""What is looked at while a window is open, and how often; and what a day after an acceptance is held against."""
+"""Reads while a window is open, and their frequency; and the comparison of the day after an acceptance."""
 
 from __future__ import annotations
 

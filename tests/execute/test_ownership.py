@@ -1,4 +1,4 @@
-"""Whose a resource is, asked on the way there and on the way back: ours, a tenant's, or unreadable for now."""
+"""Ownership of a resource, checked going forward and on the way back: ours, a tenant's, or unreadable for now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is filed of a plan: all of the journal, under the plan's hash, version upon version."""
+"""Published files of a plan: the whole journal, under the plan's hash, in versions."""
 
 from __future__ import annotations
 

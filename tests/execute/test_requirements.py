@@ -1,4 +1,4 @@
-"""What must hold before a verb does anything."""
+"""Preconditions of every verb."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def accepted(world: World) -> None:
 
 
 def answered(recorded: Recorded, first: date, end: date) -> None:
-    """What Cost Explorer shows: 30 dollars a day of DynamoDB, 20 from 2 March on; Lambda is not the plan's doing."""
+    """Cost Explorer's answer: 30 dollars a day of DynamoDB, 20 from 2 March on; Lambda does not belong to the plan."""
     days = []
     for number in range((end - first).days):
         day = first + timedelta(days=number)

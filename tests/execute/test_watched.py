@@ -122,7 +122,7 @@ def test_the_watch_leaves_an_expired_gate_and_one_of_an_earlier_plan(applied):
 
 @pytest.mark.parametrize(("after", "outcome"), [(TIMEOUT, APPLIED), (TIMEOUT - timedelta(minutes=6), DESIGNED)])
 def test_a_gate_that_nobody_answered_stays_observed(applied, after, outcome):
-    """What tells the two apart is the time alone: here nobody's name stands by either."""
+    """Only the time distinguishes the two: here neither has a person's name."""
     applied.account.clock.sleep(after.total_seconds())
     execution = applied.account.part(Executions).by_pipeline["tap"]
     execution.expire(applied.gate, applied.account.clock.now())

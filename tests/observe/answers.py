@@ -49,7 +49,7 @@ class RecordedStructure(dict[str, Any]):
 
 @dataclass
 class ChangedAnswers:
-    """What a session's clients are answered, with one change at a time. Clients have to be made after `of`."""
+    """Answers to a session's clients, with one change at a time. Clients have to be made after `of`."""
 
     change: Change | None = None
     operations: set[str] = field(default_factory=set)  # that were called
@@ -150,7 +150,7 @@ NAMED = {"ResourceARNList", "TargetGroupArns", "Versions"}
 
 
 def in_pages(first: Callable[[int], int]) -> Change:
-    """What is listed comes in two pages, `first(count)` of it in the first."""
+    """Every list comes in two pages, with `first(count)` items in the first."""
 
     def change(model: OperationModel, request: Json, answer: Json) -> None:
         pages = _pages(model)

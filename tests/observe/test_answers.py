@@ -45,7 +45,7 @@ STATE = ("Status", "DBInstanceStatus", "CacheClusterStatus", "State", "Lifecycle
 
 @dataclass
 class Readers:
-    """What reads the account, by name, through answers that can be changed."""
+    """Readers of the account, by name, through answers that can be changed."""
 
     answers: ChangedAnswers
     all: Mapping[str, Reader]
@@ -65,7 +65,7 @@ class Readers:
 
 
 def _told(reader: Reader) -> Any:
-    """What it read, or the error that it raised for people to read."""
+    """The reader's result, or the error that it raised for people to read."""
     try:
         return reader()
     except (OptimizerError, ClientError) as error:

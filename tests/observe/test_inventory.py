@@ -1,4 +1,4 @@
-"""Who owns a resource: tags in every spelling, parts, and tags that cannot be read."""
+"""Ownership of a resource: tags in every spelling, parts, and tags that cannot be read."""
 
 from __future__ import annotations
 

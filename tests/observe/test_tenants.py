@@ -1,4 +1,4 @@
-"""What the application says of its tenants, read back from the account; silence stays silence."""
+"""The application's declarations about its tenants, read back from the account; no data stays no data."""
 
 from __future__ import annotations
 

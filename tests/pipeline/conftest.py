@@ -21,7 +21,7 @@ Resource = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PipelineTemplate:
-    """What tests ask of the template."""
+    """Queries of the tests on the template."""
 
     resources: Mapping[str, Resource]
 

@@ -1,4 +1,4 @@
-"""What the production roles and the jobs' own roles may and may not, read from the synthesized templates."""
+"""Permissions and denials of the production roles and the jobs' own roles, read from the synthesized templates."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def jobs_template() -> Template:
 
 
 def granted_to_jobs() -> dict[str, set[str]]:
-    """What each job's own role is allowed, by its name; but for the artifacts, which CodeBuild moves."""
+    """The permissions of each job's own role, by its name, except on the artifacts, which CodeBuild moves."""
     found: dict[str, set[str]] = {}
     for role, statement in _statements(jobs_template()):
         on_artifacts = any('"Artifacts' in shown(each) for each in listed(statement["Resource"]))

@@ -51,7 +51,7 @@ class Tooling:
         return digest
 
     def run(self) -> str:
-        """What the code in `applied` says of itself, after the script ran in the job's empty folder."""
+        """The version text of the code in `applied`, after the script ran in the job's empty folder."""
         assert self.ends() == 0
         return (self.folder / "applied" / "code.txt").read_text()
 

@@ -1,4 +1,4 @@
-"""What is said before a deployment: the example is refused, a real environment gets its bootstrap commands."""
+"""Output before a deployment: the example is refused, a real environment gets its bootstrap commands."""
 
 from __future__ import annotations
 

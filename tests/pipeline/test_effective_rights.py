@@ -1,7 +1,7 @@
-"""What each role can really do: policy, boundary and Deny together, in an account that holds what is synthesized.
+"""Effective rights of each role: policy, boundary and Deny together, in an account with the synthesized stacks.
 
-Jobs' calls are evaluated while they run, in every rehearsal. Here are the roles that services act with, which no job
-calls with, and what no role may do.
+Jobs' calls are evaluated while they run, in every rehearsal. Here are the roles that services use and no job
+uses, and the actions that no role may take.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ def test_another_account_cannot_read_what_a_policy_shares_with_it(deployed: Depl
 
 
 def test_iam_is_asked_for_every_right_of_an_undo(deployed: Deployed) -> None:
-    """What an organization takes away shows here, before a plan and not in a rollback."""
+    """Rights that an organization's policy removes show here, before a plan and not in a rollback."""
     iam = deployed.account.client("iam", THERE, REGION)
     wanted = for_undo(permission for action in registry() for permission in action.permissions)
     assert len(wanted) > 30

@@ -1,4 +1,4 @@
-"""What each job runs, is told and may do, on the synthesized template."""
+"""Commands, variables and permissions of each job, on the synthesized template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people may do: who answers which gate, who retries, who steers; nobody by a wildcard."""
+"""Permissions of people: who answers each gate, retries, and steers; none has a wildcard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def statements(pipeline: Any, policy: str) -> list[Any]:
 
 
 def places(pipeline: Any, policy: str, action: str) -> set[str]:
-    """Where the policy allows the action, below the pipeline."""
+    """Resources on which the policy allows the action, below the pipeline."""
     return {
         json.dumps(arn).rsplit(":tap", 1)[1].rstrip('"]}').lstrip("/")
         for each in statements(pipeline, policy)

@@ -1,4 +1,4 @@
-"""What is asked before the first deployment: each line by what AWS answers, the table, and what stops a deployment."""
+"""Checks before the first deployment: each line by AWS's answer, the table, and the faults that stop a deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs with a production role installs what is locked by hash, and the code that applied carries all of it."""
+"""Jobs with a production role install only packages locked by hash, all of which are in the applied code's archive."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Validated:
 
     @property
     def suppressed(self) -> set[tuple[str, str]]:
-        """Where a finding was acknowledged, and which."""
+        """The acknowledged findings, each with its construct."""
         return {
             (each["acknowledgedAt"], each["acknowledgedId"])
             for report in self.reports

@@ -25,7 +25,7 @@ DESIGNED = WorkloadSpec(tenants=10_000, requests_per_day=20_000_000)
 
 
 class StandingAccount:
-    """What the workload needs of an account, for tests that tell it the configurations themselves."""
+    """The part of an account that the workload needs, for tests that set the configurations themselves."""
 
     production = "222222222222"
 

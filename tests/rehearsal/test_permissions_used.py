@@ -1,10 +1,10 @@
-"""What the act role and the jobs' own roles were seen to call against what they may, both ways.
+"""Calls of the act role and the jobs' own roles, compared with their permissions, both ways.
 
-Seen over rehearsals that do and undo each phase.
+The calls come from rehearsals that do and undo each phase.
 
-The account evaluates each call of a role, and records who called what. `calls.json` of a rehearsal holds that as
-IAM actions, by one table (`emulator/iam_actions.py`). That no scenario calls anything that is
-not permitted is asked of every one of them in test_rehearse.py.
+The account evaluates each call of a role, and records its caller. `calls.json` of a rehearsal holds the calls as
+IAM actions, by one table (`emulator/iam_actions.py`). test_rehearse.py checks for every scenario that no call lacks
+a permission.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ NEVER_RUN = {
 
 
 def dependent() -> dict[str, str]:
-    """What AWS checks on the caller without a call of ours, with the page that says so."""
+    """Actions that AWS checks on the caller without a call of ours, each with its page."""
     return {each.action: each.source for action in registry() for each in action.permissions if each.dependent}
 
 

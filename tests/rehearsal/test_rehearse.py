@@ -36,7 +36,7 @@ def rehearsed(scenario: str, *options: str) -> Lived:
 
 
 def page_in(out: Path) -> str:
-    """What the published dashboard says."""
+    """The text of the published dashboard."""
     return Page((out / "dashboard.html").read_text()).text
 
 
@@ -47,7 +47,7 @@ def exported(out: Path) -> list[Json]:
 
 
 def not_permitted(out: Path) -> dict[str, list[str]]:
-    """What each role was seen to call without a permission: the production roles, and the jobs' own in tooling."""
+    """The calls that each role made without a permission: the production roles, and the jobs' own in tooling."""
     may, asked = roles_may(), json.loads((out / "calls.json").read_text())
     assert any(role.startswith(JOB) for role in asked), "the tooling account's calls are nobody's"
     found = {

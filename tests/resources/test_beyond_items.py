@@ -1,4 +1,4 @@
-"""What a table has beside its items is named, each thing by itself."""
+"""Each setting of a table besides its items is named separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes the templates deployable without surprises: order, tags, retention, nothing to publish."""
+"""Properties that let the templates deploy without surprises: order, tags, retention, nothing to publish."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def shop() -> Iterator[EmulatedAccount]:
 
 
 def world_of(account: EmulatedAccount, key: dict[str, str] | None = None) -> World:
-    """What the owner's own shell sees."""
+    """The view of the owner's own shell."""
     user = account.credentials.of_user(OWNER)
     return job_world(account, {**(key or user.variables), "AWS_REGION": REGION})
 

@@ -57,7 +57,7 @@ def test_the_same_is_decided(found: Survey, analyzed: Plan) -> None:
 
 
 def test_instances_save_the_same_and_nothing_saves_more(found: Survey, analyzed: Plan) -> None:
-    """What an instance brings with it, and a secondary's storage, no survey knows: it claims less."""
+    """A survey does not know an instance's included items or a secondary's storage, so it claims less."""
     assert found.plan.costs is not None
     assert analyzed.costs is not None
     surveyed = {(each.action, each.resource): each.monthly for each in found.plan.costs.savings}

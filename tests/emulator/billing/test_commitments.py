@@ -1,4 +1,4 @@
-"""Who is covered first, what is left over, and when a term ends: the arithmetic of commitments, as a table."""
+"""Arithmetic of commitments as a table: order of coverage, the rest at list price, the end of a term."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else a bill shows: credits and refunds, another currency, what is stranded, what a week cost."""
+"""Other parts of a bill: credits and refunds, another currency, unused commitments, the cost of a week."""
 
 from __future__ import annotations
 

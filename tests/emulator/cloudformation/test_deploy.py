@@ -133,7 +133,7 @@ def test_a_template_that_cannot_be_resolved_is_refused(emulated: Any, resources:
 
 
 def test_only_what_the_template_changed_is_changed_in_the_account(emulated: Any) -> None:
-    """What was changed by hand stays, as CloudFormation would let it."""
+    """Manual changes stay, as in CloudFormation."""
     ssm = emulated.client("ssm")
     before = {"A": parameter("1", Name="/a"), "B": parameter("1", Name="/b")}
     deploy(emulated.account, emulated.stack(before, name="partly"))

@@ -1,4 +1,4 @@
-"""What the change-set model takes from CloudFormation's resource schemas is what cfn-lint's copies of them say."""
+"""The change-set model's lists from CloudFormation's resource schemas equal those of cfn-lint's copies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_schema_says_so(kind: str, type_name: str) -> None:
 
 
 def test_the_optimizer_s_own_changes_are_readable_but_for_shards_and_launch_template_data() -> None:
-    """What decides which path a reconcile takes: nothing else that an action changes is write-only."""
+    """No other property that an action changes is write-only: this decides the path of a reconcile."""
     changed = {
         "AWS::AutoScaling::AutoScalingGroup": {"MinSize", "MaxSize", "DesiredCapacity", "LaunchTemplate"},
         "AWS::DynamoDB::GlobalTable": {"GlobalSecondaryIndexes", "StreamSpecification", "AttributeDefinitions"},

@@ -1,4 +1,4 @@
-"""What CodePipeline tells of an execution, who may answer its gates, and what an answer starts."""
+"""CodePipeline's description of an execution, the answers to its gates, and their effect."""
 
 from __future__ import annotations
 

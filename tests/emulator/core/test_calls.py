@@ -1,4 +1,4 @@
-"""What counts as a change, and what only moves data."""
+"""The difference between a change and a call that only moves data."""
 
 from datetime import UTC, datetime
 

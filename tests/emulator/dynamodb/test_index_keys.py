@@ -1,4 +1,4 @@
-"""What an index takes as its key, in every call that writes an item."""
+"""Valid key values of an index, in every call that writes an item."""
 
 from __future__ import annotations
 

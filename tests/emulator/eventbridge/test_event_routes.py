@@ -49,7 +49,7 @@ def account() -> Iterator[EmulatedAccount]:
 
 
 def ring(account: EmulatedAccount, name: str, state: str = "ALARM") -> list[str]:
-    """What starts when somebody sets the alarm's state."""
+    """The projects that start when somebody sets the alarm's state."""
     cloudwatch = account.client("cloudwatch", account.production, REGION)
     cloudwatch.put_metric_alarm(
         AlarmName=name,

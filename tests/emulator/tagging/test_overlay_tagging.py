@@ -1,4 +1,4 @@
-"""What the tagging API shows of an account, and what it hides."""
+"""Resources that the tagging API returns, and those that it leaves out."""
 
 from __future__ import annotations
 

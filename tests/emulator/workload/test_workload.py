@@ -1,4 +1,4 @@
-"""What the workload's metrics depend on: the load, the seed, the account's past, and the scenario's events."""
+"""Inputs of the workload's metrics: the load, the seed, the account's past, and the scenario's events."""
 
 from datetime import timedelta
 
