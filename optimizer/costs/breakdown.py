@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
+from optimizer.costs.footprint import Footprint
 from optimizer.costs.list_bill import Bill
 
 Key = tuple[str, str, str]  # part, item, Region
@@ -29,11 +31,27 @@ class CostLine:
 
 def breakdown(today: Bill, then: Sequence[Bill]) -> tuple[CostLine, ...]:
     """Every line of today's bill, as it is now and after each phase."""
-    now, after = _amounts(today), [_amounts(each) for each in then]
+    now, after = _amounts(today), list[Mapping[Key, Decimal]]()
+    for earlier, later in pairwise((today, *then)):
+        after.append(_carried(earlier, after[-1] if after else now, later))
     return tuple(
         CostLine(*key, now.get(key, ZERO), tuple(amounts.get(key, ZERO) for amounts in after))
         for key in sorted({*now, *(key for amounts in after for key in amounts)})
     )
+
+
+def _carried(earlier: Bill, amounts: Mapping[Key, Decimal], later: Bill) -> Mapping[Key, Decimal]:
+    """The later bill's amounts. A line that does not change keeps its own; the dearest that does takes the rounding."""
+    before, after, new = _quantities(earlier), _quantities(later), _amounts(later)
+    same = {key: amounts[key] for key in new if before.get(key) == after[key]}
+    if changed := [key for key in new if key not in same]:
+        dearest = max(changed, key=lambda key: new[key])
+        return {**new, **same, dearest: new[dearest] + sum(new[key] - same[key] for key in same)}
+    return {**new, **same}
+
+
+def _quantities(bill: Bill) -> Mapping[Key, Decimal]:
+    return Footprint(tuple(line.usage for line in bill.lines)).quantities
 
 
 def _amounts(bill: Bill) -> Mapping[Key, Decimal]:

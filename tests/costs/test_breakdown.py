@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from domain.sizing import Sizing
 from optimizer.costs.breakdown import breakdown
-from optimizer.costs.footprint import Surroundings, footprint_of
+from optimizer.costs.footprint import Footprint, Surroundings, Usage, footprint_of
 from optimizer.costs.list_bill import bill
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
@@ -31,3 +31,23 @@ def test_what_no_sizing_knows_stays_on_the_bill() -> None:
     lines = breakdown(bill(today), [bill(today.with_change(designed, smaller))])
     (gateways,) = [line for line in lines if line.part == "network"]
     assert gateways.today == gateways.after[0] == Decimal("98.55")
+
+
+def test_no_cent_moves_on_a_line_that_does_not_change() -> None:
+    """What rounding leaves over goes to a line that changes, whichever is the dearest of the bill."""
+    third = Decimal(100) / 3  # requests in millions, so that no amount is a whole number of cents
+    fixed = [Usage("tables", "DynamoDB write request units", region, third) for region in REGIONS[:2]]
+    steps = [Footprint((*fixed, Usage("keys", "KMS key", "us-east-1", third / n))) for n in (1, 2, 7)]
+    bills = [bill(each) for each in steps]
+    lines = breakdown(bills[0], bills[1:])
+    for line in lines:
+        if line.part == "tables":
+            assert {line.today, *line.after} == {line.today}
+    for number, each in enumerate(bills[1:]):
+        assert sum(line.after[number] for line in lines) == each.monthly
+    assert sum(line.today for line in lines) == bills[0].monthly
+
+
+def test_a_phase_without_a_change_changes_no_amount() -> None:
+    today = bill(footprint_of(Sizing.AS_DESIGNED, REGIONS))
+    assert all(line.after == (line.today, line.today) for line in breakdown(today, [today, today]))

@@ -151,5 +151,5 @@ def test_what_is_worth_looking_at_says_when_to_commit() -> None:
 
 def test_what_asking_cost_and_what_was_not_answered_is_said() -> None:
     notes = view_of(made.reserved()).money_notes
-    assert notes[-1] == "Asked for this plan: 14 Cost Explorer requests, $0.14."
+    assert notes[-1] == "The analysis for this plan made 14 Cost Explorer requests, $0.14."
     assert any("ce:GetSavingsPlansCoverage" in each for each in notes)

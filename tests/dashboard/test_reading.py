@@ -10,7 +10,7 @@ from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.format import dollars, name_in
 from optimizer.dashboard.view.page import View
 from optimizer.dashboard.view.status import SavingState
-from optimizer.execute.records import History, PhaseState, PlanRecord
+from optimizer.execute.records import History, PhaseEvent, PhaseState, PlanRecord
 from optimizer.model.decision import brief, guard
 from optimizer.model.phase import Phase
 from tests.dashboard import made_histories as made
@@ -228,3 +228,16 @@ def test_events_are_told_in_order() -> None:
     assert [each.text for each in view.events] == [each.text for each in history.events]
     assert view.events[2].phase == f"Phase {Phase.COMPUTE.number}"
     assert view.events[0].at == "Mon 1 Mar 2027, 08:00 UTC"
+
+
+def test_a_moves_event_has_the_title_of_its_action_and_plain_words() -> None:
+    history = made.accepted()
+    (at, *_), (action, *_) = (each.at for each in history.events), history.record.plan.actions
+    texts = {
+        f"{action.id}: turn it: over: intent": f"{action.title}: turn it: over: begun",
+        f"{action.id}: turn it: done": f"{action.title}: turn it: done",
+        f"{action.id}: what else: was said": f"{action.id}: what else: was said",
+        "other: turn it: done": "other: turn it: done",
+    }
+    found = view_of(replace(history, events=tuple(PhaseEvent(at, Phase.COMPUTE, text) for text in texts))).events
+    assert [each.text for each in found] == list(texts.values())

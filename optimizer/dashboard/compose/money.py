@@ -125,7 +125,8 @@ def _bill_summary(rows: Sequence[MonthRow], money: MoneyEvidence, ahead: Sequenc
     if money.trend:
         it = money.trend
         said += f" A day costs {dollars(it.daily)}; in 30 days that moves by {it.monthly_change:+.1f} %"
-        said += f" (95 % between {it.low:+.1f} and {it.high:+.1f} %, each weekday against its own)."
+        low, high = (f"{each:+.1f}" for each in (it.low, it.high))
+        said += f" (each weekday against its own{'' if low == high else f'; 95 % between {low} and {high} %'})."
         said += _year_ago(it.yearly)
     if money.forecast:
         month, source = ahead[0], money.forecast[0].source

@@ -10,7 +10,7 @@ from decimal import Decimal
 from optimizer.costs.money_evidence import MoneyEvidence
 from optimizer.dashboard.compose.answer import answer_of
 from optimizer.dashboard.compose.bills import bills_of
-from optimizer.dashboard.compose.decisions import PHASE_MARKS, decision_rows, kept_groups
+from optimizer.dashboard.compose.decisions import MOVE_MARKS, PHASE_MARKS, decision_rows, kept_groups
 from optimizer.dashboard.compose.heat_maps import limit_maps, load_maps
 from optimizer.dashboard.compose.long_lists import most_telling, split
 from optimizer.dashboard.compose.money import money_of, monthly_bill, net_of, why_unknown, worth_of
@@ -116,8 +116,20 @@ def latest(history: History) -> datetime | None:
 
 def _events(history: History) -> list[EventRow]:
     """All events, in the order of time."""
+    titles = {each.id: each.title for each in history.record.plan.actions} if history.record else {}
     ordered = sorted(history.events, key=lambda each: each.at)
-    return [EventRow(moment(e.at), f"Phase {e.phase.number}" if e.phase else "", e.text) for e in ordered]
+    return [
+        EventRow(moment(each.at), f"Phase {each.phase.number}" if each.phase else "", _event(each.text, titles))
+        for each in ordered
+    ]
+
+
+def _event(text: str, titles: Mapping[str, str]) -> str:
+    """The text of an event; that of a move, which is `action: summary: state`, by the action's title."""
+    action, _, rest = text.partition(": ")
+    summary, _, state = rest.rpartition(": ")
+    states = {each.value: mark.text.lower() for each, mark in MOVE_MARKS.items()}
+    return f"{titles[action]}: {summary}: {states[state]}" if action in titles and state in states else text
 
 
 def _figures(record: PlanRecord | None, costs: Costs | None, timeline: Timeline | None) -> tuple[Fact, ...]:
@@ -218,7 +230,7 @@ def _facts(history: History, record: PlanRecord) -> tuple[Fact, ...]:
             f"{day(plan.period_start)} to {day(plan.period_end)}",
             f"{plan.covered_days:.3g} days of metrics, times in UTC",
         ),
-        Fact("Approved by", record.approver or NO_VALUE, "as CodePipeline tells it"),
+        Fact("Approved by", record.approver or NO_VALUE, "as CodePipeline reports it"),
         Fact("Sizing", f"revision {history.sizing.revision}", f"the plan was made on revision {plan.sizing_revision}"),
         Fact("Code", plan.code_revision, "the commit that analyzed"),
         Fact("Prices", plan.costs.prices_dated if plan.costs else NO_VALUE, "US dollars, on demand, list price"),
@@ -246,7 +258,7 @@ def _no_costs(plan: Plan | None) -> str:
 def _money_notes(plan: Plan | None, money: MoneyEvidence | None) -> tuple[str, ...]:
     """Prices and parts of the bill that are missing or old, and what reading it cost."""
     said = [*(plan.costs.notes if plan and plan.costs else ()), *(money.notes if money else ())]
-    requests = [f"Asked for this plan: {money.summary}."] if money else []
+    requests = [f"The analysis for this plan made {money.summary}."] if money else []
     return tuple(dict.fromkeys([*said, *requests]))
 
 
