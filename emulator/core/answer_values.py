@@ -1,6 +1,6 @@
-"""Requests and answers as Python values, as they would be after a way over the wire: no text is made or read.
+"""Requests and answers as Python values, equal to those after a transfer over HTTP: no text is written or parsed.
 
-What a protocol changes on the way is kept: JSON answers carry milliseconds, those of EC2 seconds; XML drops
+Changes that a protocol makes are kept: JSON answers carry milliseconds, those of EC2 seconds; XML drops
 empty structures from lists; members that are None are never sent.
 """
 
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 Convert = Callable[[Any], Any]
 Transformers = Mapping[str, Convert]
-"""What moto does to members before it sends them, by how the member's path ends."""
+"""moto's changes of members before it sends them, by the end of the member's path."""
 
 _MISSING = object()
 _UNSENT = object()
 
 
 def received(shape: Any, value: Mapping[str, Any], protocol: str) -> dict[str, Any]:
-    """A request's parameters as the service reads them: copies, timestamps aware and in UTC."""
+    """A request's parameters as the service receives them: copies, timestamps aware and in UTC."""
     if shape is None:
         return {}
     return {name: each for name, each in _members(shape, value, protocol) if each is not _UNSENT}
@@ -76,7 +76,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def unaware(value: Any, map_type: Callable[[], Any]) -> Any:
-    """A request as moto's own operations read it: its timestamps without a time zone, in mappings of `map_type`."""
+    """A request as moto's own operations expect it: timestamps without a time zone, in mappings of `map_type`."""
     if isinstance(value, dict):
         mapping = map_type()
         for key, each in value.items():
@@ -88,7 +88,7 @@ def unaware(value: Any, map_type: Callable[[], Any]) -> Any:
 
 
 class Moments(Sequence[datetime]):
-    """The moments of a large answer, as Unix seconds: a page of CloudWatch holds up to 100,800."""
+    """The timestamps of a large answer, as Unix seconds: a page of CloudWatch holds up to 100,800."""
 
     def __init__(self, seconds: NDArray[np.int64]) -> None:
         self.seconds = seconds
@@ -107,15 +107,15 @@ class Moments(Sequence[datetime]):
 
     @property
     def as_json(self) -> list[float]:
-        """As JSON carries them."""
+        """The timestamps in JSON's form."""
         found: list[float] = self.seconds.astype(float).tolist()
         return found
 
 
 class Answers:
-    """The answers of one operation, from what emulated operations give: mappings, and moto's own objects.
+    """The answers of one operation, from the results of emulated operations: mappings, and moto's own objects.
 
-    `timestamp` makes what the client asked for of a moment: a datetime, or what stands on the wire.
+    `timestamp` converts a timestamp to the client's form: a datetime, or the form of the protocol.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Answers:
         return found
 
     def _of(self, shape: Any, path: str) -> Convert:
-        """What makes values of `shape`; a recursive shape is gone down as deep as values go."""
+        """The conversion to values of `shape`; for a recursive shape it goes as deep as the values."""
         match shape.type_name:
             case "structure":
                 made = _document if shape.is_document_type else _when_needed(partial(self._structure, shape, path))
@@ -171,13 +171,13 @@ class Answers:
     def _structure(self, shape: Any, path: str) -> Convert:
         members: list[tuple[str, Any, Convert, Convert | None]] = []
         for name, member in shape.members.items():
-            member.parent = shape  # moto looks for names there
+            member.parent = shape  # moto looks up names there
             place = f"{path}.{name}"
             of_member = _when_needed(partial(self._of, member, place))
             transform = next((do for ending, do in self._transformers.items() if place.endswith(ending)), None)
             members.append((name, member, of_member, transform))
         names: dict[type, list[tuple[str, ...]]] = {}
-        by_key: dict[str, tuple[str, Convert]] = {}  # of mappings; none where moto transforms a member
+        by_key: dict[str, tuple[str, Convert]] = {}  # for mappings; empty if moto transforms a member
         plain = all(transform is None for *_, transform in members)
 
         def read(value: Any) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class Answers:
 
 
 def _names(value: Any, name: str, member: Any) -> tuple[str, ...]:
-    """Under which names moto looks for a member in a value of this kind."""
+    """The names under which moto looks up a member in a value of this type."""
     return tuple(dict.fromkeys(_PICKER.get_possible_keys(AttributePickerContext(obj=value, key=name, shape=member))))
 
 
@@ -212,7 +212,7 @@ _PICKER = XFormedAttributePicker()
 
 
 def _first(value: Any, names: Sequence[str]) -> Any:
-    """A value's member by the first of its names that is there."""
+    """A value's member under the first of its names that exists."""
     if type(value) is dict:
         for name in names:
             if name in value:
@@ -272,7 +272,7 @@ def _exact(moment: datetime) -> datetime:
 
 
 def _milliseconds(moment: datetime) -> datetime:
-    """JSON's seconds have three digits after the point."""
+    """A timestamp with JSON's precision: three digits after the point."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if moment.microsecond else moment
 
 
@@ -284,10 +284,10 @@ _PRECISION: Mapping[str, Convert] = {"json": _milliseconds, "query": _exact, "ec
 
 
 def json_moments(value: datetime | Moments) -> float | list[float]:
-    """A moment as JSON carries it, or many."""
+    """One or many timestamps in JSON's form."""
     return value.as_json if isinstance(value, Moments) else unix_seconds(value)
 
 
 def unix_seconds(moment: datetime) -> float:
-    """A moment as JSON carries it."""
+    """A timestamp in JSON's form."""
     return _milliseconds(moment).timestamp()

@@ -1,7 +1,7 @@
-"""Where the emulated account takes hold of moto: every patch of it, and nothing but patches.
+"""All patches of moto, and nothing but patches.
 
-moto's `BaseResponse.call_action` is not a public API; moto is pinned exactly for its sake. The
-patches stand only while an account is active.
+moto's `BaseResponse.call_action` is not a public API, so moto is pinned to an exact version. The
+patches are in place only while an account is active.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ REQUEST_ID = "x-amzn-requestid"
 
 
 class Handler(Protocol):
-    """What the account offers to the seam."""
+    """The account's interface for the patches."""
 
     def handle(self, request: WireRequest) -> Wire: ...
     def account_of(self, access_key: str) -> str: ...
@@ -56,7 +56,7 @@ class Handler(Protocol):
 
 
 class WireRequest:
-    """One call as moto received it: read its parameters, run moto's original, put an answer on the wire."""
+    """One call as moto received it: its parameters, moto's own answer, and answers in the service's protocol."""
 
     def __init__(self, response: BaseResponse, original: Callable[[BaseResponse], Wire]) -> None:
         self._response = response
@@ -84,7 +84,7 @@ class WireRequest:
         return parsed
 
     def original(self) -> Wire:
-        """moto's own answer. Raises NotImplementedError that names the operation when moto has none."""
+        """moto's own answer. Raises NotImplementedError, naming the operation, if moto does not have it."""
         return self._answer_of(self._response, self._original)
 
     def _answer_of(self, response: BaseResponse, answer: Callable[[BaseResponse], Wire]) -> Wire:
@@ -117,7 +117,7 @@ class WireRequest:
     def serialize(self, answer: Mapping[str, Any]) -> Wire:
         """The answer in the service's own protocol."""
         if self.service == "cloudwatch" and self._protocol() == "json":
-            # moto's serializer looks at each value: a second for a page of 100,800 datapoints.
+            # moto's serializer checks each value: a second for a page of 100,800 datapoints.
             headers = {**self._headers(), "Content-Type": "application/x-amz-json-1.0"}
             return 200, headers, json.dumps(answer, default=json_moments)
         return self._serialized(answer)
@@ -125,7 +125,7 @@ class WireRequest:
     def serialize_error(self, error: AwsError) -> Wire:
         """The error in the service's own protocol, with its own status."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # moto warns of errors common to all services, as ExpiredToken
+            warnings.simplefilter("ignore")  # moto warns about errors common to all services, such as ExpiredToken
             _, headers, body = self._serialized(error)
         return error.status, headers, body
 
@@ -150,7 +150,7 @@ class WireRequest:
 
 
 class ObjectRequest(WireRequest):
-    """One call to S3, which moto answers past `call_action`. Its operation is the IAM action, as `ListBucket`."""
+    """One call to S3, which moto answers without `call_action`. Its operation is the IAM action (`ListBucket`)."""
 
     def __init__(self, response: S3Response, asked: Any, url: str, answer: Callable[[], Any]) -> None:
         self._response = response
@@ -176,7 +176,7 @@ class ObjectRequest(WireRequest):
         return (200, {}, answer) if isinstance(answer, str | bytes) else answer
 
     def parse(self, wire: Wire) -> dict[str, Any]:
-        """Nothing of what it answers is read; raises AwsError for an error answer."""
+        """No content, since no caller reads it; raises AwsError for an error answer."""
         status, _, body = wire
         if status >= 300:
             found = re.search("<Code>(.*?)</Code>", body if isinstance(body, str) else body.decode())
@@ -196,7 +196,7 @@ def _s3_action(method: str, of: str, url: str) -> str:
 
 @contextmanager
 def attached(handler: Handler) -> Iterator[None]:
-    """moto mocked, with `handler` around every call."""
+    """moto's mock, with `handler` around every call."""
     original = BaseResponse.call_action
     process = botocore_stubber.process_request
 
@@ -220,7 +220,7 @@ def attached(handler: Handler) -> Iterator[None]:
         return wire
 
     with ExitStack() as patches:
-        # No image of moto's is used here, and reading its list takes longer than a stack.
+        # moto's images are not used here, and reading their list takes longer than a stack.
         patches.enter_context(patch.object(settings, "ec2_load_default_amis", lambda: False))
         patches.enter_context(mock_aws())
         for target, name, value in (
@@ -231,9 +231,9 @@ def attached(handler: Handler) -> Iterator[None]:
             (S3Response, "_key_response", s3(S3Response._key_response)),  # noqa: SLF001 -- the seam
             (BaseResponse, "get_current_account", current_account),
             (botocore_stubber, "process_request", process_request),
-            # moto lists all methods of the class anew at each call: 1 ms and more for EC2.
+            # moto lists all methods of the class again at each call: 1 ms and more for EC2.
             (responses, "method_names_from_class", cache(responses.method_names_from_class)),
-            # 52 random characters for each answer, which nobody reads.
+            # 52 random characters for each answer, which no caller reads.
             (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
             (utils, "create_loader", moto_loader),
@@ -255,9 +255,9 @@ def attached(handler: Handler) -> Iterator[None]:
 
 
 def _forget() -> None:
-    """Let go of all that the accounts hold: what is left would make other identifiers of the same seed the next time.
+    """Drop the state of all accounts: a rest would make other identifiers from the same seed the next time.
 
-    While moto resets one service it makes backends of others anew: those go as well.
+    While moto resets one service it makes backends of others again: those are dropped as well.
     """
     services = list(BackendDict._instances)  # noqa: SLF001 -- the seam
     BackendDict.reset()
@@ -266,9 +266,9 @@ def _forget() -> None:
 
 
 def _pick(picker: AttributePicker, context: Any) -> Any:
-    """A value's member by the first of its names that is there, as moto does, but for the names being found only once.
+    """A value's member under the first of its names that exists, as in moto, but the names are looked up only once.
 
-    They follow from the classes and the shape; moto finds them for each value, a fifth of a whole rehearsal's time.
+    The names depend on classes and shape; moto looks them up for each value, a fifth of a whole rehearsal's time.
     """
     place = type(picker), context.key, context.shape, type(context.obj)
     names = _NAMES.get(place)
@@ -283,12 +283,12 @@ def _pick(picker: AttributePicker, context: Any) -> Any:
 
 
 def _cast(cast: Callable[[DynamoType], Any]) -> Callable[[DynamoType], Any]:
-    """A value as it is compared: a text at once, which moto asks for six other types before."""
+    """A value for comparison: a text at once, for which moto first checks six other types."""
     return lambda value: value.value if value.type == "S" else cast(value)
 
 
 def _size(size: Callable[[DynamoType], int]) -> Callable[[DynamoType], int]:
-    """A value's bytes: a text's at once, likewise. moto counts each item twice at every read."""
+    """A value's size in bytes: a text's at once. moto counts each item twice at every read."""
     return lambda value: len(value.value.encode()) if value.type == "S" else size(value)
 
 
@@ -300,7 +300,7 @@ def _item_size(item: Item) -> int:
 
 
 def _all_items(table: Table) -> list[Item]:
-    """A table's items in the order of their keys, compared as Python's own values."""
+    """A table's items in the order of their keys, compared as Python values."""
     if not table.range_key_attr:
         return sorted(table.items.values(), key=lambda item: item.hash_key.cast_value)
     items = [item for partition in table.items.values() for item in partition.values()]
@@ -308,13 +308,13 @@ def _all_items(table: Table) -> list[Item]:
 
 
 def _copied(value: Any) -> Any:
-    """What moto copies of a table: not the items that it shows, of which the answer is made at once."""
+    """A copy of a value, except of items: moto copies them, although their answer is made at once."""
     shown = value[0] if type(value) is list and value else value
     return value if type(shown) is Item else deepcopy(value)
 
 
 def _segment(is_within: Callable[[Item, Any], bool]) -> Callable[[Item, Any], bool]:
-    """Whether an item lies in a segment of a scan: moto hashes its key anew for each segment."""
+    """Whether an item is in a segment of a scan: moto hashes its key again for each segment."""
 
     def answer(item: Item, segments: Any) -> bool:
         if segments == (None, None):
@@ -328,7 +328,7 @@ def _segment(is_within: Callable[[Item, Any], bool]) -> Callable[[Item, Any], bo
 
 
 def _values(to_dict: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """moto's values as those of an answer; a text or a number at once, which moto asks for four other types before."""
+    """moto's values as an answer's; a text or a number at once, for which moto first checks four other types."""
 
     def values(value: Any) -> Any:
         if type(value) is DynamoType and value.type in _SCALARS:
@@ -343,7 +343,7 @@ def _values(to_dict: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _within_partition(query: Callable[..., Any]) -> Callable[..., Any]:
-    """A table's query without an index, among the items of its partition: moto sorts all items of the table before."""
+    """A table's query without an index, on the items of its partition: moto sorts all items of the table first."""
 
     def answer(table: Table, hash_key: DynamoType, *more: Any, **named: Any) -> Any:
         index_name = named.get("index_name", more[6] if len(more) > 6 else None)

@@ -1,6 +1,6 @@
-"""Amazon DynamoDB: tables that come and go in a while, and backups that are not there from the first moment.
+"""Amazon DynamoDB: creation and deletion of tables, which take time, and backups, which are enabled later.
 
-What the rehearsal makes with its own hands, as the foundation, is there at once.
+Tables that the rehearsal itself makes, such as the foundation's, exist at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CREATES = timedelta(seconds=20)
 DELETES = timedelta(seconds=30)
-ENABLES_BACKUPS = timedelta(seconds=45)  # after the table was asked for
+ENABLES_BACKUPS = timedelta(seconds=45)  # after the call that created the table
 
 
 @dataclass
@@ -56,8 +56,8 @@ def create_table(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "DeleteTable",
-    rule="A table that is CREATING or UPDATING is in use; one that is DELETING is so for a while, and no error. Its "
-    "resource policy goes with it.",
+    rule="A table that is CREATING or UPDATING is in use; a deleted table is DELETING for a while, without an error. "
+    "Its resource policy goes with it.",
     source=f"{API}/API_DeleteTable.html",
 )
 def delete_table(account: Account, call: Call) -> Answer | None:

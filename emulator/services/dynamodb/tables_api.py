@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: table updates that take time, one at a time, and what they make of indexes and streams."""
+"""Amazon DynamoDB: table updates, which take time, one at a time, and their effect on indexes and streams."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ Key = tuple[str, str, str]  # account, Region, table
 
 @dataclass
 class TableChanges:
-    """What moto has no place for: tables that come, go or are UPDATING, indexes being filled, replicas."""
+    """State that moto does not have: tables that are created, deleted or UPDATING, indexes in backfill, replicas."""
 
     states: dict[Key, str] = field(default_factory=dict)  # CREATING or DELETING
     updating: set[Key] = field(default_factory=set)
     backfilling: set[tuple[Key, str]] = field(default_factory=set)
     replicas: dict[Key, list[str]] = field(default_factory=dict)
-    each_counts_as: int = 1  # of the items: they are a sample
+    each_counts_as: int = 1  # items per stored item: the stored ones are a sample
 
     def state_of(self, key: Key) -> str:
-        """What DescribeTable says of it."""
+        """The table's status in DescribeTable."""
         return self.states.get(key, "UPDATING" if key in self.updating else "ACTIVE")
 
 
 @emulates(
     "dynamodb",
     "UpdateTable",
-    rule="One index is created or deleted per call, and none while an index is not ACTIVE; the call that creates one "
-    "defines its keys' attributes; nothing is changed while the table is not ACTIVE; all of it takes time; a stream "
-    "comes back under a new label, and is neither enabled nor disabled twice, nor disabled where replicas run on it.",
+    rule="Creates or deletes one index per call, and none while an index is not ACTIVE; the call that creates one "
+    "defines its keys' attributes. Refused while the table is not ACTIVE. Changes take time. A stream gets a new "
+    "label each time it is enabled, is neither enabled nor disabled twice, and cannot be disabled under replicas.",
     source=f"{API}/API_UpdateTable.html",
 )
 def update_table(account: Account, call: Call) -> Answer | None:
@@ -79,8 +79,8 @@ def update_table(account: Account, call: Call) -> Answer | None:
 @emulates(
     "dynamodb",
     "DescribeTable",
-    rule="The table is CREATING, UPDATING or DELETING and its index CREATING or DELETING for a while; an index that is "
-    "being filled says Backfilling, while the table is ACTIVE again.",
+    rule="The table is CREATING, UPDATING or DELETING and its index CREATING or DELETING for a while; an index in "
+    "backfill has Backfilling set, while the table is ACTIVE again.",
     source=f"{GUIDE}/GSI.OnlineOps.html",
 )
 def describe_table(account: Account, call: Call) -> Answer | None:
@@ -117,7 +117,7 @@ def describe_kinesis_streaming_destination(_: Account, call: Call) -> Answer:
 
 
 def find_table(call: Call, name: str) -> tuple[Key, Any]:
-    """A table of moto's; raises ResourceNotFoundException."""
+    """moto's object for a table; raises ResourceNotFoundException."""
     name = name.rsplit("/", 1)[-1]
     table = dynamodb_backends[call.account][call.region].tables.get(name)
     if table is None:
@@ -137,7 +137,7 @@ def _refuse_busy(account: Account, key: Key, table: Any, changes: Sequence[Mappi
         )
     busy = any(index.status != "ACTIVE" for index in table.global_indexes)
     if sum("Create" in each or "Delete" in each for each in changes) + busy > 1:
-        # The words of AWS: architect/architect#268 on GitHub.
+        # AWS's own words: architect/architect#268 on GitHub.
         raise AwsError(
             "LimitExceededException",
             "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
@@ -204,7 +204,7 @@ def _create_index(account: Account, call: Call, key: Key, table: Any, wanted: Ma
 
 
 def _drop_index(table: Any, index: Any) -> None:
-    """The index goes, and with it the definitions of attributes that are the key of nothing any more."""
+    """Remove the index, and the definitions of attributes that are no longer a key of anything."""
     table.global_indexes = [each for each in table.global_indexes if each is not index]
     schemas = [table.schema, *(each.schema for each in (*table.global_indexes, *table.indexes))]
     used = {each["AttributeName"] for schema in schemas for each in schema}
@@ -212,7 +212,7 @@ def _drop_index(table: Any, index: Any) -> None:
 
 
 def _replicate(account: Account, call: Call, key: Key, table: Any, updates: Sequence[Mapping[str, Any]]) -> None:
-    """Make the table's replicas, each with the schema, indexes and stream it has now."""
+    """Make the table's replicas, each with the table's present schema, indexes and stream."""
     if not (table.stream_specification or {}).get("StreamEnabled"):
         raise _invalid("A global table needs its stream, with new and old images")
     regions = [each["Create"]["RegionName"] for each in updates if "Create" in each]
@@ -250,7 +250,7 @@ def _busy_for(account: Account, key: Key, time: timedelta, then: Callable[[], ob
 
 
 def shown_table(account: Account, key: Key, table: Any) -> dict[str, Any]:
-    """moto's own description of a table, with what is under way."""
+    """moto's own description of a table, with the changes under way."""
     changes = account.part(TableChanges)
     shown = dict(table.describe()["TableDescription"])
     shown["CreationDateTime"] = table.created_at.replace(tzinfo=UTC)
