@@ -222,7 +222,7 @@ class Engine:
         deadline = clock.now() + (move.deadline if move else READABLE)
         told = False
         while True:
-            touched = change.touched(self.aws) if move is None else move.touches(aws) if move.touches else ()
+            touched = change.touched(self.aws) if move is None else _named_by(move, aws)
             found = ownership_of(self.aws, change.governed, touched)
             if found.answer is Answer.OURS:
                 return
@@ -292,8 +292,8 @@ class Engine:
 
         What cannot be read does not hold it: the move was begun, so all of it was read as ours then.
         """
-        touched = move.touches(self.aws.at(change.governed.region)) if move.touches else None
-        found = tenants_of(self.aws, change.governed, touched)
+        touched = _named_by(move, self.aws.at(change.governed.region))
+        found = tenants_of(self.aws, change.governed, touched if move.touches else None)
         if found.answer is Answer.TENANT:
             raise TenantOwned(
                 f"{change.governed.name} stays as it is, the undo of {move.name!r} with it: {found.reason}. "
@@ -368,6 +368,12 @@ class Engine:
                     "See the resource's events, then run the same command again, or roll back."
                 )
             yield move.poll
+
+
+def _named_by(move: Move, aws: Aws) -> Iterator[Touched]:
+    """What a move touches, listed only while it is read: so an error of listing is told apart like one of reading."""
+    if move.touches is not None:
+        yield from move.touches(aws)
 
 
 def refuse_one_way(records: Sequence[MoveRecord]) -> None:

@@ -29,7 +29,7 @@ from optimizer.model.resource import (
 )
 from optimizer.ports.aws import Aws
 from optimizer.resources.registry import resource_kinds
-from optimizer.resources.tags import is_gone, ownership, unread
+from optimizer.resources.tags import NOT_READ, is_gone, ownership, unread
 
 
 def take_inventory(
@@ -108,7 +108,7 @@ def _own(aws: Aws, governed: Governed, selection: Selection = GOVERNED) -> tuple
     """A resource's own tags, and whose it is by them alone."""
     try:
         tags = resource_kinds()[governed.kind].tags(aws, governed.arn)
-    except ClientError as error:
+    except NOT_READ as error:
         return {}, Ownership(Answer.TENANT, "it is gone") if is_gone(error) else unread(error)
     return _whose(tags, selection)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from optimizer.model.resource import OURS, Answer, Ownership, Tags, Touched, tenant_tag
 from optimizer.ports.aws import Aws
@@ -26,6 +26,9 @@ _THROTTLED = (
     "ServiceUnavailable",
     "ServiceUnavailableException",
 )
+# Resources that are being changed (the errors of DescribeTags: Amazon EC2 Auto Scaling API Reference).
+_BUSY = ("ResourceInUseException", "ResourceInUse", "ResourceContention")
+NOT_READ = (ClientError, ConnectionError, HTTPClientError)  # AWS refused, or nothing answered
 
 
 def ownership(touched: Iterable[Touched]) -> Ownership:
@@ -37,36 +40,46 @@ def ownership(touched: Iterable[Touched]) -> Ownership:
         for each in touched:
             try:
                 tags = each.read()
-            except ClientError as error:
+            except NOT_READ as error:
                 found = found if found.answer is Answer.UNREADABLE else unread(error)
                 continue
             if owned := tenant_tag(tags):
                 return Ownership(Answer.TENANT, f"its part {each.name} is owned by a tenant: tag {owned}")
-    except ClientError as error:  # of the call that lists them
-        found = found if found.answer is Answer.UNREADABLE else unread(error)
+    except NOT_READ as error:  # of the call that lists them: whatever it would have named behind it was not read
+        found = found if found.answer is Answer.UNREADABLE else _unlisted(error)
     return found
 
 
-def is_gone(error: ClientError) -> bool:
+def is_gone(error: BotoCoreError | ClientError) -> bool:
     """Whether AWS says that the named resource does not exist."""
+    if not isinstance(error, ClientError):
+        return False
     code = error.response["Error"]["Code"]
     return "NotFound" in code or code in ("ResourceNotFoundException", "NoSuchEntity")
 
 
-def unread(error: ClientError) -> Ownership:
+def unread(error: BotoCoreError | ClientError) -> Ownership:
     """The ownership that an error leaves: unknown; a resource that is gone belongs to nobody."""
+    if not isinstance(error, ClientError):
+        return Ownership(Answer.UNREADABLE, f"its owner cannot be read now: {error}", passes=True)
     code = error.response["Error"]["Code"]
     if is_gone(error):
         return OURS
     if code in _THROTTLED:
         told = f"its owner cannot be read now: {error.operation_name} is throttled ({code})"
         return Ownership(Answer.UNREADABLE, told, passes=True)
-    if "State" in code or code in ("ResourceInUseException", "ResourceInUse"):
+    if "State" in code or code in _BUSY:
         told = f"its owner cannot be read now: it is being changed ({error.operation_name} answered {code})"
         return Ownership(Answer.UNREADABLE, told, passes=True)
     return Ownership(
         Answer.UNREADABLE, f"ownership unknown, so it counts as owned: {error.operation_name} answered {code}"
     )
+
+
+def _unlisted(error: BotoCoreError | ClientError) -> Ownership:
+    """The same of a call that lists parts: that one of them is gone says nothing of the others."""
+    told = f"not all of its parts can be read now: {error}"
+    return Ownership(Answer.UNREADABLE, told, passes=True) if is_gone(error) else unread(error)
 
 
 def flat(tags: Iterable[Any]) -> Tags:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from domain.errors import OwnerUnread, TenantOwned
 from emulator.core.errors import AwsError
@@ -34,6 +35,62 @@ def unreadable(world: World, code: str, wait: timedelta = timedelta(days=30)) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(operations(), TAGS, Emulated(*TAGS, refuse, "", ""))
         yield
+
+
+@contextmanager
+def unreachable(world: World, wait: timedelta = timedelta(days=30)) -> Iterator[None]:
+    """Nothing answers when tags of tables are read, until so much time has gone by."""
+    until = world.account.clock.now() + wait
+
+    def hang(account: Any, _call: Any) -> None:
+        if account.clock.now() < until:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com", error="timed out")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(operations(), TAGS, Emulated(*TAGS, hang, "", ""))
+        yield
+
+
+def test_what_nothing_answers_about_is_asked_again_and_is_undone_all_the_same(world: World) -> None:
+    plan = world.approved()
+    with unreachable(world, timedelta(minutes=20)):
+        assert world.fresh().apply(plan, Phase.COMPUTE).state is PhaseState.OBSERVING
+    assert world.table() == APPLIED
+    with unreachable(world):
+        assert world.fresh().rollback(Phase.COMPUTE, "a breach").state is PhaseState.ROLLED_BACK
+    assert world.table() == DESIGNED
+
+
+LISTED = ("ec2", "DescribeCapacityReservations")
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "UnauthorizedOperation"])
+def test_what_a_move_touches_and_cannot_be_listed_holds_it_and_not_its_undo(world: World, code: str) -> None:
+    plan, life = world.approved(), world.fresh()
+    (action,) = life.actions.values()
+
+    def touches(aws: Any) -> list[Any]:
+        aws.ec2.describe_capacity_reservations()
+        return []
+
+    def moves(*args: Any) -> list[Any]:
+        return [replace(move, touches=touches) for move in action.moves(*args)]
+
+    listing = {action.id: replace(action, moves=moves)}
+
+    def refuse(_account: Any, _call: Any) -> None:
+        raise AwsError(code, "not now")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(operations(), LISTED, Emulated(*LISTED, refuse, "", ""))
+        with pytest.raises(OwnerUnread, match="DescribeCapacityReservations"):
+            replace(life, actions=listing).apply(plan, Phase.COMPUTE)
+    assert world.table() == DESIGNED
+    replace(world.fresh(), actions=listing).apply(plan, Phase.COMPUTE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(operations(), LISTED, Emulated(*LISTED, refuse, "", ""))
+        replace(world.fresh(), actions=listing).rollback(Phase.COMPUTE, "a breach")
+    assert world.table() == DESIGNED
 
 
 @pytest.mark.parametrize("code", [BUSY, THROTTLED])

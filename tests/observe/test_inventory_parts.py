@@ -114,6 +114,30 @@ def test_a_template_that_gives_a_tenants_tag_excludes_the_fleet(aws: Aws, kind: 
     assert f"tags of each {kind}) is owned by a tenant" in excluded(aws, Kind.FLEET)["tap-fleet"]
 
 
+def test_a_target_group_of_a_tenant_excludes_the_fleet_that_is_registered_in_it(aws: Aws) -> None:
+    fleet(aws)
+    vpc = aws.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    (theirs,) = aws.elbv2.create_target_group(Name="northwind", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"]
+    arn = theirs["TargetGroupArn"]
+    aws.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName="tap-fleet", TargetGroupARNs=[arn])
+    assert excluded(aws, Kind.FLEET) == {}
+    aws.elbv2.add_tags(ResourceArns=[arn], Tags=TENANT)
+    assert "its part targetgroup/northwind/" in excluded(aws, Kind.FLEET)["tap-fleet"]
+
+
+def test_a_part_that_is_gone_says_nothing_of_those_behind_it(aws: Aws) -> None:
+    """The version that a group launches from can be deleted: whose its instances are is not known by that."""
+    instance = fleet(aws)
+    aws.ec2.create_launch_template_version(
+        LaunchTemplateName="tap-fleet", SourceVersion="1", LaunchTemplateData={"InstanceType": "m5.xlarge"}
+    )
+    second: Any = {"LaunchTemplateName": "tap-fleet", "Version": "2"}
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="tap-fleet", LaunchTemplate=second)
+    aws.ec2.delete_launch_template_versions(LaunchTemplateName="tap-fleet", Versions=["2"])
+    aws.ec2.create_tags(Resources=[instance], Tags=TENANT)
+    assert "not all of its parts can be read now" in excluded(aws, Kind.FLEET)["tap-fleet"]
+
+
 def test_a_security_group_of_a_tenant_excludes_the_global_database(aws: Aws) -> None:
     there = aws.at(REGIONS[1])
     door = there.ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]

@@ -83,12 +83,16 @@ def _global_cluster_parts(aws: Aws, name: str) -> Iterator[Touched]:
     for database in aws.rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]:
         for member in database.get("GlobalClusterMembers", []):
             region, cluster = (member["DBClusterArn"].split(":")[place] for place in (3, 6))
-            there = aws.at(region)
-            for shown in there.rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]:
-                yield known(cluster, flat(shown.get("TagList", [])))
-                doors = [each["VpcSecurityGroupId"] for each in shown.get("VpcSecurityGroups", ())]
-                yield from touched_in_ec2(there, [] if member.get("IsWriter", False) else doors)
-            yield from _cluster_parts(there, cluster)
+            yield from member_parts(aws.at(region), cluster, doors=not member.get("IsWriter", False))
+
+
+def member_parts(aws: Aws, cluster: str, *, doors: bool) -> Iterator[Touched]:
+    """A cluster with its instances, and with what lets others in, where asked."""
+    for shown in aws.rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]:
+        yield known(cluster, flat(shown.get("TagList", [])))
+        groups = [each["VpcSecurityGroupId"] for each in shown.get("VpcSecurityGroups", ())]
+        yield from touched_in_ec2(aws, groups if doors else [])
+    yield from _cluster_parts(aws, cluster)
 
 
 def _billed(aws: Aws, name: str) -> Billed:

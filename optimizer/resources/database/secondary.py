@@ -6,12 +6,15 @@ of its own that can write. Every method finds itself done when the cluster is go
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.errors import MoveFailed
+from optimizer.model.resource import Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.database import cluster as aurora
+from optimizer.resources.database.kinds import member_parts
 
 if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import SecurityGroupTypeDef
@@ -32,6 +35,11 @@ class SecondaryCluster:
     @property
     def region(self) -> str:
         return self.arn.split(":")[3]
+
+    def touched(self, aws: Aws) -> Iterator[Touched]:
+        """The cluster and all that goes with it; once it is detached, it is no part of the global database any more."""
+        if self._shown(aws) is not None:
+            yield from member_parts(aws.at(self.region), self.name, doors=True)
 
     def is_ready(self, aws: Aws) -> bool:
         """Whether the cluster takes a change now: it is available, or gone."""

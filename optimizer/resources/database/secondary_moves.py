@@ -9,6 +9,7 @@ from typing import Any
 from optimizer.action import Move, When
 from optimizer.resources.database.global_database import name_of, region_of
 from optimizer.resources.database.instance import InstanceState
+from optimizer.resources.database.kinds import touched_in_rds
 from optimizer.resources.database.secondary import SecondaryCluster
 
 
@@ -24,7 +25,7 @@ def make_headless(arn: str, name: str, was: Mapping[str, Any]) -> Move:
         undo=lambda aws: instance.create(aws.at(region), description, kind, tier),
         is_undone=lambda aws: instance.is_back(aws.at(region), description, kind, tier),
         is_ready=lambda aws: instance.is_ready(aws.at(region)),
-        touches=lambda aws: instance.touched(aws.at(region)),
+        touches=lambda aws: (touched_in_rds(aws, arn), *instance.touched(aws.at(region))),
     )
 
 
@@ -37,6 +38,7 @@ def remove(cluster: SecondaryCluster, snapshot: str) -> list[Move]:
             summary=f"close the security groups of {cluster.name}, which could write by itself",
             is_done=cluster.is_closed,
             do=cluster.close,
+            touches=cluster.touched,
         ),
         Move(
             name=f"detach {cluster.name}",
@@ -45,6 +47,7 @@ def remove(cluster: SecondaryCluster, snapshot: str) -> list[Move]:
             is_done=cluster.is_detached,
             do=cluster.detach,
             is_ready=cluster.is_ready,
+            touches=cluster.touched,
         ),
         Move(
             name=f"unprotect {cluster.name}",
@@ -53,6 +56,7 @@ def remove(cluster: SecondaryCluster, snapshot: str) -> list[Move]:
             is_done=cluster.is_unprotected,
             do=cluster.unprotect,
             is_ready=cluster.is_ready,
+            touches=cluster.touched,
         ),
         Move(
             name=f"delete {cluster.name}",
@@ -61,6 +65,7 @@ def remove(cluster: SecondaryCluster, snapshot: str) -> list[Move]:
             is_done=lambda aws: cluster.is_deleted(aws, snapshot),
             do=lambda aws: cluster.delete(aws, snapshot),
             is_ready=cluster.is_ready,
+            touches=cluster.touched,
             deadline=timedelta(hours=6),
             poll=timedelta(minutes=1),
         ),

@@ -1,4 +1,4 @@
-"""Auto Scaling groups: found by tag or all, owned with their launch templates and every instance."""
+"""Auto Scaling groups: found by tag or all, owned with their launch templates, target groups and every instance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.actual_state import COMPARED
 from optimizer.resources.kind import Billed, Found, ResourceKind
+from optimizer.resources.load_balancer.kinds import touched_in_elb
 from optimizer.resources.tags import flat, known, touched_in_ec2
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _fleet_tags(aws: Aws, arn: str) -> Tags:
 
 
 def _fleet_parts(aws: Aws, name: str) -> Iterator[Touched]:
-    """Launch templates with the tags that they give, and every instance with its volumes and interfaces."""
+    """Launch templates with the tags that they give, every instance with its volumes and interfaces, target groups."""
     for group in aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]:
         ids: list[str] = []
         for template, version in _templates(group):
@@ -56,6 +57,7 @@ def _fleet_parts(aws: Aws, name: str) -> Iterator[Touched]:
             yield from _given(aws, template, version)
         instances = [each["InstanceId"] for each in group.get("Instances", [])]
         yield from touched_in_ec2(aws, [*dict.fromkeys(ids), *instances, *_attached(aws, instances)])
+        yield from (touched_in_elb(aws, arn) for arn in group.get("TargetGroupARNs", ()))
 
 
 def _templates(group: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

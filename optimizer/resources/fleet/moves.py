@@ -50,6 +50,7 @@ def release_way_back(kind: str, held: Mapping[str, int], made_for: str) -> Move:
         summary=f"release the reservation of {sum(held.values())} x {kind}",
         is_done=reservation.is_released,
         do=reservation.release,
+        touches=reservation.touched,
     )
 
 

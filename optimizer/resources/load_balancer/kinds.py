@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from optimizer.model.resource import Kind, Selection, Tags
+from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Billed, Found, ResourceKind
 from optimizer.resources.load_balancer.actual_state import LOAD_BALANCER
@@ -23,7 +23,12 @@ def _all_arns(aws: Aws) -> Iterator[str]:
         yield from (each["LoadBalancerArn"] for each in page["LoadBalancers"])
 
 
-def _load_balancer_tags(aws: Aws, arn: str) -> Tags:
+def touched_in_elb(aws: Aws, arn: str) -> Touched:
+    """A load balancer or a target group, whose targets change with the instances that are registered in it."""
+    return Touched(arn.rsplit(":", 1)[1], lambda: _elb_tags(aws, arn))
+
+
+def _elb_tags(aws: Aws, arn: str) -> Tags:
     return flat(aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0].get("Tags", []))
 
 
@@ -44,7 +49,7 @@ KINDS = (
         part="fleet",
         service="Amazon Elastic Load Balancing",
         find=_find_load_balancers,
-        tags=_load_balancer_tags,
+        tags=_elb_tags,
         tags_of=_tags_of,
         compared={Kind.LOAD_BALANCER.value: LOAD_BALANCER},
         billed=lambda _aws, _name: Billed({"Application Load Balancer": 1}),
