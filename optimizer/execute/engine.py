@@ -371,7 +371,7 @@ class Engine:
 
 
 def _named_by(move: Move, aws: Aws) -> Iterator[Touched]:
-    """What a move touches, listed only while it is read: so an error of listing is told apart like one of reading."""
+    """The resources that a move touches, listed while they are read: an error of listing is one of reading."""
     if move.touches is not None:
         yield from move.touches(aws)
 
