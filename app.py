@@ -17,8 +17,8 @@ from typing import Any
 
 import aws_cdk as cdk
 
-from domain.environment import VARIABLE, EnvironmentInvalid, file_in_repository, load_environment
-from domain.sizing import UnreadableSizing, read_sizing
+from domain.environment import VARIABLE, EnvironmentInvalid, file_in_repository, load_environment, require_regions
+from domain.sizing import Sizing, UnreadableSizing, read_sizing
 from pipeline.pipeline_stack import PipelineStack
 
 HERE = Path(__file__).parent
@@ -33,7 +33,9 @@ def make_app(outdir: str, **context: Any) -> cdk.App:
     named = os.environ.get(VARIABLE) or (told if isinstance(told, str) else None)
     file = file_in_repository(named, HERE) if named else None
     environment = load_environment(HERE / file if file else told)
-    sizing = read_sizing(Path(os.environ.get("TAP_SIZING", HERE / "sizing.json")))
+    design = Sizing.designed(len(environment.replicas))
+    sizing = read_sizing(Path(os.environ.get("TAP_SIZING", HERE / "sizing.json")), design)
+    require_regions(environment, sizing.sizing.aurora.secondaries, file)
     PipelineStack(app, "tap-pipeline", environment=environment, environment_file=file, sizing=sizing)
     return app
 

@@ -10,7 +10,7 @@ the same file, by its path in the repository: what a job has is the commit, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -56,13 +56,17 @@ class Accounts(_Value):
 
 
 FEWEST_ZONES, MOST_ZONES = 2, 6
+MOST_REPLICAS = 5
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
+IN_CDK_JSON = "cdk.json, environment"
 
 
 class Region(_Value):
-    """One Region and the availability zones used in it: two to six.
+    """One Region and the availability zones used in it: two to six, which is the most that a Region has.
 
-    An Application Load Balancer and a DB subnet group take no fewer than two (Elastic Load Balancing API,
-    CreateLoadBalancer; RDS User Guide, "Working with DB subnet groups").
+    The design does not allow one. An Application Load Balancer wants subnets of at least two zones (Elastic Load
+    Balancing API, CreateLoadBalancer), and so does a DB subnet group (RDS API, CreateDBSubnetGroup), of which the
+    primary and each replica Region have one.
     """
 
     name: RegionName
@@ -77,8 +81,9 @@ class Region(_Value):
             raise ValueError(f"the zones of {self.name} must differ")
         if not FEWEST_ZONES <= len(self.zones) <= MOST_ZONES:
             raise ValueError(
-                f"zones: {len(self.zones)} are named in {self.name}, and {FEWEST_ZONES} to {MOST_ZONES} are taken: a "
-                "load balancer and a DB subnet group need two"
+                f"zones: {len(self.zones)} are named in {self.name}, and {FEWEST_ZONES} to {MOST_ZONES} are taken: AWS "
+                "makes no Application Load Balancer (CreateLoadBalancer) and no DB subnet group "
+                "(CreateDBSubnetGroup: DBSubnetGroupDoesNotCoverEnoughAZs) in fewer than two"
             )
         return self
 
@@ -90,10 +95,13 @@ class PrimaryRegion(Region):
 
 
 class Environment(_Value):
-    """Accounts, Regions, source and addresses. `replicas` are Regions 2 and 3, in that order.
+    """Accounts, Regions, source and addresses. `replicas` are Region 2 and those that follow, in order: none to five.
+
+    An Aurora Global Database takes up to ten (Aurora User Guide, "Configuration requirements of an Amazon Aurora
+    global database"); the platform was designed for five at most.
 
     `domain` is the name the platform answers at; the certificate covers it. `table_replicas` adds
-    DynamoDB replicas in Regions 2 and 3; "keys" adds only the replicas of their key, which must be deployed
+    DynamoDB replicas in the replica Regions; "keys" adds only the replicas of their key, which must be deployed
     before them. With `second_approver`, a plan with one-way moves wants a
     second person, who is none of `committers` (the names of users or sessions that push to the
     branch). `weekly_start` releases the newest commit every Monday.
@@ -101,7 +109,7 @@ class Environment(_Value):
 
     accounts: Accounts
     primary: PrimaryRegion
-    replicas: tuple[Region, Region]
+    replicas: tuple[Region, ...] = Field(max_length=MOST_REPLICAS)
     domain: DomainName
     certificate_arn: CertificateArn
     connection_arn: ConnectionArn
@@ -117,7 +125,8 @@ class Environment(_Value):
     def _regions_differ(self) -> Self:
         names = [self.primary.name, *(replica.name for replica in self.replicas)]
         if len(set(names)) != len(names):
-            raise ValueError(f"primary and replicas must be three different Regions, not {', '.join(names)}")
+            many = _NUMBERS[len(names)]
+            raise ValueError(f"primary and replicas must be {many} different Regions, not {', '.join(names)}")
         return self
 
     @model_validator(mode="after")
@@ -162,8 +171,13 @@ class Environment(_Value):
         """The Regions that get a replica of the tables' key."""
         return tuple(replica.name for replica in self.replicas) if self.table_replicas else ()
 
+    @property
+    def replica_numbers(self) -> tuple[int, ...]:
+        """The numbers of the replica Regions, as `Sizing.aurora.secondaries` counts them: the primary is Region 1."""
+        return tuple(range(2, 2 + len(self.replicas)))
+
     def replica(self, number: int) -> Region:
-        """Region 2 or 3 by its number, as `Sizing.aurora.secondaries` counts them."""
+        """A replica Region by its number."""
         return self.replicas[number - 2]
 
 
@@ -174,11 +188,23 @@ def load_environment(source: Mapping[str, Any] | str | Path | None) -> Environme
     """
     if source is None:
         raise EnvironmentInvalid(f"environment: missing; cdk.json holds it, or {VARIABLE} names a file")
-    where, content = ("cdk.json, environment", source) if isinstance(source, Mapping) else _read(Path(source))
+    where, content = (IN_CDK_JSON, source) if isinstance(source, Mapping) else _read(Path(source))
     try:
         return Environment.model_validate(content)
     except ValidationError as error:
         raise EnvironmentInvalid(f"{where}: {_first_problem(error)}") from None
+
+
+def require_regions(environment: Environment, secondaries: Collection[int], file: str | None) -> None:
+    """Raises EnvironmentInvalid when the sizing in force has an Aurora secondary where the environment has no Region.
+
+    `file` is where the environment was read; None: cdk.json.
+    """
+    if beyond := sorted(set(secondaries) - set(environment.replica_numbers)):
+        raise EnvironmentInvalid(
+            f"{file or IN_CDK_JSON}: replicas: {len(environment.replicas)} named, and the sizing in force has an Aurora"
+            f" secondary in Region {beyond[0]}: name that Region again, or see docs/runbook.md, Fewer or more Regions"
+        )
 
 
 def file_in_repository(named: str, repository: Path) -> str:

@@ -77,7 +77,7 @@ class AuroraSizing(_Value):
 
 
 class Sizing(_Value):
-    """The shape of the whole foundation. `Sizing.AS_DESIGNED` is the brief's, for 10k tenants."""
+    """The shape of the whole foundation. `Sizing.AS_DESIGNED` is the brief's, for 10k tenants in three Regions."""
 
     AS_DESIGNED: ClassVar[Sizing]
 
@@ -85,6 +85,12 @@ class Sizing(_Value):
     tables: Mapping[str, TableSizing]
     cache: CacheSizing
     aurora: AuroraSizing
+
+    @classmethod
+    def designed(cls, replicas: int) -> Sizing:
+        """The design with so many replica Regions: the brief's, with an Aurora secondary in each, counted from 2."""
+        aurora = cls.AS_DESIGNED.aurora.model_copy(update={"secondaries": tuple(range(2, 2 + replicas))})
+        return cls.AS_DESIGNED.model_copy(update={"aurora": aurora})
 
     @field_validator("tables")
     @classmethod
@@ -136,13 +142,13 @@ Sizing.AS_DESIGNED = Sizing(
 )
 
 
-def read_sizing(path: Path) -> SizingRecord:
+def read_sizing(path: Path, design: Sizing = Sizing.AS_DESIGNED) -> SizingRecord:
     """The record in `path`; the design when there is no such file (nothing was ever accepted).
 
     Raises UnreadableSizing when the file is there and is not a sizing record.
     """
     if not path.exists():
-        return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
+        return SizingRecord(revision=0, sizing=design)
     try:
         return SizingRecord.model_validate_json(path.read_text())
     except ValidationError as error:

@@ -23,9 +23,10 @@ PROJECT = Path(__file__).parents[1]
 REFUSED = 2
 LEAVES = """\
 `cdk destroy tap-pipeline` removes the pipeline and its jobs. It leaves, on purpose:
-  in production   every stack (tap-replica-3, tap-replica-2, tap-primary, tap-roles) with all data: delete
-                  them by hand, in this order, after lifting their termination protection. Tables, clusters, the
-                  replication group, keys, buckets and log groups are protected or retained even then
+  in production   every stack (the replicas from the last: tap-replica-3, tap-replica-2; then tap-primary, tap-roles)
+                  with all data: delete them by hand, in this order, after lifting their termination protection.
+                  Tables, clusters, the replication group, keys, buckets and log groups are protected or retained
+                  even then
   in tooling      the journal table tap-journal, the buckets of artifacts, of records and of their access logs,
                   the key tap-pipeline, the log group /tap/jobs, and a stack tap-pipeline-support-REGION in each other
                   Region"""

@@ -283,8 +283,9 @@ class Jobs(Construct):
             **self._controls.variables,
             "TAP_PRODUCTION_ACCOUNT": environment.accounts.production,
             "TAP_PRIMARY_REGION": environment.primary.name,
-            "TAP_SECONDARY_REGIONS": ",".join(replica.name for replica in environment.replicas),
         }
+        if environment.replicas:
+            told["TAP_SECONDARY_REGIONS"] = ",".join(replica.name for replica in environment.replicas)
         if production_role:
             variables["TAP_ROLE_ARN"] = roles.production_role_arn(environment, production_role)
             variables["TAP_EXTERNAL_ID"] = roles.external_id(environment)

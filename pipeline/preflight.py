@@ -56,7 +56,7 @@ def questions(environment: Environment, tooling: Where | None, production: Where
 
 def _of_production(environment: Environment, home: Where, regions: Sequence[str]) -> Iterator[Question]:
     sizing, image_id = Sizing.AS_DESIGNED, environment.primary.image_id
-    for what, code, wanted in checks.quotas(sizing):
+    for what, code, wanted in checks.quotas(sizing, len(environment.primary.zones)):
         yield Question(what, partial(checks.quota, home, what, code, wanted))
     certificate = environment.certificate_arn
     yield Question("certificate", partial(checks.certificate, home, certificate, environment.domain))

@@ -64,11 +64,11 @@ def account(where: Where, name: str, wanted: str) -> Row:
     return Row(f"credentials of {name}", number, wanted, True if number == wanted else None, do)
 
 
-def quotas(sizing: Sizing) -> Iterator[tuple[str, tuple[str, str], int]]:
+def quotas(sizing: Sizing, zones: int = 3) -> Iterator[tuple[str, tuple[str, str], int]]:
     """Name, service and quota code, and what the design needs at its largest (Service Quotas, the services' pages)."""
     fleet, cache = sizing.fleet, sizing.cache
     yield "vCPU of On-Demand Standard instances", ("ec2", "L-1216C47A"), fleet.maximum * VCPUS[fleet.instance_type]
-    yield "Elastic IPs", ("ec2", "L-0263D0A3"), 3
+    yield "Elastic IPs", ("ec2", "L-0263D0A3"), zones  # each has a NAT gateway
     yield "NAT gateways in a zone", ("vpc", "L-FE5A380F"), 1
     yield "DB instances", ("rds", "L-7B6409FD"), len(sizing.aurora.instances)
     yield "cache nodes", ("elasticache", "L-DFE45DF3"), len(cache.shards) * (1 + cache.replicas_per_shard)
@@ -279,11 +279,15 @@ def termination_protection(where: Where, regions: Sequence[str]) -> Sequence[Row
     rows = []
     for region in regions:
         pages = where.at(region).client("cloudformation").get_paginator("describe_stacks").paginate()
-        for each in (stack for page in pages for stack in page["Stacks"] if stack["StackName"] in STACKS):
+        for each in (stack for page in pages for stack in page["Stacks"] if _is_ours(stack["StackName"])):
             on = bool(each.get("EnableTerminationProtection"))
             command = do.format(each["StackName"], region)
             rows.append(Row(f"protection of {each['StackName']}", "on" if on else "off", "on", on or None, command))
     return rows
+
+
+def _is_ours(stack: str) -> bool:
+    return any(fnmatchcase(stack, pattern) for pattern in STACKS)
 
 
 def table_keys(where: Where, regions: Sequence[str]) -> Sequence[Row]:

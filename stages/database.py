@@ -1,4 +1,4 @@
-"""Aurora PostgreSQL as a Global Database: the primary cluster, and one secondary in Regions 2 and 3."""
+"""Aurora PostgreSQL as a Global Database: the primary cluster, and one secondary in each replica Region."""
 
 from __future__ import annotations
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import aws_cdk as cdk
 from constructs import Construct
 
 from domain.environment import Environment
+from domain.names import RECONCILED_STACKS
 from domain.sizing import Sizing
 from stages.keys import TableReplicaKey
 from stages.replica_stack import ReplicaStack
 from stages.tap_stack import TapStack
 
-STACKS = ("tap-primary", "tap-replica-2", "tap-replica-3", "tap-roles")
-"""What the pipeline deploys to production, but for the replicas of the tables' key."""
+STACKS = (*RECONCILED_STACKS, "tap-roles")
+"""Patterns of what the pipeline deploys to production, but for the replicas of the tables' key."""
 
 
 class ProductionStage(cdk.Stage):
-    """The primary Region, then presence in Regions 2 and 3."""
+    """The primary Region, then presence in each replica Region: Region 2 is the first."""
 
     def __init__(self, scope: Construct, id: str, *, environment: Environment, sizing: Sizing, revision: int) -> None:
         super().__init__(scope, id)
@@ -31,10 +34,12 @@ class ProductionStage(cdk.Stage):
             sizing=sizing,
             **self._common,
         )
-        self.table_keys = [self._table_key(number) for number in (2, 3)] if environment.table_key_regions else []
-        second, third = self.replicas = [self._replica(number, sizing) for number in (2, 3)]
+        numbers = environment.replica_numbers
+        self.table_keys = [self._table_key(number) for number in numbers] if environment.table_key_regions else []
+        self.replicas = [self._replica(number, sizing) for number in numbers]
         # One after the other: whether two clusters may join a global database at once is not documented.
-        third.add_stack_dependency(second)
+        for earlier, later in pairwise(self.replicas):
+            later.add_stack_dependency(earlier)
 
     def _replica(self, number: int, sizing: Sizing) -> ReplicaStack:
         """After the primary: a secondary cluster joins a global database that exists."""

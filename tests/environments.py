@@ -13,6 +13,16 @@ CONTEXT: Mapping[str, Any] = {**_APP, "environment": EXAMPLE}
 """The app's context as cdk.json has it, but for the environment."""
 
 
+_ELSEWHERE = ("us-west-2", "eu-west-1", "ap-southeast-2", "eu-central-1", "ap-northeast-1", "ca-central-1")
+
+
+def in_regions(replicas: int) -> dict[str, Any]:
+    """The example with so many replica Regions; as it is, with two."""
+    regions = [{"name": each, "zones": [f"{each}{zone}" for zone in "abc"]} for each in _ELSEWHERE]
+    assert regions[:2] == EXAMPLE["replicas"]
+    return {**EXAMPLE, "replicas": regions[:replicas]}
+
+
 def moved(tooling: str, production: str) -> dict[str, Any]:
     """The example in other accounts."""
     text = json.dumps(EXAMPLE)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from domain.errors import UsageError
 from domain.sizing import SizingRecord
 from optimizer.action import Action, When
 from optimizer.analyze.evidence import DesignShape, PlanEvidence, costs_of, evidence_of, steps_of
@@ -38,8 +39,16 @@ class Analysis:
 
 
 def analyze(aws: Aws, settings: Settings, actions: Sequence[Action], policy: Policy, sizing: SizingRecord) -> Analysis:
-    """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks."""
+    """The plan that the evidence supports today. Held when there are fewer days of metrics than the policy asks.
+
+    Raises UsageError where the sizing has an Aurora secondary in a Region that the settings do not name.
+    """
     aws, regions = one_look(aws), (settings.primary_region, *settings.secondary_regions)
+    if (last := max(sizing.sizing.aurora.secondaries, default=1)) > len(regions):
+        raise UsageError(
+            f"The sizing has an Aurora secondary in Region {last}, and TAP_SECONDARY_REGIONS names "
+            f"{len(regions) - 1}: set it as the pipeline's jobs have it."
+        )
     inventory = take_inventory(aws, regions)
     running = read_running(aws, inventory.governed).plus(read_table_use(aws, inventory.governed))
     billed = read_bill(aws)

@@ -411,7 +411,7 @@ def _life(context: typer.Context) -> Lifecycle:
     return Lifecycle(
         production=away,
         tooling=home,
-        journal=Journal(home, settings.journal_table),
+        journal=Journal(home, settings.journal_table, settings.design),
         settings=settings,
         policy=policy,
         actions={action.id: action for action in registry()},

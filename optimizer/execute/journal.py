@@ -84,10 +84,11 @@ _PHASE_KEYS = [f"phase#{phase.number}" for phase in Phase]
 
 @dataclass(frozen=True)
 class Journal:
-    """Reads the journal; `lease` opens it for writing."""
+    """Reads the journal; `lease` opens it for writing. `design` is the sizing as long as nothing was accepted."""
 
     aws: Aws
     table: str
+    design: Sizing = field(default=Sizing.AS_DESIGNED, compare=False, repr=False)
     _documents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)  # plans, by hash
     _baselines: dict[str, Baseline] = field(default_factory=dict, compare=False, repr=False)  # kept once for all
     _leases: list[Purpose] = field(default_factory=list, compare=False, repr=False)
@@ -244,7 +245,7 @@ class Journal:
         """The sizing in force; the design when nothing was ever accepted."""
         item = self._get("sizing", "current")
         if item is None:
-            return SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED)
+            return SizingRecord(revision=0, sizing=self.design)
         with _readable(item):
             return SizingRecord.model_validate_json(item["record"]["S"])
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Self
 
 from domain.errors import UsageError
+from domain.sizing import Sizing
 from optimizer.decide.approvals import ApprovalRule
 
 BY_HAND = "local"  # the id of a run that is no build: a person runs it
@@ -52,6 +53,11 @@ class Settings:
     def by_hand(self) -> bool:
         """Whether a person runs the command, and no job of the pipeline."""
         return self.build_id == BY_HAND
+
+    @property
+    def design(self) -> Sizing:
+        """The sizing of the design in these Regions."""
+        return Sizing.designed(len(self.secondary_regions))
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:

@@ -12,6 +12,7 @@ import pytest
 from optimizer.actions import registry
 from pipeline import roles
 from pipeline.permission_boundary import AT_MOST, NAME, NEVER, NEVER_GONE, TEMPLATES
+from tests.pipeline.permitted import joined
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -30,15 +31,6 @@ def boundary(resources: dict[str, Any]) -> str:
     """The logical id of the boundary: other managed policies hold what does not fit into a role's inline one."""
     (found,) = [id for id, each in resources.items() if each["Properties"].get("ManagedPolicyName") == NAME]
     return found
-
-
-def joined(value: Any) -> Any:
-    """`value` with the partition filled in, as IAM counts it."""
-    if isinstance(value, dict):
-        if "Fn::Join" in value:
-            return "".join(each if isinstance(each, str) else "aws" for each in value["Fn::Join"][1])
-        return {key: joined(each) for key, each in value.items()}
-    return [joined(each) for each in value] if isinstance(value, list) else value
 
 
 def test_it_cuts_nothing_that_is_declared() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from domain.environment import EnvironmentInvalid, file_in_repository, load_environment
-from tests.environments import EXAMPLE, moved
+from domain.environment import EnvironmentInvalid, file_in_repository, load_environment, require_regions
+from domain.sizing import Sizing
+from tests.environments import EXAMPLE, in_regions, moved
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +30,29 @@ def test_the_tests_environment_is_the_example() -> None:
     assert environment.is_example
     assert (environment.replica(2).name, environment.replica(3).name) == ("us-west-2", "eu-west-1")
     assert environment.table_regions == ()
+
+
+@pytest.mark.parametrize("replicas", range(6))
+def test_none_to_five_replica_regions_each_with_a_number_and_an_aurora_secondary(replicas: int) -> None:
+    environment = load_environment(in_regions(replicas))
+    assert environment.replica_numbers == Sizing.designed(replicas).aurora.secondaries
+    assert [environment.replica(number) for number in environment.replica_numbers] == list(environment.replicas)
+    assert len(environment.replicas) == replicas
+    require_regions(environment, Sizing.designed(replicas).aurora.secondaries, None)
+
+
+@pytest.mark.parametrize(("file", "where"), [(None, "cdk.json, environment"), ("own.json", "own.json")])
+def test_a_region_that_the_sizing_still_uses_may_not_go(file: str | None, where: str) -> None:
+    with pytest.raises(EnvironmentInvalid) as refused:
+        require_regions(load_environment(in_regions(1)), (2, 3), file)
+    told = f"{where}: replicas: 1 named, and the sizing in force has an Aurora secondary in Region 3"
+    assert str(refused.value).startswith(told)
+    assert "\n" not in str(refused.value)
+
+
+def test_one_zone_is_refused_with_aws_reason() -> None:
+    with pytest.raises(EnvironmentInvalid, match=r"CreateLoadBalancer.*DBSubnetGroupDoesNotCoverEnoughAZs"):
+        load_environment(edited(lambda e: e["primary"].update(zones=["us-east-1a"])))
 
 
 def test_one_example_account_is_enough_to_be_the_example() -> None:
@@ -57,10 +81,16 @@ def test_it_reads_a_file(tmp_path: Path, suffix: str) -> None:
         (lambda e: e["primary"].update(zones=[f"us-east-1{z}" for z in "abcdefg"]), "primary: zones: 7 are named"),
         (lambda e: e["primary"].update(zones=["us-east-1a"] * 3), "primary: the zones of us-east-1 must differ"),
         (lambda e: e["replicas"][0].update(name="us-west-1"), "replicas.0: zone us-west-2a is not in us-west-1"),
-        (lambda e: e["replicas"].pop(), "replicas.1: Field required"),
+        (lambda e: e.pop("replicas"), "replicas: Field required"),
+        (lambda e: e.update(replicas=in_regions(6)["replicas"]), "replicas: Tuple should have at most 5 items"),
+        (lambda e: e["replicas"][1].update(zones=["eu-west-1a"]), "replicas.1: zones: 1 are named in eu-west-1"),
         (
             lambda e: e["replicas"].reverse() or e["replicas"].__setitem__(0, e["replicas"][1]),
             "three different Regions",
+        ),
+        (
+            lambda e: e.update(replicas=[{"name": "us-east-1", "zones": ["us-east-1a", "us-east-1b"]}]),
+            "two different Regions, not us-east-1, us-east-1",
         ),
         (lambda e: e.update(certificate_arn="arn:aws:iam::1:x"), "certificate_arn"),
         (
