@@ -68,11 +68,12 @@ def acknowledge_self_mutation(pipeline: cdk_pipelines.CodePipeline) -> None:
 
 def acknowledge_support(pipeline: codepipeline.Pipeline) -> None:
     """Acknowledge on the pipeline's role and on the buckets that CDK makes for it in the other Regions."""
-    acknowledge(
-        pipeline.role,
-        "IAM5[Resource::*]",
-        "CDK's grant of the other Regions' keys, which have no ARN before they exist",
-    )
+    if pipeline.cross_region_support:
+        acknowledge(
+            pipeline.role,
+            "IAM5[Resource::*]",
+            "CDK's grant of the other Regions' keys, which have no ARN before they exist",
+        )
     for support in pipeline.cross_region_support.values():
         bucket = support.replication_bucket
         objects = f"{cdk.Stack.of(pipeline).resolve(bucket.bucket_arn)}/*"
