@@ -285,7 +285,7 @@ class Jobs(Construct):
             "TAP_PRIMARY_REGION": environment.primary.name,
         }
         if environment.replicas:
-            told["TAP_SECONDARY_REGIONS"] = ",".join(replica.name for replica in environment.replicas)
+            variables["TAP_SECONDARY_REGIONS"] = ",".join(replica.name for replica in environment.replicas)
         if production_role:
             variables["TAP_ROLE_ARN"] = roles.production_role_arn(environment, production_role)
             variables["TAP_EXTERNAL_ID"] = roles.external_id(environment)
