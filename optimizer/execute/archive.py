@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from optimizer.model.decision import finite
 from optimizer.ports.aws import Aws
 
 PLANS = "plans/"
+NOT_STRICT = re.compile(r"\n|NaN|Infinity")
 
 
 def export(journal: Journal) -> dict[str, Any]:
@@ -29,9 +30,11 @@ def write_export(journal: Journal, out: Path) -> None:
     """Write `journal.json`, and the plan in force as `plan.json`, into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     plan_hash, kept = _kept(journal)
-    # An item a line: an indented document takes Python's own encoder, ten times as long.
-    items = ",\n".join(map(_line, kept))
-    (out / "journal.json").write_text(f'{{"plan": {json.dumps(plan_hash)}, "items": [\n{items}\n]}}\n')
+    with (out / "journal.json").open("w") as file:
+        file.write(f'{{"plan": {json.dumps(plan_hash)}, "items": [')
+        for number, item in enumerate(kept):  # one item per line
+            file.write(f"{',' if number else ''}\n{_line(item)}")
+        file.write("\n]}\n")
     if current := journal.current():
         (out / "plan.json").write_text(current.plan.dump())
 
@@ -41,7 +44,8 @@ def upload(tooling: Aws, bucket: str, plan_hash: str, files: Iterable[Path]) -> 
     for path in files:
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         key = f"{PLANS}{plan_hash}/{path.name}"
-        tooling.s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), ContentType=kind)
+        with path.open("rb") as body:
+            tooling.s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
     return f"s3://{bucket}/{PLANS}{plan_hash}/"
 
 
@@ -59,15 +63,10 @@ def _line(item: Item) -> str:
 
 
 def _text(attribute: Mapping[str, Any]) -> str:
-    if "B" in attribute:
-        return _document(bytes(attribute["B"]))
+    """An attribute as strict JSON. Most documents are that already, and are copied."""
+    if "B" in attribute and not NOT_STRICT.search(document := unpacked(attribute)):
+        return document
     return json.dumps(finite(_plain(attribute)), sort_keys=True, allow_nan=False)
-
-
-@lru_cache(maxsize=16)
-def _document(packed: bytes) -> str:
-    """A document's text, made once of the same bytes: most stay as they are from one publication to the next."""
-    return json.dumps(finite(_plain({"B": packed})), sort_keys=True, allow_nan=False)
 
 
 def _plain(attribute: Mapping[str, Any]) -> Any:

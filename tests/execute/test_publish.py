@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from optimizer.execute.archive import export, upload, write_export
+import pytest
+
+from optimizer.execute.archive import _text, export, upload, write_export
+from optimizer.execute.journal import packed
 from optimizer.model.phase import Phase
 
 
@@ -22,6 +25,21 @@ def test_every_item_of_the_plan_is_exported_readable(world) -> None:
     assert by_key["phase#2"]["record"]["state"] == "observing"
     assert by_key["current"]["phases"] == [2]
     assert len(by_key["baseline"]["document"]) > 8000, "samples, unpacked"
+
+
+def test_what_is_written_is_what_is_exported_one_item_per_line(world, tmp_path: Path) -> None:
+    plan = world.approved()
+    life = world.fresh()
+    life.apply(plan, Phase.COMPUTE)
+    write_export(life.journal, tmp_path)
+    text = (tmp_path / "journal.json").read_text()
+    assert json.loads(text) == json.loads(json.dumps(export(life.journal)))
+    assert len(text.splitlines()) == len(export(life.journal)["items"]) + 2
+
+
+@pytest.mark.parametrize("document", ['{"rate": NaN}', '{\n"rate": -Infinity\n}'])
+def test_a_document_that_is_no_strict_json_is_made_so(document: str) -> None:
+    assert _text(packed(document)) == '{"rate": null}'
 
 
 def test_without_a_plan_the_export_says_so(world, tmp_path: Path) -> None:
