@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 # A package imports from lower floors, and from itself; never from its neighbours.
@@ -150,3 +151,14 @@ def test_a_library_behind_another_module_is_found():
         "optimizer.decide.health": {*IMPORTS["optimizer.decide.health"], ("optimizer.ports.aws", True)},
     }
     assert reaches("optimizer.decide", "boto3", planted)[-1].startswith("boto3")
+
+
+def test_every_line_of_the_table_of_faults_stands_once() -> None:
+    """A changed line takes its faults along: mend the row in benchmarks/campaigns/mutants.yaml, try it by its id."""
+    moved = [
+        f"{each['id']} in {group['file']}: {each['from']!r}"
+        for group in yaml.safe_load((ROOT / "benchmarks" / "campaigns" / "mutants.yaml").read_text())
+        for each in group["faults"]
+        if not (file := ROOT / group["file"]).exists() or file.read_text().count(each["from"]) != 1
+    ]
+    assert moved == []

@@ -147,6 +147,19 @@ def test_a_writers_share_of_another_class_shows_in_the_newest_day(
     assert decision.unmeasured == (("network of the writer",) if expected is Choice.APPLY else decision.unmeasured)
 
 
+def test_memory_that_was_always_free_is_the_least_of_all(aws: Aws, cluster: Governed) -> None:
+    """One day on which it was needed counts: 64 of 128 GiB free the other days say nothing of it."""
+
+    def value(query: Query, statistic: str, ago: float) -> float | None:
+        if query.name != "FreeableMemory":
+            return None
+        return (2.0 if 20 <= ago < 21 and statistic == "Minimum" else 64.0) * 1024**3
+
+    evidence = aurora_writer.ACTION.collect(aws, cluster, made(aws, quietly(value)))
+    assert evidence.freeable_gib == 2.0
+    assert aurora_writer.ACTION.decide(evidence, Policy()).choice is Choice.KEEP
+
+
 SECONDARY = f"arn:aws:rds:{OTHER}:222222222222:cluster:tap-database-region2"
 CLUSTER_SET, SOURCE_SET = ("DBClusterIdentifier", "tap-database-region2"), ("SourceRegion", REGION)
 

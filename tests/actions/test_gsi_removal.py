@@ -13,7 +13,7 @@ from optimizer.actions.gsi_removal import Evidence, IndexUse, collect, decide, d
 from optimizer.decide.policy import Policy
 from optimizer.model.decision import Choice, Verdict
 from optimizer.resources.tables import resource_policy as table_policy
-from optimizer.resources.tables.index_moves import SID
+from optimizer.resources.tables.index_moves import SID, denial
 from tests.actions.carrying import carry_out, take_back
 from tests.actions.made_tables import described, live, make_table, nothing_measured
 
@@ -141,6 +141,13 @@ def query(aws, index, key):
         KeyConditionExpression=f"{key} = :x",
         ExpressionAttributeValues={":x": {"S": "x"}},
     )["Count"]
+
+
+def test_every_way_to_read_an_index_is_denied():
+    """Also PartiQL's (Service Authorization Reference, "Actions defined by Amazon DynamoDB")."""
+    statement = denial(TABLE, ["a"])
+    assert {"dynamodb:PartiQLSelect", "dynamodb:Query", "dynamodb:Scan"} <= set(statement["Action"])
+    assert statement["Resource"] == [f"{TABLE}/index/a"]
 
 
 def test_denied_first_deleted_at_acceptance(aws, applied):

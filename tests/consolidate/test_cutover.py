@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import MoveFailed
 from optimizer.consolidate import copy as copying
-from optimizer.consolidate import cutover
+from optimizer.consolidate import cutover, whole
 from optimizer.consolidate.following.streams import Reader, StreamPosition, TooLate
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.state import MergeStage
@@ -185,12 +185,53 @@ def test_after_the_turn_the_sources_stay_closed_also_for_the_watch() -> None:
         assert all(is_blocked(platform.aws, each) for each in SOURCES)
 
 
-def test_the_merged_table_stays_closed_until_no_call_of_the_run_before_can_land() -> None:
+def test_the_merged_table_stays_closed_until_no_call_of_the_run_before_can_land(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with flipped(WHOLE) as platform:
         platform.application.busy = False
-        began = platform.clock.now()
+        began, turned = platform.clock.now(), []
+        turn = cutover.turn_pointers
+
+        def noted(*arguments: Any) -> None:
+            turn(*arguments)
+            turned.append(platform.clock.now())
+
+        monkeypatch.setattr(cutover, "turn_pointers", noted)
         campaign.turn_back(platform.aws, platform.notes)
-        assert platform.clock.now() - began >= DURATION + timedelta(minutes=1)
+        assert turned[0] - began >= timedelta(minutes=1), "the block has spread"
+        assert platform.clock.now() - turned[0] >= DURATION, "after the pointers are back it is looked again"
+        assert is_blocked(platform.aws, MERGE.target)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_what_comes_between_putting_right_and_the_proof_is_put_right_again(
+    back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call of the run before lands on the following side: what was put right there is looked at once more."""
+    made_equal, spoiled = whole.make_equal, []
+    last = "_let_calls_land" if back else "_at_a_periods_start"  # what comes right before the block
+    before_the_block = getattr(cutover, last)
+
+    def spoil(aws: Any, direction: Any, *rest: Any, **options: Any) -> Any:
+        found = made_equal(aws, direction, *rest, **options)
+        if options.get("remember") and found.different and not spoiled:
+            spoiled.append(follower := direction.follower(min(found.different)))
+            aws.dynamodb.delete_item(TableName=follower.table, Key=follower.key)
+        return found
+
+    with (flipped if back else ready)(WHOLE) as platform:
+
+        def written(*arguments: Any) -> None:
+            before_the_block(*arguments)
+            platform.write(30)
+
+        monkeypatch.setattr(whole, "make_equal", spoil)
+        monkeypatch.setattr(cutover, last, written)
+        (campaign.turn_back if back else campaign.turn)(platform.aws, platform.notes)
+        platform.application.busy = False
+        assert spoiled
+        agree(platform.missing_in_sources() if back else platform.missing_in_target())
 
 
 @WAYS
@@ -223,10 +264,13 @@ def test_everything_that_proves_is_read_consistently(way: Way, back: bool, monke
 def test_a_stream_that_is_another_one_by_now_is_read_from_its_beginning() -> None:
     """Switched off and on again it has a new ARN: a position in the old one says nothing of it."""
     with ready(STREAMS) as platform:
+        STREAMS.changes(platform.aws, MERGE.there, campaign.progressed(platform.aws, platform.notes)).catch_up()
         users = model(platform).tables["users"]
         model(platform).enable_stream(users)
         platform.write(30)
         campaign.turn(platform.aws, platform.notes, STREAMS)
+        shown = platform.aws.dynamodb.describe_table(TableName="users")["Table"]
+        assert state_of(platform.notes).read["users"].stream == shown["LatestStreamArn"]
         platform.application.busy = False
         agree(platform.missing_in_target())
 

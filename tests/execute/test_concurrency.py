@@ -7,15 +7,18 @@ middle of what the first one does: at something it says, or while it judges heal
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from benchmarks.campaigns.lives import OneCrash
 from domain.errors import LeaseLost, OneWayBegun, PlanSuperseded, Unhealthy, WrongState
 from emulator.account import Crash
 from emulator.core.faults import Faults
+from optimizer.execute.kill_switch import KillSwitch
 from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.preconditions import is_under_way
 from optimizer.execute.records import MoveState, PhaseState, PlanState
@@ -94,13 +97,16 @@ def test_a_rollback_takes_over_from_an_apply_which_makes_no_further_call(world: 
 def test_two_rollbacks_do_not_undo_side_by_side(world: World) -> None:
     """A breach that the watch found, and a gate that a person rejected at the same time."""
     plan = world.approved()
-    world.fresh().apply(plan, Phase.COMPUTE)
+    with world.account.acting("apply"):
+        world.fresh().apply(plan, Phase.COMPUTE)
     ended: list[PhaseState] = []
     first = meanwhile(world, "undo", lambda life: ended.append(life.rollback(Phase.COMPUTE, "rejected").state))
-    with pytest.raises(LeaseLost):
+    with world.account.acting("rollback"), pytest.raises(LeaseLost):
         first.rollback(Phase.COMPUTE, "breach")
     assert ended == [PhaseState.ROLLED_BACK], "it waited until the lease of the one that stood still had run out"
     assert (state(world, plan), world.table()) == (PhaseState.ROLLED_BACK, DESIGNED)
+    recoveries = world.account.calls.of("dynamodb", "UpdateContinuousBackups")
+    assert len(recoveries) == 2, "the apply's and the second one's; the first was stopped right before its own"
 
 
 def test_a_rollback_between_the_person_s_approval_and_acceptance_wins(world: World) -> None:
@@ -134,7 +140,49 @@ def test_a_rollback_after_the_first_one_way_move_began_is_refused_and_acceptance
     assert (state(world, plan), world.table()) == (PhaseState.ACCEPTED, ACCEPTED)
 
 
+@pytest.mark.parametrize("died", [False, True])
+def test_a_rollback_that_waited_while_the_phase_was_accepted_is_refused_and_changes_nothing(
+    world: World, died: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the acceptance died in its one-way move: only an acceptance leads on from there."""
+    plan = world.approved()
+    world.fresh().apply(plan, Phase.COMPUTE)
+    world.account.clock.sleep(48 * 3600)
+    came: list[str] = []
+
+    def allow_undo(switch: KillSwitch) -> None:
+        """Asked between the first look at the phase and the lease."""
+        if not came:
+            came.append("the acceptance")
+            calm = world.account.faults
+            if died:
+                world.account.faults = OneCrash(world.account, ("accept", "dynamodb", "UpdateTable"), True)
+            with world.account.acting("accept"), pytest.raises(Crash) if died else nullcontext():
+                world.fresh().accept(Phase.COMPUTE)
+            world.account.faults = calm
+
+    monkeypatch.setattr(KillSwitch, "allow_undo", allow_undo)
+    with pytest.raises(OneWayBegun if died else WrongState):
+        world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert came
+    assert state(world, plan) is (PhaseState.ACCEPTING if died else PhaseState.ACCEPTED)
+    assert world.fresh().accept(Phase.COMPUTE).state is PhaseState.ACCEPTED
+    assert world.table() == ACCEPTED
+
+
 # Died, abandoned, retried
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_what_a_dead_job_had_only_begun_is_undone_as_well(world: World, landed: bool) -> None:
+    """Its record says INTENT: nobody knows whether the call landed."""
+    plan = world.approved()
+    world.account.faults = OneCrash(world.account, ("apply", "dynamodb", "UpdateContinuousBackups"), landed)
+    with world.account.acting("apply"), pytest.raises(Crash):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert (state(world, plan), world.table()) == (PhaseState.ROLLED_BACK, DESIGNED)
+    assert {move.state for move in world.fresh().journal.moves(plan, Phase.COMPUTE)} == {MoveState.UNDONE}
 
 
 @pytest.mark.parametrize("call", [12, 18, 24])

@@ -77,3 +77,23 @@ def test_what_is_seen_while_a_move_settles_keeps_the_next_from_beginning(
     assert world.table()["recovery"] == "DISABLED"
     state = world.fresh().journal.phase(plan, Phase.COMPUTE).state
     assert state is (PhaseState.ROLLED_BACK if error is Breach else PhaseState.APPLYING)
+
+
+def test_what_is_seen_while_the_last_move_settles_is_taken_back_at_once(world: World) -> None:
+    """Nothing comes after it that would look again before the window."""
+
+    def moves(*arguments: Any) -> list[Any]:
+        first, second, *rest = ACTION.moves(*arguments)
+
+        def recover(aws: Any) -> None:
+            second.do(aws)
+            world.service.p99_ms, world.service.since = 300.0, world.account.clock.now()
+
+        return [first, replace(second, do=recover, settle=timedelta(hours=3)), *rest]
+
+    world.action = replace(ACTION, moves=moves)
+    plan = world.approved()
+    with pytest.raises(Breach):
+        world.fresh().apply(plan, Phase.COMPUTE)
+    assert world.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.ROLLED_BACK
+    assert world.table() == DESIGNED

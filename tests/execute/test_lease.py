@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import LeaseLost
+from emulator.account import Crash
 from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import DURATION, Held, Purpose
 from optimizer.execute.records import PlanState
@@ -69,6 +70,26 @@ def test_a_failed_run_gives_the_lease_back_at_once(world):
     began = world.account.clock.now()
     with _held(world, Purpose.APPLY):
         assert world.account.clock.now() == began
+
+
+def test_a_crash_does_not_give_the_lease_back(world):
+    """A call of the dead job may be on its way: the next one waits until it has landed."""
+    with pytest.raises(Crash), _held(world, Purpose.APPLY):
+        raise Crash
+    began = world.account.clock.now()
+    with _held(world, Purpose.APPLY):
+        assert world.account.clock.now() - began >= DURATION
+
+
+def test_a_holder_that_waits_renews_the_lease_in_time(world):
+    with _held(world, Purpose.APPLY) as lease:
+        world.account.clock.sleep(DURATION.total_seconds() / 2)
+        lease.keep()
+        world.account.clock.sleep(DURATION.total_seconds() * 0.8)
+        journal = world.fresh().journal
+        with pytest.raises(LeaseLost, match="held by apply"):
+            Held(journal.aws, journal.table, Purpose.ACCEPT, "test", timedelta(0)).__enter__()
+        lease.write()
 
 
 def test_a_write_behind_the_fence_changes_nothing(world):

@@ -147,6 +147,8 @@ def test_nothing_irreversible_happens_before_a_whole_healthy_window(world, hours
     with pytest.raises(error):
         world.fresh().accept(Phase.COMPUTE)
     assert not world.table()["stream"]
+    state = world.fresh().journal.phase(plan, Phase.COMPUTE).state
+    assert state is (PhaseState.OBSERVING if error is Unhealthy else PhaseState.ROLLED_BACK), "no acceptance began"
 
 
 def test_a_breach_rolls_back_and_stops_the_plan(world):

@@ -41,6 +41,7 @@ def test_nothing_begins_unless_it_says_go(switched: World, position: str) -> Non
     with pytest.raises(Stopped, match=f"says '{position}'"):
         switched.fresh().apply(plan, Phase.COMPUTE)
     assert switched.table() == DESIGNED
+    assert switched.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.WAITING
     put(switched, "go")
     switched.fresh().apply(plan, Phase.COMPUTE)
     assert switched.table() == APPLIED
@@ -69,6 +70,18 @@ def test_undo_lets_a_rollback_through_and_stop_does_not(switched: World, positio
             switched.fresh().rollback(Phase.COMPUTE, "asked")
         assert switched.fresh().journal.phase(plan, Phase.COMPUTE).state is PhaseState.OBSERVING
     assert switched.table() == after
+
+
+def test_set_between_two_undos_the_second_is_not_made_and_the_rollback_goes_on_later(switched: World) -> None:
+    plan = switched.approved()
+    switched.fresh().apply(plan, Phase.COMPUTE)
+    life = replace(switched.fresh(), say=lambda line: put(switched, "stop") if "undo: protect" in line else None)
+    with pytest.raises(Stopped):
+        life.rollback(Phase.COMPUTE, "asked")
+    assert switched.table() == HALF
+    put(switched, "undo")
+    switched.fresh().rollback(Phase.COMPUTE, "asked")
+    assert switched.table() == DESIGNED
 
 
 def test_acceptance_is_stopped_too(switched: World) -> None:
