@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import MoveFailed
 from optimizer.consolidate import copy as copying
-from optimizer.consolidate import cutover, whole
+from optimizer.consolidate import comparison, cutover
 from optimizer.consolidate.following.streams import Reader, StreamPosition, TooLate
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.state import MergeStage
@@ -209,7 +209,7 @@ def test_what_comes_between_putting_right_and_the_proof_is_put_right_again(
     back: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call of the run before lands on the following side: what was put right there is looked at once more."""
-    made_equal, spoiled = whole.make_equal, []
+    made_equal, spoiled = comparison.make_equal, []
     last = "_let_calls_land" if back else "_at_a_periods_start"  # what comes right before the block
     before_the_block = getattr(cutover, last)
 
@@ -226,7 +226,7 @@ def test_what_comes_between_putting_right_and_the_proof_is_put_right_again(
             before_the_block(*arguments)
             platform.write(30)
 
-        monkeypatch.setattr(whole, "make_equal", spoil)
+        monkeypatch.setattr(comparison, "make_equal", spoil)
         monkeypatch.setattr(cutover, last, written)
         (campaign.turn_back if back else campaign.turn)(platform.aws, platform.notes)
         platform.application.busy = False
