@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from domain.errors import MoveFailed
-from optimizer.consolidate import copy as copying
 from optimizer.consolidate import comparison, cutover
+from optimizer.consolidate import copy as copying
 from optimizer.consolidate.following.streams import Reader, StreamPosition, TooLate
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.state import MergeStage
