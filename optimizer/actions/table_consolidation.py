@@ -24,7 +24,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from random import Random
-from typing import Any
 
 from domain.indexes import MERGED, SOURCES, merged_indexes
 from domain.sizing import Sizing
@@ -35,7 +34,7 @@ from optimizer.consolidate.moves import LEAD, Work, moves_of, recover, tend
 from optimizer.consolidate.switches import DECLARATION, POINTER, follows_pointers, read_pointers
 from optimizer.consolidate.target import find_target
 from optimizer.costs import merge_bill
-from optimizer.costs.copy_engine import CopyEngine, CopyLoad, EngineChoice, choose_engine
+from optimizer.costs.copy_engine import ONE_PROCESS, CopyEngine, CopyLoad, EngineChoice, choose_engine
 from optimizer.costs.merge_bill import MORE, read_use
 from optimizer.costs.merged_layout import LayoutUse, copy_costs, monthly_costs, recurring
 from optimizer.decide.policy import Policy
@@ -60,6 +59,7 @@ from optimizer.ports.aws import Aws
 from optimizer.resources.registry import is_sized
 from optimizer.resources.tables.backup import back_up
 from optimizer.resources.tables.beyond_items import beyond_items
+from optimizer.resources.tables.kinds import touched_table
 from optimizer.resources.tables.stream import BOTH_IMAGES
 from optimizer.resources.tables.table import ALL, consumed, design, is_settled, sibling, tables_there
 
@@ -70,7 +70,6 @@ BELONGS = "queries read the table together with another one, and it is no high-v
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
 HOUR = timedelta(hours=1)
-ONE_PROCESS = "one process"
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         beyond=tuple(line for each in both for line in beyond_items(aws, each.name)) if declared else (),
         tags=tuple(_tags(aws, each) for each in both),
         indexes=indexes,
-        uses=tuple(read_use(aws, each, table.region, _writes(indexes[name]), measured) for name, each in shown.items())
+        uses=tuple(read_use(aws, each, table.region, indexes[name].indexes, measured) for name, each in shown.items())
         if declared
         else (),
         at=f"{aws.clock.now():%Y%m%dT%H%M%SZ}",
@@ -185,7 +184,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         over("tags that differ", _differing(evidence.tags), equals="none"),
         over("the merged table is there already", evidence.before["merged"], equals=False),
         over("pointers turned elsewhere", _turned(evidence), equals="none"),
-        over("copied by", _by(chosen), equals=ONE_PROCESS),
+        over("copied by", chosen.copied_by if chosen else None, equals=ONE_PROCESS),
         peak("writes", evidence.peak_writes, limits.writes_per_second),
         peak("reads", evidence.peak_reads, limits.reads_per_second),
         over(MORE, bill.expected.share, unit="%", page="CapacityUnitCalculations", at_most=limits.recurring_share),
@@ -284,14 +283,8 @@ def _reads(aws: Aws, tables: Sequence[Governed], measured: Measurements) -> floa
 
 
 def _tags(aws: Aws, table: Governed) -> Mapping[str, str]:
-    request: dict[str, Any] = {"ResourceArn": table.arn}
-    tags: dict[str, str] = {}
-    while True:
-        page = aws.dynamodb.list_tags_of_resource(**request)
-        tags |= {each["Key"]: each["Value"] for each in page.get("Tags", []) if not each["Key"].startswith("aws:")}
-        if not page.get("NextToken"):
-            return tags
-        request["NextToken"] = page["NextToken"]
+    tags = touched_table(aws, table.arn).read()
+    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
 def _differing(tags: Sequence[Mapping[str, str]]) -> str:
@@ -323,19 +316,6 @@ def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> Engine
         return None
     load = CopyLoad(evidence.size, evidence.items, len(merged_indexes(kept)))
     return choose_engine(load, policy.copying, evidence.region, policy.calendar.applying)
-
-
-def _by(choice: EngineChoice | None) -> str | None:
-    """As the plan says it; where a person has to prepare it, with why and with what it would take."""
-    if choice is None or choice.engine in (CopyEngine.WHOLE, CopyEngine.STREAMS):
-        return ONE_PROCESS if choice else None
-    cost = f", about ${choice.usd:,}" if choice.usd is not None else ""
-    return f"{choice.engine.value}, by a person: {choice.reason}; about {choice.takes}{cost}"
-
-
-def _writes(removal: gsi_removal.Evidence) -> Mapping[str, float]:
-    """The write units a month of each index of a table."""
-    return {index: use.monthly_writes for index, use in removal.indexes.items()}
 
 
 def _peak(table: Governed, units: str, measured: Measurements) -> float | None:

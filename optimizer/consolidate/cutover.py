@@ -9,7 +9,7 @@ at once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -70,6 +70,8 @@ def flip(
     catching up may have taken long.
     """
     if progress.state.stage is not MergeStage.FLIPPED:
+        if _open(aws, merge.there.leading):
+            _end_pause(progress)
         changes.catch_up()
         progress.refuse_aside("The pointers are not turned")
         _at_a_periods_start(aws.clock)
@@ -92,6 +94,7 @@ def turn_back(aws: Aws, merge: Merge, progress: MergeProgress, changes: Changes)
     """Return to the sources without losing a write: by what the merged table holds when writes to it have ended."""
     if progress.state.stage is MergeStage.FLIPPED:
         refused = f"The application still reads and writes {merge.target}"
+        _open(aws, [merge.target])
         changes.catch_up()
         progress.refuse_aside(refused)
         _let_calls_land(aws.clock, progress)
@@ -121,8 +124,7 @@ def recover(aws: Aws, merge: Merge, progress: MergeProgress) -> str:
     if stage is MergeStage.FLIPPED and not is_flipped(aws, merge):
         turn_pointers(aws, merge, to_target(merge), progress.notes.hold)
         done = f"a run died while it turned the pointers to {merge.target}: they are turned"
-    if stage in BEFORE_FLIP and any(is_blocked(aws, each) for each in sources):
-        let_writes_through(aws, sources)
+    if stage in BEFORE_FLIP and _open(aws, sources):
         done = f"a run died while writes to {' and '.join(sources)} were denied: they are let through again"
     if done:
         _end_pause(progress)
@@ -197,6 +199,14 @@ def _carry_late(aws: Aws, direction: Direction, late: Mapping[Address, int | Non
             f"{len(overtaken)} writes reached {', '.join(direction.leading)} although denied, and the other side has "
             f"newer ones, which stay: {named(overtaken)}. Look at them."
         )
+
+
+def _open(aws: Aws, tables: Sequence[str]) -> bool:
+    """Lift the write block of a run that died behind it, before anything else is done; whether there was one."""
+    blocked = any(is_blocked(aws, each) for each in tables)
+    if blocked:
+        let_writes_through(aws, tables)
+    return blocked
 
 
 def _let_calls_land(clock: Clock, progress: MergeProgress) -> None:

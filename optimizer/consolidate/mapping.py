@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     )
 
 OWN = RESERVED + "own_"
+# What the layout adds to an item, whichever indexes are kept.
+ADDED = {key for each in INDEXES[MERGED].values() for key in (each.partition_key, each.sort_key)} - {"pk"}
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MOST_SORT_KEY = 1024
@@ -64,7 +66,7 @@ def merged(entity: Entity, item: Item, kept: Collection[str]) -> Item:
 def split(item: Item) -> tuple[Entity, dict[str, Value]]:
     """The entity of a merged table's item, and the item as it lies in its source; the inverse of `merged`."""
     entity, key = split_key(item)
-    own = {_unescaped(name): value for name, value in item.items() if not _is_added(name)}
+    own = {_unescaped(item, name): value for name, value in item.items() if name not in ADDED}
     _check_index_keys(entity, {**own, **key})
     return entity, own | dict(key)
 
@@ -100,12 +102,15 @@ def _escaped(name: str) -> str:
     return OWN + name if name.startswith(RESERVED) else name
 
 
-def _unescaped(name: str) -> str:
-    return name.removeprefix(OWN)
-
-
-def _is_added(name: str) -> bool:
-    return name.startswith(RESERVED) and not name.startswith(OWN)
+def _unescaped(item: Item, name: str) -> str:
+    """The inverse of `_escaped`. Raises ItemRefused for a name that it does not give: the attribute would be lost."""
+    own = name.removeprefix(OWN)
+    if _escaped(own) != name:
+        raise ItemRefused(
+            f"the item {_string(item, 'pk')}, {_string(item, 'sk')} of {MERGED} has {name}, which the layout does "
+            f"not know: an attribute of its own that begins with {RESERVED} has {OWN} in front. Rename it, then go on."
+        )
+    return own
 
 
 def _check_index_keys(entity: Entity, item: Item) -> None:

@@ -21,6 +21,7 @@ from domain.list_prices import price_of
 from optimizer.consolidate.switches import SPREADING
 from optimizer.decide.policy import CopyPolicy
 
+ONE_PROCESS = "one process"
 GIB = 2**30
 WRITE_UNIT, READ_UNIT = 1_024, 4_096  # bytes
 # In eventually consistent reads of all items: one to copy them, and two for each side that is read consistently; both
@@ -72,6 +73,14 @@ class EngineChoice:
     takes: timedelta
     usd: Decimal | None
     pause: timedelta
+
+    @property
+    def copied_by(self) -> str:
+        """One process, or Spark, which a person has to prepare: with the reason, and with what it would take."""
+        if self.engine is not CopyEngine.SPARK:
+            return ONE_PROCESS
+        cost = f", about ${self.usd:,}" if self.usd is not None else ""
+        return f"{self.engine.value}, by a person: {self.reason}; about {self.takes}{cost}"
 
 
 def choose_engine(load: CopyLoad, policy: CopyPolicy, region: str, within: timedelta) -> EngineChoice:

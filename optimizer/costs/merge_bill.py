@@ -29,6 +29,7 @@ from optimizer.costs.merged_layout import (
 from optimizer.model.decision import Projection
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
+from optimizer.resources.tables.index_use import IndexUse
 from optimizer.resources.tables.items import sample_items
 from optimizer.resources.tables.table import consumed
 
@@ -109,9 +110,9 @@ def refusal(
 
 
 def read_use(
-    aws: Aws, shown: TableDescriptionTypeDef, region: str, index_writes: Mapping[str, float], measured: Measurements
+    aws: Aws, shown: TableDescriptionTypeDef, region: str, indexes: Mapping[str, IndexUse], measured: Measurements
 ) -> LayoutUse:
-    """One source with its size and its consumption. `index_writes`: by index, write units a month."""
+    """One source with its size and its consumption."""
     name = shown["TableName"]
     months = (measured.end - measured.start) / MONTH
     monthly = {
@@ -129,7 +130,7 @@ def read_use(
             for each in shown.get("GlobalSecondaryIndexes", [])
         },
         writes=monthly["Write"],
-        index_writes=index_writes,
+        index_writes={index: use.monthly_writes for index, use in indexes.items()},
         reads=monthly["Read"],
         recovery=recovery == "ENABLED",
     )

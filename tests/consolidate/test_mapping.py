@@ -108,6 +108,13 @@ def test_an_item_of_no_entity_is_refused(sort: str) -> None:
         split({**PROFILE, "sk": {"S": sort}})
 
 
+@pytest.mark.parametrize("name", ["tap_x", "tap_", "tap_d3", "tap_watermark", "tap_own_email", "tap_own_"])
+def test_an_attribute_that_the_layout_does_not_know_is_refused_and_not_dropped(name: str) -> None:
+    """The application wrote it to the merged table: a return would lose it, or put it over another attribute."""
+    with pytest.raises(ItemRefused, match=rf"TENANT#t1, users#USER#u1 of tenants_users has {name}.*Rename it"):
+        split({**merged(Entity.USERS, USER, SERVED), name: {"S": "kept"}})
+
+
 def filled(size: int) -> dict[str, Any]:
     """A profile that has `size` bytes once it is merged."""
     bare = item_size(merged(Entity.TENANTS, {**PROFILE, "x": {"B": b""}}, ()))

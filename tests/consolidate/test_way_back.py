@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from domain.errors import LeaseLost, MoveFailed
+from emulator.account import Crash
 from optimizer.consolidate import comparison, cutover, switches
 from optimizer.consolidate.mapping import Entity
 from optimizer.consolidate.switches import PAUSE, is_blocked
@@ -204,6 +205,53 @@ def test_writes_are_denied_for_three_minutes_at_most(way: Way, hops: int) -> Non
         assert denied <= PAUSE.total_seconds() + 20  # and what it takes to let writes through again
         assert not end or "run the same command again" in end.casefold()
         assert cutover.is_turned_back(platform.aws, MERGE) or not is_blocked(platform.aws, MERGE.target)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@WAYS
+def test_a_run_after_one_that_died_behind_the_block_opens_it_before_anything_else(
+    way: Way, back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It compares, waits for late calls and for a period's start: the application writes meanwhile."""
+    with lived(100, 3, hops=(0,)) as platform:
+        campaign.copied(platform, way)
+        if back:
+            campaign.turn(platform.aws, platform.notes, way)
+        turn, tables = (campaign.turn_back, [MERGE.target]) if back else (campaign.turn, SOURCES)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(way.changes(None, MERGE.there, None)), "settle", die)  # type: ignore[arg-type]
+            with pytest.raises(Crash):
+                turn(platform.aws, platform.notes, way)
+        assert all(is_blocked(platform.aws, each) for each in tables)
+        platform.clock.sleep(37)
+        platform.application.busy = False
+        kind = type(way.changes(None, MERGE.there, None))  # type: ignore[arg-type]
+        catch_up = kind.catch_up
+        monkeypatch.setattr(kind, "catch_up", lambda changes: [platform.clock.sleep(300), catch_up(changes)])
+        denied = denied_until_turned(platform, tables, lambda: turn(platform.aws, platform.notes, way))
+        assert denied < PAUSE.total_seconds() / 2
+        assert all(pause.end for pause in state_of(platform.notes).pauses)
+        agree(platform.missing_in_sources() if back else platform.missing_in_target())
+
+
+def die(*_: Any) -> None:
+    raise Crash("behind the block")
+
+
+def denied_until_turned(platform: Platform, tables: Any, work: Any) -> float:
+    """For how many seconds writes are denied to the side that the pointers name."""
+    model, denied = platform.aws.streams._answers._model, 0.0
+    sleep = model.clock.sleep
+
+    def slept(seconds: float) -> None:
+        nonlocal denied
+        sleep(seconds)
+        if any(model.tables[each].arn in model.policies and each in model.pointers.values() for each in tables):
+            denied += seconds
+
+    model.clock.sleep = slept
+    work()
+    return denied
 
 
 @pytest.mark.parametrize(
