@@ -182,7 +182,7 @@ class Action:
     the resources that it `applies_to`: of the others it has nothing to say, not even KEEP. Those that are not
     `sized`, of which the sizing cannot say what became of them, it keeps.
 
-    `veto(aws, governed, evidence, policy)` runs once more right before the change, in the job that makes it, where only
+    `veto(aws, approved, evidence, policy)` runs once more right before the change, in the job that makes it, where only
     that job may read, for example items. It returns why the change is left out after all, or None.
 
     `further(aws, governed)` names metrics that want the resource described first, by the span over which they are
@@ -216,6 +216,6 @@ class Action:
     released: tuple[str, ...] = ()
     follow: Callable[[Sizing, str, Before], Sizing] | None = None
     keeps_notes: bool = False
-    veto: Callable[[Aws, Governed, Any, Policy], str | None] | None = None
+    veto: Callable[[Aws, Decision, Any, Policy], str | None] | None = None
     tend: Tending | None = None
     recover: Tending | None = None

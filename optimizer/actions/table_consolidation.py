@@ -219,11 +219,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     )
 
 
-def veto(aws: Aws, _table: Governed, evidence: Evidence, policy: Policy) -> str | None:
+def veto(aws: Aws, approved: Decision, evidence: Evidence, policy: Policy) -> str | None:
     """Why it is left out after all, by a sample of items: the plan knew DescribeTable's counts alone."""
     limit = None if policy.is_lifted(ID, MORE) else policy.consolidation.recurring_share
-    kept, chance = _kept(evidence, _unused(evidence, policy)), Random(evidence.at)  # noqa: S311 -- a sample
-    return merge_bill.refusal(aws, evidence.uses, kept, limit, chance)
+    return merge_bill.refusal(aws, evidence.uses, approved, limit, Random(evidence.at))  # noqa: S311 -- a sample
 
 
 def describe(aws: Aws, table: Governed) -> Before:

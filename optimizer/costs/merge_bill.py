@@ -26,7 +26,7 @@ from optimizer.costs.merged_layout import (
     recurring,
     share_of_bill,
 )
-from optimizer.model.decision import Projection
+from optimizer.model.decision import Decision, Projection
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.index_use import IndexUse
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MONTH = timedelta(days=30.4375)
 SAMPLED = 1_000  # items of each table, whose sizes tell what the layout costs
 MORE = "what one table costs more a month, of both tables' bill"
+EXPECTED = "what one table costs more a month, as expected"
+LEAST, MOST = EXPECTED.replace("as expected", "at least"), EXPECTED.replace("as expected", "at most")
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class MergeBill:
     def projections(self) -> tuple[Projection, ...]:
         """The three figures, as the page and `explain` show them."""
         return tuple(
-            Projection(f"what one table costs more a month, {name}", None, float(figure.usd), "USD")
-            for name, figure in (("as expected", self.expected), ("at least", self.least), ("at most", self.most))
+            Projection(name, None, float(figure.usd), "USD")
+            for name, figure in ((EXPECTED, self.expected), (LEAST, self.least), (MOST, self.most))
             if figure.usd is not None
         )
 
@@ -87,25 +89,30 @@ def merge_bill(uses: Sequence[LayoutUse], kept: Sequence[str], region: str) -> M
     return MergeBill(*(_figure(uses, kept, region, grow) for grow in (by_averages, at_least, at_most)))
 
 
-def refusal(
-    aws: Aws, uses: Sequence[LayoutUse], kept: Sequence[str], limit: float | None, chance: Random
-) -> str | None:
+def most_seen(approved: Decision) -> float | None:
+    """The most that one table costs more a month, in USD, as the approved decision says it."""
+    return next((each.after for each in approved.projected if each.name == MOST), None)
+
+
+def refusal(aws: Aws, uses: Sequence[LayoutUse], approved: Decision, limit: float | None, chance: Random) -> str | None:
     """The reason to leave the change out, by a sample of items; None when there is none.
 
-    `limit` is in percent, None when it is lifted: then what the person has seen is the limit. A table whose items are
-    counted by DescribeTable and cannot be read says nothing, which is no consent.
+    The layout is the approved one, though more indexes may be unused since. `limit` is in percent, None when it is
+    lifted: then what the person has seen is the limit. A table whose items are counted by DescribeTable and cannot be
+    read says nothing, which is no consent.
     """
     sample = {use.table: sample_items(aws, use.table, use.held.items, SAMPLED, chance) for use in uses}
     if empty := [use.table for use in uses if use.held.items and not sample[use.table]]:
         return f"{MORE}: unknown, since none of the items of {' and '.join(empty)} could be read"
     read = f"by the sizes of {sum(map(len, sample.values())):,} items that were read"
-    figure, most = _figure(uses, kept, aws.region, by_sample(sample)), merge_bill(uses, kept, aws.region).most
-    if figure.share is None or figure.usd is None or most.usd is None:
+    figure = _figure(uses, approved.target["layout"]["kept"], aws.region, by_sample(sample))
+    most = most_seen(approved)
+    if figure.share is None or figure.usd is None or most is None:
         return f"{MORE}: unknown, without a measure or a price"
     if limit is not None and figure.share > limit:
         return f"{MORE}: {figure.share} % {read} (limit {limit} %)"
-    if round(figure.usd, 2) > round(most.usd, 2):
-        return f"one table costs ${figure.usd:,.2f} more a month {read}, and the plan said ${most.usd:,.2f} at most"
+    if round(figure.usd, 2) > round(Decimal(most), 2):
+        return f"one table costs ${figure.usd:,.2f} more a month {read}, and the plan said ${most:,.2f} at most"
     return None
 
 

@@ -131,7 +131,7 @@ class Engine:
         lost = not_wanted(decision.target, again.target)
         if lost:
             return f"{', '.join(lost)} is not wanted any more: {again.reason}"
-        return action.veto(self.aws.at(governed.region), governed, evidence, self.policy) if action.veto else None
+        return action.veto(self.aws.at(governed.region), decision, evidence, self.policy) if action.veto else None
 
     def change(
         self, plan: Plan, phase: Phase, decision: Decision, governed: Governed, pen: JournalWriter

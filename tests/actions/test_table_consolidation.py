@@ -117,18 +117,30 @@ def test_the_sizes_of_items_that_are_read_right_before_veto_it(size, vetoed):
             made = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "pad": {"S": ""}}
             table.write(key, {**made, "pad": {"S": "x" * (size - item_size(made))}})
         calls = platform.between.calls
-        reason = veto(platform.aws, table_of(), evidence, Policy())
+        approved = decide(evidence, Policy())
+        reason = veto(platform.aws, approved, evidence, Policy())
         assert platform.between.calls - calls == 20, "a thousand items of each table, by a hundred"
         assert bool(reason) is vetoed
         if reason:
             assert table_consolidation.MORE in reason
             assert "items that were read (limit 5.0 %)" in reason
         lifted = Policy(lifted=frozenset({f"table_consolidation/{table_consolidation.MORE}"}))
-        assert veto(platform.aws, table_of(), evidence, lifted) is None
+        assert veto(platform.aws, approved, evidence, lifted) is None
 
 
-def table_of():
-    return Governed(Kind.TABLE, LEAD, SUPPORTED.table, "us-east-1", {})
+def test_the_sample_is_asked_about_the_layout_that_was_approved():
+    """An index that is unneeded since is kept all the same: its writes are not saved."""
+    held = HeldCopies(3_000, 3_000 * 1_020)
+    use = LayoutUse(LEAD, held, {"by-email": held}, 1e6, {"by-email": 5e6}, 1e6, True)
+    approved = replace(decide(SUPPORTED, Policy()), target={"layout": {"kept": ["by-email"]}})
+    fresh = replace(SUPPORTED, uses=(use,), before={**NAMED, "tables": {}})
+    with lived(0, 1) as platform:
+        table = platform.aws.streams._answers._model.tables[LEAD]
+        for number in range(3_000):
+            key = (f"TENANT#{number}", f"USER#{number}")
+            made = {"pk": {"S": key[0]}, "sk": {"S": key[1]}, "pad": {"S": ""}}
+            table.write(key, {**made, "pad": {"S": "x" * (1_020 - item_size(made))}})
+        assert "items that were read (limit 5.0 %)" in veto(platform.aws, approved, fresh, Policy())
 
 
 def test_an_index_that_is_needed_by_the_time_of_the_change_vetoes_it_and_one_that_is_not_does_not():

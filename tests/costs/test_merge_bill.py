@@ -19,6 +19,7 @@ from domain.item_size import item_size
 from optimizer.costs import merge_bill
 from optimizer.costs.merge_bill import MORE, SAMPLED, Figure, refusal
 from optimizer.costs.merged_layout import HeldCopies, LayoutUse, least_grown, most_grown
+from optimizer.model.decision import Choice, Decision
 from tests.consolidate.model import refusal as refused
 from tests.consolidate.platform import Platform, lived
 
@@ -88,8 +89,13 @@ def table_of(sizes: Sequence[int]) -> Iterator[Platform]:
         yield platform
 
 
-def said(platform: Platform, known: LayoutUse, limit: float | None = 5.0) -> str | None:
-    return refusal(platform.aws, [known], KEPT, limit, Random(1))
+def approved(known: LayoutUse) -> Decision:
+    bill, target = merge_bill.merge_bill([known], KEPT, HOME), {"layout": {"kept": list(KEPT)}}
+    return Decision("table_consolidation", "users", Choice.APPLY, "", (), target=target, projected=bill.projections)
+
+
+def said(platform: Platform, known: LayoutUse, limit: float | None = 5.0, seen: LayoutUse | None = None) -> str | None:
+    return refusal(platform.aws, [known], approved(seen or known), limit, Random(1))
 
 
 def test_a_sample_that_agrees_leaves_the_change_in() -> None:
@@ -107,7 +113,7 @@ def test_one_that_costs_more_than_the_policy_allows_leaves_it_out() -> None:
 def test_one_that_costs_more_than_the_person_has_seen_leaves_it_out_although_the_guard_is_lifted() -> None:
     """DescribeTable counts about every six hours: the items were small then."""
     with table_of([1_020] * 900) as platform:
-        line = said(platform, use(900, 100), limit=None)
+        line = said(platform, use(900, 1_020), limit=None, seen=use(900, 100))
         assert line is not None
         assert re.search(r"costs \$0\.4\d more .* 8\d\d items that were read, and the plan said \$0\.04 at most", line)
         assert said(platform, use(900, 1_020), limit=None) is None
@@ -130,7 +136,7 @@ def test_a_scan_that_is_denied_is_no_consent() -> None:
 
         aws.dynamodb.scan = denied
         with pytest.raises(ClientError, match="AccessDenied"):
-            refusal(aws, [use(900, 400)], KEPT, 5.0, Random(1))
+            refusal(aws, [use(900, 400)], approved(use(900, 400)), 5.0, Random(1))
 
 
 def test_so_many_items_of_each_table_are_read_and_no_more() -> None:
