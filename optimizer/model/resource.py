@@ -117,8 +117,9 @@ class Touched:
 
 
 def name_in(arn: str) -> str:
-    """The name that an ARN ends with: of a table, a group, a cluster."""
-    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+    """The name that an ARN ends with: of a table, a cluster, an Auto Scaling group, whose name may hold slashes."""
+    _, group, name = arn.partition(":autoScalingGroupName/")
+    return name if group else arn.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
 
 
 def nothing_else(_aws: object) -> tuple[Touched, ...]:

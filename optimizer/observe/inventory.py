@@ -25,6 +25,7 @@ from optimizer.model.resource import (
     Selection,
     Tags,
     Touched,
+    name_in,
     tenant_tag,
 )
 from optimizer.ports.aws import Aws
@@ -68,9 +69,8 @@ def take_inventory(
 
 def named(kind: Kind, arn: str, region: str) -> Governed:
     """The resource of that ARN without asking for it: its name is in the ARN, and its Region, where it has one."""
-    *_, place, _, rest = arn.split(":", 5)
-    name = arn.split("/")[-2] if kind is Kind.LOAD_BALANCER else rest.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
-    return Governed(kind, name, arn, place or region, {})
+    name = arn.split("/")[-2] if kind is Kind.LOAD_BALANCER else name_in(arn)
+    return Governed(kind, name, arn, arn.split(":")[3] or region, {})
 
 
 def owner_of(aws: Aws, governed: Governed) -> str | None:

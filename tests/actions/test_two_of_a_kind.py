@@ -10,11 +10,12 @@ import pytest
 
 from domain.sizing import Sizing
 from optimizer.action import Action, Order
-from optimizer.actions import ordered, registry
+from optimizer.actions import fleet_rightsize, ordered, registry
 from optimizer.analyze.analysis import keep_unsized
 from optimizer.model.decision import Choice, Decision
 from optimizer.model.phase import Phase
 from optimizer.model.resource import Governed, Kind, name_in
+from optimizer.observe.inventory import named
 from optimizer.resources.registry import resource_kinds
 
 ACTIONS = [pytest.param(action, id=action.id) for action in registry() if action.id != "table_consolidation"]
@@ -31,6 +32,14 @@ OTHERS = {
 def test_a_decision_about_another_resource_leaves_the_sizing_as_it_is(action: Action) -> None:
     arn = OTHERS[action.kind]
     assert action.resize(Sizing.AS_DESIGNED, Decision(action.id, arn, Choice.APPLY, "", ())) == Sizing.AS_DESIGNED
+
+
+def test_a_group_whose_name_ends_with_that_of_the_fleet_is_another() -> None:
+    """A group's name takes a slash; what is behind it is not the name."""
+    arn = OTHERS[Kind.FLEET].replace("batch-fleet", "batch/tap-fleet")
+    assert named(Kind.FLEET, arn, "us-east-1").name == "batch/tap-fleet"
+    decision = Decision(fleet_rightsize.ID, arn, Choice.APPLY, "", (), target={"instance_type": "m5.2xlarge"})
+    assert fleet_rightsize.ACTION.resize(Sizing.AS_DESIGNED, decision) == Sizing.AS_DESIGNED
 
 
 @pytest.mark.parametrize("action", ACTIONS)
