@@ -230,7 +230,9 @@ class EmulatedAccount:
             self._refuse_expired(request.access_key)
             self._refuse_failing(call)
             self.part(Authorization).refuse(self, call)
-            answer = emulated.answer(self, call) if emulated is not None else None
+            answer = self.faults.instead(self, call)
+            if answer is None and emulated is not None:
+                answer = emulated.answer(self, call)
         except AwsError as error:
             call.error = error.code
             return request.serialize_error(error)

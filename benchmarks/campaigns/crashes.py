@@ -77,6 +77,6 @@ CAMPAIGN = Campaign(
     title="Crashes",
     proves="a job that dies at any kind of call leaves a state from which the next verbs finish or undo, exactly",
     cannot="crashes inside a service of AWS, and calls that land minutes after their job died",
-    planted="none yet: the moves of the small world are too idempotent for a missing intent to show",
+    planted="`engine.py`: only moves whose record says done are undone",
     run=run,
 )

@@ -1,20 +1,28 @@
-"""Calls that fail at 10, 30 and 60 %: throttled, 5xx, answers lost after the effect, access denied, expired keys."""
+"""Calls that fail, at 10, 30 and 60 %, that answer with a part or with the past, and a service that is down for hours.
+
+Throttled, 5xx, answers lost after the effect, access denied, expired keys; batches of which a part is done, short
+pages, transactions in conflict; reads that show what was before; one whole service down. Most are lives of the engine's
+small world; batches and reads of the past meet the merge of tables too, whole and both ways.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 
-from botocore.exceptions import ClientError
-
 from benchmarks.campaigns.campaign import Campaign, Row, Size
-from benchmarks.campaigns.lives import TOLD, ended, opened, state_of, step
+from benchmarks.campaigns.faulty import DOWN, Down, Failing, Partial, Stale
+from benchmarks.campaigns.lives import TOLD, ended, opened, state_of, step, wrong_end
+from benchmarks.second_emulator.compare import emulated
+from benchmarks.second_emulator.merging import ask_merge
+from benchmarks.second_emulator.scripts import MERGED
 from emulator.account import EmulatedAccount
 from emulator.core.faults import Fault, Faults
 from optimizer.execute.records import PhaseState
+from optimizer.model.phase import Phase
+from tests.consolidate.campaign import STREAMS, WHOLE
 
 RATES = (0.1, 0.3, 0.6)
-KINDS = {
+KINDS: dict[str, tuple[Fault | str, ...]] = {
     "any": tuple(Fault),
     "throttled": (Fault.THROTTLED,),
     "5xx": (Fault.UNAVAILABLE,),
@@ -22,38 +30,36 @@ KINDS = {
     "access denied": ("AccessDeniedException",),
     "expired credentials": ("ExpiredTokenException",),
 }
-TRIES = 8  # verbs under faults, before the account works again
+OTHERS = ("partial", "stale")
+TRIES = 8  # verbs under faults, before the account is well again
 BEFORE_ACCEPTANCE = (PhaseState.WAITING, PhaseState.APPLYING, PhaseState.OBSERVING, PhaseState.ROLLING_BACK)
+Case = tuple[str, float]
 
 
-class Failing(Faults):
-    """Calls of jobs fail at a rate, in one of several ways."""
-
-    def __init__(self, account: EmulatedAccount, rate: float, kinds: tuple[Fault | str, ...], seed: int) -> None:
-        super().__init__(None, 0.0, 0)
-        self._account, self._share, self._kinds, self._chance = account, rate, kinds, Random(seed)
-
-    def around(self, number: int, land: Callable[[], object]) -> Fault | None:
-        call = self._account.calls[number - 1]
-        if call.actor not in ("apply", "accept", "reconcile", "rollback") or self._chance.random() >= self._share:
-            land()
-            return None
-        kind = self._chance.choice(self._kinds)
-        if isinstance(kind, str):
-            call.error = kind
-            raise ClientError({"Error": {"Code": kind, "Message": "made up by the campaign"}}, call.operation)
-        if kind.landed:
-            land()
-        return {Fault.RESET_BEFORE: Fault.UNAVAILABLE, Fault.RESET_AFTER: Fault.LOST_ANSWER}.get(kind, kind)
+def cases() -> list[Case]:
+    """Every kind at every rate; a service that is down has no rate, it answers nothing."""
+    rated = [(name, rate) for name in (*KINDS, *OTHERS, *(f"merge {each}" for each in OTHERS)) for rate in RATES]
+    return [*rated, *((f"{service} down", 1.0) for service in DOWN)]
 
 
-def life(kinds: tuple[Fault | str, ...], rate: float, seed: int) -> str:
+def faults_of(account: EmulatedAccount, case: Case, seed: int) -> Faults:
+    name, rate = case
+    if name == "partial":
+        return Partial(rate, seed)
+    if name == "stale":
+        return Stale(rate, seed)
+    if name in KINDS:
+        return Failing(account, rate, KINDS[name], seed)
+    return Down(account, name.removesuffix(" down"))
+
+
+def life(case: Case, seed: int) -> str:
     """The fault at the end of a life under these failures, or in one of its steps; empty if there is none."""
     with opened() as world:
         plan = world.approved()
         calm = world.account.faults
         for number in range(TRIES):
-            world.account.faults = Failing(world.account, rate, kinds, seed + number)
+            world.account.faults = faults_of(world.account, case, seed + number)
             try:
                 over = not step(world, plan)
             except TOLD as error:
@@ -67,25 +73,40 @@ def life(kinds: tuple[Fault | str, ...], rate: float, seed: int) -> str:
                 break
             world.account.clock.sleep(600)
         world.account.clock.sleep(600)
-        return ended(world, plan)
+        wrong = ended(world, plan)
+        if wrong and state_of(world, plan) is PhaseState.OBSERVING:  # held, and told that a rollback leads on
+            world.fresh().rollback(Phase.COMPUTE, "held")
+            wrong = wrong_end(world, plan)
+        return wrong
+
+
+def merge(case: Case, seed: int) -> str:
+    """What is wrong with the tables after a merge under these faults, there and back."""
+    kind = case[0].removeprefix("merge ")
+    way = STREAMS if seed % 200 else WHOLE
+    with emulated() as (account, asked):
+        account.faults = faults_of(account, (kind, case[1]), seed)
+        with account.acting("apply"):
+            answers = ask_merge(way, asked)
+    return "; ".join(f"{name}: {answers[name]}" for name in MERGED if answers[name] != MERGED[name])
 
 
 def run(size: Size) -> Row:
-    random = Random(size.seed)
-    every = [(name, rate) for name in KINDS for rate in RATES]
-    rounds = size.of(1, 10, 60)
+    random, every = Random(size.seed), cases()
+    rounds = size.of(1, 4, 60)
     chosen = random.sample(every, 12) if rounds == 1 else every * rounds
     failures = []
-    for number, (name, rate) in enumerate(chosen):
-        if wrong := life(KINDS[name], rate, size.seed * 100_000 + 100 * number):
-            failures.append(f"{rate:.0%} of calls {name}, seed {100 * number}: {wrong}")
+    for number, case in enumerate(chosen):
+        tried = merge if case[0].startswith("merge ") else life
+        if wrong := tried(case, size.seed * 100_000 + 100 * number):
+            failures.append(f"{case[0]} at {case[1]:.0%} of calls, seed {100 * number}: {wrong}")
     return Row(len(chosen), tuple(failures), f"{len(set(chosen))} of {len(every)} (kind, rate), {rounds} times")
 
 
 CAMPAIGN = Campaign(
-    title="Faults and one-way moves",
-    proves="calls that fail or whose answers are lost end in a clear error and a verb that leads on; no move of "
-    "acceptance runs before acceptance",
+    title="Faults",
+    proves="calls that fail, lose their answers, do a part or show the past, and a service that is down for three "
+    "hours, end in a clear error and a verb that leads on",
     cannot="failures inside AWS that answer as successes",
     planted="`engine.py`: moves of acceptance carried out by apply",
     run=run,

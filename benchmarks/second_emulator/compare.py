@@ -15,18 +15,18 @@ START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 
 
 @contextmanager
-def emulated() -> Iterator[Asked]:
+def emulated() -> Iterator[tuple[EmulatedAccount, Asked]]:
     """A new emulated account, under the same tests as the second emulator."""
     with EmulatedAccount(start=START, tooling="111111111111", production=ACCOUNT) as account:
         clock = account.clock
-        yield Asked(account.session(ACCOUNT, REGION), REGION, "second", clock.sleep, clock.now)
+        yield account, Asked(account.session(ACCOUNT, REGION), REGION, "second", clock.sleep, clock.now)
 
 
 def ours(names: Iterable[str] = tuple(RUN)) -> dict[str, Answers]:
     """The emulated account's answers, each script in a new one."""
     found = {}
     for name in names:
-        with emulated() as asked:
+        with emulated() as (_, asked):
             found[name] = RUN[name].ask(asked)
     return found
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from random import Random
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ConnectionClosedError
+
+if TYPE_CHECKING:
+    from emulator.core.call_record import Call
+    from emulator.core.port import Account
+    from emulator.core.registry import Answer
 
 
 class Crash(BaseException):
@@ -58,6 +64,10 @@ class Faults:
         if fault in (Fault.RESET_BEFORE, Fault.RESET_AFTER):
             raise ConnectionClosedError(endpoint_url="the emulated account")
         return fault
+
+    def instead(self, _account: Account, _call: Call) -> Answer | None:
+        """An answer that AWS may give in place of the usual one, as a part of a batch; None for the usual answer."""
+        return None
 
     def _draw(self, number: int) -> Fault | None:
         if not self._rate or self._random.random() >= self._rate:
