@@ -134,11 +134,16 @@ def pages(aws: Aws, tables: Iterable[str], scans: Scans, between: Between) -> It
 
 
 def sample_items(aws: Aws, table: str, items: int, most: int, chance: Random) -> list[Item]:
-    """About `most` items, from anywhere in a table that holds about so many; all of them where it holds fewer."""
+    """About `most` items, from anywhere in a table that holds about so many; all of them where it holds fewer.
+
+    The first items of the table where the chosen segments are empty: a partition lies in one of them as a whole, so
+    that few partitions leave most segments empty.
+    """
     parts = min(max(1, items // SAMPLE_PAGE), MOST_SEGMENTS)
     chosen = chance.sample(range(parts), min(parts, most // SAMPLE_PAGE))
     read = (scan_page(aws, table, (part, parts), None, SAMPLE_PAGE, consistent=False) for part in chosen)
-    return [item for page in read for item in page.items]
+    found = [item for page in read for item in page.items]
+    return found or scan_page(aws, table, (0, 1), None, most, consistent=False).items
 
 
 def side_by_side(work: Callable[[Part], Result], parts: Sequence[Part], workers: int) -> list[Result]:
