@@ -19,6 +19,6 @@ CAMPAIGN = Campaign(
     title="Permissions",
     proves="each role can effectively do what its jobs call, and nothing that no job ever calls",
     cannot="IAM's own evaluation, organization policies, and calls that AWS makes on our behalf and does not document",
-    planted="`pipeline/jobs.py`: the role of accept without the right to read the kill switch",
+    planted="`pipeline/jobs.py`: the role of apply without the right to read the kill switch",
     run=run,
 )

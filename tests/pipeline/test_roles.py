@@ -16,6 +16,7 @@ from domain.environment import Environment
 from optimizer.action import Permission
 from optimizer.actions import registry
 from pipeline import roles
+from tests.pipeline.permitted import job_may, jobs_template
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one synthesis for all of them
 
@@ -187,6 +188,18 @@ def test_the_stack_says_from_which_sizing_it_was_made(production: Mapping[str, A
 def test_every_permission_of_our_own_names_its_source() -> None:
     assert all(each.source.startswith("https://docs.aws.amazon.com/") for each in (*roles.OBSERVE, *roles.COMPARE))
     assert not [each.action for each in (*roles.OBSERVE, *roles.COMPARE) if each.writes]
+
+
+@pytest.mark.parametrize("job", ["apply", "accept", "watch", "rollback", "reconcile"])
+def test_every_job_that_changes_something_may_read_the_kill_switch(job: str) -> None:
+    """One that could not would be refused at its first look: a switch that cannot be read is no consent."""
+    (switch,) = (
+        id
+        for id, each in jobs_template()["Resources"].items()
+        if each["Type"] == "AWS::SSM::Parameter" and each["Properties"].get("Name") == "/tap/switch"
+    )
+    arn = f'arn:aws:ssm:us-east-1:111111111111:parameter<{{"Ref": "{switch}"}}>'
+    assert job_may(f"tap-job-{job}", "ssm:GetParameter", arn)
 
 
 def test_only_analyze_asks_what_the_account_costs(production: Mapping[str, Any]) -> None:
