@@ -56,23 +56,23 @@ def iam_actions(service: str, operation: str, parameters: Mapping[str, Any]) -> 
 
 def by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[str, int]]:
     """Number of requests for each IAM action, by the role that made them; calls with a user's own key are under ''."""
-    found: dict[str, Counter[str]] = {}
+    actions: dict[str, Counter[str]] = {}
     for call in calls:
-        asked = found.setdefault(_role(call, credentials), Counter())
-        asked.update(iam_actions(call.service, call.operation, call.parameters))
-    return {role: dict(sorted(counts.items())) for role, counts in sorted(found.items())}
+        counts = actions.setdefault(_role(call, credentials), Counter())
+        counts.update(iam_actions(call.service, call.operation, call.parameters))
+    return {role: dict(sorted(counts.items())) for role, counts in sorted(actions.items())}
 
 
 def resources_by_role(calls: Iterable[Call], credentials: Credentials) -> dict[str, dict[str, list[str]]]:
     """The resources on which each role used each IAM action, where `resource_of` knows them."""
-    found: dict[str, dict[str, set[str]]] = {}
+    resources: dict[str, dict[str, set[str]]] = {}
     for call in calls:
         if arn := resource_of(call):
             for action in iam_actions(call.service, call.operation, call.parameters):
-                found.setdefault(_role(call, credentials), {}).setdefault(action, set()).add(arn)
+                resources.setdefault(_role(call, credentials), {}).setdefault(action, set()).add(arn)
     return {
         role: {action: sorted(arns) for action, arns in sorted(actions.items())}
-        for role, actions in sorted(found.items())
+        for role, actions in sorted(resources.items())
     }
 
 
@@ -246,22 +246,22 @@ def _cloudwatch(call: Call) -> Iterator[str]:
 def _named_by(parameter: str) -> Callable[[Call], Iterator[str]]:
     """The parameter is the ARN itself."""
 
-    def found(call: Call) -> Iterator[str]:
+    def arns(call: Call) -> Iterator[str]:
         if value := call.parameters.get(parameter):
             yield str(value)
 
-    return found
+    return arns
 
 
 def _under(kind: str, parameter: str) -> Callable[[Call], Iterator[str]]:
     """The parameter is the name of a resource of that service."""
 
-    def found(call: Call) -> Iterator[str]:
+    def arns(call: Call) -> Iterator[str]:
         if value := call.parameters.get(parameter):
             prefix, _ = PREFIXES.get(call.service, (call.service, ""))
             yield f"arn:aws:{prefix}:{call.region}:{call.account}:{kind}{value}"
 
-    return found
+    return arns
 
 
 def _quota(call: Call) -> Iterator[str]:
@@ -307,11 +307,11 @@ _KEYS: dict[str, dict[str, str]] = {
 
 
 def _keys(call: Call) -> dict[str, Sequence[str]]:
-    found: dict[str, Sequence[str]] = {}
+    values: dict[str, Sequence[str]] = {}
     for parameter, key in _KEYS.get(call.service, {}).items():
         if (value := call.parameters.get(parameter)) is not None:
-            found[key] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
-    return found
+            values[key] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    return values
 
 
 def _request_tags(asked: Mapping[str, Any]) -> dict[str, Sequence[str]]:

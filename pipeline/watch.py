@@ -131,10 +131,10 @@ class Watch(Construct):
 
         # The override is StartBuild's own input; EventBridge passes the target's input on as it is
         # (EventBridge User Guide, "CodeBuild projects as targets").
-        def told(name: str, path: str) -> dict[str, str]:
+        def variable(name: str, path: str) -> dict[str, str]:
             return {"name": name, "type": "PLAINTEXT", "value": events.EventField.from_path(path)}
 
-        overrides = [told("STAGE", "$.detail.stage"), told("EXECUTION", "$.detail.execution-id")]
+        overrides = [variable("STAGE", "$.detail.stage"), variable("EXECUTION", "$.detail.execution-id")]
         events.Rule(
             self,
             "FailedGate",

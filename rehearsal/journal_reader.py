@@ -55,7 +55,7 @@ class JournalReader:
         """Whether the phase of a stage such as `Phase2` was rolled back."""
         return stage.startswith("Phase") and self.phase(int(stage.removeprefix("Phase")))["state"] == "rolled_back"
 
-    def told(self, words: str) -> datetime | None:
+    def first_event(self, words: str) -> datetime | None:
         """Time of the first event of the current plan whose text begins with these words; None if there is none."""
         head = self.head()
         pages = self.dynamodb.get_paginator("query").paginate(

@@ -96,8 +96,8 @@ class RehearsalSession:
             done = self.deployments.bring(stack)
             self.progress.say(f"deployed {stack.name} in {stack.region}: {len(done.created)} resources")
             left_out.update(done.left_out)
-        told = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
-        self.progress.say(f"left out, the emulated account has no such resources: {told or 'nothing'}")
+        kinds = ", ".join(f"{count} {kind.removeprefix('AWS::')}" for kind, count in sorted(left_out.items()))
+        self.progress.say(f"left out, the emulated account has no such resources: {kinds or 'nothing'}")
         self._put_sizing()
         declare(self.aws)
         if self.writer is not None:
@@ -184,12 +184,12 @@ class RehearsalSession:
         def die() -> None:
             raise Crash(f"{job} died")
 
-        def told(line: str) -> None:
+        def say_and_die(line: str) -> None:
             say(line)
             if spec.says in line:
                 self.account.schedule(self.account.clock.now() + timedelta(minutes=spec.after_minutes), die)
 
-        return told
+        return say_and_die
 
     def _person(self, execution: Execution, watch: RehearsedWatch, stops: StopSpec | None) -> SimulatedPerson:
         """The person who answers the gates, with the scenario's settings."""

@@ -118,11 +118,11 @@ def reactions_of(journal: JournalReader, onsets: Sequence[datetime]) -> tuple[Re
     """Reaction times of each phase that was rolled back after the service got worse."""
     found = []
     for number in PHASES:
-        began = journal.told(f"Phase {number} is rolled back")
+        began = journal.first_event(f"Phase {number} is rolled back")
         onset = max((each for each in onsets if began is not None and each <= began), default=None)
         if began is None or onset is None:
             continue
-        ended = journal.told(f"Phase {number} is as it was before")
+        ended = journal.first_event(f"Phase {number} is as it was before")
         minutes = [None if at is None else round((at - onset).total_seconds() / 60, 1) for at in (began, ended)]
         found.append(
             ReactionSummary(phase=number, undo_after_minutes=minutes[0] or 0.0, restored_after_minutes=minutes[1])

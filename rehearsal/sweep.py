@@ -140,7 +140,7 @@ def write_csv(found: Sweep, path: Path) -> None:
                 writer.writerow([row.action, row.resource, label, cell.choice.value, room, cell.tightest, cell.reason])
 
 
-def told(row: Row, labels: Sequence[str]) -> Mapping[str, str]:
+def in_words(row: Row, labels: Sequence[str]) -> Mapping[str, str]:
     """A row in words: the points where it is applied and kept, and the headroom at the first point."""
     applied = [n for n, cell in enumerate(row.cells) if cell.choice is Choice.APPLY]
     turns = row.turns

@@ -13,7 +13,7 @@ from rich.table import Table
 from optimizer.dashboard.format import name_in
 from optimizer.dashboard.render import PLOTLY, asset, embedded
 from optimizer.model.decision import Choice
-from rehearsal.sweep import Sweep, told, write_csv
+from rehearsal.sweep import Sweep, in_words, write_csv
 
 PICTURE, TABLE = "sweep.html", "sweep.csv"
 _LETTER = {Choice.APPLY: "", Choice.KEEP: "kept", Choice.NO_DATA: "no data"}
@@ -33,7 +33,7 @@ def _table(found: Sweep) -> Table:
     for title in ("Action", "Resource", "Applied", "Kept from", "Headroom at first", "at last applied", "Why kept"):
         table.add_column(title)
     for row in found.rows:
-        words = told(row, found.labels)
+        words = in_words(row, found.labels)
         table.add_row(row.action, name_in(row.resource), *words.values())
     return table
 
@@ -41,7 +41,7 @@ def _table(found: Sweep) -> Table:
 def picture(found: Sweep) -> str:
     """A picture: rows are actions on resources, columns the points, the colour is the tightest limit's headroom."""
     names = [f"{row.action} {name_in(row.resource)}" for row in found.rows]
-    shares = [[_shown(cell.headroom) for cell in row.cells] for row in found.rows]
+    shares = [[_rounded(cell.headroom) for cell in row.cells] for row in found.rows]
     words = [[_LETTER[cell.choice] for cell in row.cells] for row in found.rows]
     hover = [[f"{cell.choice.value}: {cell.tightest or cell.reason}" for cell in row.cells] for row in found.rows]
     figure = go.Figure(
@@ -74,7 +74,7 @@ def picture(found: Sweep) -> str:
     )
 
 
-def _shown(headroom: float | None) -> float | None:
+def _rounded(headroom: float | None) -> float | None:
     if headroom is None:
         return None
     return -100.0 if not math.isfinite(headroom) else max(100 * headroom, -100.0)

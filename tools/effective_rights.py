@@ -105,8 +105,8 @@ def _roles(
         yield Role(
             name=str(each["Properties"].get("RoleName", id)),
             account=account,
-            policies=tuple(statements(json.dumps(_shown(document))) for document in own),
-            boundary=statements(json.dumps(_shown(boundary))) if boundary else None,
+            policies=tuple(statements(json.dumps(_text(document))) for document in own),
+            boundary=statements(json.dumps(_text(boundary))) if boundary else None,
             regions=regions,
         )
 
@@ -120,7 +120,7 @@ def _boundary(reference: Any, resources: Mapping[str, Any], boundaries: Mapping[
     return None
 
 
-def _shown(value: Any) -> Any:
+def _text(value: Any) -> Any:
     """Text of a part of a template; a resource appears by its name in the template."""
     match value:
         case {"Ref": "AWS::Partition"}:
@@ -130,11 +130,11 @@ def _shown(value: Any) -> Any:
         case {"Fn::GetStackOutput": {"OutputName": str(name)}}:
             return f"<{name}>"
         case {"Fn::Join": [str(between), list(parts)]}:
-            return between.join(str(_shown(each)) for each in parts)
+            return between.join(str(_text(each)) for each in parts)
         case dict():
-            return {key: _shown(each) for key, each in value.items()}
+            return {key: _text(each) for key, each in value.items()}
         case list():
-            return [_shown(each) for each in value]
+            return [_text(each) for each in value]
     return value
 
 

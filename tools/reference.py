@@ -69,11 +69,11 @@ def permissions_page() -> str:
 
 def policy_page() -> str:
     """Every number that decides, with the comment that explains it."""
-    told = _Told.of(inspect.getsource(policy))
+    source = _CommentedSource.of(inspect.getsource(policy))
     parts = [_head("Policy", "optimizer/decide/policy.py"), _POLICY]
-    for part in told.tree.body:
+    for part in source.tree.body:
         if isinstance(part, ast.ClassDef):
-            rows = list(_numbers(part, getattr(policy, part.name)(), told))
+            rows = list(_numbers(part, getattr(policy, part.name)(), source))
             parts += [f"## {part.name}", ast.get_docstring(part) or "", _table(("Name", "Value", "Why"), rows)]
     return _joined([*parts, "## How well the service's health is judged", _HEALTH, *_health_figures()])
 
@@ -100,7 +100,7 @@ def overlay_page() -> str:
 
     tests = [*_tests(PROJECT / "tests" / "emulator"), *_tests(PROJECT / "tests" / "rehearsal")]
     rows = [
-        (each.service, each.operation, each.rule, _link(each.source), each.known_from, _shown_by(each.operation, tests))
+        (each.service, each.operation, each.rule, _link(each.source), each.known_from, _tests_of(each.operation, tests))
         for _, each in sorted(operations().items())
     ]
     table = _table(("Service", "Operation", "As AWS does", "Source", "Known from", "Shown by"), rows)
@@ -232,7 +232,7 @@ def _conditions(permission: Permission) -> str:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _CommentedSource:
     """A source with its comments: those beside a line of code, and those with a line to themselves, by line."""
 
     tree: ast.Module
@@ -240,7 +240,7 @@ class _Told:
     alone: Mapping[int, str]
 
     @classmethod
-    def of(cls, source: str) -> _Told:
+    def of(cls, source: str) -> _CommentedSource:
         beside: dict[int, str] = {}
         alone: dict[int, str] = {}
         for token in tokenize.generate_tokens(StringIO(source).readline):
@@ -264,18 +264,18 @@ class _Told:
         return next((self.why(each) for each in named), "")
 
 
-def _numbers(part: ast.ClassDef, values: object, told: _Told) -> Iterator[tuple[str, str, str]]:
+def _numbers(part: ast.ClassDef, values: object, source: _CommentedSource) -> Iterator[tuple[str, str, str]]:
     for line in part.body:
         if isinstance(line, ast.AnnAssign):
             name = _name(line.target)
-            yield f"`{name}`", _shown(getattr(values, name)), told.why(line)
+            yield f"`{name}`", _value_text(getattr(values, name)), source.why(line)
 
 
 def _name(target: ast.expr) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, timedelta):
         days = value // timedelta(days=1)
         return f"{days} days" if days > 2 else f"{value // timedelta(hours=1)} hours"
@@ -316,7 +316,7 @@ def _used(name: str, defined: Mapping[str, ast.stmt], seen: set[str]) -> set[str
     return seen
 
 
-def _shown_by(operation: str, tests: Iterable[tuple[str, str]]) -> str:
+def _tests_of(operation: str, tests: Iterable[tuple[str, str]]) -> str:
     method = xform_name(operation)
     called = (f".{method}(", f'"{method}"', f'"{operation}"')
     found = [name for name, source in tests if any(each in source for each in called)]

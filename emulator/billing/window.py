@@ -45,7 +45,7 @@ class Period:
     hours: slice
     estimated: bool
 
-    def shown(self) -> dict[str, str]:
+    def time_period(self) -> dict[str, str]:
         return {"Start": self.start.isoformat(), "End": self.end.isoformat()}
 
 
@@ -99,7 +99,7 @@ def window(account: Account, call: Call, granularity: str | None) -> BillWindow:
     """The range of a call's TimePeriod. Raises AwsError where Cost Explorer refuses it."""
     opened(account, call)
     now = account.clock.now()
-    start, end = _asked(call.parameters["TimePeriod"])
+    start, end = _dates(call.parameters["TimePeriod"])
     if start >= end:
         raise AwsError("ValidationException", "Start date (and hour) should be before end date (and hour)")
     if start > now.date():
@@ -144,7 +144,7 @@ def amount(value: float) -> str:
     return "0" if text in ("", "-0") else text
 
 
-def _asked(period: Mapping[str, Any]) -> tuple[date, date]:
+def _dates(period: Mapping[str, Any]) -> tuple[date, date]:
     try:
         return date.fromisoformat(period["Start"]), date.fromisoformat(period["End"])
     except ValueError as error:

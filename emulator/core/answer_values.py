@@ -58,13 +58,13 @@ def _received(shape: Any, value: Any, protocol: str) -> Any:
         case "float" | "double":
             return float(value)
         case "timestamp":
-            return _asked_time(shape, value)
+            return _received_time(shape, value)
         case "blob":
             return _bytes(value)
     return value
 
 
-def _asked_time(shape: Any, value: Any) -> datetime:
+def _received_time(shape: Any, value: Any) -> datetime:
     moment: datetime = parse_to_aware_datetime(value).astimezone(UTC)
     return moment.replace(microsecond=0) if shape.serialization.get("timestampFormat") == "rfc822" else moment
 

@@ -125,14 +125,14 @@ class SynthesizedPipeline:
         """The project that a ProjectName or a target's Arn refers to; raises WalkFailed if there is none."""
         found = self.projects.get(referred(reference) or "")
         if found is None:
-            raise WalkFailed(f"{shown(reference)} is no CodeBuild project of the pipeline's template.")
+            raise WalkFailed(f"{name_of(reference)} is no CodeBuild project of the pipeline's template.")
         return found
 
     def function(self, reference: Any) -> Function:
         """The inline function that a FunctionName refers to; raises WalkFailed if there is none."""
         found = self.functions.get(referred(reference) or "")
         if found is None:
-            raise WalkFailed(f"{shown(reference)} is no Lambda function with inline code in the pipeline's template.")
+            raise WalkFailed(f"{name_of(reference)} is no Lambda function with inline code in the pipeline's template.")
         return found
 
 
@@ -182,7 +182,7 @@ def referred(reference: Any) -> str | None:
             return None
 
 
-def shown(reference: Any) -> str:
+def name_of(reference: Any) -> str:
     """Text of a reference, for messages."""
     return referred(reference) or json.dumps(reference)
 

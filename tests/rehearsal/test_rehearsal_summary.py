@@ -176,7 +176,7 @@ def test_a_rollback_is_measured_from_the_newest_onset_before_it() -> None:
         return AT + timedelta(minutes=number)
 
     class Told:
-        def told(self, words: str) -> datetime | None:
+        def first_event(self, words: str) -> datetime | None:
             return {"Phase 2 is rolled back": minute(42), "Phase 2 is as it was before": minute(90)}.get(words)
 
     (found,) = reactions_of(Told(), [minute(0), minute(12), minute(60)])  # type: ignore[arg-type]

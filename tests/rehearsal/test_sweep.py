@@ -10,7 +10,7 @@ import pytest
 from domain.errors import UsageError
 from emulator.workload.spec import WorkloadSpec
 from optimizer.model.decision import Choice, guard
-from rehearsal.sweep import Cell, Row, Sweep, headroom, told
+from rehearsal.sweep import Cell, Row, Sweep, headroom, in_words
 from rehearsal.sweep_axis import points_of, short
 from rehearsal.sweep_report import picture
 
@@ -93,9 +93,9 @@ def row(*choices: Choice) -> Row:
 
 def test_where_an_action_turns() -> None:
     labels = ["1M", "2M", "3M"]
-    turning = told(row(Choice.APPLY, Choice.APPLY, Choice.KEEP), labels)
+    turning = in_words(row(Choice.APPLY, Choice.APPLY, Choice.KEEP), labels)
     assert (turning["applied"], turning["kept"], turning["because"]) == ("1M to 2M", "3M", "too hot")
-    always, never = told(row(*[Choice.APPLY] * 3), labels), told(row(*[Choice.KEEP] * 3), labels)
+    always, never = in_words(row(*[Choice.APPLY] * 3), labels), in_words(row(*[Choice.KEEP] * 3), labels)
     assert (always["kept"], never["applied"], never["kept"]) == ("never", "never", "1M")
 
 

@@ -93,12 +93,12 @@ class Update:
         drift = self._drift(logical_id) if self.drift_aware else None
         if not details and not changed and drift in (None, "IN_SYNC", "UNSUPPORTED"):
             return {}
-        told = self._told(logical_id, "Modify" if details else "SyncWithActual", drift)
+        change = self._resource_change(logical_id, "Modify" if details else "SyncWithActual", drift)
         if not details:
-            return told
+            return change
         after = {name: declared.get(name, AFTER_APPLY) for name in declared}
         return {
-            **told,
+            **change,
             "Replacement": replacement(type_name, details),
             "Scope": ["Properties"],
             "Details": details,
@@ -119,9 +119,9 @@ class Update:
 
     def _new(self, logical_id: str) -> dict[str, Any]:
         body = self.stack.template["Resources"][logical_id]
-        told: dict[str, Any] = {"LogicalResourceId": logical_id, "ResourceType": body["Type"]}
+        change: dict[str, Any] = {"LogicalResourceId": logical_id, "ResourceType": body["Type"]}
         name = self._importable(logical_id)
-        return {**told, "Action": "Import", "PhysicalResourceId": name} if name else {**told, "Action": "Add"}
+        return {**change, "Action": "Import", "PhysicalResourceId": name} if name else {**change, "Action": "Add"}
 
     def _importable(self, logical_id: str) -> str | None:
         """The static name of a new resource that exists already; it must be retained, and no other stack's."""
@@ -144,12 +144,12 @@ class Update:
 
     def _gone(self, logical_id: str) -> dict[str, Any]:
         policy = self.before.template["Resources"][logical_id].get("DeletionPolicy", "Delete")
-        told = self._told(logical_id, "Remove", self._drift(logical_id) if self.drift_aware else None)
+        change = self._resource_change(logical_id, "Remove", self._drift(logical_id) if self.drift_aware else None)
         before = json.dumps({"Properties": self.before.resources[logical_id].properties}, default=str)
         kept = "Retain" if policy == "RetainExceptOnCreate" else policy
-        return {**told, "PolicyAction": kept, "BeforeContext": before}
+        return {**change, "PolicyAction": kept, "BeforeContext": before}
 
-    def _told(self, logical_id: str, action: str, drift: str | None) -> dict[str, Any]:
+    def _resource_change(self, logical_id: str, action: str, drift: str | None) -> dict[str, Any]:
         resource = self.before.resources[logical_id]
         return {
             "Action": action,

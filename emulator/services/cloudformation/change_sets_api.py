@@ -124,7 +124,7 @@ def describe_change_set(account: Account, call: Call) -> Answer:
         return shown
     start = int(call.parameters.get("NextToken", 0))
     values = bool(call.parameters.get("IncludePropertyValues", False))
-    shown["Changes"] = [_shown(each, values) for each in made.changes[start : start + PAGE]]
+    shown["Changes"] = [_described_change(each, values) for each in made.changes[start : start + PAGE]]
     return {**shown, "NextToken": str(start + PAGE)} if start + PAGE < len(made.changes) else shown
 
 
@@ -138,7 +138,7 @@ def describe_change_set(account: Account, call: Call) -> Answer:
 )
 def execute_change_set(account: Account, call: Call) -> Answer:
     made = _change_set(account, call)
-    before = _found(account, made.update.before.place)
+    before = _deployed(account, made.update.before.place)
     status, _ = _status(made, account.clock.now())
     if status != "CREATE_COMPLETE" or before is not made.update.before or made.executed:
         raise AwsError(
@@ -245,7 +245,7 @@ def _execution_status(made: Proposed, status: str) -> str:
     return "AVAILABLE" if status == "CREATE_COMPLETE" else "UNAVAILABLE"
 
 
-def _shown(change: Mapping[str, Any], values: bool) -> dict[str, Any]:
+def _described_change(change: Mapping[str, Any], values: bool) -> dict[str, Any]:
     if values:
         return {"Type": "Resource", "ResourceChange": dict(change)}
     hidden = ("BeforeContext", "AfterContext")
@@ -306,7 +306,7 @@ def _change_set(account: Account, call: Call) -> Proposed:
     raise AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
 
 
-def _found(account: Account, place: Place) -> DeployedStack:
+def _deployed(account: Account, place: Place) -> DeployedStack:
     found = account.part(StackStore).find(place)
     if found is None:
         raise AwsError("ValidationError", f"Stack with id {place.stack} does not exist")
@@ -316,4 +316,4 @@ def _found(account: Account, place: Place) -> DeployedStack:
 def _stack(account: Account, call: Call) -> DeployedStack:
     asked = str(call.parameters["StackName"])
     name = asked.split("/")[1] if asked.startswith("arn:") else asked
-    return _found(account, Place(call.account, call.region, name))
+    return _deployed(account, Place(call.account, call.region, name))

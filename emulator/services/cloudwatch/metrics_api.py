@@ -20,7 +20,7 @@ from emulator.core.registry import emulates
 from emulator.services.cloudwatch.alarms import AlarmStates
 from emulator.services.cloudwatch.metric_queries import Queries
 from emulator.services.cloudwatch.published_metrics import samples_of
-from emulator.services.cloudwatch.search import found_by_search
+from emulator.services.cloudwatch.search import expand_searches
 from emulator.workload.points import percentile_of
 from emulator.workload.workload import MetricRequest, MetricSamples
 
@@ -46,7 +46,7 @@ def get_metric_data(account: Account, call: Call) -> Mapping[str, Any]:
     asked = call.parameters
     queries: Sequence[Mapping[str, Any]] = asked.get("MetricDataQueries", ())
     _check_queries(queries)
-    queries = found_by_search(account, (call.account, call.region), queries)
+    queries = expand_searches(account, (call.account, call.region), queries)
     named = Queries.of(account, (call.account, call.region), queries)
     queries = [each for each in queries if each.get("ReturnData", True)]
     start, end = _times(asked)

@@ -30,7 +30,7 @@ _TERM = re.compile(r'(?:(?P<name>[\w:]+|"[^"]+")\s*=\s*)?(?P<value>"[^"]*"|[^\s"
 _USUAL = 300  # seconds, the default period
 
 
-def found_by_search(account: Account, place: tuple[str, str], queries: Sequence[Query]) -> list[Query]:
+def expand_searches(account: Account, place: tuple[str, str], queries: Sequence[Query]) -> list[Query]:
     """The queries, each SEARCH replaced by its matches: each carries the search's id as `SearchId`."""
     whole: list[Query] = []
     for query in queries:

@@ -116,4 +116,4 @@ def page_start(token: str | None, rows: int) -> int:
 
 
 def _period(period: Period) -> dict[str, Any]:
-    return {"TimePeriod": period.shown(), "Estimated": period.estimated}
+    return {"TimePeriod": period.time_period(), "Estimated": period.estimated}

@@ -42,7 +42,7 @@ def get_reservation_coverage(account: Account, call: Call) -> Answer:
     periods = [found.whole()] if groups else found.periods
     rows = [
         {
-            "TimePeriod": each.shown(),
+            "TimePeriod": each.time_period(),
             "Groups": [
                 {"Attributes": dict(names), "Coverage": _coverage(found, members, each)} for names, members in groups
             ],
@@ -78,7 +78,7 @@ def get_reservation_utilization(account: Account, call: Call) -> Answer:
     periods = [found.whole()] if grouped else found.periods
     rows = [
         {
-            "TimePeriod": each.shown(),
+            "TimePeriod": each.time_period(),
             "Groups": [_subscription(found, use, each, call) for use in uses] if grouped else [],
             "Total": _utilization(found, uses, each),
         }

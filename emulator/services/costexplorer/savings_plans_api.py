@@ -48,7 +48,7 @@ def get_savings_plans_coverage(account: Account, call: Call) -> Answer:
     for key in keys:
         groups.setdefault(tuple(_GROUPS[each](key) for each in grouped), []).append(key)
     rows = [
-        {"Attributes": dict(zip(grouped, values, strict=True)), "Coverage": covered, "TimePeriod": period.shown()}
+        {"Attributes": dict(zip(grouped, values, strict=True)), "Coverage": covered, "TimePeriod": period.time_period()}
         for period in ([found.whole()] if grouped else found.periods)
         for values, members in sorted(groups.items())
         if float((covered := _coverage(found, members, period))["TotalCost"])
@@ -69,7 +69,7 @@ def get_savings_plans_utilization(account: Account, call: Call) -> Answer:
     plans = found.book.coverage.plans
     if not any(found.sum(each.committed) for each in plans):
         raise unavailable()
-    rows = [{"TimePeriod": each.shown(), **_utilization(found, plans, each)} for each in found.periods]
+    rows = [{"TimePeriod": each.time_period(), **_utilization(found, plans, each)} for each in found.periods]
     return {"SavingsPlansUtilizationsByTime": rows, "Total": _utilization(found, plans, None)}
 
 

@@ -14,7 +14,7 @@ from moto.dynamodb.models import dynamodb_backends
 from emulator.core.call_record import REHEARSAL
 from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
-from emulator.services.dynamodb.tables_api import API, TableChanges, find_table, shown_table
+from emulator.services.dynamodb.tables_api import API, TableChanges, find_table, table_description
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -50,7 +50,7 @@ def create_table(account: Account, call: Call) -> Answer | None:
     now = account.clock.now()
     account.schedule(now + CREATES, lambda: states.pop(key, None))
     account.schedule(now + ENABLES_BACKUPS, lambda: unavailable.discard(key))
-    return {"TableDescription": shown_table(account, key, table)}
+    return {"TableDescription": table_description(account, key, table)}
 
 
 @emulates(
@@ -80,7 +80,7 @@ def delete_table(account: Account, call: Call) -> Answer | None:
 
         changes.states[key] = "DELETING"
         account.schedule(account.clock.now() + DELETES, end)
-    return {"TableDescription": shown_table(account, key, table)}
+    return {"TableDescription": table_description(account, key, table)}
 
 
 @emulates(

@@ -73,7 +73,7 @@ def update_table(account: Account, call: Call) -> Answer | None:
             _busy_for(account, key, SETTING)
     else:
         _change_index(account, call, key, table, changes[0])
-    return {"TableDescription": shown_table(account, key, table)}
+    return {"TableDescription": table_description(account, key, table)}
 
 
 @emulates(
@@ -90,7 +90,7 @@ def describe_table(account: Account, call: Call) -> Answer | None:
     quiet = changes.state_of(key) == "ACTIVE" and key not in changes.replicas and changes.each_counts_as == 1
     if table is None or (quiet and all(index.status == "ACTIVE" for index in table.global_indexes)):
         return None
-    return {"Table": shown_table(account, key, table)}
+    return {"Table": table_description(account, key, table)}
 
 
 @emulates(
@@ -249,7 +249,7 @@ def _busy_for(account: Account, key: Key, time: timedelta, then: Callable[[], ob
     account.schedule(account.clock.now() + time, end)
 
 
-def shown_table(account: Account, key: Key, table: Any) -> dict[str, Any]:
+def table_description(account: Account, key: Key, table: Any) -> dict[str, Any]:
     """moto's own description of a table, with the changes under way."""
     changes = account.part(TableChanges)
     shown = dict(table.describe()["TableDescription"])

@@ -14,10 +14,10 @@ from emulator.services.elasticache.replication_groups import (
     CacheEvents,
     add_shard,
     find_group,
+    group_description,
     refuse_busy,
     set_status,
     share_slots,
-    shown,
     tell,
     zones_of,
 )
@@ -55,7 +55,7 @@ def create_replication_group(account: Account, call: Call) -> Answer:
     share_slots(group)
     name = group.replication_group_id
     group.configuration_endpoint["address"] = f"clustercfg.{name}.rehearsal.{call.region}.cache.amazonaws.com"
-    return {"ReplicationGroup": shown(account, call)}
+    return {"ReplicationGroup": group_description(account, call)}
 
 
 @emulates(

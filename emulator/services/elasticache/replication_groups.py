@@ -79,7 +79,7 @@ def tell(account: Account, call: Call, group: Any, message: str) -> None:
     account.part(CacheEvents).told.append(event)
 
 
-def shown(account: Account, call: Call) -> dict[str, Any]:
+def group_description(account: Account, call: Call) -> dict[str, Any]:
     """The group that the call names, as DescribeReplicationGroups shows it."""
     client = account.client("elasticache", call.account, call.region)
     (found,) = client.describe_replication_groups(ReplicationGroupId=call.parameters["ReplicationGroupId"])[

@@ -14,13 +14,13 @@ from emulator.services.elasticache.replication_groups import (
     add_shard,
     bytes_used,
     find_group,
+    group_description,
     refuse_busy,
     refuse_shortage,
     remove_nodes,
     remove_shard,
     set_status,
     share_slots,
-    shown,
     tell,
     usable,
     zones_of,
@@ -150,7 +150,7 @@ def modify_shards(account: Account, call: Call) -> Answer:
     source=f"{API}/API_DecreaseReplicaCount.html",
 )
 def decrease_replicas(account: Account, call: Call) -> Answer:
-    group, count = _replicas_asked(call)
+    group, count = _requested_replicas(call)
     if group.multi_az == "enabled" and count < 1:
         raise AwsError("InvalidParameterValue", "With Multi-AZ each shard needs at least one replica.")
     if count >= _fewest(group) - 1:
@@ -171,7 +171,7 @@ def decrease_replicas(account: Account, call: Call) -> Answer:
     source=f"{API}/API_IncreaseReplicaCount.html",
 )
 def increase_replicas(account: Account, call: Call) -> Answer:
-    group, count = _replicas_asked(call)
+    group, count = _requested_replicas(call)
     if count <= _fewest(group) - 1:
         raise AwsError("InvalidParameterValue", f"The group has {_fewest(group) - 1} replicas: {count} is no increase.")
     refuse_shortage(account, group.cache_node_type)
@@ -188,7 +188,7 @@ def increase_replicas(account: Account, call: Call) -> Answer:
 def _change(account: Account, call: Call, group: Any, length: timedelta, end: Callable[[], None]) -> Answer:
     """The group is modifying for a while after the call; at the end it is changed, and available."""
     group.changing = True
-    answer = {**shown(account, call), "Status": "modifying"}
+    answer = {**group_description(account, call), "Status": "modifying"}
 
     def begin() -> None:
         set_status(group, "modifying")
@@ -213,7 +213,7 @@ def _pending(group: Any, values: Mapping[str, str]) -> None:
             member["pending"] = values
 
 
-def _replicas_asked(call: Call) -> tuple[Any, int]:
+def _requested_replicas(call: Call) -> tuple[Any, int]:
     group, asked = find_group(call), call.parameters
     refuse_busy(group)
     if asked.get("ApplyImmediately") is not True:

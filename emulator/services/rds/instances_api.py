@@ -68,7 +68,7 @@ def create_instance(account: Account, call: Call) -> Answer | None:
         instance.status = "available"
 
     account.schedule(account.clock.now() + CREATES, complete)
-    return _shown(account, call)
+    return _description(account, call)
 
 
 @emulates(
@@ -101,7 +101,7 @@ def modify_instance(account: Account, call: Call) -> Answer:
             begins = maintenance(instance.preferred_maintenance_window, now)
         account.schedule(begins, lambda: _begin(account, instance, pending))
         account.schedule(begins + CHANGES_CLASS, lambda: _apply(instance, pending))
-    return _shown(account, call)
+    return _description(account, call)
 
 
 @emulates(
@@ -139,7 +139,7 @@ def delete_instance(account: Account, call: Call) -> Answer | None:
         account.part(Disturbances).add(now, PROMOTES)
     store = backend(call)
     account.schedule(now + DELETES, lambda: store.databases.pop(instance.db_instance_identifier, None))
-    return _shown(account, call)
+    return _description(account, call)
 
 
 def _begin(account: Account, instance: Any, pending: dict[str, Any]) -> bool:
@@ -166,7 +166,7 @@ def _apply(instance: Any, pending: dict[str, Any]) -> bool:
     return True
 
 
-def _shown(account: Account, call: Call) -> Answer:
+def _description(account: Account, call: Call) -> Answer:
     client = account.client("rds", call.account, call.region)
     name = call.parameters["DBInstanceIdentifier"]
     return {"DBInstance": client.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]}

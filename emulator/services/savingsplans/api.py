@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     source="https://docs.aws.amazon.com/savingsplans/latest/APIReference/API_DescribeSavingsPlans.html",
 )
 def describe_savings_plans(account: Account, call: Call) -> Answer:
-    asked = call.parameters
+    request = call.parameters
     if call.account != account.production:
         return {"savingsPlans": []}
-    shown = [_shown(account, call, each) for each in account.part(Billing).spec.savings_plans]
-    return {"savingsPlans": [each for each in shown if _asked_for(each, asked)]}
+    plans = [_description(account, call, each) for each in account.part(Billing).spec.savings_plans]
+    return {"savingsPlans": [each for each in plans if _matches(each, request)]}
 
 
-def _asked_for(shown: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    if asked.get("filters"):
+def _matches(plan: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    if request.get("filters"):
         raise NotImplementedError("filters of DescribeSavingsPlans are not emulated: ask by state, id or ARN.")
     wanted = (("states", "state"), ("savingsPlanIds", "savingsPlanId"), ("savingsPlanArns", "savingsPlanArn"))
-    return all(not asked.get(name) or shown[member] in asked[name] for name, member in wanted)
+    return all(not request.get(name) or plan[member] in request[name] for name, member in wanted)
 
 
-def _shown(account: Account, call: Call, each: SavingsPlanSpec) -> dict[str, Any]:
+def _description(account: Account, call: Call, each: SavingsPlanSpec) -> dict[str, Any]:
     seconds = int((each.end - each.begin).total_seconds())
     now = account.clock.now()
     ec2 = {"ec2InstanceFamily": each.family, "region": each.region} if each.type == "EC2Instance" else {}

@@ -47,12 +47,12 @@ def get_parameter_history(account: Account, call: Call) -> Answer:
     setters = account.part(Setters).by_version
     name = str(call.parameters["Name"])
 
-    def told(each: dict[str, Any]) -> dict[str, Any]:
+    def with_setter(each: dict[str, Any]) -> dict[str, Any]:
         who = setters.get((call.account, call.region, name, int(each["Version"])))
         return {**each, "LastModifiedUser": who} if who else each
 
     answer = call.forward()
-    return {**answer, "Parameters": [told(each) for each in answer["Parameters"]]}
+    return {**answer, "Parameters": [with_setter(each) for each in answer["Parameters"]]}
 
 
 @emulates(
