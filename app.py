@@ -1,7 +1,7 @@
-"""Synthesize the pipeline and everything it deploys into `cdk.out`.
+"""Synthesizes the pipeline and everything it deploys into `cdk.out`.
 
-The environment is that of cdk.json, or of the file that TAP_ENVIRONMENT or `-c environment=FILE` names, a path in this
-repository.
+The environment comes from cdk.json, or from the file that TAP_ENVIRONMENT or `-c environment=FILE` names, a path in
+this repository.
 
 `python app.py` and `cdk synth` give the same templates: the CLI passes context by itself, without it
 the context of cdk.json is read here.

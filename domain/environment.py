@@ -1,10 +1,10 @@
-"""Where the platform is deployed and who gets its mails: one validated value, read from `cdk.json` or a file.
+"""The platform's accounts, Regions and addresses: one validated value, read from `cdk.json` or a file.
 
 Synthesis, the pipeline and the command line share it, so it imports no aws_cdk. The repository
 ships an example environment, which synthesizes and rehearses but must never be deployed to.
 
-`TAP_ENVIRONMENT` names a file of the repository in its place. The pipeline tells the jobs that synthesize
-the same file, by its path in the repository: what a job has is the commit, and nothing else.
+`TAP_ENVIRONMENT` names a file of the repository instead. The pipeline gives the jobs that synthesize
+the same file, by its path in the repository: a job has only the commit.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Value(BaseModel):
 
 
 class Accounts(_Value):
-    """The account that runs the pipeline, and the one the platform lives in."""
+    """The account that runs the pipeline, and the account of the platform."""
 
     tooling: AccountId
     production: AccountId
@@ -64,7 +64,7 @@ IN_CDK_JSON = "cdk.json, environment"
 class Region(_Value):
     """One Region and the availability zones used in it: two to six, which is the most that a Region has.
 
-    The design does not allow one. An Application Load Balancer wants subnets of at least two zones (Elastic Load
+    The design does not allow one. An Application Load Balancer needs subnets of at least two zones (Elastic Load
     Balancing API, CreateLoadBalancer), and so does a DB subnet group (RDS API, CreateDBSubnetGroup), of which the
     primary and each replica Region have one.
     """
@@ -100,9 +100,9 @@ class Environment(_Value):
     An Aurora Global Database takes up to ten (Aurora User Guide, "Configuration requirements of an Amazon Aurora
     global database"); the platform was designed for five at most.
 
-    `domain` is the name the platform answers at; the certificate covers it. `table_replicas` adds
+    `domain` is the platform's host name; the certificate covers it. `table_replicas` adds
     DynamoDB replicas in the replica Regions; "keys" adds only the replicas of their key, which must be deployed
-    before them. With `second_approver`, a plan with one-way moves wants a
+    before them. With `second_approver`, a plan with one-way moves needs a
     second person, who is none of `committers` (the names of users or sessions that push to the
     branch). `weekly_start` releases the newest commit every Monday.
     """
@@ -208,7 +208,7 @@ def require_regions(environment: Environment, secondaries: Collection[int], file
 
 
 def file_in_repository(named: str, repository: Path) -> str:
-    """The file's path within the repository. Raises EnvironmentInvalid when it lies elsewhere."""
+    """The file's path within the repository. Raises EnvironmentInvalid if it is outside."""
     path = (repository / named).resolve()
     if not path.is_relative_to(repository.resolve()):
         raise EnvironmentInvalid(f"{named}: is not inside the repository {repository}, and a build has nothing else")
@@ -216,7 +216,7 @@ def file_in_repository(named: str, repository: Path) -> str:
 
 
 def _read(path: Path) -> tuple[str, object]:
-    """The file's name for messages, and what it holds."""
+    """The file's name for messages, and its content."""
     try:
         text = path.read_text()
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
@@ -232,7 +232,7 @@ def _first_problem(error: ValidationError) -> str:
     first, *more = error.errors()
     field = ".".join(str(part) for part in first["loc"]) or "environment"
     given = "" if first["type"] in {"missing", "extra_forbidden"} else f", not {str(first['input'])[:80]!r}"
-    if first["type"] == "value_error":  # our own words already say what was found
+    if first["type"] == "value_error":  # our own message already has the value
         given = ""
     message = first["msg"].removeprefix("Value error, ")
     return f"{field}: {message}{given}" + (f" (and {len(more)} more)" if more else "")

@@ -3,31 +3,31 @@
     OptimizerError                    one clear line: what failed, on which resource, what to do next
     +-- UsageError               64   the command line or the job's environment is wrong
     +-- Refused                   2   the plan, the state or the rules do not allow it
-    |   +-- PlanChanged               the account no longer is what the approved plan saw
-    |   +-- ResourceGone              a resource that the plan is about was deleted
-    |   +-- PlanTampered              the plan file is not what its hash says
-    |   +-- PlanSuperseded            another plan took this one's place
+    |   +-- PlanChanged               the account changed after the plan was approved
+    |   +-- ResourceGone              a resource of the plan was deleted
+    |   +-- PlanTampered              the plan file does not match its hash
+    |   +-- PlanSuperseded            another plan replaced this one
     |   +-- NotApproved               nobody approved this plan
-    |   +-- JournalDamaged            an item of the journal does not hold what was written
+    |   +-- JournalDamaged            an item of the journal differs from what was written
     |   +-- WrongState                the phase is not in a state that allows this
-    |   +-- TenantOwned               a tenant owns the resource, or a part of it that would be touched
+    |   +-- TenantOwned               a tenant owns the resource, or an affected part of it
     |   +-- BlastRadius               the plan would change more than the policy allows at once
     |   +-- OneWayBegun               an irreversible move has begun: there is no way back
-    |   +-- WayBackClosed             a reversible move cannot be undone any more: a person has to mend it first
+    |   +-- WayBackClosed             a reversible move cannot be undone any more: a person has to repair it first
     |   +-- AssemblyRefused           the assembly must not be deployed now
-    |   +-- PriceMissing              what is billed has no known price
-    |   +-- CostsUnknown              Cost Explorer does not answer, or not in US dollars
-    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack takes none
+    |   +-- PriceMissing              a billed item has no known price
+    |   +-- CostsUnknown              Cost Explorer gives no answer, or none in US dollars
+    |   +-- ReconcileRefused          a stack's change set is not harmless, or the stack accepts none
     |   +-- Stopped                   the kill switch is set
-    |   +-- ItemRefused               an item does not fit into the merged table, or is not one of its
-    +-- LeaseLost                 6   somebody else holds the plan's lock
-    +-- Unhealthy                 4   not yet, not surely healthy, or an alarm stands: hold
+    |   +-- ItemRefused               an item does not fit into the merged table, or does not belong to it
+    +-- LeaseLost                 6   another process holds the plan's lock
+    +-- Unhealthy                 4   too early, health uncertain, or an alarm in ALARM: hold
     |   +-- NotNow                    the calendar keeps the phase from beginning today
-    +-- Breach                    3   errors or latency left their limits
+    +-- Breach                    3   errors or latency exceeded their limits
     +-- Differences               5   code and account do not agree
     +-- MoveFailed                7   a change did not reach its target in time, or AWS said it failed
-    |   +-- TurnedBack                AWS took the change back because an alarm rang: the phase is rolled back
-    |   +-- OwnerUnread               whose the resource is cannot be read: nothing is changed, and no tenant is named
+    |   +-- TurnedBack                AWS rolled the change back because of an alarm: the phase is rolled back
+    |   +-- OwnerUnread               the owner of the resource cannot be read: nothing is changed, no tenant is named
     +-- AwsFailed                 7   an AWS call failed after botocore's retries
 
 Each class carries the exit code of the command line. Exit code 1 is left to Python itself.
@@ -115,7 +115,7 @@ class PriceMissing(Refused):
 
 
 class CostsUnknown(Refused):
-    """`code` is AWS's error code, where AWS refused."""
+    """`code` is AWS's error code, if AWS refused."""
 
     def __init__(self, message: str, code: str = "") -> None:
         super().__init__(message)

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_
 
 from domain.indexes import INDEXES, MERGED, merged_indexes
 
-# Aurora's least: point-in-time recovery is the primary's matter, a secondary is restored from it.
+# Aurora's minimum: the primary has point-in-time recovery, and a secondary is restored from it.
 SECONDARY_BACKUP_DAYS = 1
-# No part of a sizing: nothing changes the class of a secondary, or what an instance of the fleet carries.
+# Not part of a sizing: no action changes the class of a secondary, or an instance's disk.
 SECONDARY_CLASS = "db.r6g.4xlarge"
 FLEET_VOLUME_GB = 50
 
@@ -103,9 +103,9 @@ class Sizing(_Value):
         return tables
 
     def consolidated(self, kept: Collection[str], *, stream: bool = True) -> Self:
-        """With the merged table, in the source indexes that are `kept`; with a stream where its changes were followed.
+        """The sizing with the merged table and its sources' `kept` indexes; with a stream if changes were followed.
 
-        Its sources stay as they are: they are retained, and only a person deletes them (docs/adr).
+        The sources stay unchanged: they are retained, and only a person deletes them (docs/adr).
         """
         merged = TableSizing(indexes=merged_indexes(kept), stream=stream)
         return self.model_copy(update={"tables": {**self.tables, MERGED: merged}})
@@ -119,7 +119,7 @@ class SizingRecord(_Value):
 
 
 class UnreadableSizing(ValueError):
-    """The sizing file exists and cannot be understood: synthesizing from it would undo the optimizer."""
+    """The sizing file exists and is invalid: synthesis without it would undo the optimizer's changes."""
 
 
 Sizing.AS_DESIGNED = Sizing(
@@ -143,9 +143,9 @@ Sizing.AS_DESIGNED = Sizing(
 
 
 def read_sizing(path: Path, design: Sizing = Sizing.AS_DESIGNED) -> SizingRecord:
-    """The record in `path`; the design when there is no such file (nothing was ever accepted).
+    """The record in `path`; the design if there is no such file (nothing was ever accepted).
 
-    Raises UnreadableSizing when the file is there and is not a sizing record.
+    Raises UnreadableSizing if the file exists and is not a sizing record.
     """
     if not path.exists():
         return SizingRecord(revision=0, sizing=design)

@@ -1,8 +1,8 @@
-"""Before `make deploy` and `make destroy`: may this environment be deployed to, and what stays behind.
+"""Checks before `make deploy` and `make destroy`: a valid environment, and the resources that stay.
 
 `python -m pipeline.deployable` refuses the example environment, and prints the bootstrap commands
 of the real one. An environment in a file, named by TAP_ENVIRONMENT, has to be committed: Build
-synthesizes from what the repository holds. `--leaves` says what destroying the pipeline does not remove.
+synthesizes from the repository. `--leaves` prints the resources that destroying the pipeline does not remove.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FILL_IN = (
 
 
 def main(argv: Sequence[str] | None = None, *, project: Path = PROJECT) -> int:
-    """Exit code 0 when it may go on, 2 when the environment is the example or cannot be used."""
+    """Exit code 0 if the deployment may go on, 2 if the environment is the example or cannot be used."""
     parser = argparse.ArgumentParser(prog="pipeline.deployable", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--leaves", action="store_true", help="say what destroying the pipeline leaves")
     arguments = parser.parse_args(argv)
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None, *, project: Path = PROJECT) -> int:
 
 
 def _environment(named: str | None, project: Path) -> Environment:
-    """What synthesis reads, here and in Build. Raises EnvironmentInvalid, also for a file that git does not know."""
+    """The environment that synthesis reads, here and in Build. EnvironmentInvalid also for an uncommitted file."""
     if not named:
         return load_environment(json.loads((project / "cdk.json").read_text())["context"]["environment"])
     file = file_in_repository(named, project)
@@ -74,7 +74,7 @@ def _environment(named: str | None, project: Path) -> Environment:
 def bootstrap_commands(environment: Environment, *, tooling: str, production: str) -> list[str]:
     """The commands that prepare each account and Region; production trusts the tooling account.
 
-    The boundary of what CloudFormation may do in production comes first: bootstrapping takes it by its name.
+    The boundary of CloudFormation's rights in production comes first: bootstrapping refers to it by name.
     """
     regions = [environment.primary.name, *(replica.name for replica in environment.replicas)]
     policy = "--cloudformation-execution-policies arn:aws:iam::aws:policy/AdministratorAccess"

@@ -1,7 +1,7 @@
-"""The pipeline's jobs: one method each. What a job runs is its file in `buildspecs/`.
+"""The pipeline's jobs: one method each. The commands of a job are in its file in `buildspecs/`.
 
 Every job has the same variables (`optimizer/ports/settings.py` reads them) and has a role of its own,
-which may touch the journal as far as its verb does and assume its role in production, nothing else.
+which may use the journal as its verb does and assume its role in production, nothing else.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BUILDSPECS = Path(__file__).parents[1] / "buildspecs"
 MINUTES = cdk.Duration.minutes
 # An instance refresh of the fleet, an Aurora resize and a resharding take hours; CodeBuild would stop after one.
 LONG = cdk.Duration.hours(8)
-# Longer than any window, short enough that a forgotten gate is noticed; a gate nobody answers is asked again.
+# Longer than any window, short enough that a forgotten gate is noticed; a gate that nobody answers opens again.
 GATE_TIMEOUT = cdk.Duration.days(14)
 
 
@@ -57,7 +57,7 @@ def read_buildspec(job: str) -> dict[str, Any]:
 
 
 class Jobs(Construct):
-    """Makes the steps of the pipeline, and what the watch's own projects share with them."""
+    """The steps of the pipeline, and the roles and settings that they share with the watch's own projects."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Jobs(Construct):
         )
 
     def build(self) -> cdk_pipelines.CodeBuildStep:
-        """Checks, the sizing in force, synthesis, freeze check."""
+        """The build: checks, the sizing in force, synthesis, freeze check."""
         return self._step(
             "Synth",
             "build",
@@ -101,7 +101,7 @@ class Jobs(Construct):
         )
 
     def check_again(self, pipeline: cdk_pipelines.CodePipeline) -> cdk_pipelines.CodeBuildStep:
-        """The freeze check of Build once more, right before Production deploys what Build made.
+        """The freeze check of Build once more, right before Production deploys Build's output.
 
         An execution can wait between the two, or be retried, while a plan is approved or a phase accepted.
         """
@@ -119,7 +119,7 @@ class Jobs(Construct):
         self._journal.grant_write(role)  # an override of the freeze is recorded
         self._controls.grant_read(role)
         self._controls.grant_read_who_overrides(role)
-        # The freeze check compares with what is deployed here as well: the pipeline's own stacks.
+        # The freeze check also compares with the stacks deployed here: the pipeline's own.
         stacks = self._own_stacks()
         role.add_to_policy(iam.PolicyStatement(actions=["cloudformation:GetTemplate"], resources=stacks))
         for arn in stacks:
@@ -134,9 +134,9 @@ class Jobs(Construct):
         return self._step("Analyze", "analyze", role, roles.ANALYZE, timeout=MINUTES(60), output="out")
 
     def drift_check(self) -> cdk_pipelines.CodeBuildStep:
-        """After Analyze: CloudFormation would change what nobody changed? The plan is held, and people get a mail."""
+        """After Analyze: if CloudFormation would change untouched resources, hold the plan and send a mail."""
         role = self.role("drift-check", production=(roles.RECONCILE,))
-        self._journal.grant_write(role)  # that people were told
+        self._journal.grant_write(role)  # the mail that was sent
         self._notifications.grant_publish(role)
         return self._step(
             "DriftCheck", "drift-check", role, roles.RECONCILE, timeout=MINUTES(60), more=self._telling_people
@@ -147,11 +147,11 @@ class Jobs(Construct):
         return {"TAP_TOPIC_ARN": self._notifications.topic_arn}
 
     def approval(self, analyze: cdk_pipelines.CodeBuildStep) -> list[cdk_pipelines.Step]:
-        """The gates of the plan, then the record of who passed them."""
+        """The gates of the plan, then the record of the people who passed them."""
         return cdk_pipelines.Step.sequence([*self._plan_gates(analyze), self._approve(analyze)])
 
     def _plan_gates(self, analyze: cdk_pipelines.CodeBuildStep) -> list[TimedApproval]:
-        """People read what the plan would do, and approve or reject it: one, or two where that is wanted."""
+        """The gates at which people read the plan, and approve or reject it: one, or two with a second approver."""
         gates = [self._plan_gate(APPROVE, analyze, "")]
         if self._environment.second_approver:
             second = "SECOND approval, which counts for one-way moves: by another person, who does not push here. "
@@ -166,7 +166,7 @@ class Jobs(Construct):
         return self._gate(id, text, analyze)
 
     def _approve(self, analyze: cdk_pipelines.CodeBuildStep) -> cdk_pipelines.CodeBuildStep:
-        """After the plan's gate: CloudFormation is checked again, and what was approved is recorded."""
+        """After the plan's gate: CloudFormation is checked again, and the approval is recorded."""
         role = self.role("approve", production=(roles.RECONCILE,))
         self._journal.grant_write(role)
         self._notifications.grant_publish(role)
@@ -185,7 +185,7 @@ class Jobs(Construct):
         return cdk_pipelines.Step.sequence([apply, gate, self._accept(phase)])
 
     def _gate(self, id: str, text: str, analyze: cdk_pipelines.CodeBuildStep) -> TimedApproval:
-        """A gate that links to the plan's dashboard, where Analyze, Accept and Rollback leave it."""
+        """A gate that links to the plan's dashboard, which Analyze, Accept and Rollback publish."""
         region, bucket = self._environment.primary.name, self._records.bucket.bucket_name
         dashboard = (
             f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}"
@@ -198,14 +198,14 @@ class Jobs(Construct):
         return f"https://github.com/{self._environment.repository}/blob/{self._environment.branch}/docs/runbook.md"
 
     def publish(self) -> cdk_pipelines.CodeBuildStep:
-        """Dashboard, plan and journal as the execution's artifact, and filed beside the journal."""
+        """Dashboard, plan and journal as the execution's artifact, and published beside the journal."""
         role = self.role("publish", production=(roles.ANALYZE,))
         self._journal.grant_read(role)
         self._records.grant_publish(role)
         return self._step("Publish", "publish", role, roles.ANALYZE, timeout=MINUTES(30), output="out")
 
     def rolling_back_role(self, job: str) -> iam.Role:
-        """The role of `watch` or `rollback`: undo in production, and answer the gate that waits or open it again."""
+        """The role of `watch` or `rollback`: undo in production, and answer the waiting gate or open it again."""
         role = self.role(job, production=(roles.ACT,))
         self._journal.grant_write(role)
         self._controls.grant_read(role)
@@ -221,7 +221,7 @@ class Jobs(Construct):
         return role
 
     def _grant_schedule(self, role: iam.Role, switch: str, ring: str) -> None:
-        """Switch the watch's schedule and the alarm on its heartbeat; by name, as the project needs this role."""
+        """Grant switching of the watch's schedule and its heartbeat alarm; by name, as the project needs this role."""
         rule = self._named("events", "rule", WATCH_NAME)
         alarm = self._named("cloudwatch", "alarm", f"{WATCH_NAME}-silent", cdk.ArnFormat.COLON_RESOURCE_NAME)
         role.add_to_policy(iam.PolicyStatement(actions=[switch], resources=[rule]))
@@ -239,7 +239,7 @@ class Jobs(Construct):
         return cdk.Stack.of(self).format_arn(service=service, resource=resource, resource_name=name, arn_format=form)
 
     def measuring_role(self) -> iam.Role:
-        """The role of `measure-savings`: read what production costs, keep it in the journal and on the page."""
+        """The role of `measure-savings`: read the costs of production, store them in the journal and on the page."""
         role = self.role("measure-savings", production=(roles.ANALYZE,))
         self._journal.grant_write(role)
         self._records.grant_publish(role)
@@ -253,7 +253,7 @@ class Jobs(Construct):
         return role
 
     def role(self, job: str, production: Sequence[str] = ()) -> iam.Role:
-        """A job's own role; `production` names the roles it may assume there. Made once a job."""
+        """A job's own role; `production` names the roles that it may assume there. Made once per job."""
         id = f"{job.capitalize()}Role"
         made = self.node.try_find_child(id)
         if isinstance(made, iam.Role):
@@ -293,7 +293,7 @@ class Jobs(Construct):
 
     @property
     def synthesizing(self) -> dict[str, str]:
-        """What a job that runs app.py gets as well: the file of the environment, if it is not in cdk.json."""
+        """A further variable of jobs that run app.py: the file of the environment, if it is not in cdk.json."""
         return {VARIABLE: self._environment_file} if self._environment_file else {}
 
     def logging(self, name: str) -> codebuild.LoggingOptions:
@@ -375,7 +375,7 @@ class Jobs(Construct):
         )
 
     def _grant_reject(self, role: iam.Role) -> None:
-        """Reject the gate that waits: a part of every rollback, whichever job begins it."""
+        """Grant rejecting the waiting gate: a part of every rollback, whichever job begins it."""
         role.add_to_policy(self._may_use_gates("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult"))
 
     def _may_use_gates(self, *actions: str) -> iam.PolicyStatement:
@@ -397,7 +397,7 @@ class Jobs(Construct):
         return iam.PolicyStatement(actions=["codepipeline:RetryStageExecution"], resources=stages)
 
     def _own_stacks(self) -> list[str]:
-        """The stacks of the tooling account: the pipeline's, and what CDK makes for it in each other Region."""
+        """The stacks of the tooling account: the pipeline's, and CDK's support stack in each other Region."""
         stack, others = cdk.Stack.of(self), [replica.name for replica in self._environment.replicas]
         places = {stack.region: STACK_NAME, **{region: f"{STACK_NAME}-support-{region}" for region in others}}
         return [
@@ -410,8 +410,8 @@ class Jobs(Construct):
 class TimedApproval(cdk_pipelines.Step):
     """A manual approval with a timeout of its own: CDK's ManualApprovalStep leaves it at seven days.
 
-    `text` is what the person at the gate reads, `link` where the console sends them; both may hold
-    variables that earlier jobs exported.
+    `text` is the message for the person at the gate, `link` the page that the console links to; both may
+    contain variables that earlier jobs exported.
     """
 
     def __init__(self, id: str, *, text: str, link: str, notify: sns.ITopic) -> None:
@@ -425,7 +425,7 @@ class TimedApproval(cdk_pipelines.Step):
     def produce_action(
         self, stage: codepipeline.IStage, options: cdk_pipelines.ProduceActionOptions
     ) -> cdk_pipelines.CodePipelineActionFactoryResult:
-        """Adds the approval to the pipeline's stage."""
+        """Add the approval to the pipeline's stage."""
         stage.add_action(
             codepipeline_actions.ManualApprovalAction(
                 action_name=options.action_name,

@@ -1,10 +1,10 @@
-"""Before the first deployment: asks both accounts for what it would fail without, and shows one table.
+"""Checks before the first deployment: reads its preconditions from both accounts, and prints one table.
 
 `python -m pipeline.preflight`, run by `make preflight` and by `make deploy`. It reads with the operator's
-credentials: of the tooling account the default ones, or those of TOOLING_PROFILE; of production those of
+credentials: for the tooling account the default ones, or those of TOOLING_PROFILE; for production those of
 PRODUCTION_PROFILE. It changes nothing; with `--start-builds` it starts three builds of `tap-watch` at once, since a
-new account may run one build or none whatever its quota says. A line that could not be checked says why, and stops
-nothing.
+new account may run one build or none whatever its quota says. A line that could not be checked gives the reason, and
+does not stop the deployment.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Answer = Row | Sequence[Row]
 
 @dataclass(frozen=True)
 class Question:
-    """One check: what it is about, and how it is read. `ask` may raise what AWS raises."""
+    """One check: its subject, and the function that reads it. `ask` may raise AWS's errors."""
 
     what: str
     ask: Callable[[], Answer]
 
 
 def questions(environment: Environment, tooling: Where | None, production: Where | None) -> Iterator[Question]:
-    """Everything that is checked, of the accounts that there are credentials for."""
+    """All checks of the accounts for which there are credentials."""
     regions = (environment.primary.name, *(each.name for each in environment.replicas))
     for where, trusted in ((tooling, None), (production, environment.accounts.tooling)):
         for at in (where.at(region) for region in regions) if where else ():
@@ -76,7 +76,7 @@ def _of_production(environment: Environment, home: Where, regions: Sequence[str]
 
 
 def asked(questions: Iterable[Question]) -> Iterator[Row]:
-    """The answers; one that AWS or the network refuses is a line of its own."""
+    """The lines of all checks; one that AWS or the network refuses is a line with the error."""
     for each in questions:
         try:
             answer = each.ask()
@@ -91,7 +91,7 @@ def asked(questions: Iterable[Question]) -> Iterator[Row]:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """What, found, wanted, what to do; the lines that want something first."""
+    """The table: subject, actual value, wanted value, what to do; lines with something to do come first."""
     ordered = sorted(rows, key=lambda row: {False: 0, None: 1, True: 2}[row.good])
     cells = [("", "what", "found", "wanted", "what to do")]
     marks = {True: "ok", False: "NO", None: "?"}
@@ -106,7 +106,7 @@ def main(
     project: Path = PROJECT,
     sessions: Callable[[str | None], Any] = lambda profile: boto3.Session(profile_name=profile),
 ) -> int:
-    """Exit code 0 when nothing that was checked is missing, 2 otherwise, or when the environment is the example's."""
+    """Exit code 0 if no checked precondition is missing, 2 otherwise, or if the environment is the example."""
     parser = argparse.ArgumentParser(prog="pipeline.preflight", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--start-builds", action="store_true", help="start three builds of tap-watch at once")
     arguments = parser.parse_args(argv)

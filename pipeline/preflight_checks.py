@@ -1,4 +1,4 @@
-"""What `pipeline.preflight` asks, a function for each: it reads one thing and gives a line of the table."""
+"""The checks of `pipeline.preflight`: each function reads one precondition and returns lines of the table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stages.aurora import ENGINE, ENGINE_VERSION
 from stages.cache import ENGINE_VERSION as REDIS_VERSION
 from stages.production import STACKS
 
-BOOTSTRAP_VERSION = 6  # what the templates' own rule asks for
+BOOTSTRAP_VERSION = 6  # the minimum in the templates' own rule
 BUILDS = 3  # a phase's job, the watch, and the rollback
 VCPUS = {"m5.4xlarge": 16}
 ROLES = ("autoscaling", "elasticloadbalancing", "rds", "elasticache")
@@ -29,7 +29,7 @@ BEGUN_WITHIN = 300  # seconds until three builds at once have left the queue
 
 @dataclass(frozen=True)
 class Row:
-    """One line. `good` is None for what cannot be told: it stops nothing."""
+    """One line. `good` is None if it could not be checked, which does not stop the deployment."""
 
     what: str
     found: str
@@ -50,12 +50,12 @@ class Where:
         return self.session.client(service, region_name=self.region)
 
     def at(self, region: str) -> Where:
-        """The same account elsewhere."""
+        """The same account in another Region."""
         return Where(self.session, region)
 
 
 def account(where: Where, name: str, wanted: str) -> Row:
-    """Whether these are credentials of the account; the other checks run only then."""
+    """Whether the credentials belong to the account; the other checks run only then."""
     do = f"name a profile of it: make preflight {name.upper()}_PROFILE=NAME"
     try:
         number = where.client("sts").get_caller_identity()["Account"]
@@ -65,7 +65,7 @@ def account(where: Where, name: str, wanted: str) -> Row:
 
 
 def quotas(sizing: Sizing, zones: int = 3) -> Iterator[tuple[str, tuple[str, str], int]]:
-    """Name, service and quota code, and what the design needs at its largest (Service Quotas, the services' pages)."""
+    """Name, service and quota code, and the design's maximum need (Service Quotas, the services' pages)."""
     fleet, cache = sizing.fleet, sizing.cache
     yield "vCPU of On-Demand Standard instances", ("ec2", "L-1216C47A"), fleet.maximum * VCPUS[fleet.instance_type]
     yield "Elastic IPs", ("ec2", "L-0263D0A3"), zones  # each has a NAT gateway
@@ -75,7 +75,7 @@ def quotas(sizing: Sizing, zones: int = 3) -> Iterator[tuple[str, tuple[str, str
 
 
 def quota(where: Where, what: str, code: tuple[str, str], wanted: int) -> Row:
-    """The quota in force; where nobody ever asked for more, AWS's default."""
+    """The quota in force: AWS's default if no increase was ever requested."""
     request = {"ServiceCode": code[0], "QuotaCode": code[1]}
     client = where.client("service-quotas")
     try:
@@ -89,7 +89,7 @@ def quota(where: Where, what: str, code: tuple[str, str], wanted: int) -> Row:
 
 
 def builds_by_quota(where: Where) -> Row:
-    """The two quotas of the jobs' machines. A new account may be allowed less than they say."""
+    """The two quotas of the jobs' machines. A new account may have a lower limit than its quotas."""
     pages = where.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="codebuild")
     quotas = {each["QuotaName"]: each["Value"] for page in pages for each in page["Quotas"]}
     values = [value for name, value in quotas.items() if "Linux/Small" in name or "Linux/Medium" in name]
@@ -100,7 +100,7 @@ def builds_by_quota(where: Where) -> Row:
 
 
 def start_builds(where: Where, sleep: Callable[[float], None] = time.sleep) -> Row:
-    """Three builds of tap-watch at once: all must leave the queue. They judge the open window, as the schedule does."""
+    """Start three builds of tap-watch at once: all must leave the queue. They judge an open window, as usual."""
     client = where.client("codebuild")
     what, do = (
         "CodeBuild builds at once, tried",
@@ -123,7 +123,7 @@ def start_builds(where: Where, sleep: Callable[[float], None] = time.sleep) -> R
 
 
 def certificate(where: Where, arn: str, domain: str) -> Row:
-    """Issued, and for the platform's name."""
+    """The certificate is issued, and covers the platform's name."""
     described = where.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
     names = [described["DomainName"], *described.get("SubjectAlternativeNames", [])]
     good = described["Status"] == "ISSUED" and covers(names, domain)
@@ -134,7 +134,7 @@ def certificate(where: Where, arn: str, domain: str) -> Row:
 
 
 def covers(names: Sequence[str], domain: str) -> bool:
-    """Whether a certificate's names hold `domain`; a wildcard stands for one label."""
+    """Whether a certificate's names cover `domain`; a wildcard stands for one label."""
     return any(
         name == domain or (name.startswith("*.") and fnmatchcase(domain, name) and domain.count(".") == name.count("."))
         for name in names
@@ -142,7 +142,7 @@ def covers(names: Sequence[str], domain: str) -> bool:
 
 
 def image(where: Where, image_id: str, instance_type: str) -> Row:
-    """There, shared with this account, and for the instances' processor."""
+    """The image exists, is shared with this account, and fits the instances' processor."""
     images = where.client("ec2").describe_images(ImageIds=[image_id])["Images"]
     kinds = where.client("ec2").describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     wanted = kinds[0]["ProcessorInfo"]["SupportedArchitectures"] if kinds else []
@@ -153,7 +153,7 @@ def image(where: Where, image_id: str, instance_type: str) -> Row:
 
 
 def service_linked_roles(where: Where) -> Sequence[Row]:
-    """Made by each service at its first use, which may then fail in a new account."""
+    """The service-linked roles exist: each service makes its own at its first use, which may fail in a new account."""
     pages = where.client("iam").get_paginator("list_roles").paginate(PathPrefix="/aws-service-role/")
     there = {each["Path"] for page in pages for each in page["Roles"]}
     missing = [name for name in ROLES if f"/aws-service-role/{name}.amazonaws.com/" not in there]
@@ -164,7 +164,7 @@ def service_linked_roles(where: Where) -> Sequence[Row]:
 
 
 def aurora(where: Where, sizing: Sizing) -> Sequence[Row]:
-    """The engine's version, and the largest class with it, in this Region."""
+    """The engine's version and its largest class are available in this Region."""
     kind = sizing.aurora.instances[0].instance_class
     pages = (
         where.client("rds")
@@ -177,7 +177,7 @@ def aurora(where: Where, sizing: Sizing) -> Sequence[Row]:
 
 
 def redis(where: Where) -> Row:
-    """The cache's engine version in the primary Region."""
+    """The cache's engine version is available in the primary Region."""
     versions = where.client("elasticache").describe_cache_engine_versions(Engine="redis")["CacheEngineVersions"]
     there = any(f"{each['EngineVersion']}.".startswith(f"{REDIS_VERSION}.") for each in versions)
     listed = ", ".join(each["EngineVersion"] for each in versions) or "none"
@@ -185,7 +185,7 @@ def redis(where: Where) -> Row:
 
 
 def connection(where: Where, arn: str) -> Row:
-    """Shaken hands on."""
+    """The connection to the source provider is AVAILABLE: a person completed its handshake."""
     status = where.client("codeconnections").get_connection(ConnectionArn=arn)["Connection"]["ConnectionStatus"]
     return Row("connection", status, "AVAILABLE", status == "AVAILABLE", "finish it in the console: Developer Tools")
 
@@ -211,7 +211,7 @@ def bootstrap(where: Where, trusted: str | None) -> Sequence[Row]:
 
 
 def cost_explorer(where: Where) -> Row:
-    """On, and with data: one request, $0.01."""
+    """Cost Explorer is enabled and has data: one request, $0.01."""
     today = datetime.now(UTC).date()
     period = {"Start": str(today - timedelta(days=3)), "End": str(today - timedelta(days=2))}
     do = "switch it on in the console, Billing: it takes a day"
@@ -226,7 +226,7 @@ def cost_explorer(where: Where) -> Row:
 
 
 def parameter_store(where: Where) -> Row:
-    """Instances read their pointers as they start: 40 a second unless higher throughput is on."""
+    """Instances read their pointers at their start: 40 a second unless higher throughput is on."""
     setting = "/ssm/parameter-store/high-throughput-enabled"
     value = where.client("ssm").get_service_setting(SettingId=setting)["ServiceSetting"]["SettingValue"]
     do = f"if instances are throttled: aws ssm update-service-setting --setting-id {setting} --setting-value true"
@@ -249,13 +249,13 @@ def rights_of_undo(where: Where, regions: Sequence[str]) -> Row:
 
 
 def attribute_based_access() -> Row:
-    """No call tells it. Without it the act role's Deny on TenantId does not hold for tables."""
+    """No call shows this setting. Without it the act role's Deny on TenantId does not protect tables."""
     do = "console, DynamoDB, Settings: attribute-based access control on; then step 8 of the canary"
     return Row("DynamoDB, access by tags", "no call tells", "on", None, do)
 
 
 def free_names(where: Where, stack: str) -> Row:
-    """What a failed first creation left takes the names of the next one."""
+    """Resources of a failed first creation occupy the names that the next one needs."""
     what, do = f"names of {stack}", "docs/runbook.md, The first deployment failed"
     if status := stack_status(where, stack):
         good = status != "ROLLBACK_COMPLETE" and not status.endswith("_FAILED")
@@ -291,7 +291,7 @@ def _is_ours(stack: str) -> bool:
 
 
 def table_keys(where: Where, regions: Sequence[str]) -> Sequence[Row]:
-    """Tables are replicated only where their key is: table_replicas is "keys" for one release, then true."""
+    """Tables can only be replicated where their key exists: table_replicas is "keys" for one release, then true."""
     rows = []
     for number, region in enumerate(regions, start=2):
         status = stack_status(where.at(region), f"tap-keys-{number}")
@@ -301,7 +301,7 @@ def table_keys(where: Where, regions: Sequence[str]) -> Sequence[Row]:
 
 
 def stack_status(where: Where, name: str) -> str | None:
-    """The stack's status; None when there is none."""
+    """The stack's status; None if it does not exist."""
     try:
         stacks = where.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:

@@ -58,12 +58,12 @@ class Database(Construct):
 
     @property
     def writer_endpoint(self) -> str:
-        """Follows the writer through a failover, as host:port."""
+        """The endpoint that follows the writer through a failover, as host:port."""
         return f"{self.cluster.attr_endpoint_address}:{PORT}"
 
     @property
     def reader_endpoint(self) -> str:
-        """Spreads over the readers; the writer when there is none. As host:port."""
+        """The endpoint that spreads over the readers, or is the writer without any; as host:port."""
         return f"{self.cluster.attr_read_endpoint_address}:{PORT}"
 
     def allow_from(self, fleet: Fleet) -> None:
@@ -82,7 +82,7 @@ class Database(Construct):
         )
 
     def _global_cluster(self) -> rds.CfnGlobalCluster:
-        """The global cluster, which the primary joins as it is made; secondaries know it by name."""
+        """The global cluster, which the primary joins at its creation; secondaries refer to it by name."""
         group = rds.CfnGlobalCluster(
             self,
             "Global",
@@ -96,13 +96,13 @@ class Database(Construct):
         return group
 
     def _add_instances(self, sizing: AuroraSizing) -> None:
-        """The first is made alone, so that it starts as the writer."""
+        """Add the instances; the first is made alone, so that it starts as the writer."""
         first, *others = [self.aurora.add_instance(instance) for instance in sizing.instances]
         for other in others:
             other.add_resource_dependency(first)
 
     def _attach_secret(self) -> None:
-        """Host and port into the secret, beside user name and password."""
+        """Write host and port into the secret, beside user name and password."""
         secretsmanager.CfnSecretTargetAttachment(
             self,
             "SecretAttachment",
@@ -115,7 +115,7 @@ class Database(Construct):
 class SecondaryDatabase(Construct):
     """The secondary cluster of Region `number`, with one instance; nobody connects until it is promoted.
 
-    Its backups are kept for one day, the least there is: the primary keeps them.
+    Its backups are kept for one day, the minimum: the primary has the long ones.
     """
 
     def __init__(

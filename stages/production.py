@@ -1,4 +1,4 @@
-"""The Production stage: what the pipeline deploys, in the order in which it depends on itself."""
+"""The Production stage: the stacks that the pipeline deploys, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.replica_stack import ReplicaStack
 from stages.tap_stack import TapStack
 
 STACKS = (*RECONCILED_STACKS, "tap-roles")
-"""Patterns of what the pipeline deploys to production, but for the replicas of the tables' key."""
+"""Patterns of the stacks that the pipeline deploys to production, except the replicas of the tables' key."""
 
 
 class ProductionStage(cdk.Stage):
@@ -37,7 +37,7 @@ class ProductionStage(cdk.Stage):
         numbers = environment.replica_numbers
         self.table_keys = [self._table_key(number) for number in numbers] if environment.table_key_regions else []
         self.replicas = [self._replica(number, sizing) for number in numbers]
-        # One after the other: whether two clusters may join a global database at once is not documented.
+        # One after the other: AWS does not document whether two clusters may join a global database at once.
         for earlier, later in pairwise(self.replicas):
             later.add_stack_dependency(earlier)
 

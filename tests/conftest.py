@@ -1,4 +1,4 @@
-"""For all tests: what this process was told of an environment is none of theirs."""
+"""For all tests: the environment variables of this process do not reach them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _ELSEWHERE = ("us-west-2", "eu-west-1", "ap-southeast-2", "eu-central-1", "ap-no
 
 
 def in_regions(replicas: int) -> dict[str, Any]:
-    """The example with so many replica Regions; as it is, with two."""
+    """The example with `count` replica Regions; unchanged, with two."""
     regions = [{"name": each, "zones": [f"{each}{zone}" for zone in "abc"]} for each in _ELSEWHERE]
     assert regions[:2] == EXAMPLE["replicas"]
     return {**EXAMPLE, "replicas": regions[:replicas]}

@@ -248,7 +248,7 @@ def acceptance_changes_nothing(off: Patch) -> None:
 
 
 def _synthesized(sizing: Sizing) -> Stack:
-    """The small world's table as code: what the made-up action changes follows from the sizing it writes."""
+    """The small world's table as code: the test action's changes follow from the sizing it writes."""
     accepted = sizing.aurora.backup_retention_days == 14
     replica = {
         "Region": "us-east-1",

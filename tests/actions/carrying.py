@@ -36,7 +36,7 @@ def take_back(moves: Sequence[Move], aws: Aws) -> None:
 
 
 def _found(move: Move, aws: Aws, reached: Callable[[Aws], bool]) -> bool:
-    """Whether there is nothing to ask for; else the resource is ready to be asked."""
+    """Whether there is nothing to do; else the resource is ready for the move."""
     if reached(aws):
         return True
     if move.is_ready is not None:

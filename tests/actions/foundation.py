@@ -44,7 +44,7 @@ JOB = "job"  # the actor of everything the optimizer does here
 
 
 class EvenService:
-    """A service that is well all the time: what these tests hold actions to is not health."""
+    """A service that is always healthy: these tests are not about health."""
 
     def samples(self, start: datetime, end: datetime) -> list[Sample]:
         steps = int((end - start) / timedelta(minutes=5))

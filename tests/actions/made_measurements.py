@@ -14,7 +14,7 @@ Value = Callable[[Query, str, float], float | None]
 
 
 class Made(Measurements):
-    """60 days up to `end`, whatever is asked for."""
+    """60 days up to `end`, for every query."""
 
     def __init__(self, end: datetime, value: Value) -> None:
         super().__init__(end - timedelta(days=DAYS), end, {}, 0, 0)

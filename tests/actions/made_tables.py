@@ -43,7 +43,7 @@ def make_table(aws: Aws, name: str = "users", *, stream: bool = True) -> Governe
 
 
 def live(account: EmulatedAccount, days: int, *, jobs: tuple[IndexJob, ...] = ()) -> Workload:
-    """Let the platform's users work for so many days from now on."""
+    """Let the platform's users work for `days` from now on."""
     workload = Workload(QUIET, account, 0, events=(), jobs=jobs)
     workload._observe(account.clock.now())
     account.clock.sleep(timedelta(days=days).total_seconds())

@@ -63,7 +63,7 @@ def test_a_lifted_guard_is_recorded_as_lifted() -> None:
 
 
 def test_what_the_snapshot_costs_is_shown_beside_the_saving_and_vetoes_nothing() -> None:
-    """The brief asks for 14 days without a condition."""
+    """The brief sets 14 days without a condition."""
     # 500 GB for 16 days are 263 GB-months; 16 days of 1 GB saved for a year are 192
     decision = ACTION.decide(replace(EVIDENCE, storage=Storage(Decimal(500), Decimal(1))), Policy())
     shown = {each.name: (each.today, each.after) for each in decision.projected}

@@ -33,7 +33,7 @@ def made(aws: Aws, value: Value) -> Made:
 
 
 def quietly(more: Value, readers: int = 2) -> Value:
-    """`more` where it says something, else a quiet cluster of so many readers."""
+    """`more` if given, else a quiet cluster with this number of readers."""
 
     def value(query: Query, statistic: str, ago: float) -> float | None:
         told = more(query, statistic, ago)

@@ -1,4 +1,4 @@
-"""When Aurora's writer, readers and secondaries go down, as tables; and what is written into the sizing."""
+"""Size-down decisions for Aurora's writer, readers and secondaries, as tables; and their entries in the sizing."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_criteria_that_hold_no_more_veto(foundation: Foundation, action: Action)
 def test_accepted_it_has_done_what_it_declares_and_says_so_in_the_sizing(
     foundation: Foundation, action: Action
 ) -> None:
-    """The last test: what is accepted stays."""
+    """The last test: accepted changes stay."""
     plan = approved(foundation, action)
     wanted = plan.to_apply(action.phase)
     since, sizing = len(foundation.account.calls), foundation.life.journal.sizing()

@@ -236,7 +236,7 @@ HOURS = np.arange(60 * 24) * 3600
 
 
 def hourly(*parts: tuple[int, float]) -> Series:
-    """So many days of each value, newest last."""
+    """Days of each value, newest last."""
     values = np.concatenate([np.full(days * 24, value) for days, value in parts])
     return Series(HOURS[: len(values)], values, 3600)
 
@@ -564,7 +564,7 @@ def test_somebody_elses_refresh_is_not_taken_for_ours(aws: Aws, fleet: Governed)
 
 
 def _begun(aws: Aws, fleet: Governed, decision: Decision) -> Move:
-    """The change of type, asked for."""
+    """The change of type, requested."""
     make, change_type, *_ = ACTION.moves(fleet, decision.before, decision)
     carry_out([make], aws)
     change_type.do(aws)
@@ -615,7 +615,7 @@ def _instance(aws: Aws) -> str:
 
 
 def _watched(aws: Aws, value: float | None = 0.5) -> None:
-    """A load balancer in front of the fleet with an alarm of its own, others that no refresh takes, and a datapoint."""
+    """A load balancer in front of the fleet with its own alarm, alarms that no refresh uses, and a datapoint."""
     subnets = [each["SubnetId"] for each in aws.ec2.describe_subnets()["Subnets"]]
     balancer = aws.elbv2.create_load_balancer(Name="tap", Subnets=subnets[:2])["LoadBalancers"][0]["LoadBalancerArn"]
     vpc = aws.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]

@@ -1,4 +1,4 @@
-"""Unused indexes: how they are told from used ones, and how they go and come back."""
+"""Unused indexes: their distinction from used ones, their removal and their return."""
 
 import json
 from dataclasses import replace

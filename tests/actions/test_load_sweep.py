@@ -57,7 +57,7 @@ def test_no_wanted_sizing_breaks_the_service(loaded: Foundation, millions: float
 
 
 def test_the_check_sees_a_sizing_that_breaks_the_service(loaded: Foundation) -> None:
-    """The brief's target under the design's load: what the guards are there to keep from happening."""
+    """The brief's target under the design's load: the outcome that the guards prevent."""
     spec = load(20)
     lived = live(loaded, spec, seed=0)
     small = Sizing.AS_DESIGNED.model_copy(update={"fleet": Policy().fleet.target})

@@ -30,7 +30,7 @@ NAMES = {Phase.COMPUTE: {"tap-fleet", "tap-cache"}, Phase.DATABASE: {"tap-databa
 
 @dataclass
 class DiesAfter:
-    """A log in which the job dies when it announces the move after so many."""
+    """A log in which the job dies when it announces the move with this number."""
 
     moves: int
     announced: set[str]

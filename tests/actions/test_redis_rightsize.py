@@ -113,7 +113,7 @@ def test_nothing_measured_is_no_data() -> None:
 
 
 def test_the_briefs_thresholds_pass_where_the_guard_says_no() -> None:
-    """The trap of the literal rule: below 50 % of 317 GiB is four times what 2 x xlarge hold."""
+    """The trap of the literal rule: below 50 % of 317 GiB is four times the capacity of 2 x xlarge."""
     decision = ACTION.decide(replace(EVIDENCE, memory_max=45.0, shard_bytes=of(142)), Policy())
     verdicts = {c.name: (c.origin, c.verdict) for c in decision.criteria}
     assert verdicts["memory of the fullest node"] == (Origin.BRIEF, Verdict.PASS)
@@ -208,7 +208,7 @@ def cache(account: EmulatedAccount, aws: Aws) -> Governed:
 
 
 def collected(aws: Aws, cache: Governed, rate: Callable[[str, float], float | None]) -> Evidence:
-    """With so many of a metric a second on the first node, by days ago; the others are idle."""
+    """A load of one metric per second on the first node, by days ago; the others are idle."""
 
     def value(query: Query, _statistic: str, ago: float) -> float | None:
         if query.name in QUIET:

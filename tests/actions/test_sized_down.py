@@ -1,4 +1,4 @@
-"""The phases that size Redis and Aurora down, each test with a foundation of its own: accepted, refused, failed."""
+"""The phases that size Redis and Aurora down, each test with its own foundation: accepted, refused, failed."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ IN_ORDER = (REDIS, PRESENCE, WRITER, READERS)
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Foundation]:
-    """Shared by tests that leave it as it was. Every action was asked once, before any of them changed anything."""
+    """Shared by tests that restore it. Every action decided once, before any of them changed anything."""
     with foundation() as loaded:
         for action in IN_ORDER:
             loaded.moves(action, NAMES[action.id])
@@ -64,7 +64,7 @@ def test_undo_takes_back_what_is_only_asked_for(quiet: Foundation, action: Actio
 
 
 def test_what_an_action_rests_on_does_not_change_by_its_neighbours(quiet: Foundation) -> None:
-    """A run that crashed between two actions asks the later ones again, with the earlier ones carried out."""
+    """A run that crashed between two actions decides the later ones again, with the earlier ones carried out."""
     decisions = {action.id: quiet.decision(action, NAMES[action.id]) for action in IN_ORDER}
     presence, writer = quiet.moves(PRESENCE, "tap-global"), quiet.moves(WRITER, "tap-database")
     done = []
@@ -96,7 +96,7 @@ def test_a_reader_of_another_class_than_approved_is_not_deleted(quiet: Foundatio
 
 @pytest.mark.parametrize("action", [WRITER, READERS], ids=lambda action: action.id)
 def test_an_instance_that_became_the_writer_is_left_as_it_is(quiet: Foundation, action: Action) -> None:
-    """A failover that nobody asked for, after the plan was made."""
+    """A failover without a request, after the plan was made."""
     moves = [move for move in quiet.moves(action, "tap-database") if move.name != "failover"]
     for move in moves:
         name = move.name.split()[-1]

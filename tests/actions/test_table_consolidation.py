@@ -1,4 +1,4 @@
-"""Whether two tables support being one, and what the watch does for them while the window is open."""
+"""Whether two tables can become one, and the watch's work for them while the window is open."""
 
 from contextlib import suppress
 from dataclasses import replace

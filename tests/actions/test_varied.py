@@ -121,7 +121,7 @@ def test_the_sizing_takes_over_the_capacity_that_is_there(aws: Aws, fleet: Gover
 
 
 def deploy_image(aws: Aws, image: str) -> None:
-    """As the pipeline does: a version of the template, named in the group; what runs stays."""
+    """Like the pipeline: a new version of the template, named in the group; running instances stay."""
     (group,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[FLEET])["AutoScalingGroups"]
     source = group["LaunchTemplate"]["Version"]
     version = aws.ec2.create_launch_template_version(

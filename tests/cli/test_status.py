@@ -1,4 +1,4 @@
-"""`status`: one screen that says where the plan stands, who holds its lock, and what to do next."""
+"""`status`: one screen with the plan's state, the holder of its lock, and what to do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resolver of intrinsics, as tables: what a template says, and what it means at a place."""
+"""The resolver of intrinsics, as tables: a template's value, and its meaning at a place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole way of a consolidation, by a process that dies now and then and is started anew."""
+"""A whole consolidation, by a process that dies now and then and is started again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPEED = Speed(units=1e6, segments=2, workers=1, page=50)
 
 @dataclass(frozen=True)
 class Way:
-    """How the changes are found: by comparing everything, or by following the streams."""
+    """The way to find changes: by comparing everything, or by following the streams."""
 
     streams: bool = False
     speed: Speed = SPEED
@@ -52,12 +52,12 @@ Mend = Callable[[MoveFailed], None]
 
 
 def nothing_to_mend(refusal: MoveFailed) -> None:
-    """Nobody refuses anything."""
+    """No refusals."""
     raise refusal
 
 
 def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60, mend: Mend = nothing_to_mend) -> T:
-    """Run it as a new process again and again until one survives: it is killed twice, anywhere in what it does.
+    """Run it as a new process until one survives: it is killed twice, at any point.
 
     The last call of a dead process may land late, but not later than its lease ends, which the next process awaits.
     """
@@ -81,7 +81,7 @@ def until_done(platform: Platform, work: Callable[[Aws], T], within: int = 60, m
 
 
 def migrate_there_and_back(platform: Platform, way: Way = WHOLE, mend: Mend = nothing_to_mend) -> None:
-    """Migrate, live on the target, roll back, live on the sources, migrate again; compare whenever it stands still."""
+    """Migrate, write to the target, roll back, write to the sources, migrate again; compare between the writes."""
     migrate(platform, way, mend)
     live_on(platform, way)
     roll_back(platform, way, mend)
@@ -132,7 +132,7 @@ def turn_back(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
 
 
 def catch_up(aws: Aws, notes: MemoryNotes, way: Way = WHOLE) -> None:
-    """What the watch does."""
+    """Catch up as the watch does."""
     way.changes(aws, MERGE.back, progressed(aws, notes)).catch_up()
 
 

@@ -1,4 +1,4 @@
-"""What happens to a platform beside deaths: items that a side does not take, late policies and shards, set clocks."""
+"""Events of a platform besides deaths: items that a side refuses, late policies and shards, changed clocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 4  # poisoned items of each table, and steps of the clock: a person who m
 
 
 class Events:
-    """Lets things happen between the calls of the optimizer, and puts right what a person would have to."""
+    """Lets events happen between the calls of the optimizer, and repairs what a person would have to."""
 
     def __init__(self, platform: Platform, seed: int) -> None:
         self._platform, self._random = platform, Random(1_000 + seed)
@@ -50,7 +50,7 @@ class Events:
             self._model.clock.step(self._random.choice((-90, -20, 20, 90)))
 
     def mend(self, refusal: MoveFailed) -> None:
-        """As a person does who reads it: take away what is named. Nothing else may be the reason."""
+        """Delete the named items, as a person does who reads the message. There must be no other reason."""
         if "un the same command again" not in str(refusal):
             raise refusal
         for table, key in self._bad:

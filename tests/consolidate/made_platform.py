@@ -1,4 +1,4 @@
-"""A small platform's items: every index holds some, and values that only their index tells apart."""
+"""A small platform's items: every index has some, and values that only their index distinguishes."""
 
 from __future__ import annotations
 

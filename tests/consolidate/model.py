@@ -1,5 +1,6 @@
-"""DynamoDB as far as a consolidation meets it, in plain dictionaries: a thousand times quicker than the
-emulated account, and with streams as AWS has them, of shards that split, and empty answers.
+"""The part of DynamoDB that a consolidation uses, in plain dictionaries.
+
+It is a thousand times quicker than the emulated account, with AWS's streams: shards that split, and empty answers.
 
 `tests/consolidate/test_migration_emulated.py` takes the same way through the emulated account.
 """
@@ -26,7 +27,7 @@ HOPS = (0, 0, 3, 9)  # answers without a record, before a new iterator has come 
 
 
 class SteppingClock:
-    """Time that passes only when somebody sleeps."""
+    """Time that passes only during a sleep."""
 
     def __init__(self) -> None:
         self._now = datetime(2027, 3, 1, 8, tzinfo=UTC)
@@ -40,7 +41,7 @@ class SteppingClock:
         self.slept += seconds
 
     def step(self, seconds: float) -> None:
-        """Somebody sets the clock."""
+        """Set the clock, as a person does."""
         self._now += timedelta(seconds=seconds)
 
 
@@ -49,7 +50,7 @@ def refusal(code: str, operation: str, **more: Any) -> ClientError:
 
 
 def exceptions(*names: str) -> Any:
-    """What a client shows as its exceptions."""
+    """A client's exceptions."""
     return SimpleNamespace(**{name: type(name, (ClientError,), {}) for name in names})
 
 
@@ -177,7 +178,7 @@ class Model:
 
 
 class _Client:
-    """Every call of the optimizer, with what happens around it."""
+    """Every call of the optimizer, with the events around it."""
 
     def __init__(self, model: Model, answers: Any, errors: Any) -> None:
         self._model, self._answers, self.exceptions = model, answers, errors
@@ -227,8 +228,10 @@ class _Tables:
         return age < model.late_for and model.random.random() < model.late_share
 
     def _put(self, table: Table, item: Item) -> None:
-        """As DynamoDB does: an index takes no item whose key is no string, or empty (Developer Guide, "Detecting and
-        correcting index key violations")."""
+        """Put an item, unless one of its index keys is no string, or empty.
+
+        DynamoDB Developer Guide, "Detecting and correcting index key violations".
+        """
         for index in table.shown.get("GlobalSecondaryIndexes", []):
             for name in (each["AttributeName"] for each in index["KeySchema"]):
                 if name in item and not item[name].get("S"):

@@ -1,5 +1,7 @@
-"""A small platform that is consolidated while it lives: two tables, an application that writes to them
-without pause between any two calls of the optimizer, and what it was told was written."""
+"""A small platform that is consolidated while it runs.
+
+It has two tables, an application that writes between any two calls of the optimizer, and its acknowledged writes.
+"""
 
 from __future__ import annotations
 
@@ -49,10 +51,10 @@ class MemoryNotes:
         self.written += 1
 
     def hold(self) -> None:
-        """Nobody else wants the lease."""
+        """Do nothing: no other process wants the lease."""
 
     def announce(self, pause: Pause) -> None:
-        """Nobody judges health."""
+        """Do nothing: no process judges health."""
 
     def say(self, line: str) -> None:
         self.said.append(line)
@@ -60,8 +62,11 @@ class MemoryNotes:
 
 @dataclass
 class Between:
-    """What happens around each call of the optimizer: before it the application moves on, and at the chosen
-    calls the optimizer dies: before the call landed, after it, or so that it lands while the next process works."""
+    """Events around each call of the optimizer.
+
+    Before each call the application takes a step, and at the chosen calls the optimizer dies: before the call landed,
+    after it, or so that the call lands while the next process works.
+    """
 
     random: Random
     step: Callable[[], None] = lambda: None
@@ -83,12 +88,12 @@ class Between:
         return land()
 
     def die_soon(self, times: int, within: int, *, lands_late: bool) -> None:
-        """Let the optimizer die so many times, each time within so many calls."""
+        """Let the optimizer die that many times, each time within that many calls."""
         self.left = [int(within ** self.random.random()) for _ in range(times)]
         self.lands_late = lands_late
 
     def land(self) -> None:
-        """What is on its way lands."""
+        """Let the calls in flight land."""
         self._land([call for _, call in self.late])
         self.late = []
 
@@ -230,12 +235,12 @@ class Platform:
         return self.open()
 
     def write(self, times: int) -> None:
-        """Let the application write so many times."""
+        """Let the application write that many times."""
         for _ in range(times):
             self.application.write()
 
     def missing_in_sources(self) -> list[str]:
-        """Where the sources are not what the application was told: lost, stale, doubled or resurrected items."""
+        """Differences of the sources from the application's writes: lost, stale, doubled or resurrected items."""
         wrong = []
         for entity, known in self.application.items.items():
             wrong += _differences(entity, known, self.stored(entity))
@@ -268,7 +273,7 @@ def _comparable(item: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def lived(items: int, seed: int, hops: Sequence[int] = HOPS) -> Iterator[Platform]:
-    """The platform in the model, with so many items; `hops` from a new iterator to its first record."""
+    """The platform in the model, with that many items; `hops` from a new iterator to its first record."""
     model = Model(seed, hops)
     for entity in Entity:
         model.enable_stream(table := model.make(entity))

@@ -80,7 +80,7 @@ def test_the_deployed_template_follows_and_nothing_is_touched() -> None:
 
 
 def actual(loaded: Foundation) -> dict[str, Any]:
-    """What must not change: every table with its items, and where the pointers lead."""
+    """State that must not change: every table with its items, and the pointers' values."""
     dynamodb, ssm = loaded.aws.dynamodb, loaded.aws.ssm
     names = (*SOURCES, MERGED, "audit_logs")
     return {

@@ -1,4 +1,4 @@
-"""What AWS answers in a bad hour, and what items may look like: nothing of it loses one, or denies writes for long."""
+"""AWS's answers in a bad hour, and unusual items: none of them loses an item, or denies writes for long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tables(platform: Platform) -> dict[str, Table]:
 
 
 def known(platform: Platform, entity: Entity, pk: str, sk: str, **attributes: Any) -> None:
-    """The application writes an item, and was told that it is written."""
+    """The application writes an item, and the write is acknowledged."""
     item = {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}
     platform.application.clients.dynamodb.put_item(TableName=entity, Item=item)
     platform.application.items[entity][pk, sk] = item
@@ -119,7 +119,7 @@ def test_a_throttle_that_does_not_end_denies_writes_for_no_longer(
 
 @WAYS
 def test_items_that_expire_behind_the_block_go_on_both_sides(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB deletes what has expired by itself: no policy denies that."""
+    """DynamoDB itself deletes expired items: no policy denies that."""
     with lived(100, 5, hops=(0,)) as platform:
         campaign.copied(platform, way)
         platform.application.busy = False

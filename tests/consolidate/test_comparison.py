@@ -1,4 +1,4 @@
-"""Both sides held against each other: what is found, put right and told, and a lease that does not end meanwhile."""
+"""Comparison of both sides: differences found, repaired and reported, and a lease that does not end meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def nothing() -> None:
 
 
 def copied(platform: Platform) -> None:
-    """Both sides filled, and nobody writing from then on."""
+    """Both sides filled, without writes from then on."""
     campaign.create_target(platform.aws, MERGE, campaign.LIKE, {})
     campaign.copy(platform.aws, platform.notes)
     platform.application.busy = False
@@ -177,7 +177,7 @@ def test_without_it_the_lease_would_end(monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 def test_any_other_value_has_another_hash(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Also of the same length and type: what has one hash counts as carried over."""
+    """Also with the same length and type: items with one hash count as copied."""
     assert content_hash({"a": one}) != content_hash({"a": other})
 
 
@@ -201,7 +201,7 @@ def test_what_dynamodb_itself_refuses_is_named_and_stops_no_other(monkeypatch: p
 
 
 def test_a_page_that_shows_nothing_of_the_applications_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of watermarks, or of what a filter left out: as long as there is a last key, there is more."""
+    """Watermarks, or items left out by a filter: as long as there is a last key, there is more."""
     monkeypatch.setattr(items, "is_watermark", lambda item: item["sk"]["S"] in ("USER#3", "USER#4", "USER#5"))
     with lived(40, 0) as platform:
         platform.application.busy = False
@@ -210,7 +210,7 @@ def test_a_page_that_shows_nothing_of_the_applications_is_not_the_last(monkeypat
 
 
 def test_what_was_put_right_is_looked_at_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call of a run that died lands right after ours: the write is made anew before anything is turned."""
+    """A call of a run that died lands right after ours: the write is repeated before any pointer is switched."""
     lost, write = [], comparison.write_all
 
     def lose_once(aws: Any, writes: Any, *rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Each line of a turn that keeps a write from being lost, by itself: what it prevents happens where it is missing."""
+"""Each line of a cutover that protects writes, tested alone: without the line the loss happens."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def model(platform: Platform) -> Any:
 
 
 def before_settling(monkeypatch: pytest.MonkeyPatch, way: Way, work: Any) -> None:
-    """Do something when the write block stands, right before both sides are made equal."""
+    """Run a function while the write block is in force, right before both sides are made equal."""
     kind = type(way.changes(None, MERGE.there, None))  # type: ignore[arg-type]
     settle = kind.settle
 
@@ -164,7 +164,7 @@ def test_a_write_that_comes_late_to_the_merged_table_is_carried_back(way: Way, m
 def test_what_leads_is_written_down_before_the_sources_may_be_written(
     way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that dies here must not carry the merged table over what the application writes to the sources."""
+    """A run that dies here must not copy the merged table over the application's writes to the sources."""
     with flipped(way) as platform:
         opened, stages = cutover.let_writes_through, []
 
@@ -178,7 +178,7 @@ def test_what_leads_is_written_down_before_the_sources_may_be_written(
 
 
 def test_after_the_turn_the_sources_stay_closed_also_for_the_watch() -> None:
-    """It recovers what a dead run left: a write block after the turn is none of that."""
+    """It recovers the remains of a dead run: a write block after the switch is not one of them."""
     with flipped(WHOLE) as platform:
         progress = campaign.progressed(platform.aws, platform.notes)
         assert cutover.recover(platform.aws, MERGE, progress) == ""
@@ -276,7 +276,7 @@ def test_a_stream_that_is_another_one_by_now_is_read_from_its_beginning() -> Non
 
 
 def test_a_sample_that_differs_behind_the_block_turns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody writes to the merged table: no stream of the sources shows that."""
+    """Another writer writes to the merged table: no stream of the sources shows that."""
     with ready(STREAMS) as platform:
         platform.application.busy = False
 

@@ -1,4 +1,4 @@
-"""Lines of exports: what DynamoDB writes is read, and what is written is what it reads."""
+"""Lines of exports: DynamoDB's lines are read, and our lines can be read by it."""
 
 from __future__ import annotations
 

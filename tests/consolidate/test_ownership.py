@@ -1,4 +1,4 @@
-"""Whose the tables and pointers are that a consolidation touches: asked going forward, no block on the way back."""
+"""Ownership of a consolidation's tables and pointers: checked going forward, no block on the way back."""
 
 from __future__ import annotations
 

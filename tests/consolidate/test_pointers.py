@@ -16,7 +16,7 @@ from tests.consolidate.platform import MERGE, MemoryNotes, lived
 
 
 class Leased(MemoryNotes):
-    """Notes under a lease that somebody can take."""
+    """Notes under a lease that another process can take."""
 
     lost = False
 
@@ -30,7 +30,7 @@ class Leased(MemoryNotes):
 
 
 def failing(aws: Any, codes: list[str]) -> list[str]:
-    """Parameter Store refuses so many calls; the pointers it was called for."""
+    """Let Parameter Store refuse that many calls; yields the pointers that were requested."""
     put, called = aws.ssm_once.put_parameter, []
 
     def put_parameter(**asked: Any) -> Any:

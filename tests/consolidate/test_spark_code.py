@@ -1,4 +1,4 @@
-"""What is uploaded for Glue is whole: the script and the zip need nothing of ours beside them."""
+"""The upload for Glue is complete: the script and the zip need no other file of ours."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ MISSING = [
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[Mapping[str, str]]:
-    """What Spark needs to find this Python and this code; on loopback alone."""
+    """Variables with which Spark finds this Python and this code; on loopback alone."""
     if MISSING and os.environ.get("CI") != "true":
         pytest.skip(f"no {' and no '.join(MISSING)}: pip install -e '.[spark]', and a Java runtime (17)")
     assert not MISSING, f"CI runs Spark: .ci/run installs {' and '.join(MISSING)}"

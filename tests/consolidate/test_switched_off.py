@@ -77,7 +77,7 @@ def test_without_it_the_merge_fails(switch_off: Off, way: Way, monkeypatch: pyte
 
 @pytest.mark.parametrize("way", [WHOLE, STREAMS], ids=["whole", "streams"])
 def test_behind_a_block_that_does_not_hold_nothing_is_turned(way: Way) -> None:
-    """Somebody writes on: after three minutes the sources are let through again."""
+    """Writes continue: after three minutes the sources accept them again."""
     with lived(100, 0) as platform:
         campaign.copied(platform, way)
         platform.application.clients.dynamodb._fenced = False

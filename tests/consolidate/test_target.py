@@ -69,7 +69,7 @@ def test_it_is_removed_although_it_is_protected_or_only_coming(aws: Aws) -> None
 
 
 def made(aws: Aws, **more: object) -> None:
-    """By somebody else, as an import is."""
+    """Made by somebody else, like an import."""
     aws.dynamodb.create_table(
         **{
             "TableName": MERGED,

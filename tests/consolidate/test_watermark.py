@@ -1,4 +1,4 @@
-"""How far a stream was read: what three empty answers hide, a watermark shows."""
+"""The end of a stream's read part: three empty answers hide it, a watermark shows it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_two_hundred_shards_are_reached() -> None:
 
 @pytest.mark.parametrize("answers", [1, 7, 30])
 def test_children_that_are_not_shown_yet_are_waited_for(answers: int) -> None:
-    """A closed shard can be shown before its children are: what was written there is not read yet."""
+    """A closed shard can be listed before its children are: their records have not been read yet."""
     for seed in range(6):
         with lived(200, seed, hops=(0,)) as platform:
             platform.application.busy = False
@@ -88,7 +88,7 @@ def test_children_that_are_not_shown_yet_are_waited_for(answers: int) -> None:
 
 
 def widened(stream: Any, count: int) -> None:
-    """From now on it has so many shards."""
+    """From now on the stream has that many shards."""
     leaves, width = [shard for shard in stream.shards if not shard.closed], 2**32 // count
     for shard in leaves:
         shard.closed = True

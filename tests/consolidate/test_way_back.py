@@ -1,4 +1,4 @@
-"""What the sources do not take, what comes late, what takes long: nothing of it stops the others, or loses a write."""
+"""Items that the sources refuse, late writes, long operations: none of them stops the others, or loses a write."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOURCES = tuple(map(str, MERGE.sources))
 
 @contextmanager
 def migrated(way: Way, items: int = 100, seed: int = 3, hops: tuple[int, ...] = (0,)) -> Iterator[Platform]:
-    """The application on the merged table, and nobody writing."""
+    """The application on the merged table, without writes."""
     with lived(items, seed, hops) as platform:
         campaign.migrate(platform, way)
         platform.application.busy = False
@@ -92,7 +92,7 @@ def test_a_poisoned_item_that_was_mended_by_the_return_is_carried(way: Way) -> N
 
 @WAYS
 def test_an_item_too_large_before_the_turn_is_named_and_made_smaller_goes_on(way: Way) -> None:
-    """Its large state stays in the stream for a day: what counts is how it is."""
+    """Its large state stays in the stream for a day: its present state counts."""
     with lived(100, 3, hops=(0,)) as platform:
         campaign.copied(platform, way)
         platform.application.busy = False

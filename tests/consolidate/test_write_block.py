@@ -1,4 +1,4 @@
-"""Whom the write block binds, call by call, as IAM evaluates it; and how long it stands."""
+"""Principals that the write block binds, call by call, as IAM evaluates it; and the duration of the block."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_it_is_in_force_only_once_it_is_shown_and_had_time_to_spread() -> None:
         asked: list[int] = []
 
         def get_resource_policy(**asked_for: Any) -> Any:
-            """As after PutResourcePolicy: what was there before is shown for a while."""
+            """Like after PutResourcePolicy: the policy before is shown for a while."""
             asked.append(1)
             if 1 < len(asked) < shown_after:
                 raise aws.dynamodb.exceptions.PolicyNotFoundException(

@@ -21,7 +21,7 @@ ACCESS_DENIED = "AccessDeniedException"
 
 
 class Noon:
-    """A clock that stands."""
+    """A clock that does not move."""
 
     def now(self) -> datetime:
         return NOW
@@ -31,7 +31,7 @@ class Noon:
 
 
 class Recorded:
-    """Answers in the order in which they will be asked for, by client."""
+    """Answers in the order of their requests, by client."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         session = boto3.Session("x", "x", region_name="us-east-1")
@@ -50,7 +50,7 @@ class Recorded:
         self.stubs[client].add_client_error(operation, code, message)
 
     def all_asked(self) -> None:
-        """Every answer was asked for."""
+        """Every answer was requested."""
         for stub in self.stubs.values():
             stub.assert_no_pending_responses()
 

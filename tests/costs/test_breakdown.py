@@ -1,4 +1,4 @@
-"""The bill by part after each phase is today's bill and what the changes leave of it, to the cent."""
+"""The bill by part after each phase: today's bill less the savings, to the cent."""
 
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ def test_what_no_sizing_knows_stays_on_the_bill() -> None:
 
 
 def test_no_cent_moves_on_a_line_that_does_not_change() -> None:
-    """What rounding leaves over goes to a line that changes, whichever is the dearest of the bill."""
+    """The remainder of rounding goes to a line that changes, whichever line is the largest."""
     third = Decimal(100) / 3  # requests in millions, so that no amount is a whole number of cents
     fixed = [Usage("tables", "DynamoDB write request units", region, third) for region in REGIONS[:2]]
     steps = [Footprint((*fixed, Usage("keys", "KMS key", "us-east-1", third / n))) for n in (1, 2, 7)]

@@ -1,4 +1,4 @@
-"""A reservation covers its family by normalized units, a Savings Plan spending; what is left over is stranded."""
+"""A reservation covers its family by normalized units, a Savings Plan spending; the rest is stranded."""
 
 from datetime import date
 from decimal import Decimal

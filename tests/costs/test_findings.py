@@ -1,4 +1,4 @@
-"""Findings rest on lines of the last whole month; what the bill does not show is left out."""
+"""Findings rest on lines of the last whole month; costs that the bill does not show are left out."""
 
 from datetime import date
 from decimal import Decimal

@@ -28,7 +28,7 @@ KEPT = tuple(INDEXES["users"])
 
 
 def use(items: int, size: int, **more: Any) -> LayoutUse:
-    """Users, each of so many bytes, of which each is written 800 times a month."""
+    """Users of this size in bytes, each written 800 times a month."""
     return LayoutUse("users", HeldCopies(items, items * size), {}, 800.0 * items, {}, 1e6, True, **more)
 
 

@@ -93,7 +93,7 @@ def test_the_share_is_of_what_both_tables_cost() -> None:
 
 
 def sized(size: int) -> dict[str, Any]:
-    """A user of so many bytes, in three of the four indexes."""
+    """A user of this size in bytes, in three of the four indexes."""
     return user(size - item_size(user(0)))
 
 

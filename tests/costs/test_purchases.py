@@ -1,4 +1,4 @@
-"""AWS's own recommendations, asked for each service by its name."""
+"""AWS's own recommendations, read for each service by its name."""
 
 from decimal import Decimal
 

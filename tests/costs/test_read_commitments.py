@@ -1,4 +1,4 @@
-"""Reservations and Savings Plans as Cost Explorer tells of them, in no more requests than they are worth."""
+"""Reservations and Savings Plans from Cost Explorer, in few requests."""
 
 from datetime import date
 from decimal import Decimal
@@ -63,7 +63,7 @@ def coverage(recorded: Recorded, service: Committed, **hours: str) -> None:
 
 
 def no_plans(recorded: Recorded, *, covered: str = "0") -> None:
-    """No Savings Plan of the account's own; coverage is asked all the same."""
+    """The account has no Savings Plan of its own; coverage is read all the same."""
     recorded.answer("savings_plans", "describe_savings_plans", NO_PLANS, states=["active"])
     share = {"SpendCoveredBySavingsPlans": covered, "TotalCost": "800"}
     recorded.answer("cost_explorer", "get_savings_plans_coverage", {"SavingsPlansCoverages": [{"Coverage": share}]})

@@ -1,4 +1,4 @@
-"""A week after acceptance against what it would have cost, and against what the plan promised."""
+"""A week after acceptance, compared with its cost without the plan, and with the plan's projection."""
 
 from datetime import date, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The tables cost what they are billed for: requests of the last month, storage and recovery."""
+"""The tables' costs as billed: requests of the last month, storage and recovery."""
 
 from __future__ import annotations
 

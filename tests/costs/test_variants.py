@@ -1,4 +1,4 @@
-"""The same instance at another price: I/O-Optimized, Valkey; and what has no price takes its own line away alone."""
+"""The same instance at another price: I/O-Optimized, Valkey; an item without a price only removes its own line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journals as they would be in each situation the page has to tell, made by hand."""
+"""Hand-made journals for each situation that the page has to show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer says what was done and what is asked, for every state the journal can be in."""
+"""The answer states what was done and what to do, for every state of the journal."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

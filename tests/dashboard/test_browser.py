@@ -1,4 +1,4 @@
-"""In a real browser: the page shows what journal and plan say, to everybody, and asks the network for nothing."""
+"""In a real browser: the page shows the content of journal and plan, to everybody, without network requests."""
 
 import os
 import re
@@ -48,7 +48,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 
 
 class Visit:
-    """One page in the browser, and all it complained about or asked for."""
+    """One page in the browser, with all its errors and requests."""
 
     def __init__(self, page: Any) -> None:
         self.page = page

@@ -1,4 +1,4 @@
-"""Heat maps, risks, bills, savings over time and tenants say what plan and journal hold, by their stated rules."""
+"""Heat maps, risks, bills, savings over time and tenants show the plan's and the journal's values."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Bills, commitments and what was measured: the page says what plan, bill and journal say, and why when they do not."""
+"""Bills, commitments and measurements: the page shows the values of plan, bill and journal, or the reason for none."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

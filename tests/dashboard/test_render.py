@@ -1,4 +1,4 @@
-"""One file, small enough, that asks the network for nothing and runs nobody else's script."""
+"""One file, small enough, without network requests and other people's scripts."""
 
 import base64
 import hashlib

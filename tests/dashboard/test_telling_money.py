@@ -1,4 +1,4 @@
-"""Money told straight: saved, projected and possible, no $0.00 without a reason, an interval of one number."""
+"""Clear amounts: saved, projected and possible, no $0.00 without a reason, an interval of one number."""
 
 from __future__ import annotations
 

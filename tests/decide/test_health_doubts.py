@@ -88,7 +88,7 @@ def test_what_happens_to_every_service_holds_nothing(name: str, where: range, va
 
 @pytest.mark.parametrize(("busy", "expected"), [(5, Health.INCONCLUSIVE), (4, Health.HEALTHY)])
 def test_a_window_of_which_hardly_a_period_can_be_judged_is_not_healthy(busy: int, expected: Health) -> None:
-    """A p99 wants 1,000 requests: of these windows one period in so many has them, a quarter is asked."""
+    """A p99 needs 1,000 requests: of these windows only some periods have them, and a quarter is required."""
     baseline = Baseline(past(lambda at: even(at, 1_050.0)))
     seen = [replace(each, requests=1_050.0 if n % busy == 1 else 950.0) for n, each in enumerate(window(periods=60))]
     found = baseline.judge(seen, after(seen))

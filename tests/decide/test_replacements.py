@@ -1,4 +1,4 @@
-"""A fleet that is killed by its own health check, told from hardware that fails now and then."""
+"""A fleet that is destroyed by its own health check, distinguished from occasional hardware failures."""
 
 from __future__ import annotations
 

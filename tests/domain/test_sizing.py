@@ -1,4 +1,4 @@
-"""The sizing file: absent is the design, unreadable stops synthesis with one line that says what to do."""
+"""The sizing file: absent is the design, an unreadable one stops synthesis with one line that says what to do."""
 
 from __future__ import annotations
 

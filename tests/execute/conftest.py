@@ -153,7 +153,7 @@ ACTION = Action(
 
 @dataclass
 class World:
-    """Everything one test works with. `fresh()` is what a new process would see."""
+    """The objects of one test. `fresh()` is the view of a new process."""
 
     account: EmulatedAccount
     service: Service
@@ -180,7 +180,7 @@ class World:
         )
 
     def listen(self) -> None:
-        """Make the topic that people are told by, a queue that reads it, and the pipeline whose gates wait."""
+        """Make the notification topic, a queue that reads it, and the pipeline whose gates wait."""
         execution = Execution("tap", "id-1", {"Phase2": ("Apply", "Observe", "Accept")})
         self.account.part(Executions).by_pipeline["tap"] = execution
         sns, sqs = (self.account.client(each, "111111111111", "us-east-1") for each in ("sns", "sqs"))

@@ -191,7 +191,7 @@ def test_a_template_too_long_without_a_bucket_is_refused(deployed: Platform) -> 
 
 
 def harmful() -> Stack:
-    """An index that the account does not have, beside what agrees."""
+    """An index that the account does not have, beside parts that agree."""
     return stack({**AFTER, "Orders": table("one", "two")})
 
 
@@ -252,7 +252,7 @@ def test_a_failed_execution_says_why(deployed: Platform, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("at", ["it leaves and is imported as it is", "its template is the code's"])
 def test_each_change_set_on_the_way_is_judged(deployed: Platform, at: str) -> None:
-    """Somebody adds an index between two of them: the next would take it away again, and is refused."""
+    """A person adds an index between two of them: the next would delete it, and is refused."""
     aws, notes = deployed.aws, deployed.notes
 
     def note(text: str) -> None:

@@ -31,7 +31,7 @@ ACCEPTED = {"protected": True, "recovery": "ENABLED", "stream": True}
 
 
 def meanwhile(world: World, at: str, second: Callable[[Lifecycle], object]) -> Lifecycle:
-    """A life that, when it says `at`, finds somebody else at work before its next step."""
+    """A life that, when it prints `at`, meets another process before its next step."""
     came: list[str] = []
 
     def say(line: str) -> None:
@@ -61,7 +61,7 @@ def test_an_execution_that_stood_still_makes_no_call_once_another_has_taken_over
 
 
 def test_another_execution_finds_the_phase_applied_and_changes_nothing(world: World) -> None:
-    """Also a push in the middle of a window, and the execution after a self-mutation: the gate just asks anew."""
+    """Also a push in the middle of a window, and the execution after a self-mutation: the gate opens again."""
     plan = world.approved()
     before = world.fresh().apply(plan, Phase.COMPUTE)
     world.account.clock.sleep(3600)
@@ -214,7 +214,7 @@ def test_an_execution_that_died_at_its_gate_is_carried_on_by_the_same_commit_rel
 
 
 def test_accept_retried_alone_after_an_early_approval_counts_only_from_the_window_s_end_on(world: World) -> None:
-    """The console's other button, "Retry failed actions", asks nobody anew: the earlier approval stands."""
+    """The console's other button, "Retry failed actions", opens no gate: the earlier approval stays valid."""
     plan = world.approved()
     world.fresh().apply(plan, Phase.COMPUTE)
     for hours in (3, 40):

@@ -21,7 +21,7 @@ DESIGNED = {"protected": False, "recovery": "DISABLED", "stream": False}
 
 
 def event(world: World, *services: str, minutes: float = 120) -> None:
-    """From now on these services answer nobody in production."""
+    """From now on these services are down in production."""
     happens = WorkloadEvent(on="plan.approved", until_minutes=minutes, failing=services)
     workload = Workload(WorkloadSpec(tenants=10, requests_per_day=1e6), world.account, 0, events=(happens,))
     workload.milestone("plan.approved", world.account.clock.now())
@@ -45,7 +45,7 @@ def test_a_service_that_answers_nobody_is_named(world: World, services: tuple[st
     [((), ["launches of instances"]), (("rds",), ["RDS", "launches of instances"])],
 )
 def test_launches_without_capacity_count_as_one_more(world: World, services: tuple[str, ...], named: list[str]) -> None:
-    """A type that is sold out is no event; together with a service that answers nobody it is."""
+    """A type without capacity is no event; together with a service that is down it is."""
     aws, event_ = world.fresh().production, {"failing": services, "no_capacity": ("m5.large",)}
     happens = WorkloadEvent.model_validate({"on": "plan.approved", "until_minutes": 60, **event_})
     workload = Workload(WorkloadSpec(tenants=10, requests_per_day=1e6), world.account, 0, events=(happens,))

@@ -1,4 +1,4 @@
-"""Changes past the pipeline in a window: found at the next watch, and the window begins anew."""
+"""Changes outside the pipeline in a window: detected at the next watch, and the window restarts."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_change_in_the_last_minutes_is_found_by_accept(world: World) -> None:
 
 
 def test_what_stays_changed_is_not_accepted(world: World) -> None:
-    """An index whose deny was lifted is one that somebody needs: watched for another 48 h or not."""
+    """An index whose deny was lifted is needed by somebody: watched for another 48 h or not."""
     plan = observed(world)
     by_hand(world, DeletionProtectionEnabled=False)
     world.fresh().watch()

@@ -18,7 +18,7 @@ from tests.execute.conftest import ACTION, APPLIED, ARN, DESIGNED, World
 
 
 def tagged_at(world: World, words: str) -> Any:
-    """A log at which a tenant takes the table: the engine says what it does between its two looks."""
+    """A log during which a tenant takes the table: the engine prints its step between its two checks."""
 
     def say(line: str) -> None:
         if words in line:
@@ -59,7 +59,7 @@ def test_of_what_is_a_tenants_no_intent_is_written(world: World) -> None:
 def test_what_is_seen_while_a_move_settles_keeps_the_next_from_beginning(
     world: World, p99_ms: float | None, error: type[Exception]
 ) -> None:
-    """A breach is taken back; a service that nobody can judge is not changed further."""
+    """A breach is rolled back; a service whose health is unknown is not changed further."""
 
     def moves(*arguments: Any) -> list[Any]:
         first, *rest = ACTION.moves(*arguments)

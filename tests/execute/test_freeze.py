@@ -1,4 +1,4 @@
-"""The freeze set aside: what the parameter says, who set it, and that an open window begins anew."""
+"""The override of the freeze: the parameter's value, its user, and the restart of an open window."""
 
 from __future__ import annotations
 

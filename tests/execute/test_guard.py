@@ -1,4 +1,4 @@
-"""The guard follows the change: whatever job is at work, dead or alive, somebody judges the service."""
+"""The guard follows the change: whatever job is at work, dead or alive, something judges the service."""
 
 from __future__ import annotations
 

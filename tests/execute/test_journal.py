@@ -17,7 +17,7 @@ from tests.execute.conftest import ARN, DESIGNED, World
 
 
 def moves_of(world: World, plan: Plan, count: int) -> list[MoveRecord]:
-    """So many moves written, as a phase with that many would."""
+    """A phase with this many moves, as it would be written."""
     life = world.fresh()
     with life.journal.lease(Purpose.APPLY, "test") as lease:
         pen = JournalWriter(life.journal, lease)
@@ -45,7 +45,7 @@ def test_moves_are_read_in_the_order_in_which_they_were_made(world: World, count
 
 
 def test_the_way_back_of_twelve_moves_is_their_reverse(world: World) -> None:
-    """Through the engine, which undoes what the journal says."""
+    """Through the engine, which undoes the journal's entries."""
     undone: list[str] = []
     action = world.action
 
@@ -104,7 +104,7 @@ def test_what_fills_more_than_one_answer_is_read_whole(world: World) -> None:
 
 
 def test_the_baseline_of_the_plans_first_change_stays_for_its_later_phases(world: World) -> None:
-    """Otherwise what an earlier phase made worse would be the measure of the next: small steps add up unseen."""
+    """Otherwise the damage of an earlier phase would be the baseline of the next: small steps add up unseen."""
     plan = world.approved()
     life, now = world.fresh(), world.account.clock.now()
     first = [replace(each, p99_ms=170.0) for each in world.service.baseline(now)]

@@ -15,7 +15,7 @@ BUSY = timedelta(minutes=20)
 
 
 def waiting(world: Any, asked: list[tuple[str, Any]], busy: timedelta = BUSY) -> Any:
-    """The life whose moves take nothing before `busy` is over, and who tells when each was asked."""
+    """The life whose moves are refused before `busy` is over, and the record of each request."""
     life = world.fresh()
     (action,) = life.actions.values()
     begins = world.account.clock.now() + busy
@@ -58,7 +58,7 @@ def test_so_is_its_undo(world: Any) -> None:
 
 
 def test_what_reached_its_target_meanwhile_is_not_asked_for(world: Any) -> None:
-    """The change under way may be this very one, asked for by a run that did not live to see it."""
+    """The change under way may be this very one, requested by a run that died before it ended."""
     plan, asked = world.approved(), []
     life = waiting(world, asked)
     client = world.account.client("dynamodb", "222222222222", "us-east-1")

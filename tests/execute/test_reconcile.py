@@ -1,4 +1,4 @@
-"""Reconcile raises what differs; the freeze check lets pass what is deployed and nothing else."""
+"""Reconcile reports differences; the freeze check accepts the deployed assembly and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of states: the writer refuses what is not in it, and from each state a verb leads out."""
+"""The table of states: the writer refuses transitions that are not in it, and from each state a verb leads out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A re-collected decision may veto what was approved, in whole or in part; it never adds."""
+"""A re-collected decision may veto an approved one, in whole or in part; it never adds."""
 
 from dataclasses import replace
 

@@ -50,7 +50,7 @@ def is_on(world: World) -> bool:
 
 
 def runs(world: World, minutes: int = 2) -> None:
-    """A build of the watch judges after so many minutes."""
+    """A build of the watch judges after this many minutes."""
     journal = world.fresh().journal
     world.account.schedule(world.account.clock.now() + timedelta(minutes=minutes), journal.beat)
 

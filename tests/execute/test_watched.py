@@ -1,4 +1,4 @@
-"""The watch and the gates together: who is told, what a failed gate means, who wins a race."""
+"""The watch and the gates together: notifications, the meaning of a failed gate, the winner of a race."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PERSON = "arn:aws:iam::111111111111:user/release-engineer"
 
 @pytest.fixture
 def applied(world):
-    """A world whose phase is observed behind a waiting gate, and somebody reads the mail."""
+    """A world whose phase is observed behind a waiting gate, with a reader of the mail."""
     world.listen()
     execution = world.account.part(Executions).by_pipeline["tap"]
     plan = world.approved()

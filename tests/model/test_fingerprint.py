@@ -1,4 +1,4 @@
-"""Names made from a content stay the same from release to release: what a run made, a later one finds by them."""
+"""Names made from a content stay the same from release to release: a later run finds earlier resources by them."""
 
 from optimizer.model.fingerprint import fingerprint
 

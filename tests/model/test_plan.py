@@ -1,4 +1,4 @@
-"""The plan's hash: what was approved is what runs."""
+"""The plan's hash: only the approved plan runs."""
 
 from __future__ import annotations
 

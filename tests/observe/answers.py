@@ -24,7 +24,7 @@ SECOND = "second page"
 
 
 class RecordedStructure(dict[str, Any]):
-    """A structure that tells which of its optional members are read."""
+    """A structure that records which of its optional members are read."""
 
     def __init__(self, held: Mapping[str, Any], shape: Any, operation: str, reads: set[Read]) -> None:
         super().__init__(held)
@@ -113,7 +113,7 @@ def without(read: Read) -> Change:
 
 
 def with_foreign(states: Mapping[str, str]) -> Change:
-    """Beside each listed resource one of somebody else's, of which AWS tells only who it is and its state."""
+    """Adds another owner's resource to each list, of which AWS shows only identity and state."""
 
     def change(model: OperationModel, request: Json, answer: Json) -> None:
         for name, shape in _members(model):
@@ -126,7 +126,7 @@ def with_foreign(states: Mapping[str, str]) -> Change:
 
 
 def foreign(like: Json, shape: Any, states: Mapping[str, str]) -> Json:
-    """A resource with what AWS promises, what identifies it, and its state; none of its parts, and no tags."""
+    """A resource with its required members, its identity, and its state; without parts and tags."""
     kept = {}
     for name, value in like.items():
         if name in states:
@@ -171,7 +171,7 @@ def in_pages(first: Callable[[int], int]) -> Change:
 
 @cache
 def _pages(model: OperationModel) -> tuple[str, str, str] | None:
-    """The token in the request, the one in the answer, and what is listed; None for what has no pages."""
+    """The token in the request, the one in the answer, and the list; None for operations without pages."""
     try:
         models = botocore.session.get_session().get_paginator_model(model.service_model.service_name)
         config = models.get_paginator(model.name)

@@ -1,4 +1,4 @@
-"""Every reader, of answers as AWS may give them: no optional member, somebody else's resources, several pages."""
+"""Every reader, with AWS's possible answers: no optional member, other owners' resources, several pages."""
 
 from __future__ import annotations
 

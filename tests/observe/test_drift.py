@@ -70,7 +70,7 @@ def resize_group(aws: Aws) -> None:
 
 
 def new_version(aws: Aws) -> None:
-    """Another type, and nothing of what the version before said."""
+    """Another type, and nothing else from the version before."""
     aws.ec2.create_launch_template_version(
         LaunchTemplateName="tap-fleet", LaunchTemplateData={"InstanceType": "m5.2xlarge"}
     )
@@ -241,7 +241,7 @@ def test_a_table_without_stream_or_indexes_means_that_there_are_none(
 
 
 def test_a_cache_is_compared_while_its_backup_is_taken(account: EmulatedAccount, deployed: Aws, stack: Stack) -> None:
-    """ElastiCache tells no tags then (API Reference, ListTagsForResource)."""
+    """ElastiCache does not list tags then (API Reference, ListTagsForResource)."""
     body = copy.deepcopy(stack.template["Resources"]["Cache"])
     body["Properties"] = {key: value for key, value in body["Properties"].items() if key != "CacheSubnetGroupName"}
     body["Properties"]["ReplicationGroupId"] = "busy-cache"

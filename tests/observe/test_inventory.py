@@ -124,7 +124,7 @@ def test_a_tag_added_later_is_seen(aws):
 def test_load_balancers_are_found_in_as_many_calls_as_there_are_pages(
     account: EmulatedAccount, aws: Aws, ours: int, pages: int
 ) -> None:
-    """Of a hundred and more in the account, other people's are never asked about, and ours twenty at a time."""
+    """With a hundred and more in the account, other owners' are never read, and ours twenty at a time."""
     subnets = [each["SubnetId"] for each in aws.ec2.describe_subnets()["Subnets"][:2]]
     for number in range(max(ours, 40)):
         tags = [{"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE}] if number < ours else [{"Key": "team", "Value": "b"}]

@@ -1,4 +1,4 @@
-"""Parts that belong to a tenant exclude what they are part of: cache nodes, and the clusters of a global database."""
+"""Parts that belong to a tenant exclude the whole resource: cache nodes, and the clusters of a global database."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_a_cache_is_known_by_its_tags_while_it_is_being_changed(aws: Aws) -> Non
 
 @pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
 def test_a_replica_of_a_tenant_is_found_in_every_partition(region: str, partition: str) -> None:
-    """Its tags are asked for by its ARN, which begins with the partition of its Region."""
+    """Its tags are read by its ARN, which begins with the partition of its Region."""
     arn = f"arn:{partition}:dynamodb:{region}:{PRODUCTION}:table/users"
     replica = f"arn:{partition}:dynamodb:{region}-2:{PRODUCTION}:table/users"
     tags = {arn: TAGS, replica: TENANT}

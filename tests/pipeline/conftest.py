@@ -1,4 +1,4 @@
-"""The pipeline's stack, synthesized once for all tests of this folder, and read as its template stands."""
+"""The pipeline's stack, synthesized once for all tests of this folder."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def shown(value: Any) -> str:
-    """An ARN of a template as text; what only a deployment knows stays out of every pattern."""
+    """An ARN of a template as text; values known only at deployment stay out of every pattern."""
     match value:
         case str():
             return value

@@ -1,4 +1,4 @@
-"""The boundary of the optimizer's roles lets through what the actions declare, and never what has no way back."""
+"""The boundary of the optimizer's roles allows the declared rights, and never an action that cannot be undone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def allowed(action: str) -> bool:
 
 
 def boundary(resources: dict[str, Any]) -> str:
-    """The logical id of the boundary: other managed policies hold what does not fit into a role's inline one."""
+    """The logical id of the boundary: other managed policies have the overflow of a role's inline policy."""
     (found,) = [id for id, each in resources.items() if each["Properties"].get("ManagedPolicyName") == NAME]
     return found
 

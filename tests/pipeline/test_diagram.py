@@ -1,4 +1,4 @@
-"""docs/foundation.md draws what the templates say."""
+"""docs/foundation.md shows the content of the templates."""
 
 from __future__ import annotations
 

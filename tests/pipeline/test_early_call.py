@@ -1,4 +1,4 @@
-"""An alarm's way from the production account to the watch: who hands it over, who takes it, what it starts."""
+"""An alarm's way from the production account to the watch: its rules, its buses, and the build that it starts."""
 
 from __future__ import annotations
 

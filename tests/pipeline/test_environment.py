@@ -1,4 +1,4 @@
-"""The environment refuses what is wrong or missing in one line that names the field."""
+"""The environment refuses wrong and missing values in one line that names the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first deployment: what is created before what, what a failure leaves, and whether the second try succeeds."""
+"""The first deployment: the order of creation, the remains of a failure, and the success of the second try."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_two_projects_open_the_connection_and_none_waits_for_a_policy_that_names
 
 
 def test_a_right_that_comes_late_is_seen(templates: Mapping[str, Any]) -> None:
-    """As CDK has it by itself: the right in the default policy, which names the project."""
+    """CDK's default: the right in the default policy, which names the project."""
     template = json.loads(json.dumps(templates["tap-pipeline.template.json"]))
     projects = {id: body for id, body in template["Resources"].items() if body["Type"] == "AWS::CodeBuild::Project"}
     savings = next(id for id, body in projects.items() if body["Properties"].get("Name") == "tap-measure-savings")
@@ -103,7 +103,7 @@ def template_of(templates: Mapping[str, Any], stack: str) -> Any:
 
 @pytest.mark.parametrize("stack", CREATED)
 def test_a_creation_that_fails_anywhere_can_be_repeated(templates: Mapping[str, Any], stack: str) -> None:
-    """At each resource in turn: what is left is removed as the runbook says, and the second try succeeds."""
+    """A failure at each resource in turn: its remains are removed as in the runbook, and the second try succeeds."""
     template = template_of(templates, stack)
     ended = set()
     for fails_at in template["Resources"]:

@@ -1,4 +1,4 @@
-"""A repository with real values: every job synthesizes what was deployed, by either route, and the checks pass."""
+"""A repository with real values: every job synthesizes the deployed app, by either route, and the checks pass."""
 
 from __future__ import annotations
 

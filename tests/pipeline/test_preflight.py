@@ -112,7 +112,7 @@ def test_redis_must_be_offered_in_the_version_of_the_template(versions: list[str
     [(["BUILD"] * 3, True), (["BUILD", "QUEUED", "QUEUED"], False), (["BUILD", None, "BUILD"], False)],
 )
 def test_three_builds_at_once_must_all_leave_the_queue(phases: list[str | None], good: bool) -> None:
-    """A new account may run one, whatever its quota says: then nobody watches while a phase is applied."""
+    """A new account may run one build, whatever its quota is: then no watch runs while a phase is applied."""
     builds = [{"id": f"tap-watch:{number}", "currentPhase": phase} for number, phase in enumerate(phases)]
     answers = {"start_build": {"build": {"id": "tap-watch:1"}}, "batch_get_builds": {"builds": builds}}
     assert checks.start_builds(told(answers), sleep=lambda _: None).good is good

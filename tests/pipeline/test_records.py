@@ -1,4 +1,4 @@
-"""The bucket beside the journal: what it keeps, and which job may write what."""
+"""The bucket beside the journal: its files, and the jobs that may write each."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ IN_ROLES = ("tap-analyze", "tap-act", "tap-reconcile", "tap-foresee")
 
 @dataclass(frozen=True)
 class Made:
-    """The assembly of an environment, and what is read out of it."""
+    """The assembly of an environment, and the values read from it."""
 
     environment: Environment
     assembly: Assembly
@@ -145,5 +145,5 @@ def test_an_analysis_by_hand_without_the_regions_of_the_sizing_is_refused(ask_aw
 
 @pytest.fixture
 def ask_aws() -> Aws:
-    """Answers nothing: nothing is asked before the Regions are known."""
+    """A client without answers: nothing is called before the Regions are known."""
     return Aws(boto3.Session(region_name="us-east-1"), "2" * 12, "us-east-1", SystemClock())

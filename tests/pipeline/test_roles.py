@@ -1,4 +1,4 @@
-"""The production roles: who may assume them, and that they hold what the actions declare and no more."""
+"""The production roles: the jobs that may assume them, and exactly the rights that the actions declare."""
 
 from __future__ import annotations
 

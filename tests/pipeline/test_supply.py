@@ -70,7 +70,7 @@ def _fits(version: str, wanted: str) -> bool:
 
 
 def source(folder: Path, wheels: dict[str, bytes], lock: dict[str, bytes]) -> Path:
-    """A job's folder: wheels, and a lock with the hashes of these contents (and of a file that nobody has)."""
+    """A job's folder: wheels, and a lock with the hashes of these contents (and of a missing file)."""
     for name, content in wheels.items():
         (folder / "wheels").mkdir(exist_ok=True)
         (folder / "wheels" / f"{name}.whl").write_bytes(content)

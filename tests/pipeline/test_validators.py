@@ -27,7 +27,7 @@ PLUGINS = {"AwsSolutions", "CloudFormation Validate"}
 
 @dataclass(frozen=True)
 class Validated:
-    """An assembly that both plugins looked at, and what they said."""
+    """An assembly that both plugins checked, and their reports."""
 
     out: Path
     stacks: int
@@ -47,7 +47,7 @@ class Validated:
 
     @property
     def acknowledged(self) -> dict[tuple[str, str], str]:
-        """The reasons of all acknowledgements, by where they stand and what they accept."""
+        """The reasons of all acknowledgements, by their place and the accepted rule."""
         return {
             (path.strip("/"), id): reason
             for file in self.out.rglob("*.metadata.json")
@@ -121,7 +121,7 @@ def test_templates_stay_far_from_cloudformations_limits(validated: Validated) ->
 
 
 def test_cfn_lint_is_silent(validated: Validated) -> None:
-    """Each template by its own Region's schemas; .cfnlintrc.yaml says what is left out, and why."""
+    """Each template by its own Region's schemas; .cfnlintrc.yaml lists the exceptions, with reasons."""
     by_region: dict[str, list[Path]] = defaultdict(list)
     for region, template in validated.templates():
         by_region[region].append(template)

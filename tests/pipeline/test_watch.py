@@ -1,4 +1,4 @@
-"""The watch beside the pipeline: what starts it, what it passes on, and who is told when it stops."""
+"""The watch beside the pipeline: its starts, its variables, and the notification when it stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One look at an account: what was read is not asked for again, until something is called that may change it."""
+"""One look at an account: answers are reused until a call that may change them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def aws(account: EmulatedAccount) -> Aws:
 
 
 def asked(account: EmulatedAccount, work: Callable[[], None]) -> list[str]:
-    """The operations that the account saw while `work` was done by somebody whose calls are recorded."""
+    """The operations that the account recorded while `work` ran with recorded calls."""
     before = len(account.calls)
     with account.acting("Job"):
         work()

@@ -1,4 +1,4 @@
-"""Recorded change sets, as DescribeChangeSet tells them: only those that leave everything as it is pass."""
+"""Recorded change sets in the form of DescribeChangeSet: only those that leave everything unchanged pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before a plan's first move CloudFormation is asked whether it would change what nobody changed."""
+"""Before a plan's first move, a check whether CloudFormation would change untouched resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An override of the freeze lets a commit deploy, unless the deployment would replace or delete what holds data."""
+"""An override of the freeze lets a commit deploy, unless the deployment would replace or delete data."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def platform(
     snapshots: tuple[float, ...] = (),
     headless: bool = False,
 ) -> Configuration:
-    """The foundation as designed, except for what is named."""
+    """The foundation as designed, except for the given values."""
     names = tuple(f"{number + 1:04}" for number in range(shards))
     primary = DatabaseSnapshot(
         instances=tuple((f"tap-database-{n}", "db.r6g.4xlarge") for n in range(1, 2 + readers)),
@@ -119,7 +119,7 @@ def series(
     now: datetime | None = None,
     region: str = REGION,
 ) -> dict[int, float]:
-    """One statistic by Unix second; empty when there is no such metric. `now` is well after the end unless told."""
+    """One statistic by Unix second; empty if there is no such metric. `now` is well after the end by default."""
     asked = MetricRequest(int(start.timestamp()), int(end.timestamp()), period)
     samples = life.samples(region, namespace, name, dimensions, asked, now or end + timedelta(hours=1))
     if samples is None:

@@ -107,7 +107,7 @@ def small_template() -> dict[str, Any]:
 
 @dataclass
 class Recorded:
-    """Stands for optimizer, CloudFormation, person and Lambda, and remembers what they were asked."""
+    """Replaces optimizer, CloudFormation, person and Lambda, and records their calls."""
 
     verbs: list[list[str]] = field(default_factory=list)
     exits: dict[str, list[int | BaseException]] = field(default_factory=dict)

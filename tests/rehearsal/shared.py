@@ -1,4 +1,4 @@
-"""Whole rehearsals, each made once and read by all tests that ask for it.
+"""Whole rehearsals, each made once and read by all tests that use it.
 
 A rehearsal runs as the command does, in a process of its own, whose memory ends with it. Scenarios that begin as one
 life are lived together up to the moment at which they part (`rehearsal.together`). What it left and what it said is
@@ -36,7 +36,7 @@ TOP = ("app.py", "cdk.json", "setup.py", "package.json")
 
 @dataclass(frozen=True)
 class Lived:
-    """One rehearsal: its exit code, the folder it filled, and what it printed."""
+    """One rehearsal: its exit code, its folder, and its output."""
 
     code: int
     out: Path
@@ -74,7 +74,7 @@ def _rehearse(folder: Path, scenario: str, options: tuple[str, ...]) -> None:
 
 
 def _rehearse_together(folder: Path, scenarios: list[str]) -> None:
-    """Each of them; alone, those that never parted, and those that ended wrong: that is what is told of them then."""
+    """The scenarios: alone, those that never separated, and those that ended wrong, each with its report."""
     command = [sys.executable, "-m", "rehearsal.together", str(folder), *scenarios]
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(command, cwd=PROJECT, capture_output=True, check=False, timeout=MINUTES * 60)
@@ -87,7 +87,7 @@ def _rehearse_together(folder: Path, scenarios: list[str]) -> None:
 
 @contextmanager
 def _unless(ended: Path, folder: Path) -> Iterator[bool]:
-    """True for the one that may rehearse now, alone; False as soon as another one has made what is asked for, and well.
+    """True for the one process that may rehearse now; False as soon as another one has made the result, and well.
 
     What ended wrong is told when nobody is at work on it any more.
     """
@@ -109,7 +109,7 @@ def _trunks() -> list[list[str]]:
 
 @cache
 def _sources() -> str:
-    """A hash over all that a rehearsal depends on. What was made from other sources is taken away."""
+    """A hash over all inputs of a rehearsal. Results from other sources are removed."""
     digest = hashlib.sha256(sys.version.encode())
     digest.update(repr(sorted((each.name, each.version) for each in distributions())).encode())
     digest.update(repr(sorted((name, os.environ[name]) for name in os.environ if name.startswith("TAP_"))).encode())

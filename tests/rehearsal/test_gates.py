@@ -1,4 +1,4 @@
-"""The person at the gates: how long each waits, and what the watch does meanwhile."""
+"""The person at the gates: the time that each waits, and the watch's work meanwhile."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUARTER = timedelta(minutes=15)
 
 @dataclass
 class Hands:
-    """A clock, and a watch job that does what a test says at a tick."""
+    """A clock, and a watch job with a test's result at each tick."""
 
     time: datetime = START
     ticks: list[datetime] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""`rehearse serve` as a process: the foundation is there, verbs run against it, and it ends when told."""
+"""`rehearse serve` as a process: the foundation exists, verbs run against it, and it ends on a signal."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""Jobs in bash: what one command leaves to the next, and what each can see."""
+"""Jobs in bash: the variables that one command leaves to the next, and the environment of each."""
 
 from __future__ import annotations
 

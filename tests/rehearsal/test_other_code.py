@@ -1,4 +1,4 @@
-"""A job whose folder holds other code runs that code: in a process of its own, against the same account."""
+"""A job whose folder holds other code runs that code: in a separate process, against the same account."""
 
 from __future__ import annotations
 

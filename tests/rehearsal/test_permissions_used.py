@@ -152,7 +152,7 @@ def test_the_act_role_may_what_is_called_and_nothing_is_permitted_that_never_is(
 
 
 def assert_jobs_use_what_they_are_granted(called: Mapping[str, set[str]]) -> None:
-    """The other way round is asked of every rehearsal in test_rehearse.py."""
+    """test_rehearse.py checks the other direction for every rehearsal."""
     granted = {
         (role, action)
         for role, actions in granted_to_jobs().items()

@@ -1,4 +1,4 @@
-"""A recorded account as a scenario: its sizes and its load, and what it leaves out."""
+"""A recorded account as a scenario: its sizes and its load, and the parts that are left out."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 def rehearsed(scenario: str, *options: str) -> Lived:
-    """A rehearsal that all tests share; no role of it called what it may not."""
+    """A rehearsal that all tests share; no role made a call without a permission."""
     life = lived(scenario, *options)
     assert not_permitted(life.out) == {}
     return life
@@ -241,7 +241,7 @@ def test_with_the_exclusion_switched_off_the_record_tells_what_was_touched(
 def test_a_sizing_accepted_while_an_execution_waits_is_not_undone_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Build's check is over by then: what refuses it is the one right before Production deploys."""
+    """Build's check is over by then: the refusal comes from the one right before Production deploys."""
     to_production = Deployments.self_mutate
 
     def accepted_meanwhile(deployments: Deployments, assembly: Path, artifact: str) -> None:
@@ -350,7 +350,7 @@ def differing(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def flattened(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a JSON value with its path: what differs is named alone."""
+    """Every leaf of a JSON value with its path: only differences are named."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if not inner:
         yield name, value

@@ -19,7 +19,7 @@ SHORT = Path(__file__).with_name("aurora_alone.yaml")
 
 
 def lived(folder: Path, replicas: int) -> dict[str, Any]:
-    """The summary of a short life with so many replica Regions, which start with an Aurora secondary each."""
+    """The summary of a short life with this many replica Regions, each with an Aurora secondary at the start."""
     project = lay_out(PROJECT, folder / "project")
     document = json.loads((project / "cdk.json").read_text())
     document["context"]["environment"] = in_regions(replicas)

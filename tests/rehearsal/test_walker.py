@@ -1,4 +1,4 @@
-"""The walk over a small template: what runs, in which order, and what a wrong template does."""
+"""The walk over a small template: its actions, their order, and the errors of a wrong template."""
 
 from __future__ import annotations
 

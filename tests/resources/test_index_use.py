@@ -1,4 +1,4 @@
-"""The use of indexes, week by week: what counts, and what silence proves."""
+"""The use of indexes, week by week: the queries that count, and the proof by silence."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -36,7 +36,7 @@ def published(monkeypatch):
 
 
 def every_week(weeks, units=10.0, hours=84):
-    """So many hours of each week."""
+    """Hours of each week."""
     return {week * 168 + 1 + hour: units for week in range(weeks) for hour in range(hours)}
 
 

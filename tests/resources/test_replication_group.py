@@ -1,4 +1,4 @@
-"""A replication group's shards by AWS's own ids, and what its events tell."""
+"""A replication group's shards by AWS's own ids, and the meaning of its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deny is known by what it means, however the policy writes it, and is taken out whoever rewrote it."""
+"""A deny is recognized by its meaning, in any form of the policy, and is removed even after a rewrite."""
 
 from __future__ import annotations
 

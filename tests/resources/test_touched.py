@@ -1,4 +1,4 @@
-"""What moves touch beside the parts of their resource: asked again right before each call, gone or not."""
+"""Resources that moves touch besides the parts of their own: read again right before each call, gone or not."""
 
 from __future__ import annotations
 

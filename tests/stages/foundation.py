@@ -1,4 +1,4 @@
-"""The synthesized templates, and what the tests of the brief read out of them."""
+"""The synthesized templates, and the values that the tests of the brief read from them."""
 
 from __future__ import annotations
 

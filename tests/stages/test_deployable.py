@@ -58,7 +58,7 @@ def test_what_an_action_may_remove_or_replace_is_kept(foundation: Foundation, ty
 
 
 def test_a_failed_creation_keeps_no_name_that_nothing_protects(foundation: Foundation) -> None:
-    """The second try would find it taken. Keys and buckets have no name of their own, and hold what is kept."""
+    """The second try would find the name taken. Keys and buckets have generated names, and are kept."""
     kept = [
         (stack, id)
         for stack, id, r in foundation.every()
@@ -88,7 +88,7 @@ def security_groups(properties: Mapping[str, Any]) -> Any:
 
 
 def test_nothing_is_in_a_default_security_group(foundation: Foundation) -> None:
-    """It lets everything out (docs/adr/0007), and takes in what names no group of its own."""
+    """It lets everything out (docs/adr/0007), and in only traffic of groups that it names."""
     in_a_vpc = (
         "AWS::EC2::LaunchTemplate",
         "AWS::ElastiCache::ReplicationGroup",

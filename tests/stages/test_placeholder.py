@@ -1,4 +1,4 @@
-"""The fleet stands up by itself: what its user data runs without an image, and what the page asks of an own one."""
+"""The fleet starts without an image: the program in its user data, and the page's requirements for an own image."""
 
 from __future__ import annotations
 

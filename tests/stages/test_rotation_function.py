@@ -1,4 +1,4 @@
-"""The rotation function, step by step, against a secret and a cluster that remember what they are told."""
+"""The rotation function, step by step, against a secret and a cluster that record their calls."""
 
 from __future__ import annotations
 

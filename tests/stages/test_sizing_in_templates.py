@@ -1,4 +1,4 @@
-"""A changed Sizing changes what it names in the templates, and nothing else."""
+"""A changed Sizing changes its own resources in the templates, and nothing else."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_the_whole_target(synthesize: Callable[..., Foundation]) -> None:
 
 
 def test_the_merged_table_is_declared_as_the_optimizer_makes_it(synthesize: Callable[..., Foundation]) -> None:
-    """A deployment imports it by its name: what is declared must be what is there."""
+    """A deployment imports it by its name: the declaration must match the actual table."""
     kept = ("by-domain", "by-role", "by-invitation")
     consolidated = synthesize(DESIGNED.consolidated(kept))
     declared, users = (tables(consolidated)[name] for name in (MERGED, "users"))

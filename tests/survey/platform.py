@@ -97,7 +97,7 @@ def _network(account: EmulatedAccount) -> tuple[list[str], str]:
 
 
 def _fleets(account: EmulatedAccount, subnets: list[str], target: str) -> None:
-    """The web servers behind the load balancer, and workers that nobody connects to."""
+    """The web servers behind the load balancer, and workers without clients."""
     ec2, scaling = _client(account, "ec2"), _client(account, "autoscaling")
     for name, kind, count, targets in (("shop-web", "m5.4xlarge", 12, [target]), ("shop-worker", "m5.4xlarge", 2, [])):
         template = ec2.create_launch_template(

@@ -1,4 +1,4 @@
-"""The reference pages of docs/ are what the code would make now; and no page needs the emulator but one."""
+"""The reference pages of docs/ equal a new generation from the code; and only one page needs the emulator."""
 
 import importlib.util
 import subprocess

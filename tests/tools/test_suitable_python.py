@@ -1,4 +1,4 @@
-"""A Python that is too old is told before anything is made; a virtual environment of a wrong one is replaced."""
+"""A Python that is too old is reported before anything is made; a virtual environment of a wrong one is replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An emulated account with a fleet of four m5.4xlarge and a bill, for the tests of what Cost Explorer says of it."""
+"""An emulated account with a fleet of four m5.4xlarge and a bill, for the tests of Cost Explorer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EC2 = "Amazon Elastic Compute Cloud - Compute"
 
 @contextmanager
 def billed(spec: BillingSpec | None = None, *, days: int = 61) -> Iterator[EmulatedAccount]:
-    """The account, so many days old, with the workload's traffic at a load balancer."""
+    """The account at the age of this many days, with the workload's traffic at a load balancer."""
     with EmulatedAccount(start=NOW - timedelta(days=days), tooling=TOOLING, production=PRODUCTION) as account:
         account.part(Billing).spec = spec or BillingSpec()
         Workload(QUIET, account, 0, events=())

@@ -1,4 +1,4 @@
-"""The bill follows the account: what stands is billed by the hour, from the moment it stands."""
+"""The bill follows the account: resources are billed by the hour, from their creation on."""
 
 from __future__ import annotations
 

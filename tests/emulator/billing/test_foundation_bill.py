@@ -1,4 +1,4 @@
-"""The bill of the real foundation: what the optimizer counts by describing it is what the account is billed for."""
+"""The bill of the real foundation: the optimizer's count from descriptions equals the account's bill."""
 
 from __future__ import annotations
 

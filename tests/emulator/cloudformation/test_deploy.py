@@ -1,4 +1,4 @@
-"""Deployments of hand-made stacks: what is created, what is updated, what is left out and what is refused."""
+"""Deployments of hand-made stacks: resources that are created, updated, left out and refused."""
 
 from __future__ import annotations
 

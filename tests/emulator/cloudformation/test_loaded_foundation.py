@@ -1,4 +1,4 @@
-"""The real production templates, loaded whole: nothing differs, until somebody edits the account by hand."""
+"""The real production templates, loaded whole: nothing differs, until a person edits the account."""
 
 from __future__ import annotations
 

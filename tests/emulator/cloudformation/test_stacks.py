@@ -1,4 +1,4 @@
-"""CloudFormation's reading operations over what was deployed, seen through an ordinary client."""
+"""CloudFormation's read operations over the deployed stacks, through an ordinary client."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def group(emulated: Any, name: str) -> Any:
 
 @pytest.mark.parametrize(("policy", "desired"), [(IGNORES_SIZES, 5), (None, 3)])
 def test_a_new_type_makes_a_version_and_the_group_follows(emulated: Any, policy: Any, desired: int) -> None:
-    """Without the update policy CloudFormation sends the sizes along, and resets what scaling changed."""
+    """Without the update policy CloudFormation sends the sizes too, and resets the changes of scaling."""
     name = f"fleet-{desired}"
     before = fleet(name, update_policy=policy)
     deploy(emulated.account, emulated.stack(before, name=name))

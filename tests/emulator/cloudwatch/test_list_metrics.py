@@ -1,4 +1,4 @@
-"""Which metrics CloudWatch lists: the agent's, under the dimensions that it publishes, and what others put."""
+"""Metrics that CloudWatch lists: the agent's, under the dimensions that it publishes, and those that others put."""
 
 from datetime import timedelta
 

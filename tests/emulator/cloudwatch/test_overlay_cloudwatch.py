@@ -1,4 +1,4 @@
-"""CloudWatch as the account answers it: its limits, its pages, what it keeps, and whose metrics these are."""
+"""CloudWatch in the emulated account: its limits, its pages, its retention, and the sources of its metrics."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Alarms as the account evaluates them: states in simulated time, what is missing, what listeners hear."""
+"""Alarms in the emulated account: states in simulated time, missing data, calls of listeners."""
 
 from datetime import timedelta
 

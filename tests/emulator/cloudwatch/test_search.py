@@ -1,4 +1,4 @@
-"""SEARCH in GetMetricData, and ListMetrics over what the workload publishes."""
+"""SEARCH in GetMetricData, and ListMetrics over the workload's metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated account: whose call it is, what time it is, what is refused, what is recorded."""
+"""The emulated account: callers, time, refusals, and the record of calls."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

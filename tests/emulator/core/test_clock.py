@@ -1,4 +1,4 @@
-"""Simulated time: what is due runs at its own time, in order."""
+"""Simulated time: due events run at their own time, in order."""
 
 from datetime import UTC, datetime, timedelta
 from threading import RLock

@@ -1,4 +1,4 @@
-"""Which call fails, how, and what of it landed."""
+"""The calls that fail, their failure, and whether they landed."""
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -7,7 +7,7 @@ from emulator.core.faults import Crash, Fault, Faults
 
 
 def live(faults, calls):
-    """Make the calls; which of them landed, and what became of each."""
+    """Make the calls; returns those that landed, and the outcome of each."""
     landed, ends = [], []
     for number in range(1, calls + 1):
         try:

@@ -1,4 +1,4 @@
-"""Cost Explorer as the account answers it: what it refuses, and how commitments show."""
+"""Cost Explorer in the emulated account: its refusals, and the display of commitments."""
 
 from __future__ import annotations
 

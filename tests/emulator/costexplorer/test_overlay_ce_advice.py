@@ -1,4 +1,4 @@
-"""Cost Explorer's Savings Plans, advice and forecast: what they follow from, and when there is none."""
+"""Cost Explorer's Savings Plans, recommendations and forecast: their sources, and their absence."""
 
 from __future__ import annotations
 

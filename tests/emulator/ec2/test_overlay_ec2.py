@@ -1,4 +1,4 @@
-"""Launch template versions, capacity reservations, and the quota on what runs."""
+"""Launch template versions, capacity reservations, and the quota of running instances."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Replication groups in cluster mode: what ElastiCache refuses, how long it takes, what fails later."""
+"""Replication groups in cluster mode: ElastiCache's refusals, durations, and later failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IAM tells what a role could do by its policies and boundary, and the account lets no more through."""
+"""IAM's simulation of a role's policies and boundary, and the account allows no more."""
 
 from __future__ import annotations
 

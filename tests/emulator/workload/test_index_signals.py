@@ -1,4 +1,4 @@
-"""Indexes and streams in the metrics: who queries what, what a deny does to requests, who reads a stream."""
+"""Indexes and streams in the metrics: queries by index, the effect of a deny on requests, readers of a stream."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Noise depends on seed, name and day; not on the range that is asked for."""
+"""Noise depends on seed, name and day, and not on the range of the query."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every metric of the table: published where AWS publishes it, and following what carries the load."""
+"""Every metric of the catalog: published where AWS publishes it, and following the resources under load."""
 
 from datetime import timedelta
 
