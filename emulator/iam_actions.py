@@ -1,4 +1,4 @@
-"""Which IAM actions AWS checks for an API operation, on which resources: the one table.
+"""IAM actions and resources that AWS checks for an API operation: the one table.
 
 An action has the name of its operation, with the service's prefix, except where the Service Authorization
 Reference says otherwise.

@@ -219,7 +219,7 @@ def production_role_arn(environment: Environment, name: str) -> str:
 
 
 def external_id(environment: Environment) -> str:
-    """What a job must present to assume a role: no secret, but a caller that was not meant does not send it."""
+    """The value that a job must present to assume a role: no secret, but other callers do not send it."""
     return f"tap-{environment.accounts.tooling}"
 
 

@@ -1,4 +1,4 @@
-"""When Redis is made smaller: the brief's thresholds first, then whether it fits."""
+"""Decisions to make Redis smaller: the brief's thresholds first, then the fit of the data."""
 
 from __future__ import annotations
 

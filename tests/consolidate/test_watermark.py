@@ -173,7 +173,7 @@ def test_without_watermarks_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_stream_that_was_not_read_for_a_day_closes_no_way_back() -> None:
-    """What it does not show any more is found by comparing everything."""
+    """A comparison of everything finds the records that the stream has lost."""
     with lived(100, 0) as platform:
         campaign.migrate(platform, STREAMS)
         platform.application.busy = False

@@ -37,7 +37,7 @@ def user(pad: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("pad", [100, 700, 1500])
 def test_what_is_added_is_about_what_the_mapping_adds(pad: int) -> None:
-    """Of a user in three of the four indexes."""
+    """A user in three of the four indexes."""
     entries = {name: HeldCopies(1 if name != "by-invitation" else 0, 300) for name in ALL}
     estimated = added_to_item(use(held=HeldCopies(1, 400), indexes=entries), ALL)
     real = item_size(merged(Entity.USERS, user(pad), ALL)) - item_size(user(pad))

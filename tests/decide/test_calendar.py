@@ -1,4 +1,4 @@
-"""When a phase may begin, as tables of days. 2027-03-01 is a Monday."""
+"""Days on which a phase may begin, as tables. 2027-03-01 is a Monday."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which notices a phase calls for, and that each is sent once."""
+"""Notices of a phase, each of which is sent once."""
 
 from __future__ import annotations
 

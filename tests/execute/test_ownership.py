@@ -179,7 +179,7 @@ def test_one_resource_that_waits_lets_the_others_go_back_at_once(world: World) -
 
 
 def test_what_could_not_be_read_when_the_window_opened_is_watched_from_the_next_look_on(world: World) -> None:
-    """Of two tables that were decided on, the phase changed one; the other's tags cannot be read at first."""
+    """The phase changed one of two decided tables; the other's tags cannot be read at first."""
     other, plan = another_table(world, "parcels"), world.plan()
     keep = replace(other, choice=Choice.KEEP)
     plan = world.approved(replace(plan, decisions=(*plan.decisions, keep)))

@@ -1,4 +1,4 @@
-"""Which code the watch and the rollback run: the one that applied, if it is whole, and else the branch's."""
+"""The code that the watch and the rollback run: the one that applied, if it is complete, else the branch's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lives begin as one, and at which moment each becomes its own."""
+"""Scenarios that begin the same, and the moment at which each one separates."""
 
 from __future__ import annotations
 
