@@ -75,7 +75,7 @@ def _of_production(environment: Environment, home: Where, regions: Sequence[str]
         yield Question("replicas of the tables' key", partial(checks.table_keys, home, environment.table_regions))
 
 
-def asked(questions: Iterable[Question]) -> Iterator[Row]:
+def answers(questions: Iterable[Question]) -> Iterator[Row]:
     """The lines of all checks; one that AWS or the network refuses is a line with the error."""
     for each in questions:
         try:
@@ -95,7 +95,7 @@ def table(rows: Sequence[Row]) -> str:
     ordered = sorted(rows, key=lambda row: {False: 0, None: 1, True: 2}[row.good])
     cells = [("", "what", "found", "wanted", "what to do")]
     marks = {True: "ok", False: "NO", None: "?"}
-    cells += [(marks[r.good], r.what, r.found, r.wanted, "" if r.good else r.do) for r in ordered]
+    cells += [(marks[r.good], r.what, r.actual, r.wanted, "" if r.good else r.do) for r in ordered]
     widths = [max(len(row[column]) for row in cells) for column in range(5)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
 
@@ -135,9 +135,9 @@ def _rows(environment: Environment, sessions: Callable[[str | None], Any], *, st
         row = checks.account(where, name.lower(), account)
         yield row
         places.append(where if row.good else None)
-    yield from asked(questions(environment, *places))
+    yield from answers(questions(environment, *places))
     if start_builds and places[0]:
-        yield from asked([Question("CodeBuild builds at once, tried", partial(checks.start_builds, places[0]))])
+        yield from answers([Question("CodeBuild builds at once, tried", partial(checks.start_builds, places[0]))])
 
 
 def _refused(reason: str) -> int:

@@ -32,7 +32,7 @@ class Row:
     """One line. `good` is None if it could not be checked, which does not stop the deployment."""
 
     what: str
-    found: str
+    actual: str
     wanted: str
     good: bool | None
     do: str

@@ -57,15 +57,15 @@ class Row:
 class Sweep:
     """The sweep's argument, the labels of its points, and all rows."""
 
-    asked: str
+    argument: str
     unit: str
     labels: tuple[str, ...]
     rows: tuple[Row, ...]
 
 
-def sweep(asked: str, scenario: Scenario, seed: int) -> Sweep:
+def sweep(argument: str, scenario: Scenario, seed: int) -> Sweep:
     """Decide at every point. Raises UsageError for an axis or value that cannot be swept."""
-    points = points_of(asked, scenario.workload, scenario.begins)
+    points = points_of(argument, scenario.workload, scenario.begins)
     progress = Progress(sys.stderr)
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
         setting = Workspace(RehearsalRequest(Path(scratch), scenario, seed), PROJECT, Path(scratch), progress)
@@ -77,7 +77,7 @@ def sweep(asked: str, scenario: Scenario, seed: int) -> Sweep:
             for point in points:
                 decided.append(_decided(life, point, seed))
                 progress.say(f"{point.label}: {sum(each.choice is Choice.APPLY for each in decided[-1])} to apply")
-    return Sweep(asked, unit_of(asked), tuple(each.label for each in points), tuple(_rows(decided)))
+    return Sweep(argument, unit_of(argument), tuple(each.label for each in points), tuple(_rows(decided)))
 
 
 def _decided(life: RehearsalSession, point: Point, seed: int) -> Sequence[Decision]:

@@ -43,7 +43,7 @@ BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # around an event or a v
 class RehearsedWatch:
     """The scheduled project: `job` runs at the ticks of `period` and when an alarm calls, once provisioned.
 
-    `is_on`: the schedule is on. `may_start`: the account may run one more build. `asked`: a build that a job
+    `is_on`: the schedule is on. `may_start`: the account may run one more build. `started_by_job`: a build that a job
     started and that begins by then. `called`: the alarms that started the project since the last call. The job's
     output is printed when its exit code changes, and else twice a day.
 
@@ -62,7 +62,7 @@ class RehearsedWatch:
     events: Callable[[], Sequence[datetime]] = tuple
     is_on: Callable[[], bool] = lambda: True
     may_start: Callable[[], bool] = lambda: True
-    asked: Callable[[datetime], Build | None] = lambda _by: None
+    started_by_job: Callable[[datetime], Build | None] = lambda _by: None
     provisioning: timedelta = timedelta(0)  # until a build runs its first command
     undisturbed: Callable[[], bool] = lambda: False
 
@@ -109,7 +109,7 @@ class RehearsedWatch:
 
     def next_start(self, by: datetime) -> datetime | None:
         """Start of the watch's next build beside a waiting job, up to `by`; None if there is none."""
-        build = self.asked(by)
+        build = self.started_by_job(by)
         if build is not None:
             self._same = 0  # a job requests it when a phase begins
             return max(build.begins, self.clock.now())

@@ -290,6 +290,6 @@ def test_iam_is_asked_for_every_right_of_an_undo(deployed: Deployed) -> None:
     assert all(each.endswith(": explicitDeny") for each in lacking)
     assert refused(iam, deployed.role("tap-analyze"), wanted[:1], ("us-east-1",))
     row = rights_of_undo(Where(deployed.account.session(THERE, REGION), REGION), (REGION,))
-    assert (row.good, row.found) == (True, f"{len(wanted)} rights")
+    assert (row.good, row.actual) == (True, f"{len(wanted)} rights")
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.simulate_principal_policy(PolicySourceArn=f"{act}-gone", ActionNames=["s3:GetObject"])

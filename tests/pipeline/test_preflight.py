@@ -17,7 +17,7 @@ from domain.sizing import Sizing
 from emulator.account import EmulatedAccount
 from emulator.services.servicequotas.api import Quotas
 from pipeline import preflight_checks as checks
-from pipeline.preflight import Question, asked, main, questions, table
+from pipeline.preflight import Question, answers, main, questions, table
 from pipeline.preflight_checks import Row, Where, covers
 from tests.environments import moved
 
@@ -92,7 +92,7 @@ def test_an_image_must_be_there_for_this_account_and_its_processor(production: W
     assert look([fits]).good
     assert not look([fits], "m6g.4xlarge").good
     assert not look([{**fits, "State": "pending"}]).good
-    assert look([]).found == "not there, or not shared"
+    assert look([]).actual == "not there, or not shared"
 
 
 @pytest.mark.parametrize(("status", "good"), [("AVAILABLE", True), ("PENDING", False)])
@@ -130,7 +130,7 @@ def test_missing_service_linked_roles_are_named_with_their_command(production: W
 
 
 def test_bootstrap_wants_version_and_trust(production: Where) -> None:
-    assert [row.found for row in checks.bootstrap(production, TOOLING)] == ["not bootstrapped"]
+    assert [row.actual for row in checks.bootstrap(production, TOOLING)] == ["not bootstrapped"]
     production.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
     trust = {"Statement": [{"Principal": {"AWS": f"arn:aws:iam::{TOOLING}:root"}}]}
     production.client("iam").create_role(
@@ -149,7 +149,7 @@ def test_a_name_that_a_failed_creation_left_is_found(production: Where) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     row = checks.free_names(production, "tap-primary")
-    assert (row.found, row.good) == ("tenants", False)
+    assert (row.actual, row.good) == ("tenants", False)
     assert "The first deployment failed" in row.do
 
 
@@ -158,8 +158,8 @@ def test_what_cannot_be_asked_is_a_line_of_its_own_and_stops_nothing(production:
         production.client("ssm").get_parameter(Name="/absent")
         raise AssertionError("unreachable")
 
-    (row,) = asked([Question("a thing", refused)])
-    assert (row.what, row.found, row.good) == ("a thing", "GetParameter: ParameterNotFound", None)
+    (row,) = answers([Question("a thing", refused)])
+    assert (row.what, row.actual, row.good) == ("a thing", "GetParameter: ParameterNotFound", None)
 
 
 def test_the_table_has_first_what_wants_something() -> None:

@@ -218,7 +218,7 @@ def test_a_build_that_a_job_asks_for_begins_with_every_tick() -> None:
     def asked(by: datetime) -> Build | None:
         return builds.pop() if builds and builds[0].begins <= by else None
 
-    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, print, stride=STRIDE, asked=asked)  # type: ignore[arg-type]
+    watch = RehearsedWatch(hands, QUARTER, hands, hands.advance_to, print, stride=STRIDE, started_by_job=asked)  # type: ignore[arg-type]
     watch.undisturbed = lambda: True
     while hands.time < end:
         waits_until = hands.time + QUARTER

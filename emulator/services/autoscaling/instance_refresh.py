@@ -44,7 +44,7 @@ class Refresh:
     preferences: dict[str, Any]
     before: dict[str, str]
     desired: dict[str, str] | None
-    asked: dict[str, Any] | None  # DesiredConfiguration of the request
+    requested: dict[str, Any] | None  # DesiredConfiguration of the request
     started: datetime
     status: str = "Pending"
     reason: str | None = None

@@ -35,10 +35,10 @@ def start(account: Account, call: Call) -> Answer:
     if call.parameters.get("Strategy", "Rolling") != "Rolling":
         raise NotImplementedError("an instance refresh by ReplaceRootVolume is not emulated")
     preferences = dict(call.parameters.get("Preferences", {}))
-    asked = call.parameters.get("DesiredConfiguration")
+    requested = call.parameters.get("DesiredConfiguration")
     _refuse_preferences(preferences)
-    desired = _desired_template(group, asked)
-    if preferences.get("AutoRollback") and (why := _irreversible(group, asked)):
+    desired = _desired_template(group, requested)
+    if preferences.get("AutoRollback") and (why := _irreversible(group, requested)):
         raise AwsError("ValidationError", f"AutoRollback cannot be enabled: {why}")
     refresh = Refresh(
         id=account.identifier(),
@@ -48,7 +48,7 @@ def start(account: Account, call: Call) -> Answer:
         preferences=preferences,
         before=current_template(group),
         desired=desired,
-        asked=dict(asked) if asked else None,
+        requested=dict(requested) if requested else None,
         started=account.clock.now(),
     )
     refreshes.of(group).append(refresh)
@@ -93,7 +93,7 @@ def roll_back(account: Account, call: Call) -> Answer:
     refresh = _active(account, call)
     if refresh.status not in ("Pending", "InProgress", "Baking"):
         raise AwsError("ActiveInstanceRefreshNotFound", "No in progress Instance Refresh can be rolled back.")
-    if why := _irreversible(refresh.group, refresh.asked):
+    if why := _irreversible(refresh.group, refresh.requested):
         raise AwsError("IrreversibleInstanceRefresh", why)
     account.part(Refreshes).drivers[refresh.id].roll_back("Rollback requested by a user.")
     return {"InstanceRefreshId": refresh.id}
@@ -110,21 +110,21 @@ def _active(account: Account, call: Call) -> Refresh:
     return refresh
 
 
-def _desired_template(group: Any, asked: Any) -> dict[str, str] | None:
-    if not asked:
+def _desired_template(group: Any, requested: Any) -> dict[str, str] | None:
+    if not requested:
         return None
-    if "MixedInstancesPolicy" in asked:
+    if "MixedInstancesPolicy" in requested:
         raise NotImplementedError("an instance refresh to a mixed instances policy is not emulated")
-    if "LaunchTemplate" not in asked:
+    if "LaunchTemplate" not in requested:
         raise AwsError("ValidationError", "DesiredConfiguration needs a LaunchTemplate or a MixedInstancesPolicy.")
-    return resolve_template(group, asked["LaunchTemplate"])
+    return resolve_template(group, requested["LaunchTemplate"])
 
 
-def _irreversible(group: Any, asked: Any) -> str | None:
+def _irreversible(group: Any, requested: Any) -> str | None:
     """The reason why a refresh of this group cannot be rolled back; None if it can."""
-    if not asked:
+    if not requested:
         return "there is no desired configuration."
-    versions = [str(group.launch_template_version), str(asked["LaunchTemplate"].get("Version") or "$Default")]
+    versions = [str(group.launch_template_version), str(requested["LaunchTemplate"].get("Version") or "$Default")]
     if any(version.startswith("$") for version in versions):
         return "the group uses the launch template's $Latest or $Default version."
     if group.image_id.startswith("resolve:ssm:"):
@@ -132,19 +132,19 @@ def _irreversible(group: Any, asked: Any) -> str | None:
     return None
 
 
-def _refuse_preferences(asked: dict[str, Any]) -> None:
+def _refuse_preferences(preferences: dict[str, Any]) -> None:
     """Apply the rules of RefreshPreferences that botocore's model does not have."""
-    percentages = asked.get("CheckpointPercentages", [])
-    least, most = asked.get("MinHealthyPercentage"), asked.get("MaxHealthyPercentage")
+    percentages = preferences.get("CheckpointPercentages", [])
+    least, most = preferences.get("MinHealthyPercentage"), preferences.get("MaxHealthyPercentage")
     refused = {
-        "CheckpointDelay needs CheckpointPercentages.": "CheckpointDelay" in asked and not percentages,
+        "CheckpointDelay needs CheckpointPercentages.": "CheckpointDelay" in preferences and not percentages,
         "CheckpointPercentages must rise.": list(percentages) != sorted(set(percentages)),
         "MaxHealthyPercentage needs MinHealthyPercentage.": most is not None and least is None,
         "MinHealthyPercentage and MaxHealthyPercentage differ by 100 at most.": (most or 0) - (least or 0) > 100,
         "MaxHealthyPercentage is from 100 to 200.": most is not None and not 100 <= most <= 200,
         "MinHealthyPercentage is from 0 to 100.": least is not None and not 0 <= least <= 100,
-        "At most 10 alarms.": len(asked.get("AlarmSpecification", {}).get("Alarms", [])) > 10,
-        "BakeTime is at most 172800.": asked.get("BakeTime", 0) > 172_800,
+        "At most 10 alarms.": len(preferences.get("AlarmSpecification", {}).get("Alarms", [])) > 10,
+        "BakeTime is at most 172800.": preferences.get("BakeTime", 0) > 172_800,
     }
     for why, broken in refused.items():
         if broken:
@@ -162,7 +162,7 @@ def _show(refresh: Refresh) -> dict[str, Any]:
         "PercentageComplete": refresh.percent,
         "InstancesToUpdate": len(refresh.outdated()) if refresh.active else 0,
         "Preferences": refresh.preferences,
-        "DesiredConfiguration": refresh.asked,
+        "DesiredConfiguration": refresh.requested,
         "RollbackDetails": refresh.rollback,
         "Strategy": "Rolling",
     }

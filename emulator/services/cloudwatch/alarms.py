@@ -47,7 +47,7 @@ class Alarm:
     """One metric alarm: its parameters and its state."""
 
     place: tuple[str, str]  # account and Region
-    asked: Mapping[str, Any]  # PutMetricAlarm's parameters
+    parameters: Mapping[str, Any]  # PutMetricAlarm's parameters
     made: datetime
     state: AlarmState = AlarmState.INSUFFICIENT_DATA
     reason: str = UNCHECKED
@@ -59,7 +59,7 @@ class Alarm:
 
     @property
     def name(self) -> str:
-        return str(self.asked["AlarmName"])
+        return str(self.parameters["AlarmName"])
 
     @property
     def arn(self) -> str:
@@ -69,11 +69,18 @@ class Alarm:
     @property
     def queries(self) -> Sequence[Query]:
         """The alarm's metrics as queries: a single metric is one query."""
-        if metrics := self.asked.get("Metrics"):
+        if metrics := self.parameters.get("Metrics"):
             return tuple(metrics)
-        metric = {key: self.asked[key] for key in ("Namespace", "MetricName", "Dimensions") if key in self.asked}
-        stat = self.asked.get("Statistic") or self.asked["ExtendedStatistic"]
-        wanted = {"Metric": metric, "Period": self.asked["Period"], "Stat": stat, "Unit": self.asked.get("Unit")}
+        metric = {
+            key: self.parameters[key] for key in ("Namespace", "MetricName", "Dimensions") if key in self.parameters
+        }
+        stat = self.parameters.get("Statistic") or self.parameters["ExtendedStatistic"]
+        wanted = {
+            "Metric": metric,
+            "Period": self.parameters["Period"],
+            "Stat": stat,
+            "Unit": self.parameters.get("Unit"),
+        }
         return ({"Id": "m1", "MetricStat": wanted},)
 
     def is_about(self, namespace: str) -> bool:
@@ -92,15 +99,15 @@ class Alarm:
 
     @property
     def rule(self) -> AlarmRule:
-        periods = int(self.asked["EvaluationPeriods"])
-        missing = Missing(self.asked.get("TreatMissingData", Missing.MISSING))
-        if self.asked.get("Namespace") == "AWS/DynamoDB":
+        periods = int(self.parameters["EvaluationPeriods"])
+        missing = Missing(self.parameters.get("TreatMissingData", Missing.MISSING))
+        if self.parameters.get("Namespace") == "AWS/DynamoDB":
             missing = Missing.IGNORE  # "always ignore missing data even if you choose a different option"
         return AlarmRule(
-            self.asked["ComparisonOperator"],
-            float(self.asked["Threshold"]),
+            self.parameters["ComparisonOperator"],
+            float(self.parameters["Threshold"]),
             periods,
-            int(self.asked.get("DatapointsToAlarm") or periods),
+            int(self.parameters.get("DatapointsToAlarm") or periods),
             missing,
         )
 

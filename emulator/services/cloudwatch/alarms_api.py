@@ -108,7 +108,7 @@ def _enable(account: Account, call: Call, *, enabled: bool) -> Answer:
     alarms = account.part(AlarmStates)
     for name in call.parameters["AlarmNames"]:
         if (alarm := alarms.by_key.get((call.account, call.region, name))) is not None:
-            alarm.asked = {**alarm.asked, "ActionsEnabled": enabled}
+            alarm.parameters = {**alarm.parameters, "ActionsEnabled": enabled}
     return {}
 
 
@@ -188,7 +188,7 @@ def _alarm(account: Account, call: Call, name: str) -> Alarm:
 
 
 def _is_named(alarm: Alarm, asked: Mapping[str, Any]) -> bool:
-    actions: Sequence[str] = alarm.asked.get("AlarmActions", ())
+    actions: Sequence[str] = alarm.parameters.get("AlarmActions", ())
     return (
         ("AlarmNames" not in asked or alarm.name in asked["AlarmNames"])
         and alarm.name.startswith(asked.get("AlarmNamePrefix", ""))
@@ -199,7 +199,7 @@ def _is_named(alarm: Alarm, asked: Mapping[str, Any]) -> bool:
 def _show(alarm: Alarm) -> dict[str, Any]:
     return {
         "ActionsEnabled": True,
-        **{key: value for key, value in alarm.asked.items() if key != "Tags"},
+        **{key: value for key, value in alarm.parameters.items() if key != "Tags"},
         "AlarmArn": alarm.arn,
         "AlarmConfigurationUpdatedTimestamp": alarm.made,
         "StateValue": alarm.state.value,

@@ -118,7 +118,7 @@ def describe_events(account: Account, call: Call) -> Answer:
                 "Message": event.message,
                 "Date": event.at,
             }
-            for event in account.part(CacheEvents).told
+            for event in account.part(CacheEvents).events
             if event.region == call.region
             and since <= event.at <= asked.get("EndTime", now)
             and asked.get("SourceIdentifier") in (None, event.group)

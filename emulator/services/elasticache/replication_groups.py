@@ -41,7 +41,7 @@ class CacheEvent:
 class CacheEvents:
     """The events of one account, oldest first."""
 
-    told: list[CacheEvent] = field(default_factory=list)
+    events: list[CacheEvent] = field(default_factory=list)
 
 
 def find_group(call: Call) -> Any:
@@ -76,7 +76,7 @@ def refuse_shortage(account: Account, node_type: str) -> None:
 def tell(account: Account, call: Call, group: Any, message: str) -> None:
     """Record an event of the group, now."""
     event = CacheEvent(call.region, group.replication_group_id, account.clock.now(), message)
-    account.part(CacheEvents).told.append(event)
+    account.part(CacheEvents).events.append(event)
 
 
 def group_description(account: Account, call: Call) -> dict[str, Any]:
