@@ -88,7 +88,7 @@ class Sizing(_Value):
 
     @classmethod
     def designed(cls, replicas: int) -> Sizing:
-        """The design with so many replica Regions: the brief's, with an Aurora secondary in each, counted from 2."""
+        """The design with this number of replica Regions: an Aurora secondary in each, counted from 2."""
         aurora = cls.AS_DESIGNED.aurora.model_copy(update={"secondaries": tuple(range(2, 2 + replicas))})
         return cls.AS_DESIGNED.model_copy(update={"aurora": aurora})
 

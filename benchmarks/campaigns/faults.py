@@ -81,7 +81,7 @@ def life(case: Case, seed: int) -> str:
 
 
 def merge(case: Case, seed: int) -> str:
-    """What is wrong with the tables after a merge under these faults, there and back."""
+    """The fault of the tables after a merge and its rollback under these failures; empty if there is none."""
     kind = case[0].removeprefix("merge ")
     way = STREAMS if seed % 200 else WHOLE
     with emulated() as (account, asked):

@@ -48,7 +48,7 @@ class Failing(Faults):
 
 
 class Down(Faults):
-    """One service answers nobody's call for three hours."""
+    """One service is down for three hours."""
 
     def __init__(self, account: EmulatedAccount, service: str) -> None:
         super().__init__(None, 0.0, 0)
@@ -67,7 +67,7 @@ class Down(Faults):
 
 @dataclass
 class _Outage:
-    """When the account's one outage began: the faults are made anew for each verb."""
+    """The begin of the account's one outage, which outlives the faults of one verb."""
 
     began: datetime | None = None
 
@@ -111,13 +111,13 @@ def _half(call: Call, items: Mapping[str, Any]) -> Answer:
 
 @dataclass
 class _Shown:
-    """What eventually consistent reads showed last, and before that."""
+    """Earlier answers of eventually consistent reads, each with its time."""
 
     answers: dict[str, list[tuple[datetime, Answer]]] = field(default_factory=dict)
 
 
 class Stale(Faults):
-    """An eventually consistent read shows what was there up to five seconds ago."""
+    """Eventually consistent reads return data that is up to five seconds old."""
 
     def __init__(self, rate: float, seed: int) -> None:
         super().__init__(None, 0.0, 0)

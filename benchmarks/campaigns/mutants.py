@@ -75,13 +75,13 @@ def mutants() -> list[Mutant]:
 
 
 def killers() -> dict[str, str]:
-    """Which test saw each fault in the last whole run, by the fault's id."""
+    """The test that saw each fault in the last whole run, by the fault's id."""
     found: dict[str, str] = json.loads(KILLERS.read_text())
     return found
 
 
 def keep(by: Mapping[str, str]) -> None:
-    """Remember which test sees each of these, and make the page anew."""
+    """Store the test that sees each of these faults, and make the page."""
     kept = {**killers(), **by}
     known = {each.id for each in mutants()}
     KILLERS.write_text(json.dumps({id: kept[id] for id in sorted(kept) if id in known}, indent=1) + "\n")
@@ -89,7 +89,7 @@ def keep(by: Mapping[str, str]) -> None:
 
 
 def page() -> str:
-    """docs/faults-in-code.md: every fault, what it could do, and the test that sees it."""
+    """docs/faults-in-code.md: every fault, its harm, and the test that sees it."""
     lines = (
         (each.id, f"`{each.file}`", each.harm, _cell(each.before), _cell(each.after), _test(each.seen_by))
         for each in mutants()

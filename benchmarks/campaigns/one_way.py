@@ -19,7 +19,7 @@ VERBS = ("apply", "apply", "watch", "apply", "watch", "rollback", "watch", "roll
 
 
 def life(case: Case, seed: int) -> str:
-    """What is wrong after these verbs under faults, with the gate never passed; the window is over by the end."""
+    """The fault after these verbs under failures, with the gate never passed; the window is over by the end."""
     with opened() as world:
         plan = world.approved()
         for number, name in enumerate(VERBS):
@@ -41,7 +41,7 @@ def verb(work: Lifecycle, plan: Plan, name: str) -> Callable[[], object]:
 
 
 def begun(world: World, plan: Plan) -> str:
-    """Whether a one-way move was begun: by the calls that were made, the table and the journal, each by itself."""
+    """Proof that a one-way move was begun: from the calls, the table or the journal; empty if there is none."""
     if any("StreamSpecification" in call.parameters for call in world.account.calls.of("dynamodb", "UpdateTable")):
         return "the stream was asked for"
     if world.table()["stream"]:

@@ -76,7 +76,7 @@ class BillWindow:
 
 
 def opened(account: Account, call: Call) -> None:
-    """Raise Cost Explorer's refusal if nobody enabled it, or if the caller has no permission."""
+    """Raise Cost Explorer's refusal if it is not enabled, or if the caller has no permission."""
     access = account.part(Billing).spec.cost_explorer
     if access is Access.OFF:
         raise AwsError("AccessDeniedException", "User not enabled for cost explorer access")
