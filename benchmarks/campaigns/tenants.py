@@ -43,6 +43,7 @@ OF_BOTH = ("streams", "copy", "compare", "flip", "stop")  # moves of a consolida
 READS: dict[str, tuple[tuple[str, str], ...]] = {
     "autoscaling": (("autoscaling", "DescribeTags"), ("autoscaling", "DescribeAutoScalingGroups")),
     "ec2": (("ec2", "DescribeTags"), ("ec2", "DescribeInstances")),
+    "elasticloadbalancing": (("elbv2", "DescribeTags"),),
     "elasticache": (("elasticache", "ListTagsForResource"), ("resourcegroupstaggingapi", "GetResources")),
     "rds": (("rds", "ListTagsForResource"), ("rds", "DescribeDBInstances"), ("rds", "DescribeDBClusters")),
     "dynamodb": (("dynamodb", "ListTagsOfResource"), ("dynamodb", "DescribeTable")),
@@ -235,6 +236,11 @@ def tag(foundation: Foundation, part: Part, key: str, *, off: bool = False) -> N
             of = {"ResourceId": part.name.rsplit("/", 1)[1], "ResourceType": "auto-scaling-group"}
             asked: Any = [{**tags[0], **of, "PropagateAtLaunch": False}]
             (aws.autoscaling.delete_tags if off else aws.autoscaling.create_or_update_tags)(Tags=asked)
+        case "elasticloadbalancing":
+            if off:
+                aws.elbv2.remove_tags(ResourceArns=[part.name], TagKeys=[key])
+            else:
+                aws.elbv2.add_tags(ResourceArns=[part.name], Tags=tags)
         case "elasticache":
             if off:
                 aws.elasticache.remove_tags_from_resource(ResourceName=part.name, TagKeys=[key])
@@ -260,13 +266,11 @@ def parts_of(foundation: Foundation, governed: Governed) -> list[Part]:
             ]
             ids = [each["InstanceId"] for each in group["Instances"]]
             pages = aws.ec2.describe_instances(InstanceIds=ids)["Reservations"]
-            disks = [
-                disk["Ebs"]["VolumeId"]
-                for each in (one for page in pages for one in page["Instances"])
-                for disk in each.get("BlockDeviceMappings", [])
-            ]
-            template = group["LaunchTemplate"]["LaunchTemplateId"]
-            return [own, *(Part(each, region) for each in (template, *ids, *disks))]
+            instances = [one for page in pages for one in page["Instances"]]
+            disks = [disk["Ebs"]["VolumeId"] for each in instances for disk in each.get("BlockDeviceMappings", [])]
+            cards = [card["NetworkInterfaceId"] for each in instances for card in each.get("NetworkInterfaces", [])]
+            template, targets = group["LaunchTemplate"]["LaunchTemplateId"], group["TargetGroupARNs"]
+            return [own, *(Part(each, region) for each in (template, *ids, *disks, *cards, *targets))]
         case Kind.CACHE:
             nodes = aws.elasticache.describe_cache_clusters()["CacheClusters"]
             mine = [each["ARN"] for each in nodes if each.get("ReplicationGroupId") == governed.name]
@@ -278,18 +282,29 @@ def parts_of(foundation: Foundation, governed: Governed) -> list[Part]:
             (shown,) = aws.rds.describe_global_clusters(GlobalClusterIdentifier=governed.name)["GlobalClusters"]
             for member in shown["GlobalClusterMembers"]:
                 arn = member["DBClusterArn"]
-                found += [
-                    Part(arn, arn.split(":")[3]),
-                    *_instances(foundation, arn.rsplit(":", 1)[1], arn.split(":")[3]),
-                ]
+                there, name = arn.split(":")[3], arn.rsplit(":", 1)[1]
+                found += [Part(arn, there), *_instances(foundation, name, there)]
+                if not member["IsWriter"]:
+                    found += _doors(foundation, name, there)
             return found
         case _:
             return [own]
 
 
 def _instances(foundation: Foundation, cluster: str, region: str) -> list[Part]:
+    """A cluster's instances, with the parameter groups that were made for them."""
     shown = foundation.somebody.at(region).rds.describe_db_instances()["DBInstances"]
-    return [Part(each["DBInstanceArn"], region) for each in shown if each.get("DBClusterIdentifier") == cluster]
+    mine = [each for each in shown if each.get("DBClusterIdentifier") == cluster]
+    groups = {group["DBParameterGroupName"] for each in mine for group in each.get("DBParameterGroups", [])}
+    made = sorted(each for each in groups if not each.startswith("default."))
+    arns = [f"arn:aws:rds:{region}:{foundation.account.production}:pg:{each}" for each in made]
+    return [Part(each, region) for each in (*(one["DBInstanceArn"] for one in mine), *arns)]
+
+
+def _doors(foundation: Foundation, cluster: str, region: str) -> list[Part]:
+    """The security groups of a secondary, which are closed with it."""
+    (shown,) = foundation.somebody.at(region).rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+    return [Part(each["VpcSecurityGroupId"], region) for each in shown.get("VpcSecurityGroups", [])]
 
 
 def moves_of(foundation: Foundation, governed: Governed, decision: Decision) -> tuple[Move, ...]:
