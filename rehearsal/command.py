@@ -85,9 +85,11 @@ def rehearse(
     if swept is not None:
         from rich.console import Console
 
+        from optimizer.cli.output import require_writable
         from rehearsal.sweep import sweep
         from rehearsal.sweep_report import report
 
+        require_writable(out)
         report(sweep(swept, chosen, seed), out, Console())
         return 0
     request = RehearsalRequest(out, chosen, seed, crash_at, fault_rate, weeks_after, every_tick)

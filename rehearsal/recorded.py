@@ -29,6 +29,7 @@ from rehearsal.scenario import Expectation, Scenario
 SECONDS_A_DAY, HOURS_A_DAY = 86_400, 24
 NAME = "account"
 MOST_COPIES = 2
+SERVERLESS = "db.serverless"
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,15 @@ def scenario_of(path: Path) -> Fitted:
     record = read_record(path)
     left_out: list[str] = []
     sizing = _sizing(record, left_out)
+    if sizing is None:
+        why = f" ({'; '.join(each for each in left_out if not each.startswith('no '))})"
+        raise UsageError(
+            f"{path}: holds no group, replication group or Aurora cluster that could be rehearsed"
+            f"{why if why != ' ()' else ''}."
+        )
     workload = _workload(record, sizing, left_out)
     tables = len(record.of(Kind.TABLE))
     left_out.append(f"{tables} tables: the foundation's tenants, users and audit_logs stand in, with its own queries")
-    if not (record.of(Kind.FLEET) or record.of(Kind.CACHE) or record.of(Kind.DATABASE)):
-        raise UsageError(f"{path}: holds no group, replication group or Aurora cluster that could be rehearsed.")
     scenario = Scenario(
         name=NAME,
         summary=f"The account recorded on {record.at:%Y-%m-%d}, in the foundation's shape.",
@@ -60,15 +65,11 @@ def scenario_of(path: Path) -> Fitted:
     return Fitted(scenario, tuple(left_out))
 
 
-def _sizing(record: Record, left_out: list[str]) -> Sizing:
-    design = Sizing.AS_DESIGNED
-    return design.model_copy(
-        update={
-            "fleet": _fleet(record, left_out) or design.fleet,
-            "cache": _cache(record, left_out) or design.cache,
-            "aurora": _aurora(record, left_out) or design.aurora,
-        }
-    )
+def _sizing(record: Record, left_out: list[str]) -> Sizing | None:
+    """The recorded sizes, with the design's where there is none of a kind; None where there is none of any."""
+    parts = {"fleet": _fleet(record, left_out), "cache": _cache(record, left_out), "aurora": _aurora(record, left_out)}
+    found = {name: part for name, part in parts.items() if part is not None}
+    return Sizing.AS_DESIGNED.model_copy(update=found) if found else None
 
 
 def _largest(found: Sequence[tuple[float, Resource]], what: str, left_out: list[str]) -> Resource | None:
@@ -84,6 +85,11 @@ def _largest(found: Sequence[tuple[float, Resource]], what: str, left_out: list[
 def _fleet(record: Record, left_out: list[str]) -> FleetSizing | None:
     sized = [
         (float(vcpus_of(f.instance_type) * f.desired), each) for each in record.of(Kind.FLEET) if (f := each.fleet)
+    ]
+    left_out += [
+        f"the Auto Scaling group {each.name}: it has no launch template of one instance type"
+        for each in record.of(Kind.FLEET)
+        if each.fleet is None
     ]
     largest = _largest([pair for pair in sized if pair[0] > 0], "Auto Scaling group", left_out)
     if largest is None or largest.fleet is None:
@@ -123,18 +129,20 @@ def _cache(record: Record, left_out: list[str]) -> CacheSizing | None:
 
 
 def _aurora(record: Record, left_out: list[str]) -> AuroraSizing | None:
-    sized = [
-        (float(sum(vcpus_of(i.instance_class) for i in c.instances)), each)
-        for each in record.of(Kind.DATABASE)
-        if (c := each.cluster) and c.instances
-    ]
+    sized: list[tuple[float, Resource]] = []
+    for each in record.of(Kind.DATABASE):
+        instances = each.cluster.instances if each.cluster else ()
+        if any(i.instance_class == SERVERLESS for i in instances):
+            left_out.append(f"the Aurora cluster {each.name}: the capacity of serverless instances is not emulated")
+        elif instances:
+            sized.append((float(sum(vcpus_of(i.instance_class) for i in instances)), each))
     largest = _largest([pair for pair in sized if pair[0] > 0], "Aurora cluster", left_out)
     if largest is None or largest.cluster is None:
         return None
     if largest.engine != "aurora-postgresql":
         left_out.append(f"{largest.name} is {largest.engine}: it is rehearsed as Aurora PostgreSQL")
     ordered = sorted(largest.cluster.instances, key=lambda each: not each.writes)  # the first becomes the writer
-    instances = tuple(
+    named = tuple(
         AuroraInstance(id=f"tap-database-{n}", instance_class=each.instance_class, promotion_tier=each.tier)
         for n, each in enumerate(ordered, 1)
     )
@@ -142,7 +150,7 @@ def _aurora(record: Record, left_out: list[str]) -> AuroraSizing | None:
     if copies > MOST_COPIES:
         left_out.append(f"{copies - MOST_COPIES} of {copies} copies in other Regions: the foundation has {MOST_COPIES}")
     return AuroraSizing(
-        instances=instances,
+        instances=named,
         secondaries=tuple(range(2, 2 + min(copies, MOST_COPIES))),
         backup_retention_days=largest.cluster.retention_days or 1,
     )

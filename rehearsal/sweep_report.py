@@ -14,8 +14,14 @@ from optimizer.dashboard.format import name_in
 from optimizer.dashboard.render import PLOTLY, asset, embedded
 from optimizer.model.decision import Choice
 from rehearsal.sweep import Sweep, in_words, write_csv
+from rehearsal.sweep_axis import POLICY
 
 PICTURE, TABLE = "sweep.html", "sweep.csv"
+# The figure keeps its width on a narrow screen and scrolls: its names need the room.
+_STYLE = (
+    "body{font:1rem/1.5 system-ui,sans-serif;margin:1.5rem;color:#16212c;background:#fff}"
+    "h1{font-size:1.4rem}#scroll{overflow-x:auto}#picture{min-width:56rem}"
+)
 _LETTER = {Choice.APPLY: "", Choice.KEEP: "kept", Choice.NO_DATA: "no data"}
 
 
@@ -29,13 +35,20 @@ def report(found: Sweep, out: Path, console: Console) -> None:
 
 
 def _table(found: Sweep) -> Table:
-    table = Table(title=f"From which {found.unit} on each action is kept")
+    table = Table(title=title_of(found))
     for title in ("Action", "Resource", "Applied", "Kept from", "Headroom at first", "at last applied", "Why kept"):
         table.add_column(title)
     for row in found.rows:
         words = in_words(row, found.labels)
         table.add_row(row.action, name_in(row.resource), *words.values())
     return table
+
+
+def title_of(found: Sweep) -> str:
+    """What the sweep shows."""
+    if found.unit == POLICY:
+        return "What each policy decides"
+    return f"Where each action turns from applied to kept: {found.unit}"
 
 
 def picture(found: Sweep) -> str:
@@ -61,13 +74,15 @@ def picture(found: Sweep) -> str:
     )
     figure.update_xaxes(title_text=found.unit, type="category")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_layout(height=140 + 44 * len(names), margin={"t": 24})
+    figure.update_layout(height=140 + 44 * len(names), margin={"t": 24}, plot_bgcolor="#dce2e8")
     data = embedded(json.loads(figure.to_json()))
     return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Sweep over '
-        f"{found.unit}</title></head><body><h1>From which {found.unit} on each action is kept</h1>"
-        "<p>Green: how much the tightest limit that the load moves leaves. Red: by how much it is passed.</p>"
-        f'<div id="picture"></div><script>{asset(PLOTLY)}</script>'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width, initial-scale=1"><title>{title_of(found)}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{title_of(found)}</h1>"
+        "<p>Green: how much of its tightest limit is left, of those that differ from point to point. Red: by how much "
+        "it is passed. Grey: none of its limits differs. A cell without a word is applied.</p>"
+        f'<div id="scroll"><div id="picture"></div></div><script>{asset(PLOTLY)}</script>'
         f'<script id="data" type="application/json">{data}</script>'
         "<script>const figure = JSON.parse(document.getElementById('data').textContent);"
         "Plotly.newPlot('picture', figure.data, figure.layout, {responsive: true});</script></body></html>\n"
