@@ -58,7 +58,12 @@ def suspended(group: Any, *processes: str) -> bool:
 
 
 def current_template(group: Any) -> dict[str, str]:
-    """The launch template and version that the group launches from, with the version as a number."""
+    """The launch template and version that the group launches from, with the version as a number.
+
+    Empty for a group with a launch configuration, which has no versions.
+    """
+    if group.launch_config is not None:
+        return {}
     return resolve_template(group, {"Version": group.launch_template_version})
 
 
@@ -100,8 +105,16 @@ def launch(account: Account, group: Any, count: int, template: dict[str, str]) -
     return launched
 
 
+def _launched_from(group: Any, template: dict[str, str]) -> Any:
+    """The version of the launch template, or the launch configuration of a group that has none."""
+    if not template:
+        return group.launch_config
+    return group.ec2_backend.launch_templates[template["LaunchTemplateId"]].get_version(template["Version"])
+
+
 def _launch_one(group: Any, template: dict[str, str]) -> Any:
-    data = group.ec2_backend.launch_templates[template["LaunchTemplateId"]].get_version(template["Version"])
+    data = _launched_from(group, template)
+    tags = data.instance_tags if template else {}
     subnet, zone = _emptiest(group)
     reservation = group.ec2_backend.run_instances(
         data.image_id,
@@ -109,11 +122,9 @@ def _launch_one(group: Any, template: dict[str, str]) -> Any:
         data.user_data,
         data.security_groups,
         instance_type=data.instance_type,
-        tags={
-            "instance": {"aws:autoscaling:groupName": group.name, **group.get_propagated_tags(), **data.instance_tags}
-        },
+        tags={"instance": {"aws:autoscaling:groupName": group.name, **group.get_propagated_tags(), **tags}},
         placement=zone,
-        launch_template={key: template[key] for key in ("LaunchTemplateId", "Version")},
+        launch_template={key: template[key] for key in ("LaunchTemplateId", "Version") if template},
         is_instance_type_default=False,
         subnet_id=subnet,
     )
@@ -169,8 +180,7 @@ def is_short(account: Account, group: Any, template: dict[str, str]) -> bool:
 
 def type_of(group: Any, template: dict[str, str]) -> str:
     """The instance type that a version of the template launches."""
-    data = group.ec2_backend.launch_templates[template["LaunchTemplateId"]].get_version(template["Version"])
-    return str(data.instance_type)
+    return str(_launched_from(group, template).instance_type)
 
 
 def settle(account: Account, group: Any, template: dict[str, str]) -> None:

@@ -173,7 +173,11 @@ def room(aws: Aws, own: int) -> Room:
 def obstacles(aws: Aws, group: AutoScalingGroupTypeDef, before: Mapping[str, Any]) -> Iterator[str]:
     """Obstacles that would stop an instance refresh, keep it from being rolled back, or undo the new capacity."""
     name = group["AutoScalingGroupName"]
-    if not str(before["version"]).isdigit():
+    if "MixedInstancesPolicy" in group:
+        yield "a mixed instances policy launches several types, and one is wanted"
+    elif "LaunchTemplate" not in group:
+        yield "it launches from a launch configuration, which has no versions: a refresh could not be rolled back"
+    elif not str(before["version"]).isdigit():
         yield f"launch template version {before['version']} is no number: a refresh could not be rolled back"
     if str(before["image"]).startswith("resolve:ssm:"):
         yield "the image is an SSM alias: a refresh could not be rolled back"
