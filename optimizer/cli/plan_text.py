@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from optimizer.costs.money_evidence import MoneyEvidence
 from optimizer.costs.purchase_advice import ADVICE
+from optimizer.model.decision import Choice
 from optimizer.model.plan import Plan
 from optimizer.model.plan_costs import PlanCosts
+
+SHOWN = 3  # names of a line that stands for several
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """The plan, a line for each decision, saving and exclusion."""
     yield f"Plan {plan.hash[:12]}" + (f", held: {plan.held}" if plan.held else "")
     for decision in plan.decisions:
-        yield f"  {decision.choice.value:8} {decision.action:20} {_name(decision.resource)}: {decision.reason}"
+        yield _line(decision.choice, decision.action, _name(decision.resource), decision.reason)
+    yield from rest_lines(plan)
+
+
+def survey_plan_lines(plan: Plan) -> Iterator[str]:
+    """The same of an account with many resources: one line for all that are kept by one action for one reason."""
+    kept: dict[tuple[Choice, str, str], list[str]] = {}
+    for decision in plan.decisions:
+        kept.setdefault((decision.choice, decision.action, decision.reason), []).append(_name(decision.resource))
+    for (choice, action, reason), names in kept.items():
+        shown = names if choice is Choice.APPLY else [several(names)]
+        yield from (_line(choice, action, each, reason) for each in shown)
+    yield from rest_lines(plan)
+
+
+def several(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _line(choice: Choice, action: str, names: str, reason: str) -> str:
+    return f"  {choice.value:8} {action:20} {names}: {reason}"
+
+
+def rest_lines(plan: Plan) -> Iterator[str]:
+    """The resources that are left alone, and the savings of the plan."""
     for each in plan.excluded:
         yield f"  excluded {each.kind.name.lower():20} {each.name}: {each.reason}"
     if plan.costs is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +21,12 @@ from botocore.exceptions import (
 )
 
 from domain.errors import UsageError
-from optimizer.cli.plan_text import money_lines, plan_lines
-from optimizer.model.resource import EVERYTHING, Selection
+from optimizer.cli.output import require_writable
+from optimizer.cli.plan_text import money_lines, several, survey_plan_lines
+from optimizer.model.resource import EVERYTHING, Kind, Selection
 from optimizer.ports.aws import Aws
 from optimizer.ports.sessions import World
+from optimizer.survey.limits import WHY_OURS, Limit
 from optimizer.survey.page import write_page
 from optimizer.survey.permissions import policy as iam_policy
 from optimizer.survey.read_only import read_only
@@ -78,6 +80,9 @@ def survey(
     request = Request(_regions(regions), _selection(tag, everything=everything), bill=bill)
     world: World = context.obj
     session = _session(world, profile)
+    require_writable(out)
+    if record is not None:
+        _require_file(record)
     asked = read_only(session)
     found = look(_aws(world, session, request.regions[0]), request, asked, _say)
     page = write_page(found, out)
@@ -91,18 +96,40 @@ def survey(
 def survey_lines(found: Survey) -> Iterator[str]:
     """The survey's result, a line each: decisions, what would not be carried out, what was not read, what it cost."""
     yield f"Account {found.account}, {found.request.selection.words} in {', '.join(found.request.regions)}."
-    yield from (line for number, line in enumerate(plan_lines(found.plan)) if number)  # the first names a plan
+    yield from survey_plan_lines(found.plan)
     if found.plan.held:
         yield f"{found.plan.held}."
     if money := found.evidence.money:
         yield from money_lines(money)
+        yield from (f"  {note}" for note in money.notes)
     if found.limits:
-        yield "What would not be carried out, and why:"
-    for limit in found.limits:
-        yield f"  {limit.kind.name.lower():18} {limit.name} ({limit.region}): {'; '.join(limit.reasons)}"
+        yield f"What would not be carried out, and why ({WHY_OURS}):"
+    for (kind, region, reasons), names in _alike(found.limits).items():
+        yield f"  {kind.name.lower():18} {several(names)} ({region}): {'; '.join(reasons)}"
     for line in found.unread:
         yield f"Not read: {line}."
     yield f"This look changed nothing and cost {found.spent.words}."
+
+
+def _require_file(record: Path) -> None:
+    """Make the record's folder. Raises UsageError when no file can be written there under this name."""
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        there = record.exists()
+        with record.open("a"):
+            pass
+        if not there:
+            record.unlink()
+    except OSError as error:
+        raise UsageError(f"survey: --record {record} cannot be written ({error.strerror}): name a file.") from error
+
+
+def _alike(limits: Sequence[Limit]) -> dict[tuple[Kind, str, tuple[str, ...]], list[str]]:
+    """The names of what is held back for the same reasons: the page has each on a row of its own."""
+    found: dict[tuple[Kind, str, tuple[str, ...]], list[str]] = {}
+    for each in limits:
+        found.setdefault((each.kind, each.region, each.reasons), []).append(each.name)
+    return found
 
 
 def _regions(given: list[str] | None) -> tuple[str, ...]:

@@ -15,9 +15,10 @@ from optimizer.resources.fleet.shown import group_of
 from optimizer.resources.registry import is_sized
 
 AURORA = ("aurora-postgresql", "aurora-mysql", "aurora")
-NOT_OURS = (
-    "not created by the foundation's templates: changes are carried out only there, where code, template and account "
-    "can be brought to agree after each"
+NOT_OURS = "not created by the foundation's templates"
+WHY_OURS = (
+    "changes are carried out only on what the foundation's templates created, where code, template and account can be "
+    "brought to agree after each"
 )
 NONE_OF = {
     Kind.TABLE: "no DynamoDB table: nothing to decide about indexes, streams and merging",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from domain.sizing import Sizing, SizingRecord
@@ -12,15 +13,35 @@ from optimizer.dashboard.compose.savings import what_comes_off
 from optimizer.dashboard.export import write_evidence
 from optimizer.dashboard.format import count, dollars
 from optimizer.dashboard.render import render
-from optimizer.dashboard.view.page import NOTHING_ASKED, Costs, DecisionRow, ExcludedRow, Fact, PageAnswer, View
+from optimizer.dashboard.view.page import Costs, DecisionRow, ExcludedRow, Fact, Layout, PageAnswer, View
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.execute.records import History, PlanRecord, PlanState
 from optimizer.model.decision import Choice
 from optimizer.resources.registry import resource_kinds
+from optimizer.survey.limits import WHY_OURS
 from optimizer.survey.survey import Survey
 
 SURVEYED = Mark("Surveyed", Tone.GOOD)
 PAGE = "dashboard.html"
+# A survey has no windows, events or savings so far: nothing was changed.
+_KEPT = "Each decision opens to its criteria, with what was observed and the limit that it passed."
+LAYOUT = Layout(
+    sections=(
+        ("decisions", "Decisions"),
+        ("tenants", "Not carried out"),
+        ("costs", "Costs"),
+        ("risks", "Risks"),
+        ("load", "Load"),
+        ("plan", "This look"),
+    ),
+    decisions="What each action would decide on each resource. Every decision opens to its criteria.",
+    tenants="What this tool would leave as it is",
+    plan="This look",
+)
+REHEARSE = (
+    "Look once more with --record mine.json; `python -m optimizer rehearse --account mine.json --out rehearsal-out` "
+    "then carries the whole plan out on an emulated account of these sizes and this load."
+)
 
 
 def history_of(found: Survey) -> History:
@@ -58,8 +79,11 @@ def survey_view(found: Survey) -> View:
         excluded_empty="No resource has to be left alone: no tenant's tag was found.",
         money_notes=(*view.money_notes, *found.unread),
         facts=_facts(found),
+        tenants=None,
         not_carried_out=shown,
         more_not_carried_out=more,
+        not_carried_out_because=WHY_OURS,
+        layout=LAYOUT,
     )
 
 
@@ -76,23 +100,31 @@ def _answer(found: Survey, costs: Costs | None) -> PageAnswer:
     plan, number = found.plan, len(found.inventory.governed)
     applied = sum(each.choice is Choice.APPLY for each in plan.decisions)
     looked = f"{count(number, 'resource').capitalize()} in {', '.join(found.request.regions)} looked at, read-only."
-    ask = f"Nothing was deployed or changed. This look cost {found.spent.words}."
+    elsewhere = "Name other Regions, or leave --tag out: make survey REGIONS=eu-west-1,eu-central-1."
     if not number:
-        return PageAnswer(SURVEYED, "Nothing was found that could be optimized", looked, NOTHING_ASKED, ask)
+        return PageAnswer(SURVEYED, "Nothing was found that could be optimized", looked, "Look elsewhere", elsewhere)
     if not plan.decisions:
-        return PageAnswer(SURVEYED, "Nothing was found that the actions know", looked, NOTHING_ASKED, ask)
+        return PageAnswer(SURVEYED, "Nothing was found that the actions know", looked, "Look elsewhere", elsewhere)
     if plan.held:
-        return PageAnswer(SURVEYED, "The evidence is not enough yet", f"{looked} {plan.held}.", NOTHING_ASKED, ask)
+        enough = found.at + found.request.policy.period - timedelta(days=plan.covered_days)
+        ask = "Metrics gather by themselves. Nothing is decided on fewer days."
+        return PageAnswer(
+            SURVEYED,
+            "The evidence is not enough yet",
+            f"{looked} {plan.held}.",
+            f"Look again on {enough:%Y-%m-%d}",
+            ask,
+        )
     if not applied:
-        return PageAnswer(SURVEYED, "Everything would be kept as it is", looked, NOTHING_ASKED, ask)
+        return PageAnswer(SURVEYED, "Everything would be kept as it is", looked, "See what keeps each", _KEPT)
     worth = f" would save {what_comes_off(costs.steps, *SavingState).words}" if costs and costs.steps else " would hold"
     before = f" {dollars(costs.before)} a month at list price is what was counted." if costs else ""
     return PageAnswer(
         SURVEYED,
         f"{count(applied, 'change').capitalize()}{worth}",
         f"{looked}{before} Each decision below has its evidence, and what would not be carried out its reason.",
-        NOTHING_ASKED,
-        ask,
+        "Rehearse it first",
+        REHEARSE,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,16 @@ def run(
     with account.acting("survey"):
         code = main(["survey", *arguments], world=world_of(account, key))
     return code, list(account.calls)[before:]
+
+
+def role(account: EmulatedAccount, name: str, document: str) -> dict[str, str]:
+    """The variables of a session of a new role with this policy and no other."""
+    iam = account.client("iam", OWNER, "us-east-1")
+    trust = {"Version": "2012-10-17", "Statement": []}
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="survey", PolicyDocument=document)
+    until = account.clock.now() + timedelta(hours=1)
+    return account.credentials.assume(f"arn:aws:iam::{OWNER}:role/{name}", "person", until).variables
 
 
 def plan_in(out: Path) -> Plan:

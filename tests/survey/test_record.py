@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,51 @@ def test_an_anonymous_record_names_nothing_that_is_somebodys(anonymous: Path, pl
     for name in (OWNER, "shop", "orders", "sessions", "carts", "wishes", "team", "web"):
         assert name not in text, name
     assert sizes(read_record(anonymous)) == sizes(read_record(plain))
+
+
+def planted(account: EmulatedAccount) -> Iterator[str]:
+    """Every identifier, name, ARN, host name and value of a tag that the account's own descriptions hold."""
+
+    def ask(service: str, call: str, key: str) -> Any:
+        return getattr(account.client(service, OWNER, REGION), call)()[key]
+
+    for group in ask("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
+        yield from (group["AutoScalingGroupName"], group["AutoScalingGroupARN"], group["VPCZoneIdentifier"])
+        yield from (each["InstanceId"] for each in group["Instances"])
+        yield from (each["Value"] for each in group["Tags"])
+    for template in ask("ec2", "describe_launch_templates", "LaunchTemplates"):
+        yield from (template["LaunchTemplateId"], template["LaunchTemplateName"])
+    for reservation in ask("ec2", "describe_instances", "Reservations"):
+        yield from (each["PrivateDnsName"] for each in reservation["Instances"])
+    for balancer in ask("elbv2", "describe_load_balancers", "LoadBalancers"):
+        yield from (balancer["DNSName"], balancer["LoadBalancerArn"], balancer["LoadBalancerArn"].rsplit("/", 1)[1])
+    for cluster in ask("rds", "describe_db_clusters", "DBClusters"):
+        yield from (
+            cluster["DBClusterIdentifier"],
+            cluster["DBClusterArn"],
+            cluster["Endpoint"],
+            cluster["HostedZoneId"],
+        )
+    for instance in ask("rds", "describe_db_instances", "DBInstances"):
+        yield from (instance["DBInstanceIdentifier"], instance["DBInstanceArn"], instance["Endpoint"]["Address"])
+    for cache in ask("elasticache", "describe_replication_groups", "ReplicationGroups"):
+        yield from (cache["ReplicationGroupId"], cache["ARN"], *cache["MemberClusters"])
+    dynamodb = account.client("dynamodb", OWNER, REGION)
+    for name in ask("dynamodb", "list_tables", "TableNames"):
+        table = dynamodb.describe_table(TableName=name)["Table"]
+        yield from (name, table["TableArn"], table["LatestStreamArn"])
+        yield from (each["IndexName"] for each in table["GlobalSecondaryIndexes"])
+        yield from (each["Value"] for each in dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"])
+
+
+def test_nothing_that_the_accounts_descriptions_hold_is_in_an_anonymous_record(
+    account: EmulatedAccount, anonymous: Path, plain: Path
+) -> None:
+    text, open_text = anonymous.read_text(), plain.read_text()
+    found = set(planted(account))
+    assert len(found) > 30
+    assert len([each for each in found if each in open_text]) > 10, "the search finds what is there"
+    assert sorted(each for each in found if each in text) == []
 
 
 def test_equal_identifiers_stay_equal(anonymous: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,7 +18,7 @@ from optimizer.actions import registry
 from optimizer.model.decision import Choice
 from optimizer.survey.permissions import policy
 from optimizer.survey.read_only import DENIED
-from tests.survey.platform import OWNER, REGION, plan_in, run, shop
+from tests.survey.platform import OWNER, REGION, plan_in, role, run, shop
 
 RegionArgs = ["--regions", REGION]
 # In the policy, and asked by no survey of this account: what would have to be there.
@@ -37,16 +38,6 @@ UNASKED = {
 def account() -> Iterator[EmulatedAccount]:
     with shop() as account:
         yield account
-
-
-def role(account: EmulatedAccount, name: str, document: str) -> dict[str, str]:
-    """The variables of a session of a new role with this policy and no other."""
-    iam = account.client("iam", OWNER, "us-east-1")
-    trust = {"Version": "2012-10-17", "Statement": []}
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    iam.put_role_policy(RoleName=name, PolicyName="survey", PolicyDocument=document)
-    until = account.clock.now() + timedelta(hours=1)
-    return account.credentials.assume(f"arn:aws:iam::{OWNER}:role/{name}", "person", until).variables
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +110,24 @@ def test_the_page_says_what_would_not_be_carried_out(surveyed: tuple[Path, list[
     assert "not created by the foundation" in page
     assert "no Aurora global database" in page
     assert "Approve or reject the plan" not in page
+    assert "code, template and account can be brought to agree after each" in page
+
+
+def test_the_page_has_what_a_survey_has_and_nothing_of_a_pipeline(surveyed: tuple[Path, list[Call]]) -> None:
+    page = (surveyed[0] / "dashboard.html").read_text()
+    sections = re.findall(r'<section class="wrap" id="([a-z]+)"', page)
+    assert re.findall(r'<a href="#([a-z]+)">', page.split("<nav", 1)[1].split("</nav>")[0]) == [
+        "decisions",
+        "tenants",
+        "costs",
+        "risks",
+        "load",
+        "plan",
+    ]
+    assert sorted(sections) == ["costs", "decisions", "load", "plan", "risks", "tenants"]
+    assert "You have nothing to do" not in page
+    assert "rehearse --account mine.json" in page
+    assert "Shared by all tenants" not in page
     assert "Waiting for approval" not in page
 
 

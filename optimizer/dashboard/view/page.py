@@ -16,6 +16,37 @@ from optimizer.dashboard.view.status import Mark, SavingState
 from optimizer.model.phase import Phase
 
 NOTHING_ASKED = "You have nothing to do"
+# The sections of a plan's page, in order: where each is, and what the navigation calls it.
+SECTIONS = (
+    ("decisions", "Decisions"),
+    ("costs", "Costs"),
+    ("savings", "Savings"),
+    ("risks", "Risks"),
+    ("windows", "Windows"),
+    ("load", "Load"),
+    ("tenants", "Tenants"),
+    ("events", "Events"),
+    ("plan", "Plan"),
+)
+DECISIONS_INTRO = (
+    "What was decided for each resource, where it stands, and how its window was judged. Every decision opens to its "
+    "criteria."
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The sections of a page, and what those are called that a survey has as well."""
+
+    sections: tuple[tuple[str, str], ...] = SECTIONS
+    decisions: str = DECISIONS_INTRO
+    tenants: str = "Tenants"
+    plan: str = "The plan behind this page"
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the sections."""
+        return frozenset(id for id, _ in self.sections)
 
 
 @dataclass(frozen=True)
@@ -270,3 +301,5 @@ class View:
     policy: tuple[tuple[str, str], ...]
     not_carried_out: tuple[ExcludedRow, ...] = ()  # on a surveyed account, with the reason
     more_not_carried_out: tuple[ExcludedRow, ...] = ()
+    not_carried_out_because: str = ""
+    layout: Layout = Layout()
