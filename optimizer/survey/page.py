@@ -28,10 +28,10 @@ _KEPT = "Each decision opens to its criteria, with what was observed and the lim
 LAYOUT = Layout(
     sections=(
         ("decisions", "Decisions"),
-        ("tenants", "Not carried out"),
         ("costs", "Costs"),
         ("risks", "Risks"),
         ("load", "Load"),
+        ("tenants", "Not carried out"),
         ("plan", "This look"),
     ),
     decisions="What each action would decide on each resource. Every decision opens to its criteria.",
@@ -39,8 +39,8 @@ LAYOUT = Layout(
     plan="This look",
 )
 REHEARSE = (
-    "Look once more with --record mine.json; `python -m optimizer rehearse --account mine.json --out rehearsal-out` "
-    "then carries the whole plan out on an emulated account of these sizes and this load."
+    "Look once more with --record mine.json, then run: python -m optimizer rehearse --account mine.json --out "
+    "rehearsal-out. It carries the whole plan out on an emulated account of these sizes and this load."
 )
 
 
