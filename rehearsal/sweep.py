@@ -143,11 +143,14 @@ def write_csv(found: Sweep, path: Path) -> None:
 def in_words(row: Row, labels: Sequence[str]) -> Mapping[str, str]:
     """A row in words: the points where it is applied and kept, and the headroom at the first point."""
     applied = [n for n, cell in enumerate(row.cells) if cell.choice is Choice.APPLY]
+    elsewhere = [n for n in range(len(row.cells)) if n not in applied]
     turns = row.turns
-    last, kept = (row.cells[applied[-1]] if applied else None), row.cells[turns] if turns is not None else None
+    first = turns if turns is not None else next(iter(elsewhere), None)
+    last, kept = (row.cells[applied[-1]] if applied else None), row.cells[first] if first is not None else None
+    here = [labels[applied[0]], labels[applied[-1]]] if applied else ["never"]
     return {
-        "applied": f"{labels[applied[0]]} to {labels[applied[-1]]}" if applied else "never",
-        "kept": labels[turns] if turns is not None else "never",
+        "applied": " to ".join(dict.fromkeys(here)),
+        "kept": labels[turns] if turns is not None else ", ".join(labels[n] for n in elsewhere) or "never",
         "first": _percent(row.cells[0].headroom),
         "last": _percent(last.headroom if last else None),
         "because": kept.reason if kept else (last.tightest if last else ""),
