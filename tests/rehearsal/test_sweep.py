@@ -97,7 +97,7 @@ def test_where_an_action_turns() -> None:
     assert (turning["applied"], turning["kept"], turning["because"]) == ("1M to 2M", "3M", "too hot")
     always, never = in_words(row(*[Choice.APPLY] * 3), labels), in_words(row(*[Choice.KEEP] * 3), labels)
     assert (always["kept"], never["applied"], never["kept"]) == ("never", "never", "1M")
-    policies = told(row(Choice.KEEP, Choice.APPLY), ["careful", "bold"])
+    policies = in_words(row(Choice.KEEP, Choice.APPLY), ["careful", "bold"])
     assert (policies["applied"], policies["kept"], policies["because"]) == ("bold", "careful", "too hot")
 
 
