@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
+from domain.names import GOVERNED_TAG, GOVERNED_VALUE
 from emulator.core.call_record import Call
 from emulator.iam_actions import iam_actions
 from optimizer.action import Action, Move, When
@@ -17,8 +18,9 @@ from optimizer.decide.policy import Policy
 from optimizer.execute.records import PhaseState
 from optimizer.model.decision import Choice, Decision, Verdict
 from optimizer.model.plan import Plan
-from optimizer.model.resource import Governed, Kind
+from optimizer.model.resource import Governed, Kind, name_in
 from optimizer.observe.inventory import take_inventory
+from optimizer.ports.aws import Aws
 from pipeline.roles import OBSERVE
 from rehearsal.actors.tenant_tags import put_tags
 from tests.actions.foundation import JOB, Foundation, loaded
@@ -234,3 +236,47 @@ def take_tag_off(foundation: Foundation, each: Governed, key: str) -> None:
             aws.elbv2.remove_tags(ResourceArns=[each.arn], TagKeys=[key])
         case _:
             aws.rds.remove_tags_from_resource(ResourceName=each.arn, TagKeys=[key])
+
+
+@pytest.mark.slow
+def test_a_second_one_of_a_kind_is_kept_with_a_reason(foundation: Foundation) -> None:
+    """After what was accepted, and last, because it stays: what the sizing does not name is nobody's to resize."""
+    make_second_ones(foundation.somebody)
+    sizing = foundation.life.journal.sizing().sizing
+    decided = [each for each in foundation.plan(*registry()).decisions if name_in(each.resource).startswith("batch")]
+    actions = foundation.life.actions
+    assert {actions[each.action].kind for each in decided} == {Kind.FLEET, Kind.CACHE, Kind.TABLE}
+    for each in decided:
+        assert each.choice is Choice.KEEP
+        assert "named in the sizing" in each.reason
+        assert actions[each.action].resize(sizing, each) == sizing
+
+
+def make_second_ones(aws: Aws) -> None:
+    """A group, a cache and a table that are governed, as somebody makes them beside the foundation."""
+    (first,) = aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["tap-fleet"])["AutoScalingGroups"]
+    aws.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="batch-fleet",
+        LaunchTemplate={"LaunchTemplateName": first["LaunchTemplate"]["LaunchTemplateName"], "Version": "1"},
+        MinSize=1,
+        MaxSize=2,
+        VPCZoneIdentifier=first["VPCZoneIdentifier"],
+        Tags=[{"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE, "PropagateAtLaunch": True}],
+    )
+    tags = [{"Key": GOVERNED_TAG, "Value": GOVERNED_VALUE}]
+    aws.elasticache.create_replication_group(
+        ReplicationGroupId="batch-cache",
+        ReplicationGroupDescription="Batches",
+        Engine="redis",
+        CacheNodeType="cache.r6g.large",
+        NumNodeGroups=2,
+        ReplicasPerNodeGroup=1,
+        Tags=tags,  # type: ignore[arg-type]
+    )
+    aws.dynamodb.create_table(
+        TableName="batches",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        Tags=tags,  # type: ignore[arg-type]
+    )
