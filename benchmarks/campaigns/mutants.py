@@ -30,11 +30,12 @@ HEAD = """# Single-line faults, and the test that sees each
 
 Made by the campaign of the faults (`benchmarks/campaigns/mutants.py`) from its table and its last run; do not edit.
 
-Each fault is made in a copy of the tree, one at a time; then a quick test must fail. Harm: what the fault could do
+Each fault of `benchmarks/campaigns/mutants.yaml` is made in a copy of the tree, one at a time; then a quick test must
+fail. Harm: what the fault could do
 (`data` is lost, a phase is `accepted` wrongly, moves are undone in the wrong `order` or not at all, or `other`).
 
-| Id | File | Harm | From | To | Seen by |
-|---|---|---|---|---|---|
+| Id | File | Harm | Seen by |
+|---|---|---|---|
 """
 
 
@@ -90,17 +91,8 @@ def keep(by: Mapping[str, str]) -> None:
 
 def page() -> str:
     """docs/faults-in-code.md: every fault, its harm, and the test that sees it."""
-    lines = (
-        (each.id, f"`{each.file}`", each.harm, _cell(each.before), _cell(each.after), _test(each.seen_by))
-        for each in mutants()
-    )
+    lines = ((each.id, f"`{each.file}`", each.harm, _test(each.seen_by)) for each in mutants())
     return HEAD + "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Code as one line of a table."""
-    short = " ".join(text.split()).replace("|", "\\|")
-    return f"`` {short} ``" if short else "(nothing)"
 
 
 def _test(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.campaigns.campaign import Campaign, Extent, Row, Size
-from benchmarks.parity.scripts import Answers
+from benchmarks.parity.asking import Answers
 from benchmarks.second_emulator.compare import both, ours
 from benchmarks.second_emulator.page import seen
 from benchmarks.second_emulator.place import installed

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import boto3
 
-from benchmarks.parity.scripts import SCRIPTS, Answers, Asked, Script
+from benchmarks.parity.asking import Answers, Asked, Script
+from benchmarks.parity.scripts import SCRIPTS
 from domain.environment import EXAMPLE_ACCOUNTS, load_environment
 
 SEEN = Path(__file__).with_name("seen.json")
@@ -59,8 +60,8 @@ def require_sandbox(account: str) -> None:
     environment = load_environment(json.loads((ROOT / "cdk.json").read_text())["context"]["environment"])
     if account in {environment.accounts.production, environment.accounts.tooling} | EXAMPLE_ACCOUNTS:
         raise ProductionAccount(
-            f"{account} is an account of the environment: these scripts make and delete tables, in a sandbox account "
-            "only. Give credentials of one (--profile)."
+            f"{account} is an account of the environment: these scripts make and delete tables and instances, "
+            "in a sandbox account only. Give credentials of one (--profile)."
         )
 
 

@@ -7,64 +7,13 @@ An answer is a short word or number, so that two accounts can be compared.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
-TAG = {"Key": "tap:parity", "Value": "delete me"}
-ONCE = Config(retries={"total_max_attempts": 1})  # shows AWS's own answers, without botocore's retries
-Answers = dict[str, str | int | bool | None]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """An account under test, and its time."""
-
-    session: boto3.Session
-    region: str
-    suffix: str
-    sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    def client(self, service: str) -> Any:
-        return self.session.client(service, region_name=self.region, config=ONCE)  # type: ignore[call-overload]
-
-    def until(self, reached: Callable[[], bool], seconds: int = 1_800) -> int | None:
-        """Whole seconds until the condition holds, checked every few seconds; None if it never does."""
-        began = self.now()
-        while not reached():
-            if self.now() - began > timedelta(seconds=seconds):
-                return None
-            self.sleep(3)
-        return round((self.now() - began).total_seconds())
-
-
-@dataclass(frozen=True)
-class Script:
-    """`documented`: AWS's documented answers; `operations`: those whose rules rest on them; `cost` of one run."""
-
-    title: str
-    source: str
-    operations: tuple[str, ...]
-    cost: str
-    documented: Mapping[str, str | int | bool | None]
-    ask: Callable[[Asked], Answers]
-
-
-def refused(call: Callable[[], object]) -> str:
-    """AWS's error code; `accepted` if the call succeeded."""
-    try:
-        call()
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return "accepted"
+from benchmarks.parity.asking import TAG, Answers, Asked, Script, refused
+from benchmarks.parity.metrics import ask_dimensions
+from benchmarks.parity.refresh import OTHER, ask_refresh
 
 
 @contextmanager
@@ -252,5 +201,33 @@ SCRIPTS: Mapping[str, Script] = {
             "has a new ARN": True,
         },
         ask_stream,
+    ),
+    "dimensions": Script(
+        "A metric is found under its exact set of dimensions alone",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html",
+        ("cloudwatch:GetMetricData",),
+        "less than a cent: one custom metric for an hour",
+        {
+            "under its whole set": True,
+            "in another order": True,
+            "under one of its dimensions": False,
+            "under none": False,
+        },
+        ask_dimensions,
+    ),
+    "refresh": Script(
+        "A refresh of two small instances, in the default VPC",
+        "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_StartInstanceRefresh.html",
+        ("autoscaling:StartInstanceRefresh", "autoscaling:DescribeInstanceRefreshes"),
+        "about a cent: up to four t3 instances for some minutes",
+        {
+            "two small instances before": True,
+            "a refresh to the template's latest version": "accepted",
+            "another one meanwhile": "InstanceRefreshInProgress",
+            "ends": "Successful",
+            "the type of all afterwards": OTHER,
+            "rolling back what has ended": "ActiveInstanceRefreshNotFound",
+        },
+        ask_refresh,
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from benchmarks.parity.scripts import Answers, Asked
+from benchmarks.parity.asking import Answers, Asked
 from benchmarks.second_emulator.place import ACCOUNT, REGION, second_emulator
 from benchmarks.second_emulator.scripts import RUN
 from emulator.account import EmulatedAccount

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.campaigns.lives import OPENED
-from benchmarks.parity.scripts import Answers, Asked
+from benchmarks.parity.asking import Answers, Asked
 from benchmarks.second_emulator.moves import aws_of
 from domain.errors import OptimizerError
 from domain.names import GOVERNED_TAG, GOVERNED_VALUE

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.scripts import Answers, Asked
+from benchmarks.parity.asking import Answers, Asked
 from benchmarks.second_emulator.moves import aws_of
 from domain.indexes import INDEXES
 from optimizer.consolidate.mapping import Entity, table_shape

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from benchmarks.parity.scripts import Answers, Asked, refused, table
+from benchmarks.parity.asking import Answers, Asked, refused
+from benchmarks.parity.scripts import table
 from optimizer.action import Before, Move
 from optimizer.consolidate.switches import POINTER, read_pointers, to_sources, to_target, turn_pointers
 from optimizer.model.resource import Governed, Kind

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.parity.scripts import Answers, Script
+from benchmarks.parity.asking import Answers, Script
 from benchmarks.second_emulator.scripts import RUN
 
 SEEN = Path(__file__).with_name("seen.json")

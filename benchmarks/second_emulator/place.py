@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from benchmarks.parity.scripts import Asked
+from benchmarks.parity.asking import Asked
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".second" / "bin" / "python"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from benchmarks.parity.scripts import REFERENCE, Script
+from benchmarks.parity.asking import Script
+from benchmarks.parity.scripts import REFERENCE
 from benchmarks.parity.scripts import SCRIPTS as PARITY
 from benchmarks.second_emulator.lives import ask_lease, ask_life
 from benchmarks.second_emulator.merging import ask_merge

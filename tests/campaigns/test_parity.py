@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from benchmarks.parity.__main__ import ProductionAccount, differences, require_sandbox
-from benchmarks.parity.scripts import SCRIPTS, Asked
+from benchmarks.parity.asking import Asked
+from benchmarks.parity.scripts import SCRIPTS
 from emulator.account import EmulatedAccount
 from emulator.core.registry import operations
 
@@ -31,6 +32,9 @@ def test_the_emulated_account_answers_as_documented(account: EmulatedAccount, na
     assert answers.keys() == script.documented.keys()
     clock.sleep(60)
     assert session.client("dynamodb").list_tables()["TableNames"] == [], "it takes away what it made"
+    clock.sleep(3_600)
+    assert session.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    assert session.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
 
 
 def test_another_answer_is_shown_side_by_side() -> None:
