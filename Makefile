@@ -80,7 +80,7 @@ bench: $(VENV)/.dev ## What things cost: rehearsals, metrics, copying, judging, 
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python -m benchmarks.consolidation
 	$(BIN)/python benchmarks/health.py
-	$(BIN)/python -m benchmarks.reaction
+	$(BIN)/python benchmarks/reaction.py
 	$(BIN)/python -m benchmarks.dashboard
 	$(BIN)/python -m benchmarks.survey
 

@@ -381,6 +381,7 @@ class RehearsalSession:
                 partial(builds.due, project),
                 PROVISIONING,
                 self._undisturbed,
+                next((each.told for each in pipeline.reactions if each.is_to_alarms(schedule.project)), {}),
             )
         raise WalkFailed("No schedule of the pipeline's stack starts a CodeBuild project: nothing watches the window.")
 

@@ -124,7 +124,9 @@ def target_2xx(scene: Scene, dimensions: Dimensions) -> Points | None:
 @signal(NAMESPACE, "TargetConnectionErrorCount", unit="Count", resolution=60)
 def target_connection_errors(scene: Scene, dimensions: Dimensions) -> Points | None:
     share = _share_of_targets(scene, dimensions)
-    return None if share is None else Points.counter(share * scene.drawn("refused", answered(scene) * _REFUSED))
+    if share is None:
+        return None
+    return Points.counter(share * scene.drawn("refused", answered(scene) * _also(scene, "connection_errors", _REFUSED)))
 
 
 @signal(NAMESPACE, "HTTPCode_ELB_5XX_Count", unit="Count", resolution=60)
@@ -136,24 +138,35 @@ def elb_5xx(scene: Scene, dimensions: Dimensions) -> Points | None:
 @signal(NAMESPACE, "HTTPCode_ELB_4XX_Count", unit="Count", resolution=60)
 def elb_4xx(scene: Scene, dimensions: Dimensions) -> Points | None:
     share = _share(scene, dimensions)
-    return None if share is None else Points.counter(share * scene.drawn("elb 4xx", scene.demand * _ELB_4XX))
+    if share is None:
+        return None
+    return Points.counter(share * scene.drawn("elb 4xx", scene.demand * _also(scene, "elb_4xx", _ELB_4XX)))
 
 
 @signal(NAMESPACE, "ClientTLSNegotiationErrorCount", unit="Count", resolution=60)
 def client_tls_errors(scene: Scene, dimensions: Dimensions) -> Points | None:
     share = _share(scene, dimensions)
-    return None if share is None else Points.counter(share * scene.drawn("tls errors", scene.demand * _TLS_ERRORS))
+    if share is None:
+        return None
+    return Points.counter(share * scene.drawn("tls errors", scene.demand * _also(scene, "tls_errors", _TLS_ERRORS)))
 
 
 @signal(NAMESPACE, "RejectedConnectionCount", unit="Count", resolution=60)
 def rejected_connections(scene: Scene, dimensions: Dimensions) -> Points | None:
-    """Connections beyond the load balancer's capacity: none here, and so none is published."""
+    """Connections beyond the load balancer's capacity: none without an event, and so none is published."""
     share = _share(scene, dimensions)
-    return None if share is None else Points.counter(np.zeros(len(share)))
+    return None if share is None else Points.counter(np.rint(share * scene.demand * _also(scene, "rejected", 0.0)))
 
 
 def _target_4xx(scene: Scene) -> Array:
-    return scene.drawn("target 4xx", answered(scene) * _TARGET_4XX * np.exp(0.2 * scene.wander("4xx level", 2)))
+    usual = _TARGET_4XX * np.exp(0.2 * scene.wander("4xx level", 2))
+    return scene.drawn("target 4xx", answered(scene) * _also(scene, "target_4xx", usual))
+
+
+def _also(scene: Scene, name: str, usual: float | Array) -> float | Array:
+    """The usual share of the requests, and what the scenario has go unserved in that way on top of it."""
+    more = scene.effects.unserved.get(name)
+    return usual if more is None else usual + more
 
 
 @signal(NAMESPACE, "TargetResponseTime", unit="Seconds", resolution=60)

@@ -49,6 +49,7 @@ class Effects:
     queries: Mapping[tuple[str, str], Array] = field(default_factory=dict)  # of one request, by table and index
     slower_paths: Mapping[str, Array] = field(default_factory=dict)  # times p99, by target group
     failing_paths: Mapping[str, Array] = field(default_factory=dict)  # share of the requests, by target group
+    unserved: Mapping[str, Array] = field(default_factory=dict)  # share of the requests, by the fields of Unserved
 
 
 @dataclass(frozen=True)

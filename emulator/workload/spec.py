@@ -78,13 +78,24 @@ class IndexQueries(_Value):
     per_request: PositiveFloat
 
 
+class Unserved(_Value):
+    """Shares of the requests, by who does not serve them: failures that no 5xx counts."""
+
+    rejected: Annotated[float, Field(ge=0, le=1)] = 0.0
+    tls_errors: Annotated[float, Field(ge=0, le=1)] = 0.0
+    connection_errors: Annotated[float, Field(ge=0, le=1)] = 0.0
+    target_4xx: Annotated[float, Field(ge=0, le=1)] = 0.0
+    elb_4xx: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class WorkloadEvent(_Value):
     """An event that affects the platform, from some minutes after a milestone on.
 
     It ends `until_minutes` after the same milestone, or at the milestone `until`, or never. Effects:
     the 99th percentile of latency times `p99_factor`; `error_rate` of the requests fail at the
     targets (with `path`, both only those to the target group of that name); `outage`: none reaches a
-    target; `silent`: no metric is published; `queries` use an index;
+    target; `silent`: no metric is published; `unserved`: requests fail where no 5xx counts them;
+    `queries` use an index;
     an Aurora failover that begins meanwhile takes `failover_seconds`; AWS has no instance or node of the
     types in `no_capacity`; the control planes of the services in `failing`, by boto3's names, answer nobody in
     production; no more than `build_limit` builds run at once; instances that use more than `unhealthy_above` percent of
@@ -100,6 +111,7 @@ class WorkloadEvent(_Value):
     path: str | None = None
     outage: bool = False
     silent: bool = False
+    unserved: Unserved | None = None
     queries: IndexQueries | None = None
     failover_seconds: PositiveFloat | None = None
     no_capacity: tuple[str, ...] = ()
@@ -115,12 +127,12 @@ class WorkloadEvent(_Value):
             raise ValueError(f"an event cannot end at minute {self.until_minutes:g}, before it begins")
         if self.path is not None and self.p99_factor == 1.0 and not self.error_rate:
             raise ValueError(f"the path {self.path} needs a p99_factor or an error_rate of its own")
-        service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent
+        service = self.p99_factor != 1.0 or self.error_rate or self.outage or self.silent or self.unserved
         aws = self.failover_seconds or self.no_capacity or self.failing or self.build_limit or self.unhealthy_above
         if not (service or self.queries or aws):
             raise ValueError(
-                "an event needs an effect: p99_factor, error_rate, outage, silent, queries, failover_seconds, "
-                "no_capacity, failing, build_limit or unhealthy_above"
+                "an event needs an effect: p99_factor, error_rate, outage, silent, unserved, queries, "
+                "failover_seconds, no_capacity, failing, build_limit or unhealthy_above"
             )
         return self
 

@@ -222,6 +222,7 @@ class Workload:
         queries: dict[tuple[str, str], Array] = {}
         slower: defaultdict[str, Array] = defaultdict(lambda: np.ones(len(middle)))
         failing: defaultdict[str, Array] = defaultdict(lambda: np.zeros(len(middle)))
+        unserved: defaultdict[str, Array] = defaultdict(lambda: np.zeros(len(middle)))
         for job in self._spec.nightly_jobs:
             since = (middle - 3600 * job.hour) % 86_400
             p99_factor[since < 60 * job.minutes] *= job.p99_factor
@@ -232,6 +233,8 @@ class Workload:
             (error_rate if event.path is None else failing[event.path])[during] += event.error_rate
             outage |= during & event.outage
             silent |= during & event.silent
+            for name, share in event.unserved or ():
+                unserved[name] += share * during
             if asked := event.queries:
                 before = queries.get((asked.table, asked.index), np.zeros(len(middle)))
                 queries[asked.table, asked.index] = before + asked.per_request * during
@@ -239,7 +242,7 @@ class Workload:
         for each in self._disturbances:
             seconds = np.minimum(starts + PERIOD, each.end) - np.maximum(starts, each.begin)
             error_rate += each.error_rate * np.maximum(seconds, 0.0) / PERIOD
-        return Effects(p99_factor, error_rate, outage, silent, queries, slower, failing)
+        return Effects(p99_factor, error_rate, outage, silent, queries, slower, failing, unserved)
 
     def _span(self, event: WorkloadEvent) -> tuple[float, float]:
         """Begin and end of an event; infinite until its milestone is reached."""

@@ -38,7 +38,6 @@ from optimizer.cli.status_text import status_lines
 from optimizer.cli.survey_command import survey
 from optimizer.decide.policy import Policy
 from optimizer.execute.freeze_override import Freeze, read_override
-from optimizer.execute.guard import PERIOD
 from optimizer.execute.journal import Journal
 from optimizer.execute.lifecycle import Lifecycle
 from optimizer.execute.measure_savings import measure_savings as measure
@@ -50,7 +49,7 @@ from optimizer.model.decision import finite
 from optimizer.model.health import Health
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan, read_plan
-from optimizer.observe.service_health import ServiceHealth
+from optimizer.observe.service_health import ServiceHealth, until_settled
 from optimizer.ports.sessions import World, production, tooling
 from optimizer.ports.settings import Settings
 from optimizer.reconcile.compare import compare, production_stacks
@@ -175,15 +174,20 @@ def apply(
 
 @app.command()
 def watch(context: typer.Context) -> int:
-    """Judge the phase that is under way; on a breach roll it back. Exits 0, 3 on a breach, 4 when inconclusive."""
+    """Judge the phase that is under way; on a breach roll it back. Exits 0, 3 on a breach, 4 when inconclusive.
+
+    A run that an alarm called looks again as soon as there is something new to judge, while anything is under way.
+    """
     life = _life(context)
     for _ in range(life.settings.looks - 1):
-        _look(life)
-        life.production.clock.sleep(PERIOD.total_seconds())
-    return _look(life)
+        if _look(life) is None:
+            return 0
+        life.production.clock.sleep(until_settled(life.production.clock.now()).total_seconds())
+    return _look(life) or 0
 
 
-def _look(life: Lifecycle) -> int:
+def _look(life: Lifecycle) -> int | None:
+    """The exit code of one look; None when nothing is there to judge."""
     try:
         phase, assessment = life.watch()
     except OptimizerError:
@@ -192,7 +196,7 @@ def _look(life: Lifecycle) -> int:
         raise
     if phase is None or assessment is None:
         typer.echo("No window is open.")
-        return 0
+        return None
     typer.echo(f"Phase {phase.number}: {assessment.verdict.value}: {assessment.reason}")
     return {Health.HEALTHY: 0, Health.BREACH: Breach.exit_code, Health.INCONCLUSIVE: 4}[assessment.verdict]
 

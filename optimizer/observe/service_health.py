@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from optimizer.decide.policy import Policy
 from optimizer.model.health import Sample, Samples
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.inventory import take_inventory
-from optimizer.observe.metrics import health_samples
+from optimizer.observe.metrics import HEALTH_PERIOD, health_samples
 from optimizer.ports.aws import Aws
 
 # A load balancer's datapoints come every minute, seldom more than two minutes late. One that is still missing leaves
 # rates and percentiles as they are, and a period that is missing whole counts as that after ten minutes (past.py).
-SETTLING = timedelta(minutes=3)
+SETTLING = timedelta(minutes=2)
+PERIOD, EPOCH = timedelta(seconds=HEALTH_PERIOD), datetime(1970, 1, 1, tzinfo=UTC)
 FOUND_AGAIN = timedelta(hours=1)  # a job of hours judges every five minutes: target groups may come meanwhile
 REPLAYED = timedelta(days=7)  # the pre-flight replays the last days against the four weeks before them
+
+
+def until_settled(now: datetime) -> timedelta:
+    """Time until the next 5-minute period can be judged: a look before then sees nothing new."""
+    return PERIOD - (now - SETTLING - EPOCH) % PERIOD
 
 
 @dataclass(frozen=True)

@@ -265,6 +265,9 @@ def _reactions(properties: Mapping[str, Any], resolve: Resolve) -> list[Reaction
     for target in properties.get("Targets", ()):
         if project := referred(target.get("Arn")):
             transformer = resolve(target.get("InputTransformer", {}))
-            paths, template = transformer.get("InputPathsMap", {}), transformer.get("InputTemplate", "")
-            found.append(Reaction(resolve(properties["EventPattern"]), project, paths, template))
+            paths, template = (
+                transformer.get("InputPathsMap", {}),
+                transformer.get("InputTemplate", target.get("Input")),
+            )
+            found.append(Reaction(resolve(properties["EventPattern"]), project, paths, template or ""))
     return found

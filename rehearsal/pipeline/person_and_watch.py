@@ -8,7 +8,7 @@ commands run at each. The person approves when the window in the journal has end
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ UNHURRIED = timedelta(hours=6)
 RETOLD = timedelta(hours=12)
 SETTLING = 8  # ticks
 SETTLED_BY = timedelta(hours=26)
-LISTENED = timedelta(minutes=5)  # alarms are evaluated no more often
+LISTENED = timedelta(minutes=1)  # the alarms that call look at one-minute data
 STRIDE = timedelta(hours=1)  # between runs of the watch, while nothing happens
 STEADY = 4  # runs with the same result after which the verdict is steady
 BEFORE, AFTER = timedelta(hours=1), timedelta(hours=3)  # around an event or a visit: every tick
@@ -44,8 +44,9 @@ class RehearsedWatch:
     """The scheduled project: `job` runs at the ticks of `period` and when an alarm calls, once provisioned.
 
     `is_on`: the schedule is on. `may_start`: the account may run one more build. `started_by_job`: a build that a job
-    started and that begins by then. `called`: the alarms that started the project since the last call. The job's
-    output is printed when its exit code changes, and else twice a day.
+    started and that begins by then. `called`: the alarms that started the project since the last call.
+    `when_called`: the variables that the event's rule gives that build. The job's output is printed when its exit code
+    changes, and else twice a day.
 
     Time moves in larger steps while nothing happens: if the last runs ended the same, no alarm called and no moment
     of `events` is near, the job runs once per `stride`; beside a job at work, which judges as well, only if no event
@@ -65,6 +66,7 @@ class RehearsedWatch:
     started_by_job: Callable[[datetime], Build | None] = lambda _by: None
     provisioning: timedelta = timedelta(0)  # until a build runs its first command
     undisturbed: Callable[[], bool] = lambda: False
+    when_called: Mapping[str, str] = field(default_factory=dict)
 
     _same: int = field(default=0, init=False)  # consecutive runs with the same exit code
     _last: tuple[int, datetime] | None = field(default=None, init=False)
@@ -84,7 +86,7 @@ class RehearsedWatch:
             if alarms := self.called():
                 self.say(f"called by {', '.join(alarms)}")
                 self.advance_to(self.clock.now() + self.provisioning)
-                self.start()
+                self.start(self.when_called)
                 self._same = 0
                 return True
         if tick > until:
@@ -121,17 +123,17 @@ class RehearsedWatch:
         """Time of the next scheduled build's first command."""
         return next_tick(self.clock.now() - self.provisioning, every) + self.provisioning
 
-    def start(self) -> None:
+    def start(self, told: Mapping[str, str] | None = None) -> None:
         """Run the watch, if its schedule is on and the account may run one more build."""
         if not self.is_on():
             return
         if self.may_start():
-            self.run()
+            self.run(told)
         else:
             self.say("the account runs no further build: this run of the watch is missing")
 
-    def run(self) -> int:
-        """Run the watch once; returns its exit code, after a crash that of a failed call."""
+    def run(self, told: Mapping[str, str] | None = None) -> int:
+        """Run the watch once with these variables; returns its exit code, after a crash that of a failed call."""
         held: list[str] = []
         live = False
 
@@ -146,7 +148,7 @@ class RehearsedWatch:
             self.say(line)
 
         try:
-            code = self.job.run("Watch", say=say).exit_code
+            code = self.job.run("Watch", told, say).exit_code
         except Crash as crash:
             self.say(str(crash))
             self._same = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from emulator.account import EmulatedAccount
 from optimizer.cli.verbs import app, main
+from optimizer.observe.service_health import until_settled
 from rehearsal.job_world import job_world
 
 ENVIRON = {
@@ -37,6 +38,7 @@ def run(capsys):
             captured = capsys.readouterr()
             return code, captured.out, captured.err.splitlines()
 
+        run.account = account  # type: ignore[attr-defined]
         yield run
 
 
@@ -100,6 +102,18 @@ def test_help_reads_well(capsys, verb):
 
 def test_watch_with_no_window_is_content(run):
     assert run("watch")[:2] == (0, "No window is open.\n")
+
+
+def test_a_called_watch_looks_once_while_nothing_is_under_way(run):
+    begun = run.account.clock.now()
+    assert run("watch", environ=ENVIRON | {"TAP_LOOKS": "7"})[:2] == (0, "No window is open.\n")
+    assert run.account.clock.now() == begun
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(0, 2), (1.5, 0.5), (2, 5), (4, 3), (6.9, 0.1), (57, 5)])
+def test_a_period_can_be_judged_two_minutes_after_its_end(minutes, waits):
+    now = datetime(2027, 3, 1, 9, tzinfo=UTC) + timedelta(minutes=minutes)
+    assert until_settled(now) == timedelta(minutes=waits)
 
 
 def test_the_sizing_of_an_untouched_account_is_the_design(run, tmp_path):

@@ -156,7 +156,7 @@ def test_an_alarm_at_what_was_expected_at_apply_stands_while_a_phase_is_under_wa
     runs(balanced)
     balanced.fresh().apply(plan, Phase.COMPUTE)
     (alarm,) = early_alarms(balanced)
-    assert alarm["Threshold"] == pytest.approx(0.180 * 1.2)  # the service's p99 is 180 ms at all hours
+    assert alarm["Threshold"] == pytest.approx(0.180 * 1.3)  # the service's p99 is 180 ms at all hours
     assert (alarm["ExtendedStatistic"], alarm["Period"], alarm["TreatMissingData"]) == ("p99", 60, "notBreaching")
     assert alarm["Dimensions"][0]["Value"].startswith("app/tap/")
     assert not alarm.get("AlarmActions")  # it calls the watch, by its event, and no person

@@ -60,6 +60,8 @@ def test_what_arrives_starts_the_watch(pipeline: Any) -> None:
     assert rule["EventBusName"] == {"Ref": next(iter(pipeline.of_type("AWS::Events::EventBus")))}
     watch = next(id for id, each in pipeline.of_type("AWS::CodeBuild::Project").items() if each["Name"] == "tap-watch")
     assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": [watch, "Arn"]}
+    (told,) = json.loads(rule["Targets"][0]["Input"])["environmentVariablesOverride"]
+    assert (told["name"], told["value"]) == ("TAP_LOOKS", "7")
 
 
 def test_every_forwarded_alarm_exists_in_the_primary_region(assembly: Path) -> None:

@@ -18,7 +18,7 @@ _PLACEHOLDER = re.compile(r'("?)<([^<>]+)>("?)')
 
 @dataclass(frozen=True)
 class Reaction:
-    """One target of a rule with an event pattern. `paths` and `template` are its InputTransformer's."""
+    """One target of a rule with an event pattern: `paths` and `template` of its InputTransformer, or its Input."""
 
     pattern: Event
     project: str
@@ -28,6 +28,15 @@ class Reaction:
     def matches(self, event: Event) -> bool:
         """Whether the rule's pattern, of plain values, matches the event."""
         return matches(self.pattern, event)
+
+    def is_to_alarms(self, project: str) -> bool:
+        """Whether alarms start this project by it."""
+        return self.project == project and "aws.cloudwatch" in self.pattern.get("source", ())
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The environment variables that a constant input gives to the build, whatever the event."""
+        return self.overrides({})
 
     def overrides(self, event: Event) -> dict[str, str]:
         """The environment variables in the target's input to the build."""

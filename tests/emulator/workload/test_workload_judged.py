@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from emulator.workload.spec import WorkloadEvent
+from optimizer.decide.doubts import SPOKEN_OF
 from optimizer.decide.health import judge
 from optimizer.model.health import Health, Sample
 from rehearsal.scenario import load_scenario
@@ -11,6 +13,13 @@ from tests.rehearsal.life import BALANCER, DESIGNED, NOW, platform, series, work
 
 APPLIED = timedelta(hours=1)
 WINDOW = timedelta(hours=48)
+UNSERVED = {
+    "target_4xx": "HTTPCode_Target_4XX_Count",
+    "elb_4xx": "HTTPCode_ELB_4XX_Count",
+    "rejected": "RejectedConnectionCount",
+    "tls_errors": "ClientTLSNegotiationErrorCount",
+    "connection_errors": "TargetConnectionErrorCount",
+}
 
 
 def samples(life, start, end):
@@ -19,6 +28,7 @@ def samples(life, start, end):
 
     requests, latency = read("RequestCount", "Sum"), read("TargetResponseTime", "p99")
     target, elb = read("HTTPCode_Target_5XX_Count", "Sum"), read("HTTPCode_ELB_5XX_Count", "Sum")
+    counted = {name: read(metric, "Sum") for name, metric in UNSERVED.items()}
     return [
         Sample(
             at=datetime.fromtimestamp(at, UTC),
@@ -26,6 +36,7 @@ def samples(life, start, end):
             target_5xx=target.get(at),
             elb_5xx=elb.get(at),
             p99_ms=latency[at] * 1000 if at in latency else None,
+            **{name: found.get(at) for name, found in counted.items()},
         )
         for at in range(int(start.timestamp()), int(end.timestamp()), 300)
     ]
@@ -62,6 +73,15 @@ def test_the_regression_breaches_within_hours():
 def test_silent_metrics_are_never_healthy():
     _, verdict = assessed(1, events=load_scenario("silent-metrics").events)
     assert verdict.verdict is Health.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("name", UNSERVED)
+def test_requests_that_fail_where_no_5xx_counts_them_hold(name):
+    event = WorkloadEvent(on="phase2.applied", after_minutes=60, until_minutes=150, unserved={name: 0.06})
+    before, after = assessed(1, events=[event], hours=4)
+    assert (before.verdict, after.verdict) == (Health.HEALTHY, Health.INCONCLUSIVE)
+    assert after.reason.startswith(SPOKEN_OF[name])
+    assert " of requests in the hour to " in after.reason
 
 
 def test_the_small_fleet_under_the_design_load_breaches():
