@@ -68,7 +68,7 @@ class MergeBill:
         usd = [each.usd for each in (self.expected, self.least, self.most)]
         if any(each is None for each in usd):
             return "sizes of single items"
-        expected, least, most = (f"${each:,.2f}" for each in usd)
+        expected, least, most = (f"{'-' if each < 0 else ''}${abs(each):,.2f}" for each in usd if each is not None)
         return (
             f"sizes of single items, so that one table costs about {expected} a month more by DescribeTable's counts, "
             f"at least {least} and at most {most}; {SAMPLED:,} items of each table are read right before the change"
