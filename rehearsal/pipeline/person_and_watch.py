@@ -74,7 +74,7 @@ class RehearsedWatch:
     _slowed: bool = field(default=False, init=False)
 
     def pass_time(self, until: datetime, every: timedelta | None = None) -> bool:
-        """Move to `until`, the next start or the next call, whichever is first; True if the job ran."""
+        """Move to `until`, the next start or the next call, whichever is first; True if the watch ran."""
         if every and not self._slowed:
             self._slowed = True
             often = f"{every // timedelta(hours=1)} h, not every {self.period // timedelta(minutes=1)} minutes"
@@ -83,6 +83,9 @@ class RehearsedWatch:
         stop = min(tick, until)
         while self.clock.now() < stop:
             self.advance_to(min(self.clock.now() + LISTENED, stop))
+            if self.started_by_job(self.clock.now()) is not None:  # and the job ended before it began
+                self.run()
+                return True
             if alarms := self.called():
                 self.say(f"called by {', '.join(alarms)}")
                 self.advance_to(self.clock.now() + self.provisioning)

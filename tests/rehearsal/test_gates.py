@@ -15,7 +15,7 @@ from emulator.services.codebuild.builds import Build
 from emulator.services.codepipeline.execution import Execution
 from rehearsal.pipeline.builds import Ended
 from rehearsal.pipeline.definition import PipelineAction
-from rehearsal.pipeline.person_and_watch import STRIDE, RehearsedWatch, SimulatedPerson, next_tick
+from rehearsal.pipeline.person_and_watch import LISTENED, STRIDE, RehearsedWatch, SimulatedPerson, next_tick
 
 START = datetime(2027, 3, 1, 8, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -229,6 +229,17 @@ def test_a_build_that_a_job_asks_for_begins_with_every_tick() -> None:
     after = [tick for tick in hands.ticks if tick >= START + timedelta(hours=6, minutes=1)]
     pauses = [later - tick for tick, later in pairwise(after)]
     assert (pauses[1:3], pauses[-1]) == ([QUARTER] * 2, STRIDE)
+
+
+def test_a_build_whose_job_ended_before_it_began_runs_at_its_time() -> None:
+    """Else it would run beside the next job, in the place of the build that that one starts."""
+    hands = Hands()
+    who, _, _ = person(hands, START)
+    builds = [Build("1", "watch", START + timedelta(minutes=2))]
+    who.watch.started_by_job = lambda by: builds.pop() if builds and builds[0].begins <= by else None
+    assert who.retries("Phase3", Ended(4, "apply", {}, (), Path()))
+    assert hands.ticks[0] <= START + timedelta(minutes=2) + LISTENED
+    assert not builds
 
 
 def test_the_watch_of_a_rehearsal_asked_for_every_tick_never_steps() -> None:
