@@ -30,6 +30,7 @@ COMMAND = "python -m tools.reference"
 PROJECT = Path(__file__).parents[1]
 DOCS = PROJECT / "docs"
 HEALTH_FIGURES = PROJECT / "benchmarks" / "health-figures.json"
+REACTION_FIGURES = PROJECT / "benchmarks" / "reaction-figures.json"
 SHOWN_BY = 3  # tests named per operation of the overlay
 
 
@@ -75,12 +76,13 @@ def policy_page() -> str:
         if isinstance(part, ast.ClassDef):
             rows = list(_numbers(part, getattr(policy, part.name)(), source))
             parts += [f"## {part.name}", ast.get_docstring(part) or "", _table(("Name", "Value", "Why"), rows)]
-    return _joined([*parts, "## How well the service's health is judged", _HEALTH, *_health_figures()])
+    parts += ["## How well the service's health is judged", _HEALTH, *_figures(HEALTH_FIGURES)]
+    return _joined([*parts, "## How soon an incident is taken back", _REACTION, *_figures(REACTION_FIGURES)])
 
 
-def _health_figures() -> Iterator[str]:
-    """The tables that benchmarks/health.py measured; a regression that was not detected has no time."""
-    for title, rows in json.loads(HEALTH_FIGURES.read_text(encoding="utf-8")).items():
+def _figures(measured: Path) -> Iterator[str]:
+    """The tables that a benchmark measured; a regression that was not detected has no time."""
+    for title, rows in json.loads(measured.read_text(encoding="utf-8")).items():
         yield f"### {title}"
         yield _table(
             tuple(name.capitalize() for name in rows[0]),
@@ -182,6 +184,13 @@ judged every five minutes, and the first breach counts. Times are minutes from t
 the window; the watch adds its own. With fewer requests, errors and p99 take longer to tell from chance: the table
 by traffic says how long. The brief's limits are 0.5 % errors and +20 % p99. What is rolled back at +10 % and +15 %,
 although within them, stands below "No fault of the change": p99 itself wanders by as much."""
+_REACTION = """\
+Rehearsed by `python benchmarks/reaction.py --write benchmarks/reaction-figures.json`: one life of the whole pipeline
+up to the first phase's window, forked for each incident (a scenario file of `benchmarks/incidents`) and onset. In it a
+build runs its first command 90 s after it is asked for, a datapoint shows two minutes late, the schedule's ticks lie
+half a minute before a period can be judged, and an incident strikes whole periods of five minutes, the nearest ones.
+The aim is the median's, until the first undo call; the 95th percentile may be half as much again. "As before" ends with
+what AWS takes to undo that phase: seconds here, and by phase what [actions.md](actions.md) says."""
 _OVERLAY = """\
 The emulated account is moto, and in front of it these operations, each as strict as AWS is. "Shown by" names tests
 under `tests/emulator/` and `tests/rehearsal/` that call the operation. "Known from" is how far a rule can be trusted:
