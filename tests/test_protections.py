@@ -23,6 +23,7 @@ from emulator.account import Crash
 from optimizer.action import Permission, When
 from optimizer.actions import registry
 from optimizer.execute import lifecycle as verbs
+from optimizer.execute.early_call import PERMISSIONS as EARLY_CALL
 from optimizer.execute.engine import Engine
 from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
@@ -316,7 +317,8 @@ def a_permission_is_forgotten(off: Patch) -> None:
 
 def the_act_role_is_what_the_actions_declare(make_world: MakeWorld) -> None:
     may = permitted()["Allow", roles.ACT]
-    declared = {each.action for each in roles.OBSERVE} | {p.action for each in registry() for p in each.permissions}
+    declared = {each.action for each in (*roles.OBSERVE, *EARLY_CALL)}
+    declared |= {permission.action for each in registry() for permission in each.permissions}
     assert may == declared, f"the act role differs: {sorted(may ^ declared)}"
 
 
