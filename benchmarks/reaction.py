@@ -1,4 +1,4 @@
-"""How long the product takes from the onset of an incident to its first undo call, and to the service as before.
+"""The time that the product takes from the onset of an incident to its first undo call, and to the service as before.
 
 One life is rehearsed until its first phase is applied. From there it forks once for each incident and onset: an
 incident is a scenario file of benchmarks/incidents, its onset lies anywhere in the hours that follow. Builds need 90
@@ -78,7 +78,7 @@ class Forks:
         self.writing = writing
 
     def tell(self) -> None:
-        """What this fork took, to the life that waits for it. The fork's process ends with that."""
+        """Report the time of this fork to the life that waits for it. The fork's process ends with that."""
         assert self.writing is not None, "the life itself tells nobody"
         found = reactions_of(self.life.journal, self.life.workload.onsets())
         told = [found[0].undo_after_minutes, found[0].restored_after_minutes] if found else []
@@ -99,7 +99,7 @@ def _at(scenario: Scenario, onset: float) -> Scenario:
 
 
 def lived(incidents: Sequence[tuple[Scenario, float]]) -> dict[str, list[Minutes]]:
-    """What each incident took, by its name."""
+    """The times of each incident, by its name."""
     with tempfile.TemporaryDirectory(prefix="reaction-") as scratch, spared_collector() as spare:
         request = RehearsalRequest(Path(scratch) / "out", incidents[0][0])
         setting = Workspace(request, PROJECT, Path(scratch), Progress((Path(scratch) / "progress").open("w")))

@@ -45,7 +45,7 @@ def _table(found: Sweep) -> Table:
 
 
 def title_of(found: Sweep) -> str:
-    """What the sweep shows."""
+    """The title of the sweep: its finding."""
     if found.unit == POLICY:
         return "What each policy decides"
     return f"Where each action turns from applied to kept: {found.unit}"
