@@ -26,8 +26,8 @@ def is_other_code(folder: Path) -> bool:
 def code_hash(folder: Path) -> str:
     """Hash of the modules that the verbs run; a folder's code is read once."""
     digest = hashlib.sha256()
-    found = {path for pattern in RUN for path in folder.glob(pattern)}
-    for path in sorted(found):
+    paths = {path for pattern in RUN for path in folder.glob(pattern)}
+    for path in sorted(paths):
         digest.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -25,10 +25,10 @@ LATE = ("events", "by_hand", "pushes", "execution_dies_at", "job_dies")
 
 def trunks(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:
     """Groups of scenarios that begin the same; each trunk in the order in which its scenarios separate from it."""
-    found: dict[str, list[Scenario]] = {}
+    by_trunk: dict[str, list[Scenario]] = {}
     for each in scenarios:
-        found.setdefault(repr(_from_the_first_day(each)), []).append(each)
-    return [sorted(each, key=lambda scenario: _order(parts_at(scenario))) for each in found.values()]
+        by_trunk.setdefault(repr(_from_the_first_day(each)), []).append(each)
+    return [sorted(each, key=lambda scenario: _order(parts_at(scenario))) for each in by_trunk.values()]
 
 
 def parts_at(scenario: Scenario) -> str | None:

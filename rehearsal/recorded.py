@@ -72,9 +72,9 @@ def _sizing(record: Record, left_out: list[str]) -> Sizing | None:
     return Sizing.AS_DESIGNED.model_copy(update=found) if found else None
 
 
-def _largest(found: Sequence[tuple[float, Resource]], what: str, left_out: list[str]) -> Resource | None:
+def _largest(candidates: Sequence[tuple[float, Resource]], what: str, left_out: list[str]) -> Resource | None:
     """The largest resource; the others are listed as left out. None if there is none."""
-    ranked = [each for _, each in sorted(found, key=lambda pair: (-pair[0], pair[1].name))]
+    ranked = [each for _, each in sorted(candidates, key=lambda pair: (-pair[0], pair[1].name))]
     if not ranked:
         left_out.append(f"no {what} is in the record: the foundation's own stands in")
         return None
@@ -208,14 +208,14 @@ def _by_role(record: Record, role: str) -> Iterator[Recorded]:
             yield each
 
 
-def _mean(found: Iterator[Recorded]) -> float | None:
-    hours = [hour for each in found for hour in each.hours if hour is not None]
+def _mean(recorded: Iterator[Recorded]) -> float | None:
+    hours = [hour for each in recorded for hour in each.hours if hour is not None]
     return sum(hours) / len(hours) if hours else None
 
 
-def _summed(found: Sequence[Recorded]) -> list[float] | None:
+def _summed(recorded: Sequence[Recorded]) -> list[float] | None:
     """The sum of all series, by hour of the week."""
-    return [sum(each.hours[hour] or 0.0 for each in found) for hour in range(168)] if found else None
+    return [sum(each.hours[hour] or 0.0 for each in recorded) for hour in range(168)] if recorded else None
 
 
 def vcpus_of(kind: str) -> int:

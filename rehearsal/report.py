@@ -135,8 +135,8 @@ def _done(phase: PhaseSummary) -> str:
     ended: dict[str, Counter[str]] = {}
     for each in phase.actions:
         ended.setdefault(each.id, Counter())[str(each.outcome)] += 1
-    told = [f"{id}: {', '.join(f'{n} {outcome}' for outcome, n in count.items())}" for id, count in ended.items()]
-    return "\n".join([phase.outcome.value, *told])
+    lines = [f"{id}: {', '.join(f'{n} {outcome}' for outcome, n in count.items())}" for id, count in ended.items()]
+    return "\n".join([phase.outcome.value, *lines])
 
 
 def _judged(phase: PhaseSummary) -> str:

@@ -66,9 +66,9 @@ def advance(port: int, hours: float) -> int:
 @contextmanager
 def remote_world(port: int, verb: str) -> Iterator[World]:
     """The world of the job that runs `verb`, from the served account. Inside, botocore waits on its clock."""
-    told = ask(port, "GET", f"/rehearsal/environment?verb={verb}")
-    key = AccessKey(told["key"]["id"], told["key"]["secret"], told["account"])
-    environ, clock = told["environ"], HttpClock(port)
+    environment = ask(port, "GET", f"/rehearsal/environment?verb={verb}")
+    key = AccessKey(environment["key"]["id"], environment["key"]["secret"], environment["account"])
+    environ, clock = environment["environ"], HttpClock(port)
     endpoint = {"AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}"}  # botocore reads it only from the environment
     jitter = Random(0).random  # noqa: S311 -- repeatable on purpose
     with patch.dict(os.environ, endpoint), simulated_waits(clock, jitter):

@@ -243,8 +243,8 @@ class RehearsalSession:
             return
         s3 = self.account.client("s3", self.account.tooling, self.home.region)
         for name in PUBLISHED:
-            found = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
-            (self.request.out / name).write_bytes(found["Body"].read())
+            answer = s3.get_object(Bucket=bucket, Key=f"plans/{head['hash']}/{name}")
+            (self.request.out / name).write_bytes(answer["Body"].read())
 
     def calls_by_role(self) -> dict[str, dict[str, int]]:
         """IAM actions that each role used, to be compared with its permissions."""
@@ -259,14 +259,14 @@ class RehearsalSession:
         self.progress.say("comparing code and account")
         sizing = self.journal.sizing()
         assembly = self.setting.assembly_with("last", sizing.model_dump_json() if sizing else None)
-        found = drift(self.account, production_of(assembly))
-        for each in found.differences:
+        differing = drift(self.account, production_of(assembly))
+        for each in differing.differences:
             self.progress.say(f"  {each}")
         return Summary(
             scenario=self.scenario.name,
             seed=self.request.seed,
             phases=phases_of(self.journal),
-            drift_differences=len(found.differences),
+            drift_differences=len(differing.differences),
             next_deployment_changes=self._next_deployment(production_of(assembly)),
             tenant_resources_touched=tenant_resources_touched(self.account.calls, self.owned),
             monthly_cost=MonthlyCost(
@@ -392,8 +392,8 @@ class RehearsalSession:
     def _is_on(self, rule: str) -> bool:
         """Whether a rule of the pipeline's stack is enabled, by its logical id."""
         stacks = self.account.part(StackStore).of(self.account.tooling, self.home.region)
-        (found,) = (stack.resources[rule] for stack in stacks if rule in stack.resources)
-        return self.account.part(RuleStates).is_on(self.account.tooling, self.home.region, found)
+        (switch_rule,) = (stack.resources[rule] for stack in stacks if rule in stack.resources)
+        return self.account.part(RuleStates).is_on(self.account.tooling, self.home.region, switch_rule)
 
     def _events(self) -> list[datetime]:
         """Times of past and coming events of the scenario."""

@@ -116,7 +116,7 @@ def phases_of(journal: JournalReader) -> tuple[PhaseSummary, ...]:
 
 def reactions_of(journal: JournalReader, onsets: Sequence[datetime]) -> tuple[ReactionSummary, ...]:
     """Reaction times of each phase that was rolled back after the service got worse."""
-    found = []
+    reactions = []
     for number in PHASES:
         began = journal.first_event(f"Phase {number} is rolled back")
         onset = max((each for each in onsets if began is not None and each <= began), default=None)
@@ -124,10 +124,10 @@ def reactions_of(journal: JournalReader, onsets: Sequence[datetime]) -> tuple[Re
             continue
         ended = journal.first_event(f"Phase {number} is as it was before")
         minutes = [None if at is None else round((at - onset).total_seconds() / 60, 1) for at in (began, ended)]
-        found.append(
+        reactions.append(
             ReactionSummary(phase=number, undo_after_minutes=minutes[0] or 0.0, restored_after_minutes=minutes[1])
         )
-    return tuple(found)
+    return tuple(reactions)
 
 
 def excluded_of(journal: JournalReader) -> frozenset[str]:
@@ -158,35 +158,35 @@ def metric_calls(calls: Sequence[Call]) -> int:
 
 def unexpected(summary: Summary, excluded: frozenset[str], expect: Expectation) -> list[str]:
     """Differences between the rehearsal's end and the scenario's expectation, each as a sentence."""
-    found = []
+    lines = []
     for phase in summary.phases:
         wanted = expect.phases.get(str(phase.phase))  # type: ignore[call-overload]  # a literal, by construction
         if wanted is not None and phase.outcome is not wanted:
-            found.append(f"phase {phase.phase} is {phase.outcome.value}, expected was {wanted.value}")
+            lines.append(f"phase {phase.phase} is {phase.outcome.value}, expected was {wanted.value}")
         longest = expect.window_hours.get(str(phase.phase))  # type: ignore[call-overload]
         if longest is not None and (phase.window_hours is None or phase.window_hours > longest):
-            found.append(f"phase {phase.phase} was observed for {phase.window_hours} h, expected was {longest} at most")
-    found += _unexpected_endings(summary, expect)
+            lines.append(f"phase {phase.phase} was observed for {phase.window_hours} h, expected was {longest} at most")
+    lines += _unexpected_endings(summary, expect)
     if summary.tenant_resources_touched != expect.tenant_resources_touched:
-        found.append(
+        lines.append(
             f"{summary.tenant_resources_touched} resources of tenants were touched, "
             f"expected were {expect.tenant_resources_touched}"
         )
     if expect.drift_differences is not None and summary.drift_differences != expect.drift_differences:
-        found.append(
+        lines.append(
             f"code and account differ in {summary.drift_differences} properties, "
             f"expected were {expect.drift_differences}"
         )
     if expect.next_deployment_changes not in (None, summary.next_deployment_changes):
-        found.append(
+        lines.append(
             f"the next deployment would change {summary.next_deployment_changes} resources, "
             f"expected were {expect.next_deployment_changes}"
         )
     if (stranded := summary.monthly_cost.stranded) < expect.stranded:
-        found.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
-    found += _other_costs(summary, expect.planned_cost_within)
-    found += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
-    return found
+        lines.append(f"${stranded:,.2f} a month are stranded in commitments, expected were ${expect.stranded:,.2f}")
+    lines += _other_costs(summary, expect.planned_cost_within)
+    lines += [f"{name} is not listed as excluded" for name in expect.excluded if name not in excluded]
+    return lines
 
 
 def _other_costs(summary: Summary, within: float | None) -> list[str]:
@@ -204,11 +204,11 @@ def _other_costs(summary: Summary, within: float | None) -> list[str]:
     ]
 
 
-def other_sizing(found: SizingRecord | None, expected: Sizing | None) -> list[str]:
+def other_sizing(record: SizingRecord | None, expected: Sizing | None) -> list[str]:
     """Parts of the sizing in force that differ from the expected one; empty if none is expected."""
     if expected is None:
         return []
-    sizing = found.sizing if found else Sizing.AS_DESIGNED
+    sizing = record.sizing if record else Sizing.AS_DESIGNED
     return [
         f"the sizing has {name} {getattr(sizing, name)}, expected was {wanted}"
         for name, wanted in expected
@@ -220,15 +220,15 @@ def _unexpected_endings(summary: Summary, expect: Expectation) -> list[str]:
     ended = {
         f"{each.id} {re.split('[:/]', each.resource)[-1]}": each for phase in summary.phases for each in phase.actions
     }
-    found = []
+    lines = []
     for key, wanted in expect.actions.items():
         one = ended.get(key)
         if one is None:
-            found.append(f"there is no decision {key}")
+            lines.append(f"there is no decision {key}")
         elif one.outcome != wanted.outcome or wanted.because not in one.reason:
             said = f"{wanted.outcome}: ... {wanted.because}" if wanted.because else wanted.outcome
-            found.append(f"{key} is {one.outcome} ({one.reason}), expected was {said}")
-    return found
+            lines.append(f"{key} is {one.outcome} ({one.reason}), expected was {said}")
+    return lines
 
 
 def _phase(number: int, plan: Mapping[str, Any], record: Mapping[str, Any]) -> PhaseSummary:

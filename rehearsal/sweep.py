@@ -90,8 +90,8 @@ def _decided(life: RehearsalSession, point: Point, seed: int) -> Sequence[Decisi
     inventory = take_inventory(aws, regions)
     pairs = [(a, each) for a in actions for each in inventory.of(a.kind) if a.applies_to(each)]
     measured = measure(aws, pairs, point.policy)
-    found = [a.decide(a.collect(aws.at(each.region), each, measured), point.policy) for a, each in pairs]
-    return without_conflicts(actions, found)
+    decisions = [a.decide(a.collect(aws.at(each.region), each, measured), point.policy) for a, each in pairs]
+    return without_conflicts(actions, decisions)
 
 
 def _rows(decided: Sequence[Sequence[Decision]]) -> Iterator[Row]:
@@ -129,13 +129,13 @@ def headroom(criterion: Criterion) -> float | None:
     return 1 - value / mark if mark > 0 and criterion.comparison in ("at most", "below") else None
 
 
-def write_csv(found: Sweep, path: Path) -> None:
+def write_csv(swept: Sweep, path: Path) -> None:
     """Write one line for each action, resource and point."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["action", "resource", found.unit, "decision", "headroom", "tightest limit", "reason"])
-        for row in found.rows:
-            for label, cell in zip(found.labels, row.cells, strict=True):
+        writer.writerow(["action", "resource", swept.unit, "decision", "headroom", "tightest limit", "reason"])
+        for row in swept.rows:
+            for label, cell in zip(swept.labels, row.cells, strict=True):
                 room = "" if cell.headroom is None else f"{cell.headroom:.4f}"
                 writer.writerow([row.action, row.resource, label, cell.choice.value, room, cell.tightest, cell.reason])
 

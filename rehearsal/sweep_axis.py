@@ -85,8 +85,8 @@ def _numbers(asked: str, values: str) -> list[float]:
 
 
 def _number(asked: str, text: str) -> float:
-    found = _NUMBER.fullmatch(text.strip())
-    if found is None or ((value := float(found[1]) * _UNITS[found[2].upper()]) <= 0 and not asked.startswith("growth")):
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or ((value := float(match[1]) * _UNITS[match[2].upper()]) <= 0 and not asked.startswith("growth")):
         raise UsageError(f"--sweep {asked!r}: {text.strip()!r} is no number above 0, such as 500K or 2.5M.")
     return value
 

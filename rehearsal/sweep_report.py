@@ -25,21 +25,21 @@ _STYLE = (
 _LETTER = {Choice.APPLY: "", Choice.KEEP: "kept", Choice.NO_DATA: "no data"}
 
 
-def report(found: Sweep, out: Path, console: Console) -> None:
+def report(swept: Sweep, out: Path, console: Console) -> None:
     """Write the picture and the values into `out`, and show the table."""
     out.mkdir(parents=True, exist_ok=True)
-    write_csv(found, out / TABLE)
-    (out / PICTURE).write_text(picture(found), encoding="utf-8")
-    console.print(_table(found))
+    write_csv(swept, out / TABLE)
+    (out / PICTURE).write_text(picture(swept), encoding="utf-8")
+    console.print(_table(swept))
     console.print(f"Picture: {out / PICTURE}, values: {out / TABLE}")
 
 
-def _table(found: Sweep) -> Table:
-    table = Table(title=title_of(found))
+def _table(swept: Sweep) -> Table:
+    table = Table(title=title_of(swept))
     for title in ("Action", "Resource", "Applied", "Kept from", "Headroom at first", "at last applied", "Why kept"):
         table.add_column(title)
-    for row in found.rows:
-        words = in_words(row, found.labels)
+    for row in swept.rows:
+        words = in_words(row, swept.labels)
         table.add_row(row.action, name_in(row.resource), *words.values())
     return table
 
@@ -51,15 +51,15 @@ def title_of(found: Sweep) -> str:
     return f"Where each action turns from applied to kept: {found.unit}"
 
 
-def picture(found: Sweep) -> str:
+def picture(swept: Sweep) -> str:
     """A picture: rows are actions on resources, columns the points, the colour is the tightest limit's headroom."""
-    names = [f"{row.action} {name_in(row.resource)}" for row in found.rows]
-    shares = [[_rounded(cell.headroom) for cell in row.cells] for row in found.rows]
-    words = [[_LETTER[cell.choice] for cell in row.cells] for row in found.rows]
-    hover = [[f"{cell.choice.value}: {cell.tightest or cell.reason}" for cell in row.cells] for row in found.rows]
+    names = [f"{row.action} {name_in(row.resource)}" for row in swept.rows]
+    shares = [[_rounded(cell.headroom) for cell in row.cells] for row in swept.rows]
+    words = [[_LETTER[cell.choice] for cell in row.cells] for row in swept.rows]
+    hover = [[f"{cell.choice.value}: {cell.tightest or cell.reason}" for cell in row.cells] for row in swept.rows]
     figure = go.Figure(
         go.Heatmap(
-            x=list(found.labels),
+            x=list(swept.labels),
             y=names,
             z=shares,
             text=words,
@@ -72,14 +72,14 @@ def picture(found: Sweep) -> str:
             colorbar={"title": {"text": "headroom, %"}},
         )
     )
-    figure.update_xaxes(title_text=found.unit, type="category")
+    figure.update_xaxes(title_text=swept.unit, type="category")
     figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_layout(height=140 + 44 * len(names), margin={"t": 24}, plot_bgcolor="#dce2e8")
     data = embedded(json.loads(figure.to_json()))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width, initial-scale=1"><title>{title_of(found)}</title><style>{_STYLE}</style></head>'
-        f"<body><h1>{title_of(found)}</h1>"
+        f'content="width=device-width, initial-scale=1"><title>{title_of(swept)}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{title_of(swept)}</h1>"
         "<p>Green: how much of its tightest limit is left, of those that differ from point to point. Red: by how much "
         "it is passed. Grey: none of its limits differs. A cell without a word is applied.</p>"
         f'<div id="scroll"><div id="picture"></div></div><script>{asset(PLOTLY)}</script>'

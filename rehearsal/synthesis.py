@@ -106,8 +106,8 @@ def fingerprint(sources: Path, environ: Mapping[str, str]) -> str:
         if named.is_file():
             digest.update(f"\0{name}\0".encode())
             digest.update(named.read_bytes())
-    told = [name for name in sorted(environ) if name == "TAP_ENVIRONMENT" or name.startswith("CDK_CONTEXT")]
-    digest.update(repr([(name, environ[name]) for name in told]).encode())
+    names = [name for name in sorted(environ) if name == "TAP_ENVIRONMENT" or name.startswith("CDK_CONTEXT")]
+    digest.update(repr([(name, environ[name]) for name in names]).encode())
     return digest.hexdigest()[:32]
 
 

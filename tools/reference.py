@@ -134,9 +134,9 @@ def readme_with_actions(text: str) -> str:
 
 def _saves(action: str) -> str:
     """The sentence of an action's docstring about its saving."""
-    told = " ".join((importlib.import_module(f"optimizer.actions.{action}").__doc__ or "").split())
-    found = re.search(r"Saves (.+?)\.(?: |$)", told)
-    return found[1] if found else ""
+    text = " ".join((importlib.import_module(f"optimizer.actions.{action}").__doc__ or "").split())
+    match = re.search(r"Saves (.+?)\.(?: |$)", text)
+    return match[1] if match else ""
 
 
 def write(folder: Path) -> list[Path]:
@@ -232,12 +232,12 @@ def _one_way(action: Action) -> str:
 
 
 def _conditions(permission: Permission) -> str:
-    asked = [
+    wanted = [
         f"{operator} `{key}` {value if isinstance(value, str) else ', '.join(value)}"
         for operator, keys in permission.conditions.items()
         for key, value in keys.items()
     ]
-    return f"<br>if {' and '.join(asked)}" if asked else ""
+    return f"<br>if {' and '.join(wanted)}" if wanted else ""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ WANTED = ".".join(map(str, OLDEST))
 
 def main(folders: "list[str]") -> int:
     """The exit code."""
-    found = tuple(sys.version_info[:2])
-    if found < OLDEST:
-        told = f"Python {WANTED} or newer is needed, and {sys.executable} is {found[0]}.{found[1]}."
-        sys.stderr.write(f"{told} Name a newer one, as in: make rehearse PYTHON=python3.12\n")
+    running = tuple(sys.version_info[:2])
+    if running < OLDEST:
+        message = f"Python {WANTED} or newer is needed, and {sys.executable} is {running[0]}.{running[1]}."
+        sys.stderr.write(f"{message} Name a newer one, as in: make rehearse PYTHON=python3.12\n")
         return 1
     for folder in map(Path, folders):
         if folder.is_dir() and not suits(folder / "bin" / "python"):

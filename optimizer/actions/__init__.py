@@ -19,8 +19,8 @@ from optimizer.model.phase import Phase
 @cache
 def registry() -> tuple[Action, ...]:
     """All actions, by phase and then in the order they ask for. Raises TypeError on a broken contract."""
-    found = [_load(module.name) for module in pkgutil.iter_modules(__path__)]
-    return ordered(found)
+    actions = [_load(module.name) for module in pkgutil.iter_modules(__path__)]
+    return ordered(actions)
 
 
 def actions_of(phase: Phase) -> tuple[Action, ...]:
@@ -61,13 +61,13 @@ def _first(action: Action, others: Iterable[Action]) -> set[str]:
 
 def _load(name: str) -> Action:
     module = importlib.import_module(f"{__name__}.{name}")
-    found = getattr(module, "ACTION", None)
-    if not isinstance(found, Action):
+    declared = getattr(module, "ACTION", None)
+    if not isinstance(declared, Action):
         raise TypeError(f"{module.__file__} has no ACTION: an action file ends with one (see optimizer/action.py)")
-    if found.id != name:
-        raise TypeError(f"{module.__file__} declares the id {found.id!r}: the id is the file's name")
+    if declared.id != name:
+        raise TypeError(f"{module.__file__} declares the id {declared.id!r}: the id is the file's name")
     if not (module.__doc__ or "").strip():
         raise TypeError(
             f"{module.__file__} has no docstring: it says what the action saves, risks and how it is undone"
         )
-    return found
+    return declared

@@ -67,7 +67,7 @@ def queries(cluster: Governed) -> tuple[Query, ...]:
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
     """Read the cluster; take the newest sizes of its volume and its backups from what was measured."""
-    shown = _cluster(aws, cluster.name)
+    described = _cluster(aws, cluster.name)
     volume, backups = (measured.of(query, "Average").values for query in queries(cluster))
     before = describe(aws, cluster)
     return Evidence(
@@ -77,8 +77,8 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         if len(volume) and len(backups)
         else None,
         legal_hold=_legal_hold(cluster.tags),
-        backup_plan=shown.get("AwsBackupRecoveryPointArn"),
-        obstacles=tuple(_obstacles(shown)),
+        backup_plan=described.get("AwsBackupRecoveryPointArn"),
+        obstacles=tuple(_obstacles(described)),
     )
 
 
@@ -128,8 +128,8 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
 
 def describe(aws: Aws, cluster: Governed) -> Before:
     """The retention, and which cluster it is: one made anew under the same name is another."""
-    shown = _cluster(aws, cluster.name)
-    return {"retention_days": shown["BackupRetentionPeriod"], "resource_id": shown.get("DbClusterResourceId")}
+    described = _cluster(aws, cluster.name)
+    return {"retention_days": described["BackupRetentionPeriod"], "resource_id": described.get("DbClusterResourceId")}
 
 
 def bills(cluster: Governed, decision: Decision) -> Bills:
@@ -146,10 +146,10 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
     snapshot = _snapshot_id(cluster, decision)
 
     def is_taken(aws: Aws) -> bool:
-        found = _snapshot(aws, snapshot)
-        if found is not None and found["Status"] == "failed":
+        taken = _snapshot(aws, snapshot)
+        if taken is not None and taken["Status"] == "failed":
             raise MoveFailed(f"{cluster.name}: the snapshot {snapshot} failed. Delete it, then run this again.")
-        return found is not None and found["Status"] == "available"
+        return taken is not None and taken["Status"] == "available"
 
     def take(aws: Aws) -> None:
         if _snapshot(aws, snapshot) is None:  # else it is being made
@@ -161,26 +161,26 @@ def moves(cluster: Governed, before: Before, decision: Decision) -> list[Move]:
             )
 
     def delete(aws: Aws) -> None:
-        found = _snapshot(aws, snapshot)
-        if found is not None and found["Status"] == "creating":  # cannot be deleted yet
+        taken = _snapshot(aws, snapshot)
+        if taken is not None and taken["Status"] == "creating":  # cannot be deleted yet
             raise MoveFailed(f"{cluster.name}: the snapshot {snapshot} is still being made. Run this again in a while.")
-        if found is not None:
+        if taken is not None:
             aws.rds.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=snapshot)
 
     def is_cut(aws: Aws) -> bool:
-        shown = _cluster(aws, cluster.name)
-        settled = shown["Status"] == "available" and not shown.get("PendingModifiedValues")
-        return settled and shown["BackupRetentionPeriod"] == target
+        described = _cluster(aws, cluster.name)
+        settled = described["Status"] == "available" and not described.get("PendingModifiedValues")
+        return settled and described["BackupRetentionPeriod"] == target
 
     def cut(aws: Aws) -> None:
-        shown = _cluster(aws, cluster.name)
-        if shown.get("PendingModifiedValues", {}).get("BackupRetentionPeriod") == target:
+        described = _cluster(aws, cluster.name)
+        if described.get("PendingModifiedValues", {}).get("BackupRetentionPeriod") == target:
             return  # asked for already, by a run that did not hear the answer
-        if held := _held_back(shown):
+        if held := _held_back(described):
             raise MoveFailed(
                 f"{cluster.name}: the retention stays, it is {held} by now. Run this again when it is not."
             )
-        if obstacles := list(_obstacles(shown)):
+        if obstacles := list(_obstacles(described)):
             raise MoveFailed(f"{cluster.name}: the retention stays, {'; '.join(obstacles)}. Run this again then.")
         if not is_taken(aws):
             raise MoveFailed(f"{cluster.name}: the snapshot {snapshot} is gone: nothing is cut without it.")
@@ -226,10 +226,10 @@ def _cluster(aws: Aws, name: str) -> DBClusterTypeDef:
 
 def _snapshot(aws: Aws, name: str) -> DBClusterSnapshotTypeDef | None:
     try:
-        (found,) = aws.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"]
+        (taken,) = aws.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)["DBClusterSnapshots"]
     except aws.rds.exceptions.DBClusterSnapshotNotFoundFault:
         return None
-    return found
+    return taken
 
 
 def _snapshot_id(cluster: Governed, decision: Decision) -> str:
@@ -237,21 +237,21 @@ def _snapshot_id(cluster: Governed, decision: Decision) -> str:
     return f"{cluster.name}-before-retention-{fingerprint([decision.resource, decision.before, decision.target])}"
 
 
-def _obstacles(shown: DBClusterTypeDef) -> Iterator[str]:
+def _obstacles(described: DBClusterTypeDef) -> Iterator[str]:
     """ApplyImmediately would apply whatever else is pending, and a busy cluster refuses changes."""
-    if shown["Status"] != "available":
-        yield f"the cluster is {shown['Status']}"
-    if pending := shown.get("PendingModifiedValues"):
+    if described["Status"] != "available":
+        yield f"the cluster is {described['Status']}"
+    if pending := described.get("PendingModifiedValues"):
         yield f"other changes are pending: {', '.join(sorted(pending))}"
 
 
-def _held_back(shown: DBClusterTypeDef) -> str | None:
+def _held_back(described: DBClusterTypeDef) -> str | None:
     """Whether somebody came to hold or own the backups since the plan; read once more before restore points are
     lost.
     """
-    if hold := _legal_hold({each["Key"]: each["Value"] for each in shown.get("TagList", [])}):
+    if hold := _legal_hold({each["Key"]: each["Value"] for each in described.get("TagList", [])}):
         return f"under legal hold ({hold})"
-    return "owned by AWS Backup" if shown.get("AwsBackupRecoveryPointArn") else None
+    return "owned by AWS Backup" if described.get("AwsBackupRecoveryPointArn") else None
 
 
 def _legal_hold(tags: Mapping[str, str]) -> str | None:

@@ -78,7 +78,7 @@ def queries(database: Governed) -> tuple[Query, ...]:
 
 
 def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
-    shown = aurora.global_cluster(aws, database.name)
+    described = aurora.global_cluster(aws, database.name)
     before = describe(aws, database)
     connections = [_connections(arn) for arn in before["secondaries"]]
     lags = [
@@ -95,9 +95,9 @@ def collect(aws: Aws, database: Governed, measured: Measurements) -> Evidence:
         lag_p99_ms=largest(lags),
         writer_cpu_p95=largest([measured.percentile(query, "Average", 95) for query in _of_writer(database)]),
         coverage=min((measured.coverage(each, "Maximum") for each in connections), default=0.0),
-        forwarding=tuple(forwarding(aws, shown)),
+        forwarding=tuple(forwarding(aws, described)),
         stays_monthly=_stays_monthly(aws, before),
-        obstacles=tuple(obstacles(aws, shown, before["secondaries"])),
+        obstacles=tuple(obstacles(aws, described, before["secondaries"])),
         volume_gb={arn: _gigabytes(measured.of(_volume(arn), "Average").values) for arn in before["secondaries"]},
     )
 
@@ -189,12 +189,12 @@ def describe(aws: Aws, database: Governed) -> Before:
 
 def moves(database: Governed, before: Before, decision: Decision) -> list[Move]:
     """All headless in the window; at acceptance closed, detached, unprotected and deleted, one Region at a time."""
-    found = []
+    ordered = []
     for arn, instances in before["secondaries"].items():
-        found += [make_headless(arn, name, description) for name, description in instances.items()]
+        ordered += [make_headless(arn, name, description) for name, description in instances.items()]
     for arn, snapshot in decision.target["snapshots"].items():
-        found += remove(SecondaryCluster(database.name, arn), snapshot)
-    return found
+        ordered += remove(SecondaryCluster(database.name, arn), snapshot)
+    return ordered
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:

@@ -98,7 +98,7 @@ def queries(cluster: Governed) -> tuple[Query, ...]:
 
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
-    lag, reads, writes, cpu, connections = asked = queries(cluster)
+    lag, reads, writes, cpu, connections = wanted = queries(cluster)
     then = aurora.readers_then(measured.of(cpu, "SampleCount"))
     members = aurora.cluster_members(aws, cluster.name)
     today = sum(not each.is_writer for each in members)
@@ -120,7 +120,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         summed_cpu_p95=p95_or_lately(summed(cpu, "Average")),
         connections_max=measured.percentile(connections, "Maximum", 100),
         summed_connections_max=highest([summed(connections, "Maximum")]),
-        coverage=min(measured.coverage(query, query.statistics[0]) for query in asked),
+        coverage=min(measured.coverage(query, query.statistics[0]) for query in wanted),
         autoscaled_to=_autoscaled_to(aws, cluster.name),
         custom=tuple(e["DBClusterEndpointIdentifier"] for e in endpoints if e["EndpointType"] == "CUSTOM"),
         engine=aurora.engine_of(aws, cluster.name),
@@ -132,7 +132,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     limits, staying, readers = policy.readers, evidence.staying, evidence.readers
     # At the smaller of its own class and the one that the writer's action leaves behind.
     names = (staying.instance_class, policy.writer.target_class) if staying else ()
-    known = [found for each in names if (found := database_class(each, evidence.engine))]
+    known = [instance_class for each in names if (instance_class := database_class(each, evidence.engine))]
     after = min(known, key=lambda each: each.vcpus) if len(known) == 2 else None
     today = max((DATABASE_CLASSES.get(m.instance_class, _UNKNOWN).vcpus for m in evidence.members), default=0)
     scale = today / after.vcpus if after and today else None

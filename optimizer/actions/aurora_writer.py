@@ -84,8 +84,8 @@ def queries(cluster: Governed) -> tuple[Query, ...]:
 
 
 def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
-    *asked, clients, storage = queries(cluster)
-    cpu, reader_cpu, connections, freeable, swap = asked
+    *wanted, clients, storage = queries(cluster)
+    cpu, reader_cpu, connections, freeable, swap = wanted
     members = aurora.cluster_members(aws, cluster.name)
     successor = aurora.successor(members)
     swapped = measured.of(swap, "Maximum").values
@@ -100,7 +100,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
         connections_max=measured.percentile(connections, "Maximum", 100),
         freeable_gib=None if least is None else least / GIB,
         swap_growth_mib=float(swapped.max() - swapped.min()) / MIB if len(swapped) else None,
-        coverage=min(measured.coverage(query, query.statistics[0]) for query in asked),
+        coverage=min(measured.coverage(query, query.statistics[0]) for query in wanted),
         obstacles=tuple(aurora.busy(aws, cluster.name)),
         network_gbps_p95=times(
             p95_or_lately(together([measured.of(each, "Average") for each in (clients, storage)])), 8 / 1e9
@@ -221,11 +221,11 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 
 def bills(cluster: Governed, decision: Decision) -> Bills:
-    variant, found = aurora.variant_in(cluster), Counter[tuple[str, str]]()
+    variant, counted = aurora.variant_in(cluster), Counter[tuple[str, str]]()
     for name, new in decision.target["instances"].items():
-        found[cluster.region, decision.before["instances"][name]["class"] + variant] -= 1
-        found[cluster.region, new["class"] + variant] += 1
-    return {item: Decimal(count) for item, count in found.items()}
+        counted[cluster.region, decision.before["instances"][name]["class"] + variant] -= 1
+        counted[cluster.region, new["class"] + variant] += 1
+    return {item: Decimal(count) for item, count in counted.items()}
 
 
 def _target(evidence: Evidence, instance_class: str) -> dict[str, Any]:

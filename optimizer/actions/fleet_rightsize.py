@@ -104,7 +104,7 @@ def queries(group: Governed) -> tuple[Query, ...]:
 
 def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
     """Read the group, its family of instance types and the Region's room; take the rest from what was measured."""
-    shown = group_of(aws, group.name)
+    described = group_of(aws, group.name)
     before = describe(aws, group)
     types = fleet.family(aws, str(before["instance_type"]))
     today = types.get(str(before["instance_type"]))
@@ -133,14 +133,14 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         return p95(scaled(sent, 100 * 8 / 1e9 / query.period / gbps))
 
     network = [per_second(query) for query in (network_in, network_out)]
-    asked = [(cpu, "Average"), (cpu, "Maximum"), (network_in, "Sum"), (network_out, "Sum")]
+    wanted = [(cpu, "Average"), (cpu, "Maximum"), (network_in, "Sum"), (network_out, "Sum")]
     if today is not None and today.ebs_measured:
-        asked += [(query, "Sum") for query in (read_bytes, written_bytes, reads, writes)]
+        wanted += [(query, "Sum") for query in (read_bytes, written_bytes, reads, writes)]
     return Evidence(
         group=group.arn,
         before=before,
-        placement=fleet.placement(shown),
-        zones=len(shown["AvailabilityZones"]),
+        placement=fleet.placement(described),
+        zones=len(described["AvailabilityZones"]),
         types=types,
         cpu_p95=measured.percentile(cpu, "Average", 95),
         cpu_busiest_p95=measured.percentile(cpu, "Maximum", 95),
@@ -152,12 +152,12 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         ebs_mbps_p95=times(total([per_second(read_bytes), per_second(written_bytes)]), 1 / 1e6),
         ebs_iops_p95=total([per_second(reads), per_second(writes)]),
         memory_gib_p95=times(
-            fleet.memory_percent(aws, shown, measured.of(memory, "Maximum"), measured),
+            fleet.memory_percent(aws, described, measured.of(memory, "Maximum"), measured),
             today.memory_gib / 100 if today and today.memory_gib else None,
         ),
-        coverage=min(measured.coverage(*each) for each in asked),
-        room=fleet.room(aws, own=len(shown.get("Instances", [])) * (today.vcpus if today else 0)),
-        obstacles=tuple(fleet.obstacles(aws, shown, before)),
+        coverage=min(measured.coverage(*each) for each in wanted),
+        room=fleet.room(aws, own=len(described.get("Instances", [])) * (today.vcpus if today else 0)),
+        obstacles=tuple(fleet.obstacles(aws, described, before)),
     )
 
 
@@ -266,25 +266,29 @@ def _quota_used(evidence: Evidence, policy: Policy) -> float | None:
 
 def _undo(evidence: Evidence, held: Mapping[str, int]) -> str:
     count, kind = evidence.before["desired"], evidence.before["instance_type"]
-    told = f"capacity back to {count} at once, then an instance refresh to {kind}: at most two hours, no data involved"
+    way_back = (
+        f"capacity back to {count} at once, then an instance refresh to {kind}: at most two hours, no data involved"
+    )
     if not held:
-        return told
-    return f"{told}. For it {sum(held.values())} x {kind} stay reserved until the phase ends, at their On-Demand price"
+        return way_back
+    return (
+        f"{way_back}. For it {sum(held.values())} x {kind} stay reserved until the phase ends, at their On-Demand price"
+    )
 
 
 def describe(aws: Aws, group: Governed) -> Before:
     """Capacity, template version and target tracking: what the decision rests on and undo restores."""
-    shown = group_of(aws, group.name)
-    template, launched = shown.get("LaunchTemplate", {}), fleet.launched_with(aws, shown)
+    described = group_of(aws, group.name)
+    template, launched = described.get("LaunchTemplate", {}), fleet.launched_with(aws, described)
     return {
-        "minimum": shown["MinSize"],
-        "desired": shown["DesiredCapacity"],
-        "maximum": shown["MaxSize"],
+        "minimum": described["MinSize"],
+        "desired": described["DesiredCapacity"],
+        "maximum": described["MaxSize"],
         "launch_template": template.get("LaunchTemplateId"),
         "version": template.get("Version"),
         "instance_type": launched.get("InstanceType"),
         "image": launched.get("ImageId"),
-        "running": fleet.running_images(aws, shown),
+        "running": fleet.running_images(aws, described),
         "target_tracking": fleet.target_tracking(aws, group.name),
     }
 
@@ -294,16 +298,16 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     target, held = _target(decision)
     made_for = f"{ID} {fingerprint([decision.resource, decision.before, decision.target])}"
     kind = before["instance_type"]
-    found = [hold_way_back(kind, held, made_for)] if held else []
+    ordered = [hold_way_back(kind, held, made_for)] if held else []
     if kind != target.instance_type:
-        found += change_type(group, before, target, made_for)
-    found += [change_capacity(group, before, target, count) for count in steps(before["desired"], target.desired)]
-    found += [
+        ordered += change_type(group, before, target, made_for)
+    ordered += [change_capacity(group, before, target, count) for count in steps(before["desired"], target.desired)]
+    ordered += [
         change_scale_in(group, name, configuration, target.scale_in)
         for name, configuration in before["target_tracking"].items()
         if configuration.get("DisableScaleIn", False) is target.scale_in
     ]
-    return [*found, release_way_back(kind, held, made_for)] if held else found
+    return [*ordered, release_way_back(kind, held, made_for)] if held else ordered
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
@@ -313,10 +317,10 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 
 def bills(group: Governed, decision: Decision) -> Bills:
-    target, found = _target(decision)[0], Counter[tuple[str, str]]()
-    found[group.region, decision.before["instance_type"]] -= decision.before["desired"]
-    found[group.region, target.instance_type] += target.desired
-    return {item: Decimal(count) for item, count in found.items()}
+    target, counted = _target(decision)[0], Counter[tuple[str, str]]()
+    counted[group.region, decision.before["instance_type"]] -= decision.before["desired"]
+    counted[group.region, target.instance_type] += target.desired
+    return {item: Decimal(count) for item, count in counted.items()}
 
 
 def follow(sizing: Sizing, resource: str, described: Before) -> Sizing:

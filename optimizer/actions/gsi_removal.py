@@ -86,15 +86,15 @@ def queries(_table: Governed) -> tuple[Query, ...]:
 
 def further(aws: Aws, table: Governed) -> dict[timedelta | None, Sequence[Query]]:
     """Metrics of what the indexes consumed over the look-back."""
-    shown = read_table(aws, table.name)
-    indexes = sorted(each["IndexName"] for each in shown.get("GlobalSecondaryIndexes", []))
-    regions = (table.region, *replica_regions(shown, table.region))
+    described = read_table(aws, table.name)
+    indexes = sorted(each["IndexName"] for each in described.get("GlobalSecondaryIndexes", []))
+    regions = (table.region, *replica_regions(described, table.region))
     return {LOOK_BACK: queries_of(wanted_of(table.name, regions, indexes))}
 
 
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     """Describe the table, and read what its indexes consumed over the look-back in one go."""
-    shown = read_table(aws, table.name)
+    described = read_table(aws, table.name)
     before = describe(aws, table)
     regions = regions_of(table, before)
     arns = {region: in_region(table.arn, region) for region in regions}
@@ -102,7 +102,7 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
     return Evidence(
         table=table.arn,
         before=before,
-        settled=is_settled(shown),
+        settled=is_settled(described),
         policy_bytes=max(len(text.encode()) for text in texts),
         indexes=read_use(
             aws, table.name, regions, sorted(before["indexes"]), measured.end - LOOK_BACK, measured.end, measured
@@ -114,7 +114,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     """Each index by its own criteria, after those that concern the whole table."""
     before = evidence.before
     each = {name: _criteria(name, use, policy) for name, use in evidence.indexes.items()}
-    alone = {name: decide_by(ID, evidence.table, asked, before={}, target={}) for name, asked in each.items()}
+    alone = {name: decide_by(ID, evidence.table, criteria, before={}, target={}) for name, criteria in each.items()}
     remove = [name for name in sorted(alone) if alone[name].choice is Choice.APPLY]
     whole = (
         _guard(policy, "indexes of the table", len(before["indexes"]), at_least=1),
@@ -122,7 +122,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         _guard(policy, "capacity on demand: no scaling targets to restore", before["on_demand"], equals=True),
         _guard(policy, "resource policy with the deny", evidence.policy_bytes, unit="bytes", at_most=SIZE_LIMIT),
     )
-    every = tuple(criterion for asked in each.values() for criterion in asked)
+    every = tuple(criterion for criteria in each.values() for criterion in criteria)
     removed = tuple(criterion for name in remove for criterion in each[name])
     writes = sum(evidence.indexes[name].monthly_writes for name in remove)
     decision = decide_by(
@@ -156,21 +156,21 @@ def describe(aws: Aws, table: Governed) -> Before:
 
     Warm throughput is left out: it follows the use of the table and says nothing of its design.
     """
-    shown = read_table(aws, table.name)
-    replicas = replica_regions(shown, table.region)
+    described = read_table(aws, table.name)
+    replicas = replica_regions(described, table.region)
     insights = contributor_insights(aws, table.name)
     return {
         "indexes": {
             each["IndexName"]: {
-                "keys": typed(shown, each["KeySchema"]),
+                "keys": typed(described, each["KeySchema"]),
                 "projection": each["Projection"].get("ProjectionType"),
                 "copies": sorted(each["Projection"].get("NonKeyAttributes", [])),
                 "maximum": dict(each.get("OnDemandThroughput", {})),
                 "contributor_insights": insights.get(each["IndexName"], "DISABLED"),
             }
-            for each in shown.get("GlobalSecondaryIndexes", [])
+            for each in described.get("GlobalSecondaryIndexes", [])
         },
-        "on_demand": shown.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
+        "on_demand": described.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
         "replicas": replicas,
         "policies": {
             region: read_policy(aws.at(region), in_region(table.arn, region)).text
@@ -237,11 +237,11 @@ def _most_queries(weeks: Sequence[float | None]) -> float | None:
 
 def _reason(remove: Sequence[str], alone: Mapping[str, Decision]) -> str:
     """The indexes that go, and of each that stays the first criterion that keeps it."""
-    told = [f"{', '.join(remove)}: every criterion holds"]
+    sentences = [f"{', '.join(remove)}: every criterion holds"]
     for name in sorted(set(alone) - set(remove)):
         kept = next(each for each in alone[name].criteria if each.verdict in (Verdict.FAIL, Verdict.NO_DATA))
-        told.append(f"{name} stays: {kept.sentence().removeprefix(f'{name}: ')}")
-    return "; ".join(told)
+        sentences.append(f"{name} stays: {kept.sentence().removeprefix(f'{name}: ')}")
+    return "; ".join(sentences)
 
 
 ACTION = Action(

@@ -104,7 +104,7 @@ def queries(group: Governed) -> tuple[Query, ...]:
 
 
 def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
-    shown = ReplicationGroup(group.name).shown(aws)
+    described = ReplicationGroup(group.name).description(aws)
     nodes: Mapping[str, str] = group.attributes["nodes"]
     series = {
         name: [measured.of(_of_node(group, n)[name], statistics[0]) for n in nodes]
@@ -122,13 +122,13 @@ def collect(aws: Aws, group: Governed, measured: Measurements) -> Evidence:
         memory_max=highest(series["DatabaseMemoryUsagePercentage"]),
         commands_p95=_commands_p95(series),
         engine_cpu_p95=highest_p95_or_lately(series["EngineCPUUtilization"]),
-        shard_bytes={shard: highest(found) for shard, found in sorted(shards.items())},
+        shard_bytes={shard: highest(usage) for shard, usage in sorted(shards.items())},
         growth=growth(series["BytesUsedForCache"]),
         connections_max=highest(series["CurrConnections"]),
         evictions=total(series["Evictions"]),
         coverage=min(covered, default=0.0),
         scale_downs=tuple(sorted(allowed.get("ScaleDownModifications", []))),
-        obstacles=tuple(obstacles(aws, shown)),
+        obstacles=tuple(obstacles(aws, described)),
         network_gbps_p95=_network_gbps_p95(series),
     )
 
@@ -142,14 +142,14 @@ def _commands_p95(series: Mapping[str, Sequence[Series]]) -> float | None:
         together(series[_KEYLESS]), together([each for name in _KEYLESS_FAMILIES for each in series[name]])
     )
     of_neither = [each for name in _FAMILIES for each in series[name]]
-    found = p95_or_lately(together([*types, *of_neither, keyless]))
-    return times(found, 1 / types[0].period)
+    commands = p95_or_lately(together([*types, *of_neither, keyless]))
+    return times(commands, 1 / types[0].period)
 
 
 def _network_gbps_p95(series: Mapping[str, Sequence[Series]]) -> float | None:
     """The 95th percentile of the busiest node's busier direction, in Gbit/s; None where none is published."""
-    found = [p95 for name in _NETWORK for each in series[name] if (p95 := p95_or_lately(each)) is not None]
-    return max(found) * 8 / 1e9 / series[_NETWORK[0]][0].period if found else None
+    rates = [p95 for name in _NETWORK for each in series[name] if (p95 := p95_or_lately(each)) is not None]
+    return max(rates) * 8 / 1e9 / series[_NETWORK[0]][0].period if rates else None
 
 
 def decide(evidence: Evidence, policy: Policy) -> Decision:
@@ -238,9 +238,9 @@ def _fits(evidence: Evidence, limits: CachePolicy, over: Callable[..., Criterion
 
 def describe(aws: Aws, group: Governed) -> Before:
     """Node type and replicas by shard: what the decision rests on and undo restores."""
-    shown = ReplicationGroup(group.name).shown(aws)
-    replicas = {shard: len(nodes) - 1 for shard, nodes in shards_of(shown).items()}
-    return {"node_type": shown.get("CacheNodeType"), "shards": replicas}  # unknown while the group is deleted
+    described = ReplicationGroup(group.name).description(aws)
+    replicas = {shard: len(nodes) - 1 for shard, nodes in shards_of(described).items()}
+    return {"node_type": described.get("CacheNodeType"), "shards": replicas}  # unknown while the group is deleted
 
 
 def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
@@ -251,18 +251,18 @@ def moves(group: Governed, before: Before, decision: Decision) -> list[Move]:
     old, new = str(before["node_type"]), target.node_type
     # AWS gives new shards the fewest replicas there are, and here all have as many.
     replicas, fewer = max(shards.values()), target.replicas_per_shard
-    found = [take_snapshot(redis, str(decision.target["snapshot"]), group)]
+    ordered = [take_snapshot(redis, str(decision.target["snapshot"]), group)]
     if len(there) != len(wanted):
         summary, hours = f"{len(there)} shards to {len(wanted)}, online", timedelta(hours=7)  # a job has eight
-        found.append(change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
+        ordered.append(change(redis, "shards", summary, redis.has_shards, redis.reshard, there, wanted, hours))
     if old != new:
         summary, hours = f"{old} to {new}", timedelta(hours=6)
-        found.append(change(redis, "node-type", summary, redis.has_type, redis.change_type, old, new, hours))
+        ordered.append(change(redis, "node-type", summary, redis.has_type, redis.change_type, old, new, hours))
     if replicas > fewer:
         summary, hours = f"{replicas} replicas a shard to {fewer}", timedelta(hours=3)
         reached, ask = redis.has_replicas, redis.set_replicas
-        found.append(change(redis, "replicas", summary, reached, ask, replicas, fewer, hours))
-    return found
+        ordered.append(change(redis, "replicas", summary, reached, ask, replicas, fewer, hours))
+    return ordered
 
 
 def resize(sizing: Sizing, decision: Decision) -> Sizing:
@@ -274,10 +274,10 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 def bills(group: Governed, decision: Decision) -> Bills:
     before, target, variant = decision.before, decision.target, variant_of(group.attributes.get("engine", ""))
-    found = Counter[tuple[str, str]]()
-    found[group.region, before["node_type"] + variant] -= len(before["shards"]) + sum(before["shards"].values())
-    found[group.region, target["node_type"] + variant] += len(target["shards"]) * (1 + target["replicas_per_shard"])
-    return {item: Decimal(count) for item, count in found.items()}
+    counted = Counter[tuple[str, str]]()
+    counted[group.region, before["node_type"] + variant] -= len(before["shards"]) + sum(before["shards"].values())
+    counted[group.region, target["node_type"] + variant] += len(target["shards"]) * (1 + target["replicas_per_shard"])
+    return {item: Decimal(count) for item, count in counted.items()}
 
 
 def _of_node(group: Governed, node: str) -> dict[str, Query]:

@@ -76,12 +76,12 @@ def further(aws: Aws, table: Governed) -> dict[timedelta | None, Sequence[Query]
 
 def _stream(aws: Aws, table: Governed) -> str:
     """The ARN of the table's stream; empty when it is off."""
-    shown = read_table(aws, table.name)
-    return shown.get("LatestStreamArn", "") if stream_view(shown) else ""
+    described = read_table(aws, table.name)
+    return described.get("LatestStreamArn", "") if stream_view(described) else ""
 
 
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
-    shown, stream = read_table(aws, table.name), _stream(aws, table)
+    described, stream = read_table(aws, table.name), _stream(aws, table)
     (writes,) = queries(table)
     return Evidence(
         table=table.arn,
@@ -89,7 +89,7 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         mappings=_mappings(aws, stream) if stream else (),
         pipes=_pipes(aws, f"{table.arn}/stream/"),
         pipelines=_pipelines(aws, table.arn),
-        replicas=tuple(replica_regions(shown, table.region)),
+        replicas=tuple(replica_regions(described, table.region)),
         reads=_reads(aws, table, stream, measured.of(writes, "Sum"), measured),
     )
 
@@ -103,11 +103,11 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         return guard(name, observed, source=f"{GUIDE}/Streams.html", lifted=lifted, **limit)
 
     criteria = (
-        brief("Lambda event source mappings, disabled ones included", _told(evidence.mappings), equals="none"),
+        brief("Lambda event source mappings, disabled ones included", _joined(evidence.mappings), equals="none"),
         over("the stream is on", evidence.before["stream"] is not None, equals=True),
-        over("EventBridge pipes, stopped ones included", _told(evidence.pipes), equals="none"),
-        over("OpenSearch Ingestion pipelines", _told(evidence.pipelines), equals="none"),
-        over("replicas that run on the stream", _told(evidence.replicas), equals="none"),
+        over("EventBridge pipes, stopped ones included", _joined(evidence.pipes), equals="none"),
+        over("OpenSearch Ingestion pipelines", _joined(evidence.pipelines), equals="none"),
+        over("replicas that run on the stream", _joined(evidence.replicas), equals="none"),
         over(f"GetRecords calls in {days} days", evidence.reads, at_most=0),
     )
     return decide_by(
@@ -158,14 +158,14 @@ def readers(aws: Aws, table: Governed) -> tuple[str, ...]:
     return (*mappings, *_pipes(aws, f"{table.arn}/stream/"), *_pipelines(aws, table.arn))
 
 
-def _told(names: tuple[str, ...]) -> str:
+def _joined(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"
 
 
 def _mappings(aws: Aws, stream: str) -> tuple[str, ...]:
     pages = aws.lambda_.get_paginator("list_event_source_mappings").paginate(EventSourceArn=stream)
-    found = [each for page in pages for each in page["EventSourceMappings"]]
-    return tuple(f"{_function(each)} ({each.get('State', 'state unknown')})" for each in found)
+    mappings = [each for page in pages for each in page["EventSourceMappings"]]
+    return tuple(f"{_function(each)} ({each.get('State', 'state unknown')})" for each in mappings)
 
 
 def _function(mapping: EventSourceMappingConfigurationTypeDef) -> str:
@@ -176,22 +176,22 @@ def _function(mapping: EventSourceMappingConfigurationTypeDef) -> str:
 
 def _pipes(aws: Aws, source: str) -> tuple[str, ...]:
     pages = aws.pipes.get_paginator("list_pipes").paginate(SourcePrefix=source)
-    found = [each for page in pages for each in page["Pipes"]]
-    return tuple(f"{each.get('Name', each.get('Arn'))} ({each.get('CurrentState', 'state unknown')})" for each in found)
+    pipes = [each for page in pages for each in page["Pipes"]]
+    return tuple(f"{each.get('Name', each.get('Arn'))} ({each.get('CurrentState', 'state unknown')})" for each in pipes)
 
 
 def _pipelines(aws: Aws, table: str) -> tuple[str, ...]:
     """Ingestion pipelines that name the table: their definition is free text, and no API searches it."""
-    found: list[str] = []
+    names: list[str] = []
     request: dict[str, Any] = {}
     while True:
         page = aws.osis.list_pipelines(**request)
         for each in page.get("Pipelines", []):
-            shown = aws.osis.get_pipeline(PipelineName=each["PipelineName"])["Pipeline"]
-            if table in shown.get("PipelineConfigurationBody", ""):
-                found.append(each["PipelineName"])
+            pipeline = aws.osis.get_pipeline(PipelineName=each["PipelineName"])["Pipeline"]
+            if table in pipeline.get("PipelineConfigurationBody", ""):
+                names.append(each["PipelineName"])
         if not page.get("NextToken"):
-            return tuple(found)
+            return tuple(names)
         request["NextToken"] = page["NextToken"]
 
 
@@ -206,13 +206,13 @@ def _get_records(table: Governed, stream: str) -> tuple[Query, ...]:
 
 def _reads(aws: Aws, table: Governed, stream: str, writes: Series, measured: Measurements) -> float | None:
     """GetRecords calls by anybody."""
-    asked = _get_records(table, stream)
+    get_records = _get_records(table, stream)
     start, stop = measured.end.timestamp() - UNREAD.total_seconds(), measured.end.timestamp()
     days = {int((stop - at - 1) // 86_400) for at in writes.at[writes.at >= start].tolist()}
     if len(days) < UNREAD.days:
         return None
-    read = measured.over(aws, asked, UNREAD)
-    return max(float(read.of(each, "SampleCount").values.sum()) for each in asked)
+    read = measured.over(aws, get_records, UNREAD)
+    return max(float(read.of(each, "SampleCount").values.sum()) for each in get_records)
 
 
 PIPELINES = ("arn:{partition}:osis:{region}:{account}:pipeline/*",)

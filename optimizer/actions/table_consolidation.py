@@ -66,6 +66,7 @@ from optimizer.resources.tables.table import ALL, consumed, design, is_settled, 
 ID = "table_consolidation"
 LOG = "audit_logs"
 ALONE = "is a high-volume log that no query reads together with another table"
+ELSEWHERE = "is in no access pattern that reads it together with another table"
 BELONGS = "queries read the table together with another one, and it is no high-volume log"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -104,20 +105,20 @@ def queries(table: Governed) -> tuple[Query, ...]:
 
 
 def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
-    shown = tables_there(aws, SOURCES) if table.name in SOURCES else {}
+    described = tables_there(aws, SOURCES) if table.name in SOURCES else {}
     declared = table.name in SOURCES and follows_pointers(aws)
-    both = [sibling(table, name) for name in shown]
+    both = [sibling(table, name) for name in described]
     indexes = {each.name: gsi_removal.collect(aws, each, measured) for each in both} if declared else {}
     return Evidence(
         table=table.arn,
         name=table.name,
         before=describe(aws, table),
-        unsettled=tuple(name for name, each in shown.items() if not is_settled(each)),
+        unsettled=tuple(name for name, each in described.items() if not is_settled(each)),
         peak_writes=_peak(table, "Write", measured),
         peak_reads=_peak(table, "Read", measured),
         follows_pointers=declared,
-        size=sum(each.get("TableSizeBytes", 0) for each in shown.values()) if shown else None,
-        items=sum(each.get("ItemCount", 0) for each in shown.values()),
+        size=sum(each.get("TableSizeBytes", 0) for each in described.values()) if described else None,
+        items=sum(each.get("ItemCount", 0) for each in described.values()),
         region=table.region,
         owners=tuple(f"{each.name}: {why}" for each in both if (why := owner_of(aws, each))),
         readers=tuple(name for each in both for name in stream_disable.readers(aws, each)) if declared else (),
@@ -125,7 +126,9 @@ def collect(aws: Aws, table: Governed, measured: Measurements) -> Evidence:
         beyond=tuple(line for each in both for line in beyond_items(aws, each.name)) if declared else (),
         tags=tuple(_tags(aws, each) for each in both),
         indexes=indexes,
-        uses=tuple(read_use(aws, each, table.region, indexes[name].indexes, measured) for name, each in shown.items())
+        uses=tuple(
+            read_use(aws, each, table.region, indexes[name].indexes, measured) for name, each in described.items()
+        )
         if declared
         else (),
         at=f"{aws.clock.now():%Y%m%dT%H%M%SZ}",
@@ -137,7 +140,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     belongs = brief(BELONGS, evidence.name in SOURCES, equals=True, source=f"{GUIDE}/bp-relational-modeling.html")
     if evidence.name not in SOURCES:
         alone = decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
-        return replace(alone, reason=f"{evidence.name} {ALONE}") if evidence.name == LOG else alone
+        return replace(alone, reason=f"{evidence.name} {ALONE if evidence.name == LOG else ELSEWHERE}")
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
     kept = _kept(evidence, unused)
@@ -254,11 +257,11 @@ def resize(sizing: Sizing, decision: Decision) -> Sizing:
 
 def _unused(evidence: Evidence, policy: Policy) -> Mapping[str, tuple[str, ...]]:
     """By table, the indexes that gsi_removal would remove, by its own criteria."""
-    found = {}
+    unused = {}
     for name in evidence.before["tables"]:
         removal = gsi_removal.decide(evidence.indexes[name], policy) if name in evidence.indexes else None
-        found[name] = tuple(removal.target["remove"]) if removal and removal.choice is Choice.APPLY else ()
-    return found
+        unused[name] = tuple(removal.target["remove"]) if removal and removal.choice is Choice.APPLY else ()
+    return unused
 
 
 def _kept(evidence: Evidence, unused: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -319,8 +322,8 @@ def _chosen(evidence: Evidence, policy: Policy, kept: tuple[str, ...]) -> Engine
 
 def _peak(table: Governed, units: str, measured: Measurements) -> float | None:
     """The busiest five minutes of both tables together, per second: no partition can carry more than all do."""
-    asked = [query for query in queries(table) if query.name == f"Consumed{units}CapacityUnits"]
-    return peak_rate([measured.of(query, "Sum") for query in asked])
+    wanted = [query for query in queries(table) if query.name == f"Consumed{units}CapacityUnits"]
+    return peak_rate([measured.of(query, "Sum") for query in wanted])
 
 
 OURS = tuple(f"arn:{{partition}}:dynamodb:{{region}}:{{account}}:table/{name}" for name in (*SOURCES, MERGED))

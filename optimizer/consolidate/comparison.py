@@ -64,30 +64,30 @@ def compare(
     aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False
 ) -> TableComparison:
     """Look at every item of both sides. `remember` keeps a hash of each: for tables that are not large."""
-    found = TableComparison(contents={} if remember else None)
+    comparison = TableComparison(contents={} if remember else None)
     present = 0
     for page in pages(aws, direction.leading, speed, between):
-        present += _page_of_leading(aws, direction, page, found, between)
+        present += _page_of_leading(aws, direction, page, comparison, between)
     if count_items(aws, direction.following, between) != present:
         for page in pages(aws, direction.following, speed, between):
-            _page_of_following(aws, direction, page, found, between)
-    return found
+            _page_of_following(aws, direction, page, comparison, between)
+    return comparison
 
 
 def compare_page(aws: Aws, direction: Direction, page: Page, between: Between) -> TableComparison:
     """Look at the items of one page of the leading side."""
-    found = TableComparison()
-    _page_of_leading(aws, direction, page, found, between)
-    return found
+    comparison = TableComparison()
+    _page_of_leading(aws, direction, page, comparison, between)
+    return comparison
 
 
 def make_equal(
     aws: Aws, direction: Direction, speed: Speed, between: Between, *, remember: bool = False
 ) -> TableComparison:
     """Look at everything, and put right what is different; `refused` holds what the following side does not take."""
-    found = compare(aws, direction, speed, between, remember=remember)
-    found.refused |= reconcile(aws, direction, found.different, between)
-    return found
+    comparison = compare(aws, direction, speed, between, remember=remember)
+    comparison.refused |= reconcile(aws, direction, comparison.different, between)
+    return comparison
 
 
 def reconcile(
@@ -128,7 +128,7 @@ def _reconcile(aws: Aws, direction: Direction, leaders: Iterable[Address], betwe
     }
 
 
-def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: TableComparison, between: Between) -> int:
+def _page_of_leading(aws: Aws, direction: Direction, page: Page, comparison: TableComparison, between: Between) -> int:
     """Hold these items of the leading side against the other; how many of them have an item there."""
     wanted: dict[Address, tuple[Address, int]] = {}  # by follower
     for item in page.items:
@@ -136,18 +136,20 @@ def _page_of_leading(aws: Aws, direction: Direction, page: Page, found: TableCom
         try:
             follower, content = direction.follower(leader), content_hash(direction.mapped(leader, item))
         except ItemRefused as error:
-            found.refused[leader] = str(error)
+            comparison.refused[leader] = str(error)
             continue
-        found.add(leader, direction.entity(leader), content)
+        comparison.add(leader, direction.entity(leader), content)
         wanted[follower] = leader, content
     held = read_items(aws, wanted, between)
-    found.different |= {
+    comparison.different |= {
         leader for follower, (leader, content) in wanted.items() if hashed(held.get(follower)) != content
     }
     return len(held)
 
 
-def _page_of_following(aws: Aws, direction: Direction, page: Page, found: TableComparison, between: Between) -> None:
+def _page_of_following(
+    aws: Aws, direction: Direction, page: Page, comparison: TableComparison, between: Between
+) -> None:
     """Which of these items of the following side have none on the leading side."""
     leaders: set[Address] = set()
     for item in page.items:
@@ -155,8 +157,8 @@ def _page_of_following(aws: Aws, direction: Direction, page: Page, found: TableC
         try:
             leaders.add(direction.leader(follower))
         except ItemRefused as error:
-            found.refused[follower] = str(error)
-    found.different |= leaders - read_items(aws, leaders, between).keys() - found.refused.keys()
+            comparison.refused[follower] = str(error)
+    comparison.different |= leaders - read_items(aws, leaders, between).keys() - comparison.refused.keys()
 
 
 def hashed(item: Item | None) -> int | None:
@@ -199,8 +201,8 @@ class WholeTables:
     def catch_up(self) -> None:
         """Bring the following side close while the leading one is written; keeps what is refused."""
         begun = self.aws.clock.now()
-        found = make_equal(self.aws, self.direction, self.speed, self.progress.renew)
-        self.progress.set_aside(found.refused)
+        comparison = make_equal(self.aws, self.direction, self.speed, self.progress.renew)
+        self.progress.set_aside(comparison.refused)
         self.progress.keep(equal_at=begun)
 
     def settle(self, deadline: Deadline) -> None:
@@ -211,13 +213,13 @@ class WholeTables:
             self.progress.renew()
 
         while True:
-            found = make_equal(self.aws, self.direction, self.speed, between, remember=True)
+            comparison = make_equal(self.aws, self.direction, self.speed, between, remember=True)
             deadline.check()
-            self.progress.set_aside(found.refused)
-            if not self._still_different(found, between):
+            self.progress.set_aside(comparison.refused)
+            if not self._still_different(comparison, between):
                 break
-        self._settled = found.contents
-        proof = {entity: f"both sides {tally}" for entity, tally in sorted(found.sums.items())}
+        self._settled = comparison.contents
+        proof = {entity: f"both sides {tally}" for entity, tally in sorted(comparison.sums.items())}
         self.progress.keep(proof=proof, equal_at=self.aws.clock.now())
 
     def late(self) -> Mapping[Address, int | None]:
@@ -241,20 +243,22 @@ class WholeTables:
             leader: settled.get(leader) for leader in now.keys() | settled if now.get(leader) != settled.get(leader)
         }
 
-    def _still_different(self, found: TableComparison, between: Between) -> set[Address]:
+    def _still_different(self, comparison: TableComparison, between: Between) -> set[Address]:
         """The items put right that the following side still does not have as wanted."""
-        contents = found.contents or {}
-        changed = {self.direction.follower(leader): leader for leader in found.different - found.refused.keys()}
+        contents = comparison.contents or {}
+        changed = {
+            self.direction.follower(leader): leader for leader in comparison.different - comparison.refused.keys()
+        }
         held = read_items(self.aws, changed, between)
         return {leader for follower, leader in changed.items() if hashed(held.get(follower)) != contents.get(leader)}
 
     def _name_late(self) -> None:
-        found = compare(self.aws, self.direction, self.speed, self.progress.renew)
-        proof = {entity: f"both sides {tally}" for entity, tally in sorted(found.sums.items())}
-        if proof != self.progress.state.proof or found.refused:
+        result = compare(self.aws, self.direction, self.speed, self.progress.renew)
+        proof = {entity: f"both sides {tally}" for entity, tally in sorted(result.sums.items())}
+        if proof != self.progress.state.proof or result.refused:
             leading = " and ".join(self.direction.leading)
             self.progress.notes.say(
                 f"{leading} changed after writes were denied there, and the run that knows which items died. Of "
-                f"these the two sides differ, most by newer writes: {named(found.different | found.refused.keys())}. "
+                f"these the two sides differ, most by newer writes: {named(result.different | result.refused.keys())}. "
                 "Look at them: a backup of every table that is deleted stays for 35 days."
             )

@@ -57,7 +57,7 @@ def begin(aws: Aws, merge: Merge, speed: Speed) -> MergeState:
 
 def copy(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress) -> None:
     """Copy until every segment is done."""
-    told, pace = _Told(aws, merge, progress.notes.say), Pace(aws.clock, speed.units)
+    lines, pace = _Progress(aws, merge, progress.notes.say), Pace(aws.clock, speed.units)
 
     def one(segment: Segment) -> tuple[Segment, int]:
         return copy_page(aws, merge, segment, speed.page)
@@ -68,7 +68,7 @@ def copy(aws: Aws, merge: Merge, speed: Speed, progress: MergeProgress) -> None:
         copied = {(segment.source, segment.number): segment for segment, _ in results}
         segments = tuple(copied.get((each.source, each.number), each) for each in progress.state.segments)
         progress.keep(segments=segments)
-        told.tell(progress.state)
+        lines.tell(progress.state)
     progress.keep(stage=MergeStage.COPIED)
 
 
@@ -93,7 +93,7 @@ def copy_page(aws: Aws, merge: Merge, segment: Segment, limit: int) -> tuple[Seg
 
 
 @dataclass
-class _Told:
+class _Progress:
     """Says once a minute how far the copying is; of how many is an estimate, which AWS renews every six hours."""
 
     aws: Aws

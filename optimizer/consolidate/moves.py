@@ -56,8 +56,8 @@ class Work:
 
     @property
     def like(self) -> Mapping[str, Json]:
-        found: Mapping[str, Json] = self.before["tables"][self.table.name]
-        return found
+        described: Mapping[str, Json] = self.before["tables"][self.table.name]
+        return described
 
     @property
     def follows_streams(self) -> bool:
@@ -99,12 +99,12 @@ class Work:
 
     def require_ours(self, aws: Aws) -> None:
         """Right before writes are denied and pointers turned. Raises TenantOwned, or OwnerUnread when unreadable."""
-        found = ownership(self.everything(aws))
-        if found.answer is Answer.TENANT:
-            raise TenantOwned(f"The pointers are not turned to {self.merge.target}: {found.reason}.")
-        if found.answer is Answer.UNREADABLE:
+        owner = ownership(self.everything(aws))
+        if owner.answer is Answer.TENANT:
+            raise TenantOwned(f"The pointers are not turned to {self.merge.target}: {owner.reason}.")
+        if owner.answer is Answer.UNREADABLE:
             raise OwnerUnread(
-                f"The pointers are not turned to {self.merge.target}: {found.reason}. "
+                f"The pointers are not turned to {self.merge.target}: {owner.reason}. "
                 "Run the same command again, or roll back."
             )
 

@@ -164,6 +164,6 @@ class MergeProgress:
 
 def named(addresses: Iterable[Address]) -> str:
     """The first of them, as a person reads them."""
-    shown = sorted(addresses)
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return "; ".join(map(str, shown[:SHOWN])) + more
+    ordered = sorted(addresses)
+    more = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    return "; ".join(map(str, ordered[:SHOWN])) + more

@@ -155,16 +155,16 @@ def _arn(aws: Aws, table: str) -> str:
 def follows_pointers(aws: Aws) -> bool:
     """Whether the application declares that it follows them."""
     try:
-        shown = aws.ssm.get_parameter(Name=DECLARATION)
+        declaration = aws.ssm.get_parameter(Name=DECLARATION)
     except aws.ssm.exceptions.ParameterNotFound:
         return False
-    return shown["Parameter"].get("Value", "").strip().casefold() == "true"
+    return declaration["Parameter"].get("Value", "").strip().casefold() == "true"
 
 
 def read_pointers(aws: Aws, merge: Merge) -> dict[str, str]:
     """The table that each source's pointer points to now; a pointer that is missing is left out."""
-    found = aws.ssm.get_parameters(Names=[POINTER + each for each in merge.sources])["Parameters"]
-    return {each["Name"].removeprefix(POINTER): each["Value"] for each in found}
+    parameters = aws.ssm.get_parameters(Names=[POINTER + each for each in merge.sources])["Parameters"]
+    return {each["Name"].removeprefix(POINTER): each["Value"] for each in parameters}
 
 
 def touched_pointers(aws: Aws, merge: Merge) -> Iterator[Touched]:

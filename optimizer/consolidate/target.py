@@ -64,8 +64,8 @@ def is_expiring(aws: Aws, merge: Merge, attribute: str | None) -> bool:
     """Whether items expire by this attribute, as far as any do."""
     if attribute is None:
         return True
-    shown = aws.dynamodb.describe_time_to_live(TableName=merge.target)["TimeToLiveDescription"]
-    return shown.get("AttributeName") == attribute
+    described = aws.dynamodb.describe_time_to_live(TableName=merge.target)["TimeToLiveDescription"]
+    return described.get("AttributeName") == attribute
 
 
 def delete_target(aws: Aws, merge: Merge) -> None:
@@ -126,18 +126,18 @@ def _make_recoverable(aws: Aws, merge: Merge, days: int | None) -> bool | None:
 
 
 def _recoverable(aws: Aws, merge: Merge) -> bool:
-    shown = aws.dynamodb.describe_continuous_backups(TableName=merge.target)["ContinuousBackupsDescription"]
-    return shown.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
+    described = aws.dynamodb.describe_continuous_backups(TableName=merge.target)["ContinuousBackupsDescription"]
+    return described.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
 
 
 def _unlike(merge: Merge, like: Mapping[str, Any], table: Mapping[str, Any]) -> list[str]:
     """Differences from the wanted table that were decided when the table was made."""
     shape = table_shape(merge.target, merged_indexes(merge.kept))
     wanted = {each["IndexName"] for each in shape["GlobalSecondaryIndexes"]}
-    found = {each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])}
+    indexes = {each["IndexName"] for each in table.get("GlobalSecondaryIndexes", [])}
     as_wanted = {
         "its key schema": table["KeySchema"] == shape["KeySchema"],
-        "its indexes": found == wanted,
+        "its indexes": indexes == wanted,
         "its class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD") == like["class"],
         "its key of encryption": table.get("SSEDescription", {}).get("KMSMasterKeyArn") == like["encryption"],
     }
@@ -163,8 +163,8 @@ def _when_not_busy(aws: Aws, merge: Merge) -> Any:
 def _until(aws: Aws, look: Callable[[], Any], failed: str) -> Any:
     """The first answer of `look` that is not empty; raises MoveFailed when there is none for half an hour."""
     deadline = aws.clock.now().timestamp() + PATIENCE
-    while (found := look()) is None:
+    while (result := look()) is None:
         if aws.clock.now().timestamp() >= deadline:
             raise MoveFailed(f"{failed} after half an hour. Run the same command again.")
         aws.clock.sleep(POLL)
-    return found
+    return result

@@ -153,7 +153,7 @@ def by_sample(sample: Mapping[str, Sequence[Item]]) -> Grow:
         if not pairs:
             return by_averages(use, wanted)
         entries = {
-            name: _growth((_shown(use.table, name, item), _shown(MERGED, name, made)) for item, made in pairs)
+            name: _growth((_entry_size(use.table, name, item), _entry_size(MERGED, name, made)) for item, made in pairs)
             for name in INDEXES[use.table].keys() & wanted
         }
         return LayoutGrowth(_growth((item_size(item), item_size(made)) for item, made in pairs), entries)
@@ -260,7 +260,7 @@ def _merged(table: str, item: Item, kept: set[str]) -> Item | None:
         return None
 
 
-def _shown(table: str, name: str, item: Item) -> int:
+def _entry_size(table: str, name: str, item: Item) -> int:
     """Bytes of the item's entry in an index; none when it is not in it."""
     index = INDEXES[table][name]
     if index.partition_key not in item or index.sort_key not in item:

@@ -106,7 +106,7 @@ def read_bill(aws: Aws) -> Billed:
     explorer, notes = CostExplorer(aws), list[str]()
     start = explorer.settled - timedelta(days=DAYS)
 
-    def told(read: Callable[[], T]) -> T | None:
+    def or_noted(read: Callable[[], T]) -> T | None:
         try:
             return read()
         except CostsUnknown as unknown:
@@ -114,13 +114,13 @@ def read_bill(aws: Aws) -> Billed:
                 notes.append(str(unknown))
             return None
 
-    monthly = told(lambda: monthly_costs(explorer))
-    daily = told(lambda: daily_costs(explorer, start, explorer.settled)) if monthly else None
-    back = told(lambda: given_back(explorer)) if monthly else None
-    expected = told(lambda: expected_costs(explorer)) if monthly else None
+    monthly = or_noted(lambda: monthly_costs(explorer))
+    daily = or_noted(lambda: daily_costs(explorer, start, explorer.settled)) if monthly else None
+    back = or_noted(lambda: given_back(explorer)) if monthly else None
+    expected = or_noted(lambda: expected_costs(explorer)) if monthly else None
     # Reports of commitments do not name their currency: it is known from the months.
-    committing = told(lambda: read_commitments(explorer)) if monthly is not None else None
-    offers = told(lambda: read_offers(explorer)) if committing is not None else None
+    committing = or_noted(lambda: read_commitments(explorer)) if monthly is not None else None
+    offers = or_noted(lambda: read_offers(explorer)) if committing is not None else None
     if monthly == ():
         notes.append("Cost Explorer shows no cost yet: the account is new, its first figures follow within a day.")
     return Billed(

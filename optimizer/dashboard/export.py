@@ -72,7 +72,7 @@ def _lines(history: History, record: PlanRecord) -> Iterator[tuple[object, ...]]
         phase = record.plan.phase_of(decision)
         start = _decided(decision, record, phases.get(phase))
         for criterion in decision.criteria or (None,):
-            yield (phase.number, *start, *_asked(criterion))
+            yield (phase.number, *start, *_cells(criterion))
 
 
 def _decided(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) -> tuple[object, ...]:
@@ -82,7 +82,7 @@ def _decided(decision: Decision, record: PlanRecord, phase: PhaseRecord | None) 
     return (decision.action, decision.resource, decision.choice.value, state, decision.reason, *money)
 
 
-def _asked(criterion: Criterion | None) -> tuple[object, ...]:
+def _cells(criterion: Criterion | None) -> tuple[object, ...]:
     if criterion is None:
         return ("",) * 8
     it = criterion

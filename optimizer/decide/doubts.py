@@ -30,9 +30,9 @@ SPOKEN_OF = {
 }
 
 
-def missing(asked: Marks, measured: Marks, periods: Periods) -> str | None:
-    """Too little data at the end of the window, or in all of it; `asked`: where the past had data."""
-    wanted, there = int(asked.sum()), measured[asked]
+def missing(expected: Marks, measured: Marks, periods: Periods) -> str | None:
+    """Too little data at the end of the window, or in all of it; `expected`: where the past had data."""
+    wanted, there = int(expected.sum()), measured[expected]
     if wanted == 0:
         return "no data: the window has no settled period at a time at which the past had data"
     last = int(periods.number[measured][-1]) if measured.any() else int(periods.number[0])
@@ -79,13 +79,13 @@ def traffic_gone(periods: Periods, usual: Floats, limit: float) -> str | None:
 
 def too_good(periods: Periods, expected: Floats, counted: Marks) -> str | None:
     """An hour in which answers came far faster than ever: they are no real answers."""
-    kept = counted | (periods.p99 == 0) & (periods.requests > 0)
-    fast = (periods.p99 < TOO_FAST * expected)[kept] | (periods.p99[kept] == 0)
+    comparable = counted | (periods.p99 == 0) & (periods.requests > 0)
+    fast = (periods.p99 < TOO_FAST * expected)[comparable] | (periods.p99[comparable] == 0)
     often = max(2, _hour(periods))
     first = first_run(fast, often, often)
     if first is None:
         return None
-    at = np.flatnonzero(kept)[first]
+    at = np.flatnonzero(comparable)[first]
     return (
         f"too good to be true: p99 {periods.p99[at]:,.0f} ms at {clock(int(periods.number[at]), periods)}, "
         f"{expected[at]:,.0f} ms expected, below {TOO_FAST:.0%} for an hour"
@@ -158,6 +158,6 @@ def _quarters(periods: Periods, name: str, limit: float) -> tuple[Floats, Marks]
     number: Numbers = periods.number
     failed = trailing_sum(number, np.nan_to_num(periods.count(name)), 3)
     answered = trailing_sum(number, periods.attempts, 3)
-    asked = answered + (failed if name != "target_4xx" else 0.0)
-    rate: Floats = failed / np.maximum(asked, 1.0)
-    return rate, pooled_above(failed, asked, limit, CONFIDENCE_Z)
+    attempts = answered + (failed if name != "target_4xx" else 0.0)
+    rate: Floats = failed / np.maximum(attempts, 1.0)
+    return rate, pooled_above(failed, attempts, limit, CONFIDENCE_Z)

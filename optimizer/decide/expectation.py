@@ -82,8 +82,8 @@ class Season:
 
     @cached_property
     def _load(self) -> LoadCurve:
-        kept = self._past.measured
-        return LoadCurve(self._past.requests[kept], self._past.p99[kept])
+        measured = self._past.measured
+        return LoadCurve(self._past.requests[measured], self._past.p99[measured])
 
     def _folded(self, clock: UsersClock) -> tuple[Floats, Floats]:
         """The usual p99 of each hour of the week, and that of the periods that stand out from it (else NaN)."""
@@ -101,9 +101,9 @@ class Season:
         local = clock.local(self._past.number, self._past.length)
         end = int(clock.local(np.array([self._end], np.int64), self._past.length)[0])
         age = (end - 1 - local) // self._slots
-        kept = (age >= 0) & (age < WEEKS)
+        recent = (age >= 0) & (age < WEEKS)
         weeks = np.full((WEEKS, self._slots), np.nan)
-        weeks[age[kept], local[kept] % self._slots] = values[kept]
+        weeks[age[recent], local[recent] % self._slots] = values[recent]
         return weeks
 
     def _slot(self, number: Numbers, clock: UsersClock) -> Numbers:

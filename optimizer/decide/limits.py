@@ -41,9 +41,9 @@ def judged(periods: Periods, expected: Floats) -> Marks:
 
 def latency_findings(periods: Periods, expected: Floats) -> list[LimitFinding]:
     """The first time each latency rule fired; periods without data are passed over."""
-    kept = periods.measured
-    at, p99, usual = periods.number[kept], periods.p99[kept], expected[kept]
-    counts = judged(periods, expected)[kept] & (p99 - np.nan_to_num(usual) >= LEAST_EXCESS)
+    timed = periods.measured
+    at, p99, usual = periods.number[timed], periods.p99[timed], expected[timed]
+    counts = judged(periods, expected)[timed] & (p99 - np.nan_to_num(usual) >= LEAST_EXCESS)
     findings = []
     for excess, often, last in _latency_rules(periods.length):
         first = first_run(counts & (p99 > usual * (1 + excess)), often, last)
@@ -67,8 +67,8 @@ def _latency_rules(length: int) -> list[tuple[float, int, int]]:
 def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[LimitFinding]:
     """The first time each error rule fired; with a `limit` above the brief's, each rate is raised in proportion."""
     times = limit / ERROR_LIMIT
-    kept = periods.where(periods.requests > 0)
-    at, errors, attempts = kept.number, kept.errors, kept.attempts
+    with_requests = periods.where(periods.requests > 0)
+    at, errors, attempts = with_requests.number, with_requests.errors, with_requests.attempts
     findings = []
     for rate, often, last in ((min(rate * times, 1.0), often, last) for rate, often, last in ERROR_RULES):
         first = first_run(surely_above(errors, attempts, rate), often, last)
@@ -76,13 +76,13 @@ def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[LimitFi
             text = f"{errors[first] / attempts[first]:.1%} errors at {clock(int(at[first]), periods)}: "
             text += f"more than {rate:.1%} in {often} of {last} periods" if last > 1 else f"more than {rate:.0%}"
             findings.append(LimitFinding(int(at[first]) * periods.length, text))
-    for span, over in _pooled_over(kept, limit, periods):
+    for span, over in _pooled_over(with_requests, limit, periods):
         if over.any():
             first = int(np.argmax(over))
-            failed, asked = (float(trailing_sum(at, each, span)[first]) for each in (errors, attempts))
+            failed, tried = (float(trailing_sum(at, each, span)[first]) for each in (errors, attempts))
             minutes = span * periods.length // 60
             name = {15: "quarter", 60: "hour"}.get(minutes, f"{minutes // 60} hours")
-            text = f"{failed / max(asked, 1.0):.2%} errors in the {name} to {clock(int(at[first]) + 1, periods)}: "
+            text = f"{failed / max(tried, 1.0):.2%} errors in the {name} to {clock(int(at[first]) + 1, periods)}: "
             findings.append(LimitFinding(int(at[first]) * periods.length, text + f"more than {limit:.1%}"))
     return findings
 
@@ -104,21 +104,23 @@ def outage_findings(periods: Periods, usual_requests: Floats) -> list[LimitFindi
     ]
 
 
-def _pooled_over(kept: Periods, limit: float, periods: Periods) -> list[tuple[int, Marks]]:
+def _pooled_over(with_requests: Periods, limit: float, periods: Periods) -> list[tuple[int, Marks]]:
     """For each pooled rate, the periods in which it is surely above the limit; no span counts before it has passed."""
-    at, errors, attempts = kept.number, kept.errors, kept.attempts
+    at, errors, attempts = with_requests.number, with_requests.errors, with_requests.attempts
     passed = at - periods.number[:1]
-    found = []
+    over_limit = []
     for span in POOLED:
         sums = trailing_sum(at, errors, span), trailing_sum(at, attempts, span)
-        found.append((span, pooled_above(*sums, limit, POOLED_Z) & (passed >= span - 1)))
-    failed, asked = (trailing_sum(at, each, QUARTER) for each in (errors, attempts))
-    must_show = asked * FOUND_IN_QUARTER * limit / ERROR_LIMIT
+        over_limit.append((span, pooled_above(*sums, limit, POOLED_Z) & (passed >= span - 1)))
+    failed, tried = (trailing_sum(at, each, QUARTER) for each in (errors, attempts))
+    must_show = tried * FOUND_IN_QUARTER * limit / ERROR_LIMIT
     with np.errstate(invalid="ignore"):
         low = trailing_sum(at, (errors < attempts * limit / 2).astype(np.float64), QUARTER) > 0  # one good period
-        shown = failed >= must_show - QUARTER_SPREAD * np.sqrt(must_show)
-    found.append((QUARTER, pooled_above(failed, asked, limit, QUARTER_Z) & shown & ~low & (passed >= QUARTER - 1)))
-    return found
+        visible = failed >= must_show - QUARTER_SPREAD * np.sqrt(must_show)
+    over_limit.append(
+        (QUARTER, pooled_above(failed, tried, limit, QUARTER_Z) & visible & ~low & (passed >= QUARTER - 1))
+    )
+    return over_limit
 
 
 def surely_above(errors: Floats, attempts: Floats, rate: float) -> Marks:

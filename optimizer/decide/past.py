@@ -198,10 +198,10 @@ class Past:
     def _unbelievable(self, seen: Periods, pooled: Periods, error_limit: float) -> str | None:
         expected = self._expected_of(pooled)
         counted = limits.judged(pooled, expected)
-        asked = int(pooled.last - pooled.number[0]) if len(pooled) else 1
-        if counted.sum() < JUDGED_SHARE * asked and not (self._is_part and asked < PART_PERIODS):
+        span = int(pooled.last - pooled.number[0]) if len(pooled) else 1
+        if counted.sum() < JUDGED_SHARE * span and not (self._is_part and span < PART_PERIODS):
             return (
-                f"too little to judge latency by: {int(counted.sum())} of {asked} periods have "
+                f"too little to judge latency by: {int(counted.sum())} of {span} periods have "
                 f"{COUNTED_REQUESTS:,} requests and a past to compare with"
             )
         size, _, season = self._present

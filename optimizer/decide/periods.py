@@ -94,9 +94,9 @@ class Periods:
         """RequestCount counts only requests that got a target: the load balancer's own errors come on top."""
         return np.nan_to_num(self.requests) + np.nan_to_num(self.count("elb_5xx"))
 
-    def where(self, kept: Marks | slice) -> Periods:
+    def where(self, chosen: Marks | slice) -> Periods:
         """A part of the periods."""
-        return Periods(self.number[kept], self.p99[kept], self.counts[kept], self.length)
+        return Periods(self.number[chosen], self.p99[chosen], self.counts[chosen], self.length)
 
     def between(self, first: int, end: int) -> Periods:
         """The periods numbered from `first` up to before `end`."""

@@ -25,8 +25,8 @@ def read_policy(path: Path) -> Policy:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, Mapping):
         raise UsageError(f"{path}: holds no names and values; write for example `fleet: {{cpu_after: 60}}`.")
-    found: Policy = _replaced(Policy(), content, str(path), "")
-    return found
+    policy: Policy = _replaced(Policy(), content, str(path), "")
+    return policy
 
 
 def _replaced(value: Any, content: Mapping[str, Any], file: str, place: str) -> Any:

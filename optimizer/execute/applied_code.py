@@ -76,9 +76,9 @@ def locked(source: Path) -> list[tuple[str, frozenset[str]]]:
     if not (source / LOCK).is_file():
         raise Refused(f"The code has no {LOCK}, by which the jobs install it.")
     entries = re.split(r"^(?=\S+==)", (source / LOCK).read_text(), flags=re.MULTILINE)
-    found = (entry.split()[0] for entry in entries if "==" in entry)
+    names = (entry.split()[0] for entry in entries if "==" in entry)
     hashes = (frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)) for entry in entries if "==" in entry)
-    return list(zip(found, hashes, strict=True))
+    return list(zip(names, hashes, strict=True))
 
 
 def _files(source: Path) -> Iterator[Path]:

@@ -13,8 +13,8 @@ from optimizer.ports.aws import Aws
 
 def require_open_days(tooling: Aws, peaks_parameter: str | None, policy: Policy, phase: Phase, now: datetime) -> None:
     """Raises NotNow, naming the earliest moment, when the window would reach into a weekend or an announced peak."""
-    shown = tooling.ssm.get_parameter(Name=peaks_parameter)["Parameter"]["Value"] if peaks_parameter else ""
-    peaks = read_peaks(shown)
+    announced = tooling.ssm.get_parameter(Name=peaks_parameter)["Parameter"]["Value"] if peaks_parameter else ""
+    peaks = read_peaks(announced)
     if closed := in_the_way(now, policy.window, peaks, policy.calendar):
         day, why = closed
         at = may_begin(now, policy.window, peaks, policy.calendar)

@@ -29,29 +29,29 @@ QUESTIONS: Mapping[str, Callable[[Aws], object]] = {
 
 def failing(aws: Aws) -> list[str]:
     """The services that answer nobody at the moment, each with what came instead."""
-    found = []
+    services = []
     for name, ask in QUESTIONS.items():
         try:
             ask(aws)
         except HTTPClientError as error:
-            found.append(f"{name} ({type(error).__name__})")
+            services.append(f"{name} ({type(error).__name__})")
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
-                found.append(f"{name} ({error.response['Error'].get('Code')})")
-    return [*found, *(["launches of instances (no capacity)"] if _launches_fail(aws) else [])]
+                services.append(f"{name} ({error.response['Error'].get('Code')})")
+    return [*services, *(["launches of instances (no capacity)"] if _launches_fail(aws) else [])]
 
 
 def _launches_fail(aws: Aws) -> bool:
     """Whether EC2 had no capacity for an instance lately (EC2 Auto Scaling API, Activity)."""
     try:
-        shown = aws.autoscaling.describe_scaling_activities(MaxRecords=20)["Activities"]
+        activities = aws.autoscaling.describe_scaling_activities(MaxRecords=20)["Activities"]
     except (HTTPClientError, ClientError):
         return False  # Auto Scaling itself is asked about above
     return any(
         each["StatusCode"] == "Failed"
         and "capacity" in each.get("StatusMessage", "")
         and aws.clock.now() - each["StartTime"] <= LATELY
-        for each in shown
+        for each in activities
     )
 
 
@@ -62,8 +62,8 @@ def is_an_event(aws: Aws) -> bool:
 
 def require_aws(aws: Aws, what: str) -> None:
     """Raises Unhealthy when several control planes fail at once; `what` is held then."""
-    if len(found := failing(aws)) >= AN_EVENT:
+    if len(failed := failing(aws)) >= AN_EVENT:
         raise Unhealthy(
-            f"{what}: AWS itself fails in {aws.region}: {', '.join(found)}. Nothing is changed until it answers again; "
+            f"{what}: AWS itself fails in {aws.region}: {', '.join(failed)}. Nothing is changed until it answers: "
             "see docs/runbook.md, AWS itself fails."
         )

@@ -121,9 +121,9 @@ class Engine:
         action = self.actions[decision.action]
         if governed is None:
             return "it is gone, or owned by a tenant by now"
-        found = {**self._described(action, governed), **_varied(action, decision.before)}
-        if found != decision.before:
-            raise PlanChanged(_difference(governed.name, decision.before, found))
+        current = {**self._described(action, governed), **_varied(action, decision.before)}
+        if current != decision.before:
+            raise PlanChanged(_difference(governed.name, decision.before, current))
         evidence = action.collect(self.aws.at(governed.region), governed, measured)
         again = action.decide(evidence, self.policy)
         if again.choice is not Choice.APPLY:
@@ -158,8 +158,8 @@ class Engine:
         for decision in decisions:
             action = self.actions[decision.action]
             if action.follow is not None:
-                found = self._described(action, named(action.kind, decision.resource, self.aws.region))
-                sizing = action.follow(sizing, decision.resource, found)
+                current = self._described(action, named(action.kind, decision.resource, self.aws.region))
+                sizing = action.follow(sizing, decision.resource, current)
         return sizing
 
     def _described(self, action: Action, governed: Governed) -> dict[str, Json]:
@@ -220,21 +220,21 @@ class Engine:
         """
         aws, clock = self.aws.at(change.governed.region), self.aws.clock
         deadline = clock.now() + (move.deadline if move else READABLE)
-        told = False
+        was_said = False
         while True:
             touched = change.touched(self.aws) if move is None else _named_by(move, aws)
-            found = ownership_of(self.aws, change.governed, touched)
-            if found.answer is Answer.OURS:
+            owner = ownership_of(self.aws, change.governed, touched)
+            if owner.answer is Answer.OURS:
                 return
-            if found.answer is Answer.TENANT:
-                raise TenantOwned(f"{change.governed.name} is not changed: {found.reason}.")
-            if not found.passes or clock.now() >= deadline:
+            if owner.answer is Answer.TENANT:
+                raise TenantOwned(f"{change.governed.name} is not changed: {owner.reason}.")
+            if not owner.passes or clock.now() >= deadline:
                 raise OwnerUnread(
-                    f"{change.governed.name} is not changed: {found.reason}. Run the same command again, or roll back."
+                    f"{change.governed.name} is not changed: {owner.reason}. Run the same command again, or roll back."
                 )
-            if not told:
-                self.say(f"{change.governed.name}: waiting, {found.reason}")
-            told = True
+            if not was_said:
+                self.say(f"{change.governed.name}: waiting, {owner.reason}")
+            was_said = True
             clock.sleep((move.poll if move else ASKED_AGAIN).total_seconds())
             pen.lease.keep()
 
@@ -293,14 +293,14 @@ class Engine:
         What cannot be read does not hold it: the move was begun, so all of it was read as ours then.
         """
         touched = _named_by(move, self.aws.at(change.governed.region))
-        found = tenants_of(self.aws, change.governed, touched if move.touches else None)
-        if found.answer is Answer.TENANT:
+        owner = tenants_of(self.aws, change.governed, touched if move.touches else None)
+        if owner.answer is Answer.TENANT:
             raise TenantOwned(
-                f"{change.governed.name} stays as it is, the undo of {move.name!r} with it: {found.reason}. "
+                f"{change.governed.name} stays as it is, the undo of {move.name!r} with it: {owner.reason}. "
                 "Settle whose it is, then run rollback again."
             )
-        if found.answer is Answer.UNREADABLE:
-            self.say(f"{change.governed.name}: it was ours when it was changed; {found.reason}")
+        if owner.answer is Answer.UNREADABLE:
+            self.say(f"{change.governed.name}: it was ours when it was changed; {owner.reason}")
 
     def _side_by_side(self, ways: Sequence[Iterator[timedelta]], pen: JournalWriter) -> list[Exception]:
         """Carry all of these on in turn, waiting only when each of them waits; what failed, the first first."""
@@ -404,7 +404,7 @@ def _next(records: Mapping[tuple[str, str, str], MoveRecord]) -> int:
     return max((record.sequence for record in records.values()), default=0) + 1
 
 
-def _difference(name: str, seen: Before, found: Before) -> str:
-    changed = [key for key in sorted({*seen, *found}) if seen.get(key) != found.get(key)]
-    told = ", ".join(f"{key} {found.get(key)!r} (the approved plan saw {seen.get(key)!r})" for key in changed)
-    return f"{name} changed since the plan: {told}. Analyze again, or restore it."
+def _difference(name: str, seen: Before, current: Before) -> str:
+    changed = [key for key in sorted({*seen, *current}) if seen.get(key) != current.get(key)]
+    differences = ", ".join(f"{key} {current.get(key)!r} (the approved plan saw {seen.get(key)!r})" for key in changed)
+    return f"{name} changed since the plan: {differences}. Analyze again, or restore it."

@@ -28,16 +28,16 @@ def read_override(tooling: Aws, parameter: str | None, commit: str) -> Override 
     """The override for this commit; None when the parameter names none or another. Raises UsageError."""
     if parameter is None:
         return None
-    shown = tooling.ssm.get_parameter(Name=parameter)["Parameter"]
-    named, _, reason = shown["Value"].strip().partition(" ")
+    parameter_read = tooling.ssm.get_parameter(Name=parameter)["Parameter"]
+    named, _, reason = parameter_read["Value"].strip().partition(" ")
     if named == NOTHING or not commit.startswith(named):
         return None
     if len(named) < SHORTEST or not reason.strip():
         raise UsageError(f"The parameter {parameter} must be `COMMIT REASON...`, with {SHORTEST} characters or more.")
     pages = tooling.ssm.get_paginator("get_parameter_history").paginate(Name=parameter)
     versions = {each["Version"]: each for page in pages for each in page["Parameters"]}
-    who = versions.get(shown["Version"], {}).get("LastModifiedUser", "unknown")
-    return Override(commit, who, reason.strip(), shown["LastModifiedDate"])
+    who = versions.get(parameter_read["Version"], {}).get("LastModifiedUser", "unknown")
+    return Override(commit, who, reason.strip(), parameter_read["LastModifiedDate"])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from optimizer.execute.journal import Journal
 from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.kill_switch import KillSwitch
 from optimizer.execute.lease import Purpose
-from optimizer.execute.notifications import Notice, found, held_by_aws, no_way_back
+from optimizer.execute.notifications import Notice, held_by_aws, no_way_back, tending_found
 from optimizer.execute.observation import Observation
 from optimizer.execute.phase_changes import PhaseChanges
 from optimizer.execute.records import PhaseRecord, PhaseState
@@ -194,14 +194,14 @@ class Guard:
 
     def _tend(self, plan: Plan, phase: Phase) -> None:
         """Tend the changes of an open window, for example carry writes back."""
-        if not self._asked(plan, phase, lambda action: action.tend):
+        if not self._each_change(plan, phase, lambda action: action.tend):
             return
         with self.life.journal.lease(Purpose.WATCH, self.life.settings.build_id) as lease:
             if self.life.journal.phase(plan, phase).state is PhaseState.OBSERVING:  # else accepted or rolled back
                 lines = self.life.changes(plan, phase, JournalWriter(self.life.journal, lease)).tend(
                     lambda action: action.tend
                 )
-                self.life.tell([found(phase, line) for line in lines])
+                self.life.tell([tending_found(phase, line) for line in lines])
 
     def _attend(self, plan: Plan, record: PhaseRecord) -> None:
         """When no job is at work on the phase: say so, tend what it left, and after an hour take the phase back.
@@ -220,14 +220,14 @@ class Guard:
                 changes = self.life.changes(plan, phase, pen)
                 if since is None:
                     record = pen.unattended(plan, record)
-                for asked in (lambda action: action.recover, lambda action: action.tend):
-                    if self._asked(plan, phase, asked):
-                        changes.tend(asked)
+                for way in (lambda action: action.recover, lambda action: action.tend):
+                    if self._each_change(plan, phase, way):
+                        changes.tend(way)
                 given_up = record.state is PhaseState.APPLYING and since is not None and self.now() - since >= GIVEN_UP
                 if not given_up or changes.at_work() or is_an_event(self.life.production):
                     return
             self.life.rollback(phase, f"Its job ended at {since:%Y-%m-%d %H:%M} UTC at the latest; nobody resumed it.")
             raise Breach(f"Phase {phase.number} was rolled back: the job that applied it died, and nobody resumed it.")
 
-    def _asked(self, plan: Plan, phase: Phase, asked: Callable[[Action], Tending | None]) -> bool:
-        return any(asked(self.life.actions[each.action]) for each in plan.to_apply(phase))
+    def _each_change(self, plan: Plan, phase: Phase, way: Callable[[Action], Tending | None]) -> bool:
+        return any(way(self.life.actions[each.action]) for each in plan.to_apply(phase))

@@ -153,10 +153,10 @@ class Journal:
 
     def _at_once(self, pk: str, keys: Sequence[str]) -> list[Item | None]:
         """Items of one partition as they are at one moment, in the order of the keys."""
-        asked: list[TransactGetItemTypeDef] = [
+        gets: list[TransactGetItemTypeDef] = [
             {"Get": {"TableName": self.table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}} for sk in keys
         ]
-        return [each.get("Item") for each in self.aws.dynamodb.transact_get_items(TransactItems=asked)["Responses"]]
+        return [each.get("Item") for each in self.aws.dynamodb.transact_get_items(TransactItems=gets)["Responses"]]
 
     def phase(self, plan: Plan, phase: Phase) -> PhaseRecord:
         """The record of a phase; WAITING when nothing was written of it."""
@@ -192,12 +192,12 @@ class Journal:
 
     def pauses(self, plan: Plan) -> list[Pause]:
         """The announced pauses of a plan, in order."""
-        found = []
+        pauses_found = []
         for item in self._query(f"plan#{plan.hash}", "pause#"):
             with _readable(item):
                 begin = datetime.fromisoformat(str(item["sk"]["S"]).removeprefix("pause#"))
-                found.append(Pause(begin, _time(item["until"]) if "until" in item else None))
-        return found
+                pauses_found.append(Pause(begin, _time(item["until"]) if "until" in item else None))
+        return pauses_found
 
     def baseline(self, plan_hash: str) -> Baseline | None:
         """The service from before the plan's first change, read once; None when nothing was changed yet."""
@@ -219,7 +219,7 @@ class Journal:
         with _readable(item):
             return Acceptance(item["hash"]["S"], Phase(int(item["phase"]["N"])), _time(item["at"]))
 
-    def told(self, plan_hash: str) -> frozenset[str]:
+    def mails_sent(self, plan_hash: str) -> frozenset[str]:
         """The keys of the notices that people were sent about a plan."""
         return frozenset(item["sk"]["S"].removeprefix("told#") for item in self._query(f"plan#{plan_hash}", "told#"))
 

@@ -305,10 +305,10 @@ class JournalWriter:
         except ClientError as error:
             if not _condition_failed(error):
                 raise
-            found = self.journal.phase(plan, new.phase)
-            if found != new:
+            record = self.journal.phase(plan, new.phase)
+            if record != new:
                 raise WrongState(
-                    f"Phase {new.phase.number} is {found.state.value}, not {old.state.value}: another run moved it on."
+                    f"Phase {new.phase.number} is {record.state.value}, not {old.state.value}: another run moved it on."
                 ) from error
         return new
 

@@ -385,10 +385,10 @@ class Lifecycle:
 
     def _afterwards(self, phases: Collection[PhaseRecord] = ()) -> tuple[Phase | None, Assessment | None]:
         """The day after an acceptance; a breach sends a mail and is never undone."""
-        found = self.observation.afterwards(phases)
-        if found is None:
+        outcome = self.observation.afterwards(phases)
+        if outcome is None:
             return None, None
-        last, assessment = found
+        last, assessment = outcome
         if notice := afterwards(last, assessment):
             self._send([notice], last.plan_hash)
         return last.phase, assessment

@@ -31,7 +31,7 @@ GONE: Mapping[str, Json] = {"gone": True}
 
 
 @dataclass(frozen=True)
-class Found:
+class ManualChange:
     """A resource that is not as the phase left it, and as what it was found."""
 
     left: WindowSnapshot
@@ -42,8 +42,10 @@ class Found:
             return f"{self.left.name} is gone"
         before, after = self.left.state, self.now.state
         names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-        told = ", ".join(f"{name} {_short(after.get(name))} (it was {_short(before.get(name))})" for name in names)
-        return f"{self.left.name}: {told}"
+        differences = ", ".join(
+            f"{name} {_short(after.get(name))} (it was {_short(before.get(name))})" for name in names
+        )
+        return f"{self.left.name}: {differences}"
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,24 @@ class ManualChanges:
             except ClientError:
                 continue
             if state != GONE:
-                told = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
-                pen.keep_left(plan, phase, WindowSnapshot(*told, state, mine))
+                key = decision.action, decision.resource, governed.kind.name, governed.name, governed.region
+                pen.keep_left(plan, phase, WindowSnapshot(*key, state, mine))
                 names.append(governed.name)
         return names
 
-    def since(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
+    def since(self, kept: Sequence[WindowSnapshot]) -> list[ManualChange]:
         """Differences from the kept state."""
-        found, look = [], one_look(self.production)
+        changes, look = [], one_look(self.production)
         for left in kept:
             state = self._now(look, left)
             if state != left.state:
                 applied = left.state if left.applied is None else left.applied
-                found.append(Found(left, replace(left, state=state, applied=applied)))
-        return found
+                changes.append(ManualChange(left, replace(left, state=state, applied=applied)))
+        return changes
 
-    def standing(self, kept: Sequence[WindowSnapshot]) -> list[Found]:
+    def standing(self, kept: Sequence[WindowSnapshot]) -> list[ManualChange]:
         """Changes by hand to what the phase had changed, neither put back nor released since."""
-        found, look = [], one_look(self.production)
+        changes, look = [], one_look(self.production)
         for left in kept:
             if not left.own or left.applied is None:
                 continue
@@ -99,8 +101,8 @@ class ManualChanges:
                 for state in (left.applied, self._now(look, left))
             )
             if was != now:
-                found.append(Found(replace(left, state=was), replace(left, state=now)))
-        return found
+                changes.append(ManualChange(replace(left, state=was), replace(left, state=now)))
+        return changes
 
     def _now(self, look: Aws, left: WindowSnapshot) -> Mapping[str, Json]:
         governed = Governed(Kind[left.kind], left.name, left.resource, left.region, {})

@@ -91,13 +91,13 @@ def _weeks(
 def _accepted(plan: Plan, phases: Mapping[Phase, PhaseRecord]) -> list[Accepted]:
     """Every saving that came to be: its phase was accepted, and it was not vetoed."""
     phase_of = {each.id: Phase(each.phase) for each in plan.actions}
-    found = []
+    accepted = []
     for saving in plan.costs.savings if plan.costs else ():
         record = phases[phase_of[saving.action]]
         vetoed = f"{saving.action} {saving.resource}" in (record.vetoed or {})
         if record.accepted_at is not None and not vetoed:
-            found.append(Accepted(record.accepted_at.date(), saving))
-    return found
+            accepted.append(Accepted(record.accepted_at.date(), saving))
+    return accepted
 
 
 def _at_rest(phases: Mapping[Phase, PhaseRecord]) -> date:

@@ -139,7 +139,7 @@ def unclear(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
     )
 
 
-def found(phase: Phase, line: str) -> Notice:
+def tending_found(phase: Phase, line: str) -> Notice:
     """Something that the watch found while it tended what was changed; sent once in the same words."""
     key = f"found#{sha256(line.encode()).hexdigest()[:16]}"
     return _notice(phase, key, "needs a look", line, f"Follow the line above; `{STATUS}` shows where the phase stands.")
@@ -192,8 +192,8 @@ def send(notices: Iterable[Notice], plan_hash: str, journal: Journal, tooling: A
     wanted = list(notices)
     if topic is None or not wanted:
         return []
-    told = journal.told(plan_hash)
-    fresh = [each for each in wanted if each.key not in told]
+    sent = journal.mails_sent(plan_hash)
+    fresh = [each for each in wanted if each.key not in sent]
     for notice in fresh:
         tooling.sns.publish(TopicArn=topic, Subject=notice.subject[:SUBJECT_LIMIT], Message=notice.text)
         journal.tell(plan_hash, notice.key)

@@ -90,8 +90,8 @@ class Observation:
             except (ClientError, ResourceGone) as error:
                 self.say(f"{name}: what its health checks did cannot be read: {error}")
                 continue
-            if found := judge_replacements(name, ours, instances):
-                return found
+            if breach := judge_replacements(name, ours, instances):
+                return breach
         return None
 
     def _samples(self, plan: Plan, start: datetime, now: datetime) -> Samples:
@@ -157,17 +157,17 @@ class Observation:
 
     def _begin_anew_when_changed(self, plan: Plan, phase: Phase, left: Sequence[WindowSnapshot]) -> str:
         """The reason for a new beginning of the window, or None."""
-        found = self.direct_changes.since(left)
-        if not found:
+        changes = self.direct_changes.since(left)
+        if not changes:
             return ""
         with self.journal.lease(Purpose.WATCH, self.build_id) as lease:
             pen = JournalWriter(self.journal, lease)
             record = self.journal.phase(plan, phase)
             if record.state is not PhaseState.OBSERVING:
                 return ""  # accepted or rolled back meanwhile: by its own hand
-            why = f"changed past the pipeline: {'; '.join(str(each) for each in found)}"
+            why = f"changed past the pipeline: {'; '.join(str(each) for each in changes)}"
             text = pen.begin_window_anew(plan, record, self.window, why)
-            for each in found:
+            for each in changes:
                 pen.keep_left(plan, phase, each.now)
         self.say(text)
         return text

@@ -36,11 +36,11 @@ class PhaseChanges:
         OwnerUnread when that cannot be read.
         """
         record, wanted = self._not_vetoed(record, decisions)
-        found = self._readable(wanted)
-        governed = {each.arn: each for each in found.governed}
+        inventory = self._readable(wanted)
+        governed = {each.arn: each for each in inventory.governed}
         for decision in wanted:
             if decision.resource not in governed:
-                raise TenantOwned(f"{decision.resource} was under change, and stops: {_reason(found, decision)}.")
+                raise TenantOwned(f"{decision.resource} was under change, and stops: {_reason(inventory, decision)}.")
         return record, governed, wanted
 
     def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], ResourceChange]:
@@ -66,9 +66,9 @@ class PhaseChanges:
     def at_work(self) -> bool:
         """Whether AWS is still carrying out a move of a job that died: it had the time that the move may take."""
         now = self.engine.aws.clock.now()
-        asked = [each for each in self.pen.journal.moves(self.plan, self.phase) if each.state is MoveState.INTENT]
-        changes = self.begun(self.engine.switch.allow_undo) if asked else {}
-        for record in asked:
+        open_moves = [each for each in self.pen.journal.moves(self.plan, self.phase) if each.state is MoveState.INTENT]
+        changes = self.begun(self.engine.switch.allow_undo) if open_moves else {}
+        for record in open_moves:
             change = changes[(record.action, record.resource)]
             move = next(each for each in change.moves if each.name == record.name)
             aws = self.engine.aws.at(change.governed.region)
@@ -83,11 +83,11 @@ class PhaseChanges:
             self.engine.require_ours(change, None, self.pen)
         return changes
 
-    def tend(self, asked: Callable[[Action], Tending | None]) -> list[str]:
+    def tend(self, way: Callable[[Action], Tending | None]) -> list[str]:
         """Do the step for each change that was begun; what people have to know of it. A tenant's is left alone."""
         allow, lines = self.engine.switch.allow_undo, []
         for change in self.begun(allow).values():
-            if (work := asked(change.action)) is None:
+            if (work := way(change.action)) is None:
                 continue
             owner = tenants_of(self.engine.aws, change.governed, None, change.touched(self.engine.aws))
             if owner.answer is Answer.TENANT:
@@ -104,11 +104,11 @@ class PhaseChanges:
         engine, begun, vetoed = self.engine, self._begun(), dict(record.vetoed or {})
         fresh = [d for d in decisions if (d.action, d.resource) not in begun and d.key not in vetoed]
         inventory = self._readable(fresh)
-        found = {each.arn: each for each in inventory.governed}
-        asked = [(engine.actions[d.action], found[d.resource]) for d in fresh if d.resource in found]
-        measured = measure(engine.aws, asked, engine.policy)
+        by_arn = {each.arn: each for each in inventory.governed}
+        pairs = [(engine.actions[d.action], by_arn[d.resource]) for d in fresh if d.resource in by_arn]
+        measured = measure(engine.aws, pairs, engine.policy)
         for decision in fresh:
-            governed = found.get(decision.resource)
+            governed = by_arn.get(decision.resource)
             reason = engine.still_wanted(decision, governed, measured) if governed else _reason(inventory, decision)
             if reason:
                 vetoed[decision.key] = reason
@@ -123,14 +123,16 @@ class PhaseChanges:
         engine, clock = self.engine, self.engine.aws.clock
         deadline = clock.now() + READABLE
         while True:
-            found = engine.inventory(decisions)
-            waiting = [found.unreadable[each.resource] for each in decisions if each.resource in found.unreadable]
+            inventory = engine.inventory(decisions)
+            waiting = [
+                inventory.unreadable[each.resource] for each in decisions if each.resource in inventory.unreadable
+            ]
             if not waiting:
-                return found
+                return inventory
             if clock.now() >= deadline or not all(each.passes for each in waiting):
-                held = next(each for each in decisions if each.resource in found.unreadable)
+                held = next(each for each in decisions if each.resource in inventory.unreadable)
                 raise OwnerUnread(
-                    f"{held.resource} is not changed: {_reason(found, held)}. Run the same command again."
+                    f"{held.resource} is not changed: {_reason(inventory, held)}. Run the same command again."
                 )
             clock.sleep(ASKED_AGAIN.total_seconds())
             self.pen.lease.keep()
@@ -139,6 +141,6 @@ class PhaseChanges:
         return {(move.action, move.resource) for move in self.pen.journal.moves(self.plan, self.phase)}
 
 
-def _reason(found: Inventory, decision: Decision) -> str:
+def _reason(inventory: Inventory, decision: Decision) -> str:
     """Why a decision's resource is not among the governed ones."""
-    return next((each.reason for each in found.excluded if each.arn == decision.resource), "it is gone")
+    return next((each.reason for each in inventory.excluded if each.arn == decision.resource), "it is gone")

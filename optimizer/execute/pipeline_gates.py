@@ -105,8 +105,8 @@ def rejected_since(
         return None
     for state in aws.codepipeline.get_pipeline_state(name=pipeline)["stageStates"]:
         execution = state.get("latestExecution", {}).get("pipelineExecutionId")
-        shown = [each.get("latestExecution", {}) for each in state.get("actionStates", [])]
-        failed = any(each.get("status") == "Failed" for each in shown)
+        executions = [each.get("latestExecution", {}) for each in state.get("actionStates", [])]
+        failed = any(each.get("status") == "Failed" for each in executions)
         if state.get("stageName") != stage or execution is None or not failed:
             continue
         with suppress(WrongState):  # another action of the stage failed

@@ -48,9 +48,9 @@ def take_inventory(
     for region in regions:
         here = aws.at(region)
         for kind in kinds:
-            found = [each for each in resource_kinds()[kind].find(here, selection) if each[1] not in seen]
-            known = _tags_of(here, kind, [arn for _, arn, _ in found])
-            for name, arn, attributes in found:
+            resources = [each for each in resource_kinds()[kind].find(here, selection) if each[1] not in seen]
+            known = _tags_of(here, kind, [arn for _, arn, _ in resources])
+            for name, arn, attributes in resources:
                 if arn in seen:
                     continue
                 seen.add(arn)
@@ -75,8 +75,8 @@ def named(kind: Kind, arn: str, region: str) -> Governed:
 
 def owner_of(aws: Aws, governed: Governed) -> str | None:
     """Why the resource is not ours to change now; None when it is. Reads native tags, parts included."""
-    found = ownership_of(aws, governed)
-    return None if found.answer is Answer.OURS else found.reason
+    owner = ownership_of(aws, governed)
+    return None if owner.answer is Answer.OURS else owner.reason
 
 
 def ownership_of(aws: Aws, governed: Governed, touched: Iterable[Touched] = ()) -> Ownership:

@@ -105,13 +105,13 @@ def read_metrics(aws: Aws, queries: Sequence[Query], start: datetime, end: datet
     Calls are filled to CloudWatch's limits across periods, with all statistics of a metric in one
     call, since the metric is what is billed. Raises AwsFailed when CloudWatch leaves a series out.
     """
-    asked = tuple(dict.fromkeys(queries))
-    unit = max((query.period for query in asked), default=60)
+    wanted = tuple(dict.fromkeys(queries))
+    unit = max((query.period for query in wanted), default=60)
     start, end = _rounded(start, unit), _rounded(end, unit)
     if start >= end:  # not one whole period, as right after a change: CloudWatch would refuse to be asked
-        nothing = {(query, name): _empty(query) for query in asked for name in query.statistics}
-        return Measurements(start, end, nothing, 0, len(asked))
-    batches = list(_batches(asked, aws.region, round((end - start).total_seconds())))
+        nothing = {(query, name): _empty(query) for query in wanted for name in query.statistics}
+        return Measurements(start, end, nothing, 0, len(wanted))
+    batches = list(_batches(wanted, aws.region, round((end - start).total_seconds())))
     clients = {region: aws.at(region).metrics for region in {batch.region for batch in batches}}
 
     def read(batch: _Batch) -> tuple[dict[tuple[Query, str], Series], int]:
@@ -123,7 +123,7 @@ def read_metrics(aws: Aws, queries: Sequence[Query], start: datetime, end: datet
     else:
         answers = [read(batch) for batch in batches]
     series = {key: each for answer, _ in answers for key, each in answer.items()}
-    return Measurements(start, end, series, sum(calls for _, calls in answers), len(asked))
+    return Measurements(start, end, series, sum(calls for _, calls in answers), len(wanted))
 
 
 def _empty(query: Query) -> Series:
@@ -169,14 +169,16 @@ def health_samples(
         return Samples(zone=zone)
     whole = (("LoadBalancer", load_balancer.arn.split(":loadbalancer/", 1)[1]),)
     region = load_balancer.region
-    parts = {name.split("/")[1]: _asked((*whole, ("TargetGroup", name)), _OF_TARGETS, region) for name in target_groups}
-    asked = _asked(whole, _OF_BALANCER, region)
-    measured = read_metrics(aws, [query for part in (asked, *parts.values()) for query in part], start, end)
+    parts = {
+        name.split("/")[1]: _fields((*whole, ("TargetGroup", name)), _OF_TARGETS, region) for name in target_groups
+    }
+    fields = _fields(whole, _OF_BALANCER, region)
+    measured = read_metrics(aws, [query for part in (fields, *parts.values()) for query in part], start, end)
     groups = {name: _samples(measured, part) for name, part in parts.items()}
-    return Samples(_samples(measured, asked), groups, zone)
+    return Samples(_samples(measured, fields), groups, zone)
 
 
-def _asked(
+def _fields(
     dimensions: tuple[tuple[str, str], ...], metrics: Sequence[tuple[str, str, str]], region: str
 ) -> dict[Query, str]:
     """The field of a sample that each query fills."""
@@ -186,10 +188,10 @@ def _asked(
     }
 
 
-def _samples(measured: Measurements, asked: Mapping[Query, str]) -> list[Sample]:
+def _samples(measured: Measurements, fields: Mapping[Query, str]) -> list[Sample]:
     first = int(measured.start.timestamp())
     count = int(measured.end.timestamp() - first) // HEALTH_PERIOD
-    read = {field: _filled(measured.of(query, query.statistics[0]), first, count) for query, field in asked.items()}
+    read = {field: _filled(measured.of(query, query.statistics[0]), first, count) for query, field in fields.items()}
     read["p99_ms"] = [None if seconds is None else seconds * 1000 for seconds in read["p99_ms"]]
     read.setdefault("elb_5xx", [None] * count)
     return [
@@ -233,7 +235,7 @@ def _read(
     client: CloudWatchClient, batch: _Batch, start: datetime, end: datetime
 ) -> tuple[dict[tuple[Query, str], Series], int]:
     """One call, and the pages after it, should CloudWatch page all the same."""
-    found: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = defaultdict(list)
+    datapoints: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = defaultdict(list)
     status: dict[str, str] = {}
     request: dict[str, Any] = {
         "MetricDataQueries": [_wanted(f"q{n}", *each) for n, each in enumerate(batch.asked)],
@@ -247,7 +249,7 @@ def _read(
         calls += 1
         for result in answer["MetricDataResults"]:
             status[result["Id"]] = result.get("StatusCode", "Complete")
-            found[result["Id"]].append(
+            datapoints[result["Id"]].append(
                 (np.array(result.get("Timestamps", []), np.float64), np.array(result.get("Values", []), np.float64))
             )
         if not answer.get("NextToken"):
@@ -259,7 +261,7 @@ def _read(
                 f"cloudwatch GetMetricData answered {answered} for {statistic} of {query.namespace} {query.name} "
                 f"{dict(query.dimensions)} in {batch.region}. Run it again; then look at the role's permissions."
             )
-    return {key: _series(found[f"q{n}"], key[0].period) for n, key in enumerate(batch.asked)}, calls
+    return {key: _series(datapoints[f"q{n}"], key[0].period) for n, key in enumerate(batch.asked)}, calls
 
 
 def _series(pages: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], period: int) -> Series:

@@ -55,5 +55,5 @@ def _context(conditions: Mapping[str, Mapping[str, str | list[str]]]) -> Iterato
             values = ["x"] if operator == "Null" else [wanted] if isinstance(wanted, str) else wanted[:1]
             many = operator.startswith(("ForAnyValue:", "ForAllValues:"))
             kind = "boolean" if operator == "Bool" else "stringList" if many else "string"
-            shown = [each.replace("*", "x") for each in values]
-            yield {"ContextKeyName": key, "ContextKeyValues": shown, "ContextKeyType": kind}
+            examples = [each.replace("*", "x") for each in values]
+            yield {"ContextKeyName": key, "ContextKeyValues": examples, "ContextKeyType": kind}

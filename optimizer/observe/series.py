@@ -53,11 +53,11 @@ def together(series: Sequence[Series]) -> Series:
 
 def larger(one: Series, other: Series) -> Series:
     """Period by period, the larger of the two; of one alone where the other has no datapoint."""
-    found = dict(zip(one.at.tolist(), one.values.tolist(), strict=True))
+    values = dict(zip(one.at.tolist(), one.values.tolist(), strict=True))
     for at, value in zip(other.at.tolist(), other.values.tolist(), strict=True):
-        found[at] = max(value, found.get(at, value))
-    at = np.array(sorted(found), np.int64)
-    return Series(at, np.array([found[each] for each in at.tolist()]), one.period or other.period)
+        values[at] = max(value, values.get(at, value))
+    at = np.array(sorted(values), np.int64)
+    return Series(at, np.array([values[each] for each in at.tolist()]), one.period or other.period)
 
 
 def scaled(series: Series, factors: Values) -> Series:
@@ -80,13 +80,13 @@ def total(series: Sequence[Series]) -> float | None:
 
 def highest_p95_or_lately(series: Sequence[Series]) -> float | None:
     """The highest of the percentiles over all periods or the newest day."""
-    return max(found for each in series if (found := p95_or_lately(each)) is not None) if _all_there(series) else None
+    return max(rate for each in series if (rate := p95_or_lately(each)) is not None) if _all_there(series) else None
 
 
 def rate_p95(series: Sequence[Series]) -> float | None:
     """p95, over all periods or the newest day, of what all together count in a second."""
-    found = p95_or_lately(together(series)) if _all_there(series) else None
-    return None if found is None else found / series[0].period
+    rate = p95_or_lately(together(series)) if _all_there(series) else None
+    return None if rate is None else rate / series[0].period
 
 
 def peak_rate(series: Sequence[Series]) -> float | None:

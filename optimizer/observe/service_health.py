@@ -45,14 +45,14 @@ class ServiceHealth:
 
     def samples(self, start: datetime, end: datetime) -> Samples:
         """Settled 5-minute samples; none when no governed load balancer is there to measure."""
-        zone, measured = self.policy.calendar.zone, self._found()
+        zone, measured = self.policy.calendar.zone, self._balancer()
         if measured is None:
             return Samples(zone=zone)
         return health_samples(
             self.aws, measured.balancer, start, end, target_groups=measured.groups, zone=zone, settling=SETTLING
         )
 
-    def _found(self) -> Measured | None:
+    def _balancer(self) -> Measured | None:
         """The load balancer, looked for once an hour; anew each time while there is none."""
         now = self.aws.clock.now()
         if not self._measured or now - self._measured[0].at >= FOUND_AGAIN:
@@ -67,5 +67,5 @@ class ServiceHealth:
 
 def _target_groups(aws: Aws, balancer: Governed) -> list[str]:
     """As the metrics name them: targetgroup/NAME/ID."""
-    shown = aws.elbv2.describe_target_groups(LoadBalancerArn=balancer.arn)["TargetGroups"]
-    return sorted(each["TargetGroupArn"].rsplit(":", 1)[1] for each in shown)
+    groups = aws.elbv2.describe_target_groups(LoadBalancerArn=balancer.arn)["TargetGroups"]
+    return sorted(each["TargetGroupArn"].rsplit(":", 1)[1] for each in groups)

@@ -45,10 +45,10 @@ class TierUse:
 def tiers_of(aws: Aws) -> tuple[str, ...]:
     """The tiers that the application names, the first first; none when it names none."""
     try:
-        found = aws.ssm.get_parameter(Name=DECLARATION)["Parameter"]["Value"]
+        value = aws.ssm.get_parameter(Name=DECLARATION)["Parameter"]["Value"]
     except aws.ssm.exceptions.ParameterNotFound:
         return ()
-    return tuple(name for each in found.split(",") if (name := each.strip()))
+    return tuple(name for each in value.split(",") if (name := each.strip()))
 
 
 def tenants_now(aws: Aws) -> int | None:
@@ -60,13 +60,13 @@ def tenants_now(aws: Aws) -> int | None:
 
 def tier_uses(aws: Aws, start: datetime, end: datetime, first_change: datetime) -> tuple[TierUse, ...]:
     """Every tier from `start` to `end`, against the same hours of the four weeks before `first_change`."""
-    found = []
+    uses = []
     for tier in tiers_of(aws):
         after = _read(aws, tier, start, end)
         before = _read(aws, tier, first_change - COMPARED_WEEKS * WEEK, first_change)
         hours = {int(at // 3600) % 168 for at in after.of(_query(tier, "Requests"), "Sum").at}
-        found.append(TierUse(tier, _tenants(after, tier), _figures(before, tier, hours), _figures(after, tier, hours)))
-    return tuple(found)
+        uses.append(TierUse(tier, _tenants(after, tier), _figures(before, tier, hours), _figures(after, tier, hours)))
+    return tuple(uses)
 
 
 def _query(tier: str, name: str) -> Query:
@@ -75,8 +75,8 @@ def _query(tier: str, name: str) -> Query:
 
 
 def _read(aws: Aws, tier: str, start: datetime, end: datetime) -> Measurements:
-    asked = [_query(tier, name) for name in ("Requests", "Errors", "Latency", "Tenants")]
-    return read_metrics(aws, asked, start, end)
+    queries = [_query(tier, name) for name in ("Requests", "Errors", "Latency", "Tenants")]
+    return read_metrics(aws, queries, start, end)
 
 
 def _figures(measured: Measurements, tier: str, hours: set[int]) -> Figures:

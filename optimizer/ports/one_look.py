@@ -58,10 +58,10 @@ class _Client:
     def __getattr__(self, name: str) -> Any:
         if name == "get_paginator":
             return self._paginator
-        found = getattr(self._client, name)
+        attribute = getattr(self._client, name)
         if name not in self._client.meta.method_to_api_mapping or name in DATA:
-            return found
-        return self._read(name, found) if name.startswith(READS) else self._call(found)
+            return attribute
+        return self._read(name, attribute) if name.startswith(READS) else self._call(attribute)
 
     def _paginator(self, name: str) -> Any:
         pages = self._client.get_paginator(name)
@@ -70,10 +70,10 @@ class _Client:
 
     def _read(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def read(**parameters: Any) -> Any:
-            asked = (self._place, name, repr(sorted(parameters.items())))
-            if asked not in self._answers:
-                self._answers[asked] = call(**parameters)
-            return deepcopy(self._answers[asked])
+            key = (self._place, name, repr(sorted(parameters.items())))
+            if key not in self._answers:
+                self._answers[key] = call(**parameters)
+            return deepcopy(self._answers[key])
 
         return read
 

@@ -74,22 +74,24 @@ class TemplateUpdate:
         if same_template(deployed, stack.template):
             return False
         change_set = self._proposed(changes, stack.template)
-        found = _refused(changes, change_set, stack.template)
-        if found and adoptable(found, deployed, stack.template):
+        harmful = _refused(changes, change_set, stack.template)
+        if harmful and adoptable(harmful, deployed, stack.template):
             changes.discard(change_set)
-            self._let_go(changes, found)
+            self._let_go(changes, harmful)
             change_set = self._proposed(changes, stack.template)
-            found = _refused(changes, change_set, stack.template)
-        self._execute(changes, change_set, stack.template, found)
+            harmful = _refused(changes, change_set, stack.template)
+        self._execute(changes, change_set, stack.template, harmful)
         return True
 
-    def _let_go(self, changes: StackChanges, found: Sequence[Refusal]) -> None:
+    def _let_go(self, changes: StackChanges, harmful: Sequence[Refusal]) -> None:
         """Bring the stack to its template but for these resources, retained; references to them become literal."""
-        leaving = {each.change.logical_id: each.change.physical_id for each in found}
+        leaving = {each.change.logical_id: each.change.physical_id for each in harmful}
         known = references_to(changes.aws, changes.stack.template, leaving)
         without = left(changes.stack.template, leaving, known)
-        told = ", ".join(sorted(leaving.values()))
-        self.note(f"{changes.stack.name}: CloudFormation cannot read all of {told}: it leaves and is imported as it is")
+        names = ", ".join(sorted(leaving.values()))
+        self.note(
+            f"{changes.stack.name}: CloudFormation cannot read all of {names}: it leaves and is imported as it is"
+        )
         change_set = self._proposed(changes, without)
         self._execute(changes, change_set, without, _refused(changes, change_set, without))
 
@@ -103,16 +105,16 @@ class TemplateUpdate:
         return change_set
 
     def _execute(
-        self, changes: StackChanges, change_set: ChangeSet, template: Template, found: Sequence[Refusal]
+        self, changes: StackChanges, change_set: ChangeSet, template: Template, harmful: Sequence[Refusal]
     ) -> None:
         """Execute it when nothing was refused; else throw it away and raise ReconcileRefused."""
         stack = changes.stack
-        if found:
+        if harmful:
             changes.discard(change_set)
-            self.note(f"{stack.name}: the change set {change_set.name} was refused: {found[0]}")
+            self.note(f"{stack.name}: the change set {change_set.name} was refused: {harmful[0]}")
             raise ReconcileRefused(
                 f"{stack.name}: its change set would not leave everything as it is:\n"
-                + "\n".join(f"  {each}" for each in found)
+                + "\n".join(f"  {each}" for each in harmful)
                 + "\nNothing was executed. See docs/runbook.md, Reconcile was refused."
             )
         self.allow()

@@ -43,10 +43,12 @@ def compare(stacks: Sequence[Stack], production: Aws) -> DriftReport:
     return report
 
 
-def difference_table(found: Sequence[Difference]) -> str:
+def difference_table(listed: Sequence[Difference]) -> str:
     """The differences as aligned columns: where, what, what the code says, what is there."""
     rows = [("resource", "property", "code", "account")]
-    rows += [(f"{each.stack}/{each.name}", each.property, _short(each.declared), _short(each.actual)) for each in found]
+    rows += [
+        (f"{each.stack}/{each.name}", each.property, _short(each.declared), _short(each.actual)) for each in listed
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

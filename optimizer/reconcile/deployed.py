@@ -52,12 +52,14 @@ class DeployedReferences:
     def _physical_ids(self) -> Mapping[str, str]:
         pages = self.aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.place.stack)
         try:
-            shown = [each for page in pages for each in page["StackResourceSummaries"]]
+            summaries = [each for page in pages for each in page["StackResourceSummaries"]]
         except ClientError as error:
             if _is_absent(error):
                 return {}
             raise
-        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in shown if "PhysicalResourceId" in each}
+        return {
+            each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries if "PhysicalResourceId" in each
+        }
 
     @cached_property
     def _exports(self) -> Mapping[str, str]:
@@ -84,16 +86,16 @@ class DeployedReferences:
 
     def output(self, stack: str, region: str, name: str) -> Json:
         try:
-            shown = self.aws.at(region).cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+            described = self.aws.at(region).cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         except ClientError as error:
             if _is_absent(error):
                 raise Unresolved(f"stack {stack} is not deployed in {region}") from error
             raise
-        for output in shown.get("Outputs", []):
+        for output in described.get("Outputs", []):
             if output["OutputKey"] == name:
                 return output["OutputValue"]
         raise Unresolved(f"stack {stack} in {region} has no output {name}")
 
     def zones(self, region: str) -> Sequence[str]:
-        shown = self.aws.at(region).ec2.describe_availability_zones()["AvailabilityZones"]
-        return sorted(zone["ZoneName"] for zone in shown)
+        described = self.aws.at(region).ec2.describe_availability_zones()["AvailabilityZones"]
+        return sorted(zone["ZoneName"] for zone in described)

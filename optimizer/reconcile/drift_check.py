@@ -41,36 +41,36 @@ class DriftAnswer:
 
 def ask_stacks(production: Aws, regions: Sequence[str]) -> DriftAnswer:
     """Ask every stack of the platform. Raises ReconcileRefused for one that takes no change set."""
-    asked = [stack for region in regions for stack in _stacks(production, region)]
-    found = [
+    stacks = [stack for region in regions for stack in _stacks(production, region)]
+    held = [
         Doubt(stack.name, stack.region, each)
-        for stack in asked
+        for stack in stacks
         for each in doubts(_changes(production.at(stack.region), stack))
     ]
-    return DriftAnswer(tuple(stack.name for stack in asked), tuple(found))
+    return DriftAnswer(tuple(stack.name for stack in stacks), tuple(held))
 
 
-def held_text(found: Sequence[Doubt]) -> str:
+def held_text(held: Sequence[Doubt]) -> str:
     """Why the plan is held, a line for each resource."""
     return (
         "the plan is held. CloudFormation would change what nobody changed:\n"
-        + "\n".join(f"  {each}" for each in found)
+        + "\n".join(f"  {each}" for each in held)
         + "\nNothing was changed. See docs/runbook.md, The plan is held by CloudFormation."
     )
 
 
-def plan_held(found: Sequence[Doubt]) -> Notice:
+def plan_held(held: Sequence[Doubt]) -> Notice:
     """The mail that says so, once for the same findings."""
-    text = held_text(found)
-    subject = f"tap: the plan is held, CloudFormation would change {found[0].stack}"
+    text = held_text(held)
+    subject = f"tap: the plan is held, CloudFormation would change {held[0].stack}"
     return Notice(f"drift#{fingerprint(text, 12)}", subject, text)
 
 
 def _stacks(production: Aws, region: str) -> Iterator[Stack]:
     pages = production.at(region).cloudformation.get_paginator("describe_stacks").paginate()
-    for shown in (each for page in pages for each in page["Stacks"]):
-        if is_reconciled(shown["StackName"]):
-            yield Stack(shown["StackName"], production.account, region, "", {"Resources": {}}, {})
+    for described in (each for page in pages for each in page["Stacks"]):
+        if is_reconciled(described["StackName"]):
+            yield Stack(described["StackName"], production.account, region, "", {"Resources": {}}, {})
 
 
 def _changes(production: Aws, stack: Stack) -> Sequence[Change]:

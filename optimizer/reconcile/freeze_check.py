@@ -74,10 +74,10 @@ def _refuse_losses(stacks: Sequence[Stack], at: Callable[[str], Aws], changed: S
         changes = StackChanges(at(stack.region), stack, keep=lambda: None)
         if changes.deployed() is None:
             continue  # nothing of it is there to be lost
-        if found := losses(changes.foresee(stack.template)):
+        if lost := losses(changes.foresee(stack.template)):
             raise AssemblyRefused(
                 f"{stack.name}: deploying it would lose data, and no override lifts that:\n"
-                + "\n".join(f"  {each}" for each in found)
+                + "\n".join(f"  {each}" for each in lost)
                 + "\nNothing was deployed. Reconcile the accepted phase first, or take the change out of the commit."
             )
 

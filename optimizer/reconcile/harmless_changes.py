@@ -99,8 +99,8 @@ def refusals(changes: Sequence[Change], wanted: Template, unmoved: frozenset[str
     imported = frozenset(each.logical_id for each in changes if each.action == "Import")
     gone = frozenset(each.physical_id for each in changes if (each.action, each.type) == ("Remove", "AWS::IAM::Role"))
     seen = _Seen(wanted["Resources"], versions, imported, unmoved, gone)
-    found = ((change, _refusal(change, seen)) for change in changes)
-    return tuple(Refusal(change, reason) for change, reason in found if reason)
+    judged = ((change, _refusal(change, seen)) for change in changes)
+    return tuple(Refusal(change, reason) for change, reason in judged if reason)
 
 
 STATEFUL = (
@@ -118,15 +118,15 @@ STATEFUL = (
 
 def losses(changes: Sequence[Change]) -> tuple[Refusal, ...]:
     """The changes that would replace or delete something that holds data."""
-    found = ((each, _loss(each)) for each in changes if each.type in STATEFUL)
-    return tuple(Refusal(change, reason) for change, reason in found if reason)
+    judged = ((each, _loss(each)) for each in changes if each.type in STATEFUL)
+    return tuple(Refusal(change, reason) for change, reason in judged if reason)
 
 
 def _loss(change: Change) -> str | None:
     if change.action == "Remove" and change.policy != "Retain":
         return f"it would be deleted ({change.policy or 'no policy told'})"
     if change.action not in ("Add", "Import", "Remove") and change.replacement in ("True", "Conditional"):
-        return f"it would be replaced (Replacement {change.replacement}): {_told(change.real) or change.action}"
+        return f"it would be replaced (Replacement {change.replacement}): {_in_words(change.real) or change.action}"
     return None
 
 
@@ -148,7 +148,7 @@ def _is_capacity(change: Change) -> bool:
 
 
 def _doubt(change: Change) -> str:
-    what = _told(change.real) or change.action
+    what = _in_words(change.real) or change.action
     replaced = (
         f", and replace it (Replacement {change.replacement})" if change.replacement not in (None, "False") else ""
     )
@@ -233,7 +233,7 @@ def _modified(change: Change, seen: _Seen) -> str | None:
         return None if _of_lost_indexes(change) else "its new policy differs in more than indexes that are gone"
     if "Modify" in FOLLOWERS.get(change.type, ()):
         return None
-    return f"it would be changed: {_told(change.real) or 'no property told'}"
+    return f"it would be changed: {_in_words(change.real) or 'no property named'}"
 
 
 def _group(change: Change, seen: _Seen) -> str | None:
@@ -246,7 +246,7 @@ def _group(change: Change, seen: _Seen) -> str | None:
     if replacing := {"AutoScalingReplacingUpdate", "AutoScalingRollingUpdate"} & policy.keys():
         return f"its update policy would replace its instances ({', '.join(sorted(replacing))})"
     if not change.details:
-        return "no property told"
+        return "no property named"
     return next((reason for each in change.real if (reason := _of_group(each, seen))), None)
 
 
@@ -256,7 +256,7 @@ def _of_group(detail: Detail, seen: _Seen) -> str | None:
     if detail.property == "DesiredCapacity" and detail.evaluation == "Static":
         moved = f"scaling moved its capacity from the recorded {detail.after} to {detail.before}"
         return None if _rises(detail) else f"{moved}, which would be taken back: reconcile when it is there again"
-    return f"it would be changed: {_told([detail])}"
+    return f"it would be changed: {_in_words([detail])}"
 
 
 def _source(detail: Detail) -> str | None:
@@ -297,7 +297,7 @@ def _policy_document(context: str | None) -> Mapping[str, Any] | None:
     return document if isinstance(document, Mapping) else None
 
 
-def _told(details: Sequence[Detail]) -> str:
+def _in_words(details: Sequence[Detail]) -> str:
     return ", ".join(
         f"{each.property or each.attribute} from {each.before or '?'} to {each.after or '?'}"
         + (" (as deployed before: the actual value cannot be read)" if each.before_from == PREVIOUS else "")

@@ -28,12 +28,12 @@ def lost_resources(before: Document, after: Document) -> frozenset[str] | None:
 
 def _by_meaning(document: Document) -> Mapping[str, frozenset[str]]:
     """The resources of each statement, by all else that it says."""
-    found: dict[str, frozenset[str]] = {}
+    by_meaning: dict[str, frozenset[str]] = {}
     for each in _statements(document):
         rest = {name: part for name, part in each.items() if name not in ("Action", "Resource", "Sid")}
         meaning = json.dumps({**rest, "Action": sorted(_listed(each, "Action"))}, sort_keys=True)
-        found[meaning] = found.get(meaning, frozenset()) | frozenset(_listed(each, "Resource"))
-    return found
+        by_meaning[meaning] = by_meaning.get(meaning, frozenset()) | frozenset(_listed(each, "Resource"))
+    return by_meaning
 
 
 def _statements(document: Document) -> Sequence[Document]:

@@ -26,9 +26,9 @@ Known = Mapping[tuple[str, str], str]
 """What `Fn::GetAtt` gives, by logical id and attribute."""
 
 
-def adoptable(found: Sequence[Refusal], deployed: Template, wanted: Template) -> bool:
+def adoptable(harmful: Sequence[Refusal], deployed: Template, wanted: Template) -> bool:
     """Whether all that was refused is refused only because CloudFormation takes an old value for the actual one."""
-    return all(_unread(each) and _stays(each, deployed) and _stays(each, wanted) for each in found)
+    return all(_unread(each) and _stays(each, deployed) and _stays(each, wanted) for each in harmful)
 
 
 def _unread(refusal: Refusal) -> bool:
@@ -70,7 +70,7 @@ def _literal(value: Json, leaving: Mapping[str, str], known: Known) -> Json:
         case {"Fn::GetAtt": [str(logical_id), str(name)]} if logical_id in leaving:
             return known[logical_id, name]
         case {"Fn::Sub": str(text)} if len(value) == 1:
-            return {"Fn::Sub": _VARIABLE.sub(lambda found: _variable(found, leaving, known), text)}
+            return {"Fn::Sub": _VARIABLE.sub(lambda match: _variable(match, leaving, known), text)}
         case dict():
             return {name: _literal(part, leaving, known) for name, part in value.items()}
         case list():
@@ -79,24 +79,24 @@ def _literal(value: Json, leaving: Mapping[str, str], known: Known) -> Json:
             return value
 
 
-def _variable(found: re.Match[str], leaving: Mapping[str, str], known: Known) -> str:
-    logical_id, _, name = found[1].partition(".")
+def _variable(match: re.Match[str], leaving: Mapping[str, str], known: Known) -> str:
+    logical_id, _, name = match[1].partition(".")
     if logical_id not in leaving:
-        return found[0]
+        return match[0]
     return known[logical_id, name] if name else leaving[logical_id]
 
 
 def attributes(template: Template, leaving: Mapping[str, str]) -> frozenset[tuple[str, str]]:
     """The attributes of `leaving` that the rest of the template refers to."""
-    found: set[tuple[str, str]] = set()
+    references: set[tuple[str, str]] = set()
 
     def look(value: Json) -> None:
         match value:
             case {"Fn::GetAtt": [str(logical_id), str(name)]} if logical_id in leaving:
-                found.add((logical_id, name))
+                references.add((logical_id, name))
             case {"Fn::Sub": str(text)}:
                 pairs = (each[1].partition(".") for each in _VARIABLE.finditer(text))
-                found.update((pair[0], pair[2]) for pair in pairs if pair[0] in leaving and pair[2])
+                references.update((pair[0], pair[2]) for pair in pairs if pair[0] in leaving and pair[2])
             case dict():
                 for part in value.values():
                     look(part)
@@ -106,4 +106,4 @@ def attributes(template: Template, leaving: Mapping[str, str]) -> frozenset[tupl
 
     look({name: part for name, part in template["Resources"].items() if name not in leaving})
     look(template.get("Outputs", {}))
-    return frozenset(found)
+    return frozenset(references)

@@ -67,11 +67,11 @@ class StackChanges:
 
     def settle(self) -> None:
         """Wait for an update that is under way. Raises ReconcileRefused for a stack that takes no update."""
-        shown = self._until(lambda stack: not _in_progress(stack), "finish what it is doing", EXECUTED_WITHIN)
-        if shown["StackStatus"] not in READY:
+        current = self._until(lambda stack: not _in_progress(stack), "finish what it is doing", EXECUTED_WITHIN)
+        if current["StackStatus"] not in READY:
             raise ReconcileRefused(
-                f"{self.stack.name} in {self.stack.region} is {shown['StackStatus']}: "
-                f"{shown.get('StackStatusReason', 'no reason told')}. Bring it out of that state by hand "
+                f"{self.stack.name} in {self.stack.region} is {current['StackStatus']}: "
+                f"{current.get('StackStatusReason', 'no reason told')}. Bring it out of that state by hand "
                 "(docs/runbook.md, A stack that is stuck), then reconcile again."
             )
 
@@ -81,19 +81,19 @@ class StackChanges:
         A change set of the same name that a crash left is thrown away: the account may have changed since.
         """
         name = f"{PREFIX}-{fingerprint(template, 16)}"
-        told = "Brings the template after the account; made by the cost optimizer"
-        return self._made(name, told, DRIFT_AWARE, ImportExistingResources=True, **self._template(template))
+        description = "Brings the template after the account; made by the cost optimizer"
+        return self._made(name, description, DRIFT_AWARE, ImportExistingResources=True, **self._template(template))
 
     def ask(self) -> tuple[Change, ...]:
         """The changes of a drift-aware change set although the template stays the deployed one; it is thrown away."""
         name = f"{PREFIX}-asked"
-        told = "Asks what drift CloudFormation sees; never executed"
-        return self._thrown_away(self._made(name, told, DRIFT_AWARE, UsePreviousTemplate=True))
+        description = "Asks what drift CloudFormation sees; never executed"
+        return self._thrown_away(self._made(name, description, DRIFT_AWARE, UsePreviousTemplate=True))
 
     def foresee(self, template: Template) -> tuple[Change, ...]:
         """The changes of an ordinary deployment of `template`, as the pipeline would make it; thrown away."""
-        told = "Asks what a deployment would change; never executed"
-        return self._thrown_away(self._made(f"{PREFIX}-foreseen", told, {}, **self._template(template)))
+        description = "Asks what a deployment would change; never executed"
+        return self._thrown_away(self._made(f"{PREFIX}-foreseen", description, {}, **self._template(template)))
 
     def _thrown_away(self, change_set: ChangeSet | None) -> tuple[Change, ...]:
         if change_set is None:
@@ -113,9 +113,9 @@ class StackChanges:
             Capabilities=["CAPABILITY_NAMED_IAM"],
             **template,
         )
-        shown = self._described(name)
-        if shown["Status"] == "FAILED":
-            reason = shown.get("StatusReason", "")
+        described = self._described(name)
+        if described["Status"] == "FAILED":
+            reason = described.get("StatusReason", "")
             self._delete(name)
             if reason.startswith(NO_CHANGES):
                 return None
@@ -134,7 +134,7 @@ class StackChanges:
 
     def execute(self, change_set: ChangeSet, template: Template) -> None:
         """Execute it, until the stack is at `template`. Raises MoveFailed when it rolled back or takes too long."""
-        before = self._shown().get("LastUpdatedTime")
+        before = self._stack().get("LastUpdatedTime")
         self._client.execute_change_set(
             ChangeSetName=change_set.name,
             StackName=self.stack.name,
@@ -146,10 +146,10 @@ class StackChanges:
                 return False
             return _ended_badly(stack, before) or same_template(self.deployed(), template)
 
-        shown = self._until(over, f"take the change set {change_set.name}", EXECUTED_WITHIN)
+        current = self._until(over, f"take the change set {change_set.name}", EXECUTED_WITHIN)
         if not same_template(self.deployed(), template):
             raise MoveFailed(
-                f"{self.stack.name}: the change set {change_set.name} ended as {shown['StackStatus']}: "
+                f"{self.stack.name}: the change set {change_set.name} ended as {current['StackStatus']}: "
                 f"{self._why()}. Nothing harmful was requested of it; see the stack's events, then reconcile again."
             )
 
@@ -161,14 +161,14 @@ class StackChanges:
     def _client(self) -> CloudFormationClient:
         return self.aws.cloudformation
 
-    def _shown(self) -> StackTypeDef:
+    def _stack(self) -> StackTypeDef:
         return self._client.describe_stacks(StackName=self.stack.name)["Stacks"][0]
 
     def _until(self, reached: Callable[[StackTypeDef], bool], what: str, within: timedelta) -> StackTypeDef:
         deadline = self.aws.clock.now() + within
-        while not reached(shown := self._shown()):
-            self._wait(deadline, what, shown["StackStatus"])
-        return shown
+        while not reached(current := self._stack()):
+            self._wait(deadline, what, current["StackStatus"])
+        return current
 
     def _wait(self, deadline: datetime, what: str, status: str) -> None:
         if self.aws.clock.now() >= deadline:
@@ -183,10 +183,10 @@ class StackChanges:
         """The change set, once CloudFormation has made it or failed to."""
         deadline = self.aws.clock.now() + PROPOSED_WITHIN
         while True:
-            shown = self._client.describe_change_set(ChangeSetName=name, StackName=self.stack.name)
-            if shown["Status"] in ("CREATE_COMPLETE", "FAILED"):
-                return shown
-            self._wait(deadline, "propose a change set", shown["Status"])
+            described = self._client.describe_change_set(ChangeSetName=name, StackName=self.stack.name)
+            if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
+                return described
+            self._wait(deadline, "propose a change set", described["Status"])
 
     def _delete(self, name: str) -> None:
         """Delete a change set, if there is one, and wait until it is gone: its name is needed."""
@@ -234,9 +234,9 @@ class StackChanges:
         return failed[-1].get("ResourceStatusReason", "no reason told") if failed else "no event tells why"
 
 
-def read_change(told: Mapping[str, Any]) -> Change:
+def read_change(described: Mapping[str, Any]) -> Change:
     """One change as DescribeChangeSet tells it (API_Change)."""
-    change: Mapping[str, Any] = told.get("ResourceChange", {})
+    change: Mapping[str, Any] = described.get("ResourceChange", {})
     return Change(
         action=change.get("Action", "?"),
         logical_id=change.get("LogicalResourceId", "?"),
@@ -252,14 +252,14 @@ def read_change(told: Mapping[str, Any]) -> Change:
     )
 
 
-def _detail(told: Mapping[str, Any]) -> Detail:
-    target = told.get("Target", {})
+def _detail(described: Mapping[str, Any]) -> Detail:
+    target = described.get("Target", {})
     return Detail(
         attribute=target.get("Attribute", "?"),
         property=target.get("Name", ""),
         kind=target.get("AttributeChangeType"),
-        evaluation=told.get("Evaluation", "Dynamic"),
-        cause=told.get("CausingEntity"),
+        evaluation=described.get("Evaluation", "Dynamic"),
+        cause=described.get("CausingEntity"),
         before=target.get("BeforeValue"),
         after=target.get("AfterValue"),
         before_from=target.get("BeforeValueFrom"),

@@ -88,7 +88,7 @@ POSTGRESQL, MYSQL = "aurora-postgresql", "aurora-mysql"
 
 def database_class(name: str, engine: str = POSTGRESQL) -> DatabaseClass | None:
     """The capacities of a class under an engine of Aurora; None where no guide's table here has it."""
-    found = DATABASE_CLASSES.get(name)
-    if found is None or engine == POSTGRESQL:
-        return found
-    return replace(found, max_connections=_MYSQL_CONNECTIONS[found.memory_gib]) if engine == MYSQL else None
+    capacities = DATABASE_CLASSES.get(name)
+    if capacities is None or engine == POSTGRESQL:
+        return capacities
+    return replace(capacities, max_connections=_MYSQL_CONNECTIONS[capacities.memory_gib]) if engine == MYSQL else None

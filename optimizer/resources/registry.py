@@ -22,7 +22,7 @@ def is_sized(sizing: Sizing, governed: Governed) -> bool:
 @cache
 def resource_kinds() -> Mapping[Kind, ResourceKind]:
     """Every kind with its declaration. Raises TypeError when a kind is declared twice, or not at all."""
-    found: dict[Kind, ResourceKind] = {}
+    kinds: dict[Kind, ResourceKind] = {}
     for folder in pkgutil.iter_modules(optimizer.resources.__path__):
         if not folder.ispkg:
             continue
@@ -30,14 +30,14 @@ def resource_kinds() -> Mapping[Kind, ResourceKind]:
             f"{optimizer.resources.__name__}.{folder.name}.kinds"
         ).KINDS
         for each in declared:
-            if each.kind in found:
+            if each.kind in kinds:
                 raise TypeError(f"the kind {each.kind.name} is declared twice, the second time in {folder.name}")
-            found[each.kind] = each
+            kinds[each.kind] = each
             if each.kind.value not in each.compared:
                 raise TypeError(f"{folder.name} does not say how a {each.words} really is ({each.kind.value})")
-    if missing := [each.name for each in Kind if each not in found]:
+    if missing := [each.name for each in Kind if each not in kinds]:
         raise TypeError(f"no folder of optimizer/resources/ declares the kinds {', '.join(missing)}")
-    return found
+    return kinds
 
 
 @cache

@@ -11,5 +11,5 @@ def scalable_targets(aws: Aws, service: str, resource: str) -> list[dict[str, An
     """The scaled dimensions of a resource, with their bounds; nothing where nobody registered it."""
     scaling = aws.session.client("application-autoscaling", region_name=aws.region, config=RETRIES)
     answer = scaling.describe_scalable_targets(ServiceNamespace=service, ResourceIds=[resource])
-    found: list[dict[str, Any]] = answer["ScalableTargets"]
-    return found
+    targets: list[dict[str, Any]] = answer["ScalableTargets"]
+    return targets

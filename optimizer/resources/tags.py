@@ -35,19 +35,19 @@ def ownership(touched: Iterable[Touched]) -> Ownership:
     """The owner of these. A tenant's tag on one of them decides; then what could not be read; a missing resource has
     none.
     """
-    found = OURS
+    owner = OURS
     try:
         for each in touched:
             try:
                 tags = each.read()
             except NOT_READ as error:
-                found = found if found.answer is Answer.UNREADABLE else unread(error)
+                owner = owner if owner.answer is Answer.UNREADABLE else unread(error)
                 continue
             if owned := tenant_tag(tags):
                 return Ownership(Answer.TENANT, f"its part {each.name} is owned by a tenant: tag {owned}")
     except NOT_READ as error:  # of the call that lists them: whatever it would have named behind it was not read
-        found = found if found.answer is Answer.UNREADABLE else _unlisted(error)
-    return found
+        owner = owner if owner.answer is Answer.UNREADABLE else _unlisted(error)
+    return owner
 
 
 def is_gone(error: BotoCoreError | ClientError) -> bool:
@@ -66,11 +66,11 @@ def unread(error: BotoCoreError | ClientError) -> Ownership:
     if is_gone(error):
         return OURS
     if code in _THROTTLED:
-        told = f"its owner cannot be read now: {error.operation_name} is throttled ({code})"
-        return Ownership(Answer.UNREADABLE, told, passes=True)
+        reason = f"its owner cannot be read now: {error.operation_name} is throttled ({code})"
+        return Ownership(Answer.UNREADABLE, reason, passes=True)
     if "State" in code or code in _BUSY:
-        told = f"its owner cannot be read now: it is being changed ({error.operation_name} answered {code})"
-        return Ownership(Answer.UNREADABLE, told, passes=True)
+        reason = f"its owner cannot be read now: it is being changed ({error.operation_name} answered {code})"
+        return Ownership(Answer.UNREADABLE, reason, passes=True)
     return Ownership(
         Answer.UNREADABLE, f"ownership unknown, so it counts as owned: {error.operation_name} answered {code}"
     )
@@ -106,11 +106,11 @@ def tagging_tags(aws: Aws, arns: Sequence[str]) -> dict[str, Tags]:
 
     It answers for up to 100 ARNs at once, and leaves out what never had a tag (API Reference, GetResources).
     """
-    found: dict[str, Tags] = {}
+    tags: dict[str, Tags] = {}
     for first in range(0, len(arns), 100):
-        shown = aws.tagging.get_resources(ResourceARNList=list(arns[first : first + 100]))
-        found |= {each["ResourceARN"]: flat(each.get("Tags", [])) for each in shown["ResourceTagMappingList"]}
-    return found
+        page = aws.tagging.get_resources(ResourceARNList=list(arns[first : first + 100]))
+        tags |= {each["ResourceARN"]: flat(each.get("Tags", [])) for each in page["ResourceTagMappingList"]}
+    return tags
 
 
 def touched_in_ec2(aws: Aws, ids: Sequence[str]) -> Iterator[Touched]:
@@ -122,4 +122,4 @@ def touched_in_ec2(aws: Aws, ids: Sequence[str]) -> Iterator[Touched]:
         )
         for tag in (each for page in pages for each in page["Tags"]):
             tags[tag["ResourceId"]][tag["Key"]] = tag.get("Value", "")
-    yield from (known(name, found) for name, found in tags.items())
+    yield from (known(name, own_tags) for name, own_tags in tags.items())

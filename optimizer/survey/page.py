@@ -44,69 +44,69 @@ REHEARSE = (
 )
 
 
-def history_of(found: Survey) -> History:
+def history_of(survey: Survey) -> History:
     """The survey as a history in which nothing has happened yet."""
     return History(
-        record=PlanRecord(found.plan, PlanState.PROPOSED, found.at),
+        record=PlanRecord(survey.plan, PlanState.PROPOSED, survey.at),
         phases=(),
         moves=(),
         events=(),
         windows={},
         sizing=SizingRecord(revision=0, sizing=Sizing.AS_DESIGNED),
-        cost_now=found.cost_now,
+        cost_now=survey.cost_now,
         before={},
-        evidence=found.evidence,
+        evidence=survey.evidence,
     )
 
 
-def survey_view(found: Survey) -> View:
+def survey_view(survey: Survey) -> View:
     """The page of a plan, without what only a pipeline has: a gate, phases, events."""
-    view = view_of(history_of(found), found.at)
+    view = view_of(history_of(survey), survey.at)
     rows = [
         ExcludedRow(resource_kinds()[each.kind].words, each.name, each.region, "; ".join(each.reasons))
-        for each in found.limits
+        for each in survey.limits
     ]
-    shown, more = split(rows)
+    first_rows, more = split(rows)
     return replace(
         view,
-        title=f"Survey of account {found.account}",
-        answer=_answer(found, view.costs),
+        title=f"Survey of account {survey.account}",
+        answer=_answer(survey, view.costs),
         stations=(),
         decisions=tuple(_surveyed(each) for each in view.decisions),
         more_decisions=tuple(_surveyed(each) for each in view.more_decisions),
         decisions_empty="There was nothing to decide: nothing was found that the actions know.",
         windows_empty="A survey changes nothing, so nothing had to be watched.",
         excluded_empty="No resource has to be left alone: no tenant's tag was found.",
-        money_notes=(*view.money_notes, *found.unread),
-        facts=_facts(found),
+        money_notes=(*view.money_notes, *survey.unread),
+        facts=_facts(survey),
         tenants=None,
-        not_carried_out=shown,
+        not_carried_out=first_rows,
         more_not_carried_out=more,
         not_carried_out_because=WHY_OURS,
         layout=LAYOUT,
     )
 
 
-def write_page(found: Survey, out: Path) -> Path:
+def write_page(survey: Survey, out: Path) -> Path:
     """Write the page and its evidence into `out`; returns the page's path."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / PAGE
-    path.write_text(render(survey_view(found)), encoding="utf-8")
-    write_evidence(history_of(found), out)
+    path.write_text(render(survey_view(survey)), encoding="utf-8")
+    write_evidence(history_of(survey), out)
     return path
 
 
-def _answer(found: Survey, costs: Costs | None) -> PageAnswer:
-    plan, number = found.plan, len(found.inventory.governed)
+def _answer(survey: Survey, costs: Costs | None) -> PageAnswer:
+    plan, number = survey.plan, len(survey.inventory.governed)
     applied = sum(each.choice is Choice.APPLY for each in plan.decisions)
-    looked = f"{count(number, 'resource').capitalize()} in {', '.join(found.request.regions)} looked at, read-only."
+    looked = f"{count(number, 'resource').capitalize()} in {', '.join(survey.request.regions)} looked at, read-only."
     elsewhere = "Name other Regions, or leave --tag out: make survey REGIONS=eu-west-1,eu-central-1."
     if not number:
         return PageAnswer(SURVEYED, "Nothing was found that could be optimized", looked, "Look elsewhere", elsewhere)
     if not plan.decisions:
         return PageAnswer(SURVEYED, "Nothing was found that the actions know", looked, "Look elsewhere", elsewhere)
     if plan.held:
-        enough = found.at + found.request.policy.period - timedelta(days=plan.covered_days)
+        enough = survey.at + survey.request.policy.period - timedelta(days=plan.covered_days)
         ask = "Metrics gather by themselves. Nothing is decided on fewer days."
         return PageAnswer(
             SURVEYED,
@@ -135,16 +135,16 @@ def _surveyed(row: DecisionRow) -> DecisionRow:
     )
 
 
-def _facts(found: Survey) -> tuple[Fact, ...]:
-    plan = found.plan
+def _facts(survey: Survey) -> tuple[Fact, ...]:
+    plan = survey.plan
     period = f"{plan.period_start:%Y-%m-%d} to {plan.period_end:%Y-%m-%d}"
     return (
-        Fact("Account", found.account, f"looked at {found.at:%Y-%m-%d %H:%M} UTC"),
-        Fact("Regions", ", ".join(found.request.regions), found.request.selection.words),
+        Fact("Account", survey.account, f"looked at {survey.at:%Y-%m-%d %H:%M} UTC"),
+        Fact("Regions", ", ".join(survey.request.regions), survey.request.selection.words),
         Fact("Data", period, f"{plan.covered_days:.3g} days of metrics, times in UTC"),
-        Fact("This look cost", found.spent.words, "nothing else is billed for it"),
+        Fact("This look cost", survey.spent.words, "nothing else is billed for it"),
         Fact(
             "Targets", "the brief's step down, from where each resource stands", "one size of instances, two of nodes"
         ),
-        Fact("Not read", "; ".join(found.unread) or "nothing was denied", "a denied answer is no consent"),
+        Fact("Not read", "; ".join(survey.unread) or "nothing was denied", "a denied answer is no consent"),
     )

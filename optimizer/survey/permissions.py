@@ -45,10 +45,10 @@ def needed() -> tuple[Permission, ...]:
     """Every permission of a survey, each once; none of them writes or reads what is kept in a table."""
     declared: Iterable[Permission] = (each for action in registry() for each in action.permissions)
     reads = (each for each in declared if not (each.writes or each.items or each.dependent))
-    found = {
+    permissions = {
         (each.action, each.resources): each for each in (*OBSERVE, *MONEY, *_OWN, *reads) if not _is_left_out(each)
     }
-    return tuple(found.values())
+    return tuple(permissions.values())
 
 
 def _is_left_out(permission: Permission) -> bool:

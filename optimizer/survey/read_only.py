@@ -39,7 +39,7 @@ def is_denied(error: ClientError) -> bool:
 
 
 @dataclass
-class Asked:
+class CallCount:
     """The calls of a survey: requests by IAM action, denials by action and Region, and metrics that are billed."""
 
     requests: Counter[str] = field(default_factory=Counter)
@@ -50,10 +50,10 @@ class Asked:
 
     def known(self, key: str) -> Any:
         """The answer to an equal question; raises the refusal that it had."""
-        found = self._answers.get(key)
-        if isinstance(found, ClientError):
-            raise found
-        return found
+        answer = self._answers.get(key)
+        if isinstance(answer, ClientError):
+            raise answer
+        return answer
 
     def count(self, action: str, parameters: Mapping[str, Any]) -> None:
         with self._lock:
@@ -71,13 +71,13 @@ class Asked:
 
 
 def _queries(parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = parameters.get("MetricDataQueries", ())
-    return found
+    queries: Sequence[Mapping[str, Any]] = parameters.get("MetricDataQueries", ())
+    return queries
 
 
-def read_only(session: botocore.session.Session) -> Asked:
+def read_only(session: botocore.session.Session) -> CallCount:
     """Make every client of this session read only; what they ask is noted in the answer."""
-    asked = Asked()
+    requests = CallCount()
 
     class ReadOnlyClient:
         def _make_api_call(self: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
@@ -86,22 +86,22 @@ def read_only(session: botocore.session.Session) -> Asked:
             if action not in allowed():
                 raise NotReadOnly(f"{action} is not in the policy of a survey, and was not sent.")
             key = json.dumps([service, region, operation, parameters], sort_keys=True, default=str)
-            if (known := asked.known(key)) is not None:
+            if (known := requests.known(key)) is not None:
                 return known
-            asked.count(action, parameters)
+            requests.count(action, parameters)
             try:
                 answer = super()._make_api_call(operation, parameters)  # type: ignore[misc]
             except ClientError as error:
                 if is_denied(error):
-                    asked.denied[action, region] = error.response["Error"]["Code"]
-                    asked.keep(key, error)
+                    requests.denied[action, region] = error.response["Error"]["Code"]
+                    requests.keep(key, error)
                 raise
             if operation not in _LARGE:
-                asked.keep(key, answer)
+                requests.keep(key, answer)
             return answer
 
     def add(**made: Any) -> None:
         made["base_classes"].insert(0, ReadOnlyClient)
 
     session.register("creating-client-class", add)
-    return asked
+    return requests

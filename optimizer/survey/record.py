@@ -124,27 +124,27 @@ class Record(_Value):
         return tuple(each for each in self.resources if each.kind == kind.name)
 
 
-def record_of(found: Survey, *, anonymous: bool = False) -> Record:
+def record_of(survey: Survey, *, anonymous: bool = False) -> Record:
     """The record of a survey, fit to be kept or given away."""
     hashed: Hash = _hasher(secrets.token_bytes(16)) if anonymous else str
-    account = f"{int(hashed(found.account)[2:], 16) % 10**12:012}" if anonymous else found.account
-    before = {(each.resource, each.action): each.before for each in found.plan.decisions}
+    account = f"{int(hashed(survey.account)[2:], 16) % 10**12:012}" if anonymous else survey.account
+    before = {(each.resource, each.action): each.before for each in survey.plan.decisions}
     resources = tuple(
         _resource(each, {action: state for (arn, action), state in before.items() if arn == each.arn}, account, hashed)
-        for each in found.inventory.governed
+        for each in survey.inventory.governed
     )
     metrics = tuple(
-        _recorded(query, name, series, found.measured.coverage(query, name), hashed)
-        for (query, name), series in found.measured.series.items()
+        _recorded(query, name, series, survey.measured.coverage(query, name), hashed)
+        for (query, name), series in survey.measured.series.items()
         if len(series)
     )
     return Record(
         version=VERSION,
         anonymous=anonymous,
         account=account,
-        at=found.at,
-        regions=found.request.regions,
-        covered_days=found.plan.covered_days,
+        at=survey.at,
+        regions=survey.request.regions,
+        covered_days=survey.plan.covered_days,
         resources=resources,
         metrics=metrics,
     )
@@ -198,26 +198,26 @@ def _resource(governed: Governed, states: Mapping[str, Any], account: str, hashe
 
 def _states(states: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes, by what the actions described."""
-    found: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     if (fleet := states.get("fleet_rightsize")) and fleet["instance_type"]:
         names = ("instance_type", "minimum", "desired", "maximum")
-        found["fleet"] = FleetState(**{name: fleet[name] for name in names})
+        described["fleet"] = FleetState(**{name: fleet[name] for name in names})
     if cache := states.get("redis_rightsize"):
         replicas = tuple(count for _, count in sorted(cache["shards"].items()))
-        found["cache"] = CacheState(node_type=cache["node_type"], replicas=replicas)
+        described["cache"] = CacheState(node_type=cache["node_type"], replicas=replicas)
     if writer := states.get("aurora_writer"):
         instances = tuple(
             Instance(instance_class=each["class"], tier=each["tier"], writes=name == writer["writer"])
             for name, each in sorted(writer["instances"].items())
         )
         days = states.get("aurora_backups", {}).get("retention_days")
-        found["cluster"] = ClusterState(instances=instances, retention_days=days)
+        described["cluster"] = ClusterState(instances=instances, retention_days=days)
     if table := states.get("gsi_removal"):
         stream = bool(states.get("stream_disable", {}).get("stream"))
-        found["table"] = TableState(indexes=len(table["indexes"]), stream=stream)
+        described["table"] = TableState(indexes=len(table["indexes"]), stream=stream)
     if database := states.get("aurora_presence"):
-        found["database"] = GlobalState(secondaries=len(database["secondaries"]))
-    return found
+        described["database"] = GlobalState(secondaries=len(database["secondaries"]))
+    return described
 
 
 def _recorded(query: Query, statistic: str, series: Series, coverage: float, hashed: Hash) -> Recorded:

@@ -47,8 +47,8 @@ def running_now(
     # What an instance of another platform brings with it is not known, nor whether a key is billed.
     plain = Footprint(tuple(each for each in counted.usages if each.part != "keys"), ()).plus(())
     whole = plain.plus(_storage(governed, measured, decisions))
-    found = priced(aws, whole, None, _billed(inventory, decisions))
-    return replace(found, notes=(*notes, *found.notes))
+    running = priced(aws, whole, None, _billed(inventory, decisions))
+    return replace(running, notes=(*notes, *running.notes))
 
 
 def steps_of(

@@ -28,7 +28,7 @@ from optimizer.observe.inventory import take_inventory
 from optimizer.observe.metrics import Measurements, Query, Series
 from optimizer.ports.aws import Aws
 from optimizer.survey.limits import Limit, is_decided, limits_of
-from optimizer.survey.read_only import Asked, is_denied
+from optimizer.survey.read_only import CallCount, is_denied
 from optimizer.survey.savings import running_now, steps_of
 from optimizer.survey.targets import SIZED_BY, policy_for
 
@@ -89,8 +89,8 @@ class Survey:
     spent: Spent
 
 
-def survey(aws: Aws, request: Request, asked: Asked, say: Say) -> Survey:
-    """Look at the account in these Regions. `asked` is what the session notes of its requests."""
+def survey(aws: Aws, request: Request, requests: CallCount, say: Say) -> Survey:
+    """Look at the account in these Regions. `requests` is what the session notes of its requests."""
     actions, day = registry(), aws.clock.now().date()
     inventory = _inventory(aws, request)
     say(f"Found {len(inventory.governed)} resources in {', '.join(request.regions)}.")
@@ -133,8 +133,8 @@ def survey(aws: Aws, request: Request, asked: Asked, say: Say) -> Survey:
         evidence=evidence_of(plan, measured, steps, running, billed, None),
         cost_now=running.bill.monthly if running.bill else None,
         limits=tuple(limits_of(aws, inventory, request.regions)),
-        unread=tuple(asked.denials()),
-        spent=_spent(asked, billed),
+        unread=tuple(requests.denials()),
+        spent=_spent(requests, billed),
     )
 
 
@@ -220,11 +220,11 @@ def _since_the_first(measured: Measurements) -> timedelta:
     return timedelta(seconds=measured.end.timestamp() - min(firsts)) if firsts else timedelta(0)
 
 
-def _spent(asked: Asked, billed: Billed) -> Spent:
+def _spent(requests: CallCount, billed: Billed) -> Spent:
     return Spent(
-        requests=sum(asked.requests.values()),
-        metric_calls=asked.requests[METRICS],
-        metrics=asked.metrics,
+        requests=sum(requests.requests.values()),
+        metric_calls=requests.requests[METRICS],
+        metrics=requests.metrics,
         explorer_requests=billed.explorer.requests,
         explorer=billed.explorer.spent,
     )

@@ -35,9 +35,9 @@ def smaller(kind: str, steps: int) -> str:
 
 def _smallest_known(kind: str, steps: int, known: Mapping[str, object]) -> str:
     """The same, no further down than the tables know the family."""
-    while steps and (found := smaller(kind, steps)) not in known:
+    while steps and (candidate := smaller(kind, steps)) not in known:
         steps -= 1
-    return found if steps else kind
+    return candidate if steps else kind
 
 
 def policy_for(policy: Policy, kind: Kind, before: Mapping[str, Json]) -> Policy:

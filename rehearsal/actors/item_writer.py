@@ -59,15 +59,15 @@ class ItemWriter:
         for name, known in self.known.items():
             table = self._table(name)
             pages = self._dynamodb.get_paginator("scan").paginate(TableName=table)
-            found = {
+            different = {
                 (each["pk"]["S"], each["sk"]["S"].removeprefix(f"{name}#")): _own(each)
                 for page in pages
                 for each in page["Items"]
                 if table == name or each["sk"]["S"].startswith(f"{name}#")
             }
             held = {key: {k: v for k, v in item.items() if k not in ("pk", "sk")} for key, item in known.items()}
-            if found != held:
-                keys = sorted(key for key in {*found, *held} if found.get(key) != held.get(key))
+            if different != held:
+                keys = sorted(key for key in {*different, *held} if different.get(key) != held.get(key))
                 wrong.append(f"{len(keys)} items of {name} in {table} are not what was written: {keys[:3]}")
         return wrong
 
@@ -132,12 +132,12 @@ def _stored_key(name: str, key: tuple[str, str], table: str) -> dict[str, Any]:
 def _item(name: str, key: tuple[str, str], number: int, version: int) -> Item:
     keys = {attribute for index in INDEXES[name].values() for attribute in (index.partition_key, index.sort_key)}
     texts = {attribute: f"{attribute}-{number:05}" for attribute in sorted(keys - {"pk"})}
-    shown = {"name": f"number {number}", "status": "active", **texts}
+    attributes = {"name": f"number {number}", "status": "active", **texts}
     return {
         "pk": {"S": key[0]},
         "sk": {"S": key[1]},
         "version": {"N": str(version)},
-        **{attribute: {"S": value} for attribute, value in shown.items()},
+        **{attribute: {"S": value} for attribute, value in attributes.items()},
     }
 
 

@@ -24,10 +24,10 @@ def with_aws_cli(session: boto3.Session, run: Run) -> Run:
         if command[0] != "aws":
             return run(command, **more)
         _, service, operation, *arguments = command
-        asked = json.loads(arguments[arguments.index("--cli-input-json") + 1])
+        request = json.loads(arguments[arguments.index("--cli-input-json") + 1])
         call = getattr(session.client(SERVICES.get(service, service)), operation.replace("-", "_"))  # type: ignore[call-overload]
         try:
-            answer = call(**asked)
+            answer = call(**request)
         except ClientError as error:
             return subprocess.CompletedProcess(command, 254, "", str(error))
         if body := answer.pop("Body", None):

@@ -172,10 +172,10 @@ class Job:
         return [each for each in self.project.commands("pre_build") if INLINE.fullmatch(each)]
 
     def _run_script(self, command: str, shell: Shell, actor: str) -> int:
-        found = INLINE.fullmatch(command)
-        assert found is not None, "only such commands are asked for"
+        match = INLINE.fullmatch(command)
+        assert match is not None, "only such commands are asked for"
         with shell.entered():
-            return self.jobs.script(found[2], shell.environ, actor)
+            return self.jobs.script(match[2], shell.environ, actor)
 
     def _run(self, command: str, shell: Shell, actor: str) -> int:
         words = split(command)

@@ -261,7 +261,7 @@ def _schedules(id: str, properties: Mapping[str, Any]) -> list[Schedule]:
 
 
 def _reactions(properties: Mapping[str, Any], resolve: Resolve) -> list[Reaction]:
-    found = []
+    reactions = []
     for target in properties.get("Targets", ()):
         if project := referred(target.get("Arn")):
             transformer = resolve(target.get("InputTransformer", {}))
@@ -269,5 +269,5 @@ def _reactions(properties: Mapping[str, Any], resolve: Resolve) -> list[Reaction
                 transformer.get("InputPathsMap", {}),
                 transformer.get("InputTemplate", target.get("Input")),
             )
-            found.append(Reaction(resolve(properties["EventPattern"]), project, paths, template or ""))
-    return found
+            reactions.append(Reaction(resolve(properties["EventPattern"]), project, paths, template or ""))
+    return reactions

@@ -42,11 +42,11 @@ class Deployments:
         before = self.account.part(StackStore).find(Place(stack.account, stack.region, stack.name))
         if before is None:
             return [f"{stack.name}: Create the stack"]
-        found = Update(self.account, before, stack, drift_aware=False, imports=False).changes()
-        told = [f"{stack.name}: {each['Action']} {each['LogicalResourceId']}" for each in found]
-        if not told and not same_template(before.template, stack.template):
-            told.append(f"{stack.name}: Modify its template alone")
-        return told
+        differing = Update(self.account, before, stack, drift_aware=False, imports=False).changes()
+        lines = [f"{stack.name}: {each['Action']} {each['LogicalResourceId']}" for each in differing]
+        if not lines and not same_template(before.template, stack.template):
+            lines.append(f"{stack.name}: Modify its template alone")
+        return lines
 
     def change_set(self, stack: str, region: str | None, assembly: Path, template: str) -> None:
         """Prepare a stack of the assembly."""
@@ -70,10 +70,10 @@ class Deployments:
     def self_mutate(self, assembly: Path, artifact: str) -> None:
         """Deploy the pipeline's stack. Raises WalkFailed if the pipeline changed: it would restart the execution."""
         manifest = json.loads((assembly / "manifest.json").read_text())
-        found = manifest["artifacts"].get(artifact)
-        if found is None:
+        asset = manifest["artifacts"].get(artifact)
+        if asset is None:
             raise WalkFailed(f"UpdatePipeline: the assembly holds no stack {artifact}.")
-        stack = read_assembly(assembly).stack(found["properties"].get("stackName", artifact))
+        stack = read_assembly(assembly).stack(asset["properties"].get("stackName", artifact))
         before = self.account.part(StackStore).find(Place(stack.account, stack.region, stack.name))
         self._deploy(stack)
         if before is not None and _pipelines(before.template) != _pipelines(stack.template):
@@ -88,10 +88,10 @@ class Deployments:
 def deployed_pipeline(account: EmulatedAccount, stack: Stack) -> SynthesizedPipeline:
     """The pipeline of a deployed stack, with its references resolved."""
     place = Place(stack.account, stack.region, stack.name)
-    found = account.part(StackStore).find(place)
-    if found is None:
+    deployed = account.part(StackStore).find(place)
+    if deployed is None:
         raise WalkFailed(f"{stack.name} is not deployed: there is no pipeline to walk.")
-    return read_pipeline(found.template, Resolver(found.template, place, _Deployed(found)).resolve)
+    return read_pipeline(deployed.template, Resolver(deployed.template, place, _Deployed(deployed)).resolve)
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ class _Deployed:
         return self._resource(logical_id).physical_id
 
     def attribute(self, logical_id: str, name: str) -> Any:
-        found = self._resource(logical_id)
-        if found.loaded:
-            return found.attributes[name]
-        declared = Declared(logical_id, found.type, found.properties, {}, self.stack.place)
-        return stand_in_attribute(declared, found.physical_id, name)
+        resource = self._resource(logical_id)
+        if resource.loaded:
+            return resource.attributes[name]
+        declared = Declared(logical_id, resource.type, resource.properties, {}, self.stack.place)
+        return stand_in_attribute(declared, resource.physical_id, name)
 
     def export(self, name: str) -> Any:
         raise Unresolved(f"the pipeline's stack imports {name}, and nothing is imported there")

@@ -277,8 +277,8 @@ class PipelineEngine:
             namespace, name = match.groups()
             if name not in self.variables.get(namespace, {}):
                 raise WalkFailed(f"{where}: the variable {match[0]} was exported by no action before it.")
-            found = self.variables[namespace][name]
-            return json.dumps(found)[1:-1] if nested else found
+            value = self.variables[namespace][name]
+            return json.dumps(value)[1:-1] if nested else value
 
         nested = isinstance(value, str) and value.startswith("[{")  # a JSON document inside the configuration
         return VARIABLE.sub(variable, value) if isinstance(value, str) else value
@@ -290,5 +290,5 @@ class PipelineEngine:
 
 def _verbs(project: Project) -> list[str]:
     """The optimizer's verbs among the build commands."""
-    found = (re.match(r"python -m optimizer (\S+)", command) for command in project.commands("build"))
-    return [each[1] for each in found if each]
+    matches = (re.match(r"python -m optimizer (\S+)", command) for command in project.commands("build"))
+    return [each[1] for each in matches if each]

@@ -95,7 +95,7 @@ def test_without_a_topic_nobody_is_told_and_nothing_is_remembered(world) -> None
     plan, life = world.approved(), world.fresh()
     notice = notices.rolled_back(OBSERVING)
     assert notices.send([notice], plan.hash, life.journal, life.tooling, None) == []
-    assert life.journal.told(plan.hash) == frozenset()
+    assert life.journal.mails_sent(plan.hash) == frozenset()
 
 
 def test_what_the_watch_found_is_told_once_in_the_same_words() -> None:

@@ -139,7 +139,7 @@ def test_what_leaves_everything_as_it_is_passes(changes: tuple[Json, ...]) -> No
         ((VERSION, modify(GROUP, FOLLOWS, Replacement="True")), "Replacement True"),
         ((VERSION, modify(GROUP, FOLLOWS, detail("DesiredCapacity", "9", "8"))), "from the recorded 8 to 9"),
         ((VERSION, modify(GROUP, FOLLOWS, detail("MinSize", "6", "12"))), "MinSize from 6 to 12"),
-        ((modify(GROUP),), "no property told"),
+        ((modify(GROUP),), "no property named"),
         ((modify(TEMPLATE, detail("LaunchTemplateData"), detail("LaunchTemplateName")),), "would be changed"),
         ((change("Add", CLUSTER),), "it would be created"),
         ((change("Add", INSTANCE),), "it would be created"),

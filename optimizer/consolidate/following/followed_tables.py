@@ -72,8 +72,8 @@ class FollowedTables:
         begun = self.aws.clock.now()
         for table in self._readers:
             self._readers[table] = Reader(self.aws, StreamPosition(_stream(self.aws, table)))
-        found = make_equal(self.aws, self.direction, self.speed, self.progress.renew)
-        self.progress.set_aside(found.refused)
+        comparison = make_equal(self.aws, self.direction, self.speed, self.progress.renew)
+        self.progress.set_aside(comparison.refused)
         self.progress.keep(equal_at=begun)
 
     def settle(self, deadline: Deadline) -> None:
@@ -83,11 +83,11 @@ class FollowedTables:
         for table in self.direction.leading:
             part = (self.random.randrange(PARTS), PARTS)
             page = scan_page(self.aws, table, part, None, SAMPLE, consistent=True)
-            found = compare_page(self.aws, self.direction, page, between)
-            if found.different:
+            result = compare_page(self.aws, self.direction, page, between)
+            if result.different:
                 raise MoveFailed(
-                    f"{len(found.different)} items of a sample differ after the last change was followed: "
-                    f"{named(found.different)}. Nothing was turned. Find out who writes there, then run this again."
+                    f"{len(result.different)} items of a sample differ after the last change was followed: "
+                    f"{named(result.different)}. Nothing was turned. Find out who writes there, then run this again."
                 )
             deadline.check()
         self.progress.keep(proof=dict.fromkeys(self.direction.leading, "followed to its end"))

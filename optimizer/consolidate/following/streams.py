@@ -168,11 +168,11 @@ class Reader:
         request: dict[str, Any] = {"StreamArn": self.position.stream}
         shards: list[Shard] = []
         while True:
-            shown = self.aws.streams.describe_stream(**request)["StreamDescription"]
-            shards += shown.get("Shards", [])
-            if "LastEvaluatedShardId" not in shown:
+            described = self.aws.streams.describe_stream(**request)["StreamDescription"]
+            shards += described.get("Shards", [])
+            if "LastEvaluatedShardId" not in described:
                 break
-            request["ExclusiveStartShardId"] = shown["LastEvaluatedShardId"]
+            request["ExclusiveStartShardId"] = described["LastEvaluatedShardId"]
         listed = {each["ShardId"] for each in shards}
         if self.position.read.keys() - listed:  # it went before it was read to its end
             raise _too_late(self.position)

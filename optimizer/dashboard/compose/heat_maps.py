@@ -71,14 +71,15 @@ def _limit_map(kind: str, decisions: Sequence[Decision]) -> LimitMap | None:
         resources=tuple(first_rows),
         shares=tuple(tuple(None if cell is None else round(cell[0], 4) for cell in row) for row in grid),
         told=tuple(
-            tuple("no such criterion, or no number" if cell is None else _told(*cell) for cell in row) for row in grid
+            tuple("no such criterion, or no number" if cell is None else _in_words(*cell) for cell in row)
+            for row in grid
         ),
         summary=_limit_summary(cells),
         left_out=_left_out(len(resources) - len(first_rows), len(highest) - len(columns)),
     )
 
 
-def _told(share: float, criterion: Criterion) -> str:
+def _in_words(share: float, criterion: Criterion) -> str:
     observed, limit = (quantity(each, criterion.unit) for each in (criterion.observed, criterion.limit))
     used = "far beyond" if share >= BEYOND else f"{percent(share)} of"
     return f"{used} the limit: {observed}, {criterion.comparison} {limit}"
@@ -91,7 +92,9 @@ def _limit_summary(cells: dict[str, dict[str, tuple[float, Criterion]]]) -> str:
     )
     beyond = sum(found.verdict is Verdict.FAIL for row in cells.values() for _, found in row.values())
     over = f"{count(beyond, 'criterion', 'criteria').capitalize()} beyond the limit." if beyond else "None is beyond."
-    return f"Nearest to a limit: {criterion.name.rpartition(': ')[2]} of {resource}, {_told(share, criterion)}. {over}"
+    return (
+        f"Nearest to a limit: {criterion.name.rpartition(': ')[2]} of {resource}, {_in_words(share, criterion)}. {over}"
+    )
 
 
 def _called(arn: str, part: str) -> str:

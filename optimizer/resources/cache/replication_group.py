@@ -29,7 +29,7 @@ class ReplicationGroup:
     name: str
     _asked: datetime | None = None
 
-    def shown(self, aws: Aws) -> ReplicationGroupTypeDef:
+    def description(self, aws: Aws) -> ReplicationGroupTypeDef:
         (group,) = aws.elasticache.describe_replication_groups(ReplicationGroupId=self.name)["ReplicationGroups"]
         return group
 
@@ -40,7 +40,7 @@ class ReplicationGroup:
 
     def is_settled(self, aws: Aws) -> bool:
         """Whether the group takes a change: it and its nodes are available, and nothing is pending."""
-        group = self.shown(aws)
+        group = self.description(aws)
         settled = group["Status"] == "available" and not group.get("PendingModifiedValues")
         return settled and all(
             each["CacheClusterStatus"] == "available" and not each.get("PendingModifiedValues")
@@ -52,7 +52,7 @@ class ReplicationGroup:
 
         By count: which ids shards get that are added again is AWS's to say.
         """
-        group = self.shown(aws)
+        group = self.description(aws)
         held = sum(_slots(each.get("Slots", "")) for each in group.get("NodeGroups", []))
         if len(shards_of(group)) == len(wanted) and held == SLOTS:
             return self.is_settled(aws)
@@ -61,7 +61,7 @@ class ReplicationGroup:
 
     def has_type(self, aws: Aws, wanted: str) -> bool:
         """Whether the group and every node have this type. MoveFailed when ElastiCache told that it failed."""
-        types = {self.shown(aws)["CacheNodeType"], *(each["CacheNodeType"] for each in self.nodes(aws))}
+        types = {self.description(aws)["CacheNodeType"], *(each["CacheNodeType"] for each in self.nodes(aws))}
         if types == {wanted}:
             return self.is_settled(aws)
         self._refuse_failure(aws, "cache node type")
@@ -69,7 +69,7 @@ class ReplicationGroup:
 
     def has_replicas(self, aws: Aws, wanted: int) -> bool:
         """Whether every shard has so many."""
-        sizes = {len(nodes) - 1 for nodes in shards_of(self.shown(aws)).values()}
+        sizes = {len(nodes) - 1 for nodes in shards_of(self.description(aws)).values()}
         if sizes == {wanted}:
             return self.is_settled(aws)
         self._refuse_failure(aws, "replica")
@@ -77,7 +77,7 @@ class ReplicationGroup:
 
     def reshard(self, aws: Aws, wanted: Sequence[str]) -> None:
         """Ask for as many shards: of those that are there the wanted ones stay first; AWS names the ones it adds."""
-        present = sorted(shards_of(self.shown(aws)), key=lambda shard: (shard not in wanted, shard))
+        present = sorted(shards_of(self.description(aws)), key=lambda shard: (shard not in wanted, shard))
         how: dict[str, Any] = {}
         if len(wanted) < len(present):
             how = {"NodeGroupsToRetain": present[: len(wanted)]}
@@ -96,7 +96,7 @@ class ReplicationGroup:
     def set_replicas(self, aws: Aws, wanted: int) -> None:
         """Ask for so many replicas on each shard; never 0."""
         assert wanted >= 1, "without a replica a shard's data dies with its node"
-        present = min(len(nodes) for nodes in shards_of(self.shown(aws)).values()) - 1
+        present = min(len(nodes) for nodes in shards_of(self.description(aws)).values()) - 1
         redis, self._asked = aws.elasticache, aws.clock.now()
         if wanted > present:
             redis.increase_replica_count(ReplicationGroupId=self.name, NewReplicaCount=wanted, ApplyImmediately=True)
@@ -106,17 +106,17 @@ class ReplicationGroup:
     def snapshot(self, aws: Aws, name: str) -> SnapshotTypeDef | None:
         """The snapshot of that name; None when there is none."""
         try:
-            (found,) = aws.elasticache.describe_snapshots(SnapshotName=name)["Snapshots"]
+            (taken,) = aws.elasticache.describe_snapshots(SnapshotName=name)["Snapshots"]
         except aws.elasticache.exceptions.SnapshotNotFoundFault:
             return None
-        return found
+        return taken
 
     def has_snapshot(self, aws: Aws, name: str) -> bool:
         """Whether it is there and whole. MoveFailed when taking it failed."""
-        found = self.snapshot(aws, name)
-        if found is not None and found["SnapshotStatus"] == "failed":
+        taken = self.snapshot(aws, name)
+        if taken is not None and taken["SnapshotStatus"] == "failed":
             raise MoveFailed(f"{self.name}: the snapshot {name} failed. Delete it, then run this again.")
-        return found is not None and found["SnapshotStatus"] == "available"
+        return taken is not None and taken["SnapshotStatus"] == "available"
 
     def take_snapshot(self, aws: Aws, name: str) -> None:
         if self.snapshot(aws, name) is None:

@@ -38,10 +38,10 @@ _CREATED_WITH = (
 def cluster(aws: Aws, name: str) -> DBClusterTypeDef | None:
     """The cluster; None when there is none."""
     try:
-        (found,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
+        (described,) = aws.rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"]
     except aws.rds.exceptions.DBClusterNotFoundFault:
         return None
-    return found
+    return described
 
 
 def variant_of(engine: str, storage_type: str) -> str:
@@ -57,8 +57,8 @@ def variant_in(cluster: Governed) -> str:
 
 def engine_of(aws: Aws, name: str) -> str:
     """The engine of a cluster, as aurora-postgresql; empty when there is no such cluster."""
-    shown = cluster(aws, name)
-    return shown.get("Engine", "") if shown else ""
+    described = cluster(aws, name)
+    return described.get("Engine", "") if described else ""
 
 
 def instances(aws: Aws, name: str) -> dict[str, DBInstanceTypeDef]:
@@ -66,45 +66,49 @@ def instances(aws: Aws, name: str) -> dict[str, DBInstanceTypeDef]:
     pages = aws.rds.get_paginator("describe_db_instances").paginate(
         Filters=[{"Name": "db-cluster-id", "Values": [name]}]
     )
-    found = {each["DBInstanceIdentifier"]: each for page in pages for each in page["DBInstances"]}
-    return dict(sorted(found.items()))
+    by_id = {each["DBInstanceIdentifier"]: each for page in pages for each in page["DBInstances"]}
+    return dict(sorted(by_id.items()))
 
 
 def instance(aws: Aws, name: str) -> DBInstanceTypeDef | None:
     """The instance; None when there is none."""
     try:
-        (found,) = aws.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        (described,) = aws.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
     except aws.rds.exceptions.DBInstanceNotFoundFault:
         return None
-    return found
+    return described
 
 
 def global_cluster(aws: Aws, name: str) -> GlobalClusterTypeDef:
-    (found,) = aws.rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]
-    return found
+    (described,) = aws.rds.describe_global_clusters(GlobalClusterIdentifier=name)["GlobalClusters"]
+    return described
 
 
-def is_settled(shown: Mapping[str, Any] | None) -> bool:
+def is_settled(described: Mapping[str, Any] | None) -> bool:
     """Whether the instance is available, with no change pending.
 
     Right after a call the status still says available: what is pending tells.
     """
-    return shown is not None and shown["DBInstanceStatus"] == "available" and not shown.get("PendingModifiedValues")
+    return (
+        described is not None
+        and described["DBInstanceStatus"] == "available"
+        and not described.get("PendingModifiedValues")
+    )
 
 
-def as_created(shown: DBInstanceTypeDef) -> dict[str, Any]:
+def as_created(described: DBInstanceTypeDef) -> dict[str, Any]:
     """Parameters of CreateDBInstance that make the instance again as it is, but for class and promotion tier.
 
     Tags that begin with `aws:` are AWS's own, and nobody else can put them on.
     """
-    found = {name: shown[name] for name in _CREATED_WITH if shown.get(name) is not None}  # type: ignore[literal-required]
-    if shown.get("PerformanceInsightsEnabled"):
-        found["EnablePerformanceInsights"] = True
-    if groups := shown.get("DBParameterGroups"):
-        found["DBParameterGroupName"] = groups[0]["DBParameterGroupName"]
-    found = of_its_own(found)
-    tags = [each for each in shown.get("TagList", []) if not each["Key"].startswith("aws:")]
-    return {**found, "Tags": sorted(tags, key=lambda tag: tag["Key"])}
+    parameters = {name: described[name] for name in _CREATED_WITH if described.get(name) is not None}  # type: ignore[literal-required]
+    if described.get("PerformanceInsightsEnabled"):
+        parameters["EnablePerformanceInsights"] = True
+    if groups := described.get("DBParameterGroups"):
+        parameters["DBParameterGroupName"] = groups[0]["DBParameterGroupName"]
+    parameters = of_its_own(parameters)
+    tags = [each for each in described.get("TagList", []) if not each["Key"].startswith("aws:")]
+    return {**parameters, "Tags": sorted(tags, key=lambda tag: tag["Key"])}
 
 
 def of_its_own(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,8 +133,8 @@ class Member:
 
 def cluster_members(aws: Aws, name: str) -> tuple[Member, ...]:
     """The instances of a cluster with their roles, by identifier; none for a cluster without instances."""
-    shown = cluster(aws, name)
-    roles = {each["DBInstanceIdentifier"]: each for each in shown.get("DBClusterMembers", [])} if shown else {}
+    described = cluster(aws, name)
+    roles = {each["DBInstanceIdentifier"]: each for each in described.get("DBClusterMembers", [])} if described else {}
     return tuple(
         Member(
             each["DBInstanceIdentifier"],
@@ -165,23 +169,23 @@ def is_no_copy(cluster: Governed) -> bool:
 
 def is_primary(aws: Aws, name: str) -> bool:
     """Whether the cluster writes: it belongs to no global database, or is its primary."""
-    shown = cluster(aws, name)
-    if shown is None:
+    described = cluster(aws, name)
+    if described is None:
         return False
     for page in aws.rds.get_paginator("describe_global_clusters").paginate():
         for database in page["GlobalClusters"]:
             for member in database.get("GlobalClusterMembers", []):
-                if member["DBClusterArn"] == shown["DBClusterArn"]:
+                if member["DBClusterArn"] == described["DBClusterArn"]:
                     return member.get("IsWriter", False)
     return True
 
 
 def busy(aws: Aws, name: str) -> Iterator[str]:
     """In words, what a change of an instance would trip over, or apply along with itself."""
-    shown = cluster(aws, name)
-    if shown is None or shown["Status"] != "available":
-        yield f"the cluster is {shown['Status'] if shown else 'gone'}"
-    elif pending := shown.get("PendingModifiedValues"):
+    described = cluster(aws, name)
+    if described is None or described["Status"] != "available":
+        yield f"the cluster is {described['Status'] if described else 'gone'}"
+    elif pending := described.get("PendingModifiedValues"):
         yield f"the cluster has other changes pending: {', '.join(sorted(pending))}"
     for each in instances(aws, name).values():
         if each["DBInstanceStatus"] != "available":

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from types_boto3_rds.type_defs import GlobalClusterTypeDef
 
 
-def secondaries_of(shown: GlobalClusterTypeDef) -> list[str]:
-    members = shown.get("GlobalClusterMembers", [])
+def secondaries_of(described: GlobalClusterTypeDef) -> list[str]:
+    members = described.get("GlobalClusterMembers", [])
     return sorted(each["DBClusterArn"] for each in members if not each.get("IsWriter", False))
 
 
@@ -25,21 +25,21 @@ def name_of(arn: str) -> str:
     return arn.rsplit(":", 1)[1]
 
 
-def forwarding(aws: Aws, shown: GlobalClusterTypeDef) -> Iterator[str]:
+def forwarding(aws: Aws, described: GlobalClusterTypeDef) -> Iterator[str]:
     """A secondary that forwards writes is in use, even while it shows no connection."""
-    for member in shown.get("GlobalClusterMembers", []):
+    for member in described.get("GlobalClusterMembers", []):
         arn = member["DBClusterArn"]
         own = aurora.cluster(aws.at(region_of(arn)), name_of(arn))
-        asked = own.get("GlobalWriteForwardingRequested", False) if own else False
-        if asked or member.get("GlobalWriteForwardingStatus", "disabled") not in ("disabled", "unknown"):
+        requested = own.get("GlobalWriteForwardingRequested", False) if own else False
+        if requested or member.get("GlobalWriteForwardingStatus", "disabled") not in ("disabled", "unknown"):
             yield name_of(arn)
 
 
-def obstacles(aws: Aws, shown: GlobalClusterTypeDef, secondaries: Iterable[str]) -> Iterator[str]:
+def obstacles(aws: Aws, described: GlobalClusterTypeDef, secondaries: Iterable[str]) -> Iterator[str]:
     """Obstacles that would refuse a change of the secondaries, or work against it."""
-    if shown["Status"] != "available":
-        yield f"the global database is {shown['Status']}"
-    if state := shown.get("FailoverState", {}).get("Status"):
+    if described["Status"] != "available":
+        yield f"the global database is {described['Status']}"
+    if state := described.get("FailoverState", {}).get("Status"):
         yield f"a switchover or failover of it is {state}"
     for arn in secondaries:
         yield from aurora.busy(aws.at(region_of(arn)), name_of(arn))

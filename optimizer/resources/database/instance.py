@@ -68,16 +68,16 @@ class InstanceState:
 
     def is_ready(self, aws: Aws) -> bool:
         """Whether cluster and instance take a change now: available, with nothing pending; or the instance is gone."""
-        shown = aurora.cluster(aws, self.cluster)
+        described = aurora.cluster(aws, self.cluster)
         own = aurora.instance(aws, self.id)
-        return shown is not None and shown["Status"] == "available" and (own is None or aurora.is_settled(own))
+        return described is not None and described["Status"] == "available" and (own is None or aurora.is_settled(own))
 
     def has(self, aws: Aws, instance_class: str, tier: int) -> bool:
         """Whether it is of this class and tier, with nothing pending."""
-        shown = aurora.instance(aws, self.id)
-        if shown is None or not aurora.is_settled(shown):
+        described = aurora.instance(aws, self.id)
+        if described is None or not aurora.is_settled(described):
             return False
-        return (shown["DBInstanceClass"], shown.get("PromotionTier")) == (instance_class, tier)
+        return (described["DBInstanceClass"], described.get("PromotionTier")) == (instance_class, tier)
 
     def change(self, aws: Aws, instance_class: str, tier: int) -> None:
         """Ask for class and tier now. Nothing else may be pending: ApplyImmediately would apply that as well."""
@@ -90,8 +90,8 @@ class InstanceState:
 
     def writes(self, aws: Aws) -> bool:
         """Whether it is the writer, in an available cluster of available instances."""
-        shown = aurora.cluster(aws, self.cluster)
-        if shown is None or shown["Status"] != "available":
+        described = aurora.cluster(aws, self.cluster)
+        if described is None or described["Status"] != "available":
             return False
         writing = aurora.writer_of(aurora.cluster_members(aws, self.cluster))
         return writing is not None and writing.id == self.id and aurora.is_settled(aurora.instance(aws, self.id))
@@ -114,30 +114,30 @@ class InstanceState:
 
     def delete(self, aws: Aws, instance_class: str) -> None:
         """Delete it. Raises PlanChanged when it is of another class than was approved."""
-        shown = aurora.instance(aws, self.id)
-        if shown is None:
+        described = aurora.instance(aws, self.id)
+        if described is None:
             return
-        if shown["DBInstanceClass"] != instance_class:
+        if described["DBInstanceClass"] != instance_class:
             raise PlanChanged(
-                f"{self.id} is {shown['DBInstanceClass']}, the approved plan saw {instance_class}. "
+                f"{self.id} is {described['DBInstanceClass']}, the approved plan saw {instance_class}. "
                 "Analyze again, or restore it."
             )
         aws.rds.delete_db_instance(DBInstanceIdentifier=self.id, SkipFinalSnapshot=True)
 
     def is_back(self, aws: Aws, description: Mapping[str, Any], instance_class: str, tier: int) -> bool:
         """Whether it is there as described, with nothing pending."""
-        shown = aurora.instance(aws, self.id)
+        described = aurora.instance(aws, self.id)
         return (
-            shown is not None
+            described is not None
             and self.has(aws, instance_class, tier)
-            and aurora.as_created(shown) == aurora.of_its_own(description)
+            and aurora.as_created(described) == aurora.of_its_own(description)
         )
 
     def create(self, aws: Aws, description: Mapping[str, Any], instance_class: str, tier: int) -> None:
         """Make it again under its old identifier, in its old zone. What AWS makes new: its resource id."""
         if aurora.instance(aws, self.id) is None:
-            asked = {**aurora.of_its_own(description), "DBInstanceClass": instance_class, "PromotionTier": tier}
-            aws.rds.create_db_instance(**asked)
+            request = {**aurora.of_its_own(description), "DBInstanceClass": instance_class, "PromotionTier": tier}
+            aws.rds.create_db_instance(**request)
 
     def touched(self, aws: Aws) -> tuple[Touched, ...]:
         """The instance itself."""

@@ -38,13 +38,13 @@ class SecondaryCluster:
 
     def touched(self, aws: Aws) -> Iterator[Touched]:
         """The cluster and all that goes with it; once it is detached, it is no part of the global database any more."""
-        if self._shown(aws) is not None:
+        if self._described(aws) is not None:
             yield from member_parts(aws.at(self.region), self.name, doors=True)
 
     def is_ready(self, aws: Aws) -> bool:
         """Whether the cluster takes a change now: it is available, or gone."""
-        shown = self._shown(aws)
-        return shown is None or (shown["Status"] == "available" and not shown.get("PendingModifiedValues"))
+        described = self._described(aws)
+        return described is None or (described["Status"] == "available" and not described.get("PendingModifiedValues"))
 
     def is_closed(self, aws: Aws) -> bool:
         """Whether its security groups let nobody in."""
@@ -64,9 +64,9 @@ class SecondaryCluster:
 
     def detach(self, aws: Aws) -> None:
         """Take it out, from its own Region. Raises MoveFailed when it is not headless any more."""
-        if found := aurora.instances(aws.at(self.region), self.name):
+        if remaining := aurora.instances(aws.at(self.region), self.name):
             raise MoveFailed(
-                f"{self.name} has the instance {', '.join(found)}, made since the phase was applied: it stays. "
+                f"{self.name} has the instance {', '.join(remaining)}, made since the phase was applied: it stays. "
                 "Delete the instance, then run this again."
             )
         aws.at(self.region).rds.remove_from_global_cluster(
@@ -74,8 +74,8 @@ class SecondaryCluster:
         )
 
     def is_unprotected(self, aws: Aws) -> bool:
-        shown = self._shown(aws)
-        return shown is None or not shown.get("DeletionProtection", False)
+        described = self._described(aws)
+        return described is None or not described.get("DeletionProtection", False)
 
     def unprotect(self, aws: Aws) -> None:
         aws.at(self.region).rds.modify_db_cluster(
@@ -85,9 +85,9 @@ class SecondaryCluster:
     def is_deleted(self, aws: Aws, snapshot: str) -> bool:
         """Whether it is gone and its final snapshot is whole. Raises MoveFailed when it went without one."""
         there = aws.at(self.region)
-        gone = self._shown(aws) is None
+        gone = self._described(aws) is None
         try:
-            (found,) = there.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=snapshot)[
+            (taken,) = there.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=snapshot)[
                 "DBClusterSnapshots"
             ]
         except there.rds.exceptions.DBClusterSnapshotNotFoundFault:
@@ -97,10 +97,10 @@ class SecondaryCluster:
                     "automated backups (describe-db-cluster-automated-backups)."
                 ) from None
             return False
-        return gone and found["Status"] == "available"
+        return gone and taken["Status"] == "available"
 
     def delete(self, aws: Aws, snapshot: str) -> None:
-        if self._shown(aws) is not None:
+        if self._described(aws) is not None:
             aws.at(self.region).rds.delete_db_cluster(
                 DBClusterIdentifier=self.name,
                 SkipFinalSnapshot=False,
@@ -108,10 +108,10 @@ class SecondaryCluster:
                 DeleteAutomatedBackups=False,
             )
 
-    def _shown(self, aws: Aws) -> DBClusterTypeDef | None:
+    def _described(self, aws: Aws) -> DBClusterTypeDef | None:
         return aurora.cluster(aws.at(self.region), self.name)
 
     def _groups(self, aws: Aws) -> list[SecurityGroupTypeDef]:
-        shown = self._shown(aws)
-        ids = [each["VpcSecurityGroupId"] for each in shown.get("VpcSecurityGroups", [])] if shown else []
+        described = self._described(aws)
+        ids = [each["VpcSecurityGroupId"] for each in described.get("VpcSecurityGroups", [])] if described else []
         return aws.at(self.region).ec2.describe_security_groups(GroupIds=ids)["SecurityGroups"] if ids else []

@@ -63,5 +63,5 @@ def storage_in(aws: Aws, cluster: Governed) -> Storage | None:
     values = {result["Id"]: result.get("Values", []) for result in answer["MetricDataResults"]}
     if not values.get("m0") or not values.get("m1"):
         return None
-    (found,) = there.rds.describe_db_clusters(DBClusterIdentifier=cluster.name)["DBClusters"]
-    return Storage.measured(values["m0"][0], values["m1"][0], found["BackupRetentionPeriod"])
+    (described,) = there.rds.describe_db_clusters(DBClusterIdentifier=cluster.name)["DBClusters"]
+    return Storage.measured(values["m0"][0], values["m1"][0], described["BackupRetentionPeriod"])

@@ -48,14 +48,14 @@ def _launch_template(observed: Observed, name: str) -> Actual | None:
         if group.get("LaunchTemplate", {}).get("LaunchTemplateName") == name
     ]
     try:
-        shown = observed.aws.ec2.describe_launch_template_versions(
+        described = observed.aws.ec2.describe_launch_template_versions(
             LaunchTemplateName=name, Versions=[used[0] if used else "$Default"]
         )["LaunchTemplateVersions"]
     except ClientError as error:
         if "NotFound" in error.response["Error"]["Code"]:
             return None
         raise
-    return {"LaunchTemplateName": name, "LaunchTemplateData": shown[0]["LaunchTemplateData"]}
+    return {"LaunchTemplateName": name, "LaunchTemplateData": described[0]["LaunchTemplateData"]}
 
 
 COMPARED: Mapping[str, Comparable] = {

@@ -33,11 +33,11 @@ class FleetCapacity:
 
     def is_lowered(self, aws: Aws, bounds: tuple[int, int], count: int) -> bool:
         """Whether the bounds are these, the count is reached or this run went towards it, and all are in service."""
-        shown = group_of(aws, self.group)
-        serving = [each for each in shown["Instances"] if each["LifecycleState"] == "InService"]
-        desired = shown["DesiredCapacity"]
-        same = (shown["MinSize"], shown["MaxSize"]) == bounds
-        return same and (desired <= count or self._lowered) and len(serving) == desired == len(shown["Instances"])
+        described = group_of(aws, self.group)
+        serving = [each for each in described["Instances"] if each["LifecycleState"] == "InService"]
+        desired = described["DesiredCapacity"]
+        same = (described["MinSize"], described["MaxSize"]) == bounds
+        return same and (desired <= count or self._lowered) and len(serving) == desired == len(described["Instances"])
 
     def lower(self, aws: Aws, bounds: tuple[int, int], count: int) -> None:
         """Bring it down to `count`, but by no more than a fifth of what is there."""
@@ -51,11 +51,11 @@ class FleetCapacity:
         Instances that cannot carry the load are replaced over and over: the larger ones, which end this, wait for
         no more than the time that an instance takes to serve.
         """
-        shown = group_of(aws, self.group)
-        asked = (shown["MinSize"], shown["MaxSize"]) == bounds and shown["DesiredCapacity"] >= count
-        serving = [each for each in shown["Instances"] if each["LifecycleState"] == "InService"]
+        described = group_of(aws, self.group)
+        requested = (described["MinSize"], described["MaxSize"]) == bounds and described["DesiredCapacity"] >= count
+        serving = [each for each in described["Instances"] if each["LifecycleState"] == "InService"]
         had_time = self._raised is not None and aws.clock.now() - self._raised >= TO_SERVE
-        return asked and (had_time or len(serving) >= shown["DesiredCapacity"])
+        return requested and (had_time or len(serving) >= described["DesiredCapacity"])
 
     def restore(self, aws: Aws, bounds: tuple[int, int], count: int) -> None:
         """Raise it to `count` at once; more than that stays."""
@@ -79,10 +79,10 @@ class TargetTracking:
 
     def scales_in(self, aws: Aws) -> bool | None:
         """Whether it takes instances away; None when somebody deleted it."""
-        for shown in aws.autoscaling.describe_policies(AutoScalingGroupName=self.group, PolicyNames=[self.name])[
+        for described in aws.autoscaling.describe_policies(AutoScalingGroupName=self.group, PolicyNames=[self.name])[
             "ScalingPolicies"
         ]:
-            return not shown["TargetTrackingConfiguration"].get("DisableScaleIn", False)
+            return not described["TargetTrackingConfiguration"].get("DisableScaleIn", False)
         return None
 
     def put(self, aws: Aws, scale_in: bool) -> None:

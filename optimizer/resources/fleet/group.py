@@ -121,7 +121,7 @@ def memory_percent(aws: Aws, group: AutoScalingGroupTypeDef, of_group: Series, m
         return p95_or_lately(of_group)
     own = {("AutoScalingGroupName", group["AutoScalingGroupName"])}
     own |= {("InstanceId", each["InstanceId"]) for each in group.get("Instances", [])}
-    found = [
+    percentages = [
         Query(AGENT, metric["MetricName"], dimensions, ("Maximum",), region=aws.region)
         for page in aws.cloudwatch.get_paginator("list_metrics").paginate(Namespace=AGENT)
         for metric in page["Metrics"]
@@ -129,10 +129,10 @@ def memory_percent(aws: Aws, group: AutoScalingGroupTypeDef, of_group: Series, m
         and (dimensions := tuple((d["Name"], d["Value"]) for d in metric.get("Dimensions", [])))
         and own & set(dimensions)
     ]
-    if not found:
+    if not percentages:
         return None
-    read = read_metrics(aws, found, measured.start, measured.end)
-    return largest([used for query in found if (used := p95_or_lately(read.of(query, "Maximum"))) is not None])
+    read = read_metrics(aws, percentages, measured.start, measured.end)
+    return largest([used for query in percentages if (used := p95_or_lately(read.of(query, "Maximum"))) is not None])
 
 
 def refresh_surplus(count: int) -> int:
@@ -229,15 +229,17 @@ def running_images(aws: Aws, group: AutoScalingGroupTypeDef) -> list[str]:
         template = instance.get("LaunchTemplate", {})
         if id := template.get("LaunchTemplateId"):
             versions.setdefault(id, set()).add(template.get("Version", ""))
-    found = ((_images(aws, id, numbers), numbers) for id, numbers in versions.items())
-    return sorted({images.get(number) or "unknown" for images, numbers in found for number in numbers})
+    by_template = ((_images(aws, id, numbers), numbers) for id, numbers in versions.items())
+    return sorted({images.get(number) or "unknown" for images, numbers in by_template for number in numbers})
 
 
 def _images(aws: Aws, template: str, versions: Collection[str]) -> dict[str, str | None]:
     """The image of each of these versions. One that was deleted, while instances run on, is left out."""
-    asked = aws.ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
-    shown = {str(each["VersionNumber"]): each for page in asked for each in page["LaunchTemplateVersions"]}
-    return {number: shown[number]["LaunchTemplateData"].get("ImageId") for number in versions if number in shown}
+    pages = aws.ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
+    by_number = {str(each["VersionNumber"]): each for page in pages for each in page["LaunchTemplateVersions"]}
+    return {
+        number: by_number[number]["LaunchTemplateData"].get("ImageId") for number in versions if number in by_number
+    }
 
 
 def _other_policies(aws: Aws, group: str) -> Iterator[str]:
@@ -261,15 +263,15 @@ def _unready(group: AutoScalingGroupTypeDef) -> Iterator[str]:
         yield f"{len(unhealthy)} instances are not healthy"
 
 
-def _instance_type(shown: InstanceTypeInfoTypeDef) -> InstanceType:
-    ebs = shown.get("EbsInfo", {}).get("EbsOptimizedInfo", {})
+def _instance_type(described: InstanceTypeInfoTypeDef) -> InstanceType:
+    ebs = described.get("EbsInfo", {}).get("EbsOptimizedInfo", {})
     return InstanceType(
-        shown["VCpuInfo"]["DefaultVCpus"],
-        sum(card.get("BaselineBandwidthInGbps", 0.0) for card in shown["NetworkInfo"]["NetworkCards"]),
+        described["VCpuInfo"]["DefaultVCpus"],
+        sum(card.get("BaselineBandwidthInGbps", 0.0) for card in described["NetworkInfo"]["NetworkCards"]),
         ebs.get("BaselineThroughputInMBps", 0.0),
         ebs.get("BaselineIops", 0.0),
-        shown.get("Hypervisor") == "nitro",
-        shown.get("MemoryInfo", {}).get("SizeInMiB", 0) / 1024,
+        described.get("Hypervisor") == "nitro",
+        described.get("MemoryInfo", {}).get("SizeInMiB", 0) / 1024,
     )
 
 

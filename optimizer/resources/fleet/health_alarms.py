@@ -38,7 +38,7 @@ def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
     if not balancers:
         return ()
     pages = aws.cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
-    found = [
+    alarms = [
         HealthAlarm(each["AlarmName"], each["StateValue"], each["StateUpdatedTimestamp"])
         for page in pages
         for each in page["MetricAlarms"]
@@ -47,13 +47,13 @@ def health_alarms(aws: Aws, group: str) -> tuple[HealthAlarm, ...]:
         and BOOTING not in _metrics(each)
         and any(d["Name"] == "LoadBalancer" and d["Value"] in balancers for d in _dimensions(each))
     ]
-    return tuple(sorted(found, key=lambda each: each.name)[:TAKEN])
+    return tuple(sorted(alarms, key=lambda each: each.name)[:TAKEN])
 
 
 def _balancers(aws: Aws, group: str) -> Iterator[str]:
     """As the metrics name them: app/NAME/ID."""
-    shown = group_of(aws, group)
-    if arns := shown.get("TargetGroupARNs"):
+    described = group_of(aws, group)
+    if arns := described.get("TargetGroupARNs"):
         for each in aws.elbv2.describe_target_groups(TargetGroupArns=arns)["TargetGroups"]:
             yield from (arn.split(":loadbalancer/", 1)[1] for arn in each.get("LoadBalancerArns", []))
 

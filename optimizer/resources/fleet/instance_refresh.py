@@ -82,8 +82,8 @@ class InstanceRefresh:
         Raises MoveFailed with AWS's reason when this run's refresh ended badly.
         """
         self._refuse_failed(aws)
-        shown = group_of(aws, self.group)
-        versions = {each.get("LaunchTemplate", {}).get("Version") for each in (shown, *shown["Instances"])}
+        described = group_of(aws, self.group)
+        versions = {each.get("LaunchTemplate", {}).get("Version") for each in (described, *described["Instances"])}
         return versions == {version} and active_refresh(aws, self.group) is None
 
     def _begin(self, aws: Aws, version: str, preferences: RefreshPreferencesTypeDef) -> None:
@@ -111,10 +111,10 @@ class InstanceRefresh:
         if refresh["Status"] not in ENDED_BADLY and not turned_back:
             return
         reason = refresh.get("RollbackDetails", {}).get("RollbackReason") or refresh.get("StatusReason", "")
-        told = f"{self.group}: the instance refresh {self._joined} ended {refresh['Status']}: {reason}"
+        message = f"{self.group}: the instance refresh {self._joined} ended {refresh['Status']}: {reason}"
         if turned_back and (rang := self._rang(aws, refresh)):
-            raise TurnedBack(f"{told} Since it began, {', '.join(rang)} rang; the instances are as before.")
-        raise MoveFailed(f"{told} Run the same command again for another try, or roll back.")
+            raise TurnedBack(f"{message} Since it began, {', '.join(rang)} rang; the instances are as before.")
+        raise MoveFailed(f"{message} Run the same command again for another try, or roll back.")
 
     def _rang(self, aws: Aws, refresh: InstanceRefreshTypeDef) -> list[str]:
         """The alarms of the refresh that ring, or changed their state since it began."""

@@ -76,8 +76,8 @@ def _templates(group: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _given(aws: Aws, template: str, version: str) -> Iterator[Touched]:
     """The tags that a template's version puts on what it launches: they say whose that will be."""
     versions = aws.ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=[version])
-    for shown in versions["LaunchTemplateVersions"]:
-        for each in shown["LaunchTemplateData"].get("TagSpecifications", ()):
+    for described in versions["LaunchTemplateVersions"]:
+        for each in described["LaunchTemplateData"].get("TagSpecifications", ()):
             kind = each.get("ResourceType", "instance")
             yield known(f"{template} (version {version}, tags of each {kind})", flat(each.get("Tags", ())))
 

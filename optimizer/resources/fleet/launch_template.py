@@ -24,8 +24,8 @@ class LaunchTemplateVersion:
         """Its number; None when there is none."""
         pages = aws.ec2.get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=self.template)
         versions = [each for page in pages for each in page["LaunchTemplateVersions"]]
-        found = (str(v["VersionNumber"]) for v in versions if v.get("VersionDescription") == self.made_for)
-        return next(found, None)
+        numbers = (str(v["VersionNumber"]) for v in versions if v.get("VersionDescription") == self.made_for)
+        return next(numbers, None)
 
     def make(self, aws: Aws, instance_type: str) -> None:
         """All of the source's data, and another type."""

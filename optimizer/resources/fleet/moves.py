@@ -20,10 +20,10 @@ from optimizer.resources.fleet.launch_template import LaunchTemplateVersion
 
 def steps(today: int, target: int) -> list[int]:
     """The capacities on the way, the target last; upwards in one step."""
-    found = [today]
-    while found[-1] > target:
-        found.append(max(target, min(math.ceil(found[-1] * STEP), found[-1] - 1)))
-    return found[1:] or [target]
+    sizes = [today]
+    while sizes[-1] > target:
+        sizes.append(max(target, min(math.ceil(sizes[-1] * STEP), sizes[-1] - 1)))
+    return sizes[1:] or [target]
 
 
 def hold_way_back(kind: str, held: Mapping[str, int], made_for: str) -> Move:

@@ -18,20 +18,25 @@ UNLIMITED = -1  # of the on-demand maximum (API Reference, OnDemandThroughput)
 
 def beyond_items(aws: Aws, table: str) -> tuple[str, ...]:
     """Each thing by name: resource policy, Kinesis destination, limits, Contributor Insights, and others."""
-    shown = read_table(aws, table)
+    described = read_table(aws, table)
     return tuple(
         f"{table}: {each}"
-        for each in (*_of_description(shown), *_policy(aws, shown), *_destinations(aws, table), *_insights(aws, table))
+        for each in (
+            *_of_description(described),
+            *_policy(aws, described),
+            *_destinations(aws, table),
+            *_insights(aws, table),
+        )
     )
 
 
-def _of_description(shown: TableDescriptionTypeDef) -> Iterator[str]:
-    if (mode := shown.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")) != "PAY_PER_REQUEST":
+def _of_description(described: TableDescriptionTypeDef) -> Iterator[str]:
+    if (mode := described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")) != "PAY_PER_REQUEST":
         yield f"billed as {mode}"
-    if local := shown.get("LocalSecondaryIndexes"):
+    if local := described.get("LocalSecondaryIndexes"):
         yield f"the local index {', '.join(each['IndexName'] for each in local)}"
-    parts: list[tuple[str, Any]] = [("", shown)]
-    parts += [(f" of {each['IndexName']}", each) for each in shown.get("GlobalSecondaryIndexes", [])]
+    parts: list[tuple[str, Any]] = [("", described)]
+    parts += [(f" of {each['IndexName']}", each) for each in described.get("GlobalSecondaryIndexes", [])]
     for whose, part in parts:
         limits = part.get("OnDemandThroughput", {})
         for name in ("MaxReadRequestUnits", "MaxWriteRequestUnits"):
@@ -39,8 +44,8 @@ def _of_description(shown: TableDescriptionTypeDef) -> Iterator[str]:
                 yield f"{name} {limit}{whose}"
 
 
-def _policy(aws: Aws, shown: TableDescriptionTypeDef) -> Iterator[str]:
-    if read_policy(aws, shown["TableArn"]).text is not None:
+def _policy(aws: Aws, described: TableDescriptionTypeDef) -> Iterator[str]:
+    if read_policy(aws, described["TableArn"]).text is not None:
         yield "a resource policy"
 
 

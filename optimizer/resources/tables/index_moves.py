@@ -80,8 +80,8 @@ def _lift_all(aws: Aws, table: Governed, before: Before) -> None:
 
 def delete_index(table: Governed, before: Before, index: str) -> Move:
     def is_gone(aws: Aws) -> bool:
-        shown = [read_table(aws.at(region), table.name) for region in regions_of(table, before)]
-        return all(_status(each, index) is None and is_settled(each) for each in shown)
+        replicas = [read_table(aws.at(region), table.name) for region in regions_of(table, before)]
+        return all(_status(each, index) is None and is_settled(each) for each in replicas)
 
     def delete(aws: Aws) -> None:
         if _status(read_table(aws, table.name), index) in (None, "DELETING"):
@@ -106,5 +106,5 @@ def delete_index(table: Governed, before: Before, index: str) -> Move:
 
 
 def _status(table: TableDescriptionTypeDef, index: str) -> str | None:
-    shown = table.get("GlobalSecondaryIndexes", [])
-    return next((each["IndexStatus"] for each in shown if each["IndexName"] == index), None)
+    indexes = table.get("GlobalSecondaryIndexes", [])
+    return next((each["IndexStatus"] for each in indexes if each["IndexName"] == index), None)

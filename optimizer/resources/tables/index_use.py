@@ -56,12 +56,12 @@ def queries_of(wanted: Wanted) -> tuple[Query, ...]:
 def wanted_of(table: str, regions: Sequence[str], indexes: Sequence[str]) -> Wanted:
     """Metrics of a table's indexes, by the hour; none for a table without any."""
 
-    def asked(units: str, index: str | None = None) -> list[Query]:
+    def of_units(units: str, index: str | None = None) -> list[Query]:
         query = [consumed(table, region, units, index, period=HOUR) for region in regions]
         return [replace(each, statistics=STATISTICS) for each in query] if index and units == "Read" else query
 
-    wanted = {(units, index): asked(units, index) for index in indexes for units in ("Read", "Write")}
-    return {**wanted, ("Write", ""): asked("Write")} if indexes else {}
+    wanted = {(units, index): of_units(units, index) for index in indexes for units in ("Read", "Write")}
+    return {**wanted, ("Write", ""): of_units("Write")} if indexes else {}
 
 
 def read_use(
@@ -80,8 +80,8 @@ def read_use(
     wanted = wanted_of(table, regions, indexes)
     if not wanted:
         return {}
-    asked = queries_of(wanted)
-    read = measured.over(aws, asked, end - start) if measured else read_metrics(aws, asked, start, end)
+    queries = queries_of(wanted)
+    read = measured.over(aws, queries, end - start) if measured else read_metrics(aws, queries, start, end)
     series = {key: [read.of(each, "Sum") for each in group] for key, group in wanted.items()}
     first, stop = int(read.start.timestamp()), int(read.end.timestamp())
     whole = (stop - first) // WEEK
@@ -106,13 +106,13 @@ def _spoken(of_region: Iterable[Series], stop: int, whole: int) -> set[int]:
     return set(np.flatnonzero(counted >= SPOKEN).tolist())
 
 
-def _queries(read: Measurements, asked: Sequence[Query], stop: int, whole: int) -> Values:
+def _queries(read: Measurements, queries: Sequence[Query], stop: int, whole: int) -> Values:
     """The most queries there can have been in each hour of all whole weeks, the oldest first, all Regions together.
 
     A query takes half a unit at least, and is a sample of the metric: each bounds their number, and the lower holds.
     """
     hours = np.zeros(whole * HOURS)
-    for query in asked:
+    for query in queries:
         units, samples = (read.of(query, name) for name in STATISTICS)
         place = len(hours) - 1 - (stop - units.at - 1) // HOUR
         counted = dict(zip(samples.at.tolist(), samples.values.tolist(), strict=True))
@@ -130,10 +130,10 @@ def _by_week(hours: Values, measured: set[int]) -> tuple[float | None, ...]:
     return tuple(float(ending[week]) if week in measured else None for week in range(max(measured) + 1))
 
 
-def _age_days(found: Iterable[Series], stop: float) -> float | None:
-    firsts = [int(series.at[0]) for series in found if len(series)]
+def _age_days(written: Iterable[Series], stop: float) -> float | None:
+    firsts = [int(series.at[0]) for series in written if len(series)]
     return round((stop - min(firsts)) / 86_400, 1) if firsts else None
 
 
-def _since(found: Iterable[Series], start: float) -> float:
-    return float(sum(series.values[series.at >= start].sum() for series in found))
+def _since(all_series: Iterable[Series], start: float) -> float:
+    return float(sum(series.values[series.at >= start].sum() for series in all_series))

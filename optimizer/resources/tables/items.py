@@ -171,29 +171,29 @@ def count_items(aws: Aws, tables: Iterable[str], between: Between) -> int:
 
 def read_items(aws: Aws, addresses: Iterable[Address], between: Between = lambda: None) -> dict[Address, Item]:
     """The items at these addresses, read consistently. Raises MoveFailed when throttled a dozen times in a row."""
-    found: dict[Address, Item] = {}
+    by_address: dict[Address, Item] = {}
     wanted = list(dict.fromkeys(addresses))
     for start in range(0, len(wanted), MOST_KEYS):
-        asked: Any = {}
+        batch: Any = {}
         for address in wanted[start : start + MOST_KEYS]:
-            asked.setdefault(address.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(address.key)
-        left, idle = _keys(asked), 0
-        while asked:
-            answer = aws.dynamodb.batch_get_item(RequestItems=asked)
+            batch.setdefault(address.table, {"Keys": [], "ConsistentRead": True})["Keys"].append(address.key)
+        left, idle = _keys(batch), 0
+        while batch:
+            answer = aws.dynamodb.batch_get_item(RequestItems=batch)
             for table, items in answer["Responses"].items():
-                found |= {Address.of(table, item): item for item in items}
+                by_address |= {Address.of(table, item): item for item in items}
             between()
-            asked = answer.get("UnprocessedKeys")
-            idle = idle + 1 if _keys(asked) == left else 0
-            left = _keys(asked)
+            batch = answer.get("UnprocessedKeys")
+            idle = idle + 1 if _keys(batch) == left else 0
+            left = _keys(batch)
             if idle == ATTEMPTS:
                 raise MoveFailed(
                     f"Reads, the first of {wanted[start]}, were throttled {ATTEMPTS} times in a row. "
                     "Run the same command again when the tables are read less."
                 )
-            if asked:
+            if batch:
                 aws.clock.sleep(min(0.1 * 2**idle, LONGEST_WAIT))
-    return found
+    return by_address
 
 
 def write_all(aws: Aws, writes: Iterable[Write], between: Between = lambda: None) -> dict[Address, str]:
@@ -223,8 +223,8 @@ def write_unless_changed(aws: Aws, write: Write, seen: Item | None) -> bool:
     return True
 
 
-def _keys(asked: Mapping[str, Any] | None) -> int:
-    return sum(len(each["Keys"]) for each in (asked or {}).values())
+def _keys(batch: Mapping[str, Any] | None) -> int:
+    return sum(len(each["Keys"]) for each in (batch or {}).values())
 
 
 def _unchanged(seen: Item | None) -> tuple[str, dict[str, Any]]:

@@ -39,10 +39,10 @@ class TablePolicy:
 def read_policy(aws: Aws, arn: str) -> TablePolicy:
     """The policy attached to a table."""
     try:
-        found = aws.dynamodb.get_resource_policy(ResourceArn=arn)
+        answer = aws.dynamodb.get_resource_policy(ResourceArn=arn)
     except aws.dynamodb.exceptions.PolicyNotFoundException:
         return TablePolicy(None, NO_POLICY)
-    return TablePolicy(found["Policy"], found["RevisionId"])
+    return TablePolicy(answer["Policy"], answer["RevisionId"])
 
 
 def with_statement(text: str | None, statement: Statement) -> str:
@@ -156,5 +156,5 @@ def _meanings(text: str | None) -> list[Json]:
 def _statements(text: str | None) -> list[Statement]:
     if text is None:
         return []
-    found = json.loads(text).get("Statement", [])
-    return [found] if isinstance(found, Mapping) else list(found)
+    statements = json.loads(text).get("Statement", [])
+    return [statements] if isinstance(statements, Mapping) else list(statements)

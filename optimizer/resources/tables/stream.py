@@ -32,5 +32,5 @@ def set_stream(aws: Aws, table: str, view: str | None) -> None:
 
 def has_stream(aws: Aws, table: str, view: str | None) -> bool:
     """Whether the stream shows that, or is off, and the table takes another change."""
-    shown = read_table(aws, table)
-    return stream_view(shown) == view and is_settled(shown)
+    described = read_table(aws, table)
+    return stream_view(described) == view and is_settled(described)

@@ -28,13 +28,13 @@ def read_table(aws: Aws, name: str) -> TableDescriptionTypeDef:
 
 def tables_there(aws: Aws, names: Iterable[str]) -> dict[str, TableDescriptionTypeDef]:
     """Those of the tables that are there, by name."""
-    found = {}
+    described = {}
     for name in names:
         try:
-            found[name] = read_table(aws, name)
+            described[name] = read_table(aws, name)
         except aws.dynamodb.exceptions.ResourceNotFoundException:
             continue
-    return found
+    return described
 
 
 def sibling(table: Governed, name: str) -> Governed:
@@ -71,14 +71,14 @@ def typed(table: TableDescriptionTypeDef, keys: Iterable[KeySchemaElementTypeDef
 def contributor_insights(aws: Aws, table: str) -> dict[str, str]:
     """The indexes with Contributor Insights, and their status. A page may be empty and not the last."""
     request: dict[str, Any] = {"TableName": table}
-    found: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     while True:
         page = aws.dynamodb.list_contributor_insights(**request)
         for each in page.get("ContributorInsightsSummaries", []):
             if "IndexName" in each:
-                found[each["IndexName"]] = each.get("ContributorInsightsStatus", "DISABLED")
+                statuses[each["IndexName"]] = each.get("ContributorInsightsStatus", "DISABLED")
         if not page.get("NextToken"):
-            return found
+            return statuses
         request["NextToken"] = page["NextToken"]
 
 
@@ -96,8 +96,8 @@ def stream_view(table: TableDescriptionTypeDef) -> str | None:
 
 def replica_regions(table: TableDescriptionTypeDef, home: str) -> list[str]:
     """The Regions of the table's other replicas."""
-    found = {each["RegionName"] for each in table.get("Replicas", [])}
-    return sorted(found - {home})
+    regions = {each["RegionName"] for each in table.get("Replicas", [])}
+    return sorted(regions - {home})
 
 
 def in_region(arn: str, region: str) -> str:
