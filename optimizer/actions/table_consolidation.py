@@ -66,7 +66,7 @@ from optimizer.resources.tables.table import ALL, consumed, design, is_settled, 
 ID = "table_consolidation"
 LOG = "audit_logs"
 ALONE = "is a high-volume log that no query reads together with another table"
-ELSEWHERE = "is in no access pattern that reads it together with another table"
+APART = "no access pattern reads it together with another table"
 BELONGS = "queries read the table together with another one, and it is no high-volume log"
 GUIDE = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide"
 REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference"
@@ -140,7 +140,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     belongs = brief(BELONGS, evidence.name in SOURCES, equals=True, source=f"{GUIDE}/bp-relational-modeling.html")
     if evidence.name not in SOURCES:
         alone = decide_by(ID, evidence.table, (belongs,), before=evidence.before, target={})
-        return replace(alone, reason=f"{evidence.name} {ALONE if evidence.name == LOG else ELSEWHERE}")
+        return replace(alone, reason=f"{LOG} {ALONE}" if evidence.name == LOG else APART)
     limits, tables = policy.consolidation, evidence.before["tables"]
     unused = _unused(evidence, policy)
     kept = _kept(evidence, unused)

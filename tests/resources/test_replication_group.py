@@ -76,7 +76,7 @@ def test_only_an_event_of_what_was_asked_is_its_failure(
     aws: Aws, account: Any, redis: ReplicationGroup, message: str, fails: bool
 ) -> None:
     redis.change_type(aws, "cache.r6g.xlarge")
-    account.part(CacheEvents).told.append(CacheEvent(aws.region, NAME, aws.clock.now(), message))
+    account.part(CacheEvents).events.append(CacheEvent(aws.region, NAME, aws.clock.now(), message))
     if fails:
         with pytest.raises(MoveFailed, match="insufficient memory"):
             redis.has_type(aws, "cache.r6g.xlarge")
