@@ -99,7 +99,7 @@ def test_without_a_topic_nobody_is_told_and_nothing_is_remembered(world) -> None
 
 
 def test_what_the_watch_found_is_told_once_in_the_same_words() -> None:
-    first, again = (notices.found(Phase.NON_CRITICAL, "an item cannot lie in the sources") for _ in range(2))
+    first, again = (notices.tending_found(Phase.NON_CRITICAL, "an item cannot lie in the sources") for _ in range(2))
     assert first == again
-    assert first.key != notices.found(Phase.NON_CRITICAL, "another item cannot").key
+    assert first.key != notices.tending_found(Phase.NON_CRITICAL, "another item cannot").key
     assert "an item cannot lie in the sources" in first.text
