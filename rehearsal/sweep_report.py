@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from rich.console import Console
 from rich.table import Table
 
-from optimizer.dashboard.format import name_in
+from optimizer.dashboard.format import label_in
 from optimizer.dashboard.render import PLOTLY, asset, embedded
 from optimizer.model.decision import Choice
 from rehearsal.sweep import Sweep, in_words, write_csv
@@ -40,7 +40,7 @@ def _table(swept: Sweep) -> Table:
         table.add_column(title)
     for row in swept.rows:
         words = in_words(row, swept.labels)
-        table.add_row(row.action, name_in(row.resource), *words.values())
+        table.add_row(row.action, label_in(row.resource), *words.values())
     return table
 
 
@@ -53,7 +53,7 @@ def title_of(found: Sweep) -> str:
 
 def picture(swept: Sweep) -> str:
     """A picture: rows are actions on resources, columns the points, the colour is the tightest limit's headroom."""
-    names = [f"{row.action} {name_in(row.resource)}" for row in swept.rows]
+    names = [f"{row.action} {label_in(row.resource)}" for row in swept.rows]
     shares = [[_rounded(cell.headroom) for cell in row.cells] for row in swept.rows]
     words = [[_LETTER[cell.choice] for cell in row.cells] for row in swept.rows]
     hover = [[f"{cell.choice.value}: {cell.tightest or cell.reason}" for cell in row.cells] for row in swept.rows]

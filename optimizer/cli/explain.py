@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from domain.errors import UsageError
-from optimizer.dashboard.format import dollars_and_cents, listed, name_in, quantity
+from optimizer.dashboard.format import dollars_and_cents, label_in, listed, quantity
 from optimizer.model.decision import Choice, Criterion, Decision, Json, Origin, Verdict, finite
 from optimizer.model.plan import Plan, PlannedAction
 from optimizer.model.plan_costs import Saving
@@ -34,9 +34,9 @@ def decisions_of(plan: Plan, action: str, resource: str | None) -> Sequence[Deci
         raise UsageError(f"Plan {plan.hash[:12]} has no decision of {action}. It has: {listed(known) or 'none'}.")
     if resource is None:
         return of_action
-    chosen = [each for each in of_action if resource in (each.resource, name_in(each.resource))]
+    chosen = [each for each in of_action if resource in (each.resource, label_in(each.resource))]
     if not chosen:
-        names = listed([name_in(each.resource) for each in of_action])
+        names = listed([label_in(each.resource) for each in of_action])
         raise UsageError(f"Plan {plan.hash[:12]} has no decision of {action} on {resource}. It has: {names}.")
     return chosen
 
@@ -44,7 +44,7 @@ def decisions_of(plan: Plan, action: str, resource: str | None) -> Sequence[Deci
 def explain_lines(plan: Plan, decision: Decision, veto: str | None = None) -> Iterator[str]:
     """The decision, line by line. `veto` is why the check right before applying set it aside."""
     action = next(each for each in plan.actions if each.id == decision.action)
-    yield f"{action.title} ({action.id}) on {name_in(decision.resource)}: {decision.choice.value}"
+    yield f"{action.title} ({action.id}) on {label_in(decision.resource)}: {decision.choice.value}"
     yield f"  {decision.resource}"
     yield f"  Plan {plan.hash[:12]}, phase {action.phase}. {_reason(decision)}"
     if veto is not None:

@@ -88,7 +88,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number if number else 'no'} {one if number in (0, 1) else many or one + 's'}"
 
 
-def name_in(arn: str) -> str:
+def label_in(arn: str) -> str:
     """The name a person knows a resource by: the last part of its ARN; anything else as it is.
 
     A load balancer's ARN ends in `/app/NAME/ID` (Service Authorization Reference, Elastic Load Balancing v2).

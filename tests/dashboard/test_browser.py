@@ -16,7 +16,7 @@ import pytest
 from optimizer.analyze.evidence import PlanEvidence
 from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.export import read_evidence
-from optimizer.dashboard.format import dollars_and_cents, name_in, quantity
+from optimizer.dashboard.format import dollars_and_cents, label_in, quantity
 from optimizer.dashboard.render import charts_of, write_dashboard
 from optimizer.execute.records import History, PhaseState
 from optimizer.model.decision import Choice
@@ -247,7 +247,7 @@ def test_tables_hold_what_plan_and_journal_say(accepted: Visit) -> None:
         text = " ".join(row.text_content().split())
         for expected in (
             titles[decision.action],
-            name_in(decision.resource),
+            label_in(decision.resource),
             decision.choice.value.capitalize(),
             "Accepted",
             "Healthy",
@@ -443,7 +443,7 @@ def test_a_thousand_resources_are_found_by_searching(
     it = visit(written("many"))
     entries = it.page.locator(".decisions .entry:visible")
     assert entries.count() == 20
-    wanted = next(each for each in record.plan.decisions if name_in(each.resource) == "team-0003")
+    wanted = next(each for each in record.plan.decisions if label_in(each.resource) == "team-0003")
     it.page.get_by_label("Search the decisions").fill("TEAM-0003")
     it.page.wait_for_function("() => document.querySelectorAll('.decisions .entry:not([hidden])').length === 1")
     entry = it.page.locator(".decisions .entry:visible")

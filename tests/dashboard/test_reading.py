@@ -7,7 +7,7 @@ import pytest
 
 from optimizer.dashboard.compose.decisions import criterion_row
 from optimizer.dashboard.compose.page import view_of
-from optimizer.dashboard.format import dollars, name_in
+from optimizer.dashboard.format import dollars, label_in
 from optimizer.dashboard.view.page import View
 from optimizer.dashboard.view.status import SavingState
 from optimizer.execute.records import History, PhaseEvent, PhaseState, PlanRecord
@@ -85,7 +85,7 @@ def test_a_kept_decision_says_why_and_saves_nothing() -> None:
     ],
 )
 def test_a_resource_is_called_by_its_name(arn: str, name: str) -> None:
-    assert name_in(arn) == name
+    assert label_in(arn) == name
 
 
 def test_the_row_names_the_resource_and_keeps_its_arn() -> None:

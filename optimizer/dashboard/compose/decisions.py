@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from optimizer.dashboard.compose.savings import saving_of, vetoed
-from optimizer.dashboard.format import NO_VALUE, dollars_and_cents, name_in, quantity, short_moment
+from optimizer.dashboard.format import NO_VALUE, dollars_and_cents, label_in, quantity, short_moment
 from optimizer.dashboard.view.page import CriterionRow, DecisionRow, KeptGroup, MoveRow, ProjectionRow
 from optimizer.dashboard.view.status import Mark, SavingState, Tone
 from optimizer.execute.records import History, MoveRecord, MoveState, PhaseRecord, PhaseState, PlanRecord, PlanState
@@ -102,7 +102,7 @@ def _row(
         key=f"decision-{number}",
         title=action.title,
         action=decision.action,
-        resource=name_in(decision.resource),
+        resource=label_in(decision.resource),
         arn=decision.resource,
         phase=f"{belongs.number} · {belongs.title}",
         decision=CHOICE_MARKS[decision.choice],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from optimizer.analyze.evidence import PlanEvidence
 from optimizer.dashboard.compose.labels import TELLING, kind_of
-from optimizer.dashboard.format import count, listed, name_in, percent, quantity, region_in
+from optimizer.dashboard.format import count, label_in, listed, percent, quantity, region_in
 from optimizer.dashboard.view.evidence import LimitMap, LoadMap
 from optimizer.model.decision import Criterion, Decision, Verdict
 from optimizer.model.plan import Plan
@@ -99,7 +99,7 @@ def _limit_summary(cells: dict[str, dict[str, tuple[float, Criterion]]]) -> str:
 
 def _called(arn: str, part: str) -> str:
     """A row of the map: the resource with its Region or, of a part of it, with the part's name."""
-    return " · ".join(each for each in (name_in(arn), part or region_in(arn)) if each)
+    return " · ".join(each for each in (label_in(arn), part or region_in(arn)) if each)
 
 
 def _left_out(resources: int, criteria: int) -> str:

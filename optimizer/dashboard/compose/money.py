@@ -19,8 +19,8 @@ from optimizer.dashboard.format import (
     dollars,
     dollars_and_cents,
     interval,
+    label_in,
     listed,
-    name_in,
     region_in,
 )
 from optimizer.dashboard.view.money import (
@@ -181,7 +181,7 @@ def _totals(costs: PlanCosts) -> tuple[TotalsRow, ...]:
 
 def _net_row(saving: Saving, title: str) -> NetRow:
     later = "; ".join(f"from {date_of(each.since)}: {dollars_and_cents(each.net)}" for each in saving.later)
-    resource = " · ".join(each for each in (name_in(saving.resource), region_in(saving.resource)) if each)
+    resource = " · ".join(each for each in (label_in(saving.resource), region_in(saving.resource)) if each)
     payback = saving.payback_months
     return NetRow(
         title,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from optimizer.dashboard.compose.heat_maps import share_of_limit
-from optimizer.dashboard.format import count, name_in, percent
+from optimizer.dashboard.format import count, label_in, percent
 from optimizer.dashboard.view.evidence import RiskRow, Risks
 from optimizer.model.decision import Choice, Decision, Verdict
 from optimizer.model.phase import Phase
@@ -50,7 +50,7 @@ def risks_of(plan: Plan | None) -> Risks | None:
 def _row(decision: Decision, action: PlannedAction, plan: Plan) -> RiskRow:
     likelihood, likely = likelihood_of(decision, plan)
     impact, why = impact_of(action)
-    return RiskRow(0, action.title, name_in(decision.resource), likelihood, likely, impact, why)
+    return RiskRow(0, action.title, label_in(decision.resource), likelihood, likely, impact, why)
 
 
 def likelihood_of(decision: Decision, plan: Plan) -> tuple[int, str]:

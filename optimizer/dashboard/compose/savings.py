@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from optimizer.dashboard.format import date_of, dollars, dollars_and_cents, name_in, percent
+from optimizer.dashboard.format import date_of, dollars, dollars_and_cents, label_in, percent
 from optimizer.dashboard.view.page import Costs, SavingStep
 from optimizer.dashboard.view.status import SavingState
 from optimizer.execute.records import History, PhaseRecord, PlanRecord, PlanState
@@ -64,7 +64,7 @@ def costs_of(history: History, day: date | None = None) -> Costs | None:
         action = of_action[saving.action]
         state = saving_state(plan, record.state, phases.get(Phase(action.phase)), saving.action, saving.resource)
         ends = [each.since for each in saving.later if each.since > today]
-        resource, now = name_in(saving.resource), saving.on(today)
+        resource, now = label_in(saving.resource), saving.on(today)
         steps.append(SavingStep(action.title, resource, saving.monthly, state, now, max(ends, default=None)))
     charted = largest(steps)
     standing = costs.before - total(steps, SavingState.TAKEN) - total(steps, SavingState.PROJECTED)

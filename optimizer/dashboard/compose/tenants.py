@@ -9,7 +9,7 @@ from statistics import median
 from optimizer.dashboard.compose.decisions import HEALTH_MARKS, NOT_JUDGED
 from optimizer.dashboard.compose.labels import kind_of
 from optimizer.dashboard.compose.windows import pooled_error_rate
-from optimizer.dashboard.format import NO_VALUE, count, dollars_and_cents, name_in, percent, quantity, region_in
+from optimizer.dashboard.format import NO_VALUE, count, dollars_and_cents, label_in, percent, quantity, region_in
 from optimizer.dashboard.view.evidence import BeforeAfter, SharedRow, TenantImpact, TierRow
 from optimizer.dashboard.view.page import Costs
 from optimizer.execute.records import History, PhaseRecord
@@ -99,7 +99,7 @@ UNCHANGED = "stays as it is"
 
 def _shared(plan: Plan, arn: str, decisions: Sequence[Decision]) -> SharedRow:
     made = [] if plan.held else [each for each in decisions if each.choice is Choice.APPLY]
-    name = f"{name_in(arn)} · {region}" if (region := region_in(arn)) else name_in(arn)
+    name = f"{label_in(arn)} · {region}" if (region := region_in(arn)) else label_in(arn)
     return SharedRow(kind_of(arn), name, _change(plan, made), _use(made or decisions, changes=bool(made)))
 
 
