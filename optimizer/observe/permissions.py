@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.names import DECLARATION as TIERS
 from optimizer.action import Permission
+from optimizer.resources.registry import resource_kinds
 
 _REFERENCE = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_"
 
@@ -12,47 +13,22 @@ def reading(source: str, *actions: str, resources: tuple[str, ...] = ("*",)) -> 
     return tuple(Permission(action, resources=resources, source=f"{_REFERENCE}{source}.html") for action in actions)
 
 
-# Describe and list actions take no resource, or lose their list when one is named: hence "*".
+def _of_kinds() -> tuple[Permission, ...]:
+    """The reading permissions that the kinds declare, each once."""
+    declared = [
+        permission
+        for kind in resource_kinds().values()
+        for page, actions in kind.reads.items()
+        for permission in reading(page, *actions, resources=kind.readable)
+    ]
+    return tuple({each.action: each for each in declared}.values())
+
+
 OBSERVE: tuple[Permission, ...] = (
+    *_of_kinds(),
     *reading("amazoncloudwatch", "cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms"),
-    *reading(
-        "amazonec2autoscaling",
-        "autoscaling:DescribeAutoScalingGroups",
-        "autoscaling:DescribeInstanceRefreshes",
-        "autoscaling:DescribePolicies",
-        "autoscaling:DescribeScalingActivities",
-        "autoscaling:DescribeScheduledActions",
-        "autoscaling:DescribeTags",
-    ),
-    *reading(
-        "amazonec2",
-        "ec2:DescribeInstances",
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeLaunchTemplateVersions",
-        "ec2:DescribeNatGateways",
-        "ec2:DescribeTags",
-    ),
+    *reading("amazonec2", "ec2:DescribeNatGateways"),
     *reading("amazonresourcegrouptaggingapi", "tag:GetResources"),  # finds what is governed
-    *reading(
-        "awselasticloadbalancingv2",
-        "elasticloadbalancing:DescribeLoadBalancers",
-        "elasticloadbalancing:DescribeTags",
-        "elasticloadbalancing:DescribeTargetGroups",
-    ),
-    *reading(
-        "amazonrds",
-        "rds:DescribeDBClusterSnapshots",
-        "rds:DescribeDBClusters",
-        "rds:DescribeDBInstances",
-        "rds:DescribeGlobalClusters",
-        "rds:ListTagsForResource",
-    ),
-    *reading(
-        "amazonelasticache",
-        "elasticache:DescribeCacheClusters",
-        "elasticache:DescribeReplicationGroups",
-        "elasticache:ListTagsForResource",
-    ),
     *reading(
         "awssystemsmanager",
         "ssm:GetParameter",
@@ -60,12 +36,6 @@ OBSERVE: tuple[Permission, ...] = (
     ),
     *reading("awscloudformation", "cloudformation:DescribeStacks"),  # whether anything is being deployed
     *reading("awspricelist", "pricing:GetProducts"),  # every job that publishes shows prices; asking is free
-    *reading(
-        "amazondynamodb",
-        "dynamodb:DescribeTable",
-        "dynamodb:ListTagsOfResource",
-        resources=("arn:{partition}:dynamodb:{region}:{account}:table/*",),
-    ),
 )
 
 # What the account costs. Nobody decides by it, and only analyze asks: each Cost Explorer request is billed. The actions

@@ -41,6 +41,9 @@ class ResourceKind:
     of which could be owned by itself. `sized(sizing)` are the names that the sizing speaks of; None for a kind that
     it says nothing of. `compared` are the CloudFormation types that come with it, its own among them, and how each
     really is. `billed(aws, name)` counts what one is billed for merely existing.
+
+    `reads` are the IAM actions that all of this takes, by the page of the Service Authorization Reference with them;
+    `readable` the resources that they are allowed on. `none` says in a survey what it means that an account has none.
     """
 
     kind: Kind
@@ -55,6 +58,9 @@ class ResourceKind:
     tags_of: Callable[[Aws, Sequence[str]], Mapping[str, Tags]] = _one_by_one
     compared: Mapping[str, Comparable] = field(default_factory=dict)
     billed: Callable[[Aws, str], Billed] = lambda _aws, _name: Billed()
+    reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    readable: tuple[str, ...] = ("*",)  # describe and list actions take no resource, or lose their list by one
+    none: str | None = None
 
     def is_sized(self, sizing: Sizing, name: str) -> bool:
         """Whether what becomes of a resource can be said in the sizing: else the next push would undo it."""

@@ -12,7 +12,7 @@ from domain.sizing import Sizing
 from optimizer.model.resource import Governed, Inventory, Kind
 from optimizer.ports.aws import Aws
 from optimizer.resources.fleet.shown import group_of
-from optimizer.resources.registry import is_sized
+from optimizer.resources.registry import is_sized, resource_kinds
 
 AURORA = ("aurora-postgresql", "aurora-mysql", "aurora")
 NOT_OURS = "not created by the foundation's templates"
@@ -20,14 +20,6 @@ WHY_OURS = (
     "changes are carried out only on what the foundation's templates created, where code, template and account can be "
     "brought to agree after each"
 )
-NONE_OF = {
-    Kind.TABLE: "no DynamoDB table: nothing to decide about indexes, streams and merging",
-    Kind.FLEET: "no Auto Scaling group: nothing to decide about instances",
-    Kind.LOAD_BALANCER: "no Application Load Balancer: errors and latency could not be watched after a change",
-    Kind.CACHE: "no ElastiCache replication group: nothing to decide about shards and nodes",
-    Kind.DATABASE: "no Aurora cluster: nothing to decide about writer, readers and backups",
-    Kind.GLOBAL_DATABASE: "no Aurora global database: there is no other Region's copy to give up",
-}
 
 
 @dataclass(frozen=True)
@@ -52,9 +44,9 @@ def limits_of(aws: Aws, inventory: Inventory, regions: Sequence[str]) -> Iterato
         if reasons := tuple(_reasons(aws.at(each.region), each, inventory)):
             yield Limit(each.kind, each.name, each.arn, each.region, reasons)
     seen = {each.kind for each in inventory.governed} | {each.kind for each in inventory.excluded}
-    for kind, reason in NONE_OF.items():
-        if kind not in seen:
-            yield Limit(kind, "none", "", ", ".join(regions), (reason,))
+    for kind, declared in resource_kinds().items():
+        if kind not in seen and declared.none is not None:
+            yield Limit(kind, "none", "", ", ".join(regions), (declared.none,))
 
 
 def _reasons(aws: Aws, governed: Governed, inventory: Inventory) -> Iterator[str]:

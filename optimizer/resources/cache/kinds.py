@@ -67,5 +67,13 @@ KINDS = (
         sized=lambda _: (CACHE_NAME,),
         compared=COMPARED,
         billed=_billed,
+        reads={
+            "amazonelasticache": (
+                "elasticache:DescribeCacheClusters",
+                "elasticache:DescribeReplicationGroups",
+                "elasticache:ListTagsForResource",
+            )
+        },
+        none="no ElastiCache replication group: nothing to decide about shards and nodes",
     ),
 )

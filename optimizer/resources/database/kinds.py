@@ -128,6 +128,10 @@ KINDS = (
         sized=lambda _: (DATABASE_NAME,),
         compared={Kind.DATABASE.value: CLUSTER},
         billed=_billed,
+        reads={
+            "amazonrds": ("rds:DescribeDBClusterSnapshots", "rds:DescribeDBClusters", "rds:ListTagsForResource"),
+        },
+        none="no Aurora cluster: nothing to decide about writer, readers and backups",
     ),
     ResourceKind(
         Kind.DATABASE_INSTANCE,
@@ -138,6 +142,7 @@ KINDS = (
         find=_find_instances,
         tags=_rds_tags,
         compared={Kind.DATABASE_INSTANCE.value: INSTANCE},
+        reads={"amazonrds": ("rds:DescribeDBInstances", "rds:ListTagsForResource")},
     ),
     ResourceKind(
         Kind.GLOBAL_DATABASE,
@@ -150,5 +155,7 @@ KINDS = (
         parts=_global_cluster_parts,
         sized=lambda _: (GLOBAL_DATABASE_NAME,),
         compared={Kind.GLOBAL_DATABASE.value: GLOBAL_DATABASE},
+        reads={"amazonrds": ("rds:DescribeGlobalClusters", "rds:ListTagsForResource")},
+        none="no Aurora global database: there is no other Region's copy to give up",
     ),
 )

@@ -115,5 +115,22 @@ KINDS = (
         sized=lambda _: (FLEET_NAME,),
         compared=COMPARED,
         billed=_billed,
+        reads={
+            "amazonec2autoscaling": (
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeInstanceRefreshes",
+                "autoscaling:DescribePolicies",
+                "autoscaling:DescribeScalingActivities",
+                "autoscaling:DescribeScheduledActions",
+                "autoscaling:DescribeTags",
+            ),
+            "amazonec2": (
+                "ec2:DescribeInstances",
+                "ec2:DescribeInstanceTypes",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeTags",
+            ),
+        },
+        none="no Auto Scaling group: nothing to decide about instances",
     ),
 )

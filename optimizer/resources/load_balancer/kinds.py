@@ -53,5 +53,13 @@ KINDS = (
         tags_of=_tags_of,
         compared={Kind.LOAD_BALANCER.value: LOAD_BALANCER},
         billed=lambda _aws, _name: Billed({"Application Load Balancer": 1}),
+        reads={
+            "awselasticloadbalancingv2": (
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "elasticloadbalancing:DescribeTags",
+                "elasticloadbalancing:DescribeTargetGroups",
+            )
+        },
+        none="no Application Load Balancer: errors and latency could not be watched after a change",
     ),
 )

@@ -8,6 +8,7 @@ from optimizer.model.resource import Kind, Selection, Tags, Touched
 from optimizer.ports.aws import Aws
 from optimizer.resources.kind import Billed, Found, ResourceKind
 from optimizer.resources.tables.actual_state import COMPARED
+from optimizer.resources.tables.table import ALL
 from optimizer.resources.tags import flat, tagged
 
 
@@ -66,5 +67,8 @@ KINDS = (
         sized=lambda sizing: sizing.tables,
         compared=COMPARED,
         billed=_billed,
+        reads={"amazondynamodb": ("dynamodb:DescribeTable", "dynamodb:ListTagsOfResource")},
+        readable=ALL,
+        none="no DynamoDB table: nothing to decide about indexes, streams and merging",
     ),
 )
