@@ -111,7 +111,7 @@ def _trunks() -> list[list[str]]:
 def _sources() -> str:
     """A hash over all inputs of a rehearsal. Results from other sources are removed."""
     digest = hashlib.sha256(sys.version.encode())
-    digest.update(repr(sorted((each.name, each.version) for each in distributions())).encode())
+    digest.update(repr(sorted({(each.name, each.version) for each in distributions()})).encode())
     digest.update(repr(sorted((name, os.environ[name]) for name in os.environ if name.startswith("TAP_"))).encode())
     files = [path for name in DEPENDS_ON for path in (PROJECT / name).rglob("*") if path.is_file()]
     for path in sorted([*files, *(PROJECT / name for name in TOP)]):

@@ -28,6 +28,8 @@ DO_AND_UNDO = ("quiet", "errors", "large-tables", "rejected-gate", "regression",
 
 RELEASED_AGAIN = "released-again"  # Build finds a plan under way
 FALSE_DRIFT = "false-drift"  # the drift check holds the plan, and tells people
+SICK = "sick-while-applying"  # apply sees the breach first, and looks for a waiting gate
+NO_BUILDS = "no-builds"  # apply sends a mail: no watch can run beside it
 EARLY_APPROVAL = "early-approval"  # the stage fails after its gate: the watch asks whether somebody rejected it
 
 WAY_BACK = "FleetPolicy.reserve_way_back, which is off by default"
@@ -138,7 +140,7 @@ def test_what_a_job_may_is_read_from_its_policy() -> None:
 @pytest.mark.slow
 def test_the_act_role_may_what_is_called_and_nothing_is_permitted_that_never_is() -> None:
     called: dict[str, set[str]] = {}
-    for scenario in (*DO_AND_UNDO, RELEASED_AGAIN, FALSE_DRIFT, EARLY_APPROVAL):
+    for scenario in (*DO_AND_UNDO, RELEASED_AGAIN, FALSE_DRIFT, SICK, NO_BUILDS, EARLY_APPROVAL):
         life = lived(scenario)
         assert life.code == 0, scenario
         for role, actions in life.json("calls.json").items():
