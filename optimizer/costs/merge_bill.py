@@ -65,13 +65,13 @@ class MergeBill:
     @property
     def bound(self) -> str:
         """A line that names the measure that is missing, and the bounds of the figure."""
-        usd = [each.usd for each in (self.expected, self.least, self.most)]
-        if any(each is None for each in usd):
+        usd = [each.usd for each in (self.expected, self.least, self.most) if each.usd is not None]
+        if len(usd) < 3:
             return "sizes of single items"
-        expected, least, most = (f"{'-' if each < 0 else ''}${abs(each):,.2f}" for each in usd if each is not None)
+        expected, least, most = usd
         return (
-            f"sizes of single items, so that one table costs about {expected} a month more by DescribeTable's counts, "
-            f"at least {least} and at most {most}; {SAMPLED:,} items of each table are read right before the change"
+            f"sizes of single items, so that one table costs about {_change(expected)} by DescribeTable's counts"
+            f"{_bounds(least, most)}; {SAMPLED:,} items of each table are read right before the change"
         )
 
     @property
@@ -82,6 +82,21 @@ class MergeBill:
             for name, figure in ((EXPECTED, self.expected), (LEAST, self.least), (MOST, self.most))
             if figure.usd is not None
         )
+
+
+def _change(usd: Decimal) -> str:
+    """`$10.58 a month less`."""
+    return f"${abs(usd):,.2f} a month {'less' if usd < 0 else 'more'}"
+
+
+def _bounds(least: Decimal, most: Decimal) -> str:
+    """`, at least $0.10 and at most $0.40`; nothing where both read the same, each with its sign where these differ."""
+    if f"{least:.2f}" == f"{most:.2f}":
+        return ""
+    if (least < 0) != (most < 0):
+        return f", between {_change(least)} and {_change(most)}"
+    low, high = sorted(abs(each) for each in (least, most))
+    return f", at least ${low:,.2f} and at most ${high:,.2f}"
 
 
 def merge_bill(uses: Sequence[LayoutUse], kept: Sequence[str], region: str) -> MergeBill:

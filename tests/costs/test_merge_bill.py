@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -68,6 +69,19 @@ def test_the_plan_says_the_expected_figure_with_its_bound() -> None:
     assert bill.bound.startswith("sizes of single items, so that one table costs about $")
     assert f"at least ${least:,.2f} and at most ${most:,.2f}" in bill.bound
     assert [each.after for each in bill.projections] == [float(expected), float(least), float(most)]
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        (("-10.58", "-10.58", "-10.58"), "about $10.58 a month less by DescribeTable's counts;"),
+        (("-3", "-4", "-1"), "about $3.00 a month less by DescribeTable's counts, at least $1.00 and at most $4.00;"),
+        (("0.5", "-0.2", "2"), "more by DescribeTable's counts, between $0.20 a month less and $2.00 a month more;"),
+        (("0.5", "0.2", "2"), "about $0.50 a month more by DescribeTable's counts, at least $0.20 and at most $2.00;"),
+    ],
+)
+def test_the_bound_is_said_in_words(figures: tuple[str, str, str], words: str) -> None:
+    assert words in merge_bill.MergeBill(*(merge_bill.Figure(Decimal(each), 0.0) for each in figures)).bound
 
 
 @pytest.mark.parametrize("uses", [[], [replace(use(10, 900), writes=None)]])
