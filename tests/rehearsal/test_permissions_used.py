@@ -35,7 +35,6 @@ EARLY_APPROVAL = "early-approval"  # the stage fails after its gate: the watch a
 WAY_BACK = "FleetPolicy.reserve_way_back, which is off by default"
 # Permitted, and called in none of these: what would have to be there first.
 UNSEEN = {
-    "autoscaling:RollbackInstanceRefresh": "a rollback while the refresh is under way; the contract's tests do that",
     "ec2:CancelCapacityReservation": WAY_BACK,
     "ec2:CreateCapacityReservation": WAY_BACK,
     "ec2:DescribeCapacityReservations": WAY_BACK,
