@@ -85,7 +85,7 @@ def collect(aws: Aws, cluster: Governed, measured: Measurements) -> Evidence:
 def decide(evidence: Evidence, policy: Policy) -> Decision:
     """The brief asks for 14 days without a condition: only who holds or owns the backups keeps them.
 
-    What the snapshot costs beside the saving is shown, and vetoes nothing.
+    The cost of the snapshot stands beside the saving, and vetoes nothing.
     """
     days, target, storage = evidence.before["retention_days"], policy.backups.retention_days, evidence.storage
     today = float(storage.billed_backup_gb(days)) if storage else None

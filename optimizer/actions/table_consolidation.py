@@ -338,7 +338,7 @@ BY_DYNAMODB: Conditions = {
 }
 DYNAMODB = partial(permissions, source=f"{REFERENCE}/list_amazondynamodb.html")
 SSM = partial(permissions, source=f"{REFERENCE}/list_awssystemsmanager.html")
-# A table is encrypted by the key of its sources, on behalf of whoever makes it and writes to it.
+# A table is encrypted by the key of its sources, on behalf of the caller that makes it and writes to it.
 KMS = partial(
     permissions,
     resources=KEYS,

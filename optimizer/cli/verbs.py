@@ -152,7 +152,7 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for window-end, which the gate shows.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--source", help="Folder of this code, kept for whoever undoes the phase.")
+        Path | None, typer.Option("--source", help="Folder of this code, kept for the job that undoes the phase.")
     ] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""

@@ -31,9 +31,8 @@ BLOCKED_FOR = timedelta(seconds=15)
 class PolicyChanges:
     """The time of the last change of a table's policy, by the table's ARN.
 
-    While `unseen`, no policy is applied to writes, not even after it is shown: "it will take some time to apply the
-    policy
-    to all requests to a resource" (API Reference, "GetResourcePolicy"), without a stated limit.
+    While `unseen`, no policy is applied to writes, not even once GetResourcePolicy returns it: "it will take some time
+    to apply the policy to all requests to a resource" (API Reference, "GetResourcePolicy"), without a stated limit.
     """
 
     changed: dict[str, datetime] = field(default_factory=dict)
