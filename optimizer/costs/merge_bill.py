@@ -31,7 +31,7 @@ from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
 from optimizer.resources.tables.index_use import IndexUse
 from optimizer.resources.tables.items import sample_items
-from optimizer.resources.tables.table import consumed
+from optimizer.resources.tables.table import consumed, is_recoverable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
@@ -142,8 +142,6 @@ def read_use(
         for units in ("Write", "Read")
         for series in [measured.of(consumed(name, region, units), "Sum")]
     }
-    backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     return LayoutUse(
         table=name,
         held=HeldCopies(shown.get("ItemCount", 0), shown.get("TableSizeBytes", 0)),
@@ -154,7 +152,7 @@ def read_use(
         writes=monthly["Write"],
         index_writes={index: use.monthly_writes for index, use in indexes.items()},
         reads=monthly["Read"],
-        recovery=recovery == "ENABLED",
+        recovery=is_recoverable(aws, name),
     )
 
 

@@ -17,7 +17,7 @@ from optimizer.costs.merged_layout import RECOVERY, STORAGE
 from optimizer.model.resource import Governed, Kind
 from optimizer.observe.metrics import Measurements, Query, read_metrics
 from optimizer.ports.aws import Aws
-from optimizer.resources.tables.table import consumed, read_table, replica_regions
+from optimizer.resources.tables.table import consumed, is_recoverable, read_table, replica_regions
 
 MONTH = timedelta(days=30)
 DAY = 86_400
@@ -75,13 +75,11 @@ def _read(aws: Aws, name: str) -> BilledTable:
     table = read_table(aws, name)
     indexes = table.get("GlobalSecondaryIndexes", [])
     size = table.get("TableSizeBytes", 0)
-    backups = aws.dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     return BilledTable(
         name=name,
         regions=(aws.region, *replica_regions(table, aws.region)),
         indexes=sorted(each["IndexName"] for each in indexes),
         on_demand=table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST",
         stored=size + sum(each.get("IndexSizeBytes", 0) for each in indexes),
-        covered=size if recovery == "ENABLED" else 0,
+        covered=size if is_recoverable(aws, name) else 0,
     )

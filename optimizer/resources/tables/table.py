@@ -62,6 +62,12 @@ def design(aws: Aws, table: TableDescriptionTypeDef) -> Mapping[str, Any]:
     }
 
 
+def is_recoverable(aws: Aws, table: str) -> bool:
+    """Whether point-in-time recovery is enabled, and so billed."""
+    backups = aws.dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    return backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
+
+
 def typed(table: TableDescriptionTypeDef, keys: Iterable[KeySchemaElementTypeDef]) -> list[dict[str, Any]]:
     """The keys of the table or of one of its indexes, each with the type of its attribute."""
     types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", [])}
