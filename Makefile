@@ -101,8 +101,8 @@ ifeq ($(CAMPAIGN),all)
 	$(BIN)/python benchmarks/loads.py
 endif
 
-parity: $(VENV)/.dev ## Ask a sandbox account what our rules rest on (cents; refused for the platform's own): PROFILE=...
-	$(BIN)/python -m benchmarks.parity $(if $(PROFILE),--profile $(PROFILE))
+parity: $(VENV)/.dev ## Ask a sandbox account what our rules rest on (cents; refused for the platform's own): PROFILE=..., SCRIPTS="redis aurora"
+	$(BIN)/python -m benchmarks.parity $(SCRIPTS) $(if $(PROFILE),--profile $(PROFILE))
 
 spark: $(VENV)/.spark ## The copying job of large tables, in Spark's local mode; needs Java 17
 	$(BIN)/pytest -m spark

@@ -29,7 +29,7 @@ class ProductionAccount(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scripts", nargs="*", help=f"of {', '.join(SCRIPTS)}; all without any")
+    parser.add_argument("scripts", nargs="*", help=_choice())
     parser.add_argument("--profile", help="of the sandbox account, in ~/.aws")
     parser.add_argument("--region", default="us-east-1")
     asked = parser.parse_args()
@@ -43,7 +43,7 @@ def main() -> int:
         return 2
     differs = False
     seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
-    for name in asked.scripts or SCRIPTS:
+    for name in asked.scripts or [name for name, script in SCRIPTS.items() if not script.on_request]:
         script = SCRIPTS[name]
         print(f"{script.title} (costs {script.cost})", flush=True)
         answers = script.ask(Asked(session, asked.region, secrets.token_hex(3)))
@@ -53,6 +53,11 @@ def main() -> int:
         seen[name] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "answers": answers, "operations": script.operations}
         SEEN.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
     return 1 if differs else 0
+
+
+def _choice() -> str:
+    named = ", ".join(f"{name} ({script.cost})" for name, script in SCRIPTS.items() if script.on_request)
+    return f"of {', '.join(SCRIPTS)}; without any, all but {named}"
 
 
 def require_sandbox(account: str) -> None:

@@ -42,7 +42,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Script:
-    """`documented`: AWS's documented answers; `operations`: those whose rules rest on them; `cost` of one run."""
+    """`documented`: AWS's documented answers; `operations`: those whose rules rest on them; `cost` of one run.
+
+    One that is `on_request` costs more than cents or minutes, and runs only when it is named.
+    """
 
     title: str
     source: str
@@ -50,6 +53,7 @@ class Script:
     cost: str
     documented: Mapping[str, str | int | bool | None]
     ask: Callable[[Asked], Answers]
+    on_request: bool = False
 
 
 def refused(call: Callable[[], object]) -> str:

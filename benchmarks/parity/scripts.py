@@ -6,155 +6,16 @@ An answer is a short word or number, so that two accounts can be compared.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
 
-from benchmarks.parity.asking import TAG, Answers, Asked, Script, refused
+from benchmarks.parity.asking import Script
+from benchmarks.parity.cache import ask_cache
+from benchmarks.parity.changes import ask_changes
+from benchmarks.parity.database import ask_database
+from benchmarks.parity.gate import ask_gate
 from benchmarks.parity.metrics import ask_dimensions
 from benchmarks.parity.refresh import OTHER, ask_refresh
-
-
-@contextmanager
-def table(asked: Asked, name: str, *indexes: str) -> Iterator[tuple[Any, str, str]]:
-    """An on-demand table with these indexes: the client, its name and its ARN."""
-    client, name = asked.client("dynamodb"), f"tap-parity-{name}-{asked.suffix}"
-    made = [
-        {
-            "IndexName": each,
-            "KeySchema": [{"AttributeName": each, "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
-        for each in indexes
-    ]
-    shown = client.create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", *indexes)],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-        Tags=[TAG],
-        **({"GlobalSecondaryIndexes": made} if made else {}),
-    )["TableDescription"]
-    try:
-        asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
-        yield client, name, shown["TableArn"]
-    finally:
-        asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
-        client.delete_table(TableName=name)
-
-
-def _table(client: Any, name: str) -> Any:
-    return client.describe_table(TableName=name)["Table"]
-
-
-def _indexes(client: Any, name: str) -> list[Any]:
-    return list(_table(client, name).get("GlobalSecondaryIndexes", []))
-
-
-def _deny(arn: str, sid: str) -> str:
-    statement = {
-        "Sid": sid,
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "dynamodb:Query",
-        "Resource": f"{arn}/index/by-a",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def ask_policy(asked: Asked) -> Answers:
-    with table(asked, "policy", "by-a") as (client, name, arn):
-        put = client.put_resource_policy
-        first = put(ResourceArn=arn, Policy=_deny(arn, "One"), ExpectedRevisionId="NO_POLICY")["RevisionId"]
-        at_once = refused(lambda: put(ResourceArn=arn, Policy=_deny(arn, "Two")))
-
-        def query() -> str:
-            values = {":x": {"S": "x"}}
-            return refused(
-                lambda: client.query(
-                    TableName=name,
-                    IndexName="by-a",
-                    KeyConditionExpression="#a = :x",
-                    ExpressionAttributeValues=values,
-                    ExpressionAttributeNames={"#a": "by-a"},
-                )
-            )
-
-        denied = asked.until(lambda: query() == "AccessDeniedException", 120)
-        asked.sleep(20)
-        wrong = refused(lambda: put(ResourceArn=arn, Policy=_deny(arn, "Two"), ExpectedRevisionId="NO_POLICY"))
-        same = put(ResourceArn=arn, Policy=_deny(arn, "One"))["RevisionId"] == first
-        asked.sleep(20)
-        client.delete_resource_policy(ResourceArn=arn)
-        lifted = asked.until(lambda: query() == "accepted", 120)
-        return {
-            "a second change at once": at_once
-            if at_once in ("ResourceInUseException", "accepted")
-            else "another error",
-            "denies within a minute": denied is not None and denied <= 60,
-            "a revision that is not in force": wrong,
-            "the same text keeps its revision": same,
-            "is lifted within a minute": lifted is not None and lifted <= 60,
-        }
-
-
-def ask_index(asked: Asked) -> Answers:
-    with table(asked, "index", "by-a", "by-b") as (client, name, _):
-
-        def delete(*indexes: str) -> str:
-            updates = [{"Delete": {"IndexName": each}} for each in indexes]
-            return refused(lambda: client.update_table(TableName=name, GlobalSecondaryIndexUpdates=updates))
-
-        both, one = delete("by-a", "by-b"), delete("by-a")
-        meanwhile = delete("by-b")
-        status = next((e["IndexStatus"] for e in _indexes(client, name) if e["IndexName"] == "by-a"), "gone at once")
-        gone = asked.until(lambda: "by-a" not in [each["IndexName"] for each in _indexes(client, name)])
-        asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
-        attributes = {each["AttributeName"] for each in _table(client, name)["AttributeDefinitions"]}
-        undefined = {
-            "IndexName": "by-pk",
-            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
-        return {
-            "two in one call": both,
-            "one": one,
-            "its status then": status,
-            "another one meanwhile": meanwhile,
-            "is gone in the end": gone is not None,
-            "its attribute's definition goes along": "by-a" not in attributes,
-            "one that is not there": delete("by-c"),
-            "a new one without its attribute's definition": refused(
-                lambda: client.update_table(TableName=name, GlobalSecondaryIndexUpdates=[{"Create": undefined}])
-            ),
-        }
-
-
-def ask_stream(asked: Asked) -> Answers:
-    with table(asked, "stream") as (client, name, _):
-        wanted = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-
-        def switch(specification: Mapping[str, Any]) -> str:
-            answer = refused(lambda: client.update_table(TableName=name, StreamSpecification=specification))
-            asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
-            return answer
-
-        off_before = switch({"StreamEnabled": False})
-        switch(wanted)
-        first = _table(client, name)["LatestStreamArn"]
-        on_again = switch(wanted)
-        switch({"StreamEnabled": False})
-        kept = _table(client, name).get("LatestStreamArn") == first
-        asked.sleep(5)
-        switch(wanted)
-        return {
-            "off where it is off": off_before,
-            "on where it is on": on_again,
-            "the ARN of the one before is shown while it is off": kept,
-            "has a new ARN": _table(client, name)["LatestStreamArn"] != first,
-        }
-
+from benchmarks.parity.tables import ask_index, ask_policy, ask_stream
 
 REFERENCE = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 SCRIPTS: Mapping[str, Script] = {
@@ -229,5 +90,76 @@ SCRIPTS: Mapping[str, Script] = {
             "rolling back what has ended": "ActiveInstanceRefreshNotFound",
         },
         ask_refresh,
+    ),
+    "changes": Script(
+        "Drift-aware change sets",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html",
+        ("cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet"),
+        "less than a cent: an empty table and a parameter",
+        {
+            "a stack is created": True,
+            "an unchanged stack": "none: unchanged",
+            "an unchanged stack with a value of another stack": "Modify",
+            "a plain change set after a direct change": "none: unchanged",
+            "a drift-aware one after a direct change": "Modify",
+            "the value before comes from": "ACTUAL_STATE",
+            "executing it brings the template's value back": True,
+            "a template that follows the direct change": "SyncWithActual",
+            "a second stack of the same name": "AlreadyExistsException",
+        },
+        ask_changes,
+    ),
+    "gate": Script(
+        "A manual approval: its token, and who answered it",
+        "https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionExecution.html",
+        ("codepipeline:GetPipelineState", "codepipeline:PutApprovalResult", "codepipeline:ListActionExecutions"),
+        "less than a cent: a pipeline of type V2 for some minutes",
+        {
+            "a waiting gate has a token": True,
+            "a waiting gate names nobody": True,
+            "an answer with another token": "InvalidApprovalTokenException",
+            "an answer with its token": "accepted",
+            "the same answer again is refused": True,
+            "an answered gate has a token": False,
+            "an answered gate names its caller's ARN": True,
+            "the list of actions names the same": True,
+            "a rejected gate is": "Failed",
+            "a retry asks with a new token": True,
+        },
+        ask_gate,
+    ),
+    "redis": Script(
+        "Changes of a small Redis in cluster mode",
+        "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/redis-cluster-vertical-scaling.html",
+        ("elasticache:ModifyReplicationGroup", "elasticache:DecreaseReplicaCount", "elasticache:ListTagsForResource"),
+        "about 20 cents and up to two hours: four nodes of a t4g type",
+        {
+            "shards, nodes and types before": "2, 4, cache.t4g.micro",
+            "fewer replicas, but later": "InvalidParameterValue",
+            "another node type": "accepted",
+            "a change meanwhile": "InvalidReplicationGroupState",
+            "its tags meanwhile": "InvalidReplicationGroupState",
+            "one shard less": "accepted",
+            "shards, nodes and types afterwards": "1, 2, cache.t4g.small",
+        },
+        ask_cache,
+        on_request=True,
+    ),
+    "aurora": Script(
+        "Changes of a small Aurora cluster",
+        "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html",
+        ("rds:ModifyDBInstance", "rds:FailoverDBCluster", "rds:ModifyDBCluster", "rds:DeleteDBCluster"),
+        "about 40 cents and up to two hours: two instances of a t4g class",
+        {
+            "deleting a cluster with instances": "InvalidDBClusterStateFault",
+            "another class of the reader": "accepted",
+            "a change meanwhile": "InvalidDBInstanceState",
+            "the classes afterwards": "db.t4g.medium, db.t4g.large",
+            "a failover to the reader within 5 minutes": True,
+            "another retention": "accepted",
+            "is in force": True,
+        },
+        ask_database,
+        on_request=True,
     ),
 }

@@ -10,6 +10,9 @@ GIB = 1024**3
 
 # maxmemory as ElastiCache sets it (ElastiCache User Guide, "Redis OSS node-type specific parameters")
 _MAXMEMORY = {
+    "cache.t4g.micro": 536_870_912,
+    "cache.t4g.small": 1_471_026_299,
+    "cache.t4g.medium": 3_317_862_236,
     "cache.r6g.large": 14_037_181_030,
     "cache.r6g.xlarge": 28_261_849_702,
     "cache.r6g.2xlarge": 56_711_183_565,

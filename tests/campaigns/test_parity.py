@@ -35,6 +35,11 @@ def test_the_emulated_account_answers_as_documented(account: EmulatedAccount, na
     clock.sleep(3_600)
     assert session.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
     assert session.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
+    assert session.client("cloudformation").describe_stacks()["Stacks"] == []
+    assert session.client("elasticache").describe_replication_groups()["ReplicationGroups"] == []
+    assert session.client("rds").describe_db_clusters()["DBClusters"] == []
+    assert session.client("s3").list_buckets()["Buckets"] == []
+    assert session.client("iam").list_roles()["Roles"] == []
 
 
 def test_another_answer_is_shown_side_by_side() -> None:

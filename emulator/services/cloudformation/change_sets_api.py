@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
 
@@ -19,7 +17,8 @@ from emulator.core.resource_type import LoadRefused
 from emulator.services.cloudformation import moto_backend as cloudformation_service
 from emulator.services.cloudformation.change_set import Update
 from emulator.services.cloudformation.deploy import Planned, deploy
-from emulator.services.cloudformation.stacks import DeployedStack, StackEvents, StackStore
+from emulator.services.cloudformation.stacks import DeployedStack, StackEvents, deployed, deployed_stack
+from emulator.services.cloudformation.submitted import new_template, refuse_incapable
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -67,7 +66,7 @@ class ChangeSets:
     source=f"{_GUIDE}/drift-aware-change-sets.html",
 )
 def create_change_set(account: Account, call: Call) -> Answer:
-    asked, before = call.parameters, _stack(account, call)
+    asked, before = call.parameters, deployed_stack(account, call)
     if asked.get("ChangeSetType", "UPDATE") != "UPDATE":
         raise AwsError("ValidationError", f"Stack {before.place.stack} already exists")
     existing = account.part(ChangeSets).by_stack.get((before.place, asked["ChangeSetName"]))
@@ -76,8 +75,8 @@ def create_change_set(account: Account, call: Call) -> Answer:
             return {"Id": existing.id, "StackId": before.place.stack_id}
         raise AwsError("AlreadyExistsException", f"ChangeSet {asked['ChangeSetName']} already exists")
     _refuse_busy(account, before)
-    template = _template(account, call)
-    _refuse_incapable(template, asked.get("Capabilities", []))
+    template = new_template(account, call, before)
+    refuse_incapable(template, asked.get("Capabilities", []))
     tags = {each["Key"]: each["Value"] for each in asked.get("Tags", [])} or before.tags
     place = before.place
     stack = Stack(place.stack, place.account, place.region, "", template, tags)
@@ -138,7 +137,7 @@ def describe_change_set(account: Account, call: Call) -> Answer:
 )
 def execute_change_set(account: Account, call: Call) -> Answer:
     made = _change_set(account, call)
-    before = _deployed(account, made.update.before.place)
+    before = deployed(account, made.update.before.place)
     status, _ = _status(made, account.clock.now())
     if status != "CREATE_COMPLETE" or before is not made.update.before or made.executed:
         raise AwsError(
@@ -189,7 +188,7 @@ def delete_change_set(account: Account, call: Call) -> Answer:
     source=f"{_API}/API_DescribeStackEvents.html",
 )
 def describe_stack_events(account: Account, call: Call) -> Answer:
-    place = _stack(account, call).place
+    place = deployed_stack(account, call).place
     failure = account.part(StackEvents).failure(place)
     if failure is None:
         return {"StackEvents": []}
@@ -253,41 +252,6 @@ def _described_change(change: Mapping[str, Any], values: bool) -> dict[str, Any]
     return {"Type": "Resource", "ResourceChange": kept}
 
 
-def _template(account: Account, call: Call) -> dict[str, Any]:
-    asked = call.parameters
-    if asked.get("UsePreviousTemplate"):
-        return dict(_stack(account, call).template)
-    if "TemplateBody" in asked:
-        if len(asked["TemplateBody"].encode()) > 51_200:
-            raise AwsError(
-                "ValidationError",
-                "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
-                "Member must have length less than or equal to 51200",
-            )
-        return _parsed(asked["TemplateBody"])
-    url = urlparse(asked.get("TemplateURL", ""))
-    bucket, key = (url.hostname or "").partition(".s3.")[0], url.path.lstrip("/")
-    try:
-        found = account.client("s3", call.account, call.region).get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        raise AwsError("ValidationError", f"S3 error: {error.response['Error']['Message']}") from error
-    return _parsed(found["Body"].read().decode())
-
-
-def _parsed(body: str) -> dict[str, Any]:
-    try:
-        template: dict[str, Any] = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise AwsError("ValidationError", f"Template format error: JSON not well-formed. ({error})") from error
-    return template
-
-
-def _refuse_incapable(template: Mapping[str, Any], capabilities: list[str]) -> None:
-    identities = [each for each in template["Resources"].values() if each["Type"].startswith("AWS::IAM::")]
-    if identities and "CAPABILITY_NAMED_IAM" not in capabilities:
-        raise AwsError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]")
-
-
 def _refuse_busy(account: Account, stack: DeployedStack) -> None:
     status, _ = account.part(StackEvents).status(stack, account.clock.now())
     if status.endswith("_IN_PROGRESS"):
@@ -304,16 +268,3 @@ def _change_set(account: Account, call: Call) -> Proposed:
         if here and (name == made.id or (name == made.name and of_stack)):
             return made
     raise AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
-
-
-def _deployed(account: Account, place: Place) -> DeployedStack:
-    found = account.part(StackStore).find(place)
-    if found is None:
-        raise AwsError("ValidationError", f"Stack with id {place.stack} does not exist")
-    return found
-
-
-def _stack(account: Account, call: Call) -> DeployedStack:
-    asked = str(call.parameters["StackName"])
-    name = asked.split("/")[1] if asked.startswith("arn:") else asked
-    return _deployed(account, Place(call.account, call.region, name))

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudformation.template import Json, Place, Unresolved
+from emulator.core.errors import AwsError
+
+if TYPE_CHECKING:
+    from emulator.core.call_record import Call
+    from emulator.core.port import Account
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,10 @@ class StackStore:
     def record(self, stack: DeployedStack) -> None:
         """Store the stack, in place of the one deployed there before."""
         self._stacks[stack.place.account, stack.place.region, stack.place.stack] = stack
+
+    def remove(self, place: Place) -> None:
+        """Forget the stack at `place`, which was deleted."""
+        del self._stacks[place.account, place.region, place.stack]
 
     def find(self, place: Place) -> DeployedStack | None:
         """The stack deployed at `place`; None if there is none."""
@@ -119,3 +128,22 @@ class StackEvents:
     def updated(self, stack: DeployedStack) -> datetime | None:
         """Time at which the last update began; None if there was none."""
         return self.failures[stack.place][1] if stack.place in self.failures else stack.updated
+
+
+def deployed(account: Account, place: Place, named: str = "") -> DeployedStack:
+    """The stack deployed at `place`. Raises AwsError, with the name as the caller gave it, when there is none."""
+    stack = account.part(StackStore).find(place)
+    if stack is None:
+        raise AwsError("ValidationError", f"Stack with id {named or place.stack} does not exist")
+    return stack
+
+
+def deployed_stack(account: Account, call: Call) -> DeployedStack:
+    """The stack that the call names, by name or by id. Raises AwsError when there is none."""
+    return deployed(account, place_of(call), str(call.parameters.get("StackName", "")))
+
+
+def place_of(call: Call) -> Place:
+    """The place of the stack that the call names, by name or by id."""
+    given = str(call.parameters.get("StackName", ""))
+    return Place(call.account, call.region, given.split("/")[1] if given.startswith("arn:") else given)

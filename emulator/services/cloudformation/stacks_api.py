@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from cloudformation.template import Place
-from emulator.core.errors import AwsError
 from emulator.core.registry import Answer, emulates
 from emulator.services.cloudformation import moto_backend as cloudformation_service
-from emulator.services.cloudformation.stacks import DeployedResource, DeployedStack, StackEvents, StackStore
+from emulator.services.cloudformation.stacks import (
+    DeployedResource,
+    DeployedStack,
+    StackEvents,
+    StackStore,
+    deployed_stack,
+)
 
 if TYPE_CHECKING:
     from emulator.core.call_record import Call
@@ -28,7 +32,7 @@ _API = "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference"
     source=f"{_API}/API_GetTemplate.html",
 )
 def get_template(account: Account, call: Call) -> Answer:
-    stack = _stack(account, call)
+    stack = deployed_stack(account, call)
     return {"TemplateBody": json.dumps(stack.template), "StagesAvailable": ["Original", "Processed"]}
 
 
@@ -40,7 +44,7 @@ def get_template(account: Account, call: Call) -> Answer:
 )
 def describe_stacks(account: Account, call: Call) -> Answer:
     if "StackName" in call.parameters:
-        return {"Stacks": [_described(account, _stack(account, call))]}
+        return {"Stacks": [_described(account, deployed_stack(account, call))]}
     here = account.part(StackStore).of(call.account, call.region)
     return {"Stacks": [_described(account, each) for each in here]}
 
@@ -65,7 +69,7 @@ def list_stacks(account: Account, call: Call) -> Answer:
     source=f"{_API}/API_DescribeStackResources.html",
 )
 def describe_stack_resources(account: Account, call: Call) -> Answer:
-    stack = _stack(account, call)
+    stack = deployed_stack(account, call)
     wanted = call.parameters.get("LogicalResourceId")
     named = {"StackName": stack.place.stack, "StackId": stack.place.stack_id}
     shown = [
@@ -84,7 +88,7 @@ def describe_stack_resources(account: Account, call: Call) -> Answer:
     source=f"{_API}/API_ListStackResources.html",
 )
 def list_stack_resources(account: Account, call: Call) -> Answer:
-    everything = list(_stack(account, call).resources.values())
+    everything = list(deployed_stack(account, call).resources.values())
     start = int(call.parameters.get("NextToken", 0))
     page: dict[str, Any] = {
         "StackResourceSummaries": [
@@ -109,16 +113,6 @@ def list_exports(account: Account, call: Call) -> Answer:
             for name, value in stack.exports.items()
         ]
     }
-
-
-def _stack(account: Account, call: Call) -> DeployedStack:
-    """The stack that the call names, by name or by id."""
-    asked = str(call.parameters.get("StackName", ""))
-    name = asked.split("/")[1] if asked.startswith("arn:") else asked
-    found = account.part(StackStore).find(Place(call.account, call.region, name))
-    if found is None:
-        raise AwsError("ValidationError", f"Stack with id {asked} does not exist")
-    return found
 
 
 def _resource(resource: DeployedResource) -> dict[str, Any]:

@@ -52,6 +52,10 @@ def put_parameter(site: Site, resource: Declared) -> Created:
     return Created(name, {"Type": resource["Type"], "Value": resource["Value"]})
 
 
+def delete_parameter(site: Site, name: str) -> None:
+    site.client("ssm").delete_parameter(Name=name)
+
+
 def update_parameter(site: Site, resource: Declared, _made: Created, _before: Properties) -> Created:
     return put_parameter(site, resource)
 
@@ -60,5 +64,5 @@ TYPES: Mapping[str, ResourceType] = {
     "AWS::SNS::Topic": ResourceType(create_topic, delete=delete_topic),
     "AWS::Logs::LogGroup": ResourceType(create_log_group),
     "AWS::CloudWatch::Alarm": ResourceType(put_alarm, update_alarm, EVERY_PROPERTY, delete_alarm),
-    "AWS::SSM::Parameter": ResourceType(put_parameter, update_parameter, EVERY_PROPERTY),
+    "AWS::SSM::Parameter": ResourceType(put_parameter, update_parameter, EVERY_PROPERTY, delete_parameter),
 }

@@ -44,7 +44,7 @@ def put_approval_result(account: Account, call: Call) -> Answer:
             parameters["token"],
             result["status"] == "Approved",
             result["summary"],
-            call.actor,
+            account.caller_arn(call),
             now,
         )
     except GateRefused as refused:

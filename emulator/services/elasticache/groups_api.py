@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 API = "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference"
 
-SNAPSHOT = timedelta(minutes=10)
+SNAPSHOT, DELETED_IN = timedelta(minutes=10), timedelta(minutes=10)
 
 
 @emulates(
@@ -55,6 +55,22 @@ def create_replication_group(account: Account, call: Call) -> Answer:
     share_slots(group)
     name = group.replication_group_id
     group.configuration_endpoint["address"] = f"clustercfg.{name}.rehearsal.{call.region}.cache.amazonaws.com"
+    return {"ReplicationGroup": group_description(account, call)}
+
+
+@emulates(
+    "elasticache",
+    "DeleteReplicationGroup",
+    rule="Only an available or failed group can be deleted; it is deleting for a while, then gone with its nodes.",
+    source=f"{API}/API_DeleteReplicationGroup.html",
+)
+def delete_replication_group(account: Account, call: Call) -> Answer:
+    group = find_group(call)
+    if group.status != "create-failed":
+        refuse_busy(group)
+    set_status(group, "deleting")
+    groups = elasticache_backends[call.account][call.region].replication_groups
+    account.schedule(account.clock.now() + DELETED_IN, lambda: groups.pop(group.replication_group_id, None))
     return {"ReplicationGroup": group_description(account, call)}
 
 

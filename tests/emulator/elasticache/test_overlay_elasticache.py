@@ -272,3 +272,13 @@ def test_without_capacity_nothing_grows(account: EmulatedAccount, redis: Any) ->
             grow()
     account.clock.sleep(3600)
     retype(redis, "cache.r6g.8xlarge")
+
+
+def test_a_deleted_group_is_deleting_then_gone_with_its_nodes(account: EmulatedAccount, redis: Any) -> None:
+    assert redis.delete_replication_group(ReplicationGroupId=GROUP)["ReplicationGroup"]["Status"] == "deleting"
+    with pytest.raises(ClientError, match="InvalidReplicationGroupState"):
+        redis.delete_replication_group(ReplicationGroupId=GROUP)
+    account.clock.sleep(3_600)
+    assert nodes(redis) == []
+    with pytest.raises(ClientError, match="ReplicationGroupNotFoundFault"):
+        group(redis)
