@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from benchmarks.parity.asking import Answers, Asked, refused
-from benchmarks.parity.scripts import table
+from benchmarks.parity.tables import table
 from optimizer.action import Before, Move
 from optimizer.consolidate.switches import POINTER, read_pointers, to_sources, to_target, turn_pointers
 from optimizer.model.resource import Governed, Kind
