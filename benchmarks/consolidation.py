@@ -23,7 +23,7 @@ import multiprocessing
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -84,7 +84,8 @@ class Notes:
         self._text = "null"
 
     def read(self) -> Mapping[str, Any] | None:
-        return json.loads(self._text)
+        document: Mapping[str, Any] | None = json.loads(self._text)
+        return document
 
     def write(self, document: Mapping[str, Any]) -> None:
         self._text = json.dumps(document)
@@ -126,7 +127,7 @@ def plain(aws: Aws, target: str) -> int:
             for begin in range(0, len(page["Items"]), 25):
                 writes = [{"PutRequest": {"Item": item}} for item in page["Items"][begin : begin + 25]]
                 count += len(writes)
-                left = {target: writes}
+                left: Mapping[str, Sequence[Any]] = {target: writes}
                 while left:
                     left = aws.dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
         return count
@@ -183,9 +184,9 @@ def serve(items: int, tables: list[str], ready: Connection) -> None:
         for name in Entity:
             shape = table_shape(name, INDEXES[name])
             dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", StreamSpecification=STREAM, **shape)
-        for name in tables:
+        for target in tables:
             shape = table_shape("tenants_users", merged_indexes(KEPT))
-            dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **shape)
+            dynamodb.create_table(TableName=target, BillingMode="PAY_PER_REQUEST", **shape)
         dynamodb.create_table(
             TableName=JOURNAL,
             BillingMode="PAY_PER_REQUEST",
@@ -235,7 +236,7 @@ def timed(work: Work, port: int, key: AccessKey, target: str, *, trace: bool) ->
         return count, wall, tracemalloc.get_traced_memory()[1] / 2**20 if trace else 0.0
 
 
-def run(items: int, contests: list[tuple[Work, str]], *, trace: bool) -> dict[str, list[tuple[float, float]]]:
+def run(items: int, contests: Sequence[tuple[Work, str]], *, trace: bool) -> dict[str, list[tuple[float, float]]]:
     """Run every contest in turn on one account; items a second and peak MiB, by contestant."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()

@@ -92,7 +92,7 @@ def main() -> int:
         if number < asked.first or not actor.startswith(tuple(asked.jobs)):
             return False
         seen += 1
-        return seen % asked.every == 0
+        return seen % int(asked.every) == 0
 
     with tempfile.TemporaryDirectory(prefix="crashes-") as folder:
         scratch, out = Path(folder) / "scratch", Path(folder) / "out"

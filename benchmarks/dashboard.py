@@ -45,7 +45,7 @@ def main() -> None:
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu", *sandbox])
         page = browser.new_context(offline=True).new_page()
-        times = {name: [] for name in written}
+        times: dict[str, list[float]] = {name: [] for name in written}
         for _ in range(rounds):
             for name, path in written.items():
                 times[name].append(opened(page, path.as_uri()))

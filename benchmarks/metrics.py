@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -28,6 +29,9 @@ import numpy as np
 from domain.clock import SystemClock
 from optimizer.observe.metrics import POINTS_PER_CALL, QUERIES_PER_CALL, Query, read_metrics
 from optimizer.ports.aws import RETRIES, Aws
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 END = datetime(2027, 3, 1, tzinfo=UTC)
 
@@ -48,7 +52,7 @@ class Stub(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _page(self, request: dict, first: float, points: int) -> bytes:
+    def _page(self, request: dict[str, Any], first: float, points: int) -> bytes:
         ids = [query["Id"] for query in request["MetricDataQueries"]]
         assert len(ids) <= QUERIES_PER_CALL
         begin = int(request.get("NextToken", 0))
@@ -113,10 +117,10 @@ def statistics_loop(count: int, start: datetime) -> int:
 def paginator(count: int, start: datetime) -> int:
     """The reader with GetMetricData, 500 metrics a call, by boto3's paginator."""
     client = session().client("cloudwatch", "us-east-1", config=RETRIES)
-    points: dict[str, list] = {}
+    points: dict[str, list[tuple[datetime, float]]] = {}
     pages = 0
     for begin in range(0, count, QUERIES_PER_CALL):
-        queries = [
+        queries: list[MetricDataQueryTypeDef] = [
             {
                 "Id": f"q{n}",
                 "MetricStat": {
@@ -144,7 +148,8 @@ def ours(count: int, start: datetime) -> int:
     queries = [Query("AWS/EC2", f"metric-{n}", (), ("Average",)) for n in range(count)]
     measured = read_metrics(aws, queries, start, END)
     assert sum(map(len, measured.series.values())) == count * ((END - start) // timedelta(hours=1))
-    assert np.isfinite([measured.percentile(query, "Average", 95) for query in queries]).all()
+    found = [measured.percentile(query, "Average", 95) for query in queries]
+    assert all(each is not None and np.isfinite(each) for each in found)
     return measured.calls
 
 

@@ -77,11 +77,12 @@ def spoiled(draw: Draw, text: str) -> bytes:
     """A text with some of its bytes cut, doubled or replaced."""
     body = text.encode()
     at = draw(st.integers(0, len(body)))
-    return draw(
+    spoilt: bytes = draw(
         st.sampled_from(
             [body[:at], body[:at] + b"\xff\xfe" + body[at:], body[at:], body[:at] + body, b"", b"[" * 9_000]
         )
     )
+    return spoilt
 
 
 @dataclass
@@ -197,9 +198,10 @@ def _attribute(draw: Draw, value: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "B" and choice:
         plain = zlib.decompress(bytes(held)).decode()
         return {"B": zlib.compress(json.dumps(damaged(draw, json.loads(plain))).encode())}
-    return draw(
+    other: dict[str, Any] = draw(
         st.sampled_from([{"S": "x"}, {"S": ""}, {"N": "7"}, {"BOOL": True}, {"B": b"x"}, {"NULL": True}, {"L": []}])
     )
+    return other
 
 
 def environs() -> Try:
@@ -371,7 +373,7 @@ def world() -> Iterator[World]:
 
 def run(size: Size) -> Row:
     found = Found(Counter(), [])
-    slow, quick = size.of(12, 400, 2_000), size.of(30, 1_500, 10_000)
+    slow, quick = size.of(12, 150, 2_000), size.of(30, 500, 10_000)
     with tempfile.TemporaryDirectory(prefix="bad-input-") as folder:
         with world() as small:
             tried(size, slow, plans(small, Path(folder)), found)

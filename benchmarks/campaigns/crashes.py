@@ -63,7 +63,7 @@ def run(size: Size) -> Row:
         for delay in DELAYS
         for breach in (False, True)
     ]
-    count = min(size.of(24, 240, len(every)), len(every))
+    count = min(size.of(24, 400, len(every)), len(every))
     chosen = random.sample(every, count)
     failures = []
     for at, landed, delay, breach in chosen:

@@ -346,14 +346,15 @@ def run(size: Size) -> Row:
             case = drawn(random, moves)
             if wrong := trial.tried(case):
                 failures.append(f"{case}: {wrong}")
-    parts = len({part for _, _, found in moves for part in found})
-    return Row(count, tuple(failures), f"{len(moves)} moves of {len(wanted)} decisions, {parts} parts")
+    known = len({part for _, _, found in moves for part in found})
+    return Row(count, tuple(failures), f"{len(moves)} moves of {len(wanted)} decisions, {known} parts")
 
 
 CAMPAIGN = Campaign(
     title="Tenants",
     proves="no move goes forward on what is, or may be, a tenant's; no rollback is blocked by what could not be read",
-    cannot="tags that AWS itself shows late, and parts of a resource that neither we nor the emulated account know",
-    planted="none yet; before it was mended, it showed a role that could not read whose a pointer is",
+    cannot="tags that AWS itself shows late, parts of a resource that neither we nor the emulated account know, and "
+    "what tests try one by one: tags that a launch template gives, snapshots, a secondary that was detached",
+    planted="`resources/fleet/kinds.py`: instances without their network interfaces (1 of 600 cases, seed 1)",
     run=run,
 )

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow
 MILLION = 1_000_000
 # Million requests a day, closer where decisions turn: a reader, the fleet, the cache and the writer stay from there on.
 LOADS = (1, 1.5, 2, 2.2, 2.4, 2.6, 2.8, 3, 3.2, 3.4, 3.8, 4, 5, 6, 8, 10, 12, 15, 18, 20)
+SIZES = ("fleet_rightsize", "redis_rightsize", "aurora_writer", "aurora_readers")  # what the model's latency depends on
 WEEK = timedelta(days=7)
 REGION = REGIONS[0]
 
@@ -45,7 +46,7 @@ def loaded() -> Iterator[Foundation]:
 
 @pytest.mark.parametrize("millions", LOADS)
 def test_no_wanted_sizing_breaks_the_service(loaded: Foundation, millions: float) -> None:
-    spec, seed = load(millions), int(10 * millions)  # each load has a seed of its own
+    spec, seed = load(millions), seed_of(millions)
     lived = live(loaded, spec, seed=seed)
     sizing = Sizing.AS_DESIGNED
     for phase in (Phase.COMPUTE, Phase.DATABASE):
@@ -54,6 +55,16 @@ def test_no_wanted_sizing_breaks_the_service(loaded: Foundation, millions: float
                 sizing = action_by_id(decision.action).resize(sizing, decision)
         level = week_under(lived, spec, seed, sizing)
         assert not level.broken, f"{millions}M after {phase.name}: {level} under {sizing}"
+
+
+@pytest.mark.parametrize(("millions", "left"), [(2, set()), (2.2, {"aurora_readers"}), (3.2, set())])
+def test_a_saving_is_left_where_the_model_would_have_borne_it(
+    loaded: Foundation, millions: float, left: set[str]
+) -> None:
+    """The price of the guards: at 3.2M two decisions are kept, and each would have broken the service."""
+    answers = savings_left(loaded, millions)
+    assert {name for name, bearable in answers.items() if bearable} == left
+    assert bool(answers) is (millions > 2)
 
 
 def test_the_check_sees_a_sizing_that_breaks_the_service(loaded: Foundation) -> None:
@@ -116,6 +127,25 @@ def _more_readers(database: DatabaseSnapshot, readers: int) -> DatabaseSnapshot:
     kind = database.instances[0][1]
     more = tuple((f"gone-{number}", kind) for number in range(readers + 1 - len(database.instances)))
     return replace(database, instances=(*database.instances, *more))
+
+
+def seed_of(millions: float) -> int:
+    """Each load has a seed of its own."""
+    return int(10 * millions)
+
+
+def savings_left(loaded: Foundation, millions: float) -> dict[str, bool]:
+    """The sizes that the plan kept at this load, by action; true where the smaller one would not break the service."""
+    spec, seed = load(millions), seed_of(millions)
+    lived = live(loaded, spec, seed=seed)
+    sizing, kept = Sizing.AS_DESIGNED, []
+    for decision in (each for phase in (Phase.COMPUTE, Phase.DATABASE) for each in decisions(loaded, phase)):
+        if decision.choice is Choice.APPLY:
+            sizing = action_by_id(decision.action).resize(sizing, decision)
+        elif decision.action in SIZES:
+            kept.append(decision)
+    smaller = {each.action: action_by_id(each.action).resize(sizing, each) for each in kept}
+    return {name: not week_under(lived, spec, seed, each).broken for name, each in smaller.items()}
 
 
 def load(millions: float) -> WorkloadSpec:
