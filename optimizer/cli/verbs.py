@@ -3,6 +3,8 @@
 Results go to stdout, progress to stderr. Exit codes are those of the error tree (errors.py); a
 usage error exits with 64. `main(argv, world=...)` is the whole program: the rehearsal calls it in
 process with a simulated world.
+
+A verb imports what it needs when it runs: `--help` needs none of it, `status` neither the pages nor the survey.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from datetime import timedelta
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,36 +27,15 @@ from typer._click.core import Command  # typer carries click inside
 from typer._click.exceptions import ClickException
 
 from domain.errors import AwsFailed, Breach, Differences, OptimizerError, UsageError
-from optimizer.actions import registry
-from optimizer.analyze.analysis import analyze as make_plan
 from optimizer.cli.aws_errors import aws_error_text
-from optimizer.cli.explain import decisions_of, explain_document, explain_lines
-from optimizer.cli.gate_text import gate_text
 from optimizer.cli.output import require_writable, unwritable
-from optimizer.cli.page import file_if_possible, file_page, published, write_page
-from optimizer.cli.plan_text import money_lines, plan_lines
-from optimizer.cli.status import read_status
-from optimizer.cli.status_text import status_lines
 from optimizer.cli.survey_command import survey
-from optimizer.decide.policy import Policy
-from optimizer.execute.freeze_override import Freeze, read_override
-from optimizer.execute.journal import Journal
-from optimizer.execute.lifecycle import Lifecycle
-from optimizer.execute.measure_savings import measure_savings as measure
-from optimizer.execute.notifications import send
-from optimizer.execute.preconditions import current_plan, is_under_way
-from optimizer.execute.records import PlanState
-from optimizer.execute.states import CARRIED_OUT
-from optimizer.model.decision import finite
-from optimizer.model.health import Health
-from optimizer.model.phase import Phase
-from optimizer.model.plan import Plan, read_plan
-from optimizer.observe.service_health import ServiceHealth, until_settled
-from optimizer.ports.sessions import World, production, tooling
-from optimizer.ports.settings import Settings
-from optimizer.reconcile.compare import compare, production_stacks
-from optimizer.reconcile.drift_check import ask_stacks, held_text, plan_held
-from optimizer.reconcile.freeze_check import freeze_check as check_freeze
+
+if TYPE_CHECKING:
+    from optimizer.execute.freeze_override import Freeze
+    from optimizer.execute.lifecycle import Lifecycle
+    from optimizer.model.plan import Plan
+    from optimizer.ports.sessions import World
 
 INTERRUPTED = 130  # 128 and SIGINT's number: the shell's own code for Ctrl-C
 COMMANDS = "tap_optimizer.commands"  # the entry points by which other packages add commands (setup.py)
@@ -77,9 +58,7 @@ def main(argv: Sequence[str] | None = None, *, world: World | None = None) -> in
     """Run one verb; returns the exit code. Every expected failure is one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        result = _command()(
-            args=arguments, standalone_mode=False, prog_name="optimizer", obj=world or World.real(os.environ)
-        )
+        result = _command()(args=arguments, standalone_mode=False, prog_name="optimizer", obj=world)
     except ClickException as error:
         _tell(f"optimizer: {error.format_message().rstrip('.')}. Try `python -m optimizer --help`.")
         return UsageError.exit_code
@@ -110,6 +89,13 @@ def analyze(
     ] = False,
 ) -> None:
     """Measure the account and propose a plan; while one is under way, publish that one again."""
+    from optimizer.actions import registry
+    from optimizer.analyze.analysis import analyze as make_plan
+    from optimizer.cli.gate_text import gate_text
+    from optimizer.cli.page import file_page, write_page
+    from optimizer.cli.plan_text import money_lines, plan_lines
+    from optimizer.execute.states import CARRIED_OUT
+
     require_writable(out)
     life = _life(context)
     current = life.journal.current()
@@ -139,6 +125,8 @@ def analyze(
 @app.command()
 def approve(context: typer.Context, plan: PlanFile) -> None:
     """Record the approved plan's hash: the first command after the plan's gate."""
+    from optimizer.model.plan import read_plan
+
     document = read_plan(plan)
     who = _life(context).approve(document)
     typer.echo(f"Plan {document.hash[:12]} is approved by {who}.")
@@ -156,6 +144,10 @@ def apply(
     ] = None,
 ) -> None:
     """Carry out the reversible moves of one phase and open its observation window."""
+    from optimizer.cli.page import published
+    from optimizer.model.phase import Phase
+    from optimizer.model.plan import read_plan
+
     document = read_plan(plan)
     life = _life(context)
     if out is not None:
@@ -178,6 +170,8 @@ def watch(context: typer.Context) -> int:
 
     A run that an alarm called looks again as soon as there is something new to judge, while anything is under way.
     """
+    from optimizer.observe.service_health import until_settled
+
     life = _life(context)
     for _ in range(life.settings.looks - 1):
         if _look(life) is None:
@@ -188,6 +182,9 @@ def watch(context: typer.Context) -> int:
 
 def _look(life: Lifecycle) -> int | None:
     """The exit code of one look; None when nothing is there to judge."""
+    from optimizer.cli.page import file_if_possible
+    from optimizer.model.health import Health
+
     try:
         phase, assessment = life.watch()
     except OptimizerError:
@@ -204,6 +201,9 @@ def _look(life: Lifecycle) -> int | None:
 @app.command()
 def accept(context: typer.Context, phase: PhaseNumber) -> None:
     """After 48 healthy hours: the irreversible moves, then the sizing record."""
+    from optimizer.cli.page import published
+    from optimizer.model.phase import Phase
+
     life = _life(context)
     with published(life, when_done=False):  # reconcile follows
         record = life.accept(Phase(phase))
@@ -217,6 +217,9 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why, in words; it is kept and shown.")],
 ) -> None:
     """Undo a phase and stop the plan; safe to repeat, refused once a one-way move has begun."""
+    from optimizer.cli.page import published
+    from optimizer.model.phase import Phase
+
     life = _life(context)
     with published(life), _telling(life):
         record = life.rollback(Phase(phase), reason)
@@ -231,6 +234,9 @@ def gate_failed(
     timeout_minutes: Annotated[int, typer.Option("--timeout-minutes", min=5, help="How long the gate may wait.")],
 ) -> None:
     """After a failed Observe gate: roll back when somebody rejected it, ask again when nobody answered."""
+    from optimizer.cli.page import published
+    from optimizer.model.phase import Phase
+
     life = _life(context)
     with published(life), _telling(life):
         typer.echo(life.gate_failed(Phase(phase), execution, timedelta(minutes=timeout_minutes)))
@@ -242,6 +248,9 @@ def reconcile(context: typer.Context, assembly: Assembly) -> None:
 
     Exits 5 when code and account differ, 2 when a template cannot follow without changing something.
     """
+    from optimizer.cli.page import published
+    from optimizer.reconcile.compare import compare, production_stacks
+
     life = _life(context)
     with published(life):
         stacks = production_stacks(assembly, life.journal.sizing().revision)
@@ -260,6 +269,11 @@ def drift_check(context: typer.Context) -> None:
 
     Exits 5 when it would: reconcile would be refused after the plan's one-way moves. Nothing is changed.
     """
+    from optimizer.execute.notifications import send
+    from optimizer.execute.records import PlanState
+    from optimizer.model.phase import Phase
+    from optimizer.reconcile.drift_check import ask_stacks, held_text, plan_held
+
     life = _life(context)
     current = life.journal.current()
     waits = current is not None and current.state is PlanState.PROPOSED
@@ -290,6 +304,10 @@ def sizing(
 @app.command(name="freeze-check")
 def freeze_check(context: typer.Context, assembly: Assembly) -> None:
     """Refuse to deploy changed infrastructure while a plan is under way, unless a person has overridden that."""
+    from optimizer.execute.freeze_override import read_override
+    from optimizer.execute.preconditions import is_under_way
+    from optimizer.reconcile.freeze_check import freeze_check as check_freeze
+
     life = _life(context)
     settings = life.settings
     current = life.journal.current()
@@ -311,6 +329,9 @@ def freeze_check(context: typer.Context, assembly: Assembly) -> None:
 @app.command(name="measure-savings")
 def measure_savings(context: typer.Context) -> None:
     """Measure each settled week since the last acceptance against what it would have cost, keep and publish it."""
+    from optimizer.cli.page import file_if_possible
+    from optimizer.execute.measure_savings import measure_savings as measure
+
     life = _life(context)
     measured = measure(life.journal, life.production, life.actions, life.settings.build_id)
     if measured.new:
@@ -331,6 +352,10 @@ def measure_savings(context: typer.Context) -> None:
 @app.command()
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Show where the plan stands and what to do next, in one screen."""
+    from optimizer.cli.status import read_status
+    from optimizer.cli.status_text import status_lines
+    from optimizer.model.decision import finite
+
     current = read_status(_life(context))
     if as_json:
         typer.echo(json.dumps(finite(current.document), allow_nan=False))
@@ -350,6 +375,9 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Explain a decision: each criterion with its arithmetic, what it would do, how to undo it, what it costs."""
+    from optimizer.cli.explain import decisions_of, explain_document, explain_lines
+    from optimizer.model.plan import read_plan
+
     document, vetoes = (read_plan(plan), {}) if plan else _plan_in_force(_life(context))
     decisions = decisions_of(document, action, resource)
     if as_json:
@@ -364,6 +392,8 @@ def explain(
 
 def _plan_in_force(life: Lifecycle) -> tuple[Plan, Mapping[str, str]]:
     """The plan, and why the check right before applying set some of its decisions aside."""
+    from optimizer.execute.preconditions import current_plan
+
     plan = current_plan(life.journal).plan
     phases = life.journal.phases(plan).values()
     return plan, {key: reason for each in phases for key, reason in (each.vetoed or {}).items()}
@@ -372,6 +402,8 @@ def _plan_in_force(life: Lifecycle) -> tuple[Plan, Mapping[str, str]]:
 @app.command()
 def dashboard(context: typer.Context, out: OutDir) -> None:
     """Write the dashboard of the plan in force, its plan.json and its journal."""
+    from optimizer.cli.page import write_page
+
     require_writable(out)
     life = _life(context)
     typer.echo(f"The dashboard is {write_page(life, out)}.")
@@ -380,6 +412,8 @@ def dashboard(context: typer.Context, out: OutDir) -> None:
 @app.command()
 def publish(context: typer.Context, out: OutDir) -> None:
     """Write what `dashboard` writes, and file it in the bucket beside the journal."""
+    from optimizer.cli.page import file_page, write_page
+
     require_writable(out)
     life = _life(context)
     write_page(life, out)
@@ -408,7 +442,15 @@ def _rehearsal_is_missing(arguments: Annotated[list[str] | None, typer.Argument(
 
 
 def _life(context: typer.Context) -> Lifecycle:
-    world: World = context.obj
+    from optimizer.actions import registry
+    from optimizer.decide.policy import Policy
+    from optimizer.execute.journal import Journal
+    from optimizer.execute.lifecycle import Lifecycle
+    from optimizer.observe.service_health import ServiceHealth
+    from optimizer.ports.sessions import World, production, tooling
+    from optimizer.ports.settings import Settings
+
+    world: World = context.obj or World.real(os.environ)
     settings = Settings.from_environ(world.environ)
     home, away = tooling(world, settings), production(world, settings)
     policy = Policy()
@@ -436,6 +478,8 @@ def _telling(life: Lifecycle) -> Iterator[None]:
 
 
 def _freeze(life: Lifecycle) -> Freeze:
+    from optimizer.execute.freeze_override import Freeze
+
     return Freeze(life.journal, life.policy.window, life.settings.build_id, life.say)
 
 

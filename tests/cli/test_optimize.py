@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from optimizer.cli.verbs import app, main
 from optimizer.observe.service_health import until_settled
 from rehearsal.job_world import job_world
 
+ROOT = Path(__file__).parents[2]
 ENVIRON = {
     "TAP_JOURNAL_TABLE": "tap-journal",
     "TAP_PRODUCTION_ACCOUNT": "222222222222",
@@ -98,6 +101,14 @@ def test_help_reads_well(capsys, verb):
     shown = capsys.readouterr().out
     assert "Usage" in shown
     assert len(shown.splitlines()) > 5
+
+
+def test_help_imports_nothing_that_a_verb_needs():
+    listed = "import sys; from optimizer.cli.verbs import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", listed], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "measure-savings" in done.stdout
+    imported = {name.partition(".")[0] for name in done.stderr.split()}
+    assert imported.isdisjoint({"boto3", "numpy", "pydantic", "plotly", "jinja2", "moto"}), "half a second each"
 
 
 def test_watch_with_no_window_is_content(run):
