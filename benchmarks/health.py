@@ -3,8 +3,11 @@
 Every judgement is made as the watch makes it, each 5 minutes over the growing window, and the first BREACH counts.
 Windows begin at all hours of generated services (benchmarks/traffic.py) or, with --series, of recorded ones.
 
-    python benchmarks/health.py [--windows 1000] [--regressions 100] [--seed 1] [--series DIR] [--only TABLE ...]
-                                [--write benchmarks/health-figures.json]
+    python benchmarks/health.py [--windows 1000] [--regressions 100] [--seed 1] [--series DIR [--labels FILE]]
+                                [--only TABLE ...] [--write benchmarks/health-figures.json]
+
+`--only recorded` tells windows with a labelled incident of the recording's own, in them or in the week before, from
+the others.
 """
 
 from __future__ import annotations
@@ -68,11 +71,18 @@ class Case:
         return self.baseline.judge(seen, window[periods - 1].at + timedelta(minutes=5)).verdict
 
 
-def cases(make: Make, refused: Counter[str], before: Change | None = None) -> Iterator[Case]:
-    """Windows without end; `before` changes the last two days before each."""
+def cases(
+    make: Make, refused: Counter[str], before: Change | None = None, own_incident: bool | None = None
+) -> Iterator[Case]:
+    """Windows without end; `before` changes the last two days before each.
+
+    `own_incident`: only those with, or without, a labelled incident in the window or in the week before it.
+    """
     while True:
         weeks = make()
         for apply in APPLIES:
+            if own_incident is not None and _over_incident(weeks, apply) is not own_incident:
+                continue
             lived = weeks if before is None else before(weeks, slice(apply - WINDOW, apply))
             baseline = Baseline(lived.samples(apply - PAST, apply))
             refused["asked"] += 1
@@ -80,6 +90,10 @@ def cases(make: Make, refused: Counter[str], before: Change | None = None) -> It
                 yield Case(weeks, baseline, apply)
             else:
                 refused["refused"] += 1
+
+
+def _over_incident(weeks: Weeks, apply: int) -> bool:
+    return weeks.has_incident(apply - 7 * DAY, apply + WINDOW)
 
 
 def detected(case: Case, window: Samples) -> float:
@@ -115,10 +129,11 @@ class Report:
         change: Change | None = None,
         before: Change | None = None,
         gap: int = 0,
+        own_incident: bool | None = None,
     ) -> None:
         """Shares of `count` windows that were rolled back, held and refused, in percent."""
         asked: Counter[str] = Counter()
-        took = zip(cases(make, asked, before), range(count), strict=False)
+        took = zip(cases(make, asked, before, own_incident), range(count), strict=False)
         seen = Counter(case.verdict(case.window(change, gap)) for case, _ in took)
         row: Row = {
             "windows": count,
@@ -129,10 +144,17 @@ class Report:
         self._keep(name, row)
 
     def times(
-        self, name: str, make: Make, count: int, change: Change, before: Change | None = None, gap: int = 0
+        self,
+        name: str,
+        make: Make,
+        count: int,
+        change: Change,
+        before: Change | None = None,
+        gap: int = 0,
+        own_incident: bool | None = None,
     ) -> None:
         """Minutes until detection of a regression that begins with the window."""
-        took = zip(cases(make, Counter(), before), range(count), strict=False)
+        took = zip(cases(make, Counter(), before, own_incident), range(count), strict=False)
         found = np.array([detected(case, case.window(change, gap)) for case, _ in took])
         median, late, latest = np.percentile(found, (50, 95, 99), method="higher").tolist()
         missed = round(100 * float(np.isinf(found).mean()), 2)
@@ -193,6 +215,24 @@ def found(report: Report, makes: dict[str, Make], plain: Make, count: int) -> No
     report.times("a path of 3 % failing to 20 %", lambda: one_path(plain(), report.random), count, failing_path(0.2))
 
 
+def followed(report: Report, makes: dict[str, Make], count: int, regressions: int) -> None:
+    report.table("Healthy windows, recorded", SHARES)
+    clear = []
+    for name, make in makes.items():
+        lived = make()
+        kinds = {_over_incident(lived, apply) for apply in APPLIES}
+        if False in kinds:
+            clear.append((name, make))
+            report.shares(name, make, count, own_incident=False)
+            report.shares(f"{name}, a promotion", make, regressions, promotion(PLAIN), own_incident=False)
+        if True in kinds:
+            report.shares(f"{name}, over its own incident", make, count, own_incident=True)
+    report.table("Minutes until found, recorded", TIMES)
+    for name, make in clear:
+        for by in (0.25, 0.30, 0.50, 1.00):
+            report.times(f"p99 +{by:.0%}, {name}", make, regressions, slower(by), own_incident=False)
+
+
 def by_traffic(report: Report, count: int) -> None:
     report.table("Minutes until found, by traffic", TIMES)
     for rate in (0.5, 1.0, 2.0, 6.0, 12.0, 25.0, 100.0):
@@ -230,13 +270,15 @@ def main() -> None:
     parser.add_argument("--regressions", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--series", type=Path)
+    parser.add_argument("--labels", type=Path, help="incidents of the series, as NAB's labels/combined_windows.json")
     parser.add_argument("--only", nargs="*", default=["healthy", "excused", "doubted", "found", "traffic"])
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
     report = Report(np.random.default_rng(asked.seed))
     makes = {shape.name: report.of(shape) for shape in SHAPES}
     if asked.series:
-        makes = recorded(asked.series, report.random)
+        labels = json.loads(asked.labels.read_text()) if asked.labels else {}
+        makes = recorded(asked.series, report.random, {Path(name).stem: each for name, each in labels.items()})
     plain = next(iter(makes.values()))
     print(f"seed {asked.seed}", end="")
     tables: dict[str, Callable[[], None]] = {
@@ -245,6 +287,7 @@ def main() -> None:
         "doubted": lambda: doubted(report, plain, asked.regressions),
         "found": lambda: found(report, makes, plain, asked.regressions),
         "traffic": lambda: by_traffic(report, asked.regressions),
+        "recorded": lambda: followed(report, makes, -(-asked.windows // len(makes)), asked.regressions),
     }
     for name in asked.only:
         tables[name]()

@@ -8,7 +8,7 @@ a percentile of few requests, and incidents of up to an hour: the service's own,
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -24,6 +24,8 @@ DAY = 288  # periods
 DAYS = 98
 START = datetime(2027, 1, 4, tzinfo=UTC)  # a Monday
 Floats = NDArray[np.float64]
+Marks = NDArray[np.bool_]
+Labels = Sequence[tuple[str, str]]  # begin and end of each incident, ISO 8601 without a zone
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,16 @@ class Weeks:
     zone: str = "UTC"
     others: Mapping[str, Floats] = field(default_factory=dict)
     groups: Mapping[str, Weeks] = field(default_factory=dict)
+    incidents: Marks | None = None  # periods of the recording's own, where somebody labelled them
 
     def samples(self, first: int, end: int) -> Samples:
         """The periods from `first` up to `end`, with those of the target groups."""
         groups = {name: list(part.samples(first, end)) for name, part in self.groups.items()}
         return Samples(self._all[first:end], groups, self.zone)
+
+    def has_incident(self, first: int, end: int) -> bool:
+        """Whether an incident of the recording's own lies in these periods."""
+        return self.incidents is not None and bool(self.incidents[first:end].any())
 
     @cached_property
     def _all(self) -> list[Sample]:
@@ -147,32 +154,41 @@ def _rhythm(shape: Shape, n: NDArray[np.int64]) -> Floats:
     return rhythm
 
 
-def recorded(folder: Path, random: np.random.Generator) -> dict[str, Callable[[], Weeks]]:
+def recorded(
+    folder: Path, random: np.random.Generator, labels: Mapping[str, Labels] | None = None
+) -> dict[str, Callable[[], Weeks]]:
     """Services whose requests or p99 follow the 5-minute series in a folder's CSV files (timestamp, value).
 
-    A recording shorter than `DAYS` is repeated, each time with its own noise.
+    A recording shorter than `DAYS` is repeated, each time with its own noise. `labels`: by name, the incidents.
     """
-    return {path.stem: partial(_follow, path, random) for path in sorted(folder.glob("*.csv"))}
+    known = labels or {}
+    return {path.stem: partial(_follow, path, known.get(path.stem), random) for path in sorted(folder.glob("*.csv"))}
 
 
-def _follow(path: Path, random: np.random.Generator) -> Weeks:
+def _follow(path: Path, labels: Labels | None, random: np.random.Generator) -> Weeks:
     with path.open() as lines:
-        rows = [
-            (datetime.fromisoformat(r["timestamp"]).replace(tzinfo=UTC), float(r["value"]))
-            for r in csv.DictReader(lines)
-        ]
-    slots = {int(at.timestamp()) // 300: value for at, value in rows}
+        slots = {_slot(row["timestamp"]): float(row["value"]) for row in csv.DictReader(lines)}
     first = min(slots)
-    week = (max(slots) - first) // (7 * DAY) * 7 * DAY or max(slots) - first
+    length = max(slots) - first + 1
+    week = length // (7 * DAY) * 7 * DAY or length
     values = np.array([slots.get(first + n, np.nan) for n in range(week)])
+    ill = np.zeros(week, np.bool_)
+    for begin, end in labels or ():
+        ill[max(0, _slot(begin) - first) : max(0, _slot(end) - first)] = True
     shift = int(random.integers(0, week))
-    series = np.roll(np.tile(values, DAYS * DAY // week + 1), -shift)[: DAYS * DAY]
+    series, incidents = (np.roll(np.tile(each, DAYS * DAY // week + 1), -shift)[: DAYS * DAY] for each in (values, ill))
     series = series * np.exp(noise(series.size, 0.95, 0.05, random))
     plain = live(PLAIN, random)
+    of_its_own = None if labels is None else incidents.astype(np.bool_)
     if "request" in path.stem or "network" in path.stem:
         requests = np.round(series / np.nanmean(series) * 7_000)
         p99 = latency(PLAIN, np.nan_to_num(requests) / 7_000) * plain.p99 / latency(PLAIN, plain.requests / 7_000)
-        return Weeks(requests, random.poisson(np.nan_to_num(requests) * 0.0005).astype(float), p99)
+        errors = random.poisson(np.nan_to_num(requests) * 0.0005).astype(float)
+        return Weeks(requests, errors, p99, incidents=of_its_own)
     p99 = 100 + 100 * series / np.nanpercentile(series, 99)
     p99 *= np.exp(random.normal(0, 0.05, series.size))
-    return Weeks(plain.requests, plain.errors, p99)
+    return Weeks(plain.requests, plain.errors, p99, incidents=of_its_own)
+
+
+def _slot(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).replace(tzinfo=UTC).timestamp()) // 300

@@ -2,9 +2,9 @@
 
 season  the median of the same hour of the week (within 30 minutes) on the users' clock; where the period's own 15
         minutes lie clearly above it, week for week, as with a job every night or week, those
-level   the last 48 hours against the weeks before them
-load    where requests exceed their season, p99 may rise as it rose with load in the past; never more than in
-        proportion to the requests, and never more than three times
+level   the last 48 hours against the weeks before them (`level`)
+load    where requests exceed their season, p99 may rise as it rose with load in the past, beyond the heaviest load
+        seen by half of the proportion at least; never more than in proportion, and never more than three times
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ WEEKS = 4
 NEIGHBOURHOOD = 1800  # seconds to either side that count as the same hour of the week
 OWN = 900  # seconds that count as the period's own: a job of a quarter of an hour fills them
 PEAK = 1.15  # a period's own past is told from its hour's only when it lies this far above
+DISAGREE = 1.1  # the median of the weeks above that of their lower half: no chance, some weeks were slower
 MOST_BY_LOAD = 3.0
 LOAD_BINS = 10
 STEEPER = 1.5  # beyond the heaviest load that was seen, p99 rises faster than up to it: a queue is convex
+LEAST_SLOPE = 0.5  # the least rise of p99 beyond it, of the rise in proportion: no load that was seen tells of it
 LEAST_RUN = 0.2  # of the logarithm of the requests: a past of one load tells nothing of others
 
 
@@ -58,6 +60,21 @@ class Season:
         factor = self._load.factor(requests, self.requests(number))
         expected: Floats = self.p99(number) * factor
         return expected
+
+    def p99_of_fast_weeks(self, number: Numbers, requests: Floats) -> Floats:
+        """As `p99_under`, but by the lower half of the weeks where the halves disagree: incidents lift the other."""
+        lower, usual = self._fast_weeks[self._slot(number, self._clock)], self.p99(number)
+        usual = np.where(lower * DISAGREE < usual, lower, usual)
+        expected: Floats = usual * self._load.factor(requests, self.requests(number))
+        return expected
+
+    @cached_property
+    def _fast_weeks(self) -> Floats:
+        weeks = self._weeks(np.where(self._past.measured, self._past.p99, np.nan), self._clock)
+        ranked = np.sort([_near(week[np.newaxis], self._reach) for week in weeks], axis=0)  # NaN last
+        middle = np.maximum(np.isfinite(ranked).sum(axis=0) - 1, 0) // 2
+        lower: Floats = np.take_along_axis(ranked, middle[np.newaxis], axis=0)[0]
+        return np.fmax(lower, self._folded(self._clock)[1])
 
     @cached_property
     def _p99(self) -> Floats:
@@ -135,7 +152,7 @@ class LoadCurve:
     def _at(self, requests: Floats) -> Floats:
         middle = LOAD_BINS // 2
         run = max(float(self._requests[-1] - self._requests[middle]), LEAST_RUN)
-        slope = min(STEEPER * float(self._p99[-1] - self._p99[middle]) / run, 1.0)
+        slope = float(np.clip(STEEPER * (self._p99[-1] - self._p99[middle]) / run, LEAST_SLOPE, 1.0))
         beyond = np.maximum(requests - self._requests[-1], 0.0)
         at: Floats = np.interp(requests, self._requests, self._p99) + slope * beyond
         return at

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from math import sqrt
 from operator import attrgetter
 
 import numpy as np
 
 from optimizer.decide import doubts, limits
 from optimizer.decide.expectation import Season
+from optimizer.decide.level import RECENT, Level, middle
 from optimizer.decide.limits import COUNTED_REQUESTS, ERROR_LIMIT, LimitFinding
 from optimizer.decide.periods import COUNTS, PERIOD, Floats, Numbers, Periods, UsersClock, pool_size, trailing_sum
 from optimizer.model.health import Assessment, Health, Sample
 
 SHORTEST_BASELINE = timedelta(days=28)
 REPLAYED = timedelta(days=7)  # how far the pre-flight looks back for latency
-RECENT = timedelta(hours=48)  # and for errors, and for today's level
 LEVEL_LIMIT = 1.15  # a level above it lets no phase start
-LOWEST_LEVEL = 0.75  # a level below one lowers what is expected, to this at most,
-IMPROVED = 0.85  # hardly by chance: from day to day p99 wanders by 5 to 10 %
-USUAL_TRAFFIC = 0.88  # unless there were fewer requests than this share of the usual: a holiday is no improvement
 LATE = timedelta(hours=72)  # a breach that long after the change asks a person
 SETTLING = timedelta(minutes=10)  # a period this young may still be on its way: not missing yet
 BASELINE_SLACK = timedelta(hours=1)  # the last periods before apply had not settled when it was read
@@ -42,24 +38,25 @@ class Past:
         self._fine = _periods(samples)
         self._pool = pool_size(self._fine, COUNTED_REQUESTS)
         self._past = self._fine.pooled(self._pool or 1)
-        self._recent = round(RECENT.total_seconds()) // self._past.length
+        self._level = Level(self._past, self._clock)
 
     @cached_property
     def season(self) -> Season:
         """The expectation for each period of the week, over the four weeks that end with the baseline."""
         return Season(self._past, self._past.last, self._clock)
 
-    @cached_property
+    @property
     def level(self) -> float:
         """The last 48 hours against the weeks before them; 1 where nothing tells."""
-        return self._level_before(self._past.last)
+        return self._level.now
 
     def expected_p99(self, at: Sequence[datetime]) -> list[float | None]:
         """The p99 in milliseconds that is expected at each time; None where the past is silent."""
         if not len(self._past):
             return [None] * len(at)
         numbers = np.array([_seconds(each) for each in at], np.int64) // self._past.length
-        return [None if np.isnan(value) else float(value) for value in self._expected(numbers)]
+        expected = self._level.expected(self.season, numbers, np.full(len(at), np.nan), self._follows(numbers))
+        return [None if np.isnan(value) else float(value) for value in expected]
 
     def judge(self, window: Sequence[Sample], now: datetime, error_limit: float = ERROR_LIMIT) -> Assessment:
         """The verdict on one window as known at `now`; an empty one is the pre-flight."""
@@ -86,8 +83,8 @@ class Past:
             return []
         size, season = self._quiet
         pooled = seen.pooled(size).until(known)
-        level = self._applied_level(pooled.number * size // (self._pool or 1))
-        return limits.latency_findings(pooled, season.p99_under(pooled.number, pooled.requests) * level)
+        follows = self._follows(pooled.number * size // (self._pool or 1))
+        return limits.latency_findings(pooled, self._level.expected(season, pooled.number, pooled.requests, follows))
 
     @cached_property
     def _quiet(self) -> tuple[int, Season] | None:
@@ -123,38 +120,13 @@ class Past:
             return f"too little traffic: even two hours hold fewer than {COUNTED_REQUESTS:,} requests"
         return None
 
-    def _expected(self, numbers: Numbers) -> Floats:
-        """By season and level, whatever load there is."""
-        return self.season.p99(numbers) * self._applied_level(numbers)
-
     def _expected_of(self, periods: Periods) -> Floats:
         """By season, level and the load of these periods."""
-        return self.season.p99_under(periods.number, periods.requests) * self._applied_level(periods.number)
+        return self._level.expected(self.season, periods.number, periods.requests, self._follows(periods.number))
 
-    def _applied_level(self, numbers: Numbers) -> float:
-        """A level above one as it is; one below it for a window that follows at once, or when it lies far below.
-
-        Otherwise a regression after an improvement would have the improvement to itself before it is seen. For a
-        later window half of a small one: two fast days are as likely to have been chance.
-        """
-        if self.level >= 1 or self._growth < USUAL_TRAFFIC:
-            return max(self.level, 1.0)
-        lowered = max(self.level, LOWEST_LEVEL)
-        follows = len(numbers) > 0 and numbers[0] < self._past.last + self._recent
-        return lowered if follows or lowered < IMPROVED else sqrt(lowered)
-
-    def _level_before(self, end: int) -> float:
-        """The median of measured against expected p99 in the 48 hours before a period."""
-        recent = self._past.between(end - self._recent, end)
-        usual = Season(self._past, end - self._recent, self._clock).p99_under(recent.number, recent.requests)
-        return _middle((recent.p99 / usual)[limits.judged(recent, usual)])
-
-    @cached_property
-    def _growth(self) -> float:
-        """The requests of the last 48 hours against the weeks before them; 1 where nothing tells."""
-        recent = self._past.between(self._past.last - self._recent, self._past.last)
-        usual = Season(self._past, self._past.last - self._recent, self._clock).requests(recent.number)
-        return _middle(recent.requests / np.maximum(usual, 1.0))
+    def _follows(self, numbers: Numbers) -> bool:
+        """Whether periods numbered as those of the past begin within two days of it."""
+        return len(numbers) > 0 and bool(numbers[0] < self._past.last + self._level.recent)
 
     def _outages(self, seen: Periods) -> list[LimitFinding]:
         usual = np.full(len(seen), np.inf)
@@ -206,7 +178,7 @@ class Past:
             )
         size, _, season = self._present
         present = seen.pooled(size)
-        left = season.requests(present.number) * min(1.0, self._growth)
+        left = season.requests(present.number) * min(1.0, self._level.growth)
         return (
             doubts.too_good(pooled, expected, counted)
             or doubts.traffic_gone(present, left, self._traffic_limits[1])
@@ -217,7 +189,7 @@ class Past:
     def _healthy(self, seen: Periods, pooled: Periods) -> Assessment:
         expected = self._expected_of(pooled)
         counted = limits.judged(pooled, expected)
-        change = _middle(pooled.p99[counted] / expected[counted]) - 1
+        change = middle(pooled.p99[counted] / expected[counted]) - 1
         rate = float(seen.errors.sum() / max(seen.attempts.sum(), 1.0))
         return Assessment(
             Health.HEALTHY,
@@ -234,9 +206,9 @@ class Past:
         )
 
     def _stale(self, now: int) -> str | None:
-        recent = self._past.between(self._past.last - self._recent, self._past.last)
+        recent = self._past.between(self._past.last - self._level.recent, self._past.last)
         age = timedelta(seconds=now - self._fine.where(self._fine.measured).last * PERIOD)
-        missing = 1 - int(recent.measured.sum()) / self._recent
+        missing = 1 - int(recent.measured.sum()) / self._level.recent
         if age > max(BASELINE_SLACK, timedelta(seconds=2 * self._past.length)):
             return f"the last measured period ended {age / timedelta(hours=1):.1f} hours ago"
         if missing > doubts.MISSING_LIMIT:
@@ -250,16 +222,11 @@ class Past:
         first = self._past.last - round(REPLAYED.total_seconds()) // self._past.length
         lately = self._past.between(first, self._past.last)
         before = Season(self._past, first, self._clock)
-        expected = before.p99_under(lately.number, lately.requests) * max(1.0, self._level_before(first))
-        window = round(RECENT.total_seconds()) // PERIOD
+        expected = before.p99_under(lately.number, lately.requests) * max(1.0, self._level.before(first))
+        window = RECENT // PERIOD
         errors = limits.error_findings(self._fine.between(self._fine.last - window, self._fine.last), error_limit)
         findings = errors + limits.latency_findings(lately, expected)
         return min(findings, key=lambda finding: finding.at).reason if findings else None
-
-
-def _middle(ratios: Floats) -> float:
-    known = ratios[np.isfinite(ratios)]
-    return float(np.median(known)) if len(known) else 1.0
 
 
 def _periods(samples: Iterable[Sample]) -> Periods:

@@ -254,6 +254,41 @@ def test_for_a_later_phase_a_small_improvement_counts_by_half(level: float, p99_
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "incidents", "now", "expected"),
+    [
+        ("as ever", (9, 23), 206.0, Health.HEALTHY),
+        ("a quarter longer than ever", (9, 23), 250.0, Health.BREACH),
+        ("as ever, after a single incident", (9,), 206.0, Health.HEALTHY),
+    ],
+)
+def test_against_weeks_that_incidents_lifted_the_usual_is_no_improvement(
+    name: str, incidents: tuple[int, ...], now: float, expected: Health
+) -> None:
+    """On the two days of the week that were the last before the change, two of the four weeks were slower."""
+    lived = past(DAYS_28 + 7 * 288)
+    for days in incidents:
+        first = len(lived) - days * 288
+        lived = changed(lived, p99(272.0), range(first, first + DAYS_2))
+    found = judge(lived, window(p99_ms=now), after(window()))
+    assert found.verdict is expected, (name, found.reason)
+
+
+@pytest.mark.parametrize(
+    ("requests", "p99_ms", "expected"),
+    [
+        (7_000.0, 255.0, Health.BREACH),
+        (10_500.0, 255.0, Health.HEALTHY),  # 200 x the root of 1.5 expected
+        (10_500.0, 300.0, Health.BREACH),
+    ],
+)
+def test_under_more_requests_than_the_past_ever_saw_p99_may_rise(
+    requests: float, p99_ms: float, expected: Health
+) -> None:
+    surge = changed(window(), lambda each: replace(each, requests=requests, p99_ms=p99_ms), range(100, 172))
+    assert verdict(surge) is expected
+
+
 def test_fewer_requests_are_no_improvement() -> None:
     holiday = changed(past(), lambda s: replace(s, requests=4_000.0, p99_ms=160.0), range(DAYS_28 - DAYS_2, DAYS_28))
     assert verdict(window(p99_ms=220.0), Baseline(holiday)) is Health.HEALTHY
