@@ -61,14 +61,15 @@ def file_page(life: Lifecycle, out: Path) -> None:
 def published(life: Lifecycle, *, when_done: bool = True) -> Iterator[None]:
     """Publish the plan's page when the verb has ended, and also when it failed after it may have written.
 
-    A verb that was refused before it took the lease wrote nothing, and publishes nothing. With `when_done` False
-    only a failure publishes: the next command of the same job does so otherwise.
+    A verb that was refused before it wrote anything publishes nothing, nor does a way back that is refused again
+    where it was refused before. With `when_done` False only a failure publishes: the next command of the same job
+    does so otherwise.
     """
-    leased = life.journal.leased
+    written = life.journal.written
     try:
         yield
     except FAILURES:
-        if life.journal.leased != leased:
+        if life.journal.written != written:
             file_if_possible(life)
         raise
     if when_done:

@@ -272,7 +272,8 @@ class Engine:
         assert move.undo is not None
         assert move.is_undone is not None
         governed, aws = change.governed, self.aws.at(change.governed.region)
-        record = pen.move(plan, record, MoveState.UNDOING)
+        if record.state is not MoveState.UNDOING:  # else it was begun before, and is tried again
+            record = pen.move(plan, record, MoveState.UNDOING)
         if not move.is_undone(aws):
             self._leave_to_tenants(change, move)
             if move.is_ready is not None and not move.is_ready(aws):

@@ -91,16 +91,16 @@ class Journal:
     design: Sizing = field(default=Sizing.AS_DESIGNED, compare=False, repr=False)
     _documents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)  # plans, by hash
     _baselines: dict[str, Baseline] = field(default_factory=dict, compare=False, repr=False)  # kept once for all
-    _leases: list[Purpose] = field(default_factory=list, compare=False, repr=False)
+    _writes: list[Purpose] = field(default_factory=list, compare=False, repr=False)
 
     @property
-    def leased(self) -> int:
-        """The number of times this process had the lease: while it is 0, it wrote nothing of a plan."""
-        return len(self._leases)
+    def written(self) -> int:
+        """The number of times this process wrote to a plan, or may have; renewing the lease is no such write."""
+        return len(self._writes)
 
     def lease(self, purpose: Purpose, who: str, patience: timedelta = PATIENCE) -> Held:
         """The lease, to be held in a `with` block while writing; waited for so long."""
-        return Held(self.aws, self.table, purpose, who, patience, taken=lambda: self._leases.append(purpose))
+        return Held(self.aws, self.table, purpose, who, patience, wrote=lambda: self._writes.append(purpose))
 
     def holder(self) -> LeaseHolder | None:
         """The last holder of the lease; None when nobody ever held it."""

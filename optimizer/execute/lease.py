@@ -76,6 +76,7 @@ class Lease:
     owner: str
     fence: int
     renewed: float
+    wrote: Callable[[], None] = lambda: None
 
     def write(self, *items: TransactWriteItemTypeDef) -> None:
         """Write all items or none, if the lease is still ours; renews it.
@@ -83,6 +84,8 @@ class Lease:
         Raises LeaseLost when it is not, and lets a failed condition of an item through as botocore's
         TransactionCanceledException.
         """
+        if items:
+            self.wrote()
         now = self.aws.clock.now().timestamp()
         renewal: TransactWriteItemTypeDef = {
             "Update": {
@@ -145,9 +148,9 @@ class Held:
         who: str,
         patience: timedelta = PATIENCE,
         *,
-        taken: Callable[[], None] = lambda: None,
+        wrote: Callable[[], None] = lambda: None,
     ) -> None:
-        self._aws, self._table, self._purpose, self._patience, self._taken = aws, table, purpose, patience, taken
+        self._aws, self._table, self._purpose, self._patience, self._wrote = aws, table, purpose, patience, wrote
         self._owner = f"{purpose.value} {who} {secrets.token_hex(4)}"
 
     def __enter__(self) -> Lease:
@@ -158,8 +161,8 @@ class Held:
                 holder = lease.get("owner", {}).get("S", "somebody")
                 raise LeaseLost(f"The plan's lock is held by {holder}. Wait for it to finish, then run this again.")
             clock.sleep(15)
+        lease.wrote = self._wrote
         self._lease = lease
-        self._taken()
         return lease
 
     def __exit__(

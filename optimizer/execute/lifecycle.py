@@ -216,13 +216,13 @@ class Lifecycle:
         current, records = standing
         if current.state is PlanState.APPROVED and is_finished(current.plan, records):
             self._close(current.plan)
-        observed, written = None, self.journal.leased
+        observed, written = None, self.journal.written
         for phase, record in records.items():
             if record.state in UNDER_WAY:
                 self._heed_rejection(record)
                 observed = phase, self.guard.watch(current.plan, record)
                 break
-        if self.journal.leased == written:  # what was read still stands
+        if self.journal.written == written:  # what was read still stands
             self._send(due(records.values(), self.production.clock.now()), current.plan.hash)
         else:
             self.tell()
@@ -296,7 +296,8 @@ class Lifecycle:
 
         Raises WayBackClosed, before anything is changed, when a move cannot be undone any more.
         """
-        plan = current_plan(self.journal).plan
+        current = current_plan(self.journal)
+        plan = current.plan
         record = self.journal.phase(plan, phase)
         if record.state is PhaseState.ROLLED_BACK:
             return record
@@ -314,7 +315,8 @@ class Lifecycle:
             if record.state is not PhaseState.ROLLING_BACK:
                 text = f"Phase {phase.number} is rolled back: {reason}"
                 record = pen.move_phase(plan, record, PhaseState.ROLLING_BACK, text, reason=reason)
-            pen.close(plan, PlanState.STOPPED, "The plan stops here; a person may propose anew")
+            if current.state is not PlanState.STOPPED:
+                pen.close(plan, PlanState.STOPPED, "The plan stops here; a person may propose anew")
             if reject(self.tooling, self.settings.pipeline_name, phase.stage_name, reason):
                 pen.note(plan, phase, f"The gate of {phase.stage_name} was rejected: {reason}")
             engine.undo(plan, phase, changes, pen)

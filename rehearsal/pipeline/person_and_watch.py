@@ -169,7 +169,10 @@ class RehearsedWatch:
         """Let the schedule run until nothing is unfinished, such as the remains of a dead job, or half a rollback."""
         end = self.clock.now() + SETTLED_BY
         for number in itertools.count():
-            self.advance_to(self._tick(self.period))
+            steady = self._same >= STEADY and not any(
+                each <= self.clock.now() <= each + AFTER for each in self.events()
+            )
+            self.advance_to(self._tick(self.stride if self.stride and steady else self.period))
             if not self.is_on():
                 return
             ended = self.run() in (0, Unhealthy.exit_code) or number >= SETTLING

@@ -25,6 +25,7 @@ from domain.errors import MoveFailed, WrongState
 from optimizer.cli.aws_errors import AGAIN, aws_error_text
 from optimizer.cli.page import published
 from optimizer.cli.verbs import main
+from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
 from optimizer.ports.sessions import World as Outside
 from rehearsal.job_world import job_world
@@ -117,21 +118,22 @@ def test_an_out_that_cannot_be_written_is_one_line(
 
 
 @pytest.mark.parametrize(
-    ("leased", "error", "files"), [(False, WrongState, 0), (True, WrongState, 1), (True, MoveFailed, 1)]
+    ("wrote", "error", "files"), [(False, WrongState, 0), (True, WrongState, 1), (True, MoveFailed, 1)]
 )
 def test_a_verb_that_was_refused_publishes_nothing(
-    world: World, leased: bool, error: Callable[[str], Exception], files: int
+    world: World, wrote: bool, error: Callable[[str], Exception], files: int
 ) -> None:
     s3 = world.account.client("s3", "111111111111", "us-east-1")
     s3.create_bucket(Bucket="records")
-    world.approved()
+    plan = world.approved()
     life = replace(world, environ={**ENVIRON, "TAP_RECORDS_BUCKET": "records"}).fresh()
 
     def verb() -> None:
         with published(life):
-            if leased:
-                with life.journal.lease(Purpose.APPLY, "test"):
-                    pass
+            with life.journal.lease(Purpose.APPLY, "test") as lease:
+                lease.hold()
+                if wrote:
+                    JournalWriter(life.journal, lease).note(plan, None, "something happened")
             raise error("no")
 
     with pytest.raises((WrongState, MoveFailed)):

@@ -41,6 +41,20 @@ def test_so_it_does_on_the_way_back(world: World) -> None:
     assert world.table() == APPLIED
 
 
+def test_a_way_back_that_is_refused_again_writes_nothing_again(world: World) -> None:
+    """The watch tries it every five minutes: for days, each would add events, and a page to publish."""
+    world.fresh().apply(world.approved(), Phase.COMPUTE)
+    world.tag("TenantId", "acme")
+    for _ in range(3):
+        life = world.fresh()
+        with pytest.raises(TenantOwned, match="stays as it is"):
+            life.rollback(Phase.COMPUTE, "asked")
+    assert life.journal.written == 0
+    world.untag("TenantId")
+    world.fresh().rollback(Phase.COMPUTE, "asked")
+    assert world.table() == DESIGNED
+
+
 def test_of_what_is_a_tenants_no_intent_is_written(world: World) -> None:
     """A record says that all the move touches was read as ours: the way back rests on it."""
     plan = world.approved()

@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
     [
         ("errors", ("Phase1", "Watch"), 300),
         ("regression", ("Phase1", "Phase2", "Watch"), 2500),
-        ("quiet", ("Phase1", "Phase2", "Phase3", "Watch"), 1700),
+        ("quiet", ("Phase1", "Phase2", "Phase3", "Watch"), 3100),
     ],
 )
 def test_a_job_that_dies_is_carried_on_to_the_same_end(
