@@ -35,6 +35,7 @@ from moto.dynamodb import responses as dynamodb
 from moto.dynamodb.models import table as tables
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
+from moto.s3 import models as objects
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import ACTION_MAP, S3Response
 
@@ -42,6 +43,7 @@ from emulator.core.answer_values import json_moments
 from emulator.core.errors import AwsError
 from emulator.core.service_fronts import backend_of, patterns
 from emulator.core.service_models import moto_loader, one_model
+from emulator.core.stored_bytes import StoredBytes
 
 Wire = tuple[int, dict[str, Any], Any]  # status, headers, body
 REQUEST_ID = "x-amzn-requestid"
@@ -237,6 +239,7 @@ def attached(handler: Handler) -> Iterator[None]:
             (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
             (utils, "create_loader", moto_loader),
+            (objects, "tempfile", SimpleNamespace(SpooledTemporaryFile=StoredBytes)),
             (ClientCreator, "_load_service_model", one_model(vars(ClientCreator)["_load_service_model"])),
             (DynamoType, "cast_value", property(_cast(DynamoType.cast_value.fget))),
             (DynamoType, "size", _size(DynamoType.size)),
