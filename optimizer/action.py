@@ -191,9 +191,9 @@ class Action:
     no sizing speaks.
 
     An action that `keeps_notes` is given them as a fourth argument of `moves`, wherever moves are carried out.
-    `tend(aws, governed, before, decision, notes)` is what the watch does while the window of an applied
-    change is open, and `recover`, with the same arguments, what it does at once when the job that applied a
-    change has died in the middle: each returns a line for people, empty when there is nothing to say.
+    `tend(aws, governed, before, decision, notes)` is what the watch does for a resource that it `tends` while the
+    window of an applied change is open, and `recover`, with the same arguments, what it does at once when the job that
+    applied a change has died in the middle: each returns a line for people, empty when there is nothing to say.
     """
 
     id: str
@@ -217,5 +217,6 @@ class Action:
     follow: Callable[[Sizing, str, Before], Sizing] | None = None
     keeps_notes: bool = False
     veto: Callable[[Aws, Decision, Any, Policy], str | None] | None = None
+    tends: Callable[[Governed], bool] = _to_all
     tend: Tending | None = None
     recover: Tending | None = None

@@ -396,6 +396,7 @@ ACTION = Action(
     ),
     veto=veto,
     keeps_notes=True,
+    tends=lambda table: table.name == LEAD,
     tend=tend,
     recover=recover,
     order=Order(conflicts=("gsi_removal", "stream_disable")),

@@ -26,6 +26,7 @@ from optimizer.costs.copy_engine import CopyEngine
 from optimizer.model.decision import Decision, Json
 from optimizer.model.resource import Answer, Governed, Touched
 from optimizer.ports.aws import Aws
+from optimizer.ports.one_look import one_look
 from optimizer.resources.tables.kinds import touched_table, touched_with_replicas
 from optimizer.resources.tables.stream import BOTH_IMAGES, has_stream, set_stream
 from optimizer.resources.tables.table import sibling
@@ -99,7 +100,7 @@ class Work:
 
     def require_ours(self, aws: Aws) -> None:
         """Right before writes are denied and pointers turned. Raises TenantOwned, or OwnerUnread when unreadable."""
-        owner = ownership(self.everything(aws))
+        owner = ownership(self.everything(one_look(aws)))
         if owner.answer is Answer.TENANT:
             raise TenantOwned(f"The pointers are not turned to {self.merge.target}: {owner.reason}.")
         if owner.answer is Answer.UNREADABLE:
@@ -136,7 +137,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
     """
     work = Work(table, before, decision, notes)
     state = work.state()
-    if table.name != LEAD or state is None or state.stage is not MergeStage.FLIPPED:
+    if state is None or state.stage is not MergeStage.FLIPPED:
         return ""
     if not state.outlasted:
         return ""  # late writes to the sources are not carried over yet: they must not be overwritten
@@ -168,7 +169,7 @@ def tend(aws: Aws, table: Governed, before: Before, decision: Decision, notes: N
 def recover(aws: Aws, table: Governed, before: Before, decision: Decision, notes: Notes) -> str:
     """Let the application write again, when the job that held it back for the turn has died."""
     work = Work(table, before, decision, notes)
-    if table.name != LEAD or work.state() is None:
+    if work.state() is None:
         return ""
     return cutover.recover(aws, work.merge, work.begun(aws))
 

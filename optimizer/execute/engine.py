@@ -41,6 +41,7 @@ from optimizer.model.resource import Answer, Governed, Inventory, Kind, Touched
 from optimizer.observe.inventory import named, ownership_of, take_inventory, tenants_of
 from optimizer.observe.metrics import Measurements
 from optimizer.ports.aws import Aws
+from optimizer.ports.one_look import one_look
 
 Say = Callable[[str], None]
 
@@ -218,12 +219,13 @@ class Engine:
 
         Raises TenantOwned, or OwnerUnread when it still cannot be read at the deadline.
         """
-        aws, clock = self.aws.at(change.governed.region), self.aws.clock
+        clock = self.aws.clock
         deadline = clock.now() + (move.deadline if move else READABLE)
         was_said = False
         while True:
-            touched = change.touched(self.aws) if move is None else _named_by(move, aws)
-            owner = ownership_of(self.aws, change.governed, touched)
+            look = one_look(self.aws)
+            touched = change.touched(look) if move is None else _named_by(move, look.at(change.governed.region))
+            owner = ownership_of(look, change.governed, touched)
             if owner.answer is Answer.OURS:
                 return
             if owner.answer is Answer.TENANT:
@@ -293,8 +295,9 @@ class Engine:
 
         What cannot be read does not hold it: the move was begun, so all of it was read as ours then.
         """
-        touched = _named_by(move, self.aws.at(change.governed.region))
-        owner = tenants_of(self.aws, change.governed, touched if move.touches else None)
+        look = one_look(self.aws)
+        touched = _named_by(move, look.at(change.governed.region))
+        owner = tenants_of(look, change.governed, touched if move.touches else None)
         if owner.answer is Answer.TENANT:
             raise TenantOwned(
                 f"{change.governed.name} stays as it is, the undo of {move.name!r} with it: {owner.reason}. "

@@ -201,7 +201,8 @@ class Guard:
                 lines = self.life.changes(plan, phase, JournalWriter(self.life.journal, lease)).tend(
                     lambda action: action.tend
                 )
-                self.life.tell([tending_found(phase, line) for line in lines])
+                if lines:
+                    self.life.tell([tending_found(phase, line) for line in lines])
 
     def _attend(self, plan: Plan, record: PhaseRecord) -> None:
         """When no job is at work on the phase: say so, tend what it left, and after an hour take the phase back.

@@ -16,6 +16,7 @@ from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.resource import Answer, Governed, Inventory
 from optimizer.observe.inventory import named, tenants_of
+from optimizer.ports.one_look import one_look
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ class PhaseChanges:
                 raise TenantOwned(f"{decision.resource} was under change, and stops: {_reason(inventory, decision)}.")
         return record, governed, wanted
 
-    def begun(self, allow: Callable[[], None]) -> dict[tuple[str, str], ResourceChange]:
-        """The changes this phase has begun, each with its moves as they were when it was applied.
+    def begun(
+        self, allow: Callable[[], None], wanted: Callable[[Action, Governed], bool] = lambda _action, _governed: True
+    ) -> dict[tuple[str, str], ResourceChange]:
+        """The `wanted` changes among those this phase has begun, each with its moves as they were when it was applied.
 
         By the journal alone: whether AWS answers about a resource now says nothing of what was changed.
         `allow` raises Stopped when the switch says so.
@@ -52,12 +55,12 @@ class PhaseChanges:
         begun = self._begun()
         changes = {}
         for decision in self.plan.to_apply(self.phase):
-            if (decision.action, decision.resource) not in begun:
+            action = self.engine.actions[decision.action]
+            resource = named(action.kind, decision.resource, self.engine.aws.region)
+            if (decision.action, decision.resource) not in begun or not wanted(action, resource):
                 continue
             before = self.pen.journal.before(self.plan, self.phase, decision.action, decision.resource)
             assert before is not None, "it is journaled before the first move"
-            action = self.engine.actions[decision.action]
-            resource = named(action.kind, decision.resource, self.engine.aws.region)
             notes = self.engine.notes(self.plan, self.phase, decision, self.pen, allow)
             moves = self.engine.moves(resource, before, decision, notes)
             changes[(decision.action, decision.resource)] = ResourceChange(decision, action, resource, before, moves)
@@ -86,10 +89,10 @@ class PhaseChanges:
     def tend(self, way: Callable[[Action], Tending | None]) -> list[str]:
         """Do the step for each change that was begun; what people have to know of it. A tenant's is left alone."""
         allow, lines = self.engine.switch.allow_undo, []
-        for change in self.begun(allow).values():
-            if (work := way(change.action)) is None:
-                continue
-            owner = tenants_of(self.engine.aws, change.governed, None, change.touched(self.engine.aws))
+        for change in self.begun(allow, lambda action, each: way(action) is not None and action.tends(each)).values():
+            work, look = way(change.action), one_look(self.engine.aws)
+            assert work is not None, "only these were wanted"
+            owner = tenants_of(look, change.governed, None, change.touched(look))
             if owner.answer is Answer.TENANT:
                 self.engine.say(f"{change.governed.name} is left alone: {owner.reason}")
                 continue

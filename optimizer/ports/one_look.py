@@ -1,7 +1,7 @@
 """One look at an account: what is read twice in it is asked for once.
 
 For stretches of a verb that only read, as describing all resources of a plan. Whoever changes something, or waits for
-something to change, takes another look. What guards a change, as whose a resource is by now, is never read from here.
+something to change, takes another look. What guards a change, as whose a resource is by now, takes one of its own.
 """
 
 from __future__ import annotations

@@ -119,13 +119,20 @@ def scan_page(
 
 
 def pages(aws: Aws, tables: Iterable[str], scans: Scans, between: Between) -> Iterator[Page]:
-    """Every page of these tables, read consistently, a round of all segments after the other."""
+    """Every page of these tables, read consistently: a small table at once, else all segments, round after round."""
 
     def read(part: tuple[str, int, Key | None]) -> Page:
         table, number, after = part
         return scan_page(aws, table, (number, scans.segments), after, scans.page, consistent=True)
 
-    ahead: list[tuple[str, int, Key | None]] = [(table, n, None) for table in tables for n in range(scans.segments)]
+    ahead: list[tuple[str, int, Key | None]] = []
+    for table in tables:
+        whole = scan_page(aws, table, (0, 1), None, scans.page * scans.segments, consistent=True)
+        if whole.last is None:
+            yield whole
+            between()
+        else:
+            ahead += [(table, number, None) for number in range(scans.segments)]
     while ahead:
         round_ = side_by_side(read, ahead, scans.workers)
         yield from round_
