@@ -256,7 +256,10 @@ def _read(
             break
         request["NextToken"] = answer["NextToken"]
     for n, (query, statistic) in enumerate(batch.asked):
-        if (answered := status.get(f"q{n}")) != "Complete":
+        answered = status.get(f"q{n}")
+        if any(len(at) != len(values) for at, values in datapoints[f"q{n}"]):
+            answered = "another number of times than of values"
+        if answered != "Complete":
             raise AwsFailed(
                 f"cloudwatch GetMetricData answered {answered} for {statistic} of {query.namespace} {query.name} "
                 f"{dict(query.dimensions)} in {batch.region}. Run it again; then look at the role's permissions."

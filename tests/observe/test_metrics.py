@@ -58,6 +58,7 @@ class CloudWatch:
     value: Callable[[dict[str, Any], int], float | None] = lambda _stat, _at: 1.0
     page: int = 100_800  # points
     status: str = "Complete"
+    lost: int = 0  # values of each series that do not come with their times
     requests: list[dict[str, Any]] = field(default_factory=list)
     regions: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,7 +89,7 @@ class CloudWatch:
                 "Id": query["Id"],
                 "StatusCode": "PartialData" if more else self.status,
                 "Timestamps": [at for id_, at, _ in shown if id_ == query["Id"]],
-                "Values": [value for id_, _, value in shown if id_ == query["Id"]],
+                "Values": [value for id_, _, value in shown if id_ == query["Id"]][self.lost :],
             }
             for query in asked["MetricDataQueries"]
         ]
@@ -180,6 +181,11 @@ def test_pages_are_joined() -> None:
 def test_a_series_that_cloudwatch_leaves_out_is_an_error_not_an_absence(status: str) -> None:
     with pytest.raises(AwsFailed, match=f"{status}.*metric-0"):
         read_metrics(CloudWatch(status=status).aws(), [hourly(0)], START, START + DAYS_60)
+
+
+def test_times_without_their_values_are_an_error_not_a_crash() -> None:
+    with pytest.raises(AwsFailed, match=r"another number of times than of values.*metric-0"):
+        read_metrics(CloudWatch(lost=1).aws(), [hourly(0)], START, START + DAYS_60)
 
 
 def test_only_whole_periods_are_read() -> None:
