@@ -3,8 +3,8 @@
 season  the median of the same hour of the week (within 30 minutes) on the users' clock; where the period's own 15
         minutes lie clearly above it, week for week, as with a job every night or week, those
 level   the last 48 hours against the weeks before them (`level`)
-load    where requests exceed their season, p99 may rise as it rose with load in the past, beyond the heaviest load
-        seen by half of the proportion at least; never more than in proportion, and never more than three times
+load    where requests exceed their season, p99 may rise as it rose with load in the past, and in proportion where they
+        exceed it for half an hour by more than a fifth; never more than in proportion, nor more than three times
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from optimizer.decide.periods import Floats, Marks, Numbers, Periods, UsersClock, row_median
+from optimizer.decide.periods import Floats, Marks, Numbers, Periods, UsersClock, row_median, trailing_sum
 
 WEEK = 7 * 24 * 3600
 WEEKS = 4
@@ -24,7 +24,8 @@ DISAGREE = 1.1  # the median of the weeks above that of their lower half: no cha
 MOST_BY_LOAD = 3.0
 LOAD_BINS = 10
 STEEPER = 1.5  # beyond the heaviest load that was seen, p99 rises faster than up to it: a queue is convex
-LEAST_SLOPE = 0.5  # the least rise of p99 beyond it, of the rise in proportion: no load that was seen tells of it
+SURGE = 1.2  # times the usual requests: what comes beyond it no rhythm prepared for, whatever load was seen,
+LASTING = 1800  # seconds in which it came: single periods scatter
 LEAST_RUN = 0.2  # of the logarithm of the requests: a past of one load tells nothing of others
 
 
@@ -51,22 +52,32 @@ class Season:
         return usual
 
     def busy(self, number: Numbers) -> Marks:
-        """Periods that the past measured at least every other time: a period without data is missing there only."""
-        share: Floats = self._measured[self._slot(number, self._clock)]
-        return share >= 0.5
+        """Periods that the past measured at least every other time: a period without data is missing there only.
+
+        So was the hour around them, and their own quarter of it: an office opens and closes in between.
+        """
+        hour, own = (share[self._slot(number, self._clock)] for share in self._measured)
+        busy: Marks = (hour >= 0.5) & (own > 0.5)
+        return busy
 
     def p99_under(self, number: Numbers, requests: Floats) -> Floats:
         """The usual p99 when so many requests come; as usual where fewer come than usual."""
-        factor = self._load.factor(requests, self.requests(number))
-        expected: Floats = self.p99(number) * factor
+        expected: Floats = self.p99(number) * self._by_load(number, requests)
         return expected
 
     def p99_of_fast_weeks(self, number: Numbers, requests: Floats) -> Floats:
         """As `p99_under`, but by the lower half of the weeks where the halves disagree: incidents lift the other."""
         lower, usual = self._fast_weeks[self._slot(number, self._clock)], self.p99(number)
         usual = np.where(lower * DISAGREE < usual, lower, usual)
-        expected: Floats = usual * self._load.factor(requests, self.requests(number))
+        expected: Floats = usual * self._by_load(number, requests)
         return expected
+
+    def _by_load(self, number: Numbers, requests: Floats) -> Floats:
+        usual = self.requests(number)
+        known = np.isfinite(requests) & np.isfinite(usual)
+        span = max(1, LASTING // self._past.length)
+        came, wanted = (trailing_sum(number, np.where(known, each, 0.0), span) for each in (requests, usual))
+        return self._load.factor(requests, usual, came / np.maximum(wanted, 1.0))
 
     @cached_property
     def _fast_weeks(self) -> Floats:
@@ -87,15 +98,20 @@ class Season:
 
     @cached_property
     def _requests(self) -> Floats:
-        weeks = self._weeks(self._past.requests, self._clock)
-        return _near(weeks, self._reach)
+        """No datapoint is no request here: in the hours beside an office's none come."""
+        past = self._past.dense(int(self._past.number[0]), self._end) if len(self._past) else self._past
+        return _near(self._weeks(np.nan_to_num(past.requests), self._clock, past.number), self._reach)
 
     @cached_property
-    def _measured(self) -> Floats:
-        weeks = np.nan_to_num(self._weeks(self._past.measured.astype(np.float64), self._clock))
-        near = np.stack([np.roll(weeks, shift, axis=1) for shift in range(-self._reach, self._reach + 1)])
-        share: Floats = near.mean(axis=(0, 1))
-        return share
+    def _measured(self) -> tuple[Floats, Floats]:
+        """The share of measured periods in the hour around each period of the week, and in its own quarter."""
+        weeks = np.nan_to_num(self._weeks(self._past.measured.astype(np.float64), self._clock)).mean(axis=0)
+
+        def share(reach: int) -> Floats:
+            around: Floats = np.mean([np.roll(weeks, shift) for shift in range(-reach, reach + 1)], axis=0)
+            return around
+
+        return share(self._reach), share(OWN // self._past.length // 2)
 
     @cached_property
     def _load(self) -> LoadCurve:
@@ -113,9 +129,9 @@ class Season:
         early, late = (np.roll(peaks, shift) for shift in (-1, 1))  # a job starts a little earlier or later
         return usual, np.fmax(peaks, np.fmax(early, late))
 
-    def _weeks(self, values: Floats, clock: UsersClock) -> Floats:
-        """One row for each week, one column for each period of the week on a clock."""
-        local = clock.local(self._past.number, self._past.length)
+    def _weeks(self, values: Floats, clock: UsersClock, number: Numbers | None = None) -> Floats:
+        """One row for each week, one column for each period of the week on a clock; `number`: the past's if None."""
+        local = clock.local(self._past.number if number is None else number, self._past.length)
         end = int(clock.local(np.array([self._end], np.int64), self._past.length)[0])
         age = (end - 1 - local) // self._slots
         recent = (age >= 0) & (age < WEEKS)
@@ -137,8 +153,11 @@ class LoadCurve:
         self._requests = np.log([float(np.median(requests[part])) for part in parts])
         self._p99 = np.log(np.maximum.accumulate([float(np.median(p99[part])) for part in parts]))
 
-    def factor(self, requests: Floats, usual: Floats) -> Floats:
-        """The factor on the usual p99 that the load alone explains; 1 where the load is no heavier than usual."""
+    def factor(self, requests: Floats, usual: Floats, lasting: Floats) -> Floats:
+        """The factor on the usual p99 that the load alone explains; 1 where the load is no heavier than usual.
+
+        `lasting`: the requests of the last half hour, as multiples of the usual ones.
+        """
         if len(self._requests) < LOAD_BINS:
             return np.ones(len(requests))
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -146,13 +165,13 @@ class LoadCurve:
         surge = np.where(surge > 1, surge, 1.0)  # also where either is unknown
         usual = np.where(usual > 0, usual, 1.0)
         risen = np.exp(self._at(np.log(usual * surge)) - self._at(np.log(usual)))
-        factor: Floats = np.clip(risen, 1.0, np.minimum(surge, MOST_BY_LOAD))
+        factor: Floats = np.clip(np.maximum(risen, lasting / SURGE), 1.0, np.minimum(surge, MOST_BY_LOAD))
         return factor
 
     def _at(self, requests: Floats) -> Floats:
         middle = LOAD_BINS // 2
         run = max(float(self._requests[-1] - self._requests[middle]), LEAST_RUN)
-        slope = float(np.clip(STEEPER * (self._p99[-1] - self._p99[middle]) / run, LEAST_SLOPE, 1.0))
+        slope = float(min(STEEPER * (self._p99[-1] - self._p99[middle]) / run, 1.0))
         beyond = np.maximum(requests - self._requests[-1], 0.0)
         at: Floats = np.interp(requests, self._requests, self._p99) + slope * beyond
         return at

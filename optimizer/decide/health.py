@@ -4,8 +4,8 @@ The past is the four weeks before the plan; `expectation` says what it lets expe
 limits is read off in rules (`limits`):
 
 latency   more than +20 % in 16 of the last 24 periods, in 54 % of four hours or half of a day, +30 % in 6 in a row
-          or 9 of 12, or +150 % in 3 in a row; a period with fewer than 1,000 requests or less than 1 ms above never
-          counts
+          or 9 of 12, or +150 % in 3 in a row, pooled periods +60 % in 3 in a row; a period with fewer than 1,000
+          requests or less than 1 ms above never counts
 errors    surely (99 %) more than 0.5 % in 3 periods in a row, more than 2 % in 2 periods of an hour, or more than 10 %
           in one; pooled over an hour, six, a day or two, surely (1 in 10,000) more than 0.5 %; a quarter of an hour
           that shows 1 %; never on fewer than 20 errors

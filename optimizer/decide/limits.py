@@ -13,6 +13,7 @@ from optimizer.decide.periods import PERIOD, Floats, Marks, Periods, first_run, 
 COUNTED_REQUESTS = 1_000  # a p99 wants as many samples to mean anything
 LEAST_EXCESS = 1.0  # ms: CloudWatch's response times of fast services scatter by as much
 LATENCY_RULES = ((0.20, 16, 24), (0.30, 6, 6), (0.30, 9, 12), (1.50, 3, 3))  # over by, in how many, of the last
+POOLED_RULE = (0.60, 3, 3)  # of periods that were pooled: three of them are half an hour and longer
 LONG_RULES = ((0.20, 0.54, 48), (0.20, 0.50, 288))  # over by, in which share, of the last: four hours, and a day
 LEAST_PERIODS = 24  # where traffic is thin and periods are pooled, of as many at least
 ERROR_RULES = ((0.005, 3, 3), (0.02, 2, 12), (0.10, 1, 1))  # rate, in how many, of the last
@@ -61,7 +62,8 @@ def latency_findings(periods: Periods, expected: Floats) -> list[LimitFinding]:
 def _latency_rules(length: int) -> list[tuple[float, int, int]]:
     """Over by, in how many, of the last; for periods of so many seconds."""
     spans = [(excess, share, max(LEAST_PERIODS, last * PERIOD // length)) for excess, share, last in LONG_RULES]
-    return [*LATENCY_RULES, *((excess, ceil(share * last), last) for excess, share, last in spans)]
+    pooled = [POOLED_RULE] if length > PERIOD else []
+    return [*LATENCY_RULES, *pooled, *((excess, ceil(share * last), last) for excess, share, last in spans)]
 
 
 def error_findings(periods: Periods, limit: float = ERROR_LIMIT) -> list[LimitFinding]:

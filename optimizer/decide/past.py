@@ -208,7 +208,8 @@ class Past:
     def _stale(self, now: int) -> str | None:
         recent = self._past.between(self._past.last - self._level.recent, self._past.last)
         age = timedelta(seconds=now - self._fine.where(self._fine.measured).last * PERIOD)
-        missing = 1 - int(recent.measured.sum()) / self._level.recent
+        busy = self.season.busy(np.arange(self._past.last - self._level.recent, self._past.last))
+        missing = 1 - int(recent.measured.sum()) / max(1, int(busy.sum()))
         if age > max(BASELINE_SLACK, timedelta(seconds=2 * self._past.length)):
             return f"the last measured period ended {age / timedelta(hours=1):.1f} hours ago"
         if missing > doubts.MISSING_LIMIT:

@@ -17,6 +17,7 @@ Marks = NDArray[np.bool_]
 
 PERIOD = 300  # seconds
 POOLS = (1, 2, 3, 4, 6, 8, 12, 24)  # periods taken together; each divides a week, the last is two hours
+HARDLY_USED = 0.02  # of the requests of the busiest periods
 COUNTS = (
     "requests",
     "target_5xx",
@@ -159,13 +160,17 @@ def _offset(zone: str, half_hour: int) -> int:
 
 
 def pool_size(past: Periods, requests: int, share: float = 0.75) -> int | None:
-    """The number of periods to pool so that a share of them holds `requests`; None when two hours do not."""
+    """The number of periods to pool so that a share of them holds `requests`; None when two hours do not.
+
+    Hours in which the service is hardly used at all, as an office's nights, do not count.
+    """
     if not len(past):
         return None
     counts = np.nan_to_num(past.dense(int(past.number[0]), past.last).requests)
     for size in POOLS:
         sums = counts[: len(counts) // size * size].reshape(-1, size).sum(axis=1)
-        if len(sums) and np.quantile(sums, 1 - share) >= requests:
+        used = sums[sums >= HARDLY_USED * np.quantile(sums, 0.95)] if len(sums) else sums
+        if len(used) and np.quantile(used, 1 - share) >= requests:
             return size
     return None
 

@@ -278,15 +278,23 @@ def test_against_weeks_that_incidents_lifted_the_usual_is_no_improvement(
     ("requests", "p99_ms", "expected"),
     [
         (7_000.0, 255.0, Health.BREACH),
-        (10_500.0, 255.0, Health.HEALTHY),  # 200 x the root of 1.5 expected
-        (10_500.0, 300.0, Health.BREACH),
+        (8_400.0, 255.0, Health.BREACH),
+        (10_500.0, 255.0, Health.HEALTHY),  # 200 x 1.5 / 1.2 expected
+        (10_500.0, 305.0, Health.BREACH),
     ],
 )
-def test_under_more_requests_than_the_past_ever_saw_p99_may_rise(
-    requests: float, p99_ms: float, expected: Health
-) -> None:
-    surge = changed(window(), lambda each: replace(each, requests=requests, p99_ms=p99_ms), range(100, 172))
-    assert verdict(surge) is expected
+@pytest.mark.parametrize("noon", [7_000.0, 14_000.0])
+def test_under_an_unexpected_surge_p99_may_rise(requests: float, p99_ms: float, expected: Health, noon: float) -> None:
+    """Whether or not the past saw as many requests at other times, under which p99 stayed as it is."""
+    lived = [replace(each, requests=noon) if each.at.hour in range(10, 14) else each for each in past()]
+    surge = changed(window(), lambda each: replace(each, requests=requests, p99_ms=p99_ms), range(84, 156))
+    assert (
+        verdict(
+            [replace(e, requests=max(e.requests or 0.0, noon)) if e.at.hour in range(10, 14) else e for e in surge],
+            Baseline(lived),
+        )
+        is expected
+    )
 
 
 def test_fewer_requests_are_no_improvement() -> None:
@@ -311,6 +319,14 @@ def test_low_traffic_is_pooled_to_longer_periods() -> None:
     slow = [replace(s, target_5xx=None) for s in window(requests=100.0, p99_ms=280.0)]
     assert verdict(slow[:72], thin) is Health.BREACH  # six hours in a row
     assert verdict(slow[:60], thin) is Health.HEALTHY
+
+
+@pytest.mark.parametrize(("p99_ms", "periods", "expected"), [(340.0, 6, True), (340.0, 4, False), (300.0, 6, False)])
+def test_three_pooled_periods_far_above_are_a_breach(p99_ms: float, periods: int, expected: bool) -> None:
+    """600 requests in five minutes: judged by ten, of which six in a row would take an hour."""
+    seen = changed(window(60, requests=600.0), p99(p99_ms), range(24, 24 + periods))
+    healthy = [replace(each, target_5xx=None) for each in seen]
+    assert (verdict(healthy, Baseline(past(requests=600.0))) is Health.BREACH) is expected
 
 
 def test_traffic_too_thin_to_judge_is_inconclusive() -> None:

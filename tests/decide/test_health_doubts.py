@@ -222,6 +222,45 @@ def test_1_percent_is_found_within_15_minutes_from_12_requests_a_second_on() -> 
     assert found >= 197
 
 
+def open_hours(at: datetime, p99_ms: float = 200.0) -> Sample:
+    """An office's service: from 8 to 20 on weekdays; else one period in four has a single request."""
+    if at.weekday() < 5 and 8 <= at.hour < 20:
+        return even(at, p99_ms=p99_ms)
+    return Sample(at, 1.0, None, None, 150.0) if at.minute % 20 == 0 else Sample(at, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "hour", "hours", "p99_ms", "expected"),
+    [
+        ("from morning to morning", 2, 8, 48, 200.0, Health.HEALTHY),
+        ("to the middle of the night", 2, 14, 34, 200.0, Health.HEALTHY),
+        ("just closed", 2, 8, 36, 200.0, Health.HEALTHY),
+        ("just opened", 2, 8, 49, 200.0, Health.HEALTHY),
+        ("30 % slower", 2, 8, 48, 262.0, Health.BREACH),
+        ("a weekend alone", 5, 20, 48, 200.0, Health.INCONCLUSIVE),  # nothing was measured
+        ("the last hours before a weekend", 5, 17, 48, 200.0, Health.INCONCLUSIVE),
+    ],
+)
+def test_closed_hours_are_not_missing_data_and_no_proof(
+    name: str, day: int, hour: int, hours: int, p99_ms: float, expected: Health
+) -> None:
+    apply = datetime(2027, 3, day, hour, tzinfo=UTC)
+    seen = window(lambda at: open_hours(at, p99_ms), apply, 12 * hours)
+    baseline = Baseline(past(open_hours, apply))
+    assert baseline.judge(seen, after(seen)).verdict is expected, name
+    assert baseline.judge([], apply).verdict is Health.HEALTHY
+
+
+@pytest.mark.parametrize(("silent_from", "expected"), [(16, Health.INCONCLUSIVE), (20, Health.HEALTHY)])
+def test_silence_in_open_hours_is_missing_data(silent_from: int, expected: Health) -> None:
+    apply = datetime(2027, 3, 2, 8, tzinfo=UTC)
+    end = apply + timedelta(hours=36)  # closed since 20 o'clock
+    last = end.replace(hour=silent_from) if silent_from < 20 else end
+    seen = [each if each.at < last else Sample(each.at, None, None, None, None) for each in window(open_hours, apply)]
+    seen = [each for each in seen if each.at < end]
+    assert Baseline(past(open_hours, apply)).judge(seen, end).verdict is expected
+
+
 # Target groups: a path of 3 % of the requests.
 
 
