@@ -88,6 +88,8 @@ def _of_window(record: PhaseRecord, now: datetime) -> NextStep:
         return NextStep(NOBODY, what, f"{VERB} watch")
     if record.assessment is not None and record.assessment.verdict is Health.INCONCLUSIVE:
         what = "The window cannot be judged: mend what publishes the load balancer's metrics, or reject the gate"
+        if record.assessment.needs_a_look:
+            what = "The window is held: find the cause of what it shows, or reject the gate"
         return NextStep(PERSON, what, f"{VERB} watch")
     return NextStep(PERSON, f"The window is over. {answer_gate(phase.stage_name, 'Observe')}", accept)
 

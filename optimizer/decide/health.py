@@ -81,7 +81,7 @@ class Baseline:
                 return assessment
             for name, part in groups.items():
                 if part.verdict is verdict:
-                    return Assessment(verdict, f"target group {name}: {part.reason}")
+                    return Assessment(verdict, f"target group {name}: {part.reason}", part.doubt)
         return assessment
 
     def _judged_groups(self, window: Sequence[Sample], now: datetime) -> dict[str, Assessment]:

@@ -13,8 +13,18 @@ from optimizer.decide import doubts, limits
 from optimizer.decide.expectation import Season
 from optimizer.decide.level import RECENT, Level, middle
 from optimizer.decide.limits import COUNTED_REQUESTS, ERROR_LIMIT, LimitFinding
-from optimizer.decide.periods import COUNTS, PERIOD, Floats, Numbers, Periods, UsersClock, pool_size, trailing_sum
-from optimizer.model.health import Assessment, Health, Sample
+from optimizer.decide.periods import (
+    COUNTS,
+    PERIOD,
+    Floats,
+    Marks,
+    Numbers,
+    Periods,
+    UsersClock,
+    pool_size,
+    trailing_sum,
+)
+from optimizer.model.health import Assessment, Doubt, Health, Sample
 
 SHORTEST_BASELINE = timedelta(days=28)
 REPLAYED = timedelta(days=7)  # how far the pre-flight looks back for latency
@@ -72,9 +82,8 @@ class Past:
             return self._held(seen, pooled, known, error_limit) or self._healthy(seen, pooled)
         first = min(findings, key=lambda finding: finding.at)
         if first.at - int(seen.number[0]) * PERIOD >= LATE.total_seconds():
-            return Assessment(
-                Health.INCONCLUSIVE, f"{first.reason}; {LATE / timedelta(hours=1):.0f} h after the change: ask a person"
-            )
+            late = f"{LATE / timedelta(hours=1):.0f} h after the change: ask a person"
+            return Assessment(Health.INCONCLUSIVE, f"{first.reason}; {late}", Doubt.SERVICE)
         return Assessment(Health.BREACH, first.reason)
 
     def _in_quiet_hours(self, seen: Periods, known: int) -> list[LimitFinding]:
@@ -138,8 +147,13 @@ class Past:
         """Why a window that broke no limit is still not healthy."""
         if not seen.measured.any():
             return Assessment(Health.INCONCLUSIVE, "no data: no period of the window has requests and a p99")
-        reason = self._usable or self._missing(seen, now) or self._unbelievable(seen, pooled, error_limit)
-        return Assessment(Health.INCONCLUSIVE, reason) if reason else None
+        expected = self._expected_of(pooled)
+        counted = limits.judged(pooled, expected)
+        if lacking := self._usable or self._missing(seen, now) or self._too_little(pooled, counted):
+            return Assessment(Health.INCONCLUSIVE, lacking)
+        if reason := self._unbelievable(seen, pooled, expected, counted, error_limit):
+            return Assessment(Health.INCONCLUSIVE, reason, Doubt.SERVICE)
+        return None
 
     def _missing(self, seen: Periods, now: int) -> str | None:
         size, _, season = self._present
@@ -167,15 +181,18 @@ class Past:
     def _lasting_rates(self) -> Mapping[str, float]:
         return doubts.lasting_rates(self._fine)
 
-    def _unbelievable(self, seen: Periods, pooled: Periods, error_limit: float) -> str | None:
-        expected = self._expected_of(pooled)
-        counted = limits.judged(pooled, expected)
+    def _too_little(self, pooled: Periods, counted: Marks) -> str | None:
         span = int(pooled.last - pooled.number[0]) if len(pooled) else 1
         if counted.sum() < JUDGED_SHARE * span and not (self._is_part and span < PART_PERIODS):
             return (
                 f"too little to judge latency by: {int(counted.sum())} of {span} periods have "
                 f"{COUNTED_REQUESTS:,} requests and a past to compare with"
             )
+        return None
+
+    def _unbelievable(
+        self, seen: Periods, pooled: Periods, expected: Floats, counted: Marks, error_limit: float
+    ) -> str | None:
         size, _, season = self._present
         present = seen.pooled(size)
         left = season.requests(present.number) * min(1.0, self._level.growth)
@@ -198,9 +215,10 @@ class Past:
 
     def _preflight(self, now: int, error_limit: float) -> Assessment:
         """Whether a phase may start: enough past, fresh, and nothing in it that would have rolled back."""
-        refusal = self._usable or self._stale(now) or self._replayed(error_limit)
-        if refusal:
-            return Assessment(Health.INCONCLUSIVE, f"not fit to start: {refusal}")
+        if lacking := self._usable or self._stale(now):
+            return Assessment(Health.INCONCLUSIVE, f"not fit to start: {lacking}")
+        if replayed := self._replayed(error_limit):
+            return Assessment(Health.INCONCLUSIVE, f"not fit to start: {replayed}", Doubt.SERVICE)
         return Assessment(
             Health.HEALTHY, f"fit to start: level {self.level:.0%} of the weeks before, no limit broken in 7 days"
         )

@@ -127,14 +127,16 @@ def rollback_unfinished(record: PhaseRecord, now: datetime) -> Notice:
 
 
 def unclear(record: PhaseRecord, since: datetime, now: datetime) -> Notice:
-    """Nobody knows how the service is."""
+    """The window is held: for want of data, or by something that the data show."""
+    seen = record.assessment is not None and record.assessment.needs_a_look
     reason = record.assessment.reason if record.assessment else ""
+    mend = "Find what causes it" if seen else "Mend what publishes the load balancer's metrics"
     return _notice(
         record.phase,
         f"unclear#{since:%Y%m%dT%H%M}#{(now - since - UNCLEAR) // AGAIN}",
-        "cannot be judged",
+        "is held: the service needs a look" if seen else "cannot be judged",
         f"The window has been INCONCLUSIVE since {since:%Y-%m-%d %H:%M} UTC: {reason}",
-        "Mend what publishes the load balancer's metrics; the phase stays applied and watched. To give up instead: "
+        f"{mend}; the phase stays applied and watched. To give up instead: "
         f"{answer_gate(record.phase.stage_name, OBSERVE, done='reject')}.",
     )
 

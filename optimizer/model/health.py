@@ -78,9 +78,22 @@ def without_pauses(samples: Sequence[Sample], pauses: Sequence[Pause]) -> Sample
     return Samples([cleared(each) for each in whole], groups, whole.zone)
 
 
+class Doubt(Enum):
+    """Subject of an INCONCLUSIVE assessment: too little DATA to judge by, or the SERVICE as the data show it."""
+
+    DATA = "data"
+    SERVICE = "service"
+
+
 @dataclass(frozen=True)
 class Assessment:
-    """The health of the service, and why, in one line for people."""
+    """The health of the service, and why, in one line for people. `doubt` counts where it is INCONCLUSIVE."""
 
     verdict: Health
     reason: str
+    doubt: Doubt = Doubt.DATA
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether the phase is held by something that the data show, which a person has to look at."""
+        return self.verdict is Health.INCONCLUSIVE and self.doubt is Doubt.SERVICE

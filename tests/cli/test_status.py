@@ -16,7 +16,7 @@ from optimizer.cli.verbs import main
 from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import DURATION, Purpose
 from optimizer.execute.records import PhaseRecord, PhaseState, PlanRecord, PlanState
-from optimizer.model.health import Assessment, Health
+from optimizer.model.health import Assessment, Doubt, Health
 from optimizer.model.phase import Phase
 from rehearsal.job_world import job_world
 from tests.execute.conftest import ENVIRON, START, World
@@ -135,6 +135,16 @@ def test_the_page_is_the_published_one(world: World) -> None:
                 "state": PhaseState.OBSERVING,
                 "window_end": START - HOUR,
                 "assessment": Assessment(Health.INCONCLUSIVE, "no data"),
+            },
+            "a person",
+            "watch",
+        ),
+        (
+            PlanState.APPROVED,
+            {
+                "state": PhaseState.OBSERVING,
+                "window_end": START - HOUR,
+                "assessment": Assessment(Health.INCONCLUSIVE, "3 % of connections refused", Doubt.SERVICE),
             },
             "a person",
             "watch",

@@ -8,7 +8,7 @@ import pytest
 from optimizer.dashboard.compose.page import view_of
 from optimizer.dashboard.view.status import Tone
 from optimizer.execute.records import History, PhaseState, PlanState
-from optimizer.model.health import Assessment, Health
+from optimizer.model.health import Assessment, Doubt, Health
 from tests.dashboard import made_histories as made
 
 
@@ -49,6 +49,12 @@ def in_phase_2(**changes: object) -> History:
             "Held",
             "Phase 2 (EC2 and Redis) cannot be judged: it is held",
             "Find out why metrics are missing",
+        ),
+        (
+            in_phase_2(assessment=Assessment(Health.INCONCLUSIVE, "refused connections: 3 %", Doubt.SERVICE)),
+            "Held",
+            "Phase 2 (EC2 and Redis) is held: the service needs a look",
+            "Find the cause, then decide at the gate",
         ),
         (
             in_phase_2(assessment=Assessment(Health.BREACH, "p99 over its limit")),

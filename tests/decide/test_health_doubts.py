@@ -68,6 +68,7 @@ def test_what_is_not_to_be_believed_holds(name: str, where: range, values: dict[
     found = BASELINE.judge(seen, after(seen))
     assert found.verdict is (Health.INCONCLUSIVE if why else Health.HEALTHY), (name, found.reason)
     assert why in found.reason
+    assert found.needs_a_look is (bool(why) and "periods" not in why), "missing data is another doubt"
 
 
 @pytest.mark.parametrize(

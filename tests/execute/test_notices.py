@@ -10,13 +10,14 @@ import pytest
 
 from optimizer.execute import notifications as notices
 from optimizer.execute.records import Acceptance, PhaseRecord, PhaseState
-from optimizer.model.health import Assessment, Health
+from optimizer.model.health import Assessment, Doubt, Health
 from optimizer.model.phase import Phase
 from tests.execute.conftest import START
 
 NOW = START + timedelta(days=10)
 OBSERVING = PhaseRecord(Phase.COMPUTE, PhaseState.OBSERVING, START, window_end=NOW + timedelta(hours=1))
 UNCLEAR = replace(OBSERVING, assessment=Assessment(Health.INCONCLUSIVE, "no data"))
+SEEN = replace(OBSERVING, assessment=Assessment(Health.INCONCLUSIVE, "3 % of connections refused", Doubt.SERVICE))
 
 
 def hours(count: float) -> timedelta:
@@ -29,6 +30,7 @@ def hours(count: float) -> timedelta:
         (OBSERVING, []),
         (replace(UNCLEAR, unclear_since=NOW - hours(5.9)), []),
         (replace(UNCLEAR, unclear_since=NOW - hours(6)), ["cannot be judged"]),
+        (replace(SEEN, unclear_since=NOW - hours(6)), ["is held: the service needs a look"]),
         (replace(OBSERVING, window_end=NOW - hours(23.9)), []),
         (replace(OBSERVING, window_end=NOW - hours(24)), ["waits to be accepted"]),
         (replace(OBSERVING, state=PhaseState.ROLLING_BACK, since=NOW - hours(1.9)), []),

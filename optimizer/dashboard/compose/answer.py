@@ -114,6 +114,14 @@ def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None)
             NOTHING_ASKED,
             "The watch rejects the gate and undoes the phase by itself.",
         )
+    if phase.assessment and phase.assessment.needs_a_look:
+        return PageAnswer(
+            Mark("Held", Tone.WARN),
+            f"{name} is held: the service needs a look",
+            f"{_reason(phase)}No limit is broken, so nothing is rolled back by itself. {so_far}",
+            "Find the cause, then decide at the gate",
+            "An approval counts only once the window is healthy. Rejecting the gate rolls the phase back.",
+        )
     if verdict is Health.INCONCLUSIVE:
         return PageAnswer(
             Mark("Held", Tone.WARN),
