@@ -72,8 +72,8 @@ def test_no_data_is_said() -> None:
 def test_hours_pool_their_periods() -> None:
     pairs = [(sample(n, failed=3.0, p99=100.0 + n), 100.0) for n in range(13)]
     (window,) = windows_of(window_of(*pairs))
-    first, second = window.hourly
-    assert (first.hour, first.requests, first.errors, first.error_rate) == (
+    first, second = window.rows
+    assert (first.begin, first.requests, first.errors, first.error_rate) == (
         "1 Mar, 10:00 UTC",
         "12,000",
         "36",
@@ -81,6 +81,16 @@ def test_hours_pool_their_periods() -> None:
     )
     assert (first.worst_p99, first.over_expected) == ("111 ms", "+11 %")
     assert second.requests == "1,000"
+
+
+@pytest.mark.parametrize(
+    ("hours", "row_hours", "rows"), [(48, 1, 48), (61, 2, 31), (17 * 24, 8, 51), (70 * 24, 24, 70)]
+)
+def test_a_window_that_waited_long_at_its_gate_has_longer_rows(hours: int, row_hours: int, rows: int) -> None:
+    midnight = -10 * 12  # of the first sample
+    pairs = [(sample(midnight + n), 100.0) for n in range(hours * 12)]
+    (window,) = windows_of(window_of(*pairs))
+    assert (window.row_hours, len(window.rows)) == (row_hours, rows)
 
 
 def test_milestones_say_what_the_journal_knows() -> None:

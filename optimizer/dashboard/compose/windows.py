@@ -9,12 +9,13 @@ from statistics import median
 from optimizer.dashboard.compose.decisions import HEALTH_MARKS, NOT_JUDGED, PHASE_MARKS
 from optimizer.dashboard.format import NO_VALUE, count, hours, percent, short_moment
 from optimizer.dashboard.view.limits import ERROR_LIMIT, LATENCY_LIMIT
-from optimizer.dashboard.view.page import HourRow, Milestone, WindowView
+from optimizer.dashboard.view.page import Milestone, WindowRow, WindowView
 from optimizer.dashboard.view.status import Mark
 from optimizer.execute.records import History, PhaseRecord, PhaseState, WindowEvidence
 from optimizer.model.health import Sample
 
 PERIOD = timedelta(minutes=5)
+ROWS, ROW_HOURS = 60, (1, 2, 3, 4, 6, 8, 12, 24)  # at most so many rows, of so many hours each
 
 
 def windows_of(history: History) -> tuple[WindowView, ...]:
@@ -58,7 +59,8 @@ def _window(phase: PhaseRecord, evidence: WindowEvidence) -> WindowView:
         milestones=_milestones(phase),
         latency_summary=_latency_summary(samples, expected),
         error_summary=_error_summary(samples, rates),
-        hourly=_hourly(samples, expected),
+        row_hours=(row_hours := _row_hours(len(samples) * PERIOD)),
+        rows=_rows(samples, expected, row_hours),
     )
 
 
@@ -143,22 +145,28 @@ def pooled_error_rate(samples: Sequence[Sample]) -> float:
     return (sum(each.target_5xx or 0.0 for each in samples) + elb) / requests if requests else 0.0
 
 
-def _hourly(samples: Sequence[Sample], expected: Sequence[float | None]) -> tuple[HourRow, ...]:
-    by_hour: dict[datetime, list[tuple[Sample, float | None]]] = {}
+def _row_hours(span: timedelta) -> int:
+    """Hours of one row of the table: a window that waited for weeks at its gate still fits on one sheet."""
+    return next((each for each in ROW_HOURS if span <= timedelta(hours=each) * ROWS), ROW_HOURS[-1])
+
+
+def _rows(samples: Sequence[Sample], expected: Sequence[float | None], row_hours: int) -> tuple[WindowRow, ...]:
+    by_row: dict[datetime, list[tuple[Sample, float | None]]] = {}
     for sample, want in zip(samples, expected, strict=True):
-        by_hour.setdefault(sample.at.replace(minute=0, second=0, microsecond=0), []).append((sample, want))
-    return tuple(_hour(hour, pairs) for hour, pairs in by_hour.items())
+        begin = sample.at.replace(hour=sample.at.hour // row_hours * row_hours, minute=0, second=0, microsecond=0)
+        by_row.setdefault(begin, []).append((sample, want))
+    return tuple(_row(begin, pairs) for begin, pairs in by_row.items())
 
 
-def _hour(hour: datetime, pairs: Sequence[tuple[Sample, float | None]]) -> HourRow:
+def _row(begin: datetime, pairs: Sequence[tuple[Sample, float | None]]) -> WindowRow:
     samples = [sample for sample, _ in pairs]
     requests = [each.requests for each in samples if each.requests is not None]
     errors = sum((each.target_5xx or 0.0) + (each.elb_5xx or 0.0) for each in samples)
     compared = [(s.p99_ms / want - 1, s.p99_ms) for s, want in pairs if s.p99_ms is not None and want]
     worst = max(compared, default=None)
     known = any(error_rate(each) is not None for each in samples)
-    return HourRow(
-        hour=short_moment(hour),
+    return WindowRow(
+        begin=short_moment(begin),
         requests=f"{sum(requests):,.0f}" if requests else NO_VALUE,
         worst_p99=f"{worst[1]:,.0f} ms" if worst else NO_VALUE,
         over_expected=f"{'+' if worst[0] >= 0 else '−'}{percent(abs(worst[0]))}" if worst else NO_VALUE,

@@ -198,10 +198,10 @@ class Milestone:
 
 
 @dataclass(frozen=True)
-class HourRow:
-    """One hour of a window: the worst p99 against what was expected, and the pooled error rate."""
+class WindowRow:
+    """Some hours of a window: the worst p99 against what was expected, and the pooled error rate."""
 
-    hour: str
+    begin: str
     requests: str
     worst_p99: str
     over_expected: str
@@ -227,7 +227,8 @@ class WindowView:
     milestones: tuple[Milestone, ...]
     latency_summary: str
     error_summary: str
-    hourly: tuple[HourRow, ...]
+    row_hours: int
+    rows: tuple[WindowRow, ...]
 
     @property
     def end(self) -> datetime:
