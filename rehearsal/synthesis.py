@@ -14,8 +14,8 @@ from pathlib import Path
 
 from domain.errors import OptimizerError
 
-# Sources of app.py: its own layers, and of the optimizer the actions and their imports. The
-# rehearsal and the dashboard have no part in synthesis.
+# Sources of app.py: its own layers, and of the optimizer the actions and their imports. The rehearsal and the
+# optimizer's own command line have no part in synthesis (tests/test_walls.py).
 SYNTHESIZED_FROM = (
     "app.py",
     "cdk.json",
@@ -28,7 +28,7 @@ SYNTHESIZED_FROM = (
     "buildspecs",
     "optimizer",
 )
-NOT_SYNTHESIZED_FROM = ("optimizer/dashboard",)
+NOT_SYNTHESIZED_FROM = ("optimizer/cli", "optimizer/dashboard", "optimizer/reconcile", "optimizer/survey")
 KINDS = (".py", ".json", ".yaml", ".yml")
 
 # The pushed commit, as a folder shows it: everything except build outputs, installed packages and caches.
