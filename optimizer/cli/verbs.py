@@ -453,15 +453,15 @@ def _life(context: typer.Context) -> Lifecycle:
     world: World = context.obj or World.real(os.environ)
     settings = Settings.from_environ(world.environ)
     home, away = tooling(world, settings), production(world, settings)
-    policy = Policy()
+    policy, journal = Policy(), Journal(home, settings.journal_table, settings.design)
     return Lifecycle(
         production=away,
         tooling=home,
-        journal=Journal(home, settings.journal_table, settings.design),
+        journal=journal,
         settings=settings,
         policy=policy,
         actions={action.id: action for action in registry()},
-        service=ServiceHealth(away, policy),
+        service=ServiceHealth(away, policy, journal.balancer),
         say=_tell,
     )
 

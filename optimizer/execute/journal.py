@@ -91,6 +91,7 @@ class Journal:
     design: Sizing = field(default=Sizing.AS_DESIGNED, compare=False, repr=False)
     _documents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)  # plans, by hash
     _baselines: dict[str, Baseline] = field(default_factory=dict, compare=False, repr=False)  # kept once for all
+    _balancers: list[str] = field(default_factory=list, compare=False, repr=False)  # of the baselines, as they are read
     _writes: list[Purpose] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -209,7 +210,13 @@ class Journal:
         with _readable(items["baseline"]):
             zone = items["baseline"].get("zone", {"S": "UTC"})["S"]
             documents = tuple((key, bytes(item["document"]["B"])) for key, item in sorted(items.items()))
+            if "balancer" in items["baseline"]:
+                self._balancers.append(items["baseline"]["balancer"]["S"])
             return self._baselines.setdefault(plan_hash, _baseline(zone, documents))
+
+    def balancer(self) -> str | None:
+        """The ARN of the load balancer that the baseline read last was measured at; None before one is read."""
+        return self._balancers[-1] if self._balancers else None
 
     def accepted_last(self) -> Acceptance | None:
         """The latest acceptance, also when another plan is in force by now."""

@@ -256,6 +256,8 @@ class JournalWriter:
             "document": packed(_SAMPLES.dump_json(tuple(samples)).decode()),
             "zone": {"S": known.zone},
         }
+        if known.balancer is not None:
+            whole["balancer"] = {"S": known.balancer}
         self.lease.write(self._put(f"plan#{plan.hash}", "baseline", whole))
 
     def keep_window(self, plan: Plan, phase: Phase, window: WindowEvidence) -> None:

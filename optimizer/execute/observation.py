@@ -55,7 +55,7 @@ class Observation:
     def since(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now."""
         now = self.production.clock.now()
-        samples, baseline = self._samples(plan, start, now), self.journal.baseline(plan.hash)
+        baseline, samples = self.journal.baseline(plan.hash), self._samples(plan, start, now)
         if baseline is None:
             return NO_PAST
         return self._replaced(plan, start) or (baseline.judge(samples, now) if samples else NOTHING_YET)
@@ -63,7 +63,7 @@ class Observation:
     def while_changing(self, plan: Plan, start: datetime) -> Assessment:
         """The service from `start` until now; a gap that is over does not count against what is changed next."""
         now = self.production.clock.now()
-        samples, baseline = self._samples(plan, start, now), self.journal.baseline(plan.hash)
+        baseline, samples = self.journal.baseline(plan.hash), self._samples(plan, start, now)
         if baseline is None:
             return NO_PAST
         if replaced := self._replaced(plan, start):

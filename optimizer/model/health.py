@@ -42,15 +42,20 @@ class Sample:
 class Samples(list[Sample]):
     """The samples of a load balancer in rising order, with those of each of its target groups, by name.
 
-    `zone` is the IANA time zone by whose clock the service's users live. A part of the list is a plain list.
+    `zone` is the IANA time zone by whose clock the service's users live, `balancer` the ARN of what was measured.
+    A part of the list is a plain list.
     """
 
     def __init__(
-        self, samples: Iterable[Sample] = (), groups: Mapping[str, Sequence[Sample]] | None = None, zone: str = "UTC"
+        self,
+        samples: Iterable[Sample] = (),
+        groups: Mapping[str, Sequence[Sample]] | None = None,
+        zone: str = "UTC",
+        balancer: str | None = None,
     ) -> None:
         super().__init__(samples)
         self.groups: Mapping[str, Sequence[Sample]] = groups or {}
-        self.zone = zone
+        self.zone, self.balancer = zone, balancer
 
 
 @dataclass(frozen=True)

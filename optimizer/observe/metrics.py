@@ -175,7 +175,7 @@ def health_samples(
     fields = _fields(whole, _OF_BALANCER, region)
     measured = read_metrics(aws, [query for part in (fields, *parts.values()) for query in part], start, end)
     groups = {name: _samples(measured, part) for name, part in parts.items()}
-    return Samples(_samples(measured, fields), groups, zone)
+    return Samples(_samples(measured, fields), groups, zone, load_balancer.arn)
 
 
 def _fields(

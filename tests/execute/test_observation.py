@@ -85,13 +85,20 @@ def test_nothing_is_told_before_a_period_has_settled_and_of_the_day_after(world:
     assert life.observation.afterwards([]) is None
 
 
-def test_the_baseline_is_kept_with_its_target_groups_and_the_users_clock(world: World) -> None:
+BALANCER = "arn:aws:elasticloadbalancing:us-east-1:222222222222:loadbalancer/app/tap/0123456789abcdef"
+
+
+def test_the_baseline_is_kept_with_its_load_balancer_target_groups_and_the_users_clock(world: World) -> None:
     plan, life = world.approved(), world.fresh()
     begun, whole = world.account.clock.now(), world.service.baseline(world.account.clock.now())
     part = [replace(each, requests=700.0) for each in whole]
+    samples = Samples(whole, {"tap-admin": part}, "Europe/Berlin", BALANCER)
     with life.journal.lease(Purpose.APPLY, "test") as lease:
-        JournalWriter(life.journal, lease).keep_baseline(plan, Samples(whole, {"tap-admin": part}, "Europe/Berlin"))
-    kept = world.fresh().journal.baseline(plan.hash)
+        JournalWriter(life.journal, lease).keep_baseline(plan, samples)
+    journal = world.fresh().journal
+    assert journal.balancer() is None, "no baseline is read yet"
+    kept = journal.baseline(plan.hash)
+    assert journal.balancer() == BALANCER
     assert kept is not None
     assert kept.zone == "Europe/Berlin"
     seen = world.service.samples(begun, begun + timedelta(hours=6))

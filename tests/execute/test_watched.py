@@ -324,8 +324,9 @@ QUIET_RUN = [
     "Query",  # the pauses that the plan announced
     "PutItem",  # it was judged
 ]
-"""What a run of the watch asks of the journal while nothing happens; what is added here has a reason. The service
-takes six calls more (balancer, its tags and target groups, its metrics), and the job's own script one."""
+"""What a run of the watch asks of the journal while nothing happens; what is added here has a reason. Five more make
+ten: the balancer's target groups and metrics, the gate, the fleet's activities, and the heartbeat's metric. The job's
+own script makes another."""
 
 
 def test_a_run_in_a_quiet_window_reads_each_thing_once(world):
