@@ -27,7 +27,7 @@ from rehearsal.session import RehearsalSession
 from rehearsal.spent import Spent
 from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
-AT_ONCE = 1  # separated scenarios that run at once, beside the trunk
+AT_ONCE = 2  # separated scenarios that run at once: the trunk waits for them most of the time
 
 
 @dataclass
@@ -104,7 +104,10 @@ class Together:
 
     def _wait(self) -> None:
         """Wait until one of the others has ended. Its resources do not count as this scenario's."""
-        _, _, used = os.wait4(self._children.pop(0), 0)
+        ended, _, used = os.wait4(-1, 0)
+        if ended not in self._children:  # a process of another kind
+            return
+        self._children.remove(ended)
         self.begun = Spent(self.begun.wall_seconds, self.begun.cpu_seconds + used.ru_utime + used.ru_stime)
 
     def _request(self, scenario: Scenario) -> RehearsalRequest:

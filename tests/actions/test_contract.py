@@ -34,6 +34,9 @@ BY_TURNS = sorted(registry(), key=lambda action: (action.phase.number, action.id
 MEASURED = [pytest.param(action, id=action.id) for action in registry() if action.id not in UNCONDITIONAL]
 
 
+pytestmark = pytest.mark.xdist_group("contract")  # one foundation for all of them
+
+
 @pytest.fixture(scope="module")
 def foundation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foundation]:
     with loaded(tmp_path_factory.mktemp("foundation")) as made:

@@ -28,7 +28,7 @@ from optimizer.observe.inventory import take_inventory
 from tests.actions.sized_foundation import NOW, REGIONS, Foundation, foundation
 from tests.rehearsal.life import StandingAccount
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("load sweep")]  # one foundation for all of them
 
 MILLION = 1_000_000
 # Million requests a day, closer where decisions turn: a reader, the fleet, the cache and the writer stay from there on.

@@ -17,7 +17,7 @@ from optimizer.resources.database.instance import InstanceState
 from tests.actions.carrying import carry_out, take_back, wait
 from tests.actions.sized_foundation import Foundation, foundation
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sizing down")]  # one foundation for all of them
 
 REDIS, PRESENCE = redis_rightsize.ACTION, aurora_presence.ACTION
 WRITER, READERS = aurora_writer.ACTION, aurora_readers.ACTION

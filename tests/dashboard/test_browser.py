@@ -24,7 +24,7 @@ from optimizer.model.phase import Phase
 from tests.dashboard import made_histories as made
 from tests.rehearsal.shared import lived
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]  # one browser, and each page written once
 
 CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"

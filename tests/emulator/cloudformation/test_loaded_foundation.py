@@ -22,7 +22,7 @@ from pipeline.roles import COMPARE, OBSERVE
 from stages.production import ProductionStage
 from tests.environments import CONTEXT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loaded foundation")]  # one foundation for all of them
 
 ENVIRONMENT: Environment = load_environment(CONTEXT["environment"])
 IAM_PREFIX = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
