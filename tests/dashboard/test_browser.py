@@ -478,13 +478,18 @@ def test_a_page_does_not_grow_with_the_account(visit: Callable[..., Visit], tmp_
     assert elements[1000] <= 1.02 * elements[100], elements
 
 
+def sheets(it: Visit) -> int:
+    """The number of pages that the browser prints."""
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", it.page.pdf(prefer_css_page_size=True)))
+
+
 def test_print_is_at_most_fifteen_pages_and_the_first_stands_alone(visit: Callable[..., Visit]) -> None:
     it = visit(lived("quiet").out / "dashboard.html")
+    assert sheets(it) <= 15, "printed from the screen: charts are drawn at the paper's width"
     it.page.emulate_media(media="print")
     for plot in it.page.locator(".plot").all():
         plot.locator("svg.main-svg").first.wait_for(state="attached")
-    pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", it.page.pdf(prefer_css_page_size=True)))
-    assert pages <= 15
+    assert sheets(it) <= 15
     assert it.page.evaluate("() => getComputedStyle(document.querySelector('.hero')).breakAfter") == "page"
     assert it.page.locator(".kept").first.evaluate("(it) => it.open") is False
     it.page.close()

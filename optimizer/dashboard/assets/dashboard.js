@@ -48,7 +48,11 @@
   }
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));
-  matchMedia("print").addEventListener("change", ({ matches }) => paper(matches));
+  // Only now has the page the width of the paper: what was drawn before printing had the screen's.
+  matchMedia("print").addEventListener("change", ({ matches }) => {
+    paper(matches);
+    if (matches) plots.forEach(draw);
+  });
 
   // Long lists hold more than they show: their search looks through all, and shows the first that match.
   const MOST = 30;
