@@ -206,8 +206,14 @@ class Observation:
 
 
 def _is_news(record: PhaseRecord, assessment: Assessment, now: datetime) -> bool:
-    """Whether the journal should learn of an assessment: a new verdict, or none kept for an hour."""
-    return record.assessment is None or record.assessment.verdict is not assessment.verdict or _is_due(record, now)
+    """Whether the journal should learn of an assessment: another verdict or doubt, or none kept for an hour."""
+    before = record.assessment
+    return before is None or _is_other(before, assessment) or _is_due(record, now)
+
+
+def _is_other(before: Assessment, now: Assessment) -> bool:
+    """Whether a person would do another thing: missing data are not what a service that needs a look is."""
+    return (before.verdict, before.needs_a_look) != (now.verdict, now.needs_a_look)
 
 
 def _is_due(record: PhaseRecord, now: datetime) -> bool:

@@ -10,10 +10,10 @@ import pytest
 from optimizer.action import Before
 from optimizer.execute.journal_writer import JournalWriter
 from optimizer.execute.lease import Purpose
-from optimizer.execute.observation import NOTHING_YET
+from optimizer.execute.observation import NOTHING_YET, Observation
 from optimizer.execute.records import PhaseState
 from optimizer.model.decision import Choice
-from optimizer.model.health import Health, Samples
+from optimizer.model.health import Assessment, Doubt, Health, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
 from optimizer.model.resource import Governed
@@ -83,6 +83,17 @@ def test_nothing_is_told_before_a_period_has_settled_and_of_the_day_after(world:
     assert found[1].verdict is Health.HEALTHY
     world.account.clock.sleep(timedelta(hours=24).total_seconds())
     assert life.observation.afterwards([]) is None
+
+
+def test_another_doubt_is_kept_at_once(world: World, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People told of missing data would otherwise look for these for up to an hour."""
+    life = world.fresh()
+    for doubt in (Doubt.DATA, Doubt.SERVICE):
+        assessment = Assessment(Health.INCONCLUSIVE, "unclear", doubt)
+        monkeypatch.setattr(Observation, "since", lambda *_, given=assessment: given)
+        life.observation.assess(plan, life.journal.phase(plan, Phase.COMPUTE))
+        assert life.journal.phase(plan, Phase.COMPUTE).assessment == assessment
+        world.account.clock.sleep(300)
 
 
 BALANCER = "arn:aws:elasticloadbalancing:us-east-1:222222222222:loadbalancer/app/tap/0123456789abcdef"

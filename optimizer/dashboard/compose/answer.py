@@ -118,7 +118,7 @@ def _observing(name: str, phase: PhaseRecord, so_far: str, now: datetime | None)
         return PageAnswer(
             Mark("Held", Tone.WARN),
             f"{name} is held: the service needs a look",
-            f"{_reason(phase)}No limit is broken, so nothing is rolled back by itself. {so_far}",
+            f"{_reason(phase)}Nothing is rolled back by itself for that. {so_far}",
             "Find the cause, then decide at the gate",
             "An approval counts only once the window is healthy. Rejecting the gate rolls the phase back.",
         )
