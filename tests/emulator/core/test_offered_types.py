@@ -8,7 +8,7 @@ import sys
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
-from emulator.core.offered_types import OfRegions
+from emulator.core.offered_types import OfRegions, read_when_needed
 
 BY_MOTO = """
 import json
@@ -18,6 +18,7 @@ print(json.dumps({each: regions["eu-west-1"] for each, regions in INSTANCE_TYPE_
 
 
 def test_a_region_offers_what_moto_says_and_an_unknown_one_nothing():
+    read_when_needed()
     alone = subprocess.run([sys.executable, "-c", BY_MOTO], capture_output=True, check=True, text=True)
     here = {each: regions.get("eu-west-1", None) for each, regions in INSTANCE_TYPE_OFFERINGS.items()}
     assert here == json.loads(alone.stdout)
