@@ -43,7 +43,10 @@ class PhaseLine:
 
 @dataclass(frozen=True)
 class LeaseLine:
-    """The holder of the plan's lock. `alive`: its job renewed the lease within the last five minutes."""
+    """The holder of the plan's lock. `alive`: its job renewed the lease within the last five minutes.
+
+    CodeBuild is not asked: a build that it shows as in progress may hang, and a job may run outside of it.
+    """
 
     owner: str
     purpose: str
