@@ -485,7 +485,7 @@ def sheets(it: Visit) -> int:
 
 def test_print_is_at_most_fifteen_pages_and_the_first_stands_alone(visit: Callable[..., Visit]) -> None:
     it = visit(lived("quiet").out / "dashboard.html")
-    assert sheets(it) <= 15, "printed from the screen: charts are drawn at the paper's width"
+    assert sheets(it) <= 15, "printed from the screen, as a person does"
     it.page.emulate_media(media="print")
     for plot in it.page.locator(".plot").all():
         plot.locator("svg.main-svg").first.wait_for(state="attached")

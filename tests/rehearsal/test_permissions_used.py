@@ -28,7 +28,7 @@ DO_AND_UNDO = ("quiet", "errors", "large-tables", "rejected-gate", "regression",
 
 RELEASED_AGAIN = "released-again"  # Build finds a plan under way
 FALSE_DRIFT = "false-drift"  # the drift check holds the plan, and tells people
-SICK = "sick-while-applying"  # apply sees the breach first, and looks for a waiting gate
+SICK = "sick-while-applying"  # the watch sees the breach first, and takes the lock from apply
 NO_BUILDS = "no-builds"  # apply sends a mail: no watch can run beside it
 EARLY_APPROVAL = "early-approval"  # the stage fails after its gate: the watch asks whether somebody rejected it
 
@@ -63,6 +63,7 @@ UNSEEN_BY_JOBS = {
     ("tap-job-build", "ssm:GetParameterHistory"): OVERRIDE,
     ("tap-job-rollback", "codepipeline:RetryStageExecution"): "nobody answers a gate: the scenario unanswered-gate",
     ("tap-job-accept", "codepipeline:GetPipelineState"): ACCEPT,
+    ("tap-job-apply", "codepipeline:GetPipelineState"): "apply sees a breach before the watch beside it",
     **{(f"tap-job-{job}", "codepipeline:PutApprovalResult"): NO_GATE for job in ("apply", "accept", "rollback")},
     ("tap-job-approve", "sns:Publish"): "CloudFormation sees drift since the plan was proposed, and not before",
     ("tap-job-drift-check", "dynamodb:UpdateItem"): "one grant for all that write the journal",

@@ -48,11 +48,7 @@
   }
   addEventListener("beforeprint", () => paper(true));
   addEventListener("afterprint", () => paper(false));
-  // Only now has the page the width of the paper: what was drawn before printing had the screen's.
-  matchMedia("print").addEventListener("change", ({ matches }) => {
-    paper(matches);
-    if (matches) plots.forEach(draw);
-  });
+  matchMedia("print").addEventListener("change", ({ matches }) => paper(matches));
 
   // Long lists hold more than they show: their search looks through all, and shows the first that match.
   const MOST = 30;
