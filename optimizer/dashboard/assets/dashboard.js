@@ -37,12 +37,12 @@
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
 
-  // Paper is light, and holds every chart and all that opens.
+  // Paper is light, and holds every chart and what opens, but for long tables of figures: evidence.json has them.
   let opened = [];
   function paper(printing) {
     if (printing === root.classList.contains("print")) return;
     root.classList.toggle("print", printing);
-    if (printing) opened = [...document.querySelectorAll("details:not([open]):not(.kept):not(.kept *)")];
+    if (printing) opened = [...document.querySelectorAll("details:not([open]):not(.kept, .kept *, .off-paper)")];
     opened.forEach((details) => { details.open = printing; });
     plots.forEach(draw);
   }
