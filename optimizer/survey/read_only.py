@@ -1,5 +1,7 @@
 """A session that only reads: it refuses to send what the printed policy does not allow, and sends equal calls once.
 
+The calls by which a profile gets its credentials pass: a profile of a role, or of a single sign-on, is the usual one.
+
 A survey looks at one moment, so that two equal calls have one answer; refusals are remembered as well.
 """
 
@@ -25,6 +27,17 @@ DENIED = (
     "UnauthorizedOperation",
     "OptInRequired",
     "SubscriptionRequiredException",
+)
+# What a profile itself asks for credentials with, before any question of ours and again when they run out: these calls
+# give a session, change nothing, and are never remembered.
+SIGNING_IN = frozenset(
+    {
+        ("sts", "AssumeRole"),
+        ("sts", "AssumeRoleWithWebIdentity"),
+        ("sso", "GetRoleCredentials"),
+        ("sso-oidc", "CreateToken"),
+        ("signin", "CreateOAuth2Token"),
+    }
 )
 _LARGE = ("GetMetricData",)  # answers that nobody asks for twice and that would be held for nothing
 
@@ -82,6 +95,8 @@ def read_only(session: botocore.session.Session) -> CallCount:
     class ReadOnlyClient:
         def _make_api_call(self: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
             service, region = self.meta.service_model.service_name, self.meta.region_name
+            if (service, operation) in SIGNING_IN:
+                return super()._make_api_call(operation, parameters)  # type: ignore[misc]
             action = action_of(service, operation)
             if action not in allowed():
                 raise NotReadOnly(f"{action} is not in the policy of a survey, and was not sent.")
