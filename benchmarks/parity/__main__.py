@@ -15,7 +15,7 @@ from pathlib import Path
 
 import boto3
 
-from benchmarks.parity.asking import Answers, Asked, Script
+from benchmarks.parity.asking import Answers, Sandbox, Script
 from benchmarks.parity.scripts import SCRIPTS
 from domain.environment import EXAMPLE_ACCOUNTS, load_environment
 
@@ -32,10 +32,10 @@ def main() -> int:
     parser.add_argument("scripts", nargs="*", help=_choice())
     parser.add_argument("--profile", help="of the sandbox account, in ~/.aws")
     parser.add_argument("--region", default="us-east-1")
-    asked = parser.parse_args()
-    if unknown := [each for each in asked.scripts if each not in SCRIPTS]:
+    options = parser.parse_args()
+    if unknown := [each for each in options.scripts if each not in SCRIPTS]:
         parser.error(f"no script {', '.join(unknown)}; there are {', '.join(SCRIPTS)}")
-    session = boto3.Session(profile_name=asked.profile, region_name=asked.region)
+    session = boto3.Session(profile_name=options.profile, region_name=options.region)
     try:
         require_sandbox(session.client("sts").get_caller_identity()["Account"])
     except ProductionAccount as refusal:
@@ -43,10 +43,10 @@ def main() -> int:
         return 2
     differs = False
     seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
-    for name in asked.scripts or [name for name, script in SCRIPTS.items() if not script.on_request]:
+    for name in options.scripts or [name for name, script in SCRIPTS.items() if not script.on_request]:
         script = SCRIPTS[name]
         print(f"{script.title} (costs {script.cost})", flush=True)
-        answers = script.ask(Asked(session, asked.region, secrets.token_hex(3)))
+        answers = script.ask(Sandbox(session, options.region, secrets.token_hex(3)))
         lines = differences(script, answers)
         differs = differs or bool(lines)
         print("\n".join(lines or ["  as documented"]), flush=True)

@@ -18,7 +18,7 @@ Answers = dict[str, str | int | bool | None]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Sandbox:
     """An account under test, and its time."""
 
     session: boto3.Session
@@ -52,7 +52,7 @@ class Script:
     operations: tuple[str, ...]
     cost: str
     documented: Mapping[str, str | int | bool | None]
-    ask: Callable[[Asked], Answers]
+    ask: Callable[[Sandbox], Answers]
     on_request: bool = False
 
 

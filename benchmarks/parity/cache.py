@@ -8,25 +8,25 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.asking import TAG, Answers, Asked, refused
+from benchmarks.parity.asking import TAG, Answers, Sandbox, refused
 
 SMALL, OTHER = "cache.t4g.micro", "cache.t4g.small"
 LONGEST = 5_400  # seconds of one change
 
 
-def ask_cache(asked: Asked) -> Answers:
-    with _group(asked) as (client, name, arn):
+def ask_cache(sandbox: Sandbox) -> Answers:
+    with _group(sandbox) as (client, name, arn):
 
         def begin(operation: str, **parameters: Any) -> str:
             return refused(lambda: getattr(client, operation)(ReplicationGroupId=name, **parameters))
 
         def settled() -> bool:
-            return asked.until(lambda: _shown(client, name)["Status"] == "available", LONGEST) is not None
+            return sandbox.until(lambda: _shown(client, name)["Status"] == "available", LONGEST) is not None
 
         before = _shape(client, name)
         later = begin("decrease_replica_count", NewReplicaCount=0, ApplyImmediately=False)
         resized = begin("modify_replication_group", CacheNodeType=OTHER, ApplyImmediately=True)
-        asked.until(lambda: _shown(client, name)["Status"] == "modifying", 300)
+        sandbox.until(lambda: _shown(client, name)["Status"] == "modifying", 300)
         meanwhile = begin("modify_replication_group", CacheNodeType=SMALL, ApplyImmediately=True)
         tags = refused(lambda: client.list_tags_for_resource(ResourceName=arn))
         settled()
@@ -37,7 +37,7 @@ def ask_cache(asked: Asked) -> Answers:
             NodeGroupsToRemove=[shard],
             ApplyImmediately=True,
         )
-        asked.until(lambda: _shown(client, name)["Status"] != "available", 300)
+        sandbox.until(lambda: _shown(client, name)["Status"] != "available", 300)
         settled()
         return {
             "shards, nodes and types before": before,
@@ -51,12 +51,12 @@ def ask_cache(asked: Asked) -> Answers:
 
 
 @contextmanager
-def _group(asked: Asked) -> Iterator[tuple[Any, str, str]]:
+def _group(sandbox: Sandbox) -> Iterator[tuple[Any, str, str]]:
     """Two shards of two small nodes: the client, and the group's name and ARN."""
-    client, name = asked.client("elasticache"), f"tap-parity-{asked.suffix}"
+    client, name = sandbox.client("elasticache"), f"tap-parity-{sandbox.suffix}"
     made = client.create_replication_group(
         ReplicationGroupId=name,
-        ReplicationGroupDescription="asked by make parity",
+        ReplicationGroupDescription="made by make parity",
         Engine="redis",
         EngineVersion="7.1",
         CacheParameterGroupName="default.redis7.cluster.on",
@@ -68,10 +68,10 @@ def _group(asked: Asked) -> Iterator[tuple[Any, str, str]]:
         Tags=[TAG],
     )["ReplicationGroup"]
     try:
-        asked.until(lambda: _shown(client, name)["Status"] == "available", LONGEST)
+        sandbox.until(lambda: _shown(client, name)["Status"] == "available", LONGEST)
         yield client, name, made["ARN"]
     finally:
-        asked.until(lambda: _shown(client, name)["Status"] in ("available", "create-failed"), LONGEST)
+        sandbox.until(lambda: _shown(client, name)["Status"] in ("available", "create-failed"), LONGEST)
         with suppress(ClientError):  # AWS took it away itself
             client.delete_replication_group(ReplicationGroupId=name, RetainPrimaryCluster=False)
 

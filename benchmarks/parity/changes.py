@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.asking import TAG, Answers, Asked, refused
+from benchmarks.parity.asking import TAG, Answers, Sandbox, refused
 
 NOTHING = "The submitted information didn't contain changes"
 STREAM = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
@@ -31,27 +31,27 @@ class Proposal:
         return ", ".join(each["Action"] for each in self.changes) or f"none: {self.status}"
 
 
-def ask_changes(asked: Asked) -> Answers:
-    name = f"tap-parity-{asked.suffix}"
-    with _stacks(asked, name) as (client, dynamodb):
-        client.create_stack(StackName=name, TemplateBody=json.dumps(_owner(asked, name)), Tags=[TAG])
-        created = asked.until(lambda: _status(client, name) == "CREATE_COMPLETE", 900)
-        client.create_stack(StackName=f"{name}-user", TemplateBody=json.dumps(_user(asked, name)), Tags=[TAG])
-        asked.until(lambda: _status(client, f"{name}-user") == "CREATE_COMPLETE", 900)
+def ask_changes(sandbox: Sandbox) -> Answers:
+    name = f"tap-parity-{sandbox.suffix}"
+    with _stacks(sandbox, name) as (client, dynamodb):
+        client.create_stack(StackName=name, TemplateBody=json.dumps(_owner(sandbox, name)), Tags=[TAG])
+        created = sandbox.until(lambda: _status(client, name) == "CREATE_COMPLETE", 900)
+        client.create_stack(StackName=f"{name}-user", TemplateBody=json.dumps(_user(sandbox, name)), Tags=[TAG])
+        sandbox.until(lambda: _status(client, f"{name}-user") == "CREATE_COMPLETE", 900)
 
         def propose(template: Template, number: int, mode: str | None = None, stack: str = name) -> Proposal:
-            return _propose(asked, client, stack, template, f"number-{number}", mode)
+            return _propose(sandbox, client, stack, template, f"number-{number}", mode)
 
-        unchanged = propose(_owner(asked, name), 1, "REVERT_DRIFT")
-        imported = propose(_user(asked, name), 2, "REVERT_DRIFT", f"{name}-user")
-        _without_stream(asked, dynamodb, name)
-        plain = propose(_owner(asked, name), 3)
-        drifted = propose(_owner(asked, name), 4, "REVERT_DRIFT")
+        unchanged = propose(_owner(sandbox, name), 1, "REVERT_DRIFT")
+        imported = propose(_user(sandbox, name), 2, "REVERT_DRIFT", f"{name}-user")
+        _without_stream(sandbox, dynamodb, name)
+        plain = propose(_owner(sandbox, name), 3)
+        drifted = propose(_owner(sandbox, name), 4, "REVERT_DRIFT")
         client.execute_change_set(StackName=name, ChangeSetName=drifted.name)
-        asked.until(lambda: _status(client, name) == "UPDATE_COMPLETE", 900)
+        sandbox.until(lambda: _status(client, name) == "UPDATE_COMPLETE", 900)
         reverted = dynamodb.describe_table(TableName=name)["Table"].get("StreamSpecification", {})
-        _without_stream(asked, dynamodb, name)
-        followed = propose(_owner(asked, name, stream=False), 5, "REVERT_DRIFT")
+        _without_stream(sandbox, dynamodb, name)
+        followed = propose(_owner(sandbox, name, stream=False), 5, "REVERT_DRIFT")
         return {
             "a stack is created": created is not None,
             "an unchanged stack": unchanged.actions,
@@ -62,32 +62,32 @@ def ask_changes(asked: Asked) -> Answers:
             "executing it brings the template's value back": reverted.get("StreamEnabled", False),
             "a template that follows the direct change": followed.actions,
             "a second stack of the same name": refused(
-                lambda: client.create_stack(StackName=name, TemplateBody=json.dumps(_owner(asked, name)))
+                lambda: client.create_stack(StackName=name, TemplateBody=json.dumps(_owner(sandbox, name)))
             ),
         }
 
 
 @contextmanager
-def _stacks(asked: Asked, name: str) -> Iterator[tuple[Any, Any]]:
+def _stacks(sandbox: Sandbox, name: str) -> Iterator[tuple[Any, Any]]:
     """The clients of CloudFormation and DynamoDB; afterwards both stacks and the table, which its stack keeps, go."""
-    client, dynamodb = asked.client("cloudformation"), asked.client("dynamodb")
+    client, dynamodb = sandbox.client("cloudformation"), sandbox.client("dynamodb")
     try:
         yield client, dynamodb
     finally:
         for stack in (f"{name}-user", name):
             client.delete_stack(StackName=stack)
-            asked.until(lambda stack=stack: _status(client, stack) == "gone", 900)  # type: ignore[misc]
+            sandbox.until(lambda stack=stack: _status(client, stack) == "gone", 900)  # type: ignore[misc]
         with suppress(ClientError):  # its stack may never have made it
             dynamodb.delete_table(TableName=name)
 
 
-def _owner(asked: Asked, name: str, *, stream: bool = True) -> Template:
+def _owner(sandbox: Sandbox, name: str, *, stream: bool = True) -> Template:
     table = {
         "TableName": name,
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         "BillingMode": "PAY_PER_REQUEST",
-        "Replicas": [{"Region": asked.region, "Tags": [TAG]}],
+        "Replicas": [{"Region": sandbox.region, "Tags": [TAG]}],
         **({"StreamSpecification": STREAM} if stream else {}),
     }
     kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
@@ -97,12 +97,12 @@ def _owner(asked: Asked, name: str, *, stream: bool = True) -> Template:
     }
 
 
-def _user(asked: Asked, owner: str) -> Template:
-    value = {"Fn::GetStackOutput": {"StackName": owner, "Region": asked.region, "OutputName": "Name"}}
+def _user(sandbox: Sandbox, owner: str) -> Template:
+    value = {"Fn::GetStackOutput": {"StackName": owner, "Region": sandbox.region, "OutputName": "Name"}}
     return {"Resources": {"Name": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}}}
 
 
-def _propose(asked: Asked, client: Any, stack: str, template: Template, name: str, mode: str | None) -> Proposal:
+def _propose(sandbox: Sandbox, client: Any, stack: str, template: Template, name: str, mode: str | None) -> Proposal:
     client.create_change_set(
         StackName=stack,
         ChangeSetName=name,
@@ -113,7 +113,7 @@ def _propose(asked: Asked, client: Any, stack: str, template: Template, name: st
     def shown() -> Any:
         return client.describe_change_set(StackName=stack, ChangeSetName=name)
 
-    asked.until(lambda: shown()["Status"] in ("CREATE_COMPLETE", "FAILED"), 900)
+    sandbox.until(lambda: shown()["Status"] in ("CREATE_COMPLETE", "FAILED"), 900)
     answer = shown()
     status = "unchanged" if NOTHING in answer.get("StatusReason", "") else answer["Status"]
     return Proposal(name, status, [each["ResourceChange"] for each in answer["Changes"]])
@@ -124,10 +124,10 @@ def _origin(proposal: Proposal) -> str:
     return ", ".join(sorted({each.get("BeforeValueFrom", "nowhere") for each in targets}))
 
 
-def _without_stream(asked: Asked, dynamodb: Any, name: str) -> None:
+def _without_stream(sandbox: Sandbox, dynamodb: Any, name: str) -> None:
     """A person's direct change: the stream is switched off."""
     dynamodb.update_table(TableName=name, StreamSpecification={"StreamEnabled": False})
-    asked.until(lambda: bool(dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE"))
+    sandbox.until(lambda: bool(dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE"))
 
 
 def _status(client: Any, stack: str) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.asking import TAG, Answers, Asked, refused
+from benchmarks.parity.asking import TAG, Answers, Sandbox, refused
 
 SMALL, OTHER = "db.t4g.medium", "db.t4g.large"
 LONGEST = 5_400  # seconds of one change
 
 
-def ask_database(asked: Asked) -> Answers:
-    with _cluster(asked) as (client, name):
+def ask_database(sandbox: Sandbox) -> Answers:
+    with _cluster(sandbox) as (client, name):
         writer, reader = f"{name}-1", f"{name}-2"
 
         def resize(instance: str) -> str:
@@ -28,16 +28,16 @@ def ask_database(asked: Asked) -> Answers:
 
         with_instances = refused(lambda: client.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True))
         first = resize(reader)
-        asked.until(lambda: _instance(client, reader)["DBInstanceStatus"] != "available", 900)
+        sandbox.until(lambda: _instance(client, reader)["DBInstanceStatus"] != "available", 900)
         meanwhile = resize(reader)
-        asked.until(lambda: _settled(client, reader), LONGEST)
+        sandbox.until(lambda: _settled(client, reader), LONGEST)
         client.failover_db_cluster(DBClusterIdentifier=name, TargetDBInstanceIdentifier=reader)
-        turned = asked.until(lambda: _writer(client, name) == reader, 900)
-        asked.until(lambda: _settled(client, reader) and _settled(client, writer), LONGEST)
+        turned = sandbox.until(lambda: _writer(client, name) == reader, 900)
+        sandbox.until(lambda: _settled(client, reader) and _settled(client, writer), LONGEST)
         longer = refused(
             lambda: client.modify_db_cluster(DBClusterIdentifier=name, BackupRetentionPeriod=2, ApplyImmediately=True)
         )
-        kept = asked.until(lambda: _described(client, name)["BackupRetentionPeriod"] == 2, 900)
+        kept = sandbox.until(lambda: _described(client, name)["BackupRetentionPeriod"] == 2, 900)
         return {
             "deleting a cluster with instances": with_instances,
             "another class of the reader": first,
@@ -50,9 +50,9 @@ def ask_database(asked: Asked) -> Answers:
 
 
 @contextmanager
-def _cluster(asked: Asked) -> Iterator[tuple[Any, str]]:
+def _cluster(sandbox: Sandbox) -> Iterator[tuple[Any, str]]:
     """A writer and a reader: the client and the cluster's name; the instances are NAME-1 and NAME-2."""
-    client, name = asked.client("rds"), f"tap-parity-{asked.suffix}"
+    client, name = sandbox.client("rds"), f"tap-parity-{sandbox.suffix}"
     client.create_db_cluster(
         DBClusterIdentifier=name,
         Engine="aurora-postgresql",
@@ -64,7 +64,7 @@ def _cluster(asked: Asked) -> Iterator[tuple[Any, str]]:
     )
     names = (f"{name}-1", f"{name}-2")
     try:
-        asked.until(lambda: bool(_described(client, name)["Status"] == "available"), LONGEST)
+        sandbox.until(lambda: bool(_described(client, name)["Status"] == "available"), LONGEST)
         for each in names:
             client.create_db_instance(
                 DBInstanceIdentifier=each,
@@ -73,14 +73,14 @@ def _cluster(asked: Asked) -> Iterator[tuple[Any, str]]:
                 Engine="aurora-postgresql",
                 Tags=[TAG],
             )
-            asked.until(lambda each=each: _settled(client, each), LONGEST)  # type: ignore[misc]
+            sandbox.until(lambda each=each: _settled(client, each), LONGEST)  # type: ignore[misc]
         yield client, name
     finally:
-        asked.until(lambda: bool(_described(client, name)["Status"] == "available"), LONGEST)
+        sandbox.until(lambda: bool(_described(client, name)["Status"] == "available"), LONGEST)
         for each in reversed(names):
             with suppress(ClientError):  # it may never have been made
                 client.delete_db_instance(DBInstanceIdentifier=each, SkipFinalSnapshot=True)
-        asked.until(lambda: not _described(client, name)["DBClusterMembers"], LONGEST)
+        sandbox.until(lambda: not _described(client, name)["DBClusterMembers"], LONGEST)
         client.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
 
 

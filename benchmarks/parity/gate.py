@@ -9,14 +9,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.asking import TAG, Answers, Asked, refused
+from benchmarks.parity.asking import TAG, Answers, Sandbox, refused
 
 SETTLED = 15  # seconds until a new role can be assumed everywhere
 ANOTHER = "00000000-0000-4000-8000-000000000000"
 
 
-def ask_gate(asked: Asked) -> Answers:
-    with _pipeline(asked) as (client, name):
+def ask_gate(sandbox: Sandbox) -> Answers:
+    with _pipeline(sandbox) as (client, name):
 
         def latest() -> Any:
             stages = client.get_pipeline_state(name=name)["stageStates"]
@@ -27,11 +27,11 @@ def ask_gate(asked: Asked) -> Answers:
             gate = {"pipelineName": name, "stageName": "Gate", "actionName": "Approve"}
             return refused(lambda: client.put_approval_result(**gate, token=token, result=result))
 
-        waits = asked.until(lambda: "token" in latest(), 600)
+        waits = sandbox.until(lambda: "token" in latest(), 600)
         waiting = latest()
         wrong, own, again = answer(ANOTHER), answer(waiting["token"]), answer(waiting["token"])
-        asked.until(lambda: latest()["status"] == "Failed", 300)
-        answered, caller = latest(), asked.client("sts").get_caller_identity()["Arn"]
+        sandbox.until(lambda: latest()["status"] == "Failed", 300)
+        answered, caller = latest(), sandbox.client("sts").get_caller_identity()["Arn"]
         stage = client.get_pipeline_state(name=name)["stageStates"][1]
         listed = client.list_action_executions(pipelineName=name)["actionExecutionDetails"]
         gate = next(each for each in listed if each["actionName"] == "Approve")
@@ -41,7 +41,7 @@ def ask_gate(asked: Asked) -> Answers:
             pipelineExecutionId=stage["latestExecution"]["pipelineExecutionId"],
             retryMode="ALL_ACTIONS",
         )
-        asked.until(lambda: "token" in latest(), 300)
+        sandbox.until(lambda: "token" in latest(), 300)
         return {
             "a waiting gate has a token": waits is not None,
             "a waiting gate names nobody": "lastUpdatedBy" not in waiting,
@@ -58,20 +58,20 @@ def ask_gate(asked: Asked) -> Answers:
 
 
 @contextmanager
-def _pipeline(asked: Asked) -> Iterator[tuple[Any, str]]:
+def _pipeline(sandbox: Sandbox) -> Iterator[tuple[Any, str]]:
     """A pipeline of one source in S3 and one approval: the client and its name."""
-    name = f"tap-parity-{asked.suffix}"
-    client, iam, s3 = asked.client("codepipeline"), asked.client("iam"), asked.client("s3")
-    account = asked.client("sts").get_caller_identity()["Account"]
+    name = f"tap-parity-{sandbox.suffix}"
+    client, iam, s3 = sandbox.client("codepipeline"), sandbox.client("iam"), sandbox.client("s3")
+    account = sandbox.client("sts").get_caller_identity()["Account"]
     bucket = f"{name}-{account}"
-    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": asked.region}}
-    s3.create_bucket(Bucket=bucket, **({} if asked.region == "us-east-1" else elsewhere))
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": sandbox.region}}
+    s3.create_bucket(Bucket=bucket, **({} if sandbox.region == "us-east-1" else elsewhere))
     try:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         s3.put_object(Bucket=bucket, Key="source.zip", Body=b"nothing reads it")
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(_trust()), Tags=[TAG])["Role"]["Arn"]
         iam.put_role_policy(RoleName=name, PolicyName="source", PolicyDocument=json.dumps(_rights(bucket)))
-        asked.sleep(SETTLED)
+        sandbox.sleep(SETTLED)
         client.create_pipeline(pipeline=_declared(name, role, bucket), tags=[{"key": "tap:parity", "value": "delete"}])
         yield client, name
     finally:

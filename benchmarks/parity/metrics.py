@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.parity.asking import Answers, Asked
+from benchmarks.parity.asking import Answers, Sandbox
 
 NAMESPACE = "tap/parity"
 SET = ({"Name": "Group", "Value": "a"}, {"Name": "Source", "Value": "b"})
 
 
-def ask_dimensions(asked: Asked) -> Answers:
+def ask_dimensions(sandbox: Sandbox) -> Answers:
     """A metric goes by itself 15 months after its last datapoint: there is nothing to take away."""
-    client, name = asked.client("cloudwatch"), f"parity-{asked.suffix}"
-    at = asked.now().replace(second=0, microsecond=0) - timedelta(minutes=5)
+    client, name = sandbox.client("cloudwatch"), f"parity-{sandbox.suffix}"
+    at = sandbox.now().replace(second=0, microsecond=0) - timedelta(minutes=5)
     datum = {"MetricName": name, "Dimensions": list(SET), "Timestamp": at, "Value": 1.0}
     client.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
 
@@ -26,7 +26,7 @@ def ask_dimensions(asked: Asked) -> Answers:
         return bool(shown["MetricDataResults"][0]["Values"])
 
     return {
-        "under its whole set": asked.until(lambda: found(*SET), 600) is not None,
+        "under its whole set": sandbox.until(lambda: found(*SET), 600) is not None,
         "in another order": found(*reversed(SET)),
         "under one of its dimensions": found(SET[0]),
         "under none": found(),

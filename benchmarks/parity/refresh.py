@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.asking import TAG, Answers, Asked, refused
+from benchmarks.parity.asking import TAG, Answers, Sandbox, refused
 
 SMALL, OTHER = "t3.nano", "t3.micro"
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"  # of Amazon, the newest
@@ -16,10 +16,10 @@ LONGEST = 3_600  # seconds of one refresh
 
 
 @contextmanager
-def group(asked: Asked) -> Iterator[tuple[Any, Any, str]]:
+def group(sandbox: Sandbox) -> Iterator[tuple[Any, Any, str]]:
     """Two small instances in a group: the clients of EC2 and Auto Scaling, and the name of group and template."""
-    ec2, scaling, name = asked.client("ec2"), asked.client("autoscaling"), f"tap-parity-{asked.suffix}"
-    image = asked.client("ssm").get_parameter(Name=IMAGE)["Parameter"]["Value"]
+    ec2, scaling, name = sandbox.client("ec2"), sandbox.client("autoscaling"), f"tap-parity-{sandbox.suffix}"
+    image = sandbox.client("ssm").get_parameter(Name=IMAGE)["Parameter"]["Value"]
     subnets = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
     ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"ImageId": image, "InstanceType": SMALL})
     try:
@@ -32,7 +32,7 @@ def group(asked: Asked) -> Iterator[tuple[Any, Any, str]]:
             VPCZoneIdentifier=",".join(each["SubnetId"] for each in subnets[:2]),
             Tags=[{**TAG, "PropagateAtLaunch": True}],
         )
-        asked.until(lambda: types(scaling, name) == [SMALL, SMALL], LONGEST)
+        sandbox.until(lambda: types(scaling, name) == [SMALL, SMALL], LONGEST)
         yield ec2, scaling, name
     finally:
         with suppress(ClientError):
@@ -46,8 +46,8 @@ def types(scaling: Any, name: str) -> list[str]:
     return [each["InstanceType"] for each in shown["Instances"] if each["LifecycleState"] == "InService"]
 
 
-def ask_refresh(asked: Asked) -> Answers:
-    with group(asked) as (ec2, scaling, name):
+def ask_refresh(sandbox: Sandbox) -> Answers:
+    with group(sandbox) as (ec2, scaling, name):
         before = types(scaling, name)
         ec2.create_launch_template_version(
             LaunchTemplateName=name, SourceVersion="1", LaunchTemplateData={"InstanceType": OTHER}
@@ -66,7 +66,7 @@ def ask_refresh(asked: Asked) -> Answers:
             shown = scaling.describe_instance_refreshes(AutoScalingGroupName=name)["InstanceRefreshes"]
             return str(shown[0]["Status"])
 
-        ended = asked.until(lambda: status() in ("Successful", "Failed", "Cancelled"), LONGEST)
+        ended = sandbox.until(lambda: status() in ("Successful", "Failed", "Cancelled"), LONGEST)
         return {
             "two small instances before": before == [SMALL, SMALL],
             "a refresh to the template's latest version": first,

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from benchmarks.parity.asking import TAG, Answers, Asked, refused
+from benchmarks.parity.asking import TAG, Answers, Sandbox, refused
 
 
 @contextmanager
-def table(asked: Asked, name: str, *indexes: str) -> Iterator[tuple[Any, str, str]]:
+def table(sandbox: Sandbox, name: str, *indexes: str) -> Iterator[tuple[Any, str, str]]:
     """An on-demand table with these indexes: the client, its name and its ARN."""
-    client, name = asked.client("dynamodb"), f"tap-parity-{name}-{asked.suffix}"
+    client, name = sandbox.client("dynamodb"), f"tap-parity-{name}-{sandbox.suffix}"
     made = [
         {
             "IndexName": each,
@@ -31,10 +31,10 @@ def table(asked: Asked, name: str, *indexes: str) -> Iterator[tuple[Any, str, st
         **({"GlobalSecondaryIndexes": made} if made else {}),
     )["TableDescription"]
     try:
-        asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
+        sandbox.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
         yield client, name, shown["TableArn"]
     finally:
-        asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
+        sandbox.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
         client.delete_table(TableName=name)
 
 
@@ -57,8 +57,8 @@ def _deny(arn: str, sid: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def ask_policy(asked: Asked) -> Answers:
-    with table(asked, "policy", "by-a") as (client, name, arn):
+def ask_policy(sandbox: Sandbox) -> Answers:
+    with table(sandbox, "policy", "by-a") as (client, name, arn):
         put = client.put_resource_policy
         first = put(ResourceArn=arn, Policy=_deny(arn, "One"), ExpectedRevisionId="NO_POLICY")["RevisionId"]
         at_once = refused(lambda: put(ResourceArn=arn, Policy=_deny(arn, "Two")))
@@ -75,13 +75,13 @@ def ask_policy(asked: Asked) -> Answers:
                 )
             )
 
-        denied = asked.until(lambda: query() == "AccessDeniedException", 120)
-        asked.sleep(20)
+        denied = sandbox.until(lambda: query() == "AccessDeniedException", 120)
+        sandbox.sleep(20)
         wrong = refused(lambda: put(ResourceArn=arn, Policy=_deny(arn, "Two"), ExpectedRevisionId="NO_POLICY"))
         same = put(ResourceArn=arn, Policy=_deny(arn, "One"))["RevisionId"] == first
-        asked.sleep(20)
+        sandbox.sleep(20)
         client.delete_resource_policy(ResourceArn=arn)
-        lifted = asked.until(lambda: query() == "accepted", 120)
+        lifted = sandbox.until(lambda: query() == "accepted", 120)
         return {
             "a second change at once": at_once
             if at_once in ("ResourceInUseException", "accepted")
@@ -93,8 +93,8 @@ def ask_policy(asked: Asked) -> Answers:
         }
 
 
-def ask_index(asked: Asked) -> Answers:
-    with table(asked, "index", "by-a", "by-b") as (client, name, _):
+def ask_index(sandbox: Sandbox) -> Answers:
+    with table(sandbox, "index", "by-a", "by-b") as (client, name, _):
 
         def delete(*indexes: str) -> str:
             updates = [{"Delete": {"IndexName": each}} for each in indexes]
@@ -103,8 +103,8 @@ def ask_index(asked: Asked) -> Answers:
         both, one = delete("by-a", "by-b"), delete("by-a")
         meanwhile = delete("by-b")
         status = next((e["IndexStatus"] for e in _indexes(client, name) if e["IndexName"] == "by-a"), "gone at once")
-        gone = asked.until(lambda: "by-a" not in [each["IndexName"] for each in _indexes(client, name)])
-        asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
+        gone = sandbox.until(lambda: "by-a" not in [each["IndexName"] for each in _indexes(client, name)])
+        sandbox.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
         attributes = {each["AttributeName"] for each in _table(client, name)["AttributeDefinitions"]}
         undefined = {
             "IndexName": "by-pk",
@@ -125,13 +125,13 @@ def ask_index(asked: Asked) -> Answers:
         }
 
 
-def ask_stream(asked: Asked) -> Answers:
-    with table(asked, "stream") as (client, name, _):
+def ask_stream(sandbox: Sandbox) -> Answers:
+    with table(sandbox, "stream") as (client, name, _):
         wanted = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
         def switch(specification: Mapping[str, Any]) -> str:
             answer = refused(lambda: client.update_table(TableName=name, StreamSpecification=specification))
-            asked.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
+            sandbox.until(lambda: bool(_table(client, name)["TableStatus"] == "ACTIVE"))
             return answer
 
         off_before = switch({"StreamEnabled": False})
@@ -140,7 +140,7 @@ def ask_stream(asked: Asked) -> Answers:
         on_again = switch(wanted)
         switch({"StreamEnabled": False})
         kept = _table(client, name).get("LatestStreamArn") == first
-        asked.sleep(5)
+        sandbox.sleep(5)
         switch(wanted)
         return {
             "off where it is off": off_before,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.campaigns.lives import OPENED
-from benchmarks.parity.asking import Answers, Asked
+from benchmarks.parity.asking import Answers, Sandbox
 from benchmarks.second_emulator.moves import aws_of
 from domain.errors import OptimizerError
 from domain.names import GOVERNED_TAG, GOVERNED_VALUE
@@ -82,8 +82,8 @@ def told(call: Callable[[], Any]) -> str:
     return "accepted"
 
 
-def ask_lease(asked: Asked) -> Answers:
-    aws = aws_of(asked)
+def ask_lease(sandbox: Sandbox) -> Answers:
+    aws = aws_of(sandbox)
     with tables(aws, (JOURNAL, "pk sk")):
         journal, held = Journal(aws, JOURNAL), list[Lease]()
 
@@ -107,13 +107,13 @@ def ask_lease(asked: Asked) -> Answers:
         }
 
 
-def ask_life(asked: Asked) -> Answers:
+def ask_life(sandbox: Sandbox) -> Answers:
     """Proposed, approved, applied, accepted after two days and reconciled; and one that is rolled back."""
-    aws = aws_of(asked)
+    aws = aws_of(sandbox)
     answers: dict[str, Any] = {}
     with tables(aws, (JOURNAL, "pk sk"), (TABLE, "pk")):
-        account = SimpleNamespace(clock=aws.clock, session=lambda *_: asked.session)
-        world = Given(account, Service(since=asked.now()), [], aws=aws)  # type: ignore[arg-type]
+        account = SimpleNamespace(clock=aws.clock, session=lambda *_: sandbox.session)
+        world = Given(account, Service(since=sandbox.now()), [], aws=aws)  # type: ignore[arg-type]
 
         def state() -> str:
             current = world.fresh().journal.current()

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.parity.asking import Answers, Asked
+from benchmarks.parity.asking import Answers, Sandbox
 from benchmarks.second_emulator.moves import aws_of
 from domain.indexes import INDEXES
 from optimizer.consolidate.mapping import Entity, table_shape
@@ -59,9 +59,9 @@ class Lively:
 
 
 @contextmanager
-def platform(asked: Asked) -> Iterator[Platform]:
+def platform(sandbox: Sandbox) -> Iterator[Platform]:
     """Both tables with 60 items, and the application; all of it is deleted afterwards."""
-    aws = aws_of(asked)
+    aws = aws_of(sandbox)
     for entity in Entity:
         aws.dynamodb.create_table(
             TableName=entity,
@@ -70,14 +70,14 @@ def platform(asked: Asked) -> Iterator[Platform]:
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
         aws.ssm.put_parameter(Name=POINTER + entity, Value=entity, Type="String")
-    asked.sleep(60)
-    own = asked.session.client("dynamodb", region_name=asked.region)
-    clients = SimpleNamespace(dynamodb=Bound(own, aws), ssm=asked.session.client("ssm", region_name=asked.region))
+    sandbox.sleep(60)
+    own = sandbox.session.client("dynamodb", region_name=sandbox.region)
+    clients = SimpleNamespace(dynamodb=Bound(own, aws), ssm=sandbox.session.client("ssm", region_name=sandbox.region))
     application = Application(clients, Random(2), 30)
     application.seed(60)
 
     def opened() -> Aws:
-        fresh = Aws(asked.session, aws.account, aws.region, aws.clock)
+        fresh = Aws(sandbox.session, aws.account, aws.region, aws.clock)
         for name in ("dynamodb", "streams", "ssm_once"):  # a cached property looks there first
             fresh.__dict__[name] = Lively(getattr(fresh, name), application.step)
         return fresh
@@ -94,12 +94,12 @@ def platform(asked: Asked) -> Iterator[Platform]:
         aws.ssm.delete_parameters(Names=[POINTER + name for name in MERGE.sources])
 
 
-def ask_merge(way: campaign.Way, asked: Asked) -> Answers:
-    aws = aws_of(asked)
-    with platform(asked) as live:
+def ask_merge(way: campaign.Way, sandbox: Sandbox) -> Answers:
+    aws = aws_of(sandbox)
+    with platform(sandbox) as live:
         before = live.application.writes
         create_target(live.aws, MERGE, {**campaign.LIKE, "protected": False}, {})
-        asked.sleep(60)
+        sandbox.sleep(60)
         campaign.copy(live.aws, live.notes, way)
         if way.streams:
             campaign.open_way_back(live.aws)
@@ -108,7 +108,7 @@ def ask_merge(way: campaign.Way, asked: Asked) -> Answers:
         there = _wrong(live, live.missing_in_target)
         for _ in range(3):
             live.write(30)
-            asked.sleep(900)
+            sandbox.sleep(900)
             campaign.catch_up(live.aws, live.notes, way)
         campaign.turn_back(live.aws, live.notes, way)
         return {

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from benchmarks.parity.asking import Answers, Asked, refused
+from benchmarks.parity.asking import Answers, Sandbox, refused
 from benchmarks.parity.tables import table
 from optimizer.action import Before, Move
 from optimizer.consolidate.switches import POINTER, read_pointers, to_sources, to_target, turn_pointers
@@ -29,30 +29,30 @@ class _Clock:
     sleep: Callable[[float], None]
 
 
-def aws_of(asked: Asked) -> Aws:
-    account = asked.client("sts").get_caller_identity()["Account"]
-    return Aws(asked.session, account, asked.region, _Clock(asked.now, asked.sleep))
+def aws_of(sandbox: Sandbox) -> Aws:
+    account = sandbox.client("sts").get_caller_identity()["Account"]
+    return Aws(sandbox.session, account, sandbox.region, _Clock(sandbox.now, sandbox.sleep))
 
 
-def done(asked: Asked, aws: Aws, move: Move) -> bool:
+def done(sandbox: Sandbox, aws: Aws, move: Move) -> bool:
     """Carry a move out as the engine does; returns whether its result shows in the end."""
     move.do(aws)
-    return asked.until(lambda: move.is_done(aws), PATIENCE) is not None
+    return sandbox.until(lambda: move.is_done(aws), PATIENCE) is not None
 
 
-def undone(asked: Asked, aws: Aws, move: Move) -> bool:
+def undone(sandbox: Sandbox, aws: Aws, move: Move) -> bool:
     undo, is_undone = move.undo, move.is_undone
     assert undo, "it can be undone"
     assert is_undone, "it can be undone"
     undo(aws)
-    return asked.until(lambda: is_undone(aws), PATIENCE) is not None
+    return sandbox.until(lambda: is_undone(aws), PATIENCE) is not None
 
 
-def ask_index_removal(asked: Asked) -> Answers:
-    aws = aws_of(asked)
-    with table(asked, "removal", "by-a", "by-b") as (client, name, arn):
-        governed = Governed(Kind.TABLE, name, arn, asked.region, {})
-        before: Before = {"replicas": [], "policies": {asked.region: None}}
+def ask_index_removal(sandbox: Sandbox) -> Answers:
+    aws = aws_of(sandbox)
+    with table(sandbox, "removal", "by-a", "by-b") as (client, name, arn):
+        governed = Governed(Kind.TABLE, name, arn, sandbox.region, {})
+        before: Before = {"replicas": [], "policies": {sandbox.region: None}}
         deny = deny_reads(governed, before, ["by-a", "by-b"])
 
         def query() -> str:
@@ -66,32 +66,32 @@ def ask_index_removal(asked: Asked) -> Answers:
                 )
             )
 
-        denied = done(asked, aws, deny)
-        asked.sleep(60)
+        denied = done(sandbox, aws, deny)
+        sandbox.sleep(60)
         while_denied = query()
-        lifted = undone(asked, aws, deny)
-        asked.sleep(60)
+        lifted = undone(sandbox, aws, deny)
+        sandbox.sleep(60)
         return {
             "deny: is done": denied,
             "a query then": while_denied,
             "deny: is undone": lifted,
             "no policy is left of it": read_policy(aws, arn).text is None,
             "a query after that": query(),
-            "deny again: is done": done(asked, aws, deny),
+            "deny again: is done": done(sandbox, aws, deny),
             "delete one after the other: is done": all(
-                done(asked, aws, delete_index(governed, before, each)) for each in ("by-a", "by-b")
+                done(sandbox, aws, delete_index(governed, before, each)) for each in ("by-a", "by-b")
             ),
-            "lift the deny: is done": done(asked, aws, lift_deny(governed, before)),
+            "lift the deny: is done": done(sandbox, aws, lift_deny(governed, before)),
         }
 
 
-def ask_stream_disable(asked: Asked) -> Answers:
-    aws = aws_of(asked)
-    with table(asked, "streamed") as (client, name, _):
+def ask_stream_disable(sandbox: Sandbox) -> Answers:
+    aws = aws_of(sandbox)
+    with table(sandbox, "streamed") as (client, name, _):
 
         def switched(view: str | None) -> bool:
             set_stream(aws, name, view)
-            return asked.until(lambda: has_stream(aws, name, view), PATIENCE) is not None
+            return sandbox.until(lambda: has_stream(aws, name, view), PATIENCE) is not None
 
         def arn() -> str:
             return str(client.describe_table(TableName=name)["Table"].get("LatestStreamArn"))
@@ -99,7 +99,7 @@ def ask_stream_disable(asked: Asked) -> Answers:
         on, first = switched(BOTH_IMAGES), arn()
         again = switched(BOTH_IMAGES)
         off = switched(None)
-        asked.sleep(5)
+        sandbox.sleep(5)
         return {
             "on": on,
             "on where it is on": again,
@@ -109,8 +109,8 @@ def ask_stream_disable(asked: Asked) -> Answers:
         }
 
 
-def ask_pointers(asked: Asked) -> Answers:
-    aws, held = aws_of(asked), []
+def ask_pointers(sandbox: Sandbox) -> Answers:
+    aws, held = aws_of(sandbox), []
     for name in MERGE.sources:
         aws.ssm.put_parameter(Name=POINTER + name, Value=name, Type="String")
     try:

@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from benchmarks.parity.asking import Asked
+from benchmarks.parity.asking import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".second" / "bin" / "python"
@@ -53,7 +53,7 @@ class Ahead:
 
 
 @contextmanager
-def second_emulator() -> Iterator[Asked]:
+def second_emulator() -> Iterator[Sandbox]:
     """An emulator that just started, empty; it is always stopped. Raises RuntimeError if it does not answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -63,7 +63,7 @@ def second_emulator() -> Iterator[Asked]:
         try:
             _until_it_listens(port, process)
             clock = Ahead()
-            yield Asked(Pointed(f"http://127.0.0.1:{port}"), REGION, "second", clock.sleep, clock.now)
+            yield Sandbox(Pointed(f"http://127.0.0.1:{port}"), REGION, "second", clock.sleep, clock.now)
         finally:
             process.terminate()
 

@@ -7,7 +7,7 @@ equal. The application is refused at once, reads its pointer again and tries ane
 The pointers: which table each entity is in. Parameter Store keeps the versions before, so that what was turned can
 be seen, and by whom. It knows no condition on a write, so a pointer is turned by single attempts, and right before
 each the plan's lease is held: no attempt of a run that lost the lease can begin. One that was under way lands
-within the lease's length; whoever took over looks again after that.
+within the lease's length; the run that took over looks again after that.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
     if wrong := _unlike(merge, like, table):
         raise MoveFailed(
             f"{merge.target} is there already, and not as its sources are: {', '.join(wrong)}. "
-            "It is as whoever made it asked: delete it when nobody needs it, or import it anew; then run this again."
+            "Somebody else made it so: delete it when nobody needs it, or import it anew; then run this again."
         )
     if table.get("DeletionProtectionEnabled", False) is not like["protected"]:
         _protect(aws, merge, on=like["protected"])
@@ -42,7 +42,7 @@ def create_target(aws: Aws, merge: Merge, like: Mapping[str, Any], tags: Mapping
 
 
 def is_made(aws: Aws, merge: Merge, like: Mapping[str, Any]) -> bool:
-    """Whether it is there, and as its sources are, whoever made it."""
+    """Whether it is there, and as its sources are; it does not matter who made it."""
     table = _settled(aws, merge)
     return (
         table is not None

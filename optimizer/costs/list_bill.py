@@ -32,7 +32,7 @@ class Bill:
 
     @property
     def monthly(self) -> Decimal:
-        """US dollars; the sum of the lines as they are shown."""
+        """US dollars; the sum of the lines, each in whole cents."""
         return sum((line.monthly for line in self.lines), Decimal("0.00"))
 
 
@@ -46,7 +46,7 @@ def bill(footprint: Footprint, prices: PriceBook = EMBEDDED) -> Bill:
 
 
 def in_cents(amount: Decimal) -> Decimal:
-    """An amount as it is shown."""
+    """An amount in whole cents, half a cent upward."""
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from benchmarks.parity.__main__ import ProductionAccount, differences, require_sandbox
-from benchmarks.parity.asking import Asked
+from benchmarks.parity.asking import Sandbox
 from benchmarks.parity.scripts import SCRIPTS
 from emulator.account import EmulatedAccount
 from emulator.core.registry import operations
@@ -27,7 +27,7 @@ def account() -> Iterator[EmulatedAccount]:
 def test_the_emulated_account_answers_as_documented(account: EmulatedAccount, name: str) -> None:
     session, clock = account.session(PRODUCTION, REGION), account.clock
     script = SCRIPTS[name]
-    answers = script.ask(Asked(session, REGION, "test", clock.sleep, clock.now))
+    answers = script.ask(Sandbox(session, REGION, "test", clock.sleep, clock.now))
     assert differences(script, answers) == []
     assert answers.keys() == script.documented.keys()
     clock.sleep(60)

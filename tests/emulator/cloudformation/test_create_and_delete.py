@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
 
-START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/a", "Type": "String", "Value": "x"}}
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
@@ -24,12 +21,6 @@ TABLE = {
     },
 }
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": []}}}
-
-
-@pytest.fixture
-def account() -> Iterator[EmulatedAccount]:
-    with EmulatedAccount(start=START, tooling="111111111111", production="222222222222") as made:
-        yield made
 
 
 @pytest.fixture

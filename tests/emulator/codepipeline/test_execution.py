@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +14,6 @@ from emulator.services.codepipeline.execution import Execution, Executions, Gate
 from emulator.services.eventbridge.event_patterns import Reaction, gate_failed
 
 NOW = datetime(2027, 3, 1, 8, tzinfo=UTC)
-
-
-@pytest.fixture
-def account() -> Iterator[EmulatedAccount]:
-    with EmulatedAccount(start=NOW, tooling="111111111111", production="222222222222") as made:
-        yield made
 
 
 @pytest.fixture

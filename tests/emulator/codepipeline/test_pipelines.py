@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,14 +9,7 @@ from botocore.exceptions import ClientError
 
 from emulator.account import EmulatedAccount
 
-START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 SOURCE, APPROVAL = ("Source", "S3"), ("Approval", "Manual")
-
-
-@pytest.fixture
-def account() -> Iterator[EmulatedAccount]:
-    with EmulatedAccount(start=START, tooling="111111111111", production="222222222222") as made:
-        yield made
 
 
 @pytest.fixture

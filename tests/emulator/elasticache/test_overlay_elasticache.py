@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,15 +14,8 @@ from emulator.services.elasticache import replication_groups
 from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 
-START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 GROUP = "tap-cache"
 XLARGE, LARGER = "cache.r6g.xlarge", "cache.r6g.4xlarge"
-
-
-@pytest.fixture
-def account() -> Iterator[EmulatedAccount]:
-    with EmulatedAccount(start=START, tooling="111111111111", production="222222222222") as account:
-        yield account
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,16 +13,9 @@ from emulator.workload.disturbances import Disturbances
 from emulator.workload.spec import WorkloadEvent, WorkloadSpec
 from emulator.workload.workload import Workload
 
-START = datetime(2027, 3, 1, 8, tzinfo=UTC)
 PRIMARY, ELSEWHERE = "us-east-1", "us-west-2"
 LARGE, SMALL = "db.r6g.4xlarge", "db.r6g.xlarge"
 CLUSTER, SECONDARY = "tap-database", "tap-database-region2"
-
-
-@pytest.fixture
-def account() -> Iterator[EmulatedAccount]:
-    with EmulatedAccount(start=START, tooling="111111111111", production="222222222222") as account:
-        yield account
 
 
 def add_instance(client: Any, cluster: str, number: int, tier: int, kind: str = LARGE) -> None:
