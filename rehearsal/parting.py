@@ -20,7 +20,7 @@ MOMENTS = (BEGUN, "plan.approved", *(f"{phase}.{done}" for phase in PHASES for d
 AT_OBSERVE_GATES = ("approve_phases", "leaves_gates", "approve_early_after_hours")
 AT_PLAN_GATES = ("approve_plan", "approve_after_minutes", "confirms_alone")
 WITHOUT_EFFECT = ("name", "summary", "expect")
-LATE = ("events", "by_hand", "pushes", "execution_dies_at", "job_dies")
+LATE = ("events", "by_hand", "pushes", "execution_dies_at", "job_dies", "ends_after")
 
 
 def trunks(scenarios: Iterable[Scenario]) -> list[list[Scenario]]:

@@ -161,6 +161,7 @@ class Scenario(_Value):
 
     With `starts_from`, that sizing is deployed and in force instead of the design.
     With `execution_dies_at`, the first execution ends before that stage, and the same commit is released again.
+    With `ends_after`, the rehearsal ends with that stage: from there on this life is another scenario's.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Scenario(_Value):
     person: PersonSpec = PersonSpec()
     billing: BillingSpec = BillingSpec()
     execution_dies_at: str | None = None
+    ends_after: Annotated[str, Field(pattern=r"^Phase[123]$")] | None = None
     job_dies: JobDies | None = None
     expect: Expectation
 

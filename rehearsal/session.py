@@ -156,6 +156,7 @@ class RehearsalSession:
             was_rolled_back=self.journal.is_rolled_back,
             retry_failures=self.request.fault_rate > 0 or self.request.crash_at is not None,
             dies_at=dies_at,
+            ends_after=self.scenario.ends_after,
         )
         walk = self.engine.walk()
         watch.settle(self.journal.is_moving)
@@ -173,6 +174,7 @@ class RehearsalSession:
         if self.engine is not None and self.watching is not None:
             self.watching.job = self.watching.job.moved(self.jobs)
             self.engine.jobs, self.engine.dies_at = self.jobs, self.scenario.execution_dies_at
+            self.engine.ends_after = self.scenario.ends_after
             self.engine.person = self._person(self.engine.execution, self.watching, self.scenario.person.stops)
 
     def _said_by(self, job: str) -> Callable[[str], None]:

@@ -121,11 +121,12 @@ class PipelineEngine:
     dies: Callable[[str], bool] = lambda _job: False  # a job that died, and that nobody retries
     was_rolled_back: Callable[[str], bool] = lambda _stage: False  # whether the watch or a person rolled the phase back
     dies_at: str | None = None  # the stage that this execution never enters, without a reason
+    ends_after: str | None = None  # the last stage that is walked
     artifacts: dict[str, Path] = field(default_factory=dict)
     variables: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def walk(self) -> Walk:
-        """Run all stages in order, until one fails. Raises WalkFailed if the template itself is wrong."""
+        """Run the stages in order, until one fails or `ends_after` has ended. Raises WalkFailed: a wrong template."""
         self.variables["codepipeline"] = {"PipelineExecutionId": self.execution.id}
         runs: list[StageRun] = []
         for stage in self.pipeline.stages:
@@ -133,7 +134,7 @@ class PipelineEngine:
                 runs.append(self._stage(stage))
             except ExecutionStopped as stopped:
                 runs.append(StageRun(stage.name, STOPPED, str(stopped)))
-            if runs[-1].status in ("Failed", STOPPED):
+            if runs[-1].status in ("Failed", STOPPED) or stage.name == self.ends_after:
                 break
         return Walk(tuple(runs), self.artifacts)
 

@@ -46,6 +46,7 @@ def test_a_life_parts_at_the_first_moment_that_is_its_own(differs: dict[str, Any
         ({"events": (SLOW,)}, True),
         ({"person": PersonSpec(leaves_gates=1)}, True),
         ({"taggings": (LATE,)}, True),
+        ({"ends_after": "Phase1"}, True),
         ({"taggings": (EARLY,)}, False),
         ({"days": 60}, False),
         ({"follows_pointers": None}, False),

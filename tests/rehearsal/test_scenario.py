@@ -55,6 +55,7 @@ def test_a_file_of_ones_own(tmp_path):
     [
         (("days: 61", "days: 0"), "days"),
         (("days: 61", "days: 61\nspeed: 3"), "speed: Extra inputs"),
+        (("days: 61", "days: 61\nends_after: Approve"), "ends_after: String should match"),
         (("{tenants: 10, ", "{"), "workload.tenants: Field required"),
         (("phase2.applied", "phase9.applied"), "events.0.on"),
         (("p99_factor: 2", "after_minutes: 3"), "an event needs an effect"),
