@@ -25,7 +25,7 @@ from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
 from moto import backend_index, backends, mock_aws, settings
 from moto.core import responses, utils
-from moto.core.base_backend import BackendDict
+from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.models import botocore_stubber
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.responses import ActionResult, BaseResponse
@@ -235,6 +235,9 @@ def attached(handler: Handler) -> Iterator[None]:
             (botocore_stubber, "process_request", process_request),
             # moto lists all methods of the class again at each call: 1 ms and more for EC2.
             (responses, "method_names_from_class", cache(responses.method_names_from_class)),
+            # moto reads them again for each account, and keeps every account that it read them for.
+            (AccountSpecificBackend, "_generate_regions", lambda _, service: list(_regions_of(service))),
+            (BackendDict, "__eq__", object.__eq__),  # moto compares their random names, at each access to a service
             # 52 random characters for each answer, which no caller reads.
             (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
@@ -266,6 +269,17 @@ def _forget() -> None:
     BackendDict.reset()
     for service in services:
         service.clear()
+
+
+@cache
+def _regions_of(service: str) -> tuple[str, ...]:
+    """The Regions in which moto has a service: all of botocore's."""
+    session = AccountSpecificBackend.get_session()
+    return tuple(
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions(service, partition_name=partition)
+    )
 
 
 def _pick(picker: AttributePicker, context: Any) -> Any:
