@@ -59,8 +59,9 @@ from optimizer.execute.records import (
     WindowEvidence,
     WindowSnapshot,
 )
+from optimizer.execute.stored_samples import samples_of
 from optimizer.model.decision import Json
-from optimizer.model.health import Pause, Sample, Samples
+from optimizer.model.health import Pause, Samples
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan, load_plan
 from optimizer.ports.aws import Aws
@@ -71,7 +72,6 @@ if TYPE_CHECKING:
 Item = Mapping[str, Any]
 T = TypeVar("T")
 
-_SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
@@ -296,7 +296,7 @@ class Journal:
             cost_now=None,
             before={key: _document(item) for key, item in items.items() if key.startswith("before#")},
             evidence=_packed(items["evidence"], _EVIDENCE.validate_json) if "evidence" in items else None,
-            baseline=_packed(items["baseline"], _SAMPLES.validate_json) if "baseline" in items else (),
+            baseline=_packed(items["baseline"], samples_of) if "baseline" in items else (),
             realised=tuple(_record(_WEEK, each) for each in documents("realised#")),
             earlier=self._earlier(plan),
         )
@@ -349,7 +349,7 @@ def _plan(document: bytes) -> Plan:
 @lru_cache(maxsize=4)
 def _baseline(zone: str, documents: tuple[tuple[str, bytes], ...]) -> Baseline:
     """From the load balancer's item, `baseline`, and those of its target groups, `baseline#NAME`."""
-    (_, whole), *groups = ((key, _SAMPLES.validate_json(unpacked({"B": document}))) for key, document in documents)
+    (_, whole), *groups = ((key, samples_of(unpacked({"B": document}))) for key, document in documents)
     return Baseline(Samples(whole, {key.removeprefix("baseline#"): group for key, group in groups}, zone))
 
 

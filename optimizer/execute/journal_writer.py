@@ -36,6 +36,7 @@ from optimizer.execute.records import (
     WindowSnapshot,
 )
 from optimizer.execute.states import leading_to, require_step
+from optimizer.execute.stored_samples import samples_text
 from optimizer.model.decision import Json, finite
 from optimizer.model.health import Assessment, Health, Pause, Sample, Samples
 from optimizer.model.phase import Phase
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 _PHASE = TypeAdapter(PhaseRecord)
 _MOVE = TypeAdapter(MoveRecord)
-_SAMPLES = TypeAdapter(tuple[Sample, ...])
 _WINDOW = TypeAdapter(WindowEvidence)
 _EVIDENCE = TypeAdapter(PlanEvidence)
 _WEEK = TypeAdapter(RealisedWeek)
@@ -250,10 +250,10 @@ class JournalWriter:
         """
         known = samples if isinstance(samples, Samples) else Samples(samples)
         for name, group in known.groups.items():
-            document = packed(_SAMPLES.dump_json(tuple(group)).decode())
+            document = packed(samples_text(group))
             self.lease.write(self._put(f"plan#{plan.hash}", f"baseline#{name}", {"document": document}))
         whole: dict[str, AttributeValueTypeDef] = {
-            "document": packed(_SAMPLES.dump_json(tuple(samples)).decode()),
+            "document": packed(samples_text(samples)),
             "zone": {"S": known.zone},
         }
         if known.balancer is not None:

@@ -192,7 +192,9 @@ def _fields(
 def _samples(measured: Measurements, fields: Mapping[Query, str]) -> list[Sample]:
     first = int(measured.start.timestamp())
     count = int(measured.end.timestamp() - first) // HEALTH_PERIOD
-    read = {field: _filled(measured.of(query, query.statistics[0]), first, count) for query, field in fields.items()}
+    read: dict[str, list[Any]] = {
+        field: _filled(measured.of(query, query.statistics[0]), first, count) for query, field in fields.items()
+    }
     read["p99_ms"] = [None if seconds is None else seconds * 1000 for seconds in read["p99_ms"]]
     read["at"] = [measured.start + timedelta(seconds=HEALTH_PERIOD * n) for n in range(count)]
     return list(map(Sample, *(read.get(each.name) or [None] * count for each in dataclass_fields(Sample))))
@@ -283,7 +285,7 @@ def _wanted(id_: str, query: Query, statistic: str) -> dict[str, Any]:
 def _filled(series: Series, first: int, count: int) -> list[float | None]:
     """The values on the grid of `count` periods from `first`; None where there is no datapoint."""
     if len(series) == count and series.at[0] == first and series.at[-1] == first + (count - 1) * series.period:
-        return series.values.tolist()
+        return list(series.values.tolist())
     grid: list[float | None] = [None] * count
     for at, value in zip(series.at.tolist(), series.values.tolist(), strict=True):
         place = (at - first) // series.period
