@@ -237,7 +237,7 @@ def attached(handler: Handler) -> Iterator[None]:
             (responses, "method_names_from_class", cache(responses.method_names_from_class)),
             # moto reads them again for each account, and keeps every account that it read them for.
             (AccountSpecificBackend, "_generate_regions", lambda _, service: list(_regions_of(service))),
-            (BackendDict, "__eq__", object.__eq__),  # moto compares their random names, at each access to a service
+            (BackendDict, "__getitem__", _of_account(BackendDict.__getitem__)),
             # 52 random characters for each answer, which no caller reads.
             (responses, "gen_amzn_requestid_long", lambda headers: headers.update({REQUEST_ID: ""}) or ""),
             (AttributePicker, "__call__", _pick),
@@ -269,6 +269,11 @@ def _forget() -> None:
     BackendDict.reset()
     for service in services:
         service.clear()
+
+
+def _of_account(made: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """An account's part of a service: at once where it is there; moto looks through all services first."""
+    return lambda service, account: dict.get(service, account) or made(service, account)
 
 
 @cache

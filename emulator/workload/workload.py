@@ -256,6 +256,8 @@ class Workload:
 
 def _published(points: Points, scene: Scene, signal: Signal, now: float) -> Points:
     """The samples that CloudWatch shows already: the last period has only those of its first minutes."""
+    if (scene.stop * PERIOD + LAG) <= now:
+        return points
     minutes = np.clip((now - LAG - scene.periods * PERIOD) // 60, 0, 5)
     return points.so_far(minutes / 5) if signal.resolution == 60 else points.only(minutes == 5)
 

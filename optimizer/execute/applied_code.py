@@ -44,13 +44,14 @@ def keep(tooling: Aws, bucket: str | None, source: Path | None, revision: str) -
 
 
 def archive(source: Path) -> bytes:
-    """A ZIP of the folder's files, the same for the same files. Links, such as inputs of the job, stay out."""
+    """A ZIP of the folder's files, the same for the same files. Links, such as inputs of the job, stay out.
+
+    Nothing is compressed: nearly all of it are wheels, which are that already.
+    """
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
+    with zipfile.ZipFile(packed, "w") as zipped:
         for path in sorted(_files(source)):
-            entry = zipfile.ZipInfo(path.relative_to(source).as_posix(), LONG_AGO)
-            entry.compress_type = zipfile.ZIP_STORED if path.suffix == ".whl" else zipfile.ZIP_DEFLATED
-            zipped.writestr(entry, path.read_bytes())
+            zipped.writestr(zipfile.ZipInfo(path.relative_to(source).as_posix(), LONG_AGO), path.read_bytes())
     return packed.getvalue()
 
 
