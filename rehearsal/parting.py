@@ -19,6 +19,7 @@ MOMENTS = (BEGUN, "plan.approved", *(f"{phase}.{done}" for phase in PHASES for d
 # Settings of the person, by the moment of their first effect. Every other difference has effect before the walk.
 AT_OBSERVE_GATES = ("approve_phases", "leaves_gates", "approve_early_after_hours")
 AT_PLAN_GATES = ("approve_plan", "approve_after_minutes", "confirms_alone")
+AT_A_HOLD = ("retries_for_days",)  # that a stage holds is by a difference with a moment of its own
 WITHOUT_EFFECT = ("name", "summary", "expect")
 LATE = ("events", "by_hand", "pushes", "execution_dies_at", "job_dies", "ends_after")
 
@@ -68,6 +69,6 @@ def _from_the_first_day(scenario: Scenario) -> Sequence[tuple[str, Any]]:
     """Everything in a scenario that has effect before its first own moment."""
     known = {*WITHOUT_EFFECT, *LATE, "taggings", "person"}
     early = [each for each in scenario.taggings if not each.on]
-    person = scenario.person.model_dump(exclude={*AT_OBSERVE_GATES, *AT_PLAN_GATES, "stops"})
+    person = scenario.person.model_dump(exclude={*AT_OBSERVE_GATES, *AT_PLAN_GATES, *AT_A_HOLD, "stops"})
     rest = scenario.model_dump(exclude=known)
     return [*sorted(rest.items()), ("taggings", early), ("person", person)]

@@ -108,7 +108,8 @@ class PersonSpec(_Value):
     """The person at the gates: their answers, their delays, and the number of Observe gates they do not answer.
 
     With `approve_early_after_hours`, they approve an observed phase at its first gate, that long after it was
-    applied, before its window has ended; at the next gate they wait for the window.
+    applied, before its window has ended; at the next gate they wait for the window. A stage that holds they retry
+    once a day, for `retries_for_days`.
     """
 
     approve_plan: bool = True
@@ -118,6 +119,7 @@ class PersonSpec(_Value):
     leaves_gates: NonNegativeInt = 0
     stops: StopSpec | None = None
     approve_early_after_hours: PositiveFloat | None = None
+    retries_for_days: PositiveFloat = 14
 
 
 class JobDies(_Value):

@@ -209,6 +209,7 @@ class RehearsalSession:
             confirms_alone=spec.confirms_alone,
             leaves_gates=spec.leaves_gates,
             approves_early_after=None if early is None else timedelta(hours=early),
+            retries_for=timedelta(days=spec.retries_for_days),
             stops=stops,
         )
 

@@ -195,6 +195,7 @@ class SimulatedPerson:
     leaves_gates: int = 0  # number of Observe gates that time out before the first answer
     confirms_alone: bool = False
     approves_early_after: timedelta | None = None  # at the first gate of a phase
+    retries_for: timedelta = GATE_TIMEOUT  # a stage that holds
     stops: StopSpec | None = None  # the execution, once
     held_since: dict[str, datetime] = field(default_factory=dict)
     _hurried: set[str] = field(default_factory=set)
@@ -236,7 +237,7 @@ class SimulatedPerson:
     def retries(self, stage: str, ended: Ended) -> bool:  # noqa: ARG002 -- a person reads why; this one always waits
         """Wait a day, with the watch running, and return whether to retry the stage."""
         since = self.held_since.setdefault(stage, self.clock.now())
-        if self.clock.now() + RETRY > since + GATE_TIMEOUT:
+        if self.clock.now() + RETRY > since + self.retries_for:
             return False
         until = self.clock.now() + RETRY
         while self.clock.now() < until:

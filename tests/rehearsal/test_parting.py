@@ -45,6 +45,7 @@ def test_a_life_parts_at_the_first_moment_that_is_its_own(differs: dict[str, Any
     [
         ({"events": (SLOW,)}, True),
         ({"person": PersonSpec(leaves_gates=1)}, True),
+        ({"person": PersonSpec(retries_for_days=3)}, True),
         ({"taggings": (LATE,)}, True),
         ({"ends_after": "Phase1"}, True),
         ({"taggings": (EARLY,)}, False),
