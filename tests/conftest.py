@@ -14,4 +14,4 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: going through all of it again and again is a tenth of the tests' time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
+    gc.set_threshold(200_000, 10, 10)
