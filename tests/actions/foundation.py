@@ -40,6 +40,7 @@ from rehearsal.workspace import PROJECT, RehearsalRequest, Workspace
 
 EVERY_DAY = Policy(calendar=CalendarPolicy(weekend=()))  # the tests go on through weekends
 ANEW = timedelta(days=61)
+FRESH = timedelta(hours=1)  # so long the analysis of an account in which nothing changes stays the same
 JOB = "job"  # the actor of everything the optimizer does here
 
 
@@ -62,7 +63,8 @@ class Foundation:
     settings: Settings
     life: Lifecycle
     changes: int = 0  # of the account's configuration
-    _analyzed: tuple[tuple[datetime, int], Plan] | None = None
+    _analyzed: tuple[int, Plan] | None = None  # at which of those changes
+    _measured: int = 0  # of those changes, the ones from which on everything has metrics of its own
 
     def __post_init__(self) -> None:
         self.account.on_change(self._count)
@@ -82,19 +84,22 @@ class Foundation:
 
     def plan(self, *actions: Action) -> Plan:
         """A fresh plan with the decisions of these actions alone."""
-        present = self.account.clock.now(), self.changes
-        if self._analyzed is None or self._analyzed[0] != present:
+        now = self.account.clock.now()
+        if self._analyzed is None or self._analyzed[0] != self.changes or now - self._analyzed[1].created_at > FRESH:
             with self.account.acting(JOB):
                 plan = analyze(self.aws, self.settings, registry(), Policy(), self.life.journal.sizing()).plan
-            self._analyzed = present, plan
+            self._analyzed = self.changes, plan
         plan = self._analyzed[1]
         mine = {action.id for action in actions}
         return replace(plan, decisions=tuple(each for each in plan.decisions if each.action in mine), held=None)
 
     def approved(self, *actions: Action) -> Plan:
         """The same, in force and approved, when what an earlier rollback made anew has metrics of its own."""
-        self.account.clock.sleep(ANEW.total_seconds())
-        plan = self.plan(*actions)
+        if self._measured != self.changes:
+            self.account.clock.sleep(ANEW.total_seconds())
+            self._measured = self.changes
+        self.account.clock.sleep(1)  # no two plans are the same
+        plan = replace(self.plan(*actions), created_at=self.account.clock.now())
         with self.account.acting(JOB):
             with self.life.journal.lease(Purpose.ANALYZE, "contract") as lease:
                 JournalWriter(self.life.journal, lease).propose(plan)
@@ -116,6 +121,13 @@ class Foundation:
 
     def measured(self, action: Action, governed: Sequence[Governed]) -> Measurements:
         return measure(self.aws, [(action, each) for each in governed], Policy())
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """All that changes inside is taken back there: the account is the same afterwards, and so is its plan."""
+        before = self.changes
+        yield
+        self.changes = before
 
     @contextmanager
     def silent(self) -> Iterator[None]:

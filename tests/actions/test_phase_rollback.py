@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -14,6 +15,7 @@ from optimizer.actions import actions_of
 from optimizer.execute.records import PhaseState
 from optimizer.model.phase import Phase
 from optimizer.model.plan import Plan
+from optimizer.observe.inventory import take_inventory
 from tests.actions.foundation import Foundation, loaded
 
 pytestmark = pytest.mark.slow
@@ -74,9 +76,11 @@ def announced(foundation: Foundation, plan: Plan, phase: Phase) -> set[str]:
 
 
 def described(foundation: Foundation, phase: Phase) -> dict[str, Mapping[str, Any]]:
-    decisions = foundation.plan(*actions_of(phase)).decisions
+    """What each action of the phase describes, of each resource of its kind."""
+    governed = take_inventory(foundation.aws, foundation.life.regions).governed
     return {
-        f"{action.id} {arn}": state
+        f"{action.id} {each.arn}": json.loads(json.dumps(action.describe(foundation.aws.at(each.region), each)))
         for action in actions_of(phase)
-        for arn, state in foundation.described(action, [d for d in decisions if d.action == action.id]).items()
+        for each in governed
+        if each.kind is action.kind
     }
