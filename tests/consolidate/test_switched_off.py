@@ -19,6 +19,7 @@ from tests.consolidate.campaign import STREAMS, WHOLE, Way, migrate_there_and_ba
 from tests.consolidate.platform import MERGE, lived
 
 SEEDS = range(5)
+CALL = 0.05  # seconds that a call takes
 Off = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -79,10 +80,15 @@ def test_without_it_the_merge_fails(switch_off: Off, way: Way, monkeypatch: pyte
 def test_behind_a_block_that_does_not_hold_nothing_is_turned(way: Way) -> None:
     """Writes continue: after three minutes the sources accept them again."""
     with lived(100, 0) as platform:
+
+        def busy() -> None:
+            platform.write(24)  # of 3 at random, none may change anything
+            platform.clock.sleep(CALL)
+
         campaign.copied(platform, way)
         platform.application.clients.dynamodb._fenced = False
-        platform.between.step = lambda: platform.write(24)  # of 3 at random, none may change anything
-        with pytest.raises(MoveFailed):
+        platform.between.step = busy
+        with pytest.raises(MoveFailed, match="were denied for 0:03:00"):
             campaign.turn(platform.aws, platform.notes, way)
         assert cutover.is_turned_back(platform.aws, MERGE)
 
