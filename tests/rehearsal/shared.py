@@ -1,7 +1,8 @@
 """Whole rehearsals, each made once and read by all tests that use it.
 
 A rehearsal runs as the command does, in a process of its own, whose memory ends with it. Scenarios that begin as one
-life are lived together up to the moment at which they part (`rehearsal.together`). What it left and what it said is
+life are lived together up to the moment at which they part (`rehearsal.together`), and so are the lives in which a job
+dies (`tests/rehearsal/dying.py`). What it left and what it said is
 kept under the hash of all that it depends on, so that workers side by side share it, and so do runs of the suite
 between which nothing changed.
 """
@@ -24,14 +25,16 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from benchmarks.crashes import CRASHES
 from rehearsal.parting import trunks
 from rehearsal.scenario import known_scenarios, load_scenario
+from tests.rehearsal.dying import DYING
 
 PROJECT = Path(__file__).parents[2]
 LIVES = PROJECT / ".rehearsal" / "lives"
 DEPENDS_ON = ("optimizer", "emulator", "rehearsal", "domain", "cloudformation", "stages", "pipeline", "buildspecs")
 MINUTES = 30  # for all lives of a trunk, on a busy machine
-TOP = ("app.py", "cdk.json", "setup.py", "package.json")
+TOP = ("app.py", "cdk.json", "setup.py", "package.json", "benchmarks/crashes.py", "tests/rehearsal/dying.py")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,18 @@ def lived(scenario: str, *options: str) -> Lived:
     ended = folder / "code"
     with _unless(ended, folder.parent / f"from {trunk[-1]}" if trunk else folder) as alone:
         if alone and not ended.is_file():
-            _rehearse_together(folder.parent, trunk) if len(trunk) > 1 else _rehearse(folder, scenario, options)
+            together = len(trunk) > 1 or (scenario in DYING and not options)
+            _rehearse_together(folder.parent, trunk) if together else _rehearse(folder, scenario, options)
+    return _read(folder)
+
+
+def crashed(scenario: str) -> list[Lived]:
+    """The lives that branch off from this one because a job died, by `tests/rehearsal/dying.py`."""
+    lived(scenario)
+    return [_read(each) for each in sorted((LIVES / _sources() / CRASHES).glob(f"*/{scenario}"))]
+
+
+def _read(folder: Path) -> Lived:
     texts = {name: (folder / name).read_text() for name in ("code", "told", "progress")}
     return Lived(int(texts["code"]), folder / "out", texts["told"], texts["progress"])
 
@@ -75,7 +89,7 @@ def _rehearse(folder: Path, scenario: str, options: tuple[str, ...]) -> None:
 
 def _rehearse_together(folder: Path, scenarios: list[str]) -> None:
     """The scenarios: alone, those that never separated, and those that ended wrong, each with its report."""
-    command = [sys.executable, "-m", "rehearsal.together", str(folder), *scenarios]
+    command = [sys.executable, "-m", "tests.rehearsal.dying", str(folder), *scenarios]
     with suppress(subprocess.TimeoutExpired):
         subprocess.run(command, cwd=PROJECT, capture_output=True, check=False, timeout=MINUTES * 60)
     for each in scenarios:
