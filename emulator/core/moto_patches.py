@@ -365,13 +365,20 @@ def _values(to_dict: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _within_partition(query: Callable[..., Any]) -> Callable[..., Any]:
-    """A table's query without an index, on the items of its partition: moto sorts all items of the table first."""
+    """A table's query without an index, on the items that its key condition names.
+
+    moto sorts all items of the table first, and counts the bytes of all items of the partition.
+    """
 
     def answer(table: Table, hash_key: DynamoType, *more: Any, **named: Any) -> Any:
         index_name = named.get("index_name", more[6] if len(more) > 6 else None)
         if index_name or not table.range_key_attr:
             return query(table, hash_key, *more, **named)
-        with patch.object(table, "all_items", lambda: list(table.items.get(hash_key, {}).values())):
+        items = table.items.get(hash_key, {}).values()
+        comparison, wanted = (named.get(name, more[n] if len(more) > n else None) for n, name in enumerate(_RANGE))
+        if comparison:
+            items = [item for item in items if item.range_key.compare(comparison, wanted)]
+        with patch.object(table, "all_items", lambda: list(items)):
             return query(table, hash_key, *more, **named)
 
     return answer
@@ -379,6 +386,7 @@ def _within_partition(query: Callable[..., Any]) -> Callable[..., Any]:
 
 _NAMES: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _MISSING = object()
+_RANGE = ("range_comparison", "range_objs")
 _SCALARS = frozenset({"S", "N", "BOOL", "NULL"})
 
 

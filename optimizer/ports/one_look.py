@@ -7,7 +7,6 @@ something to change, takes another look. What guards a change, as whose a resour
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
@@ -73,7 +72,7 @@ class _Client:
             key = (self._place, name, repr(sorted(parameters.items())))
             if key not in self._answers:
                 self._answers[key] = call(**parameters)
-            return deepcopy(self._answers[key])
+            return _copied(self._answers[key])
 
         return read
 
@@ -83,3 +82,10 @@ class _Client:
             return call(**parameters)
 
         return made
+
+
+def _copied(answer: Any) -> Any:
+    """A copy of an answer: only its dictionaries and lists can be changed by whoever reads it."""
+    if isinstance(answer, dict):
+        return {name: _copied(each) for name, each in answer.items()}
+    return [_copied(each) for each in answer] if isinstance(answer, list) else answer

@@ -82,6 +82,7 @@ class BuildRunner:
     script: Script = no_script
     sign_in: SignIn = no_credentials
     _told: set[str] = field(default_factory=set)
+    _linked: dict[Path, Mapping[str, tuple[int, int]]] = field(default_factory=dict)  # inputs, as they were first
 
     def tell_once(self, line: str) -> None:
         """Print a line that many jobs repeat, the first time only."""
@@ -93,6 +94,15 @@ class BuildRunner:
         """Whether a job archives its own folder, which then needs files instead of links."""
         return any(PACKS in split(command) for command in project.commands("build"))
 
+    def _link(self, source: Path, folder: Path) -> None:
+        """Lay out an input as files that are links to its own. Raises WalkFailed once a job has written into one."""
+        now = {each.relative_to(source).as_posix(): _state(each) for each in source.rglob("*") if each.is_file()}
+        if written := {name for name, _ in self._linked.setdefault(source, now).items() ^ now.items()}:
+            raise WalkFailed(
+                f"{source.name}: a job wrote into its input, which others read: {', '.join(sorted(written))}"
+            )
+        shutil.copytree(source, folder, copy_function=os.link)
+
     def prepare(self, project: Project, inputs: Mapping[str, Path], primary: str | None) -> Job:
         """A folder for a job: the primary input in it, the others beside it, linked as in the buildspec."""
         room = Path(tempfile.mkdtemp(dir=self.scratch, prefix=f"{project.name}-"))
@@ -100,7 +110,7 @@ class BuildRunner:
         if primary is None:
             folder.mkdir()
         else:
-            (shutil.copytree if self._packs(project) else lay_out)(inputs[primary], folder)
+            (self._link if self._packs(project) else lay_out)(inputs[primary], folder)
         environ = {
             **project.environment,
             "AWS_REGION": self.region,
@@ -284,6 +294,11 @@ def source_artifact(project: Path, to: Path) -> Path:
     """The Source action's output: the project's own files."""
     copy_sources(project, to)
     return to
+
+
+def _state(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -41,7 +43,7 @@ def script_in_process(account: EmulatedAccount, region: str) -> Script:
         cli = patch("subprocess.run", with_aws_cli(session, subprocess.run))
         with account.acting(actor), surroundings(environ, region, session), cli:
             try:
-                exec(compile(script, "buildspec", "exec"), {"__name__": "__main__"})  # noqa: S102 -- our own template
+                exec(_compiled(script), {"__name__": "__main__"})  # noqa: S102 -- our own template
             except (SystemExit, OSError) as error:
                 print(error)  # noqa: T201 -- the job's log
                 return 1
@@ -53,3 +55,8 @@ def script_in_process(account: EmulatedAccount, region: str) -> Script:
 def signed_in(account: EmulatedAccount) -> SignIn:
     """The credentials of a job's own role. CodeBuild serves them at an address; here they are variables."""
     return lambda role_arn: account.credentials.of_job(role_arn).variables
+
+
+@cache
+def _compiled(script: str) -> CodeType:
+    return compile(script, "buildspec", "exec")

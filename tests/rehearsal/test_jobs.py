@@ -116,6 +116,28 @@ def test_the_optimizer_in_a_pipe_is_refused_and_never_run_outside(tmp_path: Path
         jobs.prepare(project, {}, None).run("Build.P")
 
 
+@pytest.mark.parametrize(
+    ("command", "stops"),
+    [("echo more > made.txt", False), ("rm app.py", False), ("echo more >> app.py", True), ("touch lib/a.py", True)],
+)
+def test_a_job_that_archives_its_folder_has_links_and_may_not_write_into_them(
+    tmp_path: Path, command: str, stops: bool
+) -> None:
+    jobs, project, _ = job_of(tmp_path, command, "python -m optimizer apply --source .")
+    source = tmp_path / "source"
+    (source / "lib").mkdir(parents=True)
+    for name in ("app.py", "lib/a.py"):
+        (source / name).write_text("1\n")
+    first = jobs.prepare(project, {"Source": source}, "Source")
+    assert first.run("Build.P").exit_code == 0
+    assert not (first.folder / "lib" / "a.py").is_symlink()
+    if stops:
+        with pytest.raises(WalkFailed, match=r"a job wrote into its input, which others read: (app|lib/a)\.py"):
+            jobs.prepare(project, {"Source": source}, "Source")
+    else:
+        assert (jobs.prepare(project, {"Source": source}, "Source").folder / "app.py").read_text() == "1\n"
+
+
 def test_app_py_that_fails_fails_the_job_with_its_words(tmp_path: Path) -> None:
     jobs, project, lines = job_of(tmp_path, "python app.py")
     source = tmp_path / "source"
