@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,44 +50,38 @@ def documents() -> Iterator[tuple[str, str]]:
                 yield f"{path.relative_to(ROOT)}:{number}", line
 
 
-def texts() -> Iterator[tuple[str, str]]:
-    """Place and text of every message and docstring in the code."""
-    for place, tree in trees():
-        for node in ast.walk(tree):
-            match node:
-                case ast.Constant(value=str() as text) if " " in text:
-                    yield f"{place}:{node.lineno}", text
-
-
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    """Path and syntax tree of every module."""
+@cache
+def code() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """All messages and docstrings of the code, and the docstrings alone, each with its place."""
+    texts, docstrings = [], []
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+            place = path.relative_to(ROOT).as_posix()
+            for node in ast.walk(ast.parse(path.read_text())):
+                match node:
+                    case ast.Constant(value=str() as text) if " " in text:
+                        texts.append((f"{place}:{node.lineno}", text))
+                    case ast.Module() | ast.ClassDef() | ast.FunctionDef() if text := ast.get_docstring(node):
+                        docstrings.append((f"{place}:{getattr(node, 'name', '')}", text))
+    return texts, docstrings
 
 
-def docstrings() -> Iterator[tuple[str, str]]:
-    """Place and text of every docstring."""
-    for place, tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
-                yield f"{place}:{getattr(node, 'name', '')}", text
+@cache
+def lines() -> list[tuple[str, str]]:
+    """Place and text of all that people read, each in one line."""
+    return [(place, " ".join(text.split())) for place, text in (*documents(), *code()[0])]
 
 
 def test_a_docstring_says_first_what_a_thing_is_or_does() -> None:
     """Not `What the plan costs`, but `The cost of the plan`."""
     riddle = re.compile(r"(What|Whatever|Whoever|Who|Whose|Where|How|As far|Of)\b")
-    assert [f"{place}: {text[:80]}" for place, text in docstrings() if riddle.match(text)] == []
+    assert [f"{place}: {text[:80]}" for place, text in code()[1] if riddle.match(text)] == []
 
 
 @pytest.mark.parametrize("words", OLD_DIALECT)
 def test_nothing_that_people_read_is_in_the_old_dialect(words: str) -> None:
     pattern = re.compile(words, re.IGNORECASE)
-    found = [
-        f"{place}: {text.strip()[:140]!r}"
-        for place, text in (*documents(), *texts())
-        if pattern.search(" ".join(text.split()))
-    ]
+    found = [f"{place}: {text[:140]!r}" for place, text in lines() if pattern.search(text)]
     assert found == [], f"write instead: {OLD_DIALECT[words]}"
 
 
