@@ -19,8 +19,15 @@ class Made(Measurements):
     def __init__(self, end: datetime, value: Value) -> None:
         super().__init__(end - timedelta(days=DAYS), end, {}, 0, 0)
         object.__setattr__(self, "value", value)
+        object.__setattr__(self, "made", {})
 
     def of(self, query: Query, statistic: str) -> Series:
+        made: dict[tuple[Query, str], Series] = object.__getattribute__(self, "made")
+        if (query, statistic) not in made:
+            made[query, statistic] = self._make(query, statistic)
+        return made[query, statistic]
+
+    def _make(self, query: Query, statistic: str) -> Series:
         at = np.arange(int(self.start.timestamp()), int(self.end.timestamp()), query.period, dtype=np.int64)
         value: Value = object.__getattribute__(self, "value")
         last = self.end.timestamp()
