@@ -135,7 +135,8 @@ class Crashing(Together):
                 life.engine.retry_failures = True
             return True
         self._children.append(child)
-        self._wait()
+        while self._children:
+            self._wait()
         call = life.account.calls[number - 1]
         self._tell(f"call {number:5} {call.actor:16} {call.service}:{call.operation}", folder / scenario.name)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -181,15 +182,15 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="only calls from this number on")
     parser.add_argument("--logs", type=Path, default=Path("crash-logs"))
     asked = parser.parse_args()
+    out, errors = sys.stdout, sys.stderr
     chosen = {asked.scenario: Chosen(tuple(asked.jobs), asked.every, asked.first)}
     lives = Crashing(
         asked.logs.resolve(),
         [load_scenario(asked.scenario)],
         Spent.so_far(),
         chosen=chosen,
-        said=lambda line: print(line, flush=True),
+        said=lambda line: print(line, file=out, flush=True),  # not to the job's own output
     )
-    out, errors = sys.stdout, sys.stderr
     try:
         wrong = lives.live()
     finally:
